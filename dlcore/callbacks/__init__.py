@@ -1,0 +1,13 @@
+"""Callbacks: what watches and steers a fit. To add one: a new file, its name here.
+
+Each has a section of its own in recipes and on the command line (``--early_stopping.patience 5``).
+"""
+
+from dlcore.callbacks.checkpoint import Checkpoint
+from dlcore.callbacks.early_stopping import EarlyStopping
+from dlcore.callbacks.parameter_distribution import ParameterDistribution
+from dlcore.callbacks.progress_display import ProgressDisplay
+from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+
+# The order in which they act on new metrics; Checkpoint comes last, so that it keeps what the others did.
+__all__ = ["ProgressDisplay", "EarlyStopping", "ReduceLROnPlateau", "ParameterDistribution", "Checkpoint"]  # noqa: RUF022

@@ -1,0 +1,86 @@
+"""Early stopping: end the training when a metric has stopped improving (chapter "regularisation")."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, final
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
+
+from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor
+from dlcore.errors import ArgumentError, check_number
+
+
+@final
+class EarlyStopping(MetricCallback):
+    """Ends the training when a metric has not improved for so many checks.
+
+    A check is a validation (or the end of an epoch that has none). The state and the decision are kept in the
+    checkpoint: a run that stopped does not go on when it is resumed, unless patience is raised.
+
+    Args:
+        monitor: Metric that is watched.
+        mode: Whether a smaller (min) or a larger (max) value is better.
+        patience: Checks without improvement after which the training ends, at least 1.
+        min_delta: What a value must be better by to count as an improvement, in the metric's units, at least 0.
+
+    Raises:
+        ArgumentError: A value lies outside its range, or nothing logs the metric.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val/loss",
+        mode: Literal["min", "max"] = "min",
+        patience: int = 5,
+        min_delta: float = 0.0,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ArgumentError("mode", "min or max", mode)
+        check_number("patience", patience, at_least=1)
+        check_number("min_delta", min_delta, at_least=0)
+        self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
+        self.best: float | None = None
+        self.best_epoch = 0.0
+        self.checks_without_improvement = 0
+        self.reason = ""
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Check the metric."""
+        value = read_monitor(trainer, self.monitor, "early_stopping.monitor")
+        if value is None:
+            return
+        if is_better(value, self.best, self.mode, self.min_delta):
+            self.best, self.best_epoch = value, trainer.current_epoch + 1
+            self.checks_without_improvement = 0
+        else:
+            self.checks_without_improvement += 1
+            if self.checks_without_improvement >= self.patience:
+                self._stop(trainer, f"now {value:.4f}")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep to the decision of a run that is resumed."""
+        if self.best is not None and self.checks_without_improvement >= self.patience:
+            self._stop(trainer, "when this run was interrupted or ended; raise early_stopping.patience to go on")
+
+    def _stop(self, trainer: Trainer, now: str) -> None:
+        self.reason = (
+            f"Stopped early: {self.monitor} has not improved by more than {self.min_delta:g} in "
+            f"{self.checks_without_improvement} checks (patience {self.patience}): best {self.best:.4f} at epoch "
+            f"{self.best_epoch:g}, {now}."
+        )
+        rank_zero_info(self.reason)
+        trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know. Patience is not kept: the user's present one counts."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "checks_without_improvement": self.checks_without_improvement,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)

@@ -1,0 +1,109 @@
+"""Cut the learning rate when a metric stops improving (chapter "learning-rate annealing")."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, final
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
+from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
+
+from dlcore.callbacks.metric_callback import MetricCallback, read_monitor
+from dlcore.errors import ArgumentError, check_number
+
+
+@final
+class ReduceLROnPlateau(MetricCallback):
+    """Multiplies the learning rate by a factor when a metric has not improved for more than `patience` checks.
+
+    The rule is that of torch.optim.lr_scheduler.ReduceLROnPlateau. As a callback it acts before the checkpoint of the
+    same validation is written, so a resumed run has the cut rate.
+
+    Args:
+        monitor: Metric that is watched.
+        mode: Whether a smaller (min) or a larger (max) value is better.
+        factor: What the rate is multiplied by, in (0, 1).
+        patience: Checks without improvement that are still tolerated; the next one cuts. At least 0.
+        threshold: What a value must be better by to count as an improvement, at least 0.
+        threshold_mode: Whether threshold is a share of the best value (rel) or in the metric's units (abs).
+        cooldown: Checks after a cut in which nothing is counted, at least 0.
+        min_lr: The rate is never cut below this, at least 0.
+
+    Raises:
+        ArgumentError: A value lies outside its range, or nothing logs the metric.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val/loss",
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.5,
+        patience: int = 2,
+        threshold: float = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        for name, value, options in (
+            ("mode", mode, ("min", "max")),
+            ("threshold_mode", threshold_mode, ("rel", "abs")),
+        ):
+            if value not in options:
+                raise ArgumentError(name, " or ".join(options), value)
+        check_number("factor", factor, above=0, below=1)
+        check_number("patience", patience, at_least=0)
+        check_number("threshold", threshold, at_least=0)
+        check_number("cooldown", cooldown, at_least=0)
+        check_number("min_lr", min_lr, at_least=0)
+        self.monitor = monitor
+        self._settings: dict[str, Any] = {
+            "mode": mode,
+            "factor": factor,
+            "patience": patience,
+            "threshold": threshold,
+            "threshold_mode": threshold_mode,
+            "cooldown": cooldown,
+            "min_lr": min_lr,
+        }
+        self._rule: TorchReduceLROnPlateau | None = None
+        self._saved: dict[str, Any] = {}
+        self.cuts: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Bind the rule to the optimiser, and take up the counts of a run that is resumed."""
+        rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
+        self._rule = TorchReduceLROnPlateau(trainer.optimizers[0], **self._settings)
+        for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch"):
+            if name in self._saved:
+                setattr(self._rule, name, self._saved[name])
+        # The rule is made anew here, and rates that a checkpoint brought back stay as they are.
+        for group, rate in zip(trainer.optimizers[0].param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Check the metric, and cut."""
+        value = read_monitor(trainer, self.monitor, "reduce_lr_on_plateau.monitor")
+        if value is None or self._rule is None:
+            return
+        group = trainer.optimizers[0].param_groups[0]
+        before, best, waited = group["lr"], self._rule.best, self._rule.num_bad_epochs
+        self._rule.step(value)
+        if group["lr"] < before:
+            self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": group["lr"]})
+            rank_zero_info(
+                f"Learning rate cut from {before:.3g} to {group['lr']:.3g}: {self.monitor} {value:.4f} did not improve "
+                f"on {best:.4f} for {waited + 1} checks (patience {self._settings['patience']})."
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Counts and cuts. Factor, patience and the like are not kept: the user's present ones count."""
+        kept = {} if self._rule is None else self._rule.state_dict()
+        counts = {
+            name: kept[name] for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch") if name in kept
+        }
+        return {**counts, "cuts": self.cuts}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep the counts until the optimiser is there."""
+        self._saved = state_dict
+        self.cuts = list(state_dict["cuts"])

@@ -1,0 +1,121 @@
+"""Lines of the short help: each flag as it is typed, with the value that it has now, and what it means."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from rich.text import Text
+
+from dlcore.cli.choice import class_and_arguments, own_name
+from dlcore.cli.terminal import NAME, QUIET, VALUE, shell_word
+from dlcore.configs.catalogue import Argument, ClassInfo, summary
+
+Row = tuple[Text, Text]
+_LONGEST_VALUE = 40
+_PLACEHOLDERS = {"bool": "true|false", "int": "INT", "float": "NUMBER", "str": "TEXT"}
+# Arguments of optimisers and schedules, whose own docstrings would cost an import of torch.
+_COMMON = {"lr": "Learning rate.", "weight_decay": "Weight decay.", "momentum": "Momentum, in [0, 1)."}
+
+
+def flag_row(flag: str, value: str, meaning: str, detail: str = "") -> Row:
+    """One line.
+
+    Args:
+        flag: ``--trainer.max_epochs``.
+        value: What stands after it, as it would be typed; empty for a flag without value.
+        meaning: What it means; words in backticks lose them.
+        detail: Type or choices, shown less loudly after the meaning.
+    """
+    left = Text(flag, style=NAME)
+    if value:
+        left.append(" ").append(value, style=VALUE)
+    right = Text(re.sub(r"`+([^`]+)`+", r"\1", meaning))
+    if detail:
+        right.append(f" ({detail})" if meaning else detail, style=QUIET)
+    return left, right
+
+
+def class_rows(section: str, info: ClassInfo, settings: dict[str, Any] | None, names: Iterable[str]) -> list[Row]:
+    """Lines for arguments of a class.
+
+    Args:
+        section: ``model`` or ``data``.
+        info: The class.
+        settings: What the recipe sets; what it leaves out has the class's default. With None, what is set is not known
+            here, and each flag is followed by the kind of its value.
+        names: Which arguments.
+    """
+    rows: list[Row] = []
+    for argument in (info.arguments[name] for name in names):
+        flag = f"--{section}.{argument.name}"
+        if settings is None:
+            rows.append(flag_row(flag, placeholder(argument.annotation), summary(argument.help)))
+            continue
+        value = settings.get(argument.name, default_value(argument))
+        shown = yaml_text(value) if argument.name in settings or argument.default is not None else ""
+        known = shown or placeholder(argument.annotation)
+        rows.append(flag_row(flag, known, summary(argument.help), _detail(argument, value)))
+        if is_factory(argument):
+            rows += _factory_rows(flag, value)
+    return rows
+
+
+def is_factory(argument: Argument) -> bool:
+    """Whether an argument takes an optimiser or a schedule by name."""
+    return "OptimizerCallable" in argument.annotation or "LRSchedulerCallable" in argument.annotation
+
+
+def _factory_rows(flag: str, value: Any) -> list[Row]:
+    """Lines for what the recipe sets of an optimiser or schedule; the learning rate is among them in any case."""
+    _, settings = class_and_arguments(value)
+    rows = [flag_row(f"{flag}.{key}", yaml_text(given), _COMMON.get(key, "")) for key, given in settings.items()]
+    if flag.endswith("optimizer") and "lr" not in settings:
+        rows.insert(0, flag_row(f"{flag}.lr", "NUMBER", _COMMON["lr"], "left out: torch's default"))
+    return rows
+
+
+def default_value(argument: Argument) -> Any:
+    """An argument's default as a value; a class by its name; other expressions as they are written."""
+    if argument.default is None:
+        return None
+    try:
+        return ast.literal_eval(argument.default)
+    except ValueError:
+        dotted = re.fullmatch(r"[\w.]+", argument.default)
+        return argument.default.rpartition(".")[2] if dotted else argument.default
+
+
+def yaml_text(value: Any) -> str:
+    """A value as one types it after a flag, which is as YAML writes it, cut at 40 characters."""
+    if value is None:
+        text = "null"
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, list | tuple):
+        text = f"[{','.join(map(yaml_text, value))}]"
+    elif isinstance(value, dict):
+        name, _ = class_and_arguments(value)
+        text = name or "{" + ",".join(f"{key}: {yaml_text(item)}" for key, item in value.items()) + "}"
+    else:
+        text = own_name(str(value))
+        text = shell_word(text) if not text or re.search(r"\s", text) else text
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def placeholder(annotation: str) -> str:
+    """What to show where a value of this type is to be typed: ``INT``, ``true|false``."""
+    return _PLACEHOLDERS.get(annotation.removesuffix(" | None"), "NAME" if "Callable" in annotation else "VALUE")
+
+
+def _detail(argument: Argument, value: Any) -> str:
+    """The type, where neither the value nor the text tells it."""
+    choices = re.search(r"Literal\[(.*?)\]", argument.annotation)
+    if choices:
+        words = [word.strip().strip("'\"") for word in choices.group(1).split(",")]
+        return "" if all(word in argument.help for word in words) else " | ".join(words)
+    if value is None and argument.annotation and not is_factory(argument):
+        return argument.annotation.removesuffix(" | None")
+    return ""

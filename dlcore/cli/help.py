@@ -1,0 +1,207 @@
+"""The short help: what people change. Lightning's own, with everything, is behind ``--help-all``.
+
+Nothing here imports torch or Lightning: dlcore's classes are read from their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from dlcore.cli.choice import chosen_class, stacked_recipes
+from dlcore.cli.flag_rows import Row, class_rows, default_value, flag_row, is_factory, yaml_text
+from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.configs.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names
+from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
+from dlcore.configs.request import Request, read_request
+
+_COLUMN = 37
+COMMANDS = {
+    "fit": "Train a network as a recipe says.",
+    "validate": "Measure a checkpoint on the validation samples.",
+    "test": "Measure a checkpoint on the held-out test samples.",
+    "predict": "Write a checkpoint's answers to a CSV file: index, class, probability of each class.",
+    "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
+}
+# Flags of Lightning's Trainer that people change: the value where nobody sets one, and what it means.
+TRAINER_FLAGS: dict[str, tuple[Any, str]] = {
+    "max_epochs": (1000, "How often all training samples are gone through."),
+    "accelerator": ("auto", "Kind of device: cpu, gpu, mps, …; auto takes the best that is there."),
+    "devices": ("auto", "How many devices, or which: 2, [0,1]; each holds a copy of the model."),
+    "num_nodes": (1, "Machines that train together."),
+    "precision": ("32-true", "Kind of numbers: 32-true, bf16-mixed, 16-mixed, …"),
+    "limit_train_batches": (1.0, "Use this many batches of an epoch (5), or this part (0.1)."),
+    "limit_val_batches": (1.0, "Use this many batches (5), or this part (0.1)."),
+    "limit_test_batches": (1.0, "Use this many batches (5), or this part (0.1)."),
+    "limit_predict_batches": (1.0, "Use this many batches (5), or this part (0.1)."),
+    "log_every_n_steps": (50, "Steps from one point of the training curves to the next."),
+    "fast_dev_run": (False, "Try everything on this many batches (5) and keep nothing; true is 1."),
+}
+_FIT_TRAINER = (
+    *("max_epochs", "accelerator", "devices", "num_nodes", "precision"),
+    *("limit_train_batches", "log_every_n_steps", "fast_dev_run"),
+)
+_EXAMPLES = (
+    "--trainer.max_epochs 5 --trainer.devices 2",
+    "--model.optimizer SGD --model.optimizer.lr 0.01",
+    "--early_stopping null",
+    "--print_config > mine.yaml",
+)
+
+
+def print_help() -> None:
+    """Print what ``python -m dlcore --help`` says: the commands, and where there is more."""
+    console = open_console()
+    _usage(console, "COMMAND [--flag VALUE ...]")
+    _heading(console, "Commands")
+    print_columns(console, [(Text(name, style=NAME), text) for name, text in COMMANDS.items()], column=14)
+    _heading(console, "More")
+    rows = [
+        ("python -m dlcore", "A tour: what to try first."),
+        ("python -m dlcore fit --help", "What people change."),
+        ("python -m dlcore fit --help-all", "Everything, with all of Lightning's Trainer."),
+        ("python -m dlcore --version", "Which dlcore this is."),
+        ("DLCORE_DEBUG=1", "Set in the environment: errors come with their traceback."),
+    ]
+    print_columns(console, [(Text(name, style=NAME), text) for name, text in rows], column=_COLUMN)
+
+
+def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> None:
+    """Print the short help of ``fit``, ``validate``, ``test`` or ``predict``.
+
+    It shows the arguments of the recipe's model and data, or of those that the command line chooses.
+
+    Args:
+        command: The command.
+        argv: What follows it on the command line; ``-c``, ``--model`` and ``--data`` count.
+        root: Folder of dlcore's sources.
+
+    Raises:
+        UnknownNameError: A recipe or class that there is not.
+        ConfigError: A recipe cannot be read.
+    """
+    console = open_console()
+    request = read_request([command, *argv])
+    config = stacked_recipes(request.recipes or [DEFAULT_RECIPE])
+    if command == "fit":
+        _usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
+        _print_fit_help(console, config, request, root)
+    else:
+        _usage(console, f"{command} --ckpt_path best|last|FILE [--flag VALUE ...]")
+        _print_checkpoint_help(console, command, chosen_class("data", config, request)[0], root)
+    console.print()
+    everything = "Everything, with all of Lightning's Trainer: "
+    print_paragraph(console, Text.assemble(everything, (f"python -m dlcore {command} --help-all", NAME)))
+
+
+def _print_fit_help(console: Console, config: dict[str, Any], request: Request, root: Path) -> None:
+    recipes = request.recipes or [DEFAULT_RECIPE]
+    paths = [find_recipe(name) for name in recipes]
+    names = " and ".join(map(recipe_name, paths))
+    print_paragraph(
+        console,
+        f"{COMMANDS['fit']} Each flag is shown with its present value, from the recipe {names} or by default; "
+        "type it with another value to change it.",
+    )
+    _heading(console, "Recipe and run", recipe_header(paths[-1]).partition("\n")[0])
+    which = "A recipe's name (python -m dlcore recipes lists them) or file; of several, later ones beat earlier ones."
+    rows = [
+        flag_row("-c", " -c ".join(map(shell_word, recipes)), which),
+        flag_row("--seed_everything", yaml_text(config.get("seed_everything")), "What all randomness comes from."),
+        flag_row("--ckpt_path", "last|FILE", "Go on with an earlier run, in its folder."),
+        flag_row("--print_config", "", "Print the whole config, with all that was changed, and stop."),
+    ]
+    print_columns(console, rows, column=_COLUMN)
+    _print_class(console, "model", "models", config, request, root)
+    _print_class(console, "data", "data", config, request, root)
+    _print_callbacks(console, config, root)
+    _heading(console, "Trainer")
+    print_columns(console, _trainer_rows(config, _FIT_TRAINER), column=_COLUMN)
+    _heading(console, "Examples")
+    chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
+    for example in _EXAMPLES:
+        console.print(Text(f"  python -m dlcore fit {chosen}{example}", style=NAME), soft_wrap=True)
+
+
+def _print_checkpoint_help(console: Console, command: str, data: str | None, root: Path) -> None:
+    about = "Model, data and their settings are those of the checkpoint's run; a flag beats them."
+    print_paragraph(console, f"{COMMANDS[command]} {about}")
+    _heading(console, "Checkpoint")
+    which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
+    print_columns(console, [flag_row("--ckpt_path", "best|last|FILE", which)], column=_COLUMN)
+    info = _info("data", data, root)
+    _heading(console, f"Data{': ' * bool(data)}{info.name}", info.summary)
+    choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(class_names('data', root))}")
+    print_columns(console, [choose, *class_rows("data", info, None, info.arguments)], column=_COLUMN)
+    _heading(console, "Trainer")
+    limit = f"limit_{'val' if command == 'validate' else command}_batches"
+    print_columns(console, _trainer_rows({}, ("accelerator", "devices", "precision", limit)), column=_COLUMN)
+
+
+def _print_class(
+    console: Console, section: str, package: Package, config: dict[str, Any], request: Request, root: Path
+) -> None:
+    """Print the arguments of the chosen class; optimiser and schedule below a heading of their own."""
+    name, settings = chosen_class(section, config, request)
+    info = _info(package, name, root)
+    names = ", ".join(class_names(package, root))
+    choose = flag_row(f"--{section}", name or "NAME", f"One of: {names}; or a class of your own, as module.Class.")
+    _heading(console, f"{section.capitalize()}{': ' * bool(name)}{info.name}", info.summary)
+    own = [name for name, argument in info.arguments.items() if not is_factory(argument)]
+    print_columns(console, [choose, *class_rows(section, info, settings, own)], column=_COLUMN)
+    factories = [name for name, argument in info.arguments.items() if is_factory(argument)]
+    if factories:
+        _heading(console, "Optimiser and schedule")
+        print_columns(console, class_rows(section, info, settings, factories), column=_COLUMN)
+
+
+def _info(package: Package, name: str | None, root: Path) -> ClassInfo:
+    if name is None:
+        return ClassInfo("", "")
+    if "." in name:  # a class of the user's own, which only an import could describe
+        return ClassInfo(name, "Not one of dlcore's classes: --help-all shows its arguments.")
+    return class_info(package, name, root)
+
+
+def _print_callbacks(console: Console, config: dict[str, Any], root: Path) -> None:
+    infos = {section: class_info("callbacks", name, root) for section, name in callback_sections(root).items()}
+    if not infos:
+        return
+    example = "early_stopping" if "early_stopping" in infos else next(iter(infos))
+    arguments = infos[example].arguments
+    argument = "patience" if "patience" in arguments else next(iter(arguments), "ARGUMENT")
+    text = f"--{example} null switches one off; --{example}.{argument} VALUE sets an argument, and switches it on. "
+    _heading(console, "Callbacks", text + "In brackets: the arguments with their present values.")
+    rows: list[Row] = []
+    for section, info in infos.items():
+        settings = config.get(section)
+        off = settings is None
+        settings = settings if isinstance(settings, dict) else {}
+        values = {name: settings.get(name, default_value(entry)) for name, entry in info.arguments.items()}
+        detail = ", ".join(f"{name} {yaml_text(value)}" for name, value in values.items())
+        rows.append(flag_row(f"--{section}", "null" if off else "", info.summary, detail))
+    print_columns(console, rows, column=_COLUMN)
+
+
+def _trainer_rows(config: dict[str, Any], names: Sequence[str]) -> list[Row]:
+    settings = config.get("trainer")
+    settings = settings if isinstance(settings, dict) else {}
+    return [
+        flag_row(f"--trainer.{name}", yaml_text(settings.get(name, TRAINER_FLAGS[name][0])), TRAINER_FLAGS[name][1])
+        for name in names
+    ]
+
+
+def _usage(console: Console, words: str) -> None:
+    console.print(Text.assemble(("Usage: ", HEADING), f"python -m dlcore {words}"), soft_wrap=True)
+
+
+def _heading(console: Console, heading: str, text: str = "") -> None:
+    console.print()
+    console.print(Text(heading, style=HEADING))
+    if text:
+        print_paragraph(console, Text(text, style=QUIET), indent=2)

@@ -1,0 +1,75 @@
+"""The command line's front door: finds the command, and turns every error into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from dlcore.configs.request import COMMANDS
+from dlcore.errors import DlcoreError, UnknownNameError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: The words behind the program's name; None takes the process's own.
+
+    Returns:
+        The exit code: 0, or an error's own (2 for bad input, 130 after Ctrl-C).
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(argv)
+    except DlcoreError as error:
+        _print_error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _print_error("Interrupted.")
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(argv: list[str]) -> int:
+    # Imports stand where they are needed: the tour, help and recipes answer without torch.
+    if not argv:
+        from dlcore.cli.tour import print_tour
+
+        print_tour()
+        return 0
+    command = argv[0]
+    if command in ("-h", "--help", "help"):
+        from dlcore.cli.help import print_help
+
+        print_help()
+        return 0
+    if command == "--version":
+        from dlcore import __version__
+
+        print(f"dlcore {__version__}")
+        return 0
+    if command == "recipes":
+        from dlcore.cli import recipes
+
+        return recipes.run(argv[1:])
+    if command not in COMMANDS:
+        raise UnknownNameError("command", command, [*COMMANDS, "recipes"], "See: python -m dlcore --help")
+    if {"-h", "--help"} & set(argv):
+        from dlcore.cli.help import print_command_help
+
+        print_command_help(command, argv[1:])
+        return 0
+    from dlcore.cli.trainer_commands import run_trainer_command
+
+    return run_trainer_command(["--help" if word == "--help-all" else word for word in argv])
+
+
+def _print_error(text: str) -> None:
+    if os.environ.get("DLCORE_DEBUG"):
+        traceback.print_exc()
+    sys.stdout.flush()
+    print(f"dlcore: {text}", file=sys.stderr)

@@ -1,0 +1,147 @@
+"""What stands around a command's work: the panel at its start, the panel at its end, what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from dlcore.callbacks import Checkpoint, EarlyStopping
+from dlcore.cli.terminal import shell_word
+from dlcore.runs import Command
+from dlcore.runs.predictions import write_predictions
+from dlcore.runs.test_report import write_test_report
+
+
+class StartPanel(Callback):
+    """Says before the first step what is trained, on what, where, and where the run is kept."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.command: Command | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the panel."""
+        self.folder = Path(trainer.log_dir) if trainer.log_dir and trainer.loggers else None
+        if trainer.is_global_zero:
+            console = _console()
+            console.print(_box(_facts(trainer, pl_module, self.folder), "dlcore fit"))
+            warn_of_sample(console, trainer.datamodule)  # type: ignore[attr-defined]
+
+
+def print_end(command: Command, seconds: float) -> None:
+    """Print the panel after a command's work."""
+    console = _console()
+    {"fit": _end_of_fit, "validate": _end_of_evaluation, "test": _end_of_evaluation, "predict": _end_of_prediction}[
+        command.request.command
+    ](console, command, seconds)
+
+
+def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
+    trainer = command.trainer
+    rows: dict[str, str] = {}
+    checkpoint = trainer.checkpoint_callback
+    if isinstance(checkpoint, Checkpoint) and checkpoint.best is not None:
+        rows["best"] = f"{checkpoint.monitor} {checkpoint.best:.4f} at epoch {checkpoint.best_epoch}"
+    rows["trained"] = f"{trainer.current_epoch} epochs, {trainer.global_step:,} steps in {_duration(seconds)}"
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EarlyStopping) and callback.reason:
+            rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
+    if command.folder is not None:
+        rows["kept in"] = str(command.folder)
+        rows["next"] = "\n".join(_next(command.folder))
+    console.print(_box(rows, "done"))
+    warn_of_sample(console, command.datamodule)
+
+
+def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
+    rows = {"checkpoint": str(command.checkpoint_path)}
+    rows |= {name: f"{value:.4f}" for name, value in command.output[0].items()}
+    if command.request.command == "test":
+        rows |= {"kept in": "\n".join(str(path) for path in write_test_report(command))}
+    _print_changes(console, command)
+    console.print(_box(rows, command.request.command))
+    warn_of_sample(console, command.datamodule)
+
+
+def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
+    path, count = write_predictions(command)
+    _print_changes(console, command)
+    console.print(_box({"checkpoint": str(command.checkpoint_path), f"{count:,} answers": str(path)}, "predict"))
+    warn_of_sample(console, command.datamodule)
+
+
+def warn_of_sample(console: Console, datamodule: Any) -> None:
+    """Say in a box that the data are not those that the recipe names."""
+    if getattr(datamodule, "is_sample", False):
+        console.print(
+            Panel(
+                f"{type(datamodule).__name__} could not be had: this is a built-in sample, {datamodule.source}. Its "
+                "results mean nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian "
+                "and Ubuntu), or --data.root FOLDER, or a network.",
+                title="built-in sample",
+                border_style="yellow",
+            )
+        )
+
+
+def go_on(folder: Path) -> str:
+    """How an interrupted run goes on."""
+    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(str(folder / 'checkpoints' / 'last.ckpt'))}"
+
+
+def _next(folder: Path) -> list[str]:
+    best = shell_word(str(folder / "checkpoints" / "best.ckpt"))
+    return [
+        f"python -m dlcore test --ckpt_path {best}",
+        f"python -m dlcore predict --ckpt_path {best}",
+        f"tensorboard --logdir {shell_word(str(folder.parent.parent))}",
+    ]
+
+
+def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    rows = {"model": f"{type(model).__name__}, {numbers:,} parameters"}
+    parts = getattr(data, "parts", {})
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
+    source = f" from {data.source}" if getattr(data, "source", "") else ""
+    rows["data"] = (
+        f"{type(data).__name__}: {sizes}{source}"
+        if not getattr(data, "is_sample", False)
+        else f"{sizes}: {data.source}"
+    )
+    processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    rows["device"] = f"{trainer.strategy.root_device}{processes}"
+    if folder is not None:
+        rows["run"] = str(folder)
+    if trainer.global_step:
+        rows["goes on"] = f"from step {trainer.global_step:,}, epoch {trainer.current_epoch + 1}"
+    return rows
+
+
+def _print_changes(console: Console, command: Command) -> None:
+    for line in command.changes:
+        console.print(line)
+
+
+def _box(rows: dict[str, str], title: str) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return Panel(table, title=title, title_align="left", border_style="cyan", expand=False)
+
+
+def _console() -> Console:
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

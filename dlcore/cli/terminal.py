@@ -1,0 +1,70 @@
+"""How dlcore writes to a terminal: colours, widths and aligned columns."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+HEADING, NAME, VALUE, QUIET = "bold", "cyan", "green", "dim"
+_WIDEST = 110  # longer lines are hard to read
+
+
+def open_console() -> Console:
+    """A console on standard output that shows text exactly as it is given.
+
+    It has colours on a terminal only and honours NO_COLOR. A character that the output's encoding lacks becomes a
+    question mark instead of ending the program.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.width = min(console.width, _WIDEST)
+    return console
+
+
+def print_columns(
+    console: Console, rows: Sequence[tuple[Text | str, Text | str]], *, column: int, indent: int = 2
+) -> None:
+    """Print names on the left and what they mean on the right, wrapped under itself.
+
+    Args:
+        console: Where to print.
+        rows: Pairs of name and meaning.
+        column: Where the meanings begin, in columns from the left. A name that reaches further has its meaning below.
+        indent: Columns left of the names.
+    """
+    for left, right in rows:
+        name = Text(" " * indent).append_text(_as_text(left))
+        meaning = _as_text(right).wrap(console, max(console.width - column, 20))
+        if name.cell_len + 2 > column:
+            console.print(name, soft_wrap=True)
+        else:
+            name.append(" " * (column - name.cell_len))
+            console.print(_stripped(name.append_text(meaning.pop(0))), soft_wrap=True)
+        for line in meaning:
+            console.print(Text(" " * column).append_text(_stripped(line)), soft_wrap=True)
+
+
+def print_paragraph(console: Console, text: Text | str, *, indent: int = 0) -> None:
+    """Print text wrapped to the console's width."""
+    for line in _as_text(text).wrap(console, max(console.width - indent, 20)):
+        console.print(Text(" " * indent).append_text(_stripped(line)), soft_wrap=True)
+
+
+def shell_word(word: str) -> str:
+    """A word as one types it in a shell: in quotes only if it needs them. Letters of any script need none."""
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else shlex.quote(word)
+
+
+def _as_text(content: Text | str) -> Text:
+    return content if isinstance(content, Text) else Text(content)
+
+
+def _stripped(line: Text) -> Text:
+    line.rstrip()
+    return line

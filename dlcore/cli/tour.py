@@ -1,0 +1,37 @@
+"""The tour: what ``python -m dlcore`` alone says. One screen, at once."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from dlcore import __version__
+from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+
+_ABOUT = "The classic neural networks on PyTorch Lightning, from one small config, and why training goes well or badly."
+_FIRST = (
+    ("python -m dlcore fit", "train an MLP on FashionMNIST"),
+    ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
+    ("python -m dlcore predict --ckpt_path best", "write its answers to a CSV file"),
+    ("python -m dlcore fit --model.dropout 0.25", "train again with one thing changed"),
+    ("python -m dlcore recipes", "what else there is to train"),
+)
+_RESULTS = (
+    ("tensorboard --logdir lightning_logs", "the curves of all runs"),
+    ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
+)
+_HELP = (
+    ("python -m dlcore --help", "the commands"),
+    ("python -m dlcore fit --help", "what people change"),
+    ("python -m dlcore fit --help-all", "everything that can be changed"),
+)
+
+
+def print_tour() -> None:
+    """Print what dlcore is, five commands to try first, where results go and where help is."""
+    console = open_console()
+    print_paragraph(console, Text(f"dlcore {__version__}", style=HEADING))
+    print_paragraph(console, _ABOUT)
+    for heading, rows in (("Try first", _FIRST), ("Results", _RESULTS), ("Help", _HELP)):
+        console.print()
+        console.print(Text(heading, style=HEADING))
+        print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=46)

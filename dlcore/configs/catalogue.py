@@ -1,0 +1,166 @@
+"""What a recipe may name: dlcore's classes and their arguments, read from the source files without importing them.
+
+Importing a model imports torch, which takes seconds; help and error hints shall not wait for that. A class is found if
+its package lists it in ``__all__``, and described by its own ``__init__`` and by the docstring of the class.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from dlcore.errors import UnknownNameError
+
+Package = Literal["models", "data", "callbacks"]
+ROOT = Path(__file__).resolve().parent.parent
+
+_SINGULAR = {"models": "model", "data": "data class", "callbacks": "callback"}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a class, as its source spells it.
+
+    Args:
+        name: The argument's name.
+        annotation: Its type, as written (``int | None``); empty if there is none.
+        default: Its default, as written (``'relu'``); None if a value must be given.
+        help: Its entry in the docstring, in one line; empty if there is none.
+    """
+
+    name: str
+    annotation: str
+    default: str | None
+    help: str
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """A class, as its source describes it.
+
+    Args:
+        name: The class's name.
+        summary: The first sentence of its docstring.
+        arguments: Its arguments by name, in order.
+    """
+
+    name: str
+    summary: str
+    arguments: dict[str, Argument] = field(default_factory=dict)
+
+
+def class_names(package: Package, root: Path = ROOT) -> list[str]:
+    """Names of the classes that a recipe may choose in a package, in the order of the package's ``__all__``.
+
+    The base that others are built on (one that derives from no class of the package, while others derive from it) is
+    not among them.
+
+    Args:
+        package: ``models``, ``data`` or ``callbacks``.
+        root: Folder of dlcore's sources.
+    """
+    found = _definitions(root / package)
+    parents = {base for _, bases in found.values() for base in bases}
+    listed = [name for name in _exported(root / package) if name in found]
+    return [name for name in listed if name not in parents or any(base in found for base in found[name][1])]
+
+
+def class_info(package: Package, name: str, root: Path = ROOT) -> ClassInfo:
+    """Describe one class of a package.
+
+    Raises:
+        UnknownNameError: The package has no such class; the nearest is offered.
+    """
+    names = class_names(package, root)
+    if name not in names:
+        raise UnknownNameError(_SINGULAR[package], name, names)
+    source, _ = _definitions(root / package)[name]
+    definition = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
+    docstring = ast.get_docstring(definition) or ""
+    return ClassInfo(name, summary(docstring), _arguments(definition, argument_help(docstring)))
+
+
+def class_arguments(package: Package, name: str, root: Path = ROOT) -> dict[str, Argument]:
+    """The arguments of one class by name, in order; see `class_info`."""
+    return class_info(package, name, root).arguments
+
+
+def section_name(class_name: str) -> str:
+    """The recipe's section for a callback: ``ReduceLROnPlateau`` is ``reduce_lr_on_plateau``."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", words).lower()
+
+
+def callback_sections(root: Path = ROOT) -> dict[str, str]:
+    """The recipe's section of each callback and the callback's class name, in the order of ``__all__``."""
+    return {section_name(name): name for name in class_names("callbacks", root)}
+
+
+def summary(docstring: str) -> str:
+    """The first sentence of a docstring, in one line."""
+    paragraph = " ".join(inspect.cleandoc(docstring).split("\n\n")[0].split())
+    sentence = re.match(r".*?(?:。|[.!?](?= +[^a-z ]|$))", paragraph)
+    return sentence.group() if sentence else paragraph
+
+
+def argument_help(docstring: str) -> dict[str, str]:
+    """The entries of a Google-style docstring's ``Args:`` section, each in one line."""
+    found = re.search(r"^Args:\n((?:[ \t]+.*\n|\n)*)", inspect.cleandoc(docstring) + "\n", re.MULTILINE)
+    entries: dict[str, str] = {}
+    names: list[str] = []
+    for line in inspect.cleandoc("\n" + found.group(1)).splitlines() if found else []:
+        start = re.match(r"(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: \(.*?\))?:(?: (.*)|$)", line)
+        if start:
+            names = [name.lstrip("*") for name in start.group(1).split(", ")]
+            entries |= dict.fromkeys(names, start.group(2) or "")
+        else:
+            entries |= {name: f"{entries[name]} {line.strip()}".strip() for name in names}
+    return entries
+
+
+@cache  # sources do not change while a program runs
+def _exported(folder: Path) -> list[str]:
+    """The words of ``__all__`` in a package's ``__init__.py``."""
+    init = folder / "__init__.py"
+    if not init.is_file():
+        return []
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+            return [str(name) for name in ast.literal_eval(getattr(node, "value"))]  # noqa: B009
+    return []
+
+
+@cache
+def _definitions(folder: Path) -> dict[str, tuple[str, list[str]]]:
+    """Each class that a package's files define: the file's text, and the names of its bases."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for path in sorted(folder.glob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        for name, bases in re.findall(r"^class (\w+)(?:\(([^)]*)\))?:", source, re.MULTILINE):
+            found[name] = source, [base.strip().split(".")[-1] for base in bases.split(",")]
+    return found
+
+
+def _arguments(definition: ast.ClassDef, texts: dict[str, str]) -> dict[str, Argument]:
+    functions = (node for node in definition.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    init = next(functions, None)
+    if init is None:
+        return {}
+    positional = [*init.args.posonlyargs, *init.args.args][1:]
+    defaults: list[ast.expr | None] = [*[None] * (len(positional) - len(init.args.defaults)), *init.args.defaults]
+    pairs = [*zip(positional, defaults, strict=True), *zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)]
+    return {
+        argument.arg: Argument(
+            argument.arg,
+            ast.unparse(argument.annotation) if argument.annotation else "",
+            ast.unparse(default) if default is not None else None,
+            texts.get(argument.arg, ""),
+        )
+        for argument, default in pairs
+    }

@@ -1,0 +1,137 @@
+"""Recipes: finding one by name or path, and reading it strictly.
+
+A recipe is a YAML file as LightningCLI takes it, that trains something worth training by itself. The comment at its top
+tells what it is for (the first line, one sentence), the command that runs it and the result it reached.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from pathlib import Path
+from typing import Any
+
+from dlcore.errors import ConfigError, UnknownNameError, nearest
+
+DEFAULT_RECIPE = "mlp_fashion_mnist"
+_SUFFIXES = (".yaml", ".yml")
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with dlcore, sorted."""
+    return sorted(path.stem for path in _packaged_folder().iterdir() if path.suffix == ".yaml")
+
+
+def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a recipe.
+
+    Args:
+        name_or_path: The name of a recipe that comes with dlcore (``mlp_fashion_mnist``), or a YAML file. A word
+            without suffix and folder is looked up among the names first. ``~`` is the home folder.
+
+    Raises:
+        UnknownNameError: A word that is neither a recipe's name nor a file; the nearest name is offered.
+        ConfigError: A path where no file is, or where something else is (a folder, a pipe).
+    """
+    text = os.fspath(name_or_path)
+    if text in recipe_names():
+        return _packaged_folder() / f"{text}.yaml"
+    if not text.strip():
+        raise ConfigError("The recipe's name is empty; `python -m dlcore recipes` lists those that there are.")
+    path = Path(text).expanduser()
+    try:
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise ConfigError(f"{path}: a folder, where a recipe (a YAML file) was expected.")
+        if path.exists():
+            raise ConfigError(f"{path}: neither a file nor a folder; save the recipe to a file first.")
+    except OSError as error:  # a folder that may not be searched; a name longer than the file system allows
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
+    if not path.suffix and path.name == text:
+        remedy = "`python -m dlcore recipes` lists them; a file of your own is given with its path."
+        raise UnknownNameError("recipe", text, recipe_names(), remedy)
+    raise ConfigError(f"{path}: there is no such file.{_near_file(path)}")
+
+
+def recipe_name(path: str | os.PathLike[str]) -> str:
+    """What a recipe is called, and so the folder that its runs go to: the file's name without suffix."""
+    return Path(path).stem
+
+
+def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a recipe strictly.
+
+    Args:
+        path: A UTF-8 file (a byte order mark is allowed) of plain YAML, where each key stands once.
+
+    Returns:
+        Section name → content, as it stands in the file; no name in it has been checked.
+
+    Raises:
+        ConfigError: The file cannot be read, is not UTF-8, is not YAML, is empty, repeats a key, or is not a mapping of
+            sections. The message has the file, the line and the column.
+    """
+    from dlcore.configs import strict_yaml  # here, so that listing recipes need not load a YAML parser
+
+    content = strict_yaml.load(recipe_text(path), str(path))
+    if content is None or content == {}:
+        raise ConfigError(f"{path}: the recipe is empty; it needs sections such as `model:` and `data:`.")
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: a recipe is made of sections (`model:`, `data:`, …), not of a {_kind(content)}.")
+    for section in content:
+        if not isinstance(section, str):
+            raise ConfigError(f"{path}: a section's name is a word such as `model`, not {section!r}.")
+    return content
+
+
+def recipe_header(path: str | os.PathLike[str]) -> str:
+    """The comment at the top of a recipe without its number signs: purpose, command, result. Empty if it has none."""
+    lines: list[str] = []
+    for line in recipe_text(path).lstrip().splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("#").removeprefix(" ").rstrip())
+    return "\n".join(lines).strip("\n")
+
+
+def recipe_text(path: str | os.PathLike[str]) -> str:
+    """A recipe's text, without a byte order mark.
+
+    Raises:
+        ConfigError: The file cannot be read or is not UTF-8; the message has the offset of the first wrong byte.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
+    byte_order_mark = b"\xef\xbb\xbf"
+    skipped = len(byte_order_mark) if content.startswith(byte_order_mark) else 0
+    try:
+        return content[skipped:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        offset = skipped + error.start
+        line = content.count(b"\n", 0, offset) + 1
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        what = "it looks like UTF-16" if utf16 else f"byte {offset} (line {line}) is 0x{content[offset]:02x}"
+        raise ConfigError(f"{path}: not UTF-8: {what}. Save the file as UTF-8.") from error
+
+
+def _packaged_folder() -> Path:
+    return Path(str(importlib.resources.files("dlcore.configs")))
+
+
+def _near_file(path: Path) -> str:
+    if path.suffix in _SUFFIXES and path.name == str(path) and path.stem in recipe_names():
+        return f" The recipe that comes with dlcore is named without suffix: {path.stem}."
+    try:
+        files = [other.name for other in path.parent.iterdir() if other.suffix in _SUFFIXES]
+    except OSError:
+        return f" Its folder {str(path.parent)!r} cannot be read or does not exist."
+    near = nearest(path.name, files)
+    return f" Did you mean {str(path.parent / near)!r}?" if near else ""
+
+
+def _kind(content: Any) -> str:
+    names = {list: "list", str: "piece of text", bool: "yes or no", int: "number", float: "number"}
+    return names.get(type(content), type(content).__name__)

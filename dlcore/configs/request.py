@@ -1,0 +1,88 @@
+"""What a user asked for on the command line: the recipes, in order, and the flags, which beat them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dlcore.configs.catalogue import callback_sections
+from dlcore.configs.recipe import find_recipe, recipe_name
+
+COMMANDS = ("fit", "validate", "test", "predict")
+_OFF = ("false", "off", "no", "none", "null")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag.
+
+    Attributes:
+        name: What stands behind the dashes: ``model.dropout``.
+        value: What stands behind it, if anything does.
+    """
+
+    name: str
+    value: str | None
+
+    def words(self) -> list[str]:
+        """The flag as command-line words."""
+        return [f"--{self.name}"] if self.value is None else [f"--{self.name}={self.value}"]
+
+
+@dataclass
+class Request:
+    """A command with its recipes and flags.
+
+    Attributes:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        recipes: Names of recipes or files, in order; later ones beat earlier ones.
+        flags: All other flags, in order; they beat the recipes wherever they stand.
+    """
+
+    command: str
+    recipes: list[str] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
+
+    def value(self, name: str) -> str | None:
+        """The last value that a flag was given, or None."""
+        return next((flag.value for flag in reversed(self.flags) if flag.name == name), None)
+
+    def without(self, name: str) -> list[Flag]:
+        """The flags but for those of that name."""
+        return [flag for flag in self.flags if flag.name != name]
+
+    @property
+    def name(self) -> str | None:
+        """What the run is called: its first recipe, or None where none was named."""
+        return recipe_name(find_recipe(self.recipes[0])) if self.recipes else None
+
+
+def read_request(argv: Sequence[str]) -> Request:
+    """Part a command line into command, recipes and flags.
+
+    Args:
+        argv: The words behind the program's name; the first is the command.
+    """
+    request = Request(argv[0])
+    words = list(argv[1:])
+    while words:
+        word = words.pop(0)
+        if word.startswith("-c") and not word.startswith("--"):
+            name, value = "config", word[2:].removeprefix("=") or None
+        else:
+            name, equals, attached = word.removeprefix("--").partition("=")
+            value = attached if equals else None
+            if not word.startswith("--"):  # a stray word: the parser says what is wrong with it
+                name, value = word, None
+        if value is None and words and not words[0].startswith(("--", "-c")):
+            value = words.pop(0)
+        if name == "config" and value is not None:
+            request.recipes.append(value)
+        else:
+            request.flags.append(Flag(name, _switched_off(name, value)))
+    return request
+
+
+def _switched_off(name: str, value: str | None) -> str | None:
+    """``--early_stopping off`` and the like are what YAML calls null."""
+    return "null" if value and value.lower() in _OFF and name in callback_sections() else value

@@ -1,0 +1,6 @@
+"""LightningDataModules. To add one: a new file, its name here, a recipe."""
+
+from dlcore.data.array_data import ArrayData
+from dlcore.data.fashion_mnist import FashionMNIST
+
+__all__ = ["ArrayData", "FashionMNIST"]

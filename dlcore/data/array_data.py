@@ -1,0 +1,129 @@
+"""Base of data modules whose samples fit in memory: compact tensors, cut into batches, scaled on the device.
+
+Shapes: N samples of a part, B batch size, * the shape of a sample.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from dlcore.data.batches import BatchLoader
+from dlcore.errors import ArgumentError, check_number
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples of one use (train, validation, test).
+
+    Attributes:
+        inputs: Samples as stored, compact (M, *).
+        targets: Class indices (M,) or numbers (M, O).
+        indices: Which of the M samples belong to the part (N,).
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    indices: Tensor
+
+    def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch of an index tensor (B,): inputs (B, *) as stored, and targets (B,)."""
+        return self.inputs[indices], self.targets[indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class ArrayData(LightningDataModule):
+    """Base of data modules in memory. A subclass gives `load` and `transform`, and says what it knows in `facts`.
+
+    Args:
+        batch_size: Samples in a training batch, of each process.
+        eval_batch_size: Samples in a batch of validation, test and prediction; it changes speed and memory only.
+        drop_last: Leave out an epoch's last batch when it is smaller than the others.
+
+    Attributes:
+        parts: ``train``, ``val`` and ``test``, filled by `setup`.
+    """
+
+    def __init__(self, batch_size: int, eval_batch_size: int, drop_last: bool) -> None:
+        super().__init__()
+        check_number("batch_size", batch_size, at_least=1)
+        check_number("eval_batch_size", eval_batch_size, at_least=1)
+        self.batch_size, self.eval_batch_size, self.drop_last = batch_size, eval_batch_size, drop_last
+        self.parts: dict[str, Part] = {}
+        # The run's seed decides the order of the training samples. All processes have the same one (see `setup`).
+        self.order_seed = torch.initial_seed() % 2**31
+
+    # What a subclass says
+
+    @abstractmethod
+    def load(self) -> dict[str, Part]:
+        """Read the data; give the parts ``train``, ``val`` and ``test``."""
+
+    @abstractmethod
+    def transform(self, inputs: Tensor) -> Tensor:
+        """Stored samples (B, *) on the device, as the network takes them: floating point, scaled."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What the data know and a model may ask for: ``in_features``, ``num_classes``, ``class_names``, …."""
+
+    # What Lightning asks
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the data, once."""
+        if not self.parts:
+            self.parts = self.load()
+        if self.trainer is not None and self.trainer.world_size > 1:
+            self.order_seed = self.trainer.strategy.broadcast(self.order_seed)
+
+    def train_dataloader(self) -> BatchLoader:
+        """Shuffled batches, from the place where a resumed run stands."""
+        train = self.parts["train"]
+        if self.drop_last and len(train) < self.batch_size:
+            raise ArgumentError(
+                "batch_size", f"at most {len(train):,} (all training samples) with drop_last", self.batch_size
+            )
+        position = self._position if self.trainer is not None else None
+        return self._loader("train", self.batch_size, seed=self.order_seed, drop_last=self.drop_last, position=position)
+
+    def val_dataloader(self) -> BatchLoader:
+        """Validation batches in the order of the set."""
+        return self._loader("val", self.eval_batch_size)
+
+    def test_dataloader(self) -> BatchLoader:
+        """Test batches in the order of the set."""
+        return self._loader("test", self.eval_batch_size)
+
+    def predict_dataloader(self) -> BatchLoader:
+        """The test samples: those whose answers a user wants to see."""
+        return self.test_dataloader()
+
+    def _position(self) -> tuple[int, int]:
+        """Epoch, and batches of it that are done, by the trainer's counters: those that a checkpoint brings back."""
+        loop = self.trainer.fit_loop  # type: ignore[union-attr]
+        return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
+
+    def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
+        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        chosen = self.parts[part]
+        return BatchLoader(chosen.fetch, chosen.indices, batch_size, rank=rank, world_size=world_size, **options)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Scale a batch where it is used: what travels to a GPU is the compact form."""
+        inputs, targets = batch
+        return self.transform(inputs), targets
+
+    def state_dict(self) -> dict[str, Any]:
+        """The seed of the order: with the trainer's counters it gives the place of every sample."""
+        return {"order_seed": self.order_seed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on in the order of the run that is resumed."""
+        self.order_seed = state["order_seed"]

@@ -1,0 +1,5 @@
+"""Ten kinds of clothing, drawn by dlcore itself: what the image recipes train on when no real data can be had."""
+
+from dlcore.data.drawn_clothing.picture import CLASS_NAMES, draw_clothing
+
+__all__ = ["CLASS_NAMES", "draw_clothing"]

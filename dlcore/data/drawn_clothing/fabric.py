@@ -1,0 +1,98 @@
+"""What a garment is made of, and what else is in the picture: stripes, checks, folds, light, clutter, noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlcore.data.drawn_clothing.draws import Floats
+from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
+
+
+def weave(sketch: Sketch, patterned: float = 0.45) -> None:
+    """Give a sketch its fabric: a tone, light from one side, and in some pictures stripes or checks.
+
+    Args:
+        sketch: Its `cloth` is replaced.
+        patterned: Share of the pictures with a pattern.
+    """
+    draws = sketch.draws
+    dark = draws.uniform()
+    base = 1 - 0.65 * dark * dark
+    cloth = sketch.linear(draws.uniform(-0.15, 0.15), draws.uniform(-0.15, 0.15), 1.0)
+    contrast = np.where(draws.chance(patterned), draws.uniform(0.2, 0.65), np.float32(0))
+    # Level; upright, over an even shade; both, which makes checks; or at a slant.
+    kind = draws.uniform(0, 4)
+    slanted = kind >= 3
+    level = np.where(slanted, draws.uniform(0.3, 0.7), ((kind < 1) | (kind >= 2)).astype(np.float32))
+    upright = np.where(slanted, draws.uniform(-0.7, 0.7), np.float32(0))
+    checked = (kind >= 1) & ~slanted
+    period = draws.uniform(3.0, 9.0) / sketch.scale
+    stripes = _triangle_wave(sketch.linear(upright / period, level / period, draws.uniform()))
+    stripes += np.where(checked, np.float32(1), np.float32(0)) * _triangle_wave(
+        sketch.linear(1 / period, 0.0, draws.uniform())
+    )
+    stripes *= contrast
+    cloth *= base
+    cloth *= 1 - np.minimum(stripes, 0.65)
+    sketch.cloth = cloth
+
+
+def _triangle_wave(phase: Floats) -> Floats:
+    """A wave from 0 to 1 with period 1 and rather steep flanks, changed in place."""
+    phase -= np.floor(phase)
+    phase -= np.float32(0.5)
+    np.abs(phase, out=phase)
+    phase *= np.float32(5)
+    phase -= np.float32(0.75)
+    return np.clip(phase, 0, 1, out=phase)
+
+
+def folds(sketch: Sketch, strength: float = 0.25) -> None:
+    """Lay soft light and shadow over what is painted: a coarse random grid, enlarged linearly."""
+    draws = sketch.draws
+    cells = 5
+    grid = draws.speckle(cells, cells) * draws.uniform(0, strength) + 1
+    place = np.arange(SIZE) * ((cells - 1) / (SIZE - 1))
+    left = np.minimum(place.astype(np.int64), cells - 2)
+    part = (place - left).astype(np.float32).reshape(SIZE, 1)
+    down = part.reshape(SIZE, 1, 1)
+    tall = grid[left] * (1 - down) + grid[left + 1] * down
+    sketch.tones *= tall[:, left] * (1 - part) + tall[:, left + 1] * part
+
+
+def clutter(sketch: Sketch, share: float = 0.2) -> None:
+    """Put in front of some garments what does not belong to them: a strip, a spot, something at the picture's edge."""
+    draws = sketch.draws
+    strip, spot, corner = draws.chance(share), draws.chance(share), draws.chance(share)
+    x, y = draws.uniform(-1.1, 1.1), draws.uniform(-1.1, 1.1)
+    sketch.paint(
+        sketch.stroke((x - 2.5, y - draws.uniform(-3, 3)), (x, y), draws.uniform(0.8, 2.2), strip), draws.uniform(0, 1)
+    )
+    sketch.paint(
+        sketch.ellipse(
+            (draws.uniform(-1, 1), draws.uniform(-1, 1)), (draws.uniform(0.1, 0.3), draws.uniform(0.1, 0.3)), spot
+        ),
+        draws.uniform(0, 1),
+    )
+    sketch.paint(
+        sketch.ellipse(
+            (draws.sign() * 1.2, draws.sign() * 1.2), (draws.uniform(0.3, 0.6), draws.uniform(0.3, 0.6)), corner
+        ),
+        draws.uniform(0, 0.8),
+    )
+
+
+def develop(sketch: Sketch, grain: float = 0.09) -> Floats:
+    """The finished picture: grain where there is something to see, and a contrast that differs from picture to picture.
+
+    Returns:
+        Grey levels, whole numbers from 0 to 255, as float32. Shape: (H, W, N).
+    """
+    draws = sketch.draws
+    picture = draws.speckle(SIZE, SIZE)
+    picture *= draws.uniform(0.02, grain)
+    picture += 1
+    picture *= sketch.tones
+    picture *= draws.uniform(140, 255)
+    picture += 0.5
+    return np.floor(np.clip(picture, 0, 255, out=picture), out=picture)

@@ -1,0 +1,205 @@
+"""FashionMNIST: 60,000 + 10,000 pictures of clothing, 28 × 28 grey, ten classes.
+
+Reference: Xiao, Rasul, Vollgraf (2017), "Fashion-MNIST: a novel image dataset for benchmarking machine learning
+algorithms", arXiv:1708.07747.
+
+Shapes: B batch size.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from torch import Tensor
+
+from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.batches import split
+from dlcore.data.drawn_clothing import draw_clothing
+from dlcore.data.idx_files import read_idx
+from dlcore.errors import ArgumentError, DataError, check_number
+
+# Name of each file and the SHA-256 of its uncompressed content.
+FILES = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+SYSTEM_PACKAGE = "dataset-fashion-mnist"
+DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
+
+
+class FashionMNIST(ArrayData):
+    """The pictures of clothing on which the textbook's experiments run: 60,000 to train with, 10,000 held out.
+
+    Args:
+        batch_size: Samples in a training batch, of each process.
+        scale: Pixels, 0 to 255, are divided by this: 255 gives 0 to 1; 1 leaves them as they are; 2550000 makes them
+            tiny (both are lessons).
+        val_size: How many of the 60,000 are held out for validation, chosen by split_seed; 0 validates on the held-out
+            10,000, as textbooks do. The test is always on the held-out 10,000.
+        split_seed: What determines the choice of the validation samples.
+        root: Folder that holds the four files (or a FashionMNIST/raw folder with them); left out: the system's package
+            dataset-fashion-mnist, then dlcore's cache folder, then a download from torchvision's mirrors.
+        download: Whether to download the files when they are nowhere on this machine.
+        offline_sample: When the files cannot be had, train on pictures of clothing that dlcore draws itself instead of
+            ending with an error; said at start and at end, and kept in the run's record.
+        eval_batch_size: Samples in a batch of validation, test and prediction; it changes speed and memory only.
+        drop_last: Leave out an epoch's last batch when it is smaller than the others.
+
+    Shape:
+        - Inputs: (B, 1, 28, 28), float32, 0 to 255/scale.
+        - Targets: (B,), int64, 0 to 9.
+
+    Raises:
+        ArgumentError: A value lies outside its range.
+        DataError: The files are damaged, or cannot be had.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 256,
+        scale: float = 255.0,
+        val_size: int = 5000,
+        split_seed: int = 0,
+        root: str | None = None,
+        download: bool = True,
+        offline_sample: bool = False,
+        eval_batch_size: int = 1000,
+        drop_last: bool = False,
+    ) -> None:
+        super().__init__(batch_size, eval_batch_size, drop_last)
+        check_number("scale", scale, above=0)
+        check_number("val_size", val_size, at_least=0, below=60000)
+        self.scale, self.val_size, self.split_seed = scale, val_size, split_seed
+        self.root, self.download, self.offline_sample = root, download, offline_sample
+        self.source = ""
+        self.is_sample = False
+        self._why_not = "the download was not tried"
+
+    def facts(self) -> dict[str, Any]:
+        """What a model may ask for, and where the data came from."""
+        return {
+            "in_features": 28 * 28,
+            "image_shape": (1, 28, 28),
+            "num_classes": len(CLASS_NAMES),
+            "class_names": list(CLASS_NAMES),
+            "scale": self.scale,
+            "source": self.source,
+            "is_sample": self.is_sample,
+        }
+
+    def prepare_data(self) -> None:
+        """Download the files where they are nowhere on this machine. One process of a machine does this."""
+        if self.root is not None or self._find() is not None or not self.download:
+            return
+        # Imported here: no other path needs torchvision, and it takes a second to import.
+        from torchvision.datasets import FashionMNIST as Downloader
+
+        try:
+            with _timeout(DOWNLOAD_TIMEOUT), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                Downloader(cache_folder(), download=True)
+        except (RuntimeError, URLError, OSError) as error:
+            self._why_not = " ".join(str(error).split())
+
+    def load(self) -> dict[str, Part]:
+        """Read the files, or draw the sample."""
+        folder = self._find()
+        if folder is None and not self.offline_sample:
+            raise DataError(self._three_ways())
+        if folder is None:
+            self.is_sample = True
+            self.source = "drawn by dlcore (not FashionMNIST)"
+            train_images, train_labels = draw_clothing(20_000, seed=0)
+            test_images, test_labels = draw_clothing(4_000, seed=1)
+        else:
+            self.source = str(folder)
+            with ThreadPoolExecutor(len(FILES)) as pool:  # unpacking and hashing leave Python's lock
+                train_images, train_labels, test_images, test_labels = pool.map(
+                    lambda name: read_idx(_file(folder, name), FILES[name]), FILES
+                )
+        if self.val_size >= len(train_images):
+            raise ArgumentError("val_size", f"less than the {len(train_images):,} training samples", self.val_size)
+        test = Part(test_images, test_labels.long(), torch.arange(len(test_images)))
+        staying, held_out = split(len(train_images), self.val_size, self.split_seed)
+        train = Part(train_images, train_labels.long(), staying)
+        return {
+            "train": train,
+            "val": Part(train.inputs, train.targets, held_out) if self.val_size else test,
+            "test": test,
+        }
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        """Pictures (B, 28, 28), uint8, to (B, 1, 28, 28), float32, divided by `scale`."""
+        return inputs.unsqueeze(1).float().div_(self.scale)
+
+    def _find(self) -> Path | None:
+        """The folder that holds all four files."""
+        if self.root is not None:
+            roots = [Path(self.root).expanduser()]
+        else:
+            roots = [SYSTEM_FOLDER, cache_folder()]
+        for root in roots:
+            for folder in (root, root / "raw", root / "FashionMNIST" / "raw"):
+                if all(_file(folder, name).is_file() for name in FILES):
+                    return folder
+        if self.root is not None:
+            raise ArgumentError(
+                "root",
+                f"a folder with {', '.join(FILES)} (or the same with .gz)",
+                self.root,
+                "Leave it out to use the system's package or the download.",
+            )
+        return None
+
+    def _three_ways(self) -> str:
+        return (
+            f"FashionMNIST is not on this machine and cannot be downloaded ({self._why_not}). Three ways: "
+            f"(1) Debian and Ubuntu: apt-get install {SYSTEM_PACKAGE}; (2) put the four files into a folder and give "
+            "it: --data.root FOLDER; (3) train on pictures that dlcore draws itself: --data.offline_sample true."
+        )
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$XDG_CACHE_HOME/dlcore``, by default ``~/.cache/dlcore``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlcore"
+
+
+def _file(folder: Path, name: str) -> Path:
+    """The file of that name, unpacked where it is there, else compressed."""
+    plain = folder / name
+    return plain if plain.is_file() else folder / f"{name}.gz"
+
+
+@contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    """Let network calls that set no time limit of their own end after so many seconds without an answer."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

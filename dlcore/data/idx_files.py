@@ -1,0 +1,56 @@
+"""Files in the IDX format of MNIST and its relatives, read with their checksum checked.
+
+Format: two zero bytes, a type byte (8: unsigned bytes), the number of dimensions, each size as a big-endian 32-bit
+number, then the values. Reference: https://yann.lecun.org/exdb/mnist, "File formats".
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcore.errors import DataError
+
+
+def read_idx(path: Path, sha256: str) -> Tensor:
+    """Read an IDX file of unsigned bytes, compressed (``.gz``) or not.
+
+    Args:
+        path: The file.
+        sha256: Checksum of the uncompressed content, in hexadecimal. It is that of the content, since the same data
+            are compressed differently by those who hand them out.
+
+    Returns:
+        uint8 tensor of the file's own shape.
+
+    Raises:
+        DataError: The file cannot be read, is cut short, or is not the expected one; the message holds both checksums.
+    """
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path}: expected a whole file, but it cannot be read ({error}). Delete it, so that it is fetched anew, "
+            "or put a good copy in its place."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise DataError(
+            f"{path}: expected content with SHA-256 {sha256}, got {found} ({len(content):,} bytes). The file is "
+            "damaged or not the right one: delete it, so that it is fetched anew, or put a good copy in its place."
+        )
+    _, kind, dimensions = struct.unpack(">HBB", content[:4])
+    shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    if kind != 8 or values.size != np.prod(shape):
+        raise DataError(f"{path}: expected an IDX file of unsigned bytes of shape {shape}, got {values.size:,} bytes.")
+    return torch.from_numpy(values.reshape(shape).copy())

@@ -1,0 +1,141 @@
+"""Named errors: each says which argument, what was expected, what came, and the remedy.
+
+The command line prints an error's text on one line and leaves with its `exit_code`; a traceback is shown only with
+``DLCORE_DEBUG=1``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+
+class DlcoreError(Exception):
+    """Base of all errors that are meant for users. Its text is complete without a traceback."""
+
+    exit_code = 2
+
+
+class ArgumentError(DlcoreError, ValueError):
+    """An argument has a value that it cannot have.
+
+    Args:
+        argument: Name of the argument, as a user types it (``model.dropout``).
+        expected: What would have been right, in words (``a probability in [0, 1)``).
+        received: The value that came.
+        remedy: What to do about it, a sentence; may be empty.
+    """
+
+    def __init__(self, argument: str, expected: str, received: Any, remedy: str = "") -> None:
+        self.argument, self.expected, self.received, self.remedy = argument, expected, received, remedy
+        super().__init__(argument, expected, received, remedy)
+
+    def __str__(self) -> str:
+        return f"{self.argument}: expected {self.expected}, got {self.received!r}.{' ' * bool(self.remedy)}{self.remedy}"
+
+    def within(self, prefix: str) -> ArgumentError:
+        """The same error with its argument's full name: ``dropout`` within ``model`` is ``model.dropout``."""
+        return type(self)(f"{prefix}.{self.argument}", self.expected, self.received, self.remedy)
+
+
+class UnknownNameError(DlcoreError, ValueError):
+    """A name that does not exist: a key, a class, a recipe. The nearest existing one is offered.
+
+    Args:
+        kind: What kind of thing was looked for (``recipe``, ``argument of MLP``).
+        name: The name that came.
+        options: The names that exist.
+        remedy: What to do if none of the near names is meant.
+    """
+
+    def __init__(self, kind: str, name: str, options: Iterable[str], remedy: str = "") -> None:
+        self.kind, self.name, self.options, self.remedy = kind, name, sorted(set(options)), remedy
+        super().__init__(kind, name, self.options, remedy)
+
+    def __str__(self) -> str:
+        near = nearest(self.name, self.options)
+        if near:
+            hint = f" Did you mean {near!r}?"
+        elif len(self.options) <= 12:
+            hint = f" There are: {', '.join(self.options)}."
+        else:
+            hint = ""
+        return f"Unknown {self.kind}: {self.name!r}.{hint}{' ' * bool(self.remedy)}{self.remedy}"
+
+
+class ConfigError(DlcoreError):
+    """A recipe file cannot be read or does not say what a recipe must say."""
+
+
+class DataError(DlcoreError):
+    """Data are missing, damaged, or not what the settings say they are."""
+
+
+class CheckpointError(DlcoreError):
+    """A checkpoint is missing, damaged, or of another model."""
+
+
+class FitError(DlcoreError):
+    """Model, data and trainer cannot work together as they are set."""
+
+
+class Interrupted(DlcoreError):
+    """A signal ended the run after its state was saved.
+
+    Args:
+        message: What was saved and how to go on.
+        exit_code: 128 plus the signal's number, as shells report it.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def nearest(name: str, options: Iterable[str]) -> str | None:
+    """The option that is spelled most like `name`, or None when none is near. Upper and lower case count as equal."""
+    by_lower = {option.lower(): option for option in options}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def check_number(
+    argument: str,
+    value: float,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+    remedy: str = "",
+) -> None:
+    """Check that a number is finite and lies in an interval.
+
+    Args:
+        argument: The argument's name, for the message.
+        value: The number.
+        above: Lower bound that is excluded.
+        at_least: Lower bound that is included.
+        below: Upper bound that is excluded.
+        at_most: Upper bound that is included.
+        remedy: What to do if it does not, a sentence.
+
+    Raises:
+        ArgumentError: The number is NaN, infinite or outside; the message holds the interval.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    inside = number and (
+        (above is None or value > above)
+        and (at_least is None or value >= at_least)
+        and (below is None or value < below)
+        and (at_most is None or value <= at_most)
+    )
+    if not inside:
+        bounds = [
+            f"{word} {bound:,}"
+            for word, bound in (("above", above), ("at least", at_least), ("below", below), ("at most", at_most))
+            if bound is not None
+        ]
+        raise ArgumentError(argument, f"a number {' and '.join(bounds)}".rstrip(), value, remedy)

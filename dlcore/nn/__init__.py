@@ -1,0 +1,23 @@
+"""Plain torch.nn: layers, activations, initialisers, tasks. No Lightning in here."""
+
+from dlcore.nn.activations import activation_names, make_activation
+from dlcore.nn.initializers import initialize, initializer_names
+from dlcore.nn.perceptron import perceptron
+from dlcore.nn.tallies import ClassTally, RegressionTally, Tally
+from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
+
+__all__ = [
+    "Binary",
+    "ClassTally",
+    "Multiclass",
+    "Regression",
+    "RegressionTally",
+    "Tally",
+    "Task",
+    "activation_names",
+    "initialize",
+    "initializer_names",
+    "make_activation",
+    "make_task",
+    "perceptron",
+]

@@ -1,0 +1,114 @@
+"""Checkpoint files: written whole or not at all, found by name, read without running code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from dlcore.errors import CheckpointError
+from dlcore.runs.folder import run_folders
+
+# What dlcore itself keeps in a checkpoint, beside Lightning's own entries.
+RECORD_KEY = "dlcore"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes to a temporary file in the same folder, to the disk, and only then gives it its name."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a checkpoint; whatever happens, the file of that name is the old one or the new one, whole."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the new name itself
+        finally:
+            os.close(folder)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint's values; tensors stay on the disk until they are used.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or no checkpoint of Lightning's.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such checkpoint.")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, EOFError, BadZipFile, pickle.UnpicklingError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{path}: expected a whole checkpoint, but it cannot be read ({reason}).") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint or "global_step" not in checkpoint:
+        raise CheckpointError(f"{path}: expected a checkpoint with weights and counters, got something else.")
+    return checkpoint
+
+
+def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
+    """The file that ``--ckpt_path`` means.
+
+    Args:
+        wanted: ``last`` or ``best`` (of the newest run that has one), a run's folder (its last), or a file.
+        root: Folder of all runs.
+        name: Look among the runs of this recipe only; None: among all.
+
+    Raises:
+        CheckpointError: There is none, or none that can be read.
+    """
+    if "://" in wanted:
+        raise CheckpointError(f"--ckpt_path: expected best, last or a file, got the address {wanted!r}. Download it.")
+    if wanted in ("best", "last"):
+        for folder in reversed(run_folders(root, name)):
+            if (folder / "checkpoints").is_dir() and any((folder / "checkpoints").glob("*.ckpt")):
+                return _of_run(folder, wanted)
+        runs = f"runs of {name!r}" if name else "runs"
+        raise CheckpointError(
+            f"--ckpt_path {wanted}: expected a checkpoint among the {runs} in {root}, but there is none. Train first: "
+            f"python -m dlcore fit{f' -c {name}' if name else ''}."
+        )
+    path = Path(wanted).expanduser()
+    if path.is_dir():
+        return _of_run(path, "last")
+    if not path.is_file():
+        raise CheckpointError(
+            f"--ckpt_path: expected best, last, a run's folder or a file, got {wanted!r}, which is not there."
+        )
+    return path
+
+
+def _of_run(folder: Path, wanted: str) -> Path:
+    """The best checkpoint of a run, or its newest by step that is whole."""
+    files = list((folder / "checkpoints").glob("*.ckpt"))
+    if wanted == "best":
+        best = folder / "checkpoints" / "best.ckpt"
+        if best in files:
+            return best
+        raise CheckpointError(f"{folder}: expected checkpoints/best.ckpt, but there is none (try --ckpt_path last).")
+    steps: dict[Path, int] = {}
+    damaged: list[str] = []
+    for file in files:
+        try:
+            steps[file] = read_checkpoint(file)["global_step"]
+        except CheckpointError as error:
+            damaged.append(str(error))
+    if not steps:
+        raise CheckpointError(f"{folder}: expected a whole checkpoint, but there is none. {' '.join(damaged)}".rstrip())
+    newest = max(steps, key=lambda file: (steps[file], file.name == "last.ckpt"))
+    for message in damaged:
+        print(f"{message} Going on from {newest.name}.")
+    return newest

@@ -1,0 +1,57 @@
+"""Run folders: ``lightning_logs/<recipe>/version_N``, and where a run's checkpoints are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+RUNS_FOLDER = "lightning_logs"
+_VERSION = re.compile(r"version_(\d+)")
+
+
+def runs_root(default_root_dir: str | Path | None = None) -> Path:
+    """The folder of all runs: ``lightning_logs`` in the trainer's default_root_dir, or in the working folder."""
+    return Path(default_root_dir or ".") / RUNS_FOLDER
+
+
+def run_version(folder: Path) -> int | None:
+    """The number in a run folder's name, or None when it is no run folder."""
+    found = _VERSION.fullmatch(folder.name)
+    return int(found[1]) if found else None
+
+
+def run_folders(root: Path, name: str | None = None) -> list[Path]:
+    """Folders of the runs of a recipe (or of all), oldest first by the time of their last checkpoint."""
+    recipes = [root / name] if name else [folder for folder in root.glob("*") if folder.is_dir()]
+    folders = [folder for recipe in recipes for folder in recipe.glob("version_*") if run_version(folder) is not None]
+    return sorted(folders, key=lambda folder: (_last_written(folder), run_version(folder)))
+
+
+def new_run_folder(root: Path, name: str) -> Path:
+    """Make the next free run folder. However many processes do this at once, each gets its own.
+
+    Args:
+        root: Folder of all runs.
+        name: Recipe of the run.
+    """
+    parent = root / name
+    parent.mkdir(parents=True, exist_ok=True)
+    version = max((run_version(folder) or 0 for folder in run_folders(root, name)), default=-1) + 1
+    while True:
+        folder = parent / f"version_{version}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another process was faster
+            version += 1
+        else:
+            return folder
+
+
+def run_of_checkpoint(path: Path) -> Path | None:
+    """The run folder that a checkpoint lies in, or None when it lies elsewhere."""
+    folder = path.resolve().parent.parent
+    return folder if path.parent.name == "checkpoints" and (folder / "config.yaml").is_file() else None
+
+
+def _last_written(folder: Path) -> float:
+    return max((path.stat().st_mtime for path in (folder / "checkpoints").glob("*.ckpt")), default=0.0)

@@ -1,0 +1,175 @@
+"""Every key of a recipe and every flag is checked by name, before anything is parsed.
+
+The parser underneath accepts abbreviations (``--trainer.max_epoch``) and answers a mistyped key of a class with a wall
+of its union types. Here a mistyped name gets the nearest one that exists, and where it stands.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+
+from dlcore.configs.catalogue import callback_sections, class_arguments, class_names
+from dlcore.configs.recipe import find_recipe, read_recipe
+from dlcore.configs.request import Flag
+from dlcore.errors import ArgumentError, UnknownNameError
+
+# What Trainer.fit, .validate, … take beside model and data, and what the parser itself knows.
+_METHOD_KEYS = ("ckpt_path", "weights_only")
+_COMMAND_KEYS = {"validate": ("verbose",), "test": ("verbose",), "predict": ("return_predictions",)}
+_PARSER_FLAGS = ("help", "help-all", "print_config")
+_PACKAGES = {"model": "models", "data": "data"}
+_LAZY = {"model.optimizer": torch.optim, "model.lr_scheduler": torch.optim.lr_scheduler}
+
+
+def check_recipe_keys(recipe: str, command: str) -> None:
+    """Check every key of a recipe.
+
+    Raises:
+        UnknownNameError: A key or class does not exist.
+        ArgumentError: A section has not the form of one.
+    """
+    where = f" (in {recipe})"
+    for section, content in read_recipe(find_recipe(recipe)).items():
+        _check_name(section, _sections(command), f"section{where}")
+        if section in _PACKAGES and content is not None:
+            _check_class(section, content, where)
+        elif section == "trainer" or section in callback_sections():
+            if content is not None and not isinstance(content, dict):
+                raise ArgumentError(section, "settings, one a line" + where, content)
+            for key in content or {}:
+                _check_name(key, _arguments_of_section(section), f"argument of {section}{where}")
+
+
+def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
+    """Check the name of a flag.
+
+    Args:
+        flag: The flag.
+        command: The command.
+        classes: Names of the classes that are chosen for ``model`` and ``data`` (and ``model.optimizer``, …).
+
+    Raises:
+        UnknownNameError: There is no such flag.
+    """
+    parts = [part for part in flag.name.rstrip("+").split(".") if part != "init_args"]
+    if not flag.name or parts[0] in _PARSER_FLAGS:
+        return
+    section = parts[0]
+    _check_name(section, [*_sections(command), *_PARSER_FLAGS], f"flag --{flag.name}, its first word")
+    if len(parts) == 1:
+        if section in _PACKAGES and flag.value is not None:
+            _check_class_name(section, flag.value, f" (in --{section})")
+        return
+    key = parts[1]
+    if key in ("class_path", "help", "dict_kwargs"):
+        return
+    if section in _PACKAGES:
+        name = classes.get(section)
+        if name in class_names(_PACKAGES[section]):
+            _check_name(key, class_arguments(_PACKAGES[section], name), f"argument of {name} (in --{flag.name})")
+        nested = f"{section}.{key}"
+        if nested in _LAZY and len(parts) > 2 and parts[2] != "class_path" and nested in classes:
+            _check_lazy_arguments(nested, classes[nested], [parts[2]], f" (in --{flag.name})")
+        elif nested in _LAZY and len(parts) == 2 and flag.value:
+            _check_lazy_name(nested, flag.value, f" (in --{flag.name})")
+    elif section == "trainer" or section in callback_sections():
+        _check_name(key, _arguments_of_section(section), f"argument of {section} (in --{flag.name})")
+
+
+def chosen_classes(config: dict[str, Any], flags: list[Flag]) -> dict[str, str]:
+    """The classes of ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``, where somebody chose them."""
+    chosen: dict[str, str] = {}
+    for section in _PACKAGES:
+        name, arguments = class_and_arguments(config.get(section))
+        by_flag = [f.value for f in flags if f.name in (section, f"{section}.class_path") and f.value]
+        if by_flag:
+            name, arguments = own_name(by_flag[-1]), arguments if own_name(by_flag[-1]) == name else {}
+        if name:
+            chosen[section] = name
+        for key in _LAZY:
+            if key.startswith(f"{section}."):
+                lazy, _ = class_and_arguments(arguments.get(key.split(".")[1]))
+                for flag in flags:
+                    if flag.name in (key, f"{key}.class_path", key.replace(".", ".init_args.")) and flag.value:
+                        lazy = own_name(flag.value)
+                if lazy:
+                    chosen[key] = lazy
+    return chosen
+
+
+def class_and_arguments(value: Any) -> tuple[str | None, dict[str, Any]]:
+    """A class and its arguments as YAML has them: a name, or ``class_path`` with ``init_args``."""
+    arguments: Any = {}
+    if isinstance(value, dict):
+        arguments = value.get("init_args")
+        value = value.get("class_path")
+    return own_name(value) if isinstance(value, str) else None, arguments if isinstance(arguments, dict) else {}
+
+
+def own_name(class_path: str) -> str:
+    """A class of dlcore or torch without its module; any other as it is."""
+    ours = class_path.startswith(("dlcore.", "torch.optim."))
+    return class_path.rpartition(".")[2] if ours else class_path
+
+
+def _sections(command: str) -> list[str]:
+    fixed = ["seed_everything", "trainer", "model", "data", *_METHOD_KEYS, *_COMMAND_KEYS.get(command, ())]
+    return [*fixed, *callback_sections()]
+
+
+def _arguments_of_section(section: str) -> list[str]:
+    if section == "trainer":
+        return list(inspect.signature(Trainer.__init__).parameters)[1:]
+    return list(class_arguments("callbacks", callback_sections()[section]))
+
+
+def _check_class(section: str, content: Any, where: str) -> None:
+    if isinstance(content, dict) and set(content) - {"class_path", "init_args", "dict_kwargs"}:
+        odd = sorted(set(content) - {"class_path", "init_args", "dict_kwargs"})[0]
+        raise UnknownNameError(
+            f"key of {section}{where}", odd, ["class_path", "init_args"], "Arguments of the class stand in init_args."
+        )
+    name, arguments = class_and_arguments(content)
+    if name is None:
+        raise ArgumentError(section, "a class, as class_path with init_args" + where, content)
+    _check_class_name(section, name, where)
+    if name in class_names(_PACKAGES[section]):
+        for key, value in arguments.items():
+            _check_name(key, class_arguments(_PACKAGES[section], name), f"argument of {name}{where}")
+            if f"{section}.{key}" in _LAZY and value is not None:
+                lazy, settings = class_and_arguments(value)
+                if lazy:
+                    _check_lazy_name(f"{section}.{key}", lazy, where)
+                    _check_lazy_arguments(f"{section}.{key}", lazy, settings, where)
+
+
+def _check_class_name(section: str, name: str, where: str) -> None:
+    """A name without a module must be one of dlcore's; one with a module is the user's own, for the parser to find."""
+    name = own_name(name)
+    if "." not in name and not name.startswith(("{", "null")):
+        _check_name(name, class_names(_PACKAGES[section]), f"{section} class{where}")
+
+
+def _check_lazy_name(key: str, name: str, where: str) -> None:
+    if "." not in own_name(name) and not name.startswith(("{", "null")):
+        base = torch.optim.Optimizer if key.endswith("optimizer") else torch.optim.lr_scheduler.LRScheduler
+        found = vars(_LAZY[key]).items()
+        options = [n for n, value in found if inspect.isclass(value) and issubclass(value, base) and value is not base]
+        _check_name(own_name(name), options, f"{key.split('.')[1]}{where}")
+
+
+def _check_lazy_arguments(key: str, name: str, arguments: Any, where: str) -> None:
+    layer = getattr(_LAZY[key], name, None)
+    if layer is not None:
+        options = [option for option in inspect.signature(layer).parameters if option not in ("params", "optimizer")]
+        for argument in arguments:
+            _check_name(argument, options, f"argument of {name}{where}")
+
+
+def _check_name(name: Any, options: Any, kind: str) -> None:
+    if name not in options:
+        raise UnknownNameError(kind, str(name), options)

@@ -1,0 +1,59 @@
+"""Layers of config: recipes in order, a checkpoint's, flags; what lies on top of what, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One source of settings.
+
+    Attributes:
+        source: Where it comes from: a recipe's name, or ``checkpoint``.
+        config: Its settings.
+    """
+
+    source: str
+    config: dict[str, Any]
+
+
+def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All settings of a config as (dotted name, value).
+
+    ``class_path`` is the section's own value and ``init_args`` is left out of the names, so that they read as flags do:
+    ``model.dropout``.
+    """
+    if not isinstance(config, dict):
+        yield prefix, config
+        return
+    for key, value in config.items():
+        if key == "class_path" and prefix:
+            yield prefix, str(value).rpartition(".")[2]
+        elif key == "init_args" and prefix:
+            yield from flatten(value or {}, prefix)
+        else:
+            yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def overridden(layers: list[Layer], final: dict[str, Any]) -> list[str]:
+    """Which settings of the layers do not count in the end, a line each.
+
+    Args:
+        layers: The layers, lowest first; the last is the checkpoint's.
+        final: The config that counts.
+    """
+    *recipes, top = layers
+    kept, counts = dict(flatten(top.config)), dict(flatten(final))
+    lines = [
+        f"{name}: {counts[name]} (flag) instead of {value} ({top.source})"
+        for name, value in kept.items()
+        if name in counts and counts[name] != value
+    ]
+    for recipe in recipes:
+        for name, value in flatten(recipe.config):
+            if name in kept and kept[name] != value and counts.get(name) == kept[name]:
+                lines.append(f"{name}: {kept[name]} ({top.source}) instead of {value} ({recipe.source})")
+    return lines

@@ -1,0 +1,79 @@
+"""Says in one line which setting has a wrong type, where the parser gives a wall of union types."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterable
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from jsonargparse import ArgumentError as ParserError
+from jsonargparse import ArgumentParser
+from lightning.pytorch import Trainer
+
+import dlcore.callbacks
+import dlcore.data
+import dlcore.models
+from dlcore.configs.catalogue import callback_sections
+from dlcore.errors import ArgumentError, ConfigError, DlcoreError
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "null"}
+
+
+def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict[str, str]) -> DlcoreError:
+    """Find the setting that the parser did not accept.
+
+    Args:
+        error: What the parser raised.
+        settings: All settings that recipes and flags gave: dotted name (without ``init_args``) and value.
+        classes: Names of the classes chosen for ``model`` and ``data``.
+
+    Returns:
+        An error that names the setting; the parser's own last words where none is found.
+    """
+    for name, value in settings:
+        hint = _hint(name, classes)
+        if hint is not None and not _accepts(hint, value):
+            return ArgumentError(name, _in_words(hint), value)
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    wanted = [line for line in lines if not line.startswith(("Subtypes", "Errors", "Given value", "Does not validate"))]
+    return ConfigError(re.sub(r"\s+", " ", ": ".join(dict.fromkeys(wanted[-2:]))) or str(error))
+
+
+def _hint(name: str, classes: dict[str, str]) -> Any:
+    """The type of a setting, or None where it is not known."""
+    section, _, key = name.partition(".")
+    owners: dict[str, Any] = {"trainer": Trainer}
+    owners |= {part: getattr(dlcore.callbacks, owner) for part, owner in callback_sections().items()}
+    owners["model"] = getattr(dlcore.models, classes.get("model", ""), None)
+    owners["data"] = getattr(dlcore.data, classes.get("data", ""), None)
+    if section not in owners or owners[section] is None or not key:
+        return None
+    return get_type_hints(owners[section].__init__).get(key)
+
+
+def _accepts(hint: Any, value: Any) -> bool:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=hint)
+    try:
+        if isinstance(value, str):
+            parser.parse_args([f"--value={value}"])
+        else:
+            parser.parse_object({"value": value})
+    except (ParserError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _in_words(hint: Any) -> str:
+    origin, args = get_origin(hint), get_args(hint)
+    if hint in _WORDS:
+        return _WORDS[hint]
+    if origin is Literal:
+        return " or ".join(str(arg) for arg in args)
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_in_words(arg) for arg in args))
+    if origin in (list, tuple, set):
+        inner = _in_words(args[0]).removeprefix("a ").removeprefix("an ") if args else "value"
+        return f"a list of {inner}s, as in [512, 256]" if inner == "whole number" else f"a list of {inner}s"
+    return getattr(hint, "__name__", str(hint))

@@ -1,0 +1,73 @@
+"""What a run keeps of how it came about: its config, and what its data knew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+import dlcore
+from dlcore.runs.checkpoint_file import RECORD_KEY
+
+
+class RunRecord(Callback):
+    """Writes ``config.yaml`` into the run's folder and the same into each checkpoint, so that either is enough.
+
+    Args:
+        config: The whole config, plain values.
+        name: The run's name.
+        facts: What the data know (`ArrayData.facts`): class names, scale, source.
+    """
+
+    def __init__(self, config: dict[str, Any], name: str, facts: dict[str, Any]) -> None:
+        self.config, self.name, self.facts = config, name, facts
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the config, and say to TensorBoard what it is that was chosen."""
+        if stage != "fit" or not trainer.is_global_zero or trainer.log_dir is None or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        folder = Path(trainer.log_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"
+        text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+        (folder / "config.yaml").write_text(f"# {self.name}: {versions}\n{text}", encoding="utf-8")
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take up what the data know once they are read, and log the hyper-parameters."""
+        self.facts = trainer.datamodule.facts() if hasattr(trainer.datamodule, "facts") else self.facts  # type: ignore[attr-defined]
+        for logger in trainer.loggers:
+            logger.log_hyperparams(hyperparameters(self.config))
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the record in the checkpoint."""
+        checkpoint[RECORD_KEY] = {
+            "version": dlcore.__version__,
+            "name": self.name,
+            "config": self.config,
+            "facts": self.facts,
+        }
+
+
+def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings that tell runs apart: model, data, seed and length, without the trainer's many others."""
+    trainer = {
+        key: value
+        for key, value in config.get("trainer", {}).items()
+        if key in ("max_epochs", "max_steps", "precision")
+    }
+    chosen = {key: config.get(key) for key in ("seed_everything", "model", "data") if key in config}
+    return {**_without_class_paths(chosen), "trainer": trainer}
+
+
+def _without_class_paths(value: Any) -> Any:
+    """``{class_path: a.b.MLP, init_args: {…}}`` as ``{class: MLP, …}``: shorter columns."""
+    if not isinstance(value, dict):
+        return value
+    if "class_path" in value:
+        inner = _without_class_paths(value.get("init_args") or {})
+        return {"class": value["class_path"].rpartition(".")[2], **inner}
+    return {key: _without_class_paths(inner) for key, inner in value.items()}

@@ -1,0 +1,42 @@
+"""The commands as functions: the same words as on the command line, the objects back."""
+
+from __future__ import annotations
+
+from dlcore.configs.request import read_request
+from dlcore.runs.command import Command
+
+
+def run(command: str, *words: str) -> Command:
+    """Carry out a command.
+
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        words: What would stand behind it on the command line: ``"-c", "mlp_fashion_mnist", "--model.dropout", "0.2"``.
+
+    Returns:
+        The command, with ``trainer``, ``model``, ``datamodule``, ``metrics`` and ``folder``.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    return Command(read_request([command, *(str(word) for word in words)]))
+
+
+def fit(*words: str) -> Command:
+    """Train, as ``python -m dlcore fit`` does; see `run`."""
+    return run("fit", *words)
+
+
+def validate(*words: str) -> Command:
+    """Evaluate a checkpoint on the validation samples; see `run`."""
+    return run("validate", *words)
+
+
+def test(*words: str) -> Command:
+    """Evaluate a checkpoint on the test samples; see `run`."""
+    return run("test", *words)
+
+
+def predict(*words: str) -> Command:
+    """Answer the test samples by a checkpoint; the answers are in ``output``. See `run`."""
+    return run("predict", *words)

@@ -1,0 +1,38 @@
+"""What a test leaves behind: its metrics and its confusion matrix."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcore.nn import ClassTally
+from dlcore.runs.folder import run_of_checkpoint
+from dlcore.tracking import confusion_matrix
+
+if TYPE_CHECKING:
+    from dlcore.runs.command import Command
+
+
+def write_test_report(command: Command) -> list[Path]:
+    """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder.
+
+    Args:
+        command: The command, after its work.
+
+    Returns:
+        The files; none when the checkpoint lies in no run folder.
+    """
+    folder = run_of_checkpoint(command.checkpoint_path) if command.checkpoint_path else None
+    if folder is None:
+        return []
+    report = {"checkpoint": command.checkpoint_path.name, **command.output[0]}  # type: ignore[union-attr]
+    paths = [folder / "test.json"]
+    tally = command.model.eval_tally
+    if isinstance(tally, ClassTally):
+        names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
+        report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
+        paths.append(folder / "confusion_matrix.png")
+        confusion_matrix(tally.confusion.cpu().numpy(), names).savefig(paths[-1])
+    paths[0].write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+    return paths

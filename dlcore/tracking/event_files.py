@@ -1,0 +1,71 @@
+"""TensorBoard's event files: which there are, and how a resumed run cuts off what lies beyond its checkpoint."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+# A record: length of the data (8 bytes), checksum of the length (4), the data, checksum of the data (4).
+_HEADER = struct.Struct("<QI")
+_FOOTER_SIZE = 4
+
+
+def find_event_files(folder: Path) -> list[Path]:
+    """The event files of one run, the oldest first; those of folders inside are other runs."""
+    return sorted(folder.glob("events.out.tfevents.*"))
+
+
+def drop_events_after(folder: Path, last_step: int) -> None:
+    """Take out of a run's event files what was logged after a step, and how the session began and ended.
+
+    TensorBoard's own way, a `SessionLog.START` event with a `purge_step`, is known to only one of its two readers:
+    the fast one, which is the default, goes on showing old points of every curve that has no newer ones. And it shows
+    the first start and end of a session that it meets, so that a resumed run would remain a failed one.
+
+    A file is replaced by a shorter one in one step, or not touched if all of it stays. Where a process was killed
+    while writing, the incomplete last record is left out.
+
+    Args:
+        folder: The run's folder.
+        last_step: The last step that stays.
+    """
+    for path in find_event_files(folder):
+        content = path.read_bytes()
+        kept = b"".join(record for record, stays in _records(content, last_step) if stays)
+        if len(kept) == len(content):
+            continue
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_bytes(kept)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _records(content: bytes, last_step: int) -> Iterator[tuple[bytes, bool]]:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    start = 0
+    while start + _HEADER.size <= len(content):
+        length, _ = _HEADER.unpack_from(content, start)
+        end = start + _HEADER.size + length + _FOOTER_SIZE
+        if end > len(content):
+            return
+        record, data = content[start:end], content[start + _HEADER.size : end - _FOOTER_SIZE]
+        try:
+            yield record, _stays(Event.FromString(data), last_step)
+        except DecodeError:
+            yield record, True  # not ours to judge
+        start = end
+
+
+def _stays(event: Event, last_step: int) -> bool:
+    session = any(value.tag.startswith("_hparams_/session_") for value in event.summary.value)
+    return not session and not (event.HasField("summary") and event.step > last_step)

@@ -1,0 +1,88 @@
+"""Fonts for Chinese, Japanese and Korean text in figures; matplotlib's own font has none of their characters."""
+
+from __future__ import annotations
+
+import functools
+import re
+import warnings
+
+DEFAULT_FAMILY = "DejaVu Sans"  # comes with matplotlib
+
+# The first that is installed is taken. Simplified Chinese first, then fonts that at least have the characters.
+_CJK_FAMILIES = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Sarasa Gothic SC",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "SimHei",
+    "Heiti SC",
+    "Heiti TC",
+    "STHeiti",
+    "Droid Sans Fallback",
+    "Noto Sans CJK TC",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK HK",
+    "Noto Sans CJK KR",
+    "Source Han Sans",
+    "Source Han Sans JP",
+    "Noto Serif CJK SC",
+    "Noto Serif CJK JP",
+    "Source Han Serif SC",
+    "SimSun",
+    "Songti SC",
+    "AR PL UMing CN",
+    "Unifont",
+    "Arial Unicode MS",
+)
+_CJK_FILE = re.compile(
+    r"cjk|sourcehan|wqy|wenquanyi|notosanssc|msyh|simhei|simsun|pingfang|heiti|hiragino|droidsansfallback|uming|unifont",
+    re.IGNORECASE,
+)
+# Radicals, punctuation, kana, hangul, ideographs, their compatibility forms and full-width letters, and planes 2 and 3.
+_CJK_TEXT = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
+_PLACEHOLDER = "□"
+
+
+def choose_families(text: str) -> list[str]:
+    """Font families that together have a text's characters; matplotlib takes each from the first that has it."""
+    family = _find_cjk_family() if _CJK_TEXT.search(text) else None
+    return [DEFAULT_FAMILY, family] if family else [DEFAULT_FAMILY]
+
+
+def drawable(text: str) -> str:
+    """The text itself or, where no font for its characters is installed, with a box in the place of each of them."""
+    return text if not _CJK_TEXT.search(text) or _find_cjk_family() else _CJK_TEXT.sub(_PLACEHOLDER, text)
+
+
+@functools.cache
+def _find_cjk_family() -> str | None:
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    family = _first_installed({font.name for font in manager.ttflist})
+    if family is None:
+        # matplotlib keeps its list of fonts in a file and does not notice one that was installed since.
+        known = {font.fname for font in manager.ttflist}
+        for path in font_manager.findSystemFonts():
+            if path not in known and _CJK_FILE.search(path):
+                manager.addfont(path)
+        family = _first_installed({font.name for font in manager.ttflist})
+    if family is None:
+        warnings.warn(
+            "No font with Chinese characters is installed: figures show □ in their place. Install one and start again: "
+            "apt-get install fonts-noto-cjk (Debian, Ubuntu), dnf install google-noto-sans-cjk-fonts (Fedora), "
+            "brew install --cask font-noto-sans-cjk (macOS).",
+            UserWarning,
+            stacklevel=2,
+        )
+    return family
+
+
+def _first_installed(installed: set[str]) -> str | None:
+    return next((family for family in _CJK_FAMILIES if family in installed), None)

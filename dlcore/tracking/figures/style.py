@@ -1,0 +1,86 @@
+"""The one look of all figures that dlcore draws: sizes, colours, grid and fonts.
+
+Figures are drawn through matplotlib's objects and never through pyplot or rcParams, which belong to the whole process:
+so a worker thread can draw while the user's own code does what it likes with pyplot. matplotlib is imported when
+the first figure is drawn.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from dlcore.tracking.figures.fonts import choose_families
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 120
+# Okabe and Ito's colours, which people with any colour vision can tell apart: https://jfly.uni-koeln.de/color/
+BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
+)  # fmt: skip
+TRAIN, VALIDATION = BLUE, VERMILION
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE)
+INK, FAINT, PAPER = "#222222", "#D9D9D9", "#FFFFFF"
+NOT_A_NUMBER, INFINITE, ZERO = "#E0218A", "#7A003C", "#EDEDED"
+SEQUENTIAL = "viridis"
+TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 12, 10, 9
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure that draws into memory.
+
+    Args:
+        width: Width in inches; 120 pixels each.
+        height: Height in inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.1, wspace=0.02)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = "", grid: bool = True) -> None:
+    """Give a chart its title, labels and the house's grid and frame."""
+    axes.set_title(title, fontsize=TITLE_SIZE, color=INK, loc="left", pad=10)
+    axes.set_xlabel(x_label, fontsize=LABEL_SIZE, color=INK)
+    axes.set_ylabel(y_label, fontsize=LABEL_SIZE, color=INK)
+    axes.tick_params(labelsize=TICK_SIZE, colors=INK, length=3)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(color=FAINT, linewidth=0.7)
+    for side, spine in axes.spines.items():
+        spine.set_visible(not grid or side in ("left", "bottom"))
+        spine.set_color(FAINT)
+
+
+def finish(figure: Figure) -> Figure:
+    """Choose fonts that have the figure's characters; call it last."""
+    from matplotlib.text import Text
+
+    texts: list[Any] = figure.findobj(Text)
+    families = choose_families("".join(text.get_text() for text in texts))
+    for text in texts:
+        text.set_fontfamily(families)
+    return figure
+
+
+def to_png(figure: Figure) -> tuple[bytes, int, int]:
+    """Draw a figure.
+
+    Returns:
+        The content of a PNG file, its width and its height in pixels.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    # A figure made elsewhere may have another canvas.
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    file = io.BytesIO()
+    canvas.print_png(file)
+    width, height = canvas.get_width_height()
+    return file.getvalue(), width, height

@@ -1,0 +1,127 @@
+"""Histograms that are counted where the tensor lies, and read later by somebody who may wait."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dlcore.errors import ArgumentError, check_number
+
+# Slots behind the bins: values equal to the maximum (numpy's last bin includes its right edge), NaN, infinite ones.
+_MAXIMUM, _NAN, _INFINITE = 0, 1, 2
+_EXTRA_SLOTS = 3
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often the values of a tensor fall into equally wide bins.
+
+    Args:
+        minimum: Least finite value; NaN when there is none.
+        maximum: Greatest finite value; NaN when there is none.
+        count: How many finite values there are.
+        sum: Sum of the finite values.
+        sum_of_squares: Sum of their squares.
+        edges: Borders of the bins, one more than there are bins; a bin holds its left border, the last one both.
+            Empty when there is no finite value.
+        counts: How many values each bin holds. Empty when there is no finite value.
+        nan: How many values are NaN.
+        infinite: How many values are plus or minus infinity.
+    """
+
+    minimum: float
+    maximum: float
+    count: int
+    sum: float
+    sum_of_squares: float
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    nan: int
+    infinite: int
+
+
+@dataclass(frozen=True, eq=False)
+class HistogramTensors:
+    """A histogram whose numbers may still be on their way: small tensors on the device that counts them.
+
+    Args:
+        moments: Minimum, maximum, sum and sum of squares of the finite values. Shape: (4).
+        slots: Counts. Shape: (bins + 3): the bins, then the values equal to the maximum, NaN, infinite values.
+    """
+
+    moments: Tensor
+    slots: Tensor
+
+    def read(self) -> Histogram:
+        """Wait for the device and return the numbers."""
+        minimum, maximum, total, squares = self.moments.tolist()
+        slots = self.slots.tolist()
+        bins = len(slots) - _EXTRA_SLOTS
+        counts, extra = slots[:bins], slots[bins:]
+        counts[-1] += extra[_MAXIMUM]
+        count = sum(counts)
+        edges: list[float] = []
+        if not count:
+            minimum = maximum = math.nan
+            counts = []
+        elif minimum == maximum:
+            # One value has no width: it goes into the middle of bins that are narrow beside other steps' histograms.
+            counts = [0] * bins
+            counts[bins // 2] = count
+            half = max(abs(minimum) * 1e-3, 1e-6)
+            edges = [minimum + half * (2 * i - bins) / bins for i in range(bins + 1)]
+        else:
+            # The sum of two products and not minimum + width·i/bins: the width of ±1e308 would be infinite.
+            edges = [minimum * ((bins - i) / bins) + maximum * (i / bins) for i in range(bins + 1)]
+        return Histogram(
+            minimum, maximum, count, total, squares, tuple(edges), tuple(counts), extra[_NAN], extra[_INFINITE]
+        )
+
+
+@torch.no_grad()
+def count_histogram(tensor: Tensor, bins: int = 64) -> HistogramTensors:
+    """Count a tensor's values into `bins` equally wide bins between its least and its greatest finite value.
+
+    All is computed on the tensor's device, in about 15 small kernels and without waiting for it. NaN and infinite
+    values are counted apart. Positions are computed in float32 (float64 for float64 and integers): a value nearer to
+    a border than that rounding may be counted in the neighbouring bin.
+
+    Args:
+        tensor: Any real numbers or booleans, of any shape; may be empty, constant, sparse or not contiguous.
+        bins: Number of bins, at least 1.
+
+    Returns:
+        Tensors that hold the counts; `HistogramTensors.read` turns them into numbers.
+
+    Raises:
+        ArgumentError: The numbers are complex, or `bins` is less than 1.
+    """
+    check_number("bins", bins, at_least=1, remedy="Use the default, 64.")
+    if tensor.is_complex():
+        raise ArgumentError("tensor", "real numbers", str(tensor.dtype), "Count its .abs() or its .real.")
+    values = (tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()).reshape(-1)
+    exact = values.dtype == torch.float64 or not values.is_floating_point()
+    # Apple's GPUs have no float64.
+    values = values.to(torch.float64 if exact and values.device.type != "mps" else torch.float32)
+    slots = torch.zeros(bins + _EXTRA_SLOTS, dtype=torch.int64, device=values.device)
+    if not values.numel():
+        return HistogramTensors(values.new_zeros(4), slots)
+
+    inf = math.inf
+    low = torch.nan_to_num(values, nan=inf, posinf=inf, neginf=inf).amin()
+    high = torch.nan_to_num(values, nan=-inf, posinf=-inf, neginf=-inf).amax()
+    finite = torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    moments = torch.stack([low, high, finite.sum(), finite.square_().sum()])
+
+    low, high = (torch.where(moments[0] <= moments[1], bound, 0.0) for bound in (low, high))
+    # Halves: the whole width of a float's range is infinite.
+    half = high * 0.5 - low * 0.5
+    half = torch.where(half > 0, half, 1.0)
+    positions = torch.add(low * -0.5, values, alpha=0.5).div_(half).mul_(bins)
+    positions.nan_to_num_(nan=bins + _NAN, posinf=bins + _INFINITE, neginf=bins + _INFINITE)
+    # scatter_add_ of integers is exact beyond 2^24, deterministic, and needs no look at the data as bincount does.
+    slots.scatter_add_(0, positions.long(), torch.ones_like(slots[:1]).expand(values.numel()))
+    return HistogramTensors(moments, slots)

@@ -1,0 +1,177 @@
+"""``metrics.csv``: every number that a run logged, one row a step, readable at any moment of the training."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dlcore.errors import DataError
+
+# Rows that may still get values of a later call: validation logs its step before the epoch's means log theirs.
+_TAIL_ROWS = 64
+
+
+@dataclass
+class _Row:
+    step: int
+    cells: dict[str, str]
+    offset: int = 0  # of the row's first byte in the file
+
+
+class MetricsCsv:
+    """Writes metrics as a wide table: the columns ``step``, ``epoch``, then the metrics in their order of appearance.
+
+    A row is in the file when `write` returns, so that a killed process loses nothing. Values of a step that has a row
+    go into that row. A new row is appended; a changed one among the last rows is written in place; only a metric that
+    was never seen before (a new column), or a step from long ago, rewrites the file, through a temporary file.
+
+    Args:
+        path: The file. An existing one is continued.
+        last_step: Rows of later steps are dropped (a run goes on from the checkpoint of this step); None keeps all.
+
+    Raises:
+        DataError: The file exists and is not such a table.
+    """
+
+    def __init__(self, path: Path, last_step: int | None = None) -> None:
+        self.path = path
+        self._columns = ["step", "epoch"]
+        self._tail: list[_Row] = []  # the last rows, by step
+        self._end = 0  # size of the file in bytes
+        if path.exists():
+            columns, rows = _parse(path)
+            self._columns += [name for name in columns if name not in self._columns]
+            self._rewrite(row for row in rows if last_step is None or row.step <= last_step)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The table's columns so far."""
+        return tuple(self._columns)
+
+    def write(self, metrics: Mapping[str, float], step: int) -> None:
+        """Put values into a step's row; a metric that has a value there gets the new one.
+
+        Args:
+            metrics: Values by name. NaN and infinity are written as ``nan``, ``inf`` and ``-inf``.
+            step: The step, at least 0.
+        """
+        cells = {name: _format(value) for name, value in metrics.items() if name != "step"}
+        new_columns = [name for name in cells if name not in self._columns]
+        place = bisect.bisect_left(self._tail, step, key=lambda row: row.step)
+        known = place < len(self._tail) and self._tail[place].step == step
+        before_tail = bool(self._tail) and place == 0 and not known
+        exists = self.path.exists()
+        # Another size than ours: somebody edited or deleted the file. What it holds now counts.
+        if new_columns or before_tail or not exists or self.path.stat().st_size != self._end:
+            columns, rows = _parse(self.path) if exists else ([], self._tail)
+            self._columns += new_columns + [name for name in columns if name not in (*self._columns, *new_columns)]
+            self._rewrite([*rows, _Row(step, cells)])
+            return
+
+        start = self._tail[place].offset if place < len(self._tail) else self._end
+        if known:
+            _merge(self._tail[place].cells, cells)
+        else:
+            self._tail.insert(place, _Row(step, cells))
+        text = self._encode(self._tail[place:], start)
+        if start + len(text) < self._end:  # shorter in place would leave old bytes behind for a moment
+            self._rewrite([*_parse(self.path)[1], _Row(step, cells)])
+            return
+        with self.path.open("r+b", buffering=0) as file:
+            file.seek(start)
+            file.write(text)
+        self._end = start + len(text)
+        del self._tail[:-_TAIL_ROWS]
+
+    def _encode(self, rows: list[_Row], offset: int) -> bytes:
+        lines = []
+        for row in rows:
+            row.offset = offset
+            line = f"{row.step},{','.join(row.cells.get(name, '') for name in self._columns[1:])}\n".encode()
+            lines.append(line)
+            offset += len(line)
+        return b"".join(lines)
+
+    def _rewrite(self, rows: Iterable[_Row]) -> None:
+        """Write the whole table anew, rows of one step merged and by step, so that a reader sees the old or the new."""
+        by_step: dict[int, dict[str, str]] = {}
+        for row in rows:
+            _merge(by_step.setdefault(row.step, {}), row.cells)
+        merged = [_Row(step, by_step[step]) for step in sorted(by_step)]
+        header = io.StringIO()
+        csv.writer(header, lineterminator="\n").writerow(self._columns)
+        head = header.getvalue().encode()
+        content = head + self._encode(merged, len(head))
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._tail, self._end = merged[-_TAIL_ROWS:], len(content)
+
+
+def read_metrics(path: str | Path) -> dict[str, list[float | None]]:
+    """Read a run's ``metrics.csv``.
+
+    Args:
+        path: The file, or the run's folder.
+
+    Returns:
+        The columns by name, all of the same length; None where a step has no value for a metric.
+
+    Raises:
+        DataError: There is no such file, or it is not a table of metrics.
+    """
+    path = Path(path)
+    path = path / "metrics.csv" if path.is_dir() else path
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file. A run's folder holds metrics.csv after its first logged step.")
+    names, rows = _parse(path)
+    table: dict[str, list[float | None]] = {"step": [float(row.step) for row in rows]}
+    for name in names[1:]:
+        table[name] = [float(row.cells[name]) if name in row.cells else None for row in rows]
+    return table
+
+
+def _parse(path: Path) -> tuple[list[str], list[_Row]]:
+    text = path.read_text(encoding="utf-8")
+    # A line without its end was cut off by a crash of the machine; its last number may lack digits.
+    lines = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")))
+    if not lines:
+        return ["step", "epoch"], []
+    names, rows = lines[0], []
+    with contextlib.suppress(ValueError):
+        for line in lines[1:]:
+            cells = {name: cell for name, cell in zip(names[1:], line[1:], strict=True) if cell}
+            for cell in cells.values():
+                float(cell)
+            rows.append(_Row(int(line[0]), cells))
+    if names[0] != "step" or len(rows) != len(lines) - 1:
+        raise DataError(
+            f"{path}, line {len(rows) + 2 if names[0] == 'step' else 1}: this is not a table of metrics as dlcore "
+            "writes it (columns step, epoch, then one a metric; all cells numbers). Move the file away."
+        )
+    return names, rows
+
+
+def _merge(cells: dict[str, str], later: dict[str, str]) -> None:
+    """Put later values of a step into its row. The epoch stays: a step that ends one also begins the next."""
+    cells.update({name: value for name, value in later.items() if name != "epoch" or name not in cells})
+
+
+def _format(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    # Most metrics were float32 tensors: 0.8533 and not 0.8532999753952026, which is the same float32.
+    with np.errstate(over="ignore"):
+        short = np.float32(value)
+    return str(short) if float(short) == value else repr(float(value))

@@ -1,0 +1,70 @@
+import pytest
+
+from dlcore.cli.choice import chosen_class, class_and_arguments, own_name, stacked_recipes
+from dlcore.configs.request import read_request
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(*texts):
+        names = [f"r{number}.yaml" for number in range(len(texts))]
+        for name, text in zip(names, texts, strict=True):
+            (tmp_path / name).write_text(text)
+        return names
+
+    return write
+
+
+def test_a_later_recipe_beats_an_earlier_one_key_by_key(files):
+    names = files("trainer: {max_epochs: 5, devices: 1}\nx: {a: 1}", "trainer: {max_epochs: 9}\nx: null")
+    assert stacked_recipes(names) == {"trainer": {"max_epochs": 9, "devices": 1}, "x": None}
+
+
+def test_arguments_of_another_class_are_not_mixed_in(files):
+    first = "model: {class_path: MLP, init_args: {dropout: 0.5, n: 1}}"
+    same = "model: {class_path: dlcore.models.MLP, init_args: {n: 2}}"
+    other = "model: {class_path: CNN, init_args: {k: 3}}"
+    assert stacked_recipes(files(first, same))["model"]["init_args"] == {"dropout": 0.5, "n": 2}
+    assert stacked_recipes(files(first, other))["model"] == {"class_path": "CNN", "init_args": {"k": 3}}
+
+
+def test_a_class_by_flag_beats_the_recipes():
+    config = {"model": {"class_path": "dlcore.models.MLP", "init_args": {"n": 1}}}
+
+    def chosen(section, *argv):
+        return chosen_class(section, config, read_request(["fit", *argv]))
+
+    assert chosen("model") == ("MLP", {"n": 1})
+    assert chosen("model", "--model", "CNN") == ("CNN", {"n": 1})
+    assert chosen("model", "--model.class_path=dlcore.models.CNN") == ("CNN", {"n": 1})
+    assert chosen("data", "--model", "CNN") == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("MLP", ("MLP", {})),
+        ({"class_path": "MLP"}, ("MLP", {})),
+        ({"class_path": "torch.optim.SGD", "init_args": {"lr": 1}}, ("SGD", {"lr": 1})),
+        ({"class_path": 3, "init_args": [1]}, (None, {})),
+        (None, (None, {})),
+        (7, (None, {})),
+    ],
+)
+def test_reads_a_class_however_yaml_has_it(value, expected):
+    assert class_and_arguments(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("dlcore.models.MLP", "MLP"),
+        ("torch.optim.lr_scheduler.StepLR", "StepLR"),
+        ("my.models.Net", "my.models.Net"),
+        ("MLP", "MLP"),
+    ],
+)
+def test_only_known_modules_are_left_out_of_a_name(path, name):
+    assert own_name(path) == name
