@@ -33,7 +33,9 @@ class ArgumentError(DlcoreError, ValueError):
         super().__init__(argument, expected, received, remedy)
 
     def __str__(self) -> str:
-        return f"{self.argument}: expected {self.expected}, got {self.received!r}.{' ' * bool(self.remedy)}{self.remedy}"
+        return (
+            f"{self.argument}: expected {self.expected}, got {self.received!r}.{' ' * bool(self.remedy)}{self.remedy}"
+        )
 
     def within(self, prefix: str) -> ArgumentError:
         """The same error with its argument's full name: ``dropout`` within ``model`` is ``model.dropout``."""

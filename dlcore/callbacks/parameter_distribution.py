@@ -25,7 +25,7 @@ class ParameterDistribution(MetricCallback):
 
     Counting happens on the device, drawing and writing in the background: training does not wait. The gradients are
     those of the last step before the validation. The pictures, weights.png and gradients.png in the run's folder, have
-    a row a layer and a column an epoch: the spread of the weights, and the size of their gradients.
+    a row a layer and a column a look: the spread of the weights, and the size of their gradients.
 
     Args:
         every_n_epochs: Epochs between two looks, at least 1.
@@ -39,24 +39,23 @@ class ParameterDistribution(MetricCallback):
         check_number("every_n_epochs", every_n_epochs, at_least=1)
         self.every_n_epochs, self.gradients = every_n_epochs, gradients
         # Spread of the weights and norm of the gradients of each layer, at each look; read from the device at the end.
-        self._epochs: list[int] = []
+        self._steps: list[int] = []
         self._spreads: list[Tensor] = []
         self._norms: list[Tensor] = []
         self._layers: list[str] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the initial weights."""
-        if not self._epochs:
-            self._look(trainer, pl_module, epoch=0)
+        if not self._steps:
+            self._look(trainer, pl_module)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Look at the end of an epoch."""
-        epoch = trainer.current_epoch + 1
-        if epoch % self.every_n_epochs == 0:
-            self._look(trainer, model, epoch)
+        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self._look(trainer, model)
 
     @torch.no_grad()
-    def _look(self, trainer: Trainer, model: LightningModule, epoch: int) -> None:
+    def _look(self, trainer: Trainer, model: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
         tensors: dict[str, Tensor] = {}
@@ -72,7 +71,7 @@ class ParameterDistribution(MetricCallback):
                 self._layers.append(layer)
                 spreads.append(parameter.std(correction=0))
                 norms.append(parameter.new_tensor(torch.nan) if parameter.grad is None else parameter.grad.norm())
-        self._epochs.append(epoch)
+        self._steps.append(trainer.global_step)
         self._spreads.append(torch.stack(spreads).float())
         self._norms.append(torch.stack(norms).float())
         for logger in _run_loggers(trainer):
@@ -81,14 +80,14 @@ class ParameterDistribution(MetricCallback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the overviews."""
-        if trainer.is_global_zero and self._epochs:
+        if trainer.is_global_zero and self._steps:
             for logger in _run_loggers(trainer):
                 for name in ("weights", "gradients") if self.gradients else ("weights",):
                     path = Path(logger.log_dir) / f"{name}.png"
                     logger.log_figure(f"layer_by_step/{name}", partial(self.draw, name), trainer.global_step, path)
 
     def draw(self, what: str) -> Figure:
-        """Draw an overview: a row a layer, a column an epoch.
+        """Draw an overview: a row a layer, a column a look.
 
         Args:
             what: ``weights`` (standard deviation) or ``gradients`` (norm).
@@ -96,20 +95,20 @@ class ParameterDistribution(MetricCallback):
         looks = self._spreads if what == "weights" else self._norms
         title, label = {
             "weights": ("Spread of the weights", "standard deviation"),
-            "gradients": ("Size of the gradients", "norm at the epoch's last step"),
+            "gradients": ("Size of the gradients", "norm at the last step"),
         }[what]
         # The initial weights were looked at before there were gradients.
         first = 1 if what == "gradients" and len(looks) > 1 else 0
         values = torch.stack(looks[first:], dim=1).cpu().numpy()
-        return layer_by_step(values, self._layers, self._epochs[first:], title, label)
+        return layer_by_step(values, self._layers, self._steps[first:], title, label)
 
     def state_dict(self) -> dict[str, Any]:
         """The looks so far, so that the picture of a run that is resumed is whole."""
-        return {"epochs": self._epochs, "spreads": self._spreads, "norms": self._norms}
+        return {"steps": self._steps, "spreads": self._spreads, "norms": self._norms}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the looks of the run that is resumed."""
-        self._epochs = list(state_dict["epochs"])
+        self._steps = list(state_dict["steps"])
         self._spreads, self._norms = list(state_dict["spreads"]), list(state_dict["norms"])
 
 

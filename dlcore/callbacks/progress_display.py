@@ -169,8 +169,9 @@ class ProgressDisplay(ProgressBar):
         self._close(leave=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Stop drawing, however the run ended."""
+        """Stop drawing, and let the weights go that the parameter group leads to."""
         self._close()
+        self._param_group = {}
 
     def _start_epoch(self, trainer: Trainer, done: int) -> None:
         epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""

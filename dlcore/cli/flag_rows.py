@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.text import Text
 
-from dlcore.cli.choice import class_and_arguments, own_name
 from dlcore.cli.terminal import NAME, QUIET, VALUE, shell_word
 from dlcore.configs.catalogue import Argument, ClassInfo, summary
+from dlcore.configs.choice import class_and_arguments, own_name
 
 Row = tuple[Text, Text]
 _LONGEST_VALUE = 40

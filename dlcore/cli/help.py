@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from dlcore.cli.choice import chosen_class, stacked_recipes
 from dlcore.cli.flag_rows import Row, class_rows, default_value, flag_row, is_factory, yaml_text
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
 from dlcore.configs.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names
+from dlcore.configs.choice import chosen_class, stacked_recipes
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
-from dlcore.configs.request import Request, read_request
+from dlcore.configs.request import read_request
 
 _COLUMN = 37
 COMMANDS = {
@@ -84,22 +84,32 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
         UnknownNameError: A recipe or class that there is not.
         ConfigError: A recipe cannot be read.
     """
-    console = open_console()
     request = read_request([command, *argv])
-    config = stacked_recipes(request.recipes or [DEFAULT_RECIPE])
+    recipes = request.recipes or [DEFAULT_RECIPE]
+    config = stacked_recipes(recipes)
+    # All that may be wrong is looked up before the first line is printed.
+    model, model_settings = chosen_class("model", config, request)
+    data, data_settings = chosen_class("data", config, request)
+    model_info, data_info = _info("models", model, root), _info("data", data, root)
+    console = open_console()
     if command == "fit":
         _usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
-        _print_fit_help(console, config, request, root)
+        _print_recipe(console, recipes, config)
+        _print_class(console, "model", model_info, model_settings, class_names("models", root))
+        _print_class(console, "data", data_info, data_settings, class_names("data", root))
+        _print_callbacks(console, config, root)
+        _heading(console, "Trainer")
+        print_columns(console, _trainer_rows(config, _FIT_TRAINER), column=_COLUMN)
+        _print_examples(console, recipes)
     else:
         _usage(console, f"{command} --ckpt_path best|last|FILE [--flag VALUE ...]")
-        _print_checkpoint_help(console, command, chosen_class("data", config, request)[0], root)
+        _print_checkpoint_help(console, command, data_info, class_names("data", root))
     console.print()
     everything = "Everything, with all of Lightning's Trainer: "
     print_paragraph(console, Text.assemble(everything, (f"python -m dlcore {command} --help-all", NAME)))
 
 
-def _print_fit_help(console: Console, config: dict[str, Any], request: Request, root: Path) -> None:
-    recipes = request.recipes or [DEFAULT_RECIPE]
+def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) -> None:
     paths = [find_recipe(name) for name in recipes]
     names = " and ".join(map(recipe_name, paths))
     print_paragraph(
@@ -116,47 +126,40 @@ def _print_fit_help(console: Console, config: dict[str, Any], request: Request, 
         flag_row("--print_config", "", "Print the whole config, with all that was changed, and stop."),
     ]
     print_columns(console, rows, column=_COLUMN)
-    _print_class(console, "model", "models", config, request, root)
-    _print_class(console, "data", "data", config, request, root)
-    _print_callbacks(console, config, root)
-    _heading(console, "Trainer")
-    print_columns(console, _trainer_rows(config, _FIT_TRAINER), column=_COLUMN)
-    _heading(console, "Examples")
-    chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
-    for example in _EXAMPLES:
-        console.print(Text(f"  python -m dlcore fit {chosen}{example}", style=NAME), soft_wrap=True)
 
 
-def _print_checkpoint_help(console: Console, command: str, data: str | None, root: Path) -> None:
-    about = "Model, data and their settings are those of the checkpoint's run; a flag beats them."
-    print_paragraph(console, f"{COMMANDS[command]} {about}")
-    _heading(console, "Checkpoint")
-    which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
-    print_columns(console, [flag_row("--ckpt_path", "best|last|FILE", which)], column=_COLUMN)
-    info = _info("data", data, root)
-    _heading(console, f"Data{': ' * bool(data)}{info.name}", info.summary)
-    choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(class_names('data', root))}")
-    print_columns(console, [choose, *class_rows("data", info, None, info.arguments)], column=_COLUMN)
-    _heading(console, "Trainer")
-    limit = f"limit_{'val' if command == 'validate' else command}_batches"
-    print_columns(console, _trainer_rows({}, ("accelerator", "devices", "precision", limit)), column=_COLUMN)
-
-
-def _print_class(
-    console: Console, section: str, package: Package, config: dict[str, Any], request: Request, root: Path
-) -> None:
+def _print_class(console: Console, section: str, info: ClassInfo, settings: dict[str, Any], names: list[str]) -> None:
     """Print the arguments of the chosen class; optimiser and schedule below a heading of their own."""
-    name, settings = chosen_class(section, config, request)
-    info = _info(package, name, root)
-    names = ", ".join(class_names(package, root))
-    choose = flag_row(f"--{section}", name or "NAME", f"One of: {names}; or a class of your own, as module.Class.")
-    _heading(console, f"{section.capitalize()}{': ' * bool(name)}{info.name}", info.summary)
+    which = f"One of: {', '.join(names)}; or a class of your own, as module.Class."
+    choose = flag_row(f"--{section}", info.name or "NAME", which)
+    _heading(console, f"{section.capitalize()}{': ' * bool(info.name)}{info.name}", info.summary)
     own = [name for name, argument in info.arguments.items() if not is_factory(argument)]
     print_columns(console, [choose, *class_rows(section, info, settings, own)], column=_COLUMN)
     factories = [name for name, argument in info.arguments.items() if is_factory(argument)]
     if factories:
         _heading(console, "Optimiser and schedule")
         print_columns(console, class_rows(section, info, settings, factories), column=_COLUMN)
+
+
+def _print_examples(console: Console, recipes: list[str]) -> None:
+    _heading(console, "Examples")
+    chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
+    for example in _EXAMPLES:  # never wrapped: a command is copied whole
+        console.print(Text(f"  python -m dlcore fit {chosen}{example}", style=NAME), soft_wrap=True)
+
+
+def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, names: list[str]) -> None:
+    about = "Model, data and their settings are those of the checkpoint's run; a flag beats them."
+    print_paragraph(console, f"{COMMANDS[command]} {about}")
+    _heading(console, "Checkpoint")
+    which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
+    print_columns(console, [flag_row("--ckpt_path", "best|last|FILE", which)], column=_COLUMN)
+    _heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
+    choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")
+    print_columns(console, [choose, *class_rows("data", data, None, data.arguments)], column=_COLUMN)
+    _heading(console, "Trainer")
+    limit = f"limit_{'val' if command == 'validate' else command}_batches"
+    print_columns(console, _trainer_rows({}, ("accelerator", "devices", "precision", limit)), column=_COLUMN)
 
 
 def _info(package: Package, name: str | None, root: Path) -> ClassInfo:

@@ -8,7 +8,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.panel import Panel
-from rich.table import Table
+from rich.rule import Rule
+from rich.text import Text
 
 from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.cli.terminal import shell_word
@@ -24,12 +25,12 @@ class StartPanel(Callback):
         self.folder: Path | None = None
         self.command: Command | None = None
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the panel."""
         self.folder = Path(trainer.log_dir) if trainer.log_dir and trainer.loggers else None
         if trainer.is_global_zero:
             console = _console()
-            console.print(_box(_facts(trainer, pl_module, self.folder), "dlcore fit"))
+            _print_rows(console, "dlcore fit", _facts(trainer, pl_module, self.folder))
             warn_of_sample(console, trainer.datamodule)  # type: ignore[attr-defined]
 
 
@@ -52,26 +53,27 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
     if command.folder is not None:
-        rows["kept in"] = str(command.folder)
+        rows["kept in"] = _short(command.folder)
         rows["next"] = "\n".join(_next(command.folder))
-    console.print(_box(rows, "done"))
+    _print_rows(console, "done", rows)
     warn_of_sample(console, command.datamodule)
 
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
-    rows = {"checkpoint": str(command.checkpoint_path)}
+    rows = {"checkpoint": _short(command.checkpoint_path)}
     rows |= {name: f"{value:.4f}" for name, value in command.output[0].items()}
     if command.request.command == "test":
-        rows |= {"kept in": "\n".join(str(path) for path in write_test_report(command))}
+        rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
     _print_changes(console, command)
-    console.print(_box(rows, command.request.command))
+    _print_rows(console, command.request.command, rows)
     warn_of_sample(console, command.datamodule)
 
 
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
     _print_changes(console, command)
-    console.print(_box({"checkpoint": str(command.checkpoint_path), f"{count:,} answers": str(path)}, "predict"))
+    rows = {"checkpoint": _short(command.checkpoint_path), "kept in": f"{_short(path)} ({count:,} answers)"}
+    _print_rows(console, "predict", rows)
     warn_of_sample(console, command.datamodule)
 
 
@@ -91,15 +93,15 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
 
 def go_on(folder: Path) -> str:
     """How an interrupted run goes on."""
-    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(str(folder / 'checkpoints' / 'last.ckpt'))}"
+    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(_short(folder / 'checkpoints' / 'last.ckpt'))}"
 
 
 def _next(folder: Path) -> list[str]:
-    best = shell_word(str(folder / "checkpoints" / "best.ckpt"))
+    best = shell_word(_short(folder / "checkpoints" / "best.ckpt"))
     return [
         f"python -m dlcore test --ckpt_path {best}",
         f"python -m dlcore predict --ckpt_path {best}",
-        f"tensorboard --logdir {shell_word(str(folder.parent.parent))}",
+        f"tensorboard --logdir {shell_word(_short(folder.parent.parent))}",
     ]
 
 
@@ -118,7 +120,7 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dic
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows["device"] = f"{trainer.strategy.root_device}{processes}"
     if folder is not None:
-        rows["run"] = str(folder)
+        rows["run"] = _short(folder)
     if trainer.global_step:
         rows["goes on"] = f"from step {trainer.global_step:,}, epoch {trainer.current_epoch + 1}"
     return rows
@@ -129,13 +131,22 @@ def _print_changes(console: Console, command: Command) -> None:
         console.print(line)
 
 
-def _box(rows: dict[str, str], title: str) -> Panel:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+def _print_rows(console: Console, title: str, rows: dict[str, str]) -> None:
+    """Print a headed block of rows. Lines are not cut: what a user copies from it is whole."""
+    console.print(Rule(title, align="left", style="cyan"))
+    width = max(len(name) for name in rows)
     for name, value in rows.items():
-        table.add_row(name, value)
-    return Panel(table, title=title, title_align="left", border_style="cyan", expand=False)
+        for number, line in enumerate(value.splitlines()):
+            label = Text(f"{name if number == 0 else '':<{width}}  ", style="dim")
+            console.print(label.append(line, style="not dim"), soft_wrap=True)
+
+
+def _short(path: Path | None) -> str:
+    """A path as seen from the working folder, where it lies below it."""
+    if path is None:
+        return "none"
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _console() -> Console:

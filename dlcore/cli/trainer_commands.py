@@ -34,5 +34,3 @@ def run_trainer_command(argv: Sequence[str]) -> int:
     if rank_zero_only.rank == 0:
         panels.print_end(command, time.monotonic() - began)
     return 0
-
-

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.recipe import find_recipe, recipe_name
+from dlcore.errors import ConfigError
 
 COMMANDS = ("fit", "validate", "test", "predict")
 _OFF = ("false", "off", "no", "none", "null")
@@ -62,6 +63,9 @@ def read_request(argv: Sequence[str]) -> Request:
 
     Args:
         argv: The words behind the program's name; the first is the command.
+
+    Raises:
+        ConfigError: A word is neither a flag nor a flag's value.
     """
     request = Request(argv[0])
     words = list(argv[1:])
@@ -72,8 +76,8 @@ def read_request(argv: Sequence[str]) -> Request:
         else:
             name, equals, attached = word.removeprefix("--").partition("=")
             value = attached if equals else None
-            if not word.startswith("--"):  # a stray word: the parser says what is wrong with it
-                name, value = word, None
+            if not word.startswith("--"):
+                raise ConfigError(f"{request.command}: expected flags, which begin with --, got {word!r}.")
         if value is None and words and not words[0].startswith(("--", "-c")):
             value = words.pop(0)
         if name == "config" and value is not None:

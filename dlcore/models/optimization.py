@@ -67,13 +67,18 @@ def make_schedule(factory: LRSchedulerCallable, optimizer: Optimizer) -> tuple[L
     except (TypeError, ValueError) as error:
         raise ArgumentError("lr_scheduler", f"settings that torch accepts ({error})", settings) from error
     if isinstance(schedule, ReduceLROnPlateau):
-        raise ArgumentError(
-            "lr_scheduler",
-            "a schedule that needs no metric",
-            "ReduceLROnPlateau",
-            "Use the callback: --reduce_lr_on_plateau.factor 0.5 --reduce_lr_on_plateau.patience 2.",
-        )
+        raise needs_metric()
     return schedule, isinstance(schedule, _STEPPED_PER_BATCH)
+
+
+def needs_metric() -> ArgumentError:
+    """What is said to a schedule that waits for a metric: there is a callback for it."""
+    return ArgumentError(
+        "lr_scheduler",
+        "a schedule that needs no metric",
+        "ReduceLROnPlateau",
+        "Use the callback: --reduce_lr_on_plateau.factor 0.5 --reduce_lr_on_plateau.patience 2",
+    )
 
 
 def check_optimization(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import dlcore.callbacks
 import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
-from dlcore.configs.recipe import find_recipe, read_recipe
+from dlcore.configs.choice import lay_over
+from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError
 from dlcore.runs.checkpoint_file import RECORD_KEY, AtomicCheckpointIO, find_checkpoint, read_checkpoint
@@ -28,12 +30,11 @@ from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, r
 from dlcore.runs.keys import check_flag, check_recipe_keys, chosen_classes
 from dlcore.runs.layers import Layer, flatten, overridden
 from dlcore.runs.link import check_last_batch, check_weights, link_facts
-from dlcore.runs.parse_errors import explain
+from dlcore.runs.parse_errors import explain, own_error
 from dlcore.runs.process import check_devices, prepare_process, world_size
 from dlcore.runs.record import RunRecord
 from dlcore.tracking import RunLogger
 
-DEFAULT_RECIPE = "mlp_fashion_mnist"
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)
 
@@ -75,7 +76,7 @@ class Command(LightningCLI):
             check_recipe_keys(recipe, request.command)
         self._layers = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
         self._layers += self._checkpoint_layer()
-        self._classes = chosen_classes(self._merged(), request.flags)
+        self._classes = chosen_classes(self._merged(), request)
         for flag in request.flags:
             check_flag(flag, request.command, self._classes)
         self.name = request.name or self.checkpoint.get(RECORD_KEY, {}).get("name") or "run"
@@ -120,18 +121,11 @@ class Command(LightningCLI):
         return [Layer("checkpoint", config)]
 
     def _merged(self) -> dict[str, Any]:
-        merged: dict[str, Any] = {}
-        for layer in self._layers:
-            merged |= {section: value for section, value in layer.config.items() if value is not None}
-        return merged
+        return reduce(lay_over, (layer.config for layer in self._layers), {})
 
     def _words(self) -> list[str]:
-        words = [self.request.command]
-        for layer in self._layers:
-            words += ["--config", json.dumps(layer.config)]
-        for flag in self.request.without("ckpt_path"):
-            words += flag.words()
-        return words
+        words = [self.request.command, "--config", json.dumps(self._merged())]
+        return words + [word for flag in self.request.without("ckpt_path") for word in flag.words()]
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -204,8 +198,12 @@ class Command(LightningCLI):
         instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
         try:
             return instantiate(only)[section]
-        except ArgumentError as error:
-            raise error.within(section) from error
+        except (ValueError, TypeError) as error:
+            # The parser wraps what a class says of its arguments into words about its union types.
+            own = own_error(error)
+            if own is None:
+                raise
+            raise own.within(section) if isinstance(own, ArgumentError) else own from error
 
     def _make_trainer(self, config: Namespace, facts: dict[str, Any]) -> Trainer:
         settings = dict(vars(self._make("trainer", config)))
@@ -225,7 +223,7 @@ class Command(LightningCLI):
         else:
             settings["logger"] = False
         given = settings["callbacks"] or []
-        settings["callbacks"] = [*callbacks, *self.own_callbacks, *(given if isinstance(given, list) else [given])]
+        settings["callbacks"] = [*self.own_callbacks, *callbacks, *(given if isinstance(given, list) else [given])]
         if not any(isinstance(callback, dlcore.callbacks.Checkpoint) for callback in callbacks):
             settings["enable_checkpointing"] = settings["enable_checkpointing"] or False
         if not any(isinstance(callback, ProgressBar) for callback in settings["callbacks"]):

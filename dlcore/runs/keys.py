@@ -13,9 +13,11 @@ import torch
 from lightning.pytorch import Trainer
 
 from dlcore.configs.catalogue import callback_sections, class_arguments, class_names
+from dlcore.configs.choice import chosen_class, class_and_arguments, own_name
 from dlcore.configs.recipe import find_recipe, read_recipe
-from dlcore.configs.request import Flag
+from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, UnknownNameError
+from dlcore.models.optimization import needs_metric
 
 # What Trainer.fit, .validate, … take beside model and data, and what the parser itself knows.
 _METHOD_KEYS = ("ckpt_path", "weights_only")
@@ -60,6 +62,8 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
         return
     section = parts[0]
     _check_name(section, [*_sections(command), *_PARSER_FLAGS], f"flag --{flag.name}, its first word")
+    if flag.value is None:
+        raise ArgumentError(f"--{flag.name}", "a value behind it", None)
     if len(parts) == 1:
         if section in _PACKAGES and flag.value is not None:
             _check_class_name(section, flag.value, f" (in --{section})")
@@ -80,40 +84,22 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
         _check_name(key, _arguments_of_section(section), f"argument of {section} (in --{flag.name})")
 
 
-def chosen_classes(config: dict[str, Any], flags: list[Flag]) -> dict[str, str]:
+def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
     """The classes of ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``, where somebody chose them."""
     chosen: dict[str, str] = {}
     for section in _PACKAGES:
-        name, arguments = class_and_arguments(config.get(section))
-        by_flag = [f.value for f in flags if f.name in (section, f"{section}.class_path") and f.value]
-        if by_flag:
-            name, arguments = own_name(by_flag[-1]), arguments if own_name(by_flag[-1]) == name else {}
-        if name:
-            chosen[section] = name
+        name, arguments = chosen_class(section, config, request)
+        if not name:
+            continue
+        chosen[section] = name
         for key in _LAZY:
-            if key.startswith(f"{section}."):
-                lazy, _ = class_and_arguments(arguments.get(key.split(".")[1]))
-                for flag in flags:
-                    if flag.name in (key, f"{key}.class_path", key.replace(".", ".init_args.")) and flag.value:
-                        lazy = own_name(flag.value)
+            owner, _, argument = key.partition(".")
+            if owner == section:
+                by_flag = [f.value for f in request.flags if f.value and f.name.replace("init_args.", "") == key]
+                lazy = by_flag[-1] if by_flag else class_and_arguments(arguments.get(argument))[0]
                 if lazy:
-                    chosen[key] = lazy
+                    chosen[key] = own_name(lazy)
     return chosen
-
-
-def class_and_arguments(value: Any) -> tuple[str | None, dict[str, Any]]:
-    """A class and its arguments as YAML has them: a name, or ``class_path`` with ``init_args``."""
-    arguments: Any = {}
-    if isinstance(value, dict):
-        arguments = value.get("init_args")
-        value = value.get("class_path")
-    return own_name(value) if isinstance(value, str) else None, arguments if isinstance(arguments, dict) else {}
-
-
-def own_name(class_path: str) -> str:
-    """A class of dlcore or torch without its module; any other as it is."""
-    ours = class_path.startswith(("dlcore.", "torch.optim."))
-    return class_path.rpartition(".")[2] if ours else class_path
 
 
 def _sections(command: str) -> list[str]:
@@ -155,6 +141,8 @@ def _check_class_name(section: str, name: str, where: str) -> None:
 
 
 def _check_lazy_name(key: str, name: str, where: str) -> None:
+    if own_name(name).endswith("ReduceLROnPlateau"):
+        raise needs_metric()
     if "." not in own_name(name) and not name.startswith(("{", "null")):
         base = torch.optim.Optimizer if key.endswith("optimizer") else torch.optim.lr_scheduler.LRScheduler
         found = vars(_LAZY[key]).items()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterable
+from inspect import signature
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import torch
 from jsonargparse import ArgumentError as ParserError
 from jsonargparse import ArgumentParser
 from lightning.pytorch import Trainer
@@ -17,6 +19,9 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 
+_LAZY = {"model.optimizer": torch.optim, "model.lr_scheduler": torch.optim.lr_scheduler}
+# Beginnings of the lines of a wall that say nothing.
+_WALL = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "null"}
 
 
@@ -33,11 +38,22 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
     """
     for name, value in settings:
         hint = _hint(name, classes)
-        if hint is not None and not _accepts(hint, value):
+        if hint is not None and "Callable" not in str(hint) and not _accepts(hint, value):
             return ArgumentError(name, _in_words(hint), value)
-    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
-    wanted = [line for line in lines if not line.startswith(("Subtypes", "Errors", "Given value", "Does not validate"))]
-    return ConfigError(re.sub(r"\s+", " ", ": ".join(dict.fromkeys(wanted[-2:]))) or str(error))
+    missing = re.search(r"the following arguments are required: (\w+)", str(error))
+    for name in ("model.lr_scheduler", "model.optimizer"):
+        if missing and name in classes and missing[1] in signature(getattr(_LAZY[name], classes[name])).parameters:
+            return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None)
+    lines = [line.strip(" -") for line in str(error).splitlines()]
+    wanted = [line for line in lines if line and not line.startswith(_WALL)]
+    return ConfigError(re.sub(r"\s+", " ", wanted[-1].partition(". Got value: Namespace")[0] if wanted else str(error)))
+
+
+def own_error(error: BaseException | None) -> DlcoreError | None:
+    """The error of dlcore's that another one was made from, if there is one."""
+    while error is not None and not isinstance(error, DlcoreError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _hint(name: str, classes: dict[str, str]) -> Any:
@@ -47,6 +63,10 @@ def _hint(name: str, classes: dict[str, str]) -> Any:
     owners |= {part: getattr(dlcore.callbacks, owner) for part, owner in callback_sections().items()}
     owners["model"] = getattr(dlcore.models, classes.get("model", ""), None)
     owners["data"] = getattr(dlcore.data, classes.get("data", ""), None)
+    for nested, package in _LAZY.items():
+        if name.startswith(f"{nested}.") and nested in classes:
+            owner = getattr(package, classes[nested], None)
+            return get_type_hints(owner.__init__).get(name.removeprefix(f"{nested}.")) if owner else None
     if section not in owners or owners[section] is None or not key:
         return None
     return get_type_hints(owners[section].__init__).get(key)
@@ -72,7 +92,7 @@ def _in_words(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(str(arg) for arg in args)
     if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_in_words(arg) for arg in args))
+        return " or ".join(dict.fromkeys(_in_words(arg) for arg in args if arg is not torch.Tensor))
     if origin in (list, tuple, set):
         inner = _in_words(args[0]).removeprefix("a ").removeprefix("an ") if args else "value"
         return f"a list of {inner}s, as in [512, 256]" if inner == "whole number" else f"a list of {inner}s"

@@ -33,7 +33,7 @@ def flatten(params: Mapping[str, Any] | argparse.Namespace, prefix: str = "") ->
     flat: dict[str, bool | float | str] = {}
     if prefix and isinstance(settings.get("class_path"), str):
         flat[prefix] = settings.pop("class_path").rpartition(".")[2]
-        settings = {**settings, **_as_mapping(settings.pop("init_args", None))}
+        settings.update(_as_mapping(settings.pop("init_args", None)))
     for key, value in settings.items():
         name = f"{prefix}.{key}" if prefix else str(key)
         if str(key).startswith("_"):

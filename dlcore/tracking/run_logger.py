@@ -36,7 +36,7 @@ class RunLogger(Logger):
     and written in the background. Only the process of rank zero writes; nothing is written before the first use.
 
     With `resume_step`, the run goes on in its folder: points and rows beyond that step are taken away, those at the
-    step stay (the validation that led to a checkpoint is logged at the checkpoint's own step, before it is written).
+    step stay (what led to a checkpoint is logged at steps up to the checkpoint's own, before it is written).
     Without it, a folder that already holds a run is added to: so a test later adds its results.
 
     Args:
@@ -149,9 +149,15 @@ class RunLogger(Logger):
         Args:
             values: Tensors, or histograms that are counted already, by tag. All of one step in one call is one job.
             step: The step they belong to.
+
+        Raises:
+            ArgumentError: A value is neither (a parameter without a gradient has None).
         """
         _ = self.experiment  # opened here and not by two threads at once
         step = self._note_step(step)
+        for tag, value in values.items():
+            if not isinstance(value, Tensor | HistogramTensors | Histogram):
+                raise ArgumentError(f"values[{tag!r}]", "a tensor or a counted histogram", value, "Leave it out.")
         counted = {tag: count_histogram(value) if isinstance(value, Tensor) else value for tag, value in values.items()}
         self.background.submit(self._write_histograms, counted, step)
 
@@ -253,15 +259,15 @@ class RunLogger(Logger):
 
         for tag, value in values.items():
             counted = value.read() if isinstance(value, HistogramTensors) else value
-            # TensorBoard wants right borders only; an empty bin in front holds the first left one.
+            # TensorBoard takes the outermost borders from the extremes, which differ where all values are the same.
             proto = HistogramProto(
-                min=counted.minimum,
-                max=counted.maximum,
+                min=counted.edges[0] if counted.edges else counted.minimum,
+                max=counted.edges[-1] if counted.edges else counted.maximum,
                 num=counted.count,
                 sum=counted.sum,
                 sum_squares=counted.sum_of_squares,
-                bucket_limit=counted.edges,
-                bucket=(0, *counted.counts) if counted.counts else (),
+                bucket_limit=counted.edges[1:],
+                bucket=counted.counts,
             )
             summary = Summary(value=[Summary.Value(tag=tag, histo=proto)])
             for kind, number in (("nan", counted.nan), ("infinite", counted.infinite)):

@@ -175,9 +175,10 @@ def test_measuring_commands_show_checkpoint_and_data(shown, command, limit):
         ),
     ],
 )
-def test_a_wrong_name_is_an_error_here_too(root, argv, error, message):
+def test_a_wrong_name_is_an_error_before_anything_is_printed(root, capsys, argv, error, message):
     with pytest.raises(error, match=message):
         print_command_help("fit", argv, root)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -24,7 +24,8 @@ def test_gives_byte_images_and_int64_labels(n):
     assert images.dtype == torch.uint8
     assert labels.shape == (n,)
     assert labels.dtype == torch.int64
-    assert 0 <= labels.min() and labels.max() <= 9
+    assert labels.min() >= 0
+    assert labels.max() <= 9
 
 
 @pytest.mark.parametrize("n", [10, 203, 1000])
@@ -61,7 +62,7 @@ def test_same_arguments_draw_the_same_bits():
     assert torch.equal(images, again)
     assert torch.equal(labels, labels_again)
     digest = hashlib.sha256(images.numpy().tobytes() + labels.numpy().astype("<i8").tobytes()).hexdigest()
-    assert digest[:16] == "SUM"
+    assert digest[:16] == "849f44fefa7393b6"
 
 
 def test_other_seeds_draw_other_pictures_in_another_order():
@@ -122,10 +123,10 @@ def test_an_absent_shape_paints_nothing():
 
 
 def _accuracy(network: torch.nn.Module, train, test, epochs: int) -> float:
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     generator = torch.Generator().manual_seed(0)
     for _ in range(epochs):
-        for batch in torch.randperm(len(train[1]), generator=generator).split(128):
+        for batch in torch.randperm(len(train[1]), generator=generator).split(300):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(network(train[0][batch]), train[1][batch]).backward()
             optimizer.step()
@@ -133,6 +134,16 @@ def _accuracy(network: torch.nn.Module, train, test, epochs: int) -> float:
         return (network(test[0]).argmax(1) == test[1]).float().mean().item()
 
 
+@pytest.fixture
+def one_thread():
+    # Several threads for such small products wait for each other for longer than they work.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_linear_model_does_not_solve_it_and_an_mlp_does_clearly_better():
     # With 20,000 and 4,000 pictures: 0.77 linear, 0.89 with 1,000 hidden units. Here fewer of all, for speed.
     sets = [(images.flatten(1) / 255, labels) for images, labels in (draw_clothing(6000, 0), draw_clothing(2000, 1))]
@@ -141,10 +152,9 @@ def test_a_linear_model_does_not_solve_it_and_an_mlp_does_clearly_better():
         linear = _accuracy(torch.nn.Linear(784, 10), *sets, epochs=12)
         hidden = torch.nn.Sequential(torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10))
         mlp = _accuracy(hidden, *sets, epochs=12)
-    print(linear, mlp)
     assert 0.6 < linear < 0.8
-    assert mlp > linear + 0.05
-    assert mlp > 0.8
+    assert mlp > linear + 0.06
+    assert mlp > 0.78
 
 
 @pytest.mark.parametrize("n", [0, -3, 2.5, True, "10"])

@@ -18,7 +18,7 @@ def stacked_recipes(names_or_paths: Sequence[str]) -> dict[str, Any]:
     """
     config: dict[str, Any] = {}
     for name in names_or_paths:
-        config = _laid_over(config, read_recipe(find_recipe(name)))
+        config = lay_over(config, read_recipe(find_recipe(name)))
     return config
 
 
@@ -53,9 +53,10 @@ def own_name(class_path: str) -> str:
     return class_path.rpartition(".")[2] if ours else class_path
 
 
-def _laid_over(below: Any, above: Any) -> Any:
+def lay_over(below: Any, above: Any) -> Any:
+    """Lay settings on others, key by key; a section of another class takes nothing over from the class below it."""
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     if "class_path" in above and class_and_arguments(above)[0] != class_and_arguments(below)[0]:
         return above
-    return below | {key: _laid_over(below.get(key), value) for key, value in above.items()}
+    return below | {key: lay_over(below.get(key), value) for key, value in above.items()}

@@ -1,6 +1,6 @@
 import pytest
 
-from dlcore.cli.choice import chosen_class, class_and_arguments, own_name, stacked_recipes
+from dlcore.configs.choice import chosen_class, class_and_arguments, own_name, stacked_recipes
 from dlcore.configs.request import read_request
 
 
