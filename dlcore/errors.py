@@ -24,7 +24,7 @@ class ArgumentError(DlcoreError, ValueError):
     Args:
         argument: Name of the argument, as a user types it (``model.dropout``).
         expected: What would have been right, in words (``a probability in [0, 1)``).
-        received: The value that came.
+        received: The value that came; None where none came.
         remedy: What to do about it, a sentence; may be empty.
     """
 

@@ -60,7 +60,7 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
 
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
-    rows = {"checkpoint": _short(command.checkpoint_path)}
+    rows = {"checkpoint": _short(command.settings.checkpoint_path)}
     rows |= {name: f"{value:.4f}" for name, value in command.output[0].items()}
     if command.request.command == "test":
         rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
@@ -72,7 +72,7 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
     _print_changes(console, command)
-    rows = {"checkpoint": _short(command.checkpoint_path), "kept in": f"{_short(path)} ({count:,} answers)"}
+    rows = {"checkpoint": _short(command.settings.checkpoint_path), "kept in": f"{_short(path)} ({count:,} answers)"}
     _print_rows(console, "predict", rows)
     warn_of_sample(console, command.datamodule)
 

@@ -76,7 +76,9 @@ def read_request(argv: Sequence[str]) -> Request:
         else:
             name, equals, attached = word.removeprefix("--").partition("=")
             value = attached if equals else None
-            if not word.startswith("--"):
+            if word == "-h":
+                name = "help"
+            elif not word.startswith("--"):
                 raise ConfigError(f"{request.command}: expected flags, which begin with --, got {word!r}.")
         if value is None and words and not words[0].startswith(("--", "-c")):
             value = words.pop(0)

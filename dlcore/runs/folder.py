@@ -47,8 +47,10 @@ def new_run_folder(root: Path, name: str) -> Path:
             return folder
 
 
-def run_of_checkpoint(path: Path) -> Path | None:
+def run_of_checkpoint(path: Path | None) -> Path | None:
     """The run folder that a checkpoint lies in, or None when it lies elsewhere."""
+    if path is None:
+        return None
     folder = path.resolve().parent.parent
     return folder if path.parent.name == "checkpoints" and (folder / "config.yaml").is_file() else None
 

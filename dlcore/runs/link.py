@@ -6,8 +6,10 @@ import inspect
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from torch import nn
 
+from dlcore.data import ArrayData
 from dlcore.errors import CheckpointError, FitError
 
 
@@ -55,28 +57,34 @@ def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> No
     own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     kept = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items() if torch.is_tensor(value)}
     for name in [*own, *kept]:
-        if own.get(name) != kept.get(name):
+        here, there = own.get(name, "none"), kept.get(name, "none")
+        if here != there:
             raise CheckpointError(
                 f"{path}: expected weights of this {type(model).__name__}, got those of another model: {name} has "
-                f"shape {own.get(name, 'none (it does not exist)')} here and {kept.get(name, 'none (it does not exist)')} in "
+                f"shape {here} here and {there} in "
                 "the checkpoint. Leave out the flags that change the network."
             )
 
 
-def check_last_batch(model: nn.Module, samples: int, batch_size: int) -> None:
+def check_last_batch(model: nn.Module, data: Any, trainer: Trainer) -> None:
     """Check that batch normalisation never meets a single sample, whose variance does not exist.
 
     Args:
         model: The model.
-        samples: Training samples of an epoch.
-        batch_size: Samples in a batch of all processes together.
+        data: The data; asked for their size only where the model normalises.
+        trainer: The trainer, which knows the number of processes.
 
     Raises:
         FitError: The last batch of each epoch would have one sample.
     """
     normalises = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
-    if normalises and samples % batch_size == 1:
+    if not normalises or not isinstance(data, ArrayData) or data.drop_last:
+        return
+    data.prepare_data()
+    data.setup("fit")
+    samples, size = len(data.parts["train"]), data.batch_size * trainer.num_nodes * trainer.num_devices
+    if 0 < samples % size <= trainer.num_nodes * trainer.num_devices:
         raise FitError(
-            f"data.batch_size: {samples:,} samples in batches of {batch_size:,} leave a last batch of one, on which "
-            "batch normalisation cannot work. Choose another size, or --data.drop_last true."
+            f"data.batch_size: {samples:,} samples in batches of {size:,} leave a last batch of one, on which batch "
+            "normalisation cannot work. Choose another size, or --data.drop_last true."
         )

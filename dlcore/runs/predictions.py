@@ -28,7 +28,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     part: Any = getattr(command.datamodule, "parts", {}).get("test")
     targets = part.targets[part.indices][: len(answers)].tolist() if part is not None else None
     names = (command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}).get("class_names")
-    folder = run_of_checkpoint(command.checkpoint_path) if command.checkpoint_path else None
+    folder = run_of_checkpoint(command.settings.checkpoint_path)
     path = (folder or Path()) / "predictions.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -7,7 +7,6 @@ import os
 import warnings
 
 import torch
-from lightning.pytorch import Trainer
 
 from dlcore.errors import ArgumentError
 
@@ -58,8 +57,3 @@ def check_devices(accelerator: str, devices: int | str | list[int]) -> None:
         )
     if isinstance(asked, int) and (asked > there or asked == 0 or asked < -1):
         raise ArgumentError("trainer.devices", f"1 to {there} (this machine has {there} {kind})", devices)
-
-
-def world_size(trainer: Trainer) -> int:
-    """Number of processes of a run."""
-    return trainer.num_nodes * trainer.num_devices

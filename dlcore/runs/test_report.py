@@ -23,10 +23,10 @@ def write_test_report(command: Command) -> list[Path]:
     Returns:
         The files; none when the checkpoint lies in no run folder.
     """
-    folder = run_of_checkpoint(command.checkpoint_path) if command.checkpoint_path else None
+    folder = run_of_checkpoint(command.settings.checkpoint_path)
     if folder is None:
         return []
-    report = {"checkpoint": command.checkpoint_path.name, **command.output[0]}  # type: ignore[union-attr]
+    report = {"checkpoint": command.settings.checkpoint_path.name, **command.output[0]}  # type: ignore[union-attr]
     paths = [folder / "test.json"]
     tally = command.model.eval_tally
     if isinstance(tally, ClassTally):

@@ -1,0 +1,97 @@
+"""Where settings come from: recipes, then the config of the checkpoint, then flags; each checked by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from dlcore.configs.choice import lay_over
+from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
+from dlcore.configs.request import Request
+from dlcore.errors import ArgumentError, CheckpointError
+from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
+from dlcore.runs.folder import runs_root
+from dlcore.runs.keys import check_flag, check_recipe_keys, chosen_classes
+from dlcore.runs.layers import Layer, flatten, overridden
+
+# Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
+_KEPT_FOR_EVALUATION = ("precision",)
+
+
+class Settings:
+    """The settings of a command, before they are parsed.
+
+    Args:
+        request: What was asked for.
+
+    Attributes:
+        checkpoint_path: The checkpoint that the command begins with, or None.
+        checkpoint: What it holds; empty without one.
+        config: Recipes and checkpoint, laid on each other.
+        classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
+        name: The run's name: that of its first recipe.
+
+    Raises:
+        DlcoreError: A recipe, a checkpoint or a name in them does not exist or cannot be read.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.checkpoint_path: Path | None = None
+        self.checkpoint: dict[str, Any] = {}
+        self._open_checkpoint()
+        recipes = list(request.recipes)
+        if request.command == "fit" and not recipes and not self.checkpoint:
+            recipes.append(DEFAULT_RECIPE)
+        for recipe in recipes:
+            check_recipe_keys(recipe, request.command)
+        self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in recipes]
+        record = self.checkpoint.get(RECORD_KEY, {})
+        self._kept = Layer("checkpoint", self._config_of(record)) if record else None
+        if self.checkpoint and not record and not recipes:
+            raise CheckpointError(f"{self.checkpoint_path}: holds no config of dlcore's; give one with -c.")
+        layers = [layer.config for layer in (*self._recipes, self._kept) if layer is not None]
+        self.config: dict[str, Any] = reduce(lay_over, layers, {})
+        self.classes = chosen_classes(self.config, request)
+        for flag in request.flags:
+            check_flag(flag, request.command, self.classes)
+        self.name = request.name or record.get("name") or (DEFAULT_RECIPE if recipes == [DEFAULT_RECIPE] else "run")
+
+    def words(self) -> list[str]:
+        """The command line for the parser."""
+        flags = [word for flag in self.request.without("ckpt_path") for word in flag.words()]
+        return [self.request.command, "--config", json.dumps(self.config), *flags]
+
+    def pairs(self) -> Iterator[tuple[str, Any]]:
+        """All settings as (dotted name, value), flags last."""
+        yield from flatten(self.config)
+        for flag in self.request.flags:
+            yield flag.name.replace(".init_args.", "."), flag.value
+
+    def changes(self, final: dict[str, Any]) -> list[str]:
+        """What was overridden where a checkpoint's config met recipes and flags, a line each."""
+        return overridden([*self._recipes, self._kept], final) if self._kept is not None else []
+
+    def _open_checkpoint(self) -> None:
+        wanted = self.request.value("ckpt_path")
+        if wanted not in (None, "null"):
+            root = runs_root(self.request.value("trainer.default_root_dir"))
+            self.checkpoint_path = find_checkpoint(str(wanted), root, self.request.name)
+            self.checkpoint = read_checkpoint(self.checkpoint_path)
+        elif self.request.command != "fit" and not any(f.name in ("help", "print_config") for f in self.request.flags):
+            raise ArgumentError(
+                "--ckpt_path",
+                "the checkpoint to work with",
+                None,
+                f"For example: python -m dlcore {self.request.command} --ckpt_path best",
+            )
+
+    def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
+        config = record["config"]
+        if self.request.command == "fit":
+            return config
+        trainer = {key: value for key, value in config["trainer"].items() if key in _KEPT_FOR_EVALUATION}
+        return {"model": config["model"], "data": config["data"], "trainer": trainer}

@@ -1,0 +1,87 @@
+"""The trainer of a command: its callbacks, its logger with the run's folder, and what the models take over from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.plugins import CheckpointIO
+from lightning.fabric.utilities.rank_zero import _get_rank
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+
+from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
+from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, runs_root
+from dlcore.runs.process import check_devices
+from dlcore.runs.settings import Settings
+from dlcore.tracking import RunLogger
+
+# The models optimise by hand, where Lightning refuses to clip and to accumulate.
+_DONE_BY_THE_MODEL = ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
+
+
+def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], model: LightningModule) -> Trainer:
+    """Make a trainer.
+
+    Args:
+        arguments: Arguments of Lightning's Trainer, as configured.
+        callbacks: dlcore's own, in order; those that the arguments hold come after them.
+        model: What is trained; it takes over clipping and accumulation.
+
+    Raises:
+        ArgumentError: The machine has fewer devices than are asked for.
+    """
+    check_devices(arguments["accelerator"], arguments["devices"])
+    arguments = dict(arguments)
+    for name in _DONE_BY_THE_MODEL:
+        value = arguments.pop(name)
+        if value is not None and hasattr(model, name):
+            setattr(model, name, value)
+    arguments["callbacks"] = [*callbacks, *_as_list(arguments["callbacks"])]
+    if not any(isinstance(callback, Checkpoint) for callback in arguments["callbacks"]):
+        arguments["enable_checkpointing"] = bool(arguments["enable_checkpointing"])
+    if not any(isinstance(callback, ProgressBar) for callback in arguments["callbacks"]):
+        arguments["enable_progress_bar"] = False
+    arguments["enable_model_summary"] = bool(arguments["enable_model_summary"])
+    plugins = _as_list(arguments["plugins"])
+    if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        plugins.append(AtomicCheckpointIO())
+    arguments["plugins"] = plugins
+    return Trainer(**arguments)
+
+
+def make_logger(settings: Settings, default_root_dir: str | None) -> tuple[RunLogger, bool]:
+    """Make the logger of a run in a new folder, or in the folder of the run that goes on.
+
+    A checkpoint that is its run's newest state goes on in place. From an older one a new run branches off, so that
+    nothing is lost.
+
+    Returns:
+        The logger, and whether its folder was made for it by this process.
+    """
+    newest = _newest_run(settings)
+    if newest is not None:
+        step = settings.checkpoint["global_step"]
+        return RunLogger(newest, newest.parent.name, run_version(newest) or 0, resume_step=step), False
+    root = runs_root(default_root_dir)
+    if _get_rank() not in (None, 0):
+        # Other processes never write; they hear of the folder when the trainer's processes have met.
+        return RunLogger(root / settings.name, settings.name, 0), False
+    folder = new_run_folder(root, settings.name)
+    return RunLogger(folder, settings.name, run_version(folder) or 0), True
+
+
+def _newest_run(settings: Settings) -> Path | None:
+    """The folder of the run whose newest state the checkpoint is, or None."""
+    path = settings.checkpoint_path
+    folder = run_of_checkpoint(path) if path is not None else None
+    if folder is None:
+        return None
+    newest = read_checkpoint(find_checkpoint(str(folder), folder, None))
+    return folder if newest["global_step"] == settings.checkpoint["global_step"] else None
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
