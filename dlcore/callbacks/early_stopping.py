@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, final
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info
 
-from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor
+from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
 from dlcore.errors import ArgumentError, check_number
 
 
@@ -23,6 +22,9 @@ class EarlyStopping(MetricCallback):
         mode: Whether a smaller (min) or a larger (max) value is better.
         patience: Checks without improvement after which the training ends, at least 1.
         min_delta: What a value must be better by to count as an improvement, in the metric's units, at least 0.
+
+    Attributes:
+        reason: Why the training ended; empty when this was not the cause.
 
     Raises:
         ArgumentError: A value lies outside its range, or nothing logs the metric.
@@ -41,9 +43,16 @@ class EarlyStopping(MetricCallback):
         check_number("min_delta", min_delta, at_least=0)
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
         self.best: float | None = None
-        self.best_epoch = 0.0
+        self.best_epoch = 0
         self.checks_without_improvement = 0
         self.reason = ""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep to the decision of a run that is resumed."""
+        super().on_train_start(trainer, pl_module)
+        self.reason = ""
+        if self.checks_without_improvement >= self.patience:
+            self._stop(trainer, "before this run was resumed; raise early_stopping.patience to go on")
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Check the metric."""
@@ -58,29 +67,29 @@ class EarlyStopping(MetricCallback):
             if self.checks_without_improvement >= self.patience:
                 self._stop(trainer, f"now {value:.4f}")
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep to the decision of a run that is resumed."""
-        if self.best is not None and self.checks_without_improvement >= self.patience:
-            self._stop(trainer, "when this run was interrupted or ended; raise early_stopping.patience to go on")
-
     def _stop(self, trainer: Trainer, now: str) -> None:
+        checks = "check" if self.checks_without_improvement == 1 else "checks"
+        margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
+        best = "it never was a number" if self.best is None else f"best {self.best:.4f} at epoch {self.best_epoch}"
         self.reason = (
-            f"Stopped early: {self.monitor} has not improved by more than {self.min_delta:g} in "
-            f"{self.checks_without_improvement} checks (patience {self.patience}): best {self.best:.4f} at epoch "
-            f"{self.best_epoch:g}, {now}."
+            f"Stopped early: {self.monitor} has not improved{margin} in {self.checks_without_improvement} {checks} "
+            f"(patience {self.patience}): {best}, {now}."
         )
-        rank_zero_info(self.reason)
+        say(trainer, self.reason)
         trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know. Patience is not kept: the user's present one counts."""
         return {
+            "monitor": self.monitor,
+            "mode": self.mode,
             "best": self.best,
             "best_epoch": self.best_epoch,
             "checks_without_improvement": self.checks_without_improvement,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting."""
-        for name, value in state_dict.items():
-            setattr(self, name, value)
+        """Go on counting, if it is the same metric that is watched."""
+        if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
+            self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
+            self.checks_without_improvement = state_dict["checks_without_improvement"]

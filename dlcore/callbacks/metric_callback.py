@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -10,28 +11,38 @@ from dlcore.errors import ArgumentError, nearest
 
 
 class MetricCallback(Callback):
-    """Calls `on_metrics` once for each new set of metrics, before the checkpoint that holds its consequences."""
+    """Calls `on_metrics` once for each new set of metrics, before the checkpoint that holds its consequences.
 
-    _acted_in_epoch = -1
+    An epoch that `max_steps` or a timer cuts short has no metrics of its own, unless it has validated.
+    """
+
+    _batches_at_start = -1
 
     @abstractmethod
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """New metrics are in `trainer.callback_metrics`."""
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note where the training starts: a run that is resumed from the end of an epoch ends it once more."""
+        self._batches_at_start = trainer.fit_loop.epoch_loop.total_batch_idx
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Act on a validation within a fit; the trial run of validation before it does not count."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._acted_in_epoch = trainer.current_epoch
             self.on_metrics(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Act on an epoch without validation."""
-        if self._acted_in_epoch != trainer.current_epoch:
+        loop = trainer.fit_loop.epoch_loop
+        trained = loop.total_batch_idx != self._batches_at_start
+        # This counter is set to zero when an epoch starts, and checkpoints bring it back.
+        validated = loop.val_loop.batch_progress.total.ready > 0
+        if trained and trainer.is_last_batch and not validated:
             self.on_metrics(trainer, pl_module)
 
 
 def read_monitor(trainer: Trainer, monitor: str, argument: str) -> float | None:
-    """The value of a metric that a callback watches.
+    """The new value of a metric that a callback watches.
 
     Args:
         trainer: Where the metrics are.
@@ -39,24 +50,24 @@ def read_monitor(trainer: Trainer, monitor: str, argument: str) -> float | None:
         argument: Name of the argument that chose it (``early_stopping.monitor``), for the message.
 
     Returns:
-        The value; None for one of the validation where this epoch had none.
+        The value; None for one of the validation when it is not the validation that has just ended.
 
     Raises:
         ArgumentError: Nothing logs a metric of that name; the message names those that are logged.
     """
     metrics = trainer.callback_metrics
+    if monitor.startswith("val/") and trainer.enable_validation and not trainer.validating:
+        return None  # the trainer still has the value of the validation before
     if monitor in metrics:
         return float(metrics[monitor])
     names = sorted(metrics)
-    if monitor.startswith("val/") and trainer.enable_validation and not any(n.startswith("val/") for n in names):
-        return None
     near = nearest(monitor, names)
-    raise ArgumentError(
-        argument,
-        "a metric that is logged",
-        monitor,
-        (f"Did you mean {near!r}? " if near else "") + f"Logged are: {', '.join(names) or 'none'}.",
-    )
+    remedies = [
+        f"Did you mean {near!r}?" if near else "",
+        f"Logged are: {', '.join(names) or 'none'}.",
+        "" if trainer.enable_validation else "This run does not validate.",
+    ]
+    raise ArgumentError(argument, "a metric that is logged", monitor, " ".join(filter(None, remedies)))
 
 
 def is_better(value: float, best: float | None, mode: str, min_delta: float = 0.0) -> bool:
@@ -66,3 +77,9 @@ def is_better(value: float, best: float | None, mode: str, min_delta: float = 0.
     if best is None:
         return True
     return value < best - min_delta if mode == "min" else value > best + min_delta
+
+
+def say(trainer: Trainer, *lines: Any) -> None:
+    """Print what a callback has decided, once for all processes."""
+    if trainer.is_global_zero:
+        print(*lines, sep="\n")

@@ -8,18 +8,19 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, final
 
 import rich
+from dlcore.errors import check_number
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from dlcore.errors import check_number
+from dlcore.callbacks.epoch_table import EpochTable
+from dlcore.callbacks.live_line import LiveLine, count_samples
 
 
 @final
@@ -54,12 +55,12 @@ class ProgressDisplay(ProgressBar):
         self.console: Console | None = None
         self._enabled = True
         self._live: Live | None = None
-        self._line = self._epoch_line = _LiveLine("", 0)
+        self._line = self._epoch_line = LiveLine("", 0)
         self._loss_wanted = False
         self._first = (0, 0)  # batch of the epoch and step of the run at which counting began
         self._param_group: dict[str, Any] = {}
         self._lr: Any = None
-        self._table = _Table(None, None, None)
+        self._table = EpochTable(None, None, None)
         self._row: tuple[str, float] | None = None  # epoch and seconds of a table line whose metrics are to come
         self._row_time = 0.0
         self._validated_at = -1  # batches of the epoch that were done at its last validation
@@ -84,8 +85,8 @@ class ProgressDisplay(ProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin a table and show the live line; a resumed run may begin in the midst of an epoch."""
         keeper = trainer.checkpoint_callback
-        best = getattr(keeper, "best_model_score", None)
-        self._table = _Table(getattr(keeper, "monitor", None), getattr(keeper, "mode", None), best)
+        best = getattr(keeper, "best", getattr(keeper, "best_model_score", None))  # dlcore's name, Lightning's name
+        self._table = EpochTable(getattr(keeper, "monitor", None), getattr(keeper, "mode", None), best)
         self._param_group = trainer.optimizers[0].param_groups[0] if trainer.optimizers else {}
         self._row = None
         self._start_epoch(trainer, done=trainer.fit_loop.epoch_loop.batch_progress.current.ready)
@@ -107,7 +108,7 @@ class ProgressDisplay(ProgressBar):
         """Count, and look at the loss if the drawing thread has asked for it."""
         line = self._epoch_line
         line.done = batch_idx + 1
-        line.samples += _count_samples(batch)
+        line.samples += count_samples(batch)
         if self._loss_wanted:
             self._loss_wanted = False
             line.total = self._batches_of_epoch(trainer)
@@ -140,13 +141,13 @@ class ProgressDisplay(ProgressBar):
         else:
             kind, batches = "validating", trainer.num_val_batches
         label = f"{self._epoch_line.label} {kind}" if trainer.state.fn == "fit" else kind
-        self._open(_LiveLine(label, sum(batches), 0, trainer.world_size))
+        self._open(LiveLine(label, sum(batches), 0, trainer.world_size))
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Count."""
         if not trainer.sanity_checking:
             self._line.done += 1
-            self._line.samples += _count_samples(args[2])
+            self._line.samples += count_samples(args[2])
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the live line away; within a fit, go on with the epoch and print a line if it is not over."""
@@ -176,7 +177,7 @@ class ProgressDisplay(ProgressBar):
     def _start_epoch(self, trainer: Trainer, done: int) -> None:
         epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
         self._first = done, trainer.global_step
-        self._line = self._epoch_line = _LiveLine(
+        self._line = self._epoch_line = LiveLine(
             f"epoch {trainer.current_epoch + 1}{epochs}", math.inf, done, trainer.world_size
         )
         self._line.total = self._batches_of_epoch(trainer)
@@ -221,7 +222,7 @@ class ProgressDisplay(ProgressBar):
             else:
                 console.print(text, soft_wrap=True)
 
-    def _open(self, line: _LiveLine) -> None:
+    def _open(self, line: LiveLine) -> None:
         """Draw `line` from now on, if the output is a terminal. FORCE_COLOR makes rich take a file for one."""
         self._line = line
         console = self.console or rich.get_console()
@@ -252,189 +253,6 @@ class ProgressDisplay(ProgressBar):
             live.stop()
             _follow_standard_streams()
             atexit.unregister(self._close)
-
-
-class _LiveLine:
-    """One pass over data. The training thread counts; the drawing thread, which may read at any moment, draws.
-
-    Args:
-        label: What is going on.
-        total: Batches in all; may be infinite.
-        done: Batches done before.
-        world_size: Processes that do as much as this one.
-    """
-
-    def __init__(self, label: str, total: float, done: int = 0, world_size: int = 1) -> None:
-        self.label, self.total, self.done, self.world_size = label, total, done, world_size
-        self.samples = 0
-        self.loss: float | None = None
-        self.started = time.monotonic()
-        self.restart_clock()
-
-    def restart_clock(self) -> None:
-        """Measure the speed from here on."""
-        self.marks = [(time.monotonic(), self.done, self.samples)]
-
-    def speed(self) -> tuple[float, float]:
-        """Batches and samples per second over the last ten seconds, or over the last batch where that took longer."""
-        marks = self.marks
-        if self.done > marks[-1][1]:
-            now = time.monotonic()
-            marks.append((now, self.done, self.samples))
-            while len(marks) > 2 and marks[1][0] < now - 10:
-                marks.pop(0)
-        (begin, batches_before, samples_before), (end, batches, samples) = marks[0], marks[-1]
-        if end <= begin:
-            return 0.0, 0.0
-        seconds = end - begin
-        return (batches - batches_before) / seconds, (samples - samples_before) / seconds * self.world_size
-
-    def text(self, width: int, ascii_only: bool) -> Text:
-        """The line, at most `width` characters. Where room is short, the bar goes first, then speed, loss, time."""
-        known = math.isfinite(self.total)
-        total = f"{self.total:.0f}"
-        batches, samples = self.speed()
-        parts = [f"{self.done:>{len(total)}}/{total}" if known else f"{self.done}"]
-        if samples or batches:
-            rate, unit = (samples, "samples") if samples else (batches, "batches")
-            parts.append(f"{rate:,.{0 if rate >= 10 else 2}f} {unit}/s")
-        if self.loss is not None:
-            parts.append(f"loss {self.loss:#.3g}")
-        if not known:
-            parts.append(_clock(time.monotonic() - self.started))
-        elif batches:
-            parts.append(f"{_clock(max(self.total - self.done, 0) / batches)} left")
-        while (room := width - len(self.label) - len("  ".join(parts)) - 1) < 0 and len(parts) > 1:
-            parts.pop(1)
-        text = Text(self.label, style="bold", no_wrap=True, overflow="crop", end="")
-        bar = min(room - 1, max(10, min(40, width - 62)))  # of constant length, so that nothing else moves
-        if known and bar >= 4:
-            filled = round(bar * min(self.done / self.total, 1)) if self.total else bar
-            text.append(" " + ("=" if ascii_only else "━") * filled, "not bold cyan")
-            text.append(("-" if ascii_only else "─") * (bar - filled), "not bold dim")
-        text.append(" " + "  ".join(parts), "not bold")
-        text.truncate(width)
-        return text
-
-
-class _Table:
-    """The table's lines: a header whenever there are new columns, and rows of aligned values.
-
-    Args:
-        monitor: Metric whose best value gets a star; None for ``val/loss``.
-        mode: Whether its ``min`` or its ``max`` is best.
-        best: Its best value in the part of the run before a resume.
-    """
-
-    def __init__(self, monitor: str | None, mode: str | None, best: Any) -> None:
-        self.monitor, self.mode = (monitor, mode) if monitor else ("val/loss", "min")
-        self.best = math.nan if best is None else float(best)
-        self.widths: dict[str, int] = {}
-        self.shown: dict[str, Any] = {}
-        self.epoch_has_row = False
-
-    def lines(self, epoch: str, seconds: float, metrics: Mapping[str, Any], lr: Any, console: Console) -> list[Text]:
-        """Give a row for new metrics, with a header before it if it has new columns.
-
-        A metric that was not logged since the last row is left blank: `metrics` still holds its old value.
-
-        Args:
-            epoch: Epochs done, or steps.
-            seconds: Seconds since the last row.
-            metrics: All that was logged so far, by name: numbers, or tensors with one element.
-            lr: Learning rate, a number or a tensor; None where nothing is optimised.
-            console: Where the lines will appear.
-        """
-        keys = _columns(metrics, self.monitor)
-        values = {key: float(metrics[key]) for key in keys if metrics[key] is not self.shown.get(key)}
-        if self.epoch_has_row and not values:
-            return []
-        self.epoch_has_row = True
-        self.shown = {key: metrics[key] for key in keys}
-
-        cells = {"epoch": epoch} | {key: _number(values[key]) if key in values else "" for key in keys}
-        cells |= {"lr": f"{float(lr):.3g}"} if lr is not None else {}
-        cells |= {"seconds": f"{seconds:,.1f}"}
-        lines = []
-        if cells.keys() != self.widths.keys():
-            self.widths = self._fit_widths(keys, console.width, steps=epoch.startswith("step"), lr=lr is not None)
-            heads = (_crop(key.replace("/", " ", 1), width, console) for key, width in self.widths.items())
-            lines.append(Text("  ".join(heads), "bold"))
-        row = Text()
-        for key, cell in cells.items():
-            best = key == self.monitor and key in values and self._improves(values[key])
-            mark = ("*" if console.options.ascii_only else "★") if best else " "
-            alarm = key in values and not math.isfinite(values[key])
-            row.append(cell.rjust(self.widths[key]) + mark, "bold green" if best else "bold red" if alarm else "")
-            row.append(" ")
-        row.rstrip()
-        return [*lines, row]
-
-    def _improves(self, value: float) -> bool:
-        better = value > self.best if self.mode == "max" else value < self.best
-        if better or (math.isnan(self.best) and not math.isnan(value)):
-            self.best = value
-            return True
-        return False
-
-    @staticmethod
-    def _fit_widths(keys: list[str], room: int, steps: bool, lr: bool) -> dict[str, int]:
-        """Widths of the columns, with two blanks between them within `room` if names can be cropped so far."""
-        names = {key: max(8, len(key)) for key in keys}
-        first = {"epoch": 12 if steps else 6}
-        last = ({"lr": 8} if lr else {}) | {"seconds": 7}
-        room -= sum(width + 2 for width in [*first.values(), *last.values()]) - 2
-        while sum(names.values()) + 2 * len(names) > room and max(names.values(), default=8) > 8:
-            longest = max(names, key=names.__getitem__)
-            names[longest] -= 1
-        return first | names | last
-
-
-def _columns(metrics: Mapping[str, Any], monitor: str) -> list[str]:
-    """Keys to show, of training and of validation the loss and one more: the monitored one, else the first."""
-    names: dict[str, list[str]] = {"train": [], "val": []}
-    for key in metrics:
-        stage, _, name = key.partition("/")
-        if stage in names and "/" not in name and not name.endswith(("_step", "_epoch")):
-            names[stage].append(name)
-    both = [name for name in names["val"] if name in names["train"]]
-    extra = [name for name in (monitor.partition("/")[2], *both, *names["val"], *names["train"]) if name != "loss"]
-    return [
-        f"{stage}/{name}"
-        for name in ("loss", next((name for name in extra if name in names["train"] + names["val"]), ""))
-        for stage in ("train", "val")
-        if name in names[stage]
-    ]
-
-
-def _crop(name: str, width: int, console: Console) -> str:
-    """A column's name, right-aligned, its end cut off where there is no room."""
-    if len(name) > width:
-        name = name[: width - 1] + ("." if console.options.ascii_only else "…")
-    return name.rjust(width)
-
-
-def _number(value: float) -> str:
-    """A metric in at most nine characters."""
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 or not math.isfinite(value) else f"{value:.2e}"
-
-
-def _clock(seconds: float) -> str:
-    """Seconds as 0:04, 12:30 or 1:02:03."""
-    minutes, second = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}" if minutes >= 60 else f"{minutes}:{second:02d}"
-
-
-def _count_samples(batch: Any) -> int:
-    """Samples in a batch (inputs, …) or in a list of such batches; 0 where it cannot be told."""
-    if isinstance(batch, list) and batch and isinstance(batch[0], tuple):
-        return sum(map(_count_samples, batch))
-    while isinstance(batch, (tuple, list, dict)) and batch:
-        batch = next(iter(batch.values())) if isinstance(batch, dict) else batch[0]
-    try:
-        return len(batch)
-    except TypeError:
-        return 0
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal, final
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
-from dlcore.callbacks.metric_callback import MetricCallback, read_monitor
+from dlcore.callbacks.metric_callback import MetricCallback, read_monitor, say
 from dlcore.errors import ArgumentError, check_number
+
+
+# What the rule knows of a run's past; its settings are the user's present ones.
+_COUNTS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
 
 @final
@@ -28,6 +31,9 @@ class ReduceLROnPlateau(MetricCallback):
         threshold_mode: Whether threshold is a share of the best value (rel) or in the metric's units (abs).
         cooldown: Checks after a cut in which nothing is counted, at least 0.
         min_lr: The rate is never cut below this, at least 0.
+
+    Attributes:
+        cuts: Epoch, step and new rate (of the first group of parameters) of each cut so far.
 
     Raises:
         ArgumentError: A value lies outside its range, or nothing logs the metric.
@@ -55,7 +61,7 @@ class ReduceLROnPlateau(MetricCallback):
         check_number("threshold", threshold, at_least=0)
         check_number("cooldown", cooldown, at_least=0)
         check_number("min_lr", min_lr, at_least=0)
-        self.monitor = monitor
+        self.monitor, self.mode, self.patience = monitor, mode, patience
         self._settings: dict[str, Any] = {
             "mode": mode,
             "factor": factor,
@@ -71,14 +77,10 @@ class ReduceLROnPlateau(MetricCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Bind the rule to the optimiser, and take up the counts of a run that is resumed."""
-        rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
+        super().on_train_start(trainer, pl_module)
         self._rule = TorchReduceLROnPlateau(trainer.optimizers[0], **self._settings)
-        for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch"):
-            if name in self._saved:
-                setattr(self._rule, name, self._saved[name])
-        # The rule is made anew here, and rates that a checkpoint brought back stay as they are.
-        for group, rate in zip(trainer.optimizers[0].param_groups, rates, strict=True):
-            group["lr"] = rate
+        for name, value in self._saved.items():
+            setattr(self._rule, name, value)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Check the metric, and cut."""
@@ -86,24 +88,24 @@ class ReduceLROnPlateau(MetricCallback):
         if value is None or self._rule is None:
             return
         group = trainer.optimizers[0].param_groups[0]
-        before, best, waited = group["lr"], self._rule.best, self._rule.num_bad_epochs
+        before, best, checks = float(group["lr"]), self._rule.best, self._rule.num_bad_epochs + 1
         self._rule.step(value)
-        if group["lr"] < before:
-            self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": group["lr"]})
-            rank_zero_info(
-                f"Learning rate cut from {before:.3g} to {group['lr']:.3g}: {self.monitor} {value:.4f} did not improve "
-                f"on {best:.4f} for {waited + 1} checks (patience {self._settings['patience']})."
+        rate = float(group["lr"])
+        if rate < before:
+            self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate})
+            say(
+                trainer,
+                f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved in {checks} "
+                f"{'check' if checks == 1 else 'checks'} (patience {self.patience}): best {best:.4f}, now {value:.4f}.",
             )
 
     def state_dict(self) -> dict[str, Any]:
         """Counts and cuts. Factor, patience and the like are not kept: the user's present ones count."""
-        kept = {} if self._rule is None else self._rule.state_dict()
-        counts = {
-            name: kept[name] for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch") if name in kept
-        }
-        return {**counts, "cuts": self.cuts}
+        counts = self._saved if self._rule is None else {name: getattr(self._rule, name) for name in _COUNTS}
+        return {"monitor": self.monitor, "mode": self.mode, "counts": counts, "cuts": list(self.cuts)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep the counts until the optimiser is there."""
-        self._saved = state_dict
+        """Keep the counts until the optimiser is there, if it is the same metric that is watched."""
         self.cuts = list(state_dict["cuts"])
+        if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
+            self._saved = dict(state_dict["counts"])

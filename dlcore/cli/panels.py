@@ -16,6 +16,7 @@ from dlcore.cli.terminal import shell_word
 from dlcore.runs import Command
 from dlcore.runs.predictions import write_predictions
 from dlcore.runs.test_report import write_test_report
+from dlcore.tracking import RunLogger
 
 
 class StartPanel(Callback):
@@ -27,7 +28,7 @@ class StartPanel(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the panel."""
-        self.folder = Path(trainer.log_dir) if trainer.log_dir and trainer.loggers else None
+        self.folder = next((Path(logger.log_dir) for logger in trainer.loggers if isinstance(logger, RunLogger)), None)
         if trainer.is_global_zero:
             console = _console()
             _print_rows(console, "dlcore fit", _facts(trainer, pl_module, self.folder))

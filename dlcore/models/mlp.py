@@ -10,7 +10,7 @@ from torch import Tensor
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.model import Model
 from dlcore.models.optimization import LRSchedulerCallable, OptimizerCallable
-from dlcore.nn import initialize, make_task, perceptron
+from dlcore.nn import initialize, make_activation, make_task, perceptron
 
 
 class MLP(Model):
@@ -37,7 +37,8 @@ class MLP(Model):
         - Output: raw scores (N, num_classes); (N, 1) for a binary task.
 
     Raises:
-        ArgumentError: A value lies outside its range.
+        ArgumentError: A value lies outside its range, or one that the data would have said is missing.
+        UnknownNameError: There is no activation, initialiser or task of that name.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class MLP(Model):
                 "in_features", "the number of inputs", None, "Give it, or data that know it (`dlcore.runs` links them)."
             )
         check_number("in_features", in_features, at_least=1)
+        make_activation(activation)  # without hidden layers a wrong name would be taken in silence
         super().__init__(make_task(task, num_classes), optimizer, lr_scheduler)
         # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)

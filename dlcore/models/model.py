@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from dlcore.errors import ArgumentError, check_number
 from dlcore.models.optimization import (
     LRSchedulerCallable,
     OptimizerCallable,
     check_optimization,
     make_optimizer,
     make_schedule,
+    step_schedule,
 )
 from dlcore.nn import Tally, Task
 
@@ -28,8 +31,12 @@ class Model(LightningModule):
     optimiser steps.
 
     Logged, all under the optimiser step: every `log_every_n_steps` steps ``train/loss_step`` (mean since the last
-    time) and ``lr``; at each validation ``train/…`` (mean since the last validation, taken while training, so with
-    dropout and with weights that still change) and ``val/…``.
+    time; of several processes, that of the first) and ``lr``; at each validation ``train/…`` (mean since the last
+    validation, taken while training, so with dropout and with weights that still change) and ``val/…``; an epoch
+    without validation logs ``train/…`` at its end.
+
+    A checkpoint holds what was added up so far and, of a single process, the state of the random numbers: a resumed
+    run drops the same values and reports the same means as one that was never interrupted.
 
     Args:
         task: Loss, metrics and output of the network.
@@ -40,7 +47,8 @@ class Model(LightningModule):
         gradient_clip_val: Bound on the gradients; None for no clipping. `dlcore.runs` sets it from the trainer's
             argument of that name, since Lightning refuses it in manual optimisation.
         gradient_clip_algorithm: ``norm`` (of all gradients together) or ``value`` (of each number).
-        accumulate_grad_batches: Batches whose gradients are averaged for one optimiser step; set likewise.
+        accumulate_grad_batches: Batches whose gradients are averaged for one optimiser step; set likewise. An epoch's
+            last step takes the batches that are left, and averages over so many.
     """
 
     def __init__(self, task: Task, optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable | None) -> None:
@@ -52,16 +60,23 @@ class Model(LightningModule):
         self.gradient_clip_val: float | None = None
         self.gradient_clip_algorithm = "norm"
         self.accumulate_grad_batches = 1
+        self.lr = 0.0  # of the last step
         self._schedule_per_batch = False
         self._train_tally: Tally | None = None
         self._logged_until = (0.0, 0)  # loss sum and count of the train tally when train/loss_step was last logged
         self._train_metrics: dict[str, float] = {}
+        self._random_states: list[Tensor] = []  # of the run that is resumed, until it starts
         self.eval_tally: Tally | None = None
 
     # Training
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimiser and the schedule. The schedule is stepped in `update`."""
+        if self.gradient_clip_val is not None:
+            check_number("trainer.gradient_clip_val", self.gradient_clip_val, at_least=0, remedy="0 does not clip.")
+        if self.gradient_clip_algorithm not in ("norm", "value"):
+            raise ArgumentError("trainer.gradient_clip_algorithm", "norm or value", self.gradient_clip_algorithm)
+        check_number("trainer.accumulate_grad_batches", self.accumulate_grad_batches, at_least=1)
         # Scaled gradients cannot be clipped when the fused optimiser itself takes the scale away.
         clips_scaled = self.gradient_clip_val is not None and self.trainer.precision == "16-mixed"
         optimizer = make_optimizer(self.optimizer_factory, self.parameters(), fused=not clips_scaled)
@@ -72,7 +87,8 @@ class Model(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch and log every `log_every_n_steps` optimiser steps."""
-        if self.update(batch, batch_idx) and self.trainer.global_step % self.trainer.log_every_n_steps == 0:
+        every = self.trainer.log_every_n_steps
+        if self.update(batch, batch_idx) and every and self.trainer.global_step % every == 0:
             self._log_interval()
 
     def update(self, batch: Batch, batch_idx: int) -> bool:
@@ -88,22 +104,24 @@ class Model(LightningModule):
         inputs, targets = batch
         optimizer = self.optimizers()
         last = self.trainer.is_last_batch
+        place = batch_idx % self.accumulate_grad_batches
         # Gradients are cleared here and not after the step, so that callbacks can look at those of the last step.
-        if batch_idx % self.accumulate_grad_batches == 0:
+        if place == 0:
             optimizer.zero_grad()  # type: ignore[union-attr]
         outputs = self(inputs)
         # An empty batch is a process's share of a last batch that is smaller than the number of processes.
         loss = self.task.loss(outputs, targets) if len(targets) else outputs.sum() * 0
-        self.manual_backward(loss / self.accumulate_grad_batches if self.accumulate_grad_batches > 1 else loss)
+        batches = min(self.accumulate_grad_batches, self.trainer.num_training_batches - (batch_idx - place))
+        self.manual_backward(loss / batches if batches > 1 else loss)
         self.train_tally.add(loss, outputs, targets)
-        if (batch_idx + 1) % self.accumulate_grad_batches and not last:
+        if place + 1 < self.accumulate_grad_batches and not last:
             return False
         if self.gradient_clip_val is not None:
             self.clip_gradients(optimizer, self.gradient_clip_val, self.gradient_clip_algorithm)  # type: ignore[arg-type]
         self.lr = optimizer.param_groups[0]["lr"]  # type: ignore[union-attr]
         optimizer.step()  # type: ignore[union-attr]
         if self.schedule_factory is not None and (self._schedule_per_batch or last):
-            self.lr_schedulers().step()  # type: ignore[union-attr,call-arg]
+            step_schedule(self.lr_schedulers())  # type: ignore[arg-type]
         return True
 
     @property
@@ -117,12 +135,12 @@ class Model(LightningModule):
         """Keep the gradients of the last step, which Lightning would clear: callbacks look at them."""
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Log the training's metrics at the end of an epoch that no validation closes."""
-        trainer = self.trainer
-        if trainer.is_last_batch:
-            every = trainer.check_val_every_n_epoch
-            validates = trainer.enable_validation and (every is None or (trainer.current_epoch + 1) % every == 0)
-            if not validates:
+        """Log the training's metrics at the end of an epoch that has no validation."""
+        fit_loop = self.trainer.fit_loop
+        if self.trainer.is_last_batch:
+            validated = fit_loop.epoch_loop.val_loop.batch_progress.total.ready > 0
+            # Lightning's own question before it validates; there is no public one.
+            if not validated and not fit_loop.epoch_loop._should_check_val_fx(fit_loop._data_fetcher):  # type: ignore[arg-type]
                 self._take_train_metrics()
                 self._log_epoch({})
 
@@ -215,18 +233,37 @@ class Model(LightningModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what was added up in the epoch so far: a run that resumes within an epoch reports all of it."""
+        """Keep the state of the random numbers, and what was added up in the epoch so far."""
+        alone = self.trainer.world_size == 1
+        if alone:
+            checkpoint["random_states"] = [torch.get_rng_state()]
+            if self.device.type == "cuda":
+                checkpoint["random_states"].append(torch.cuda.get_rng_state(self.device))
         if self._train_tally is None:
             return
-        sums = self._train_tally.sums()
-        if self.trainer.world_size > 1:
+        sums = [*self._train_tally.sums(), torch.tensor(self._logged_until, dtype=self._train_tally.dtype).to(self.device)]
+        if not alone:
             sums = [self.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]  # type: ignore[misc]
-        checkpoint["train_tally"] = {"sums": [total.cpu() for total in sums], "logged_until": self._logged_until}
+        *sums, logged_until = [total.cpu() for total in sums]
+        checkpoint["train_tally"] = {"sums": sums, "logged_until": logged_until.tolist()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the epoch's sums, on one process: they are those of all."""
+        """Take up what a run that is resumed had, on one process: the sums are those of all."""
+        # Weights that are loaded for another use (a test, a fit that starts anew) bring nothing of their epoch along.
+        if self._trainer is None or self.trainer.state.fn != "fit":
+            return
+        self._random_states = checkpoint.get("random_states", [])
         state = checkpoint.get("train_tally")
-        if state is not None and (self._trainer is None or self.trainer.is_global_zero):
+        if state is not None and self.trainer.is_global_zero:
             self._train_tally = self.task.tally(self.device)
             self._train_tally.load_sums([total.to(self.device) for total in state["sums"]])
-            self._logged_until = tuple(state["logged_until"])
+            loss_sum, count = state["logged_until"]
+            self._logged_until = (loss_sum, int(count))
+
+    def on_train_start(self) -> None:
+        """Draw the random numbers (dropout) that the run which is resumed would have drawn."""
+        states, self._random_states = self._random_states, []
+        if states and self.trainer.world_size == 1:
+            torch.set_rng_state(states[0].cpu())
+            if len(states) > 1 and self.device.type == "cuda":
+                torch.cuda.set_rng_state(states[1].cpu(), self.device)

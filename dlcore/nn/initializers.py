@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -23,6 +24,7 @@ _INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
     "zeros": init.zeros_,
     "ones": init.ones_,
 }
+_ALL_EQUAL = {"constant", "zeros", "ones"}
 _ALSO_CALLED = {
     "glorot_normal": "xavier_normal",
     "glorot_uniform": "xavier_uniform",
@@ -46,6 +48,9 @@ def initialize(module: nn.Module, name: str) -> None:
             √(6/(fan_in+fan_out))), ``kaiming_normal`` (standard deviation √(2/fan_in)), ``kaiming_uniform`` (limit
             √(6/fan_in)), ``constant`` (0.01), ``zeros``, ``ones``; ``glorot_…`` and ``he_…`` are other names.
 
+    Warns:
+        UserWarning: All weights of a network with hidden layers get the same value.
+
     Raises:
         UnknownNameError: There is no initialiser of that name.
     """
@@ -54,8 +59,14 @@ def initialize(module: nn.Module, name: str) -> None:
     fill = _INITIALIZERS.get(_ALSO_CALLED.get(name, name))
     if fill is None:
         raise UnknownNameError("initializer", name, initializer_names())
-    for layer in module.modules():
-        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
-            fill(layer.weight)
-            if layer.bias is not None:
-                init.zeros_(layer.bias)
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
+    for layer in layers:
+        fill(layer.weight)
+        if layer.bias is not None:
+            init.zeros_(layer.bias)
+    if name in _ALL_EQUAL and len(layers) > 1:
+        warnings.warn(
+            f"initializer {name!r} makes all units of a hidden layer equal. They get equal gradients and so stay equal "
+            "(only dropout can part them): the layer does no more than a single unit would.",
+            stacklevel=2,
+        )

@@ -19,14 +19,19 @@ class Tally(ABC):
     """A sum of losses over samples, and the sums that the metrics are made of.
 
     Args:
-        device: Where the sums live; they are added to without waiting for the device.
+        metric_sums: What the metrics are computed from, all zero; on the device where the sums are to live, which is
+            never waited for while they are added to.
+
+    Attributes:
+        count: How many samples were added.
+        loss_sum: Sum of their losses, a scalar.
+        metric_sums: The sums that the metrics are made of.
     """
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
-        # float64 counts exactly up to 2^53; some devices (MPS) have no float64.
-        self.dtype = torch.float32 if torch.device(device).type == "mps" else torch.float64
+    def __init__(self, metric_sums: Tensor) -> None:
         self.count = 0
-        self.loss_sum = torch.zeros((), dtype=self.dtype, device=device)
+        self.loss_sum = torch.zeros((), dtype=_sum_dtype(metric_sums.device), device=metric_sums.device)
+        self.metric_sums = metric_sums
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Add a batch.
@@ -44,13 +49,14 @@ class Tally(ABC):
     @abstractmethod
     def _add(self, outputs: Tensor, targets: Tensor) -> None: ...
 
-    @abstractmethod
     def sums(self) -> list[Tensor]:
-        """The tensors that are sums over samples: those that processes add up (the count comes first)."""
+        """Count, sum of losses, metric sums: what processes add up. The tensors themselves, not copies."""
+        return [torch.tensor(self.count, device=self.loss_sum.device), self.loss_sum, self.metric_sums]
 
-    @abstractmethod
     def load_sums(self, sums: list[Tensor]) -> None:
         """Take over sums that were added up over processes, in the order of `sums`."""
+        count, self.loss_sum, self.metric_sums = sums
+        self.count = int(count)
 
     @abstractmethod
     def metrics(self, thorough: bool = False) -> dict[str, float]:
@@ -71,38 +77,29 @@ class ClassTally(Tally):
     Args:
         num_classes: Number of classes (K).
         device: Where the sums live.
-
-    Attributes:
-        confusion: Counts (K, K); row: the target, column: the prediction.
     """
 
     def __init__(self, num_classes: int, device: torch.device | str = "cpu") -> None:
-        super().__init__(device)
+        super().__init__(torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device))
         self.num_classes = num_classes
-        self.confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
+
+    @property
+    def confusion(self) -> Tensor:
+        """Counts (K, K); row: the target, column: the prediction."""
+        return self.metric_sums
 
     def _add(self, outputs: Tensor, targets: Tensor) -> None:
         # A single score a sample is the logit of class 1; else the class with the largest score wins.
-        preds = (outputs.reshape(-1) > 0).long() if self.num_classes == 2 and outputs.numel() == len(targets) else None
-        if preds is None:
-            preds = outputs.argmax(dim=1)
+        single = outputs.numel() == len(targets)
+        preds = (outputs.reshape(-1) > 0).long() if single else outputs.argmax(dim=1)
         cells = targets.reshape(-1).long() * self.num_classes + preds
         # scatter_add and not bincount: bincount waits for a GPU.
         self.confusion.view(-1).scatter_add_(0, cells, torch.ones_like(cells))
 
-    def sums(self) -> list[Tensor]:
-        """Count of samples, sum of losses, confusion matrix."""
-        return [torch.tensor(self.count, dtype=self.dtype, device=self.loss_sum.device), self.loss_sum, self.confusion]
-
-    def load_sums(self, sums: list[Tensor]) -> None:
-        """Take over sums of all processes."""
-        count, self.loss_sum, self.confusion = sums
-        self.count = int(count)
-
     def metrics(self, thorough: bool = False) -> dict[str, float]:
         """``loss`` and ``accuracy``; thorough: also ``f1``, the mean of the classes' F1 scores (macro average)."""
         if not self.count:
-            return {"loss": float("nan"), "accuracy": float("nan")}
+            return dict.fromkeys(("loss", "accuracy", "f1") if thorough else ("loss", "accuracy"), float("nan"))
         found = {"loss": self.loss(), "accuracy": self.confusion.trace().item() / self.count}
         if thorough:
             preds, targets = self.labels()
@@ -120,43 +117,43 @@ class RegressionTally(Tally):
     """Tally of a regression: sums of errors and of squares.
 
     Args:
+        num_outputs: Numbers predicted for a sample (O).
         device: Where the sums live.
-
-    Attributes:
-        moments: Sums of |e|, e², y and y² over all numbers, with error e and target y; shape (4,).
-        numbers: How many numbers were added: samples times outputs.
     """
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
-        super().__init__(device)
-        self.moments = torch.zeros(4, dtype=self.dtype, device=device)
-        self.numbers = 0
+    def __init__(self, num_outputs: int = 1, device: torch.device | str = "cpu") -> None:
+        super().__init__(torch.zeros(4, num_outputs, dtype=_sum_dtype(device), device=device))
+
+    @property
+    def moments(self) -> Tensor:
+        """Sums of |e|, e², y and y² over the samples, for each output, with error e and target y; shape (4, O)."""
+        return self.metric_sums
 
     def _add(self, outputs: Tensor, targets: Tensor) -> None:
-        targets = targets.reshape(outputs.shape).to(self.dtype)
-        errors = outputs.to(self.dtype) - targets
-        self.moments += torch.stack([errors.abs().sum(), errors.square().sum(), targets.sum(), targets.square().sum()])
-        self.numbers += targets.numel()
-
-    def sums(self) -> list[Tensor]:
-        """Counts of samples and of numbers, sum of losses, moments."""
-        counts = torch.tensor([self.count, self.numbers], dtype=self.dtype, device=self.loss_sum.device)
-        return [counts, self.loss_sum, self.moments]
-
-    def load_sums(self, sums: list[Tensor]) -> None:
-        """Take over sums of all processes."""
-        counts, self.loss_sum, self.moments = sums
-        self.count, self.numbers = (int(count) for count in counts.tolist())
+        targets = targets.reshape(outputs.shape).to(self.moments.dtype)
+        errors = outputs.to(self.moments.dtype) - targets
+        self.moments.add_(torch.stack([errors.abs(), errors.square(), targets, targets.square()]).sum(dim=1))
 
     def metrics(self, thorough: bool = False) -> dict[str, float]:
-        """``loss``, ``mae``, ``rmse`` and ``r2`` = 1 - Σe²/Σ(y-mean)²; r2 is NaN when all targets are equal."""
-        if not self.numbers:
+        """``loss``, ``mae`` and ``rmse`` over all numbers, and ``r2``.
+
+        r2 is 1 - Σe²/Σ(y-mean)² of an output, averaged over the outputs; NaN when an output's targets are all equal.
+        """
+        if not self.count:
             return dict.fromkeys(("loss", "mae", "rmse", "r2"), float("nan"))
-        absolute, squares, total, total_squares = self.moments.tolist()
-        spread = total_squares - total**2 / self.numbers
+        absolute, squares, total, total_squares = self.moments.cpu().double()
+        spread = total_squares - total.square() / self.count
+        # Of equal targets nothing but rounding remains.
+        rounding = total_squares * self.count * torch.finfo(self.moments.dtype).eps
+        spread[spread <= rounding] = float("nan")
         return {
             "loss": self.loss(),
-            "mae": absolute / self.numbers,
-            "rmse": (squares / self.numbers) ** 0.5,
-            "r2": 1 - squares / spread if spread > 0 else float("nan"),
+            "mae": absolute.mean().item() / self.count,
+            "rmse": (squares.mean().item() / self.count) ** 0.5,
+            "r2": (1 - squares / spread).mean().item(),
         }
+
+
+def _sum_dtype(device: torch.device | str) -> torch.dtype:
+    """float64, in which rounding never shows; float32 where a device (MPS) has no float64."""
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64

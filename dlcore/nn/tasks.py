@@ -98,7 +98,7 @@ class Regression(Task):
 
     def tally(self, device: torch.device | str) -> RegressionTally:
         """Sums of errors and squares."""
-        return RegressionTally(device)
+        return RegressionTally(self.out_features, device)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """The numbers themselves (N, O)."""
@@ -130,5 +130,7 @@ def make_task(name: str, num_classes: int | None) -> Task:
             raise ArgumentError("num_classes", "2 for task 'binary'", num_classes, "Use task 'multiclass' for more.")
         return Binary()
     if name == "regression":
-        return Regression(num_classes or 1)
+        num_outputs = 1 if num_classes is None else num_classes
+        check_number("num_classes", num_outputs, at_least=1)
+        return Regression(num_outputs)
     raise UnknownNameError("task", name, ["multiclass", "binary", "regression"])

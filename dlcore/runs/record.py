@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 import dlcore
 from dlcore.runs.checkpoint_file import RECORD_KEY
+from dlcore.tracking import RunLogger
 
 
 class RunRecord(Callback):
@@ -28,10 +29,10 @@ class RunRecord(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the config, and say to TensorBoard what it is that was chosen."""
-        if stage != "fit" or not trainer.is_global_zero or trainer.log_dir is None or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        # Not trainer.log_dir: that talks to the other processes, which are not here.
+        folder = next((Path(logger.log_dir) for logger in trainer.loggers if isinstance(logger, RunLogger)), None)
+        if stage != "fit" or not trainer.is_global_zero or folder is None:
             return
-        folder = Path(trainer.log_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"
         text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
         (folder / "config.yaml").write_text(f"# {self.name}: {versions}\n{text}", encoding="utf-8")

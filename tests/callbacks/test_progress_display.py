@@ -14,14 +14,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from dlcore.errors import ArgumentError
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 from rich.console import Console
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from dlcore.callbacks import progress_display
-from dlcore.callbacks.progress_display import ProgressDisplay, _count_samples, _LiveLine
-from dlcore.errors import ArgumentError
+from dlcore.callbacks.progress_display import ProgressDisplay
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated"),  # Lightning 2.6 on torch 2.15
@@ -33,6 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`"),
 ]
 
+PAIR = (torch.zeros(4, 2), torch.zeros(4))
 VAL_LOSSES = [0.9, 0.5, 0.7, 0.4]
 
 
@@ -163,14 +164,6 @@ def test_stars_what_the_checkpoints_monitor_and_shows_it(tmp_path):
     assert lines[2].split() == ["2", "2.0000", "0.5000", "0.1000", "0.1000", "0.1", "s"]
 
 
-def test_best_value_before_a_resume_counts():
-    table = progress_display._Table("val/loss", "min", torch.tensor(0.3))
-    (_, first) = table.lines("1", 1.0, {"val/loss": 0.4}, None, console())
-    (second,) = table.lines("2", 1.0, {"val/loss": 0.2}, None, console())
-    assert "★" not in first.plain
-    assert "★" in second.plain
-
-
 def test_nan_is_never_the_best_and_does_not_hide_a_later_best():
     lines = table_of(Linear(val_losses=[math.nan, 0.5]))
     assert "nan " in lines[1]
@@ -280,32 +273,6 @@ def test_metrics_of_lightning_s_own_averaging_are_complete():
         ["epoch", "train", "loss", "val", "loss", "lr", "seconds"],
         ["1", "4.5000", "0.5000★", "0.1", "s"],
     ]
-
-
-def test_crops_long_names_to_the_width():
-    names = [f"{stage}/{name}" for name in ("loss", "mean_absolute_error") for stage in ("train", "val")]
-    metrics = dict.fromkeys(names, 123456.0)
-    header, row = progress_display._Table(None, None, None).lines("1", 1234.5, metrics, 1e-5, console())
-    assert header.plain == " epoch  train loss  val loss  train mean_ab…  val mean_absol…        lr  seconds"
-    assert row.plain == "     1    1.23e+05  1.23e+05★       1.23e+05         1.23e+05     1e-05  1,234.5"
-    header, _ = progress_display._Table(None, None, None).lines("1", 1.0, metrics, 0.1, console(width=200))
-    assert len(row.plain) == 80
-    assert "  train mean_absolute_error  val mean_absolute_error  " in header.plain
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.31234, "0.3123"),
-        (0.0, "0.0000"),
-        (-1.5, "-1.5000"),
-        (1e-5, "1.00e-05"),
-        (12345, "1.23e+04"),
-        (math.inf, "inf"),
-    ],
-)
-def test_writes_numbers_shortly(value, text):
-    assert progress_display._number(value) == text
 
 
 def test_keeps_to_ascii_where_the_output_does():
@@ -555,6 +522,14 @@ def test_resumed_at_the_end_of_an_epoch_prints_no_line_for_it_again(tmp_path, at
     assert "★" not in output(screen)[1]  # as good as before the resume is not better
 
 
+def test_a_best_value_that_the_checkpoints_remember_counts():
+    class Keeper(Checkpoint):
+        monitor, mode, best = "val/loss", "min", 0.6
+
+    lines = table_of(callbacks=[Keeper()], enable_checkpointing=True)
+    assert ["★" in line for line in lines] == [False, False, True]
+
+
 def test_epochs_without_an_end_have_no_total():
     trainer, watch = watched(max_epochs=-1, max_steps=13)
     trainer.fit(Linear(), loader())
@@ -588,133 +563,10 @@ def test_limited_batches_are_the_total():
     assert " 3/3 " in watch.lines[-1]
 
 
-def test_a_loss_on_a_device_is_not_read():
-    display = display_on(console())
-    trainer = SimpleNamespace(callback_metrics={}, max_steps=-1, num_training_batches=9)
-    for loss, shown in (torch.ones((), device="meta"), None), (torch.tensor(0.5), 0.5), (0.25, 0.25):
-        trainer.callback_metrics["train/loss_step"] = loss
-        display._loss_wanted = True
-        display.on_train_batch_end(trainer, None, None, PAIR, 0)
-        assert display._line.loss == shown
-
-
-class Clock:
-    def __init__(self, monkeypatch):
-        self.now = 100.0
-        monkeypatch.setattr(progress_display, "time", SimpleNamespace(monotonic=lambda: self.now))
-
-
-def test_speed_and_time_left_have_known_answers(monkeypatch):
-    clock = Clock(monkeypatch)
-    line = _LiveLine("epoch 3/20", 1719, 0, world_size=2)
-    assert line.text(80, False).plain == "epoch 3/20 ──────────────────    0/1719"
-    clock.now += 8
-    line.done, line.samples, line.loss = 812, 812 * 32, 0.31234
-    assert line.text(80, False).plain == (
-        "epoch 3/20 ━━━━━━━━━─────────  812/1719  6,496 samples/s  loss 0.312  0:09 left"
-    )
-
-
-def test_speed_is_that_of_the_last_ten_seconds(monkeypatch):
-    clock = Clock(monkeypatch)
-    line = _LiveLine("epoch 1/1", 10_000)
-    for second in range(1, 41):
-        clock.now += 1
-        line.done += 1 if second <= 20 else 5
-        line.samples = 2 * line.done
-        speed = line.speed()
-        if second == 20:
-            assert speed == (1, 2)
-    assert speed == (5, 10)
-    clock.now += 60  # one batch of a minute
-    line.done += 6
-    line.samples += 12
-    assert line.speed() == (0.1, 0.2)
-    assert line.speed() == (0.1, 0.2)
-
-
-def test_a_validation_is_not_taken_for_slow_training(monkeypatch):
+def test_a_validation_is_not_taken_for_slow_training():
     trainer, watch = watched(val_check_interval=0.5, max_epochs=1)
     trainer.fit(Linear(), loader(), loader(1))
     assert watch.marks[1:] == [1, 1]
-
-    clock = Clock(monkeypatch)
-    line = _LiveLine("epoch 1/1", 100)
-    line.done, line.samples = 10, 10
-    clock.now += 1
-    assert line.speed() == (10, 10)
-    clock.now += 100
-    line.restart_clock()
-    clock.now += 1
-    line.done, line.samples = 20, 20
-    assert line.speed() == (10, 10)
-
-
-@pytest.mark.parametrize("width", [1, 20, 40, 60, 80, 120])
-@pytest.mark.parametrize("label", ["epoch 1/2", "epoch 1000/1000 validating"])
-def test_never_longer_than_the_terminal_is_wide(width, label, monkeypatch):
-    clock = Clock(monkeypatch)
-    line = _LiveLine(label, 100_000)
-    clock.now += 1
-    line.done, line.samples, line.loss = 12, 1_234_567, 1e-7
-    text = line.text(width, False).plain
-    assert len(text) <= width
-    if width == 80:
-        assert "12/100000" in text
-        assert "left" in text
-
-
-def test_batches_without_a_length_are_counted_as_batches(monkeypatch):
-    clock = Clock(monkeypatch)
-    line = _LiveLine("predicting", 4)
-    clock.now += 4
-    line.done = 2
-    assert line.text(80, True).plain == "predicting =========--------- 2/4  0.50 batches/s  0:04 left"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.4, "0:59"), (750, "12:30"), (3723, "1:02:03")])
-def test_writes_durations_as_a_clock(seconds, text):
-    assert progress_display._clock(seconds) == text
-
-
-PAIR = (torch.zeros(4, 2), torch.zeros(4))
-
-
-@pytest.mark.parametrize(
-    ("batch", "samples"),
-    [
-        (PAIR, 4),
-        (list(PAIR), 4),
-        ([PAIR, PAIR, (torch.zeros(3, 2), torch.zeros(3))], 11),
-        (PAIR[0], 4),
-        (((PAIR[0], PAIR[0]), PAIR[1]), 4),
-        ({"inputs": PAIR[0], "targets": PAIR[1]}, 4),
-        ((torch.zeros(0, 2), torch.zeros(0)), 0),
-        ((), 0),
-        (torch.zeros(()), 0),
-        (None, 0),
-    ],
-)
-def test_counts_samples(batch, samples):
-    assert _count_samples(batch) == samples
-
-
-def test_a_step_costs_less_than_ten_microseconds():
-    display = display_on(console(True), refresh_per_second=8)
-    trainer = SimpleNamespace(
-        is_global_zero=True, callback_metrics={}, max_steps=-1, num_training_batches=10**6, world_size=1
-    )
-    display._param_group = {"lr": 0.1}
-    display._open(display._epoch_line)
-    times = []
-    for _ in range(20):
-        start = time.perf_counter()
-        for batch_idx in range(1000):
-            display.on_train_batch_start(trainer, None, PAIR, batch_idx)
-            display.on_train_batch_end(trainer, None, None, PAIR, batch_idx)
-        times.append((time.perf_counter() - start) / 1000)
-    display._close()
-    assert min(times) < 10e-6
 
 
 def test_a_forked_process_prints_though_the_drawing_thread_held_a_lock(monkeypatch):
@@ -763,3 +615,31 @@ def test_survives_pickling():
 def test_refuses_a_refresh_rate_that_makes_no_sense(value):
     with pytest.raises(ArgumentError, match="refresh_per_second"):
         ProgressDisplay(value)
+
+
+def test_a_loss_on_a_device_is_not_read():
+    display = display_on(console())
+    trainer = SimpleNamespace(callback_metrics={}, max_steps=-1, num_training_batches=9)
+    for loss, shown in (torch.ones((), device="meta"), None), (torch.tensor(0.5), 0.5), (0.25, 0.25):
+        trainer.callback_metrics["train/loss_step"] = loss
+        display._loss_wanted = True
+        display.on_train_batch_end(trainer, None, None, PAIR, 0)
+        assert display._line.loss == shown
+
+
+def test_a_step_costs_less_than_ten_microseconds():
+    display = display_on(console(True), refresh_per_second=8)
+    trainer = SimpleNamespace(
+        is_global_zero=True, callback_metrics={}, max_steps=-1, num_training_batches=10**6, world_size=1
+    )
+    display._param_group = {"lr": 0.1}
+    display._open(display._epoch_line)
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        for batch_idx in range(1000):
+            display.on_train_batch_start(trainer, None, PAIR, batch_idx)
+            display.on_train_batch_end(trainer, None, None, PAIR, batch_idx)
+        times.append((time.perf_counter() - start) / 1000)
+    display._close()
+    assert min(times) < 10e-6

@@ -54,7 +54,7 @@ def test_drain_waits_for_the_job_that_is_running(writer):
 def test_full_queue_makes_submit_wait_and_drops_nothing():
     writer = BackgroundWriter(max_queue=2)
     release, seen, handed_over = threading.Event(), [], []
-    writer.submit(release.wait)
+    writer.submit(release.wait, 10)
 
     def hand_over():
         for number in range(5):
@@ -144,7 +144,7 @@ def test_job_releases_its_arguments_when_done(writer):
 
 def test_copy_for_another_process_has_an_empty_queue(writer):
     release = threading.Event()
-    writer.submit(release.wait)
+    writer.submit(release.wait, 10)
     copy = pickle.loads(pickle.dumps(writer))
     release.set()
     copy.drain()

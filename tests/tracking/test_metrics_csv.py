@@ -139,7 +139,7 @@ def test_line_that_a_crash_cut_off_is_left_out(path):
     path.write_text("step,epoch,a\n1,0,0.5\n2,0,0.4")
     table = MetricsCsv(path)
     table.write({"a": 0.3}, 2)
-    assert rows(path)[1:] == [["1", "0", "0.5"], ["2", "0", "0.3"]]
+    assert rows(path)[1:] == [["1", "0", "0.5"], ["2", "", "0.3"]]
 
 
 def test_deleted_or_edited_file_is_made_whole(path):

@@ -1,0 +1,112 @@
+"""The table of `ProgressDisplay`: a line an epoch, the best so far with a star."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+
+class EpochTable:
+    """The table's lines: a header whenever there are new columns, and rows of aligned values.
+
+    Args:
+        monitor: Metric whose best value gets a star; None for ``val/loss``.
+        mode: Whether its ``min`` or its ``max`` is best.
+        best: Its best value in the part of the run before a resume.
+    """
+
+    def __init__(self, monitor: str | None, mode: str | None, best: Any) -> None:
+        self.monitor, self.mode = (monitor, mode) if monitor else ("val/loss", "min")
+        self.best = math.nan if best is None else float(best)
+        self.widths: dict[str, int] = {}
+        self.shown: dict[str, Any] = {}
+        self.epoch_has_row = False
+
+    def lines(self, epoch: str, seconds: float, metrics: Mapping[str, Any], lr: Any, console: Console) -> list[Text]:
+        """Give a row for new metrics, with a header before it if it has new columns.
+
+        A metric that was not logged since the last row is left blank: `metrics` still holds its old value.
+
+        Args:
+            epoch: Epochs done, or steps.
+            seconds: Seconds since the last row.
+            metrics: All that was logged so far, by name: numbers, or tensors with one element.
+            lr: Learning rate, a number or a tensor; None where nothing is optimised.
+            console: Where the lines will appear.
+        """
+        keys = _columns(metrics, self.monitor)
+        values = {key: float(metrics[key]) for key in keys if metrics[key] is not self.shown.get(key)}
+        if self.epoch_has_row and not values:
+            return []
+        self.epoch_has_row = True
+        self.shown = {key: metrics[key] for key in keys}
+
+        cells = {"epoch": epoch} | {key: _number(values[key]) if key in values else "" for key in keys}
+        cells |= {"lr": f"{float(lr):.3g}"} if lr is not None else {}
+        cells |= {"seconds": f"{seconds:,.1f}"}
+        lines = []
+        if cells.keys() != self.widths.keys():
+            self.widths = self._fit_widths(keys, console.width, steps=epoch.startswith("step"), lr=lr is not None)
+            heads = (_crop(key.replace("/", " ", 1), width, console) for key, width in self.widths.items())
+            lines.append(Text("  ".join(heads), "bold"))
+        row = Text()
+        for key, cell in cells.items():
+            best = key == self.monitor and key in values and self._improves(values[key])
+            mark = ("*" if console.options.ascii_only else "★") if best else " "
+            alarm = key in values and not math.isfinite(values[key])
+            row.append(cell.rjust(self.widths[key]) + mark, "bold green" if best else "bold red" if alarm else "")
+            row.append(" ")
+        row.rstrip()
+        return [*lines, row]
+
+    def _improves(self, value: float) -> bool:
+        better = value > self.best if self.mode == "max" else value < self.best
+        if better or (math.isnan(self.best) and not math.isnan(value)):
+            self.best = value
+            return True
+        return False
+
+    @staticmethod
+    def _fit_widths(keys: list[str], room: int, steps: bool, lr: bool) -> dict[str, int]:
+        """Widths of the columns, with two blanks between them within `room` if names can be cropped so far."""
+        names = {key: max(8, len(key)) for key in keys}
+        first = {"epoch": 12 if steps else 6}
+        last = ({"lr": 8} if lr else {}) | {"seconds": 7}
+        room -= sum(width + 2 for width in [*first.values(), *last.values()]) - 2
+        while sum(names.values()) + 2 * len(names) > room and max(names.values(), default=8) > 8:
+            longest = max(names, key=names.__getitem__)
+            names[longest] -= 1
+        return first | names | last
+
+
+def _columns(metrics: Mapping[str, Any], monitor: str) -> list[str]:
+    """Keys to show, of training and of validation the loss and one more: the monitored one, else the first."""
+    names: dict[str, list[str]] = {"train": [], "val": []}
+    for key in metrics:
+        stage, _, name = key.partition("/")
+        if stage in names and "/" not in name and not name.endswith(("_step", "_epoch")):
+            names[stage].append(name)
+    both = [name for name in names["val"] if name in names["train"]]
+    extra = [name for name in (monitor.partition("/")[2], *both, *names["val"], *names["train"]) if name != "loss"]
+    return [
+        f"{stage}/{name}"
+        for name in ("loss", next((name for name in extra if name in names["train"] + names["val"]), ""))
+        for stage in ("train", "val")
+        if name in names[stage]
+    ]
+
+
+def _crop(name: str, width: int, console: Console) -> str:
+    """A column's name, right-aligned, its end cut off where there is no room."""
+    if len(name) > width:
+        name = name[: width - 1] + ("." if console.options.ascii_only else "…")
+    return name.rjust(width)
+
+
+def _number(value: float) -> str:
+    """A metric in at most nine characters."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 or not math.isfinite(value) else f"{value:.2e}"

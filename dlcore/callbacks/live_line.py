@@ -1,0 +1,90 @@
+"""The live line of `ProgressDisplay`: how far a pass over data has come, how fast, and how long it will take."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from rich.text import Text
+
+
+class LiveLine:
+    """One pass over data. The training thread counts; the drawing thread, which may read at any moment, draws.
+
+    Args:
+        label: What is going on.
+        total: Batches in all; may be infinite.
+        done: Batches done before.
+        world_size: Processes that do as much as this one.
+    """
+
+    def __init__(self, label: str, total: float, done: int = 0, world_size: int = 1) -> None:
+        self.label, self.total, self.done, self.world_size = label, total, done, world_size
+        self.samples = 0
+        self.loss: float | None = None
+        self.started = time.monotonic()
+        self.restart_clock()
+
+    def restart_clock(self) -> None:
+        """Measure the speed from here on."""
+        self.marks = [(time.monotonic(), self.done, self.samples)]
+
+    def speed(self) -> tuple[float, float]:
+        """Batches and samples per second over the last ten seconds, or over the last batch where that took longer."""
+        marks = self.marks
+        if self.done > marks[-1][1]:
+            now = time.monotonic()
+            marks.append((now, self.done, self.samples))
+            while len(marks) > 2 and marks[1][0] < now - 10:
+                marks.pop(0)
+        (begin, batches_before, samples_before), (end, batches, samples) = marks[0], marks[-1]
+        if end <= begin:
+            return 0.0, 0.0
+        seconds = end - begin
+        return (batches - batches_before) / seconds, (samples - samples_before) / seconds * self.world_size
+
+    def text(self, width: int, ascii_only: bool) -> Text:
+        """The line, at most `width` characters. Where room is short, the bar goes first, then speed, loss, time."""
+        known = math.isfinite(self.total)
+        total = f"{self.total:.0f}"
+        batches, samples = self.speed()
+        parts = [f"{self.done:>{len(total)}}/{total}" if known else f"{self.done}"]
+        if samples or batches:
+            rate, unit = (samples, "samples") if samples else (batches, "batches")
+            parts.append(f"{rate:,.{0 if rate >= 10 else 2}f} {unit}/s")
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:#.3g}")
+        if not known:
+            parts.append(_clock(time.monotonic() - self.started))
+        elif batches:
+            parts.append(f"{_clock(max(self.total - self.done, 0) / batches)} left")
+        while (room := width - len(self.label) - len("  ".join(parts)) - 1) < 0 and len(parts) > 1:
+            parts.pop(1)
+        text = Text(self.label, style="bold", no_wrap=True, overflow="crop", end="")
+        bar = min(room - 1, max(10, min(40, width - 62)))  # of constant length, so that nothing else moves
+        if known and bar >= 4:
+            filled = round(bar * min(self.done / self.total, 1)) if self.total else bar
+            text.append(" " + ("=" if ascii_only else "━") * filled, "not bold cyan")
+            text.append(("-" if ascii_only else "─") * (bar - filled), "not bold dim")
+        text.append(" " + "  ".join(parts), "not bold")
+        text.truncate(width)
+        return text
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as 0:04, 12:30 or 1:02:03."""
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}" if minutes >= 60 else f"{minutes}:{second:02d}"
+
+
+def count_samples(batch: Any) -> int:
+    """Samples in a batch (inputs, …) or in a list of such batches; 0 where it cannot be told."""
+    if isinstance(batch, list) and batch and isinstance(batch[0], tuple):
+        return sum(map(count_samples, batch))
+    while isinstance(batch, (tuple, list, dict)) and batch:
+        batch = next(iter(batch.values())) if isinstance(batch, dict) else batch[0]
+    try:
+        return len(batch)
+    except TypeError:
+        return 0

@@ -1,0 +1,63 @@
+"""Downloads that end: files appear whole or not at all, and a server that keeps silent is given up."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``$XDG_CACHE_HOME/dlcore``, by default ``~/.cache/dlcore``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlcore"
+
+
+def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], patience: float) -> None:
+    """Let a function download files, and keep them once they are whole.
+
+    Args:
+        fill: Downloads into the folder that it is given, and raises where it cannot.
+        root: The folder that gets the files. What was in it under the same names is replaced.
+        names: The files that are kept, as paths within the folder that was filled, and within `root`.
+        patience: Seconds in which nothing comes before it is given up.
+
+    Raises:
+        TimeoutError: Nothing came for so long.
+        Exception: Whatever `fill` raises.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    # Within root: a file is moved in one step only where it stays on its file system.
+    with TemporaryDirectory(prefix="download-", dir=root, ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
+        _run_while_it_grows(lambda: fill(folder), folder, patience)
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).replace(root / name)
+
+
+def _run_while_it_grows(work: Callable[[], Any], folder: Path, patience: float) -> None:
+    """Do work that fills a folder; give it up when nothing came for `patience` seconds.
+
+    Time limits of sockets do not do it: they count anew for each address of a server, and not at all for its name.
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+            done.set_result(None)
+        except Exception as error:
+            done.set_exception(error)
+
+    # A daemon, and no pool's thread: the program must be able to end while the work still hangs.
+    threading.Thread(target=run, daemon=True).start()
+    size = 0
+    while not wait([done], timeout=patience).done:
+        before, size = size, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        if size == before:
+            raise TimeoutError(f"nothing came for {patience:g} seconds")
+    done.result()

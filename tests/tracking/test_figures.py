@@ -1,0 +1,204 @@
+import io
+import math
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking import confusion_matrix, layer_by_step, learning_curves
+from dlcore.tracking.figures import fonts, style
+from dlcore.tracking.figures.style import to_png
+
+CLASSES = ["裤子", "T恤", "Bag"]
+
+
+def picture(figure):
+    content, width, height = to_png(figure)
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    assert image.size == (width, height)
+    return np.asarray(image)
+
+
+def texts(figure):
+    from matplotlib.text import Text
+
+    return {text.get_text() for text in figure.findobj(Text)} - {""}
+
+
+def rgb(color):
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def count_pixels(image, color):
+    return int((image == rgb(color)).all(axis=-1).sum())
+
+
+@pytest.mark.parametrize("counts", [[[5, 1, 0], [0, 0, 0], [2, 0, 2]], torch.tensor([[5, 1, 0], [0, 0, 0], [2, 0, 2]])])
+def test_confusion_matrix_shows_names_counts_and_accuracy(counts):
+    figure = confusion_matrix(counts, ["a", "b", "c"], title="test")
+    assert {"a", "b", "c", "5", "1", "2", "test", "70.0% of 10 right", "predicted", "true"} <= texts(figure)
+    picture(figure)
+
+
+def test_confusion_matrix_of_a_hundred_classes_stays_a_page():
+    image = picture(confusion_matrix(np.eye(100), [f"class {i}" for i in range(100)]))
+    assert max(image.shape) <= 1500
+
+
+def test_confusion_matrix_refuses_what_does_not_fit():
+    with pytest.raises(ArgumentError, match=r"counts: expected 2 rows and columns, one a class name, got \(3, 3\)"):
+        confusion_matrix(np.eye(3), ["a", "b"])
+    with pytest.raises(ArgumentError, match="counts: expected no negative entry"):
+        confusion_matrix([[1, -1], [0, 1]], ["a", "b"])
+
+
+def test_layer_by_step_gives_nan_infinity_and_zero_their_own_colours():
+    values = [[1e-3, math.nan, 1.0, 0.0], [1e-2, 1e-1, math.inf, 1.0]]
+    figure = layer_by_step(values, ["first", "second"], [0, 10, 20, 30], "Gradient norm", "L2 norm")
+    assert {"first", "second", "NaN", "infinite", "zero", "Gradient norm", "L2 norm", "step", "30"} <= texts(figure)
+    image = picture(figure)
+    for color in (style.NOT_A_NUMBER, style.INFINITE, style.ZERO):
+        assert count_pixels(image, color) > 2000
+
+
+def test_layer_by_step_without_special_values_has_no_legend():
+    figure = layer_by_step([[0.0, 1.0]], ["first"], [0, 10], "t", "share", log=False, limits=(0, 1))
+    assert not {"NaN", "infinite", "zero"} & texts(figure)
+    assert count_pixels(picture(figure), style.NOT_A_NUMBER) == 0
+
+
+@pytest.mark.parametrize("log", [True, False])
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0.0, 3.0])
+def test_layer_by_step_draws_all_the_same_value(value, log):
+    picture(layer_by_step(np.full((2, 3), value), ["a", "b"], [1, 2, 3], "t", "l", log=log))
+
+
+def test_layer_by_step_refuses_what_does_not_fit():
+    with pytest.raises(ArgumentError, match=r"values: expected shape \(1 layers, 3 steps\), not empty, got \(1, 2\)"):
+        layer_by_step([[1.0, 2.0]], ["a"], [1, 2, 3], "t", "l")
+    with pytest.raises(ArgumentError, match=r"no negative number on a logarithmic scale, got .*Use log=False"):
+        layer_by_step([[1.0, -2.0]], ["a"], [1, 2], "t", "l")
+
+
+def curves(**columns):
+    return {"step": [9.0, 10.0, 19.0, 20.0], "epoch": [0.0, 0.0, 1.0, 1.0], **columns}
+
+
+def lines(figure, chart=0):
+    return {
+        line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist())
+        for line in figure.axes[chart].lines
+        if not line.get_label().startswith("_")
+    }
+
+
+def test_learning_curves_lay_train_and_validation_on_one_chart_over_epochs():
+    columns = curves(
+        **{
+            "train/loss": [0.5, None, 0.25, None],
+            "val/loss": [None, 0.75, None, 1.0],
+            "train/accuracy": [0.5, None, 0.75, None],
+            "val/accuracy": [None, 0.5, None, 0.625],
+        }
+    )
+    figure = learning_curves(columns, title="recipe")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy"]
+    assert lines(figure, 0) == {
+        "training": ([0.9, 1.9], [0.5, 0.25]),
+        "validation, best 0.75": ([1.0, 2.0], [0.75, 1.0]),
+    }
+    assert lines(figure, 1)["validation, best 62.5%"] == ([1.0, 2.0], [0.5, 0.625])
+    assert "recipe" in texts(figure)
+    picture(figure)
+
+
+def test_learning_curves_draw_what_there_is():
+    figure = learning_curves(curves(**{"train/loss": [0.5, 0.4, math.nan, math.inf]}))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss"]
+    picture(figure)
+    picture(learning_curves({"step": [1.0], "val/loss": [math.nan]}))
+
+
+def test_learning_curves_refuse_to_draw_nothing():
+    with pytest.raises(ArgumentError, match="columns: expected train/X or val/X for an X of loss, accuracy, got"):
+        learning_curves(curves(lr=[0.1] * 4))
+
+
+@pytest.fixture
+def no_cjk_font(monkeypatch):
+    monkeypatch.setattr(fonts, "_first_installed", lambda installed: None)
+    fonts._find_cjk_family.cache_clear()
+    yield
+    fonts._find_cjk_family.cache_clear()
+
+
+def cjk_family():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fonts._find_cjk_family.cache_clear()
+        family = fonts._find_cjk_family()
+        fonts._find_cjk_family.cache_clear()
+        return family
+
+
+@pytest.mark.skipif(cjk_family() is None, reason="needs a font with Chinese characters (fonts-noto-cjk)")
+def test_chinese_class_names_are_drawn():
+    # A character that a font lacks is a warning of matplotlib's, and so an error here.
+    picture(confusion_matrix(np.eye(3), CLASSES, title="混淆矩阵"))
+    picture(layer_by_step([[1.0, 2.0]], ["隐藏层"], [1, 2], "梯度", "范数"))
+    picture(learning_curves(curves(**{"val/loss": [None, 1.0, None, 2.0]}), title="时尚"))
+
+
+def test_without_a_chinese_font_boxes_are_drawn_and_the_remedy_is_said_once(no_cjk_font):
+    with pytest.warns(UserWarning, match="apt-get install fonts-noto-cjk") as caught:
+        figure = confusion_matrix(np.eye(3), CLASSES)
+    assert len(caught) == 1
+    picture(figure)
+    assert {"□□", "T□", "Bag"} <= texts(figure)
+    picture(layer_by_step([[1.0]], ["隐藏层"], [1], "梯度", "范数"))
+
+
+def test_latin_text_needs_no_look_for_fonts(no_cjk_font):
+    assert fonts.choose_families("Ankle boot → 99.5% ± Ω") == [fonts.DEFAULT_FAMILY]
+    assert fonts.drawable("Ankle boot") == "Ankle boot"
+
+
+def test_figures_leave_pyplot_and_the_process_settings_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    pyplot_before = sys.modules.get("matplotlib.pyplot")
+    picture(confusion_matrix(np.eye(3), CLASSES[2:] * 3))
+    picture(learning_curves(curves(**{"val/loss": [None, 1.0, None, 2.0]})))
+    assert dict(matplotlib.rcParams) == before
+    if pyplot_before is not None:
+        assert pyplot_before.get_fignums() == []
+
+
+def test_threads_can_draw_at_the_same_time():
+    expected = to_png(confusion_matrix(np.eye(4), list("abcd")))[0]
+    drawn = [b""] * 4
+
+    def draw(place):
+        drawn[place] = to_png(confusion_matrix(np.eye(4), list("abcd")))[0]
+
+    threads = [threading.Thread(target=draw, args=(place,)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert drawn == [expected] * 4
+
+
+def test_figure_that_was_made_elsewhere_becomes_a_png_too():
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 1), dpi=50)
+    content, width, height = to_png(figure)
+    assert (width, height) == (100, 50)
+    assert content.startswith(b"\x89PNG")
