@@ -33,9 +33,8 @@ class ArgumentError(DlcoreError, ValueError):
         super().__init__(argument, expected, received, remedy)
 
     def __str__(self) -> str:
-        return (
-            f"{self.argument}: expected {self.expected}, got {self.received!r}.{' ' * bool(self.remedy)}{self.remedy}"
-        )
+        received = "nothing" if self.received is None else repr(self.received)
+        return f"{self.argument}: expected {self.expected}, got {received}. {self.remedy}".rstrip()
 
     def within(self, prefix: str) -> ArgumentError:
         """The same error with its argument's full name: ``dropout`` within ``model`` is ``model.dropout``."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 from typing import Any, Literal, final
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
-from lightning.pytorch.utilities import rank_zero_info
 
-from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor
+from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
 from dlcore.errors import ArgumentError, Interrupted, check_number
 
 
@@ -20,9 +21,10 @@ from dlcore.errors import ArgumentError, Interrupted, check_number
 class Checkpoint(MetricCallback, LightningCheckpoint):
     """Keeps ``last.ckpt`` and ``best.ckpt`` in the run's folder, and saves when the run is interrupted.
 
-    Both are whole: weights, optimiser, schedule, callbacks, counters. They are written after each validation (or each
-    epoch that has none). On Ctrl-C (SIGINT) or SIGTERM the step that runs is finished and ``last.ckpt`` written; a
-    second Ctrl-C leaves at once.
+    Both are whole: weights, optimiser, schedule, callbacks, counters. They are written after each validation, at the
+    end of each epoch and at the end of the training. On Ctrl-C (SIGINT) or SIGTERM the step that runs is finished (and
+    the validation, when one is due or runs) and ``last.ckpt`` written; a second Ctrl-C leaves at once. A run without a
+    folder (no logger, or fast_dev_run) keeps nothing.
 
     Args:
         monitor: Metric that tells which state is the best.
@@ -30,8 +32,14 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         every_n_steps: Write last.ckpt also after so many optimiser steps within an epoch; left out: not.
         dirpath: Folder of the checkpoints; left out: checkpoints/ in the run's folder.
 
+    Attributes:
+        best: Best value of the metric so far; None when there is none.
+        best_step: Optimiser steps after which it was reached.
+        best_epoch: Number of the epoch in which it was reached, from 1.
+
     Raises:
         ArgumentError: A value lies outside its range, or nothing logs the metric.
+        Interrupted: A signal ended the training.
     """
 
     def __init__(
@@ -49,29 +57,69 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         self.best: float | None = None
         self.best_step = 0
         self.best_epoch = 0
-        self._folder = Path()
+        self._folder: Path | None = None
+        self._saved_step = self._step_before = 0
         self._signal = 0
         self._handlers: dict[int, Any] = {}
-        self._saved_step = -1
 
     # Lightning and loggers ask for these names.
 
     @property
     def best_model_path(self) -> str:
         """The best checkpoint's file, or nothing when there is none."""
-        return str(self._folder / "best.ckpt") if self.best is not None else ""
+        return self._existing("best.ckpt") if self.best is not None else ""
 
     @property
     def last_model_path(self) -> str:
         """The last checkpoint's file, or nothing when there is none."""
-        return str(self._folder / "last.ckpt") if self._saved_step >= 0 else ""
+        return self._existing("last.ckpt")
+
+    def _existing(self, name: str) -> str:
+        return str(self._folder / name) if self._folder is not None and (self._folder / name).is_file() else ""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Choose the folder; all processes have the first one's."""
-        folder = self.dirpath or str(Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints")
-        self._folder = Path(trainer.strategy.broadcast(folder))
+        run_folder = trainer.log_dir if trainer.loggers else None
+        folder = self.dirpath or (run_folder and str(Path(run_folder) / "checkpoints"))
+        folder = trainer.strategy.broadcast(None if trainer.fast_dev_run else folder)  # type: ignore[attr-defined]
+        self._folder = Path(folder) if folder else None
 
     # When a checkpoint is written
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take over SIGINT and SIGTERM for the time of the training."""
+        super().on_train_start(trainer, pl_module)
+        self._saved_step = trainer.global_step
+        # A run that branched off from another one has to reach a best state of its own.
+        if self._folder is not None and not trainer.strategy.broadcast((self._folder / "best.ckpt").is_file()):
+            self.best = None
+        self._take_signals(trainer)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Note the step, so as to know whether the batch has brought a new one."""
+        self._step_before = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Write within an epoch: where asked for, when a signal came, or when the training ends here.
+
+        A batch that a validation follows is left to `on_metrics`, the last one of an epoch to `on_train_epoch_end`:
+        their metrics belong to the same step.
+        """
+        fit_loop = trainer.fit_loop
+        # Lightning's own question before it validates; there is no public one.
+        if trainer.is_last_batch or fit_loop.epoch_loop._should_check_val_fx(fit_loop._data_fetcher):  # type: ignore[arg-type]
+            return
+        step, signalled = trainer.global_step, self._signalled(trainer)
+        ends = 0 <= trainer.max_steps <= step or (trainer.should_stop and fit_loop._can_stop_early)
+        if step == self._step_before and not ends:
+            return  # gradients that wait for the next batch are not in a checkpoint
+        due = self.every_n_steps is not None and step // self.every_n_steps > self._step_before // self.every_n_steps
+        if due or signalled or ends:
+            self._save(trainer)
+        if signalled:
+            self._leave(trainer)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Write the last state, and the best one where it is that."""
@@ -80,45 +128,55 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         if improved:
             self.best, self.best_step, self.best_epoch = value, trainer.global_step, trainer.current_epoch + 1
         self._save(trainer)
-        if improved and trainer.is_global_zero:
+        if improved and self._folder is not None and trainer.is_global_zero:
             _same_file(self._folder / "last.ckpt", self._folder / "best.ckpt")
-        self._leave_if_signalled(trainer)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Write within an epoch, where asked for, or when a signal came.
-
-        The last batch is left to `on_metrics`: the epoch's validation belongs to it.
-        """
-        if trainer.is_last_batch:
-            return
-        step = trainer.global_step
-        if self.every_n_steps and step % self.every_n_steps == 0 and step != self._saved_step:
-            self._save(trainer)
         if self._signalled(trainer):
-            if step != self._saved_step:
-                self._save(trainer)
-            self._leave_if_signalled(trainer)
+            self._leave(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the state at the end of an epoch, where no metrics have done so."""
+        super().on_train_epoch_end(trainer, pl_module)
+        if trainer.is_last_batch and trainer.global_step != self._saved_step:
+            self._save(trainer)
+            if self._signalled(trainer):
+                self._leave(trainer)
 
     def _save(self, trainer: Trainer) -> None:
         self._saved_step = trainer.global_step
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(self._folder / "last.ckpt")
+        if self._folder is None:
+            return
+        # Under a name of its own first: last.ckpt may be the same file as best.ckpt, and there are writers of
+        # checkpoints that open a file which is there (Lightning's own, when temporary files lie on another disk).
+        written = self._folder / "last.tmp"
+        trainer.save_checkpoint(written)
+        if trainer.is_global_zero:
+            written.replace(self._folder / "last.ckpt")
 
     # Signals
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over SIGINT and SIGTERM for the time of the training."""
+    def _take_signals(self, trainer: Trainer) -> None:
         self._signal = 0
-        self._handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python gives signals to the main thread only, and lets only that one handle them
 
-    def _note(self, number: int, frame: Any) -> None:
-        if self._signal:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt
-        self._signal = number
-        rank_zero_info(f"\n{signal.Signals(number).name}: finishing the step to save; Ctrl-C again leaves at once.")
+        def note(number: int, frame: Any) -> None:
+            if self._signal:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                raise KeyboardInterrupt
+            self._signal = number
+            with contextlib.suppress(RuntimeError):  # it came in the midst of another print
+                say(
+                    trainer,
+                    "",
+                    f"{signal.Signals(number).name}: finishing the step to save; Ctrl-C again leaves at once.",
+                )
+
+        self._handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _give_back_signals(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
 
     def _signalled(self, trainer: Trainer) -> bool:
         """Whether a signal reached any process: all of them must leave at the same step."""
@@ -126,20 +184,18 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
             return bool(self._signal)
         return trainer.strategy.reduce_boolean_decision(bool(self._signal), all=False)
 
-    def _leave_if_signalled(self, trainer: Trainer) -> None:
-        if self._signalled(trainer):
-            self._give_back_signals()
-            number = self._signal or signal.SIGINT
-            raise Interrupted(
-                f"Interrupted by {signal.Signals(number).name} at step {trainer.global_step:,}: the state is in "
-                f"{self._folder / 'last.ckpt'}.",
-                exit_code=128 + number,
-            )
-
-    def _give_back_signals(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+    def _leave(self, trainer: Trainer) -> None:
+        self._give_back_signals()
+        number = self._signal or signal.SIGINT
+        kept = (
+            "Nothing was kept: the run has no folder."
+            if self._folder is None
+            else f"The state is in {self._folder / 'last.ckpt'}."
+        )
+        raise Interrupted(
+            f"Interrupted by {signal.Signals(number).name} at step {trainer.global_step:,}. {kept}",
+            exit_code=128 + number,
+        )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the signals back."""
@@ -153,11 +209,17 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """The best value and where it was reached."""
-        return {"monitor": self.monitor, "best": self.best, "best_step": self.best_step, "best_epoch": self.best_epoch}
+        return {
+            "monitor": self.monitor,
+            "mode": self.mode,
+            "best": self.best,
+            "best_step": self.best_step,
+            "best_epoch": self.best_epoch,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on comparing with the best of the run that is resumed, if it is by the same metric."""
-        if state_dict["monitor"] == self.monitor:
+        if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
             self.best, self.best_step = state_dict["best"], state_dict["best_step"]
             self.best_epoch = state_dict["best_epoch"]
 

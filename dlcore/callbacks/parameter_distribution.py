@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class ParameterDistribution(MetricCallback):
     """Shows weights, biases and gradients as TensorBoard histograms, and in overview pictures at the end.
 
-    Counting happens on the device, drawing and writing in the background: training does not wait. The gradients are
-    those of the last step before the validation. The pictures, weights.png and gradients.png in the run's folder, have
-    a row a layer and a column a look: the spread of the weights, and the size of their gradients.
+    Counting happens on the device, drawing and writing in the background: training does not wait. A look is taken
+    before the first step and at the validation of an epoch, or at its end; the gradients are those of the last step
+    before. The pictures, weights.png and gradients.png in the run's folder, have a row a layer and a column a look: the
+    spread of the weights, and the size of their gradients.
 
     Args:
-        every_n_epochs: Epochs between two looks, at least 1.
+        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
         gradients: Whether gradients are shown too.
 
     Raises:
@@ -46,11 +47,13 @@ class ParameterDistribution(MetricCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the initial weights."""
+        super().on_train_start(trainer, pl_module)
+        self._layers = [_layer(name) for name, _ in _trained(pl_module) if _kind(name) == "weights"]
         if not self._steps:
             self._look(trainer, pl_module)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Look at the end of an epoch."""
+        """Look, in an epoch whose turn it is."""
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
             self._look(trainer, model)
 
@@ -60,20 +63,18 @@ class ParameterDistribution(MetricCallback):
             return
         tensors: dict[str, Tensor] = {}
         spreads, norms = [], []
-        self._layers = []
         for number, (name, parameter) in enumerate(_trained(model)):
-            kind = "biases" if name.endswith("bias") else "weights"
-            layer = name.removeprefix("network.").rpartition(".")[0] or name
+            kind, layer = _kind(name), _layer(name)
             tensors[f"{kind}/{number:02d}_{layer}"] = parameter
             if self.gradients and parameter.grad is not None:
                 tensors[f"gradients/{number:02d}_{layer}_{kind}"] = parameter.grad
             if kind == "weights":
-                self._layers.append(layer)
                 spreads.append(parameter.std(correction=0))
                 norms.append(parameter.new_tensor(torch.nan) if parameter.grad is None else parameter.grad.norm())
-        self._steps.append(trainer.global_step)
-        self._spreads.append(torch.stack(spreads).float())
-        self._norms.append(torch.stack(norms).float())
+        if spreads:
+            self._steps.append(trainer.global_step)
+            self._spreads.append(torch.stack(spreads).float())
+            self._norms.append(torch.stack(norms).float())
         for logger in _run_loggers(trainer):
             counted = {tag: count_histogram(tensor) for tag, tensor in tensors.items()}
             logger.log_histograms(counted, trainer.global_step)
@@ -99,12 +100,13 @@ class ParameterDistribution(MetricCallback):
         }[what]
         # The initial weights were looked at before there were gradients.
         first = 1 if what == "gradients" and len(looks) > 1 else 0
-        values = torch.stack(looks[first:], dim=1).cpu().numpy()
+        # Looks that a checkpoint brought back lie in main memory.
+        values = torch.stack([look.cpu() for look in looks[first:]], dim=1).numpy()
         return layer_by_step(values, self._layers, self._steps[first:], title, label)
 
     def state_dict(self) -> dict[str, Any]:
         """The looks so far, so that the picture of a run that is resumed is whole."""
-        return {"steps": self._steps, "spreads": self._spreads, "norms": self._norms}
+        return {"steps": list(self._steps), "spreads": list(self._spreads), "norms": list(self._norms)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the looks of the run that is resumed."""
@@ -114,6 +116,14 @@ class ParameterDistribution(MetricCallback):
 
 def _trained(model: LightningModule) -> list[tuple[str, Tensor]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _kind(name: str) -> str:
+    return "biases" if name.endswith("bias") else "weights"
+
+
+def _layer(name: str) -> str:
+    return name.removeprefix("network.").rpartition(".")[0] or name
 
 
 def _run_loggers(trainer: Trainer) -> list[RunLogger]:

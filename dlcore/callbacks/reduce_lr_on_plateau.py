@@ -10,7 +10,6 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 from dlcore.callbacks.metric_callback import MetricCallback, read_monitor, say
 from dlcore.errors import ArgumentError, check_number
 
-
 # What the rule knows of a run's past; its settings are the user's present ones.
 _COUNTS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
@@ -76,10 +75,11 @@ class ReduceLROnPlateau(MetricCallback):
         self.cuts: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Bind the rule to the optimiser, and take up the counts of a run that is resumed."""
+        """Bind the rule to the optimiser, and take up the counts of a run that goes on."""
         super().on_train_start(trainer, pl_module)
+        counts = self._counts()
         self._rule = TorchReduceLROnPlateau(trainer.optimizers[0], **self._settings)
-        for name, value in self._saved.items():
+        for name, value in counts.items():
             setattr(self._rule, name, value)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
@@ -101,11 +101,13 @@ class ReduceLROnPlateau(MetricCallback):
 
     def state_dict(self) -> dict[str, Any]:
         """Counts and cuts. Factor, patience and the like are not kept: the user's present ones count."""
-        counts = self._saved if self._rule is None else {name: getattr(self._rule, name) for name in _COUNTS}
-        return {"monitor": self.monitor, "mode": self.mode, "counts": counts, "cuts": list(self.cuts)}
+        return {"monitor": self.monitor, "mode": self.mode, "counts": self._counts(), "cuts": list(self.cuts)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the counts until the optimiser is there, if it is the same metric that is watched."""
-        self.cuts = list(state_dict["cuts"])
+        self._rule, self._saved, self.cuts = None, {}, list(state_dict["cuts"])
         if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
             self._saved = dict(state_dict["counts"])
+
+    def _counts(self) -> dict[str, Any]:
+        return self._saved if self._rule is None else {name: getattr(self._rule, name) for name in _COUNTS}

@@ -54,7 +54,7 @@ def _run_while_it_grows(work: Callable[[], Any], folder: Path, patience: float) 
             done.set_exception(error)
 
     # A daemon, and no pool's thread: the program must be able to end while the work still hangs.
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, name="download", daemon=True).start()
     size = 0
     while not wait([done], timeout=patience).done:
         before, size = size, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

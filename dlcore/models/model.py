@@ -87,7 +87,7 @@ class Model(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch and log every `log_every_n_steps` optimiser steps."""
-        every = self.trainer.log_every_n_steps
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if self.update(batch, batch_idx) and every and self.trainer.global_step % every == 0:
             self._log_interval()
 
@@ -197,7 +197,7 @@ class Model(LightningModule):
         if tally is None:
             return {}
         if self.trainer.world_size > 1:
-            tally.load_sums([self.trainer.strategy.reduce(total, reduce_op="sum") for total in tally.sums()])  # type: ignore[misc]
+            tally.load_sums([self.trainer.strategy.reduce(total, reduce_op="sum") for total in tally.sums()])
         return tally.metrics(thorough)
 
     def _take_train_metrics(self) -> None:
@@ -241,9 +241,9 @@ class Model(LightningModule):
                 checkpoint["random_states"].append(torch.cuda.get_rng_state(self.device))
         if self._train_tally is None:
             return
-        sums = [*self._train_tally.sums(), torch.tensor(self._logged_until, dtype=self._train_tally.dtype).to(self.device)]
+        sums = [*self._train_tally.sums(), self._train_tally.loss_sum.new_tensor(self._logged_until)]
         if not alone:
-            sums = [self.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]  # type: ignore[misc]
+            sums = [self.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]
         *sums, logged_until = [total.cpu() for total in sums]
         checkpoint["train_tally"] = {"sums": sums, "logged_until": logged_until.tolist()}
 

@@ -50,7 +50,10 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter], f
     _check_settings(optimizer.defaults)
     if isinstance(optimizer, LBFGS):
         raise ArgumentError(
-            "optimizer", "one that steps along a gradient", "LBFGS", "It computes the loss anew within a step: use Adam."
+            "optimizer",
+            "one that steps along a gradient",
+            "LBFGS",
+            "It computes the loss anew within a step: use Adam.",
         )
     if fused and _leaves_choice(optimizer) and _takes(factory, "fused"):
         try:

@@ -24,13 +24,15 @@ class Tally(ABC):
 
     Attributes:
         count: How many samples were added.
+        dtype: That of sums of numbers: float64, or float32 where a device (MPS) has no float64.
         loss_sum: Sum of their losses, a scalar.
         metric_sums: The sums that the metrics are made of.
     """
 
     def __init__(self, metric_sums: Tensor) -> None:
         self.count = 0
-        self.loss_sum = torch.zeros((), dtype=_sum_dtype(metric_sums.device), device=metric_sums.device)
+        self.dtype = _sum_dtype(metric_sums.device)
+        self.loss_sum = torch.zeros((), dtype=self.dtype, device=metric_sums.device)
         self.metric_sums = metric_sums
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
@@ -130,8 +132,8 @@ class RegressionTally(Tally):
         return self.metric_sums
 
     def _add(self, outputs: Tensor, targets: Tensor) -> None:
-        targets = targets.reshape(outputs.shape).to(self.moments.dtype)
-        errors = outputs.to(self.moments.dtype) - targets
+        targets = targets.reshape(outputs.shape).to(self.dtype)
+        errors = outputs.to(self.dtype) - targets
         self.moments.add_(torch.stack([errors.abs(), errors.square(), targets, targets.square()]).sum(dim=1))
 
     def metrics(self, thorough: bool = False) -> dict[str, float]:
@@ -144,7 +146,7 @@ class RegressionTally(Tally):
         absolute, squares, total, total_squares = self.moments.cpu().double()
         spread = total_squares - total.square() / self.count
         # Of equal targets nothing but rounding remains.
-        rounding = total_squares * self.count * torch.finfo(self.moments.dtype).eps
+        rounding = total_squares * self.count * torch.finfo(self.dtype).eps
         spread[spread <= rounding] = float("nan")
         return {
             "loss": self.loss(),
@@ -155,5 +157,5 @@ class RegressionTally(Tally):
 
 
 def _sum_dtype(device: torch.device | str) -> torch.dtype:
-    """float64, in which rounding never shows; float32 where a device (MPS) has no float64."""
+    """float64, which counts exactly up to 2^53, where the device has it."""
     return torch.float32 if torch.device(device).type == "mps" else torch.float64

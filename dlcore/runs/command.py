@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
-from dlcore.errors import ArgumentError
+from dlcore.errors import ArgumentError, Interrupted
 from dlcore.runs.link import check_last_batch, check_weights, link_facts
 from dlcore.runs.parse_errors import explain, own_error
 from dlcore.runs.process import prepare_process
@@ -178,9 +179,14 @@ class Command(LightningCLI):
             if subcommand == "fit":
                 check_last_batch(self.model, self.datamodule, self.trainer)
             self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
-        except BaseException:
+        except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to keep
+            if isinstance(error, ArgumentError) and error.argument in inspect.signature(type(self.datamodule)).parameters:
+                raise error.within("data") from error
+            if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+                # Lightning's answer to Ctrl-C is a silent exit with 1.
+                raise Interrupted("Interrupted at once: nothing was saved by that.", 130) from error
             raise
 
     @property

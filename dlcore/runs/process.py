@@ -14,7 +14,6 @@ from dlcore.errors import ArgumentError
 _NOISE = (
     r".*isinstance\(treespec, LeafSpec\).*",
     r".*number of training batches .* is smaller than the logging interval.*",
-    r".*`instantiate_classes` was deprecated.*",
     r".*callbacks used to create the checkpoint need to be provided.*",  # an evaluation needs none of them
     r".*You called `self.log\(.*have no logger configured.*",
 )
@@ -29,6 +28,8 @@ def prepare_process() -> None:
     torch.set_flush_denormal(True)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Lightning's command line calls jsonargparse by names that go in its version 5, which dlcore does not accept.
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     for message in _NOISE:
         warnings.filterwarnings("ignore", message)
 

@@ -1,0 +1,158 @@
+"""Bad input costs one line: it names the argument, what was expected, what came and the remedy, never a traceback."""
+
+import pytest
+import torch
+
+from dlcore.cli.main import main
+
+
+@pytest.fixture
+def error(workplace, capsys):
+    """Run a command that must fail; give the line that it printed."""
+
+    def run(*words: str) -> str:
+        code = main([*words])
+        captured = capsys.readouterr()
+        lines = captured.err.strip().splitlines()
+        assert code == 2, captured
+        assert len(lines) == 1, captured.err
+        assert lines[0].startswith("dlcore: ")
+        return lines[0].removeprefix("dlcore: ")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        # A mistyped name, at each level: the nearest one is offered.
+        ("tset", "Unknown command: 'tset'. Did you mean 'test'?"),
+        ("fit --modle MLP", "Did you mean 'model'?"),
+        ("fit --model.droput 0.1", "Unknown argument of MLP (in --model.droput): 'droput'. Did you mean 'dropout'?"),
+        ("fit --model.init_args.droput 0.1", "Did you mean 'dropout'?"),
+        ("fit --data.batchsize 3", "Did you mean 'batch_size'?"),
+        ("fit --trainer.max_epoch 1", "Did you mean 'max_epochs'?"),
+        ("fit --early_stoping.patience 2", "Did you mean 'early_stopping'?"),
+        ("fit --early_stopping.patiens 2", "Did you mean 'patience'?"),
+        ("fit --model.optimizer.lrr 1", "Unknown argument of Adam (in --model.optimizer.lrr): 'lrr'"),
+        ("fit --model MLPP", "Unknown model class (in --model): 'MLPP'. Did you mean 'MLP'?"),
+        ("fit --data FashionMINST", "Did you mean 'FashionMNIST'?"),
+        ("fit --model.optimizer Adamm", "Unknown optimizer (in --model.optimizer): 'Adamm'. Did you mean 'Adam'?"),
+        ("fit --model.lr_scheduler CosineAnealingLR", "Did you mean 'CosineAnnealingLR'?"),
+        ("fit --model.activation Relu7", "Unknown activation: 'Relu7'. Did you mean 'ReLU'?"),
+        ("fit --model.initializer kaiming_norml", "Did you mean 'kaiming_normal'?"),
+        ("fit -c mlp_fashion_mnit", "Unknown recipe: 'mlp_fashion_mnit'. Did you mean 'mlp_fashion_mnist'?"),
+        # A wrong type.
+        ("fit --model.hidden_sizes abc", "model.hidden_sizes: expected a list of whole numbers"),
+        ("fit --model.dropout x", "model.dropout: expected a number, got 'x'."),
+        ("fit --model.batch_norm 3.5", "model.batch_norm: expected true or false, got '3.5'."),
+        ("fit --model.task multi", "model.task: expected multiclass or binary or regression, got 'multi'."),
+        ("fit --early_stopping.patience x", "early_stopping.patience: expected a whole number, got 'x'."),
+        ("fit --early_stopping.mode up", "early_stopping.mode: expected min or max, got 'up'."),
+        ("fit --trainer.max_epochs x", "trainer.max_epochs: expected a whole number or null, got 'x'."),
+        ("fit --model.optimizer.lr abc", "model.optimizer.lr: expected a number, got 'abc'."),
+        ("fit --model.optimizer.lr nan", "model.optimizer.lr: expected a number, got 'nan'."),
+        ("fit --model.optimizer.lr", "--model.optimizer.lr: expected a value behind it, got nothing."),
+        ("fit --model.lr_scheduler CosineAnnealingLR", "model.lr_scheduler.T_max: expected a value"),
+        # A value outside its range.
+        ("fit --model.dropout 1.5", "model.dropout: expected a number at least 0 and below 1, got 1.5."),
+        ("fit --model.dropout -0.1", "model.dropout: expected a number at least 0 and below 1, got -0.1."),
+        ("fit --model.hidden_sizes [0]", "model.hidden_sizes[0]: expected a number at least 1, got 0."),
+        ("fit --data.batch_size 0", "data.batch_size: expected a number at least 1, got 0."),
+        ("fit --data.scale 0", "data.scale: expected a number above 0, got 0.0."),
+        ("fit --data.val_size 60000", "data.val_size: expected a number at least 0 and below 60,000, got 60000."),
+        ("fit --model.optimizer.lr -1", "model.optimizer.lr: expected a number at least 0, got -1.0."),
+        ("fit --model.optimizer.betas [2,3]", "model.optimizer: expected settings that torch accepts"),
+        ("fit --early_stopping.patience 0", "early_stopping.patience: expected a number at least 1, got 0."),
+        ("fit --reduce_lr_on_plateau.factor 1", "reduce_lr_on_plateau.factor: expected a number above 0 and below 1"),
+        ("fit --trainer.devices 4096", "trainer.devices: expected 1 to "),
+        ("fit --trainer.devices 0", "trainer.devices: expected 1 to "),
+        # What cannot work together.
+        ("fit --model.num_classes 7", "model.num_classes: expected 10, which FashionMNIST has, got 7."),
+        ("fit --model.in_features 28", "model.in_features: expected 784, which FashionMNIST has, got 28."),
+        ("fit --model.lr_scheduler ReduceLROnPlateau", "Use the callback: --reduce_lr_on_plateau"),
+        ("fit --data.offline_sample false", "(1) Debian and Ubuntu: apt-get install dataset-fashion-mnist"),
+        ("fit --data.root nowhere", "data.root: expected a folder with train-images-idx3-ubyte"),
+        # Checkpoints.
+        ("test", "--ckpt_path: expected the checkpoint to work with, got nothing."),
+        ("test --ckpt_path best", "there is none. Train first: python -m dlcore fit."),
+        ("fit --ckpt_path last", "there is none. Train first: python -m dlcore fit."),
+        ("test --ckpt_path nowhere.ckpt", "got 'nowhere.ckpt', which is not there."),
+        ("test --ckpt_path https://example.org/x.ckpt", "got the address 'https://example.org/x.ckpt'."),
+        ("fit stray", "expected flags, which begin with --, got 'stray'."),
+    ],
+)
+def test_what_is_said(words, said, error):
+    assert said in error(*words.split())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"model: [", "recipe.yaml:1:"),
+        (b"- 1\n- 2\n", "list"),
+        (b"model:\n  class_path: MLP\nmodel: x\n", "model"),
+        (b"model: \xff\xfe", "UTF-8"),
+        (b"modle: {}\n", "Unknown section (in recipe.yaml): 'modle'. Did you mean 'model'?"),
+        (b"model: {class_path: MLP, dropout: 1}\n", "Arguments of the class stand in init_args."),
+        (b"model: {class_path: MLP, init_args: {droput: 1}}\n", "Did you mean 'dropout'?"),
+        (b"trainer: {max_epoch: 1}\n", "Did you mean 'max_epochs'?"),
+        (b"early_stopping: {patiens: 1}\n", "Did you mean 'patience'?"),
+        (b"early_stopping: 5\n", "early_stopping: expected settings"),
+        (b"model: {class_path: MLP, init_args: {dropout: much}}\ndata: FashionMNIST\n", "model.dropout: expected a number"),
+    ],
+)
+def test_what_is_said_of_a_recipe(content, said, error, workplace):
+    (workplace / "recipe.yaml").write_bytes(content)
+    assert said in error("fit", "-c", "recipe.yaml")
+
+
+def test_a_recipe_that_is_not_there(error):
+    assert error("fit", "-c", "absent.yaml").startswith("absent.yaml: there is no such file.")
+
+
+def test_a_monitor_that_nothing_logs_is_known_after_one_epoch(error, small):
+    said = error("fit", *small, "--trainer.max_epochs=3", "--early_stopping.monitor=val/acc", "--progress_display=off")
+    assert "early_stopping.monitor: expected a metric that is logged, got 'val/acc'. Did you mean 'val/accuracy'?" in said
+    assert "Logged are: train/accuracy, train/loss, train/loss_step, val/accuracy, val/loss." in said
+
+
+@pytest.fixture
+def trained(workplace, small, capsys):
+    """A run of one epoch; gives its folder."""
+    assert main(["fit", *small, "--trainer.max_epochs=1"]) == 0
+    capsys.readouterr()
+    return workplace / "lightning_logs" / "mlp_fashion_mnist" / "version_0"
+
+
+def test_a_checkpoint_of_another_model(error, trained):
+    said = error("test", "--ckpt_path=best", "--model.hidden_sizes=[10]")
+    assert "expected weights of this MLP, got those of another model: network.linear_1.weight has shape (10, 784)" in said
+
+
+def test_a_damaged_checkpoint(error, trained):
+    path = trained / "checkpoints" / "best.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    assert "expected a whole checkpoint, but it cannot be read" in error("test", f"--ckpt_path={path}")
+
+
+def test_a_file_that_is_no_checkpoint(error, trained):
+    torch.save({"some": "thing"}, "thing.ckpt")
+    assert "expected a checkpoint with weights and counters" in error("test", "--ckpt_path=thing.ckpt")
+
+
+def test_batch_norm_and_a_last_batch_of_one(error):
+    said = error("fit", "--model.batch_norm=true", "--data.val_size=100", "--data.batch_size=899")
+    assert said.startswith("data.batch_size: 900 samples in batches of 899 leave a last batch of one")
+
+
+def test_a_run_that_never_began_leaves_no_folder(error, workplace):
+    error("fit", "--data.offline_sample=false")
+    assert not list((workplace / "lightning_logs").rglob("version_*"))
+
+
+def test_debug_shows_the_traceback(monkeypatch, capsys, workplace):
+    monkeypatch.setenv("DLCORE_DEBUG", "1")
+    assert main(["fit", "--model.dropout", "7"]) == 2
+    assert "Traceback" in capsys.readouterr().err

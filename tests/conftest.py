@@ -1,0 +1,133 @@
+"""What tests that train have in common: a small set of made-up data, a trainer that writes nothing, a logger in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers.logger import Logger
+from torch import Tensor
+
+from dlcore.data import drawn_clothing, fashion_mnist
+from dlcore.data.array_data import ArrayData, Part
+
+
+class TinyData(ArrayData):
+    """Four numbers a sample; the targets follow from them by a fixed rule. 53 samples validate, 47 test.
+
+    Args:
+        task: What is learned: three classes, two classes or a number.
+        size: Training samples.
+        batch_size: Training samples in a batch.
+        inputs_are_nan: Makes every loss NaN.
+    """
+
+    def __init__(
+        self, task: str = "multiclass", size: int = 103, batch_size: int = 16, inputs_are_nan: bool = False
+    ) -> None:
+        super().__init__(batch_size, eval_batch_size=20, drop_last=False)
+        self.task, self.size, self.inputs_are_nan = task, size, inputs_are_nan
+        self.order_seed = 5
+
+    def load(self) -> dict[str, Part]:
+        generator = torch.Generator().manual_seed(0)
+        inputs = torch.randn(self.size + 100, 4, generator=generator)
+        scores = inputs @ torch.randn(4, 3, generator=generator)
+        targets = {"multiclass": scores.argmax(1), "binary": (scores[:, 0] > 0).long(), "regression": scores[:, :1]}
+        parts = torch.arange(len(inputs)).split([self.size, 53, 47])
+        if self.inputs_are_nan:
+            inputs = inputs * torch.nan
+        return {
+            name: Part(inputs, targets[self.task], indices)
+            for name, indices in zip(("train", "val", "test"), parts, strict=True)
+        }
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+    def facts(self) -> dict[str, Any]:
+        return {"in_features": 4, "num_classes": {"multiclass": 3, "binary": 2, "regression": 1}[self.task]}
+
+
+class MemoryLogger(Logger):
+    """Keeps what is logged: (step, metrics) in `rows`. It has no folder."""
+
+    name, version = "memory", 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[int, dict[str, float]]] = []
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        self.rows.append((step, dict(metrics)))
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def column(self, name: str) -> list[tuple[int, float]]:
+        """(step, value) of one metric."""
+        return [(step, float(metrics[name])) for step, metrics in self.rows if name in metrics]
+
+
+@pytest.fixture
+def tiny_data() -> type[TinyData]:
+    """A data module that trains in milliseconds: ``tiny_data(task="binary")``."""
+    return TinyData
+
+
+@pytest.fixture
+def memory_logger() -> MemoryLogger:
+    """A logger that keeps what it is given."""
+    return MemoryLogger()
+
+
+@pytest.fixture
+def one_thread() -> Any:
+    """Tiny tensors are slower on several threads; and sums are the same on all machines."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def make_trainer(one_thread: None, tmp_path: Any) -> Callable[..., Trainer]:
+    """Lightning's Trainer on one CPU, quiet, with settings of the test's own."""
+
+    def make(**settings: Any) -> Trainer:
+        quiet = {"accelerator": "cpu", "devices": 1, "enable_progress_bar": False, "enable_model_summary": False}
+        ours = {"logger": MemoryLogger(), "log_every_n_steps": 1, "enable_checkpointing": False, "max_epochs": 1}
+        return Trainer(**{**quiet, **ours, "default_root_dir": tmp_path, **settings})
+
+    return make
+
+
+# Commands
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder on a machine without FashionMNIST and without a network; the sample is small."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", tmp_path / "absent")
+    monkeypatch.setattr(fashion_mnist.FashionMNIST, "prepare_data", lambda self: None)
+    monkeypatch.setattr(fashion_mnist, "draw_clothing", lambda n, seed: drawn_clothing.draw_clothing(n // 20, seed))
+    return tmp_path
+
+
+@pytest.fixture
+def small() -> tuple[str, ...]:
+    """Flags that make any recipe on that sample a matter of a second."""
+    return (
+        "--data.val_size=100",
+        "--data.batch_size=50",
+        "--trainer.limit_train_batches=4",
+        "--trainer.limit_val_batches=2",
+        "--trainer.limit_test_batches=2",
+        "--trainer.log_every_n_steps=2",
+    )

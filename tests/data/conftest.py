@@ -1,0 +1,57 @@
+"""Made-up files in FashionMNIST's format: few and small, with checksums of their own."""
+
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcore.data import fashion_mnist
+
+TRAIN, TEST = 120, 40  # pictures
+
+
+def idx_bytes(values: np.ndarray) -> bytes:
+    """The content of an IDX file of unsigned bytes."""
+    return struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
+
+
+class MadeUpFiles:
+    """The four files: their content, and where they are put."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.train_images, self.test_images = (rng.integers(0, 256, (n, 28, 28), np.uint8) for n in (TRAIN, TEST))
+        self.train_labels, self.test_labels = (rng.permutation(np.arange(n) % 10) for n in (TRAIN, TEST))
+        arrays = (self.train_images, self.train_labels, self.test_images, self.test_labels)
+        self.contents = {name: idx_bytes(array) for name, array in zip(fashion_mnist.FILES, arrays, strict=True)}
+        self.checksums = {name: hashlib.sha256(content).hexdigest() for name, content in self.contents.items()}
+        self.packed = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in self.contents.items()}
+
+    def put(self, folder: Path, *, packed: bool = True) -> Path:
+        """Write the four files into a folder, which is made where it does not exist."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in (self.packed if packed else self.contents).items():
+            (folder / name).write_bytes(content)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def _made_up_files() -> MadeUpFiles:
+    return MadeUpFiles()
+
+
+@pytest.fixture
+def made_up_files(_made_up_files, monkeypatch, tmp_path) -> MadeUpFiles:
+    """The files, which FashionMNIST takes for the real ones; no others are on this machine, and no network answers."""
+    monkeypatch.setattr(fashion_mnist, "FILES", _made_up_files.checksums)
+    monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", tmp_path / "system")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def no_network(*args):
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(fashion_mnist, "download", no_network)
+    return _made_up_files

@@ -1,0 +1,109 @@
+import math
+
+import pytest
+import torch
+
+from dlcore.errors import ArgumentError, UnknownNameError
+from dlcore.models import MLP
+from dlcore.nn import perceptron
+
+KNOWN = {"in_features": 4, "num_classes": 3}
+
+
+def test_output_is_that_of_the_perceptron_with_the_same_weights():
+    model = MLP([8, 5], activation="Tanh", batch_norm=True, **KNOWN).eval()
+    network = perceptron(4, [8, 5], 3, "Tanh", batch_norm=True).eval()
+    network.load_state_dict(model.network.state_dict())
+    inputs = torch.randn(6, 2, 2)
+    assert torch.equal(model(inputs), network(inputs))
+    assert model(inputs).shape == (6, 3)
+
+
+def test_dropout_acts_in_training_only():
+    model = MLP([8], dropout=0.5, input_dropout=0.5, **KNOWN)
+    inputs = torch.ones(64, 4)
+    assert len(model(inputs).unique(dim=0)) > 1
+    assert len(model.eval()(inputs).unique(dim=0)) == 1
+
+
+def test_initializer_fills_the_weights():
+    model = MLP([], initializer="constant", **KNOWN)
+    assert torch.equal(model.network.output.weight, torch.full((3, 4), 0.01))
+    assert torch.equal(model.network.output.bias, torch.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs"),
+    [("multiclass", 3), ("binary", 1), ("regression", 1)],
+)
+def test_each_task_learns(task, outputs, tiny_data, make_trainer, memory_logger):
+    torch.manual_seed(0)
+    data = tiny_data(task)
+    model = MLP([16], task=task, optimizer=lambda p: torch.optim.Adam(p, lr=0.01), **data.facts())
+    assert model(torch.zeros(2, 4)).shape == (2, outputs)
+    make_trainer(max_epochs=15, logger=memory_logger).fit(model, datamodule=data)
+    for name in ("train/loss", "val/loss"):
+        losses = [loss for _, loss in memory_logger.column(name)]
+        assert len(losses) == 15
+        assert losses[-1] < 0.6 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"in_features": None}, "in_features: expected the number of inputs, got None. Give it"),
+        ({"in_features": 0}, "in_features: expected a number at least 1, got 0."),
+        ({"num_classes": None}, "num_classes: expected the number of classes, got None. Give it"),
+        ({"num_classes": 1}, "num_classes: expected a number at least 2, got 1."),
+        ({"task": "binary"}, "num_classes: expected 2 for task 'binary', got 3. Use task 'multiclass'"),
+        ({"dropout": 1.0}, "dropout: expected a number at least 0 and below 1, got 1.0."),
+        ({"dropout": -0.1}, "dropout: expected a number at least 0 and below 1, got -0.1."),
+        ({"dropout": math.nan}, "dropout: expected a number at least 0 and below 1, got nan."),
+        ({"input_dropout": 1.0}, "input_dropout: expected a number at least 0 and below 1, got 1.0."),
+        ({"hidden_sizes": [8, 0]}, "hidden_sizes[1]: expected a number at least 1, got 0."),
+    ],
+)
+def test_an_impossible_argument_is_named(arguments, message):
+    with pytest.raises(ArgumentError) as caught:
+        MLP(**{"hidden_sizes": [8], **KNOWN, **arguments})
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"activation": "Relo"}, "Unknown activation: 'Relo'. Did you mean 'ReLU'?"),
+        ({"activation": "Relo", "hidden_sizes": []}, "Unknown activation: 'Relo'."),
+        ({"initializer": "xavier"}, "Unknown initializer: 'xavier'. Did you mean 'xavier_"),
+        ({"task": "multi-class"}, "Unknown task: 'multi-class'. Did you mean 'multiclass'?"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest(arguments, message):
+    with pytest.raises(UnknownNameError) as caught:
+        MLP(**{"hidden_sizes": [8], **KNOWN, **arguments})
+    assert str(caught.value).startswith(message)
+
+
+def test_a_checkpoint_is_enough_to_make_the_model_again(tiny_data, make_trainer, tmp_path):
+    data = tiny_data()
+    model = MLP([8, 6], activation="Tanh", dropout=0.1, optimizer=torch.optim.SGD, **data.facts())
+    trainer = make_trainer()
+    trainer.fit(model, datamodule=data)
+    path = tmp_path / "model.ckpt"
+    trainer.save_checkpoint(path)
+
+    settings = torch.load(path, weights_only=True)["hyper_parameters"]
+    assert settings == {
+        "hidden_sizes": [8, 6],
+        "activation": "Tanh",
+        "batch_norm": False,
+        "dropout": 0.1,
+        "input_dropout": 0.0,
+        "initializer": "default",
+        "task": "multiclass",
+        "in_features": 4,
+        "num_classes": 3,
+    }
+    loaded = MLP.load_from_checkpoint(path, weights_only=True).eval()
+    inputs = torch.randn(5, 4)
+    assert torch.equal(loaded(inputs), model.eval()(inputs))

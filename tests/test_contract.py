@@ -1,0 +1,80 @@
+"""What every model, data module, callback and recipe must do, found by itself: to add one is to pass this."""
+
+import csv
+import inspect
+import io
+
+import pytest
+import torch
+
+import dlcore.callbacks
+import dlcore.data
+import dlcore.models
+from dlcore.cli.main import main
+from dlcore.configs.catalogue import callback_sections, class_info, class_names
+from dlcore.configs.choice import class_and_arguments
+from dlcore.configs.recipe import find_recipe, read_recipe, recipe_header, recipe_names
+from dlcore.runs import fit
+
+PACKAGES = {"models": dlcore.models, "data": dlcore.data, "callbacks": dlcore.callbacks}
+CLASSES = [(package, name) for package in PACKAGES for name in class_names(package)]
+
+
+@pytest.mark.parametrize(("package", "name"), CLASSES)
+def test_each_argument_has_a_type_a_default_and_a_help_text(package, name):
+    layer = getattr(PACKAGES[package], name)
+    info = class_info(package, name)
+    assert info.summary
+    assert list(info.arguments) == list(inspect.signature(layer).parameters)
+    for argument in info.arguments.values():
+        assert argument.annotation, argument.name
+        assert argument.default is not None, argument.name
+        assert argument.help, argument.name
+
+
+@pytest.mark.parametrize("section", ["model", "data"])
+def test_each_class_has_a_recipe(section):
+    used = {class_and_arguments(read_recipe(find_recipe(name))[section])[0] for name in recipe_names()}
+    assert used == set(class_names("models" if section == "model" else "data"))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_recipe_is_short_and_says_what_it_is_for(name):
+    text = find_recipe(name).read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 40
+    header = recipe_header(find_recipe(name))
+    assert "Command: python -m dlcore fit" in header
+    assert "Result: " in header
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_recipe_trains_saves_resumes_and_is_evaluated(name, workplace, small, capsys):
+    assert main(["fit", "-c", name, *small, "--trainer.max_epochs=1"]) == 0
+    assert main(["fit", "-c", name, "--ckpt_path=last", "--trainer.max_epochs=2"]) == 0
+    run = workplace / "lightning_logs" / name / "version_0"
+    assert [folder.name for folder in run.parent.iterdir()] == ["version_0"]
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert (last["epoch"], last["global_step"]) == (1, 8)
+    rows = list(csv.DictReader(io.StringIO((run / "metrics.csv").read_text())))
+    assert [float(row["epoch"]) for row in rows if row["val/loss"]] == [1.0, 2.0]
+    for command in ("validate", "test", "predict"):
+        assert main([command, "--ckpt_path=best", "--trainer.limit_test_batches=1"]) == 0
+    assert (run / "predictions.csv").is_file()
+    assert (run / "test.json").is_file()
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("section", "name"), callback_sections().items())
+def test_each_callback_can_be_switched_off_and_on(section, name, workplace, small):
+    def callbacks_of(run):
+        return {type(callback).__name__ for callback in run.trainer.callbacks}
+
+    assert name not in callbacks_of(fit(*small, "--trainer.max_epochs=1", f"--{section}=off"))
+    assert name in callbacks_of(fit(*small, "--trainer.max_epochs=1", f"--{section}={{}}"))
+
+
+@pytest.mark.parametrize("name", class_names("callbacks"))
+def test_each_callback_keeps_a_state_that_is_plain(name, tmp_path):
+    callback = getattr(dlcore.callbacks, name)()
+    torch.save(callback.state_dict(), tmp_path / "state")
+    callback.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
