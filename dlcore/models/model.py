@@ -35,8 +35,9 @@ class Model(LightningModule):
     validation, taken while training, so with dropout and with weights that still change) and ``val/…``; an epoch
     without validation logs ``train/…`` at its end.
 
-    A checkpoint holds what was added up so far and, of a single process, the state of the random numbers: a resumed
-    run drops the same values and reports the same means as one that was never interrupted.
+    A checkpoint holds what was added up so far, gradients that wait for the next batch and, of a single process, the
+    state of the random numbers: a resumed run reports the same means, takes the same steps and drops the same values as
+    one that was never interrupted.
 
     Args:
         task: Loss, metrics and output of the network.
@@ -65,7 +66,8 @@ class Model(LightningModule):
         self._train_tally: Tally | None = None
         self._logged_until = (0.0, 0)  # loss sum and count of the train tally when train/loss_step was last logged
         self._train_metrics: dict[str, float] = {}
-        self._random_states: list[Tensor] = []  # of the run that is resumed, until it starts
+        self._gradients_wait = False  # for the next batch, when they are accumulated
+        self._resumed: dict[str, Any] = {}  # what a checkpoint brought back, until the training starts
         self.eval_tally: Tally | None = None
 
     # Training
@@ -114,7 +116,8 @@ class Model(LightningModule):
         batches = min(self.accumulate_grad_batches, self.trainer.num_training_batches - (batch_idx - place))
         self.manual_backward(loss / batches if batches > 1 else loss)
         self.train_tally.add(loss, outputs, targets)
-        if place + 1 < self.accumulate_grad_batches and not last:
+        self._gradients_wait = place + 1 < self.accumulate_grad_batches and not last
+        if self._gradients_wait:
             return False
         if self.gradient_clip_val is not None:
             self.clip_gradients(optimizer, self.gradient_clip_val, self.gradient_clip_algorithm)  # type: ignore[arg-type]
@@ -151,6 +154,14 @@ class Model(LightningModule):
         self.eval_tally = self.task.tally(self.device)
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             self._take_train_metrics()
+            self._agree_on_buffers()
+
+    def _agree_on_buffers(self) -> None:
+        """Give all processes the mean of their running statistics, so that they evaluate and keep the same network."""
+        if self.trainer.world_size > 1:
+            for buffer in self.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))  # type: ignore[arg-type]
 
     def on_test_epoch_start(self) -> None:
         """Start counting."""
@@ -201,9 +212,12 @@ class Model(LightningModule):
         return tally.metrics(thorough)
 
     def _take_train_metrics(self) -> None:
-        self._train_metrics = {f"train/{name}": value for name, value in self._read(self._train_tally).items()}
+        tally = self.train_tally
+        # What train/loss_step has not told yet is counted before the next tally's beginning.
+        self._logged_until = (self._logged_until[0] - tally.loss_sum.item(), self._logged_until[1] - tally.count)
+        metrics = self._read(tally)
+        self._train_metrics = {f"train/{name}": value for name, value in metrics.items()} if tally.count else {}
         self._train_tally = None
-        self._logged_until = (0.0, 0)
 
     def _log_epoch(self, metrics: dict[str, float]) -> None:
         """Log metrics of an epoch (or of the part since the last validation) to callbacks and loggers."""
@@ -233,37 +247,39 @@ class Model(LightningModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of the random numbers, and what was added up in the epoch so far."""
+        """Keep what Lightning does not: random numbers, gradients that wait, what was added up in the epoch so far."""
         alone = self.trainer.world_size == 1
         if alone:
             checkpoint["random_states"] = [torch.get_rng_state()]
             if self.device.type == "cuda":
                 checkpoint["random_states"].append(torch.cuda.get_rng_state(self.device))
-        if self._train_tally is None:
-            return
-        sums = [*self._train_tally.sums(), self._train_tally.loss_sum.new_tensor(self._logged_until)]
+        if self._gradients_wait:
+            gradients = {name: parameter.grad for name, parameter in self.named_parameters()}
+            checkpoint["gradients"] = {name: grad.cpu() for name, grad in gradients.items() if grad is not None}
+        sums = [*self.train_tally.sums(), self.train_tally.loss_sum.new_tensor(self._logged_until)]
         if not alone:
-            sums = [self.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]
+            sums = [self.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]  # type: ignore[misc]
         *sums, logged_until = [total.cpu() for total in sums]
         checkpoint["train_tally"] = {"sums": sums, "logged_until": logged_until.tolist()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up what a run that is resumed had, on one process: the sums are those of all."""
+        """Note what a run that is resumed had."""
         # Weights that are loaded for another use (a test, a fit that starts anew) bring nothing of their epoch along.
-        if self._trainer is None or self.trainer.state.fn != "fit":
-            return
-        self._random_states = checkpoint.get("random_states", [])
-        state = checkpoint.get("train_tally")
-        if state is not None and self.trainer.is_global_zero:
-            self._train_tally = self.task.tally(self.device)
-            self._train_tally.load_sums([total.to(self.device) for total in state["sums"]])
-            loss_sum, count = state["logged_until"]
-            self._logged_until = (loss_sum, int(count))
+        if self._trainer is not None and self.trainer.state.fn == "fit":
+            self._resumed = {name: checkpoint.get(name) for name in ("random_states", "gradients", "train_tally")}
 
     def on_train_start(self) -> None:
-        """Draw the random numbers (dropout) that the run which is resumed would have drawn."""
-        states, self._random_states = self._random_states, []
-        if states and self.trainer.world_size == 1:
+        """Take up what a run that is resumed had: as the last thing before its first batch."""
+        resumed, self._resumed = self._resumed, {}
+        if tally := resumed.get("train_tally"):
+            # The sums are those of all processes: one takes them over.
+            if self.trainer.is_global_zero:
+                self.train_tally.load_sums([total.to(self.device) for total in tally["sums"]])
+                self._logged_until = (tally["logged_until"][0], int(tally["logged_until"][1]))
+        for name, parameter in self.named_parameters():
+            if name in (resumed.get("gradients") or {}):
+                parameter.grad = resumed["gradients"][name].to(parameter)
+        if (states := resumed.get("random_states")) and self.trainer.world_size == 1:
             torch.set_rng_state(states[0].cpu())
             if len(states) > 1 and self.device.type == "cuda":
                 torch.cuda.set_rng_state(states[1].cpu(), self.device)

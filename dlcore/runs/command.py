@@ -161,7 +161,7 @@ class Command(LightningCLI):
             if arguments["fast_dev_run"]:
                 return
             logger, self._folder_is_new = make_logger(self.settings, arguments["default_root_dir"])
-            self.folder = Path(logger.log_dir)
+            self.folder = Path(logger.log_dir).resolve()
             self.trainer.loggers = [logger]
         elif arguments["logger"]:
             self.trainer.loggers = (

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
 
 # Slots behind the bins: values equal to the maximum (numpy's last bin includes its right edge), NaN, infinite ones.
 _MAXIMUM, _NAN, _INFINITE = 0, 1, 2
@@ -42,6 +46,22 @@ class Histogram:
     counts: tuple[int, ...]
     nan: int
     infinite: int
+
+    def to_summary(self, tag: str) -> Summary:
+        """The histogram as TensorBoard keeps it, without NaN and infinite values; empty if there is nothing else."""
+        from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+
+        # TensorBoard takes the outermost borders from the extremes, which differ where all values are the same.
+        proto = HistogramProto(
+            min=self.edges[0] if self.edges else self.minimum,
+            max=self.edges[-1] if self.edges else self.maximum,
+            num=self.count,
+            sum=self.sum,
+            sum_squares=self.sum_of_squares,
+            bucket_limit=self.edges[1:],
+            bucket=self.counts,
+        )
+        return Summary(value=[Summary.Value(tag=tag, histo=proto)])
 
 
 @dataclass(frozen=True, eq=False)

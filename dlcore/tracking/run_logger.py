@@ -255,21 +255,11 @@ class RunLogger(Logger):
             self._session = "begun"
 
     def _write_histograms(self, values: Mapping[str, HistogramTensors | Histogram], step: int) -> None:
-        from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
         for tag, value in values.items():
             counted = value.read() if isinstance(value, HistogramTensors) else value
-            # TensorBoard takes the outermost borders from the extremes, which differ where all values are the same.
-            proto = HistogramProto(
-                min=counted.edges[0] if counted.edges else counted.minimum,
-                max=counted.edges[-1] if counted.edges else counted.maximum,
-                num=counted.count,
-                sum=counted.sum,
-                sum_squares=counted.sum_of_squares,
-                bucket_limit=counted.edges[1:],
-                bucket=counted.counts,
-            )
-            summary = Summary(value=[Summary.Value(tag=tag, histo=proto)])
+            summary = counted.to_summary(tag)
             for kind, number in (("nan", counted.nan), ("infinite", counted.infinite)):
                 name = f"{tag}/{kind}"
                 if number or name in self._not_finite:

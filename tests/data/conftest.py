@@ -1,16 +1,16 @@
-"""Made-up files in FashionMNIST's format: few and small, with checksums of their own."""
+"""Shared by the tests of data: made-up files in FashionMNIST's format, few and small; work on one thread."""
 
 import gzip
 import hashlib
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dlcore.data import fashion_mnist
-
-TRAIN, TEST = 120, 40  # pictures
 
 
 def idx_bytes(values: np.ndarray) -> bytes:
@@ -19,12 +19,12 @@ def idx_bytes(values: np.ndarray) -> bytes:
 
 
 class MadeUpFiles:
-    """The four files: their content, and where they are put."""
+    """The four files, with 120 and 40 pictures."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
-        self.train_images, self.test_images = (rng.integers(0, 256, (n, 28, 28), np.uint8) for n in (TRAIN, TEST))
-        self.train_labels, self.test_labels = (rng.permutation(np.arange(n) % 10) for n in (TRAIN, TEST))
+        self.train_images, self.test_images = (rng.integers(0, 256, (n, 28, 28), np.uint8) for n in (120, 40))
+        self.train_labels, self.test_labels = (rng.permutation(np.arange(n) % 10) for n in (120, 40))
         arrays = (self.train_images, self.train_labels, self.test_images, self.test_labels)
         self.contents = {name: idx_bytes(array) for name, array in zip(fashion_mnist.FILES, arrays, strict=True)}
         self.checksums = {name: hashlib.sha256(content).hexdigest() for name, content in self.contents.items()}
@@ -55,3 +55,12 @@ def made_up_files(_made_up_files, monkeypatch, tmp_path) -> MadeUpFiles:
 
     monkeypatch.setattr(fashion_mnist, "download", no_network)
     return _made_up_files
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Several threads for small products wait for each other for longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

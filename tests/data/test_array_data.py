@@ -11,18 +11,10 @@ from dlcore.data.batches import epoch_order
 from dlcore.errors import ArgumentError
 
 pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),  # Lightning 2.6 with torch 2.15
     pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),  # needs none
 ]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    # Several threads for such small products wait for each other for longer than they work.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Numbers(ArrayData):

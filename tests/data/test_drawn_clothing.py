@@ -134,15 +134,6 @@ def _accuracy(network: torch.nn.Module, train, test, epochs: int) -> float:
         return (network(test[0]).argmax(1) == test[1]).float().mean().item()
 
 
-@pytest.fixture
-def one_thread():
-    # Several threads for such small products wait for each other for longer than they work.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("one_thread")
 def test_a_linear_model_does_not_solve_it_and_an_mlp_does_clearly_better():
     # With 20,000 and 4,000 pictures: 0.77 linear, 0.89 with 1,000 hidden units. Here fewer of all, for speed.

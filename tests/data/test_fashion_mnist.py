@@ -2,7 +2,6 @@ import json
 
 import pytest
 import torch
-from conftest import TEST, TRAIN
 
 from dlcore.data import FashionMNIST, fashion_mnist
 from dlcore.data.drawn_clothing import draw_clothing
@@ -108,9 +107,9 @@ def test_data_are_read_once(made_up_files, tmp_path, monkeypatch):
 def test_validation_samples_are_held_out_of_the_training_ones(made_up_files, tmp_path):
     made_up_files.put(tmp_path / "system")
     parts = _set_up().parts
-    assert [len(parts[name]) for name in ("train", "val", "test")] == [TRAIN - 20, 20, TEST]
+    assert [len(parts[name]) for name in ("train", "val", "test")] == [100, 20, 40]
     both = torch.cat([parts["train"].indices, parts["val"].indices])
-    assert torch.equal(both.sort().values, torch.arange(TRAIN))
+    assert torch.equal(both.sort().values, torch.arange(120))
     assert parts["val"].inputs is parts["train"].inputs  # nothing is copied
 
 
@@ -129,7 +128,7 @@ def test_without_validation_samples_it_validates_on_the_held_out_ones(made_up_fi
     made_up_files.put(tmp_path / "system")
     parts = _set_up(val_size=0).parts
     assert parts["val"] is parts["test"]
-    assert len(parts["train"]) == TRAIN
+    assert len(parts["train"]) == 120
 
 
 @pytest.mark.parametrize("scale", [255, 1, 2_550_000, 0.5])
@@ -137,7 +136,7 @@ def test_pixels_are_divided_by_the_scale(made_up_files, tmp_path, scale):
     made_up_files.put(tmp_path / "system")
     data = _set_up(scale=scale, batch_size=16)
     inputs, targets = data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
-    assert (inputs.shape, inputs.dtype) == ((TEST, 1, 28, 28), torch.float32)
+    assert (inputs.shape, inputs.dtype) == ((40, 1, 28, 28), torch.float32)
     assert targets.dtype == torch.int64
     expected = torch.from_numpy(made_up_files.test_images).double()[:, None] / scale
     torch.testing.assert_close(inputs.double(), expected, rtol=1e-6, atol=0)
@@ -284,10 +283,9 @@ class TestRealData:
         assert counts.max() < 600
 
     def test_batches_pair_pictures_with_their_labels(self, real):
-        train = real.parts["train"]
-        inputs, targets = next(iter(real.train_dataloader()))
+        train, loader = real.parts["train"], real.train_dataloader()
+        inputs, targets = next(iter(loader))
         assert (inputs.shape, targets.shape) == ((256, 28, 28), (256,))
-        indices = train.indices[torch.randperm(1)]  # any sample: its picture is where its label is
-        picture, label = train.fetch(indices)
-        assert torch.equal(picture[0], train.inputs[indices.item()])
-        assert label.item() == train.targets[indices.item()]
+        for k, index in enumerate(loader.order(0)[:256].tolist()):
+            assert torch.equal(inputs[k], train.inputs[index])
+            assert targets[k] == train.targets[index]

@@ -14,6 +14,7 @@ def folder(tmp_path):
         writer.add_scalar("loss", step, step)
     writer.add_scalar("late", 1, 90)
     writer.file_writer.add_summary(hparams.session_end(False), 0)
+    writer.add_scalar("last", 1, 10)
     writer.close()
     return tmp_path
 
@@ -25,14 +26,14 @@ def read(folder):
 
 def test_later_points_vanish_and_the_step_itself_stays(folder):
     drop_events_after(folder, 50)
-    assert read(folder)[0] == {"loss": [0, 10, 20, 30, 40, 50]}
+    assert read(folder)[0] == {"loss": [0, 10, 20, 30, 40, 50], "last": [10]}
 
 
 def test_old_begin_and_end_of_the_session_vanish(folder):
     assert read(folder)[1].PluginTagToContent("hparams")
     drop_events_after(folder, 1000)
     steps, events = read(folder)
-    assert steps == {"loss": list(range(0, 100, 10)), "late": [90]}
+    assert steps == {"loss": list(range(0, 100, 10)), "late": [90], "last": [10]}
     with pytest.raises(KeyError):
         events.PluginTagToContent("hparams")
 
@@ -48,9 +49,12 @@ def test_file_of_which_all_stays_is_not_touched(folder):
 
 @pytest.mark.parametrize("cut", [1, 5, 20])
 def test_record_that_a_kill_cut_off_is_left_out(folder, cut):
+    drop_events_after(folder, 95)
     (path,) = find_event_files(folder)
     path.write_bytes(path.read_bytes()[:-cut])
+    size = path.stat().st_size
     drop_events_after(folder, 95)
+    assert path.stat().st_size < size
     assert read(folder)[0] == {"loss": list(range(0, 100, 10)), "late": [90]}
 
 

@@ -77,8 +77,13 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, epochs: np.ndarray) 
     if share:
         low, high = axes.get_ylim()
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if high - low > 0.05 else 1))
-    loc = "lower right" if share else "upper right"  # where these curves seldom are
-    axes.legend(loc=loc, framealpha=0.85, edgecolor="none", fontsize=style.TICK_SIZE, labelcolor=style.INK)
+    axes.legend(
+        loc="lower right" if share else "upper right",  # where these curves seldom are
+        framealpha=0.85,
+        edgecolor="none",
+        fontsize=style.TICK_SIZE,
+        labelcolor=style.INK,
+    )
 
 
 def _epochs(columns: Columns) -> np.ndarray:

@@ -1,0 +1,156 @@
+import math
+
+import pytest
+import torch
+from scripted_model import ScriptedModel
+from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
+
+from dlcore.callbacks import Checkpoint, ReduceLROnPlateau
+from dlcore.errors import ArgumentError
+
+STEPS = 2  # of an epoch of 20 samples
+NAN = math.nan
+
+
+def torchs_rates(values, lr=0.1, **settings):
+    """The rate of each epoch, by torch's own schedule."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+    rule = TorchReduceLROnPlateau(optimizer, **{"factor": 0.5, "patience": 2, **settings})
+    rates = []
+    for value in values:
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        rule.step(torch.tensor(value))  # metrics are float32 in the trainer
+    return rates
+
+
+@pytest.fixture
+def fit(tiny_data, make_trainer, tmp_path):
+    """Train with given values of val/loss, checkpoints in tmp_path; give the rate of each epoch."""
+
+    def fit(values, callback, ckpt_path=None, max_epochs=None, first_epoch=0, **settings):
+        model = ScriptedModel(values)
+        settings = {"max_epochs": max_epochs or len(values), **settings}
+        trainer = make_trainer(
+            enable_checkpointing=True, callbacks=[callback, Checkpoint(dirpath=str(tmp_path))], **settings
+        )
+        trainer.fit(model, tiny_data(size=20), ckpt_path=ckpt_path, weights_only=True)
+        return model.rates[::STEPS]
+
+    return fit
+
+
+WAVE = [0.9, 0.8, 0.81, 0.8, 0.79999, 0.79, 0.7901, 0.795, 0.9, 0.85, 0.5, 0.55, 0.56, 0.57, 0.58]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"patience": 0},
+        {"patience": 1, "factor": 0.1},
+        {"patience": 0, "threshold": 0.0},
+        {"patience": 0, "threshold": 0.02},
+        {"patience": 0, "threshold": 0.02, "threshold_mode": "abs"},
+        {"patience": 0, "cooldown": 2},
+        {"patience": 1, "cooldown": 1, "threshold": 0.0},
+        {"patience": 1, "mode": "max"},
+        {"patience": 0, "mode": "max", "threshold": 0.05, "threshold_mode": "abs"},
+    ],
+)
+@pytest.mark.parametrize("values", [WAVE, [NAN, 0.9, NAN, NAN, 0.8, NAN, NAN, NAN, 0.7]], ids=["wave", "NaN"])
+def test_rates_are_those_of_torchs_rule(settings, values, fit):
+    expected = torchs_rates(values, **settings)
+    assert fit(values, ReduceLROnPlateau(**settings)) == expected
+    assert len(set(expected)) > 1
+
+
+def test_honors_min_lr(fit):
+    rates = fit([1.0] * 8, ReduceLROnPlateau(patience=0, min_lr=0.03))
+    assert rates == [0.1, 0.1, 0.05, 0.03, 0.03, 0.03, 0.03, 0.03]
+    assert rates == torchs_rates([1.0] * 8, patience=0, min_lr=0.03)
+
+
+def test_each_cut_is_told_with_its_reason(fit, capsys):
+    callback = ReduceLROnPlateau(patience=1)
+    fit([0.9, 0.8, 0.85, 0.81234, 0.9, 0.9, 0.7], callback)
+    assert capsys.readouterr().out.splitlines() == [
+        "Learning rate cut from 0.1 to 0.05: val/loss has not improved in 2 checks (patience 1): best 0.8000, "
+        "now 0.8123.",
+        "Learning rate cut from 0.05 to 0.025: val/loss has not improved in 2 checks (patience 1): best 0.8000, "
+        "now 0.9000.",
+    ]
+    assert callback.cuts == [{"epoch": 4, "step": 8, "lr": 0.05}, {"epoch": 6, "step": 12, "lr": 0.025}]
+
+
+def test_the_cut_is_in_the_checkpoint_of_the_same_validation(fit, tmp_path):
+    fit([0.9, 0.95], ReduceLROnPlateau(patience=0))
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 2 * STEPS
+    assert checkpoint["optimizer_states"][0]["param_groups"][0]["lr"] == 0.05
+
+
+@pytest.mark.parametrize("settings", [{"patience": 2}, {"patience": 0, "cooldown": 3}])
+@pytest.mark.parametrize("first", [1, 3, 5, 8])
+def test_a_resumed_run_counts_on(first, settings, fit, tmp_path):
+    fit(WAVE, ReduceLROnPlateau(**settings), max_epochs=first)
+    callback = ReduceLROnPlateau(**settings)
+    rates = fit(WAVE, callback, ckpt_path=tmp_path / "last.ckpt")
+    assert rates == torchs_rates(WAVE, **settings)[first:]
+    whole = ReduceLROnPlateau(**settings)
+    fit(WAVE, whole)
+    assert callback.state_dict() == whole.state_dict()
+
+
+def test_settings_of_a_resumed_run_are_the_present_ones(fit, tmp_path):
+    fit([1.0] * 3, ReduceLROnPlateau(patience=9))
+    rates = fit([1.0] * 6, ReduceLROnPlateau(patience=3, factor=0.1), ckpt_path=tmp_path / "last.ckpt")
+    assert rates == pytest.approx([0.1, 0.1, 0.01])  # the fourth check without improvement, two of them before
+
+
+def test_another_metric_is_counted_anew(fit, tmp_path):
+    fit([0.5, 0.6, 0.7], ReduceLROnPlateau(patience=9))
+    callback = ReduceLROnPlateau(patience=0, mode="max")
+    assert fit([0.5, 0.6, 0.7, 0.1, 0.2, 0.3], callback, ckpt_path=tmp_path / "last.ckpt") == [0.1] * 3
+    assert callback.cuts == []
+
+
+def test_a_fit_that_is_called_again_counts_on(tiny_data, make_trainer):
+    callback = ReduceLROnPlateau(patience=2)
+    model, data = ScriptedModel([1.0] * 6), tiny_data(size=20)
+    trainer = make_trainer(max_epochs=3, callbacks=[callback])
+    trainer.fit(model, data)
+    trainer.fit_loop.max_epochs = 4
+    trainer.fit(model, data)
+    assert [cut["epoch"] for cut in callback.cuts] == [4]
+
+
+def test_a_validation_that_is_past_counts_once(fit):
+    rates = fit([None, 0.9, None, 0.95, None, 0.96], ReduceLROnPlateau(patience=1), check_val_every_n_epoch=2)
+    assert rates == [0.1] * 6  # the second check without improvement comes after the last epoch
+
+
+def test_a_monitor_that_nothing_logs_is_an_error_with_its_argument(fit):
+    with pytest.raises(ArgumentError, match=r"^reduce_lr_on_plateau\.monitor: .*Did you mean 'val/loss'"):
+        fit([1.0, 1.0], ReduceLROnPlateau(monitor="val/los"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("mode", "up"),
+        ("threshold_mode", "percent"),
+        ("factor", 0),
+        ("factor", 1),
+        ("factor", NAN),
+        ("patience", -1),
+        ("threshold", -0.1),
+        ("cooldown", -1),
+        ("min_lr", -0.1),
+        ("min_lr", math.inf),
+    ],
+)
+def test_an_impossible_argument_is_named(argument, value):
+    with pytest.raises(ArgumentError) as caught:
+        ReduceLROnPlateau(**{argument: value})
+    assert caught.value.argument == argument

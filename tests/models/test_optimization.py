@@ -1,0 +1,157 @@
+import math
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CyclicLR,
+    ExponentialLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
+
+from dlcore.errors import ArgumentError
+from dlcore.models.optimization import check_optimization, make_optimizer, make_schedule, step_schedule
+
+
+def parameters():
+    return [nn.Parameter(torch.zeros(2))]
+
+
+# The implementation
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW, Adagrad])
+def test_fused_is_chosen_where_torch_has_it(kind):
+    assert make_optimizer(kind, parameters()).defaults["fused"] is True
+    assert make_optimizer(partial(kind, lr=0.1), parameters()).defaults["fused"] is True
+
+
+@pytest.mark.parametrize(
+    ("factory", "fused"),
+    [
+        (partial(Adam, foreach=True), None),
+        (partial(Adam, foreach=False), None),
+        (partial(Adam, fused=False), False),
+        (partial(Adam, capturable=True), None),
+        (partial(Adam, differentiable=True), None),
+        (lambda params: Adam(params, lr=0.1), None),
+    ],
+    ids=["foreach", "single tensor", "not fused", "capturable", "differentiable", "a function of one's own"],
+)
+def test_an_implementation_that_was_chosen_is_kept(factory, fused):
+    assert make_optimizer(factory, parameters()).defaults["fused"] is fused
+
+
+def test_fused_is_not_chosen_when_it_is_not_wanted():
+    assert make_optimizer(Adam, parameters(), fused=False).defaults["fused"] is None
+
+
+def test_an_optimizer_without_a_fused_implementation_is_made():
+    assert isinstance(make_optimizer(partial(RMSprop, lr=0.1), parameters()), RMSprop)
+
+
+def test_a_device_without_the_fused_implementation_gets_the_usual_one():
+    class NotHere(Adam):
+        def __init__(self, params, lr=0.1, fused=None):
+            if fused:
+                raise RuntimeError("`fused=True` requires all the params to be floating point Tensors of …")
+            super().__init__(params, lr=lr)
+
+    assert make_optimizer(NotHere, parameters()).defaults["fused"] is None
+
+
+# Settings
+
+
+@pytest.mark.parametrize("name", ["lr", "weight_decay", "momentum"])
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
+@pytest.mark.parametrize("own", [False, True], ids=["class", "function"])
+def test_a_setting_that_is_no_number_to_train_with_is_named(name, value, own):
+    def factory(params):
+        return SGD(params, **{name: value})
+
+    with pytest.raises(ArgumentError, match=r"^optimizer") as caught:
+        check_optimization(factory if own else partial(SGD, **{name: value}), None)
+    if not (own and value < 0):  # which torch itself refuses, in words of its own
+        assert caught.value.argument == f"optimizer.{name}"
+        assert caught.value.expected.startswith("a number")
+
+
+def test_what_torch_refuses_is_told_in_its_words():
+    with pytest.raises(ArgumentError, match=r"^optimizer: .*Nesterov momentum requires a momentum"):
+        check_optimization(partial(SGD, lr=0.1, nesterov=True), None)
+    with pytest.raises(ArgumentError, match=r"^optimizer: .*Invalid beta parameter"):
+        check_optimization(partial(Adam, betas=(1.5, 0.9)), None)
+    with pytest.raises(ArgumentError, match=r"^optimizer\.betas: "):
+        check_optimization(partial(Adam, betas=(math.nan, 0.9)), None)
+    with pytest.raises(ArgumentError, match=r"^optimizer: .*unexpected keyword argument 'learning_rate'"):
+        check_optimization(partial(SGD, learning_rate=0.1), None)
+
+
+def test_an_optimizer_that_computes_the_loss_several_times_is_refused():
+    with pytest.raises(ArgumentError, match=r"^optimizer: expected one that .*, got 'LBFGS'\."):
+        check_optimization(torch.optim.LBFGS, None)
+
+
+def test_plain_settings_are_accepted():
+    check_optimization(Adam, None)
+    check_optimization(partial(SGD, lr=0), partial(StepLR, step_size=3))
+    for schedule in (
+        partial(CosineAnnealingLR, T_max=5),
+        partial(ExponentialLR, gamma=0.9),
+        partial(OneCycleLR, max_lr=0.1, total_steps=1),
+        partial(CyclicLR, base_lr=0.1, max_lr=0.2),
+    ):
+        check_optimization(partial(SGD, lr=0.1, momentum=0.9), schedule)
+
+
+# Schedules
+
+
+def test_a_schedule_that_counts_steps_is_told_from_one_that_counts_epochs():
+    optimizer = SGD(parameters(), lr=0.1, momentum=0.9)
+    for schedule, per_batch in (
+        (partial(OneCycleLR, max_lr=0.1, total_steps=9), True),
+        (partial(CyclicLR, base_lr=0.1, max_lr=0.2), True),
+        (partial(StepLR, step_size=3), False),
+    ):
+        assert make_schedule(schedule, optimizer)[1] is per_batch
+
+
+@pytest.mark.parametrize("factory", [ReduceLROnPlateau, partial(ReduceLROnPlateau, patience=3)])
+def test_torchs_plateau_schedule_is_refused_with_the_remedy(factory):
+    with pytest.raises(ArgumentError, match="a schedule that needs no metric") as caught:
+        check_optimization(SGD, factory)
+    assert "--reduce_lr_on_plateau.factor" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(StepLR, step_size=0),
+        partial(CosineAnnealingLR, T_max=0),
+        partial(OneCycleLR, max_lr=0.1),
+        partial(StepLR, step_sise=3),
+        partial(ExponentialLR, gamma=math.nan),
+        partial(ExponentialLR, gamma=-1.0),
+    ],
+    ids=["period 0", "length 0", "no length", "unknown setting", "NaN", "negative rate"],
+)
+def test_a_schedule_that_cannot_work_is_known_before_the_training(schedule):
+    with pytest.raises(ArgumentError, match=r"^lr_scheduler: "):
+        check_optimization(partial(SGD, lr=0.1, momentum=0.9), schedule)
+
+
+def test_a_schedule_that_is_over_before_the_training_is_named():
+    optimizer = SGD(parameters(), lr=0.1, momentum=0.9)
+    schedule, _ = make_schedule(partial(OneCycleLR, max_lr=0.1, total_steps=2), optimizer)
+    optimizer.step()
+    step_schedule(schedule)
+    step_schedule(schedule)
+    with pytest.raises(ArgumentError, match=r"^lr_scheduler\.total_steps: .* got 2\."):
+        step_schedule(schedule)
