@@ -1,4 +1,4 @@
-"""What tests that train have in common: a small set of made-up data, a trainer that writes nothing, a logger in memory."""
+"""What tests that train share: a small set of made-up data, a trainer that writes nothing, a logger in memory."""
 
 from __future__ import annotations
 

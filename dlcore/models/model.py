@@ -258,7 +258,7 @@ class Model(LightningModule):
             checkpoint["gradients"] = {name: grad.cpu() for name, grad in gradients.items() if grad is not None}
         sums = [*self.train_tally.sums(), self.train_tally.loss_sum.new_tensor(self._logged_until)]
         if not alone:
-            sums = [self.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]  # type: ignore[misc]
+            sums = [self.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]
         *sums, logged_until = [total.cpu() for total in sums]
         checkpoint["train_tally"] = {"sums": sums, "logged_until": logged_until.tolist()}
 
@@ -271,11 +271,10 @@ class Model(LightningModule):
     def on_train_start(self) -> None:
         """Take up what a run that is resumed had: as the last thing before its first batch."""
         resumed, self._resumed = self._resumed, {}
-        if tally := resumed.get("train_tally"):
-            # The sums are those of all processes: one takes them over.
-            if self.trainer.is_global_zero:
-                self.train_tally.load_sums([total.to(self.device) for total in tally["sums"]])
-                self._logged_until = (tally["logged_until"][0], int(tally["logged_until"][1]))
+        tally = resumed.get("train_tally")
+        if tally and self.trainer.is_global_zero:  # the sums are those of all processes: one takes them over
+            self.train_tally.load_sums([total.to(self.device) for total in tally["sums"]])
+            self._logged_until = (tally["logged_until"][0], int(tally["logged_until"][1]))
         for name, parameter in self.named_parameters():
             if name in (resumed.get("gradients") or {}):
                 parameter.grad = resumed["gradients"][name].to(parameter)

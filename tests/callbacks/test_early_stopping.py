@@ -50,9 +50,7 @@ def test_stops_at_the_check_at_which_patience_ends(settings, values, epochs, fit
 def test_says_which_value_and_check_and_why(fit, capsys):
     early_stopping = EarlyStopping(patience=2)
     fit([0.9, 0.8, 0.85, 0.81234, 0.1], early_stopping)
-    said = (
-        "Stopped early: val/loss has not improved in 2 checks (patience 2): best 0.8000 at epoch 2, now 0.8123."
-    )
+    said = "Stopped early: val/loss has not improved in 2 checks (patience 2): best 0.8000 at epoch 2, now 0.8123."
     assert early_stopping.reason == said
     assert capsys.readouterr().out.splitlines() == [said]
 
@@ -133,9 +131,7 @@ def test_another_metric_is_counted_anew(fit, tmp_path):
         ({"limit_val_batches": 0}, "val/accuracy", "train/accuracy"),
     ],
 )
-def test_a_monitor_that_nothing_logs_is_known_before_the_second_epoch(
-    settings, monitor, near, tiny_data, make_trainer
-):
+def test_a_monitor_that_nothing_logs_is_known_before_the_second_epoch(settings, monitor, near, tiny_data, make_trainer):
     trainer = make_trainer(max_epochs=3, callbacks=[EarlyStopping(monitor=monitor)], **settings)
     with pytest.raises(ArgumentError) as caught:
         trainer.fit(MLP([8], in_features=4, num_classes=3), tiny_data())

@@ -92,7 +92,7 @@ def test_flags_beat_the_checkpoint_which_beats_the_recipe_and_it_is_said(workpla
     assert run.model.hparams.dropout == 0.25
     assert run.datamodule.eval_batch_size == 10
     assert "data.eval_batch_size: 10 (flag) instead of 1000 (checkpoint)" in run.changes
-    assert "model.dropout: 0.25 (checkpoint) instead of 0.3 (mlp_fashion_mnist)" in run.changes
+    assert "model.dropout: 0.25 (checkpoint) instead of 0.4 (mlp_fashion_mnist)" in run.changes
 
 
 def test_evaluation_needs_nothing_but_the_checkpoint(workplace, small):

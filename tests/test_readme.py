@@ -1,0 +1,73 @@
+"""Every command and every program of the README is run as it stands, on a small set."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dlcore.cli.main import main
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+# Lines whose program is not dlcore: the installation is what CI does, TensorBoard is looked at.
+ELSEWHERE = ("pip install -e . && python -m dlcore fit", "pip install -e '.[test]' && python -m pytest")
+SMALLER = ("--data.val_size=100", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=1")
+
+
+def commands() -> list[str]:
+    lines = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines() if line.strip()]
+    return [line.split("  #")[0].strip() for line in lines]
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_pictures_and_files_that_it_names_are_there():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text(encoding="utf-8")):
+        assert (README.parent / target).is_file(), target
+
+
+def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
+    for kind, text in BLOCKS:
+        if kind == "python" and text.startswith("# "):
+            (workplace / text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(workplace))
+    for command in commands():
+        words = shlex.split(command)
+        if command in ELSEWHERE or words[0] in ("tensorboard", "torchrun"):
+            continue
+        assert words[:3] == ["python", "-m", "dlcore"], command
+        words = words[3:]
+        if words[:1] == ["fit"] and "--help" not in words and "--trainer.devices" not in words:
+            epochs = [] if "--trainer.max_epochs" in words else ["--trainer.max_epochs=1"]
+            words += [*(() if "--ckpt_path" in words else SMALLER), *epochs]
+        if "--trainer.devices" not in words:
+            assert main(words) == 0, command
+        capsys.readouterr()
+
+
+@pytest.mark.parametrize("command", [line for line in commands() if "--trainer.devices" in line])
+def test_every_command_of_several_processes_runs(command, tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(README.parent), "OMP_NUM_THREADS": "1"}
+    words = shlex.split(command)
+    program = [sys.executable] if words[0] == "python" else [sys.executable, "-m", "torch.distributed.run"]
+    extra = [*SMALLER, "--trainer.max_epochs=1", "--data.download=false"]
+    done = subprocess.run(
+        [*program, *words[1:], *extra], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 processes" in done.stdout
+
+
+@pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
+@pytest.mark.parametrize("text", [text for kind, text in BLOCKS if kind == "python" and not text.startswith("# ")])
+def test_every_program_runs(text, workplace, monkeypatch):
+    text = text.replace('"--trainer.max_epochs", "1"', '"--trainer.max_epochs", "1", *' + repr(list(SMALLER)))
+    text = text.replace("offline_sample=True", "offline_sample=True, val_size=100")
+    text = text.replace("Trainer(max_epochs=1)", "Trainer(max_epochs=1, limit_train_batches=2, logger=False)")
+    exec(compile(text, "README", "exec"), {})
