@@ -53,12 +53,17 @@ def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
 
 @pytest.mark.parametrize("command", [line for line in commands() if "--trainer.devices" in line])
 def test_every_command_of_several_processes_runs(command, tmp_path):
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(README.parent), "OMP_NUM_THREADS": "1"}
+    settings = {"XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(README.parent), "OMP_NUM_THREADS": "1"}
     words = shlex.split(command)
     program = [sys.executable] if words[0] == "python" else [sys.executable, "-m", "torch.distributed.run"]
     extra = [*SMALLER, "--trainer.max_epochs=1", "--data.download=false"]
     done = subprocess.run(
-        [*program, *words[1:], *extra], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
+        [*program, *words[1:], *extra],
+        cwd=tmp_path,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 processes" in done.stdout

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any, final
 
 import rich
-from dlcore.errors import check_number
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
@@ -21,6 +20,7 @@ from rich.text import Text
 
 from dlcore.callbacks.epoch_table import EpochTable
 from dlcore.callbacks.live_line import LiveLine, count_samples
+from dlcore.errors import check_number
 
 
 @final

@@ -26,6 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DlcoreError as error:
         _print_error(str(error))
         return error.exit_code
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.filename is None:
+            raise
+        _print_error(f"{error.filename}: {error.strerror}. Check that the folder is there and may be written to.")
+        return 2
     except KeyboardInterrupt:
         _print_error("Interrupted.")
         return 130

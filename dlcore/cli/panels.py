@@ -24,7 +24,6 @@ class StartPanel(Callback):
 
     def __init__(self) -> None:
         self.folder: Path | None = None
-        self.command: Command | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the panel."""
@@ -49,7 +48,11 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
     checkpoint = trainer.checkpoint_callback
     if isinstance(checkpoint, Checkpoint) and checkpoint.best is not None:
         rows["best"] = f"{checkpoint.monitor} {checkpoint.best:.4f} at epoch {checkpoint.best_epoch}"
-    rows["trained"] = f"{trainer.current_epoch} epochs, {trainer.global_step:,} steps in {_duration(seconds)}"
+    if trainer.global_step == command.settings.checkpoint.get("global_step"):
+        rows["trained"] = "nothing: the run had come to its end (train longer: --trainer.max_epochs)"
+    else:
+        epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
+        rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)}"
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
@@ -62,17 +65,15 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
     rows = {"checkpoint": _short(command.settings.checkpoint_path)}
-    rows |= {name: f"{value:.4f}" for name, value in command.output[0].items()}
+    rows |= {name: f"{value:.4f}" for name, value in (command.output or [{}])[0].items()}
     if command.request.command == "test":
         rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
-    _print_changes(console, command)
     _print_rows(console, command.request.command, rows)
     warn_of_sample(console, command.datamodule)
 
 
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
-    _print_changes(console, command)
     rows = {"checkpoint": _short(command.settings.checkpoint_path), "kept in": f"{_short(path)} ({count:,} answers)"}
     _print_rows(console, "predict", rows)
     warn_of_sample(console, command.datamodule)
@@ -127,9 +128,11 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dic
     return rows
 
 
-def _print_changes(console: Console, command: Command) -> None:
-    for line in command.changes:
-        console.print(line)
+def print_changes(command: Command) -> None:
+    """Say what was overridden where a checkpoint's settings met a recipe's and flags."""
+    if command.trainer.is_global_zero:
+        for line in command.changes:
+            print(line)
 
 
 def _print_rows(console: Console, title: str, rows: dict[str, str]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.cli import panels
 from dlcore.configs.request import read_request
-from dlcore.errors import Interrupted
+from dlcore.errors import FitError, Interrupted
 from dlcore.runs import Command
 
 
@@ -26,11 +26,13 @@ def run_trainer_command(argv: Sequence[str]) -> int:
     start = panels.StartPanel()
     began = time.monotonic()
     try:
-        command = Command(request, callbacks=[start])
+        command = Command(request, callbacks=[start], before=panels.print_changes)
     except Interrupted as interrupted:
         if start.folder is not None:
             raise Interrupted(f"{interrupted} {panels.go_on(start.folder)}", interrupted.exit_code) from interrupted
         raise
-    if rank_zero_only.rank == 0:
+    except MisconfigurationException as error:  # Lightning's word for settings that do not go together
+        raise FitError(" ".join(str(error).split())) from error
+    if command.trainer.is_global_zero:
         panels.print_end(command, time.monotonic() - began)
     return 0

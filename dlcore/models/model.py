@@ -129,7 +129,7 @@ class Model(LightningModule):
 
     @property
     def train_tally(self) -> Tally:
-        """What was added up since the last validation or the start of the epoch."""
+        """What was added up since ``train/…`` was last logged."""
         if self._train_tally is None:
             self._train_tally = self.task.tally(self.device)
         return self._train_tally
@@ -161,7 +161,7 @@ class Model(LightningModule):
         if self.trainer.world_size > 1:
             for buffer in self.buffers():
                 if buffer.is_floating_point():
-                    buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))  # type: ignore[arg-type]
+                    buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
 
     def on_test_epoch_start(self) -> None:
         """Start counting."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Command(LightningCLI):
     Args:
         request: What was asked for.
         callbacks: Callbacks of the caller, beside those of the config.
+        before: Called with the command when all is made and nothing has run yet.
 
     Attributes:
         settings: Where its settings came from; the checkpoint that it began with.
@@ -49,9 +50,14 @@ class Command(LightningCLI):
         DlcoreError: Something asked for cannot be done; the message is complete.
     """
 
-    def __init__(self, request: Request, callbacks: Sequence[Callback] = ()) -> None:
+    def __init__(
+        self,
+        request: Request,
+        callbacks: Sequence[Callback] = (),
+        before: Callable[[Command], None] | None = None,
+    ) -> None:
         prepare_process()
-        self.request, self.own_callbacks = request, list(callbacks)
+        self.request, self.own_callbacks, self._before = request, list(callbacks), before
         self.settings = Settings(request)
         self.folder: Path | None = None
         self.changes: list[str] = []
@@ -171,6 +177,8 @@ class Command(LightningCLI):
     # The work
 
     def _run_subcommand(self, subcommand: str) -> None:
+        if self._before is not None:
+            self._before(self)
         path = self.settings.checkpoint_path
         arguments: dict[str, Any] = {"ckpt_path": None if path is None else str(path), "weights_only": True}
         if subcommand in ("validate", "test"):
@@ -182,7 +190,8 @@ class Command(LightningCLI):
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to keep
-            if isinstance(error, ArgumentError) and error.argument in inspect.signature(type(self.datamodule)).parameters:
+            arguments_of_data = inspect.signature(type(self.datamodule)).parameters
+            if isinstance(error, ArgumentError) and error.argument in arguments_of_data:
                 raise error.within("data") from error
             if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
                 # Lightning's answer to Ctrl-C is a silent exit with 1.

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from dlcore.configs.catalogue import callback_sections, class_arguments, class_names
+from dlcore.configs.catalogue import Package, callback_sections, class_arguments, class_names
 from dlcore.configs.choice import chosen_class, class_and_arguments, own_name
 from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request
@@ -23,7 +23,7 @@ from dlcore.models.optimization import needs_metric
 _METHOD_KEYS = ("ckpt_path", "weights_only")
 _COMMAND_KEYS = {"validate": ("verbose",), "test": ("verbose",), "predict": ("return_predictions",)}
 _PARSER_FLAGS = ("help", "help-all", "print_config")
-_PACKAGES = {"model": "models", "data": "data"}
+_PACKAGES: dict[str, Package] = {"model": "models", "data": "data"}
 _LAZY = {"model.optimizer": torch.optim, "model.lr_scheduler": torch.optim.lr_scheduler}
 
 

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from dlcore.errors import ArgumentError
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 from rich.console import Console
@@ -22,6 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from dlcore.callbacks import progress_display
 from dlcore.callbacks.progress_display import ProgressDisplay
+from dlcore.errors import ArgumentError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated"),  # Lightning 2.6 on torch 2.15

@@ -100,7 +100,10 @@ def test_what_is_said(words, said, error):
         (b"trainer: {max_epoch: 1}\n", "Did you mean 'max_epochs'?"),
         (b"early_stopping: {patiens: 1}\n", "Did you mean 'patience'?"),
         (b"early_stopping: 5\n", "early_stopping: expected settings"),
-        (b"model: {class_path: MLP, init_args: {dropout: much}}\ndata: FashionMNIST\n", "model.dropout: expected a number"),
+        (
+            b"model: {class_path: MLP, init_args: {dropout: much}}\ndata: FashionMNIST\n",
+            "model.dropout: expected a number",
+        ),
     ],
 )
 def test_what_is_said_of_a_recipe(content, said, error, workplace):
@@ -114,7 +117,9 @@ def test_a_recipe_that_is_not_there(error):
 
 def test_a_monitor_that_nothing_logs_is_known_after_one_epoch(error, small):
     said = error("fit", *small, "--trainer.max_epochs=3", "--early_stopping.monitor=val/acc", "--progress_display=off")
-    assert "early_stopping.monitor: expected a metric that is logged, got 'val/acc'. Did you mean 'val/accuracy'?" in said
+    assert (
+        "early_stopping.monitor: expected a metric that is logged, got 'val/acc'. Did you mean 'val/accuracy'?" in said
+    )
     assert "Logged are: train/accuracy, train/loss, train/loss_step, val/accuracy, val/loss." in said
 
 
@@ -128,7 +133,9 @@ def trained(workplace, small, capsys):
 
 def test_a_checkpoint_of_another_model(error, trained):
     said = error("test", "--ckpt_path=best", "--model.hidden_sizes=[10]")
-    assert "expected weights of this MLP, got those of another model: network.linear_1.weight has shape (10, 784)" in said
+    assert (
+        "expected weights of this MLP, got those of another model: network.linear_1.weight has shape (10, 784)" in said
+    )
 
 
 def test_a_damaged_checkpoint(error, trained):

@@ -75,7 +75,10 @@ def test_a_signal_saves_and_says_how_to_go_on(start, tmp_path, number, code):
     last = tmp_path / "lightning_logs" / "mlp_fashion_mnist" / "version_0" / "checkpoints" / "last.ckpt"
     step = torch.load(last, weights_only=True)["global_step"]
     assert f"at step {step:,}" in said
-    assert "Go on: python -m dlcore fit --ckpt_path lightning_logs/mlp_fashion_mnist/version_0/checkpoints/last.ckpt" in said
+    assert (
+        "Go on: python -m dlcore fit --ckpt_path lightning_logs/mlp_fashion_mnist/version_0/checkpoints/last.ckpt"
+        in said
+    )
     # Going on takes up the same folder, and the very next step.
     again = start("fit", "--ckpt_path=last", f"--trainer.max_steps={step + 10}")
     said, _ = again.communicate(timeout=90)
@@ -87,7 +90,12 @@ def test_a_signal_saves_and_says_how_to_go_on(start, tmp_path, number, code):
 
 
 def test_two_processes_train_one_run(start, tmp_path):
-    small = ("--data.val_size=1001", "--data.batch_size=40", "--trainer.max_epochs=2", "--trainer.limit_train_batches=20")
+    small = (
+        "--data.val_size=1001",
+        "--data.batch_size=40",
+        "--trainer.max_epochs=2",
+        "--trainer.limit_train_batches=20",
+    )
     process = start("fit", "--trainer.devices=2", "--trainer.accelerator=cpu", *small)
     said, _ = process.communicate(timeout=150)
     assert process.returncode == 0, said
