@@ -113,8 +113,6 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
             return
         step, signalled = trainer.global_step, self._signalled(trainer)
         ends = 0 <= trainer.max_steps <= step or (trainer.should_stop and fit_loop._can_stop_early)
-        if step == self._step_before and not ends:
-            return  # gradients that wait for the next batch are not in a checkpoint
         due = self.every_n_steps is not None and step // self.every_n_steps > self._step_before // self.every_n_steps
         if due or signalled or ends:
             self._save(trainer)
@@ -135,6 +133,11 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the state at the end of an epoch, where no metrics have done so."""
+        progress = trainer.fit_loop.epoch_progress
+        for count in (progress.total, progress.current):
+            # With max_steps, Lightning counts an epoch again when a run is resumed from its end: no more epochs have
+            # ended than begun, and max_epochs would stop the run too early.
+            count.processed = min(count.processed, count.ready)  # type: ignore[attr-defined]
         super().on_train_epoch_end(trainer, pl_module)
         if trainer.is_last_batch and trainer.global_step != self._saved_step:
             self._save(trainer)
@@ -179,9 +182,15 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         self._handlers = {}
 
     def _signalled(self, trainer: Trainer) -> bool:
-        """Whether a signal reached any process: all of them must leave at the same step."""
+        """Whether a signal reached any process: all of them must leave at the same step.
+
+        Several processes ask each other every `log_every_n_steps` steps only: it makes them wait for each other.
+        """
         if trainer.world_size == 1:
             return bool(self._signal)
+        every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
+        if not trainer.is_last_batch and trainer.global_step % every:
+            return False
         return trainer.strategy.reduce_boolean_decision(bool(self._signal), all=False)
 
     def _leave(self, trainer: Trainer) -> None:

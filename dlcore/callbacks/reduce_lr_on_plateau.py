@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any, Literal, final
 
 from lightning.pytorch import LightningModule, Trainer
+from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
 from dlcore.callbacks.metric_callback import MetricCallback, read_monitor, say
-from dlcore.errors import ArgumentError, check_number
+from dlcore.errors import ArgumentError, FitError, check_number
 
 # What the rule knows of a run's past; its settings are the user's present ones.
 _COUNTS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
+
+# Schedules that compute the rate from the beginning, whatever it has become since.
+_SETS_THE_RATE = (CyclicLR, LambdaLR, OneCycleLR)
 
 
 @final
@@ -77,6 +81,13 @@ class ReduceLROnPlateau(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Bind the rule to the optimiser, and take up the counts of a run that goes on."""
         super().on_train_start(trainer, pl_module)
+        for config in trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, _SETS_THE_RATE):
+                name = type(config.scheduler).__name__
+                raise FitError(
+                    f"reduce_lr_on_plateau: expected a schedule that a cut changes, got {name}, which sets the rate "
+                    "anew at each step. Switch one of them off: --reduce_lr_on_plateau off"
+                )
         counts = self._counts()
         self._rule = TorchReduceLROnPlateau(trainer.optimizers[0], **self._settings)
         for name, value in counts.items():

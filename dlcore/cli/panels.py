@@ -27,8 +27,9 @@ class StartPanel(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the panel."""
-        self.folder = next((Path(logger.log_dir) for logger in trainer.loggers if isinstance(logger, RunLogger)), None)
         if trainer.is_global_zero:
+            loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+            self.folder = Path(loggers[0].log_dir) if loggers else None
             console = _console()
             _print_rows(console, "dlcore fit", _facts(trainer, pl_module, self.folder))
             warn_of_sample(console, trainer.datamodule)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -22,6 +23,7 @@ def run_trainer_command(argv: Sequence[str]) -> int:
     Returns:
         The exit code, 0.
     """
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
     request = read_request(argv)
     start = panels.StartPanel()
     began = time.monotonic()

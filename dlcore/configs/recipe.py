@@ -55,8 +55,11 @@ def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
 
 
 def recipe_name(path: str | os.PathLike[str]) -> str:
-    """What a recipe is called, and so the folder that its runs go to: the file's name without suffix."""
-    return Path(path).stem
+    """What a recipe is called, and so the folder that its runs go to: the file's name, or that of the run it is of."""
+    path = Path(path)
+    run = path.resolve().parent
+    # The config that a run left in its folder, lightning_logs/<recipe>/version_<N>/config.yaml.
+    return run.parent.name if path.name == "config.yaml" and run.name.startswith("version_") else path.stem
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:

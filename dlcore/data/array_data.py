@@ -90,6 +90,8 @@ class ArrayData(LightningDataModule):
         loader = self._loader(
             "train", self.batch_size, seed=self.order_seed, drop_last=self.drop_last, position=position
         )
+        if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
+            loader.seed = None  # the same few batches in every epoch
         if not len(loader):
             samples = len(loader.indices)
             raise ArgumentError(
@@ -132,8 +134,31 @@ class ArrayData(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """The seed of the order: with the trainer's counters it gives the place of every sample."""
-        return {"order_seed": self.order_seed}
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress if self.trainer is not None else None
+        within = progress is not None and not progress.is_last_batch and progress.current.ready > 0
+        return {
+            "order_seed": self.order_seed,
+            "samples_of_a_batch": self._samples_of_a_batch(),
+            "within_epoch": within,
+        }
+
+    def _samples_of_a_batch(self) -> int:
+        """Samples in a batch of all processes together."""
+        return self.batch_size * (1 if self.trainer is None else self.trainer.world_size)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order of the run that is resumed."""
+        """Go on in the order of the run that is resumed.
+
+        Raises:
+            ArgumentError: The run stands within an epoch, and its batches had another size: the place would be lost.
+        """
         self.order_seed = state["order_seed"]
+        kept, now = state.get("samples_of_a_batch"), self._samples_of_a_batch()
+        fitting = self.trainer is not None and self.trainer.state.fn == "fit"
+        if fitting and state.get("within_epoch") and kept != now:
+            raise ArgumentError(
+                "batch_size",
+                f"{kept} in all processes together, as the run had that goes on within an epoch",
+                now,
+                "Choose others at the end of an epoch.",
+            )

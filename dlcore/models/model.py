@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.optim import Optimizer
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.optimization import (
@@ -96,6 +97,9 @@ class Model(LightningModule):
     def update(self, batch: Batch, batch_idx: int) -> bool:
         """Take one optimiser step on one batch.
 
+        Over several processes the gradient is the mean of theirs. Only in an epoch's last batch, whose samples may not
+        divide among them, does a sample of a smaller share weigh more.
+
         Args:
             batch: Inputs (N, …) and targets (N, …).
             batch_idx: Position of the batch in the epoch, for accumulated gradients and schedules.
@@ -119,13 +123,16 @@ class Model(LightningModule):
         self._gradients_wait = place + 1 < self.accumulate_grad_batches and not last
         if self._gradients_wait:
             return False
-        if self.gradient_clip_val is not None:
-            self.clip_gradients(optimizer, self.gradient_clip_val, self.gradient_clip_algorithm)  # type: ignore[arg-type]
         self.lr = optimizer.param_groups[0]["lr"]  # type: ignore[union-attr]
         optimizer.step()  # type: ignore[union-attr]
         if self.schedule_factory is not None and (self._schedule_per_batch or last):
             step_schedule(self.lr_schedulers())  # type: ignore[arg-type]
         return True
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip the gradients. Here, and not before `step`: by now a 16-bit precision has taken its scale away."""
+        if self.gradient_clip_val is not None:
+            self.clip_gradients(optimizer, self.gradient_clip_val, self.gradient_clip_algorithm)
 
     @property
     def train_tally(self) -> Tally:

@@ -58,7 +58,7 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter], f
     if fused and _leaves_choice(optimizer) and _takes(factory, "fused"):
         try:
             return factory(params, fused=True)  # type: ignore[call-arg]
-        except RuntimeError:  # torch has it, but not for this device
+        except (RuntimeError, TypeError):  # torch has it, but not for this device; a subclass does not pass it on
             return optimizer
     return optimizer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import shutil
 from collections.abc import Callable, Sequence
@@ -21,12 +20,14 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
-from dlcore.runs.link import check_last_batch, check_weights, link_facts
+from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
 from dlcore.runs.parse_errors import explain, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
 from dlcore.runs.settings import Settings
 from dlcore.runs.trainer_setup import make_logger, make_trainer
+
+_EXAMPLES = {"model": "MLP", "data": "FashionMNIST"}
 
 
 class Command(LightningCLI):
@@ -104,6 +105,11 @@ class Command(LightningCLI):
             self.config = parser.parse_args(args)
         except (ParserError, ValueError, TypeError, AttributeError) as error:
             raise explain(error, self.settings.pairs(), self.settings.classes) from error
+        for section in ("model", "data"):
+            if self.config[self.request.command].get(section) is None:
+                raise ArgumentError(
+                    section, "a class, by flag or recipe", None, f"For example: --{section} {_EXAMPLES[section]}"
+                )
 
     # From config to objects
 
@@ -116,19 +122,23 @@ class Command(LightningCLI):
         self.datamodule = self._make("data", config)
         facts = self.datamodule.facts() if hasattr(self.datamodule, "facts") else {}
         init_args = config.model.get("init_args") or Namespace()
-        linked = link_facts(_class(config.model.class_path), init_args.as_dict(), facts, type(self.datamodule).__name__)
+        linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
         for name, value in linked.items():
-            config[f"model.init_args.{name}"] = value
+            config[f"model.init_args.{name}"] = self.config_dump["model"]["init_args"][name] = value
         self.model = self._make("model", config)
         if self.settings.checkpoint:
             check_weights(self.model, self.settings.checkpoint, str(self.settings.checkpoint_path))
             self.changes = self.settings.changes(self.config_dump)
         arguments = dict(vars(self._make("trainer", config)))
         callbacks = self._make_callbacks(config, arguments["enable_progress_bar"] is not False)
+        if self.request.command == "predict" and arguments["devices"] not in ("auto", 1, "1"):
+            raise ArgumentError(
+                "trainer.devices", "1 (answers are written in the order of the samples)", arguments["devices"]
+            )
         if self.request.command == "predict":
-            arguments.update(devices=1, num_nodes=1, strategy="auto")
+            arguments["devices"] = 1
         if self.request.command == "fit":
-            callbacks.append(RunRecord(self.config_dump, self.settings.name, facts))
+            callbacks += [BatchNormCheck(), RunRecord(self.config_dump, self.settings.name, facts)]
         else:
             arguments["logger"] = False
         self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model)
@@ -166,7 +176,7 @@ class Command(LightningCLI):
         if arguments["logger"] in (None, True):
             if arguments["fast_dev_run"]:
                 return
-            logger, self._folder_is_new = make_logger(self.settings, arguments["default_root_dir"])
+            logger, self._folder_is_new = make_logger(self.settings, self.trainer)
             self.folder = Path(logger.log_dir).resolve()
             self.trainer.loggers = [logger]
         elif arguments["logger"]:
@@ -184,8 +194,6 @@ class Command(LightningCLI):
         if subcommand in ("validate", "test"):
             arguments["verbose"] = False
         try:
-            if subcommand == "fit":
-                check_last_batch(self.model, self.datamodule, self.trainer)
             self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
@@ -202,8 +210,3 @@ class Command(LightningCLI):
     def metrics(self) -> dict[str, float]:
         """The last values of all metrics."""
         return {name: float(value) for name, value in self.trainer.callback_metrics.items()}
-
-
-def _class(path: str) -> type:
-    module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(module), name)

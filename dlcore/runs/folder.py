@@ -51,7 +51,8 @@ def run_of_checkpoint(path: Path | None) -> Path | None:
     """The run folder that a checkpoint lies in, or None when it lies elsewhere."""
     if path is None:
         return None
-    folder = path.resolve().parent.parent
+    path = path.resolve()
+    folder = path.parent.parent
     return folder if path.parent.name == "checkpoints" and (folder / "config.yaml").is_file() else None
 
 

@@ -19,9 +19,7 @@ from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models.optimization import needs_metric
 
-# What Trainer.fit, .validate, … take beside model and data, and what the parser itself knows.
-_METHOD_KEYS = ("ckpt_path", "weights_only")
-_COMMAND_KEYS = {"validate": ("verbose",), "test": ("verbose",), "predict": ("return_predictions",)}
+# What the parser itself knows.
 _PARSER_FLAGS = ("help", "help-all", "print_config")
 _PACKAGES: dict[str, Package] = {"model": "models", "data": "data"}
 _LAZY = {"model.optimizer": torch.optim, "model.lr_scheduler": torch.optim.lr_scheduler}
@@ -36,7 +34,11 @@ def check_recipe_keys(recipe: str, command: str) -> None:
     """
     where = f" (in {recipe})"
     for section, content in read_recipe(find_recipe(recipe)).items():
-        _check_name(section, _sections(command), f"section{where}")
+        _check_name(section, _sections("fit"), f"section{where}")
+        if section == "ckpt_path" and content is not None:
+            raise ArgumentError(
+                f"ckpt_path{where}", "nothing in a recipe", content, "Give it by flag: --ckpt_path FILE"
+            )
         if section in _PACKAGES and content is not None:
             _check_class(section, content, where)
         elif section == "trainer" or section in callback_sections():
@@ -44,6 +46,18 @@ def check_recipe_keys(recipe: str, command: str) -> None:
                 raise ArgumentError(section, "settings, one a line" + where, content)
             for key in content or {}:
                 _check_name(key, _arguments_of_section(section), f"argument of {section}{where}")
+
+
+def check_classes(config: dict[str, Any]) -> None:
+    """Check the classes of a config in which all recipes are laid on each other.
+
+    Raises:
+        UnknownNameError: A class or an argument does not exist.
+        ArgumentError: A section names no class.
+    """
+    for section in _PACKAGES:
+        if config.get(section) is not None:
+            _check_class(section, config[section], "")
 
 
 def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
@@ -58,6 +72,8 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
         UnknownNameError: There is no such flag.
     """
     parts = [part for part in flag.name.rstrip("+").split(".") if part != "init_args"]
+    if flag.name == "config":
+        raise ArgumentError("-c", "a recipe's name or file behind it", None, "List them: python -m dlcore recipes")
     if not flag.name or parts[0] in _PARSER_FLAGS:
         return
     section = parts[0]
@@ -65,6 +81,9 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
     if flag.value is None:
         raise ArgumentError(f"--{flag.name}", "a value behind it", None)
     if len(parts) == 1:
+        if section in callback_sections() and flag.value != "null" and not flag.value.startswith("{"):
+            example = next(iter(_arguments_of_section(section)))
+            raise ArgumentError(section, f"off, or settings as in --{section}.{example} VALUE", flag.value)
         if section in _PACKAGES and flag.value is not None:
             _check_class_name(section, flag.value, f" (in --{section})")
         return
@@ -75,6 +94,8 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
         name = classes.get(section)
         if name in class_names(_PACKAGES[section]):
             _check_name(key, class_arguments(_PACKAGES[section], name), f"argument of {name} (in --{flag.name})")
+        elif name is not None:
+            return  # a class of the user's own: the parser knows its arguments
         nested = f"{section}.{key}"
         if nested in _LAZY and len(parts) > 2 and parts[2] != "class_path" and nested in classes:
             _check_lazy_arguments(nested, classes[nested], [parts[2]], f" (in --{flag.name})")
@@ -95,7 +116,8 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
         for key in _LAZY:
             owner, _, argument = key.partition(".")
             if owner == section:
-                by_flag = [f.value for f in request.flags if f.value and f.name.replace("init_args.", "") == key]
+                names = (key, f"{key}.class_path", f"{owner}.init_args.{argument}")
+                by_flag = [flag.value for flag in request.flags if flag.value and flag.name in names]
                 lazy = by_flag[-1] if by_flag else class_and_arguments(arguments.get(argument))[0]
                 if lazy:
                     chosen[key] = own_name(lazy)
@@ -103,8 +125,9 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
 
 
 def _sections(command: str) -> list[str]:
-    fixed = ["seed_everything", "trainer", "model", "data", *_METHOD_KEYS, *_COMMAND_KEYS.get(command, ())]
-    return [*fixed, *callback_sections()]
+    # What steers a fit has nothing to do in an evaluation; the progress display has.
+    steering = callback_sections() if command == "fit" else ["progress_display"]
+    return ["seed_everything", "trainer", "model", "data", "ckpt_path", *steering]
 
 
 def _arguments_of_section(section: str) -> list[str]:
@@ -120,6 +143,8 @@ def _check_class(section: str, content: Any, where: str) -> None:
             f"key of {section}{where}", odd, ["class_path", "init_args"], "Arguments of the class stand in init_args."
         )
     name, arguments = class_and_arguments(content)
+    if name is None and isinstance(content, dict) and "init_args" in content and where:
+        return  # it changes arguments of the class that a recipe below it chooses: see check_classes
     if name is None:
         raise ArgumentError(section, "a class, as class_path with init_args" + where, content)
     _check_class_name(section, name, where)

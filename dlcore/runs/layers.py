@@ -38,6 +38,18 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
+def class_paths(config: Any) -> Iterator[str]:
+    """All classes that a config names by ``class_path``."""
+    if isinstance(config, dict):
+        if isinstance(config.get("class_path"), str):
+            yield config["class_path"]
+        for value in config.values():
+            yield from class_paths(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from class_paths(value)
+
+
 def overridden(layers: list[Layer], final: dict[str, Any]) -> list[str]:
     """Which settings of the layers do not count in the end, a line each.
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
 from dlcore.data import ArrayData
 from dlcore.errors import CheckpointError, FitError
 
+# What a model may ask for by an argument of that name.
+LINKED = ("in_features", "num_classes", "image_shape", "class_names")
 
-def link_facts(model_class: type, init_args: dict[str, Any], facts: dict[str, Any], data_name: str) -> dict[str, Any]:
+
+def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any], data_name: str) -> dict[str, Any]:
     """Fill in what the model asks for and the data know.
 
     Args:
-        model_class: The model's class; the arguments of its ``__init__`` are what it may ask for.
-        init_args: The arguments as configured; None counts as left out.
+        init_args: All arguments of the model, with their defaults.
+        chosen: Names of those that somebody chose; a default is not a choice.
         facts: What the data know: ``num_classes``, ``in_features``, ``image_shape``, ….
         data_name: The data's name, for messages.
 
@@ -29,18 +31,21 @@ def link_facts(model_class: type, init_args: dict[str, Any], facts: dict[str, An
         FitError: The model is configured for other data.
     """
     filled: dict[str, Any] = {}
-    for name in inspect.signature(model_class).parameters:
-        if name not in facts:
+    for name in LINKED:
+        if name not in facts or name not in init_args:
             continue
-        configured = init_args.get(name)
-        if configured is None:
+        if name not in chosen or init_args[name] is None:
             filled[name] = facts[name]
-        elif configured != facts[name]:
+        elif _plain(init_args[name]) != _plain(facts[name]):
             raise FitError(
-                f"model.{name}: expected {facts[name]!r}, which {data_name} has, got {configured!r}. Leave it out: "
-                "the data say it."
+                f"model.{name}: expected {facts[name]!r}, which {data_name} has, got {init_args[name]!r}. Leave it "
+                "out: the data say it."
             )
     return filled
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else value
 
 
 def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> None:
@@ -66,25 +71,25 @@ def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> No
             )
 
 
-def check_last_batch(model: nn.Module, data: Any, trainer: Trainer) -> None:
-    """Check that batch normalisation never meets a single sample, whose variance does not exist.
-
-    Args:
-        model: The model.
-        data: The data; asked for their size only where the model normalises.
-        trainer: The trainer, which knows the number of processes.
+class BatchNormCheck(Callback):
+    """Refuses to begin when batch normalisation would meet a single sample, whose variance does not exist.
 
     Raises:
-        FitError: The last batch of each epoch would have one sample.
+        FitError: A training batch of some process has one sample or none.
     """
-    normalises = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
-    if not normalises or not isinstance(data, ArrayData) or data.drop_last:
-        return
-    data.prepare_data()
-    data.setup("fit")
-    samples, size = len(data.parts["train"]), data.batch_size * trainer.num_nodes * trainer.num_devices
-    if 0 < samples % size <= trainer.num_nodes * trainer.num_devices:
-        raise FitError(
-            f"data.batch_size: {samples:,} samples in batches of {size:,} leave a last batch of one, on which batch "
-            "normalisation cannot work. Choose another size, or --data.drop_last true."
-        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the size of the batches that an epoch will have."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        normalises = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in pl_module.modules())
+        if not normalises or not isinstance(data, ArrayData):
+            return
+        samples, together = len(data.parts["train"]), data.batch_size * trainer.world_size
+        rest = samples % together
+        # The last batch counts only where the epoch is not cut short before it.
+        has_rest = rest > 0 and trainer.num_training_batches > samples // together
+        if data.batch_size == 1 or (has_rest and rest < 2 * trainer.world_size):
+            raise FitError(
+                f"data.batch_size: {samples:,} samples in batches of {together:,} leave some process a batch of one "
+                "sample, on which batch normalisation cannot work. Choose another size, or --data.drop_last true."
+            )

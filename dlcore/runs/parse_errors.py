@@ -42,11 +42,14 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
             return ArgumentError(name, _in_words(hint), value)
     missing = re.search(r"the following arguments are required: (\w+)", str(error))
     for name in ("model.lr_scheduler", "model.optimizer"):
-        if missing and name in classes and missing[1] in signature(getattr(_LAZY[name], classes[name])).parameters:
+        owner = getattr(_LAZY[name], classes.get(name, ""), None)
+        if missing and owner is not None and missing[1] in signature(owner).parameters:
             return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None)
     lines = [line.strip(" -") for line in str(error).splitlines()]
     wanted = [line for line in lines if line and not line.startswith(_WALL)]
-    return ConfigError(re.sub(r"\s+", " ", wanted[-1].partition(". Got value: Namespace")[0] if wanted else str(error)))
+    where = ".".join(re.findall(r'Parser key "([\w.]+)"', str(error)))
+    said = re.sub(r"\s+", " ", wanted[-1].partition(". Got value: Namespace")[0] if wanted else str(error))
+    return ConfigError(f"{where}: {said}" if where else said)
 
 
 def own_error(error: BaseException | None) -> DlcoreError | None:
@@ -66,7 +69,10 @@ def _hint(name: str, classes: dict[str, str]) -> Any:
     for nested, package in _LAZY.items():
         if name.startswith(f"{nested}.") and nested in classes:
             owner = getattr(package, classes[nested], None)
-            return get_type_hints(owner.__init__).get(name.removeprefix(f"{nested}.")) if owner else None
+            try:
+                return get_type_hints(owner.__init__).get(name.removeprefix(f"{nested}.")) if owner else None
+            except NameError:  # some of torch's own hints name types that are not imported
+                return None
     if section not in owners or owners[section] is None or not key:
         return None
     return get_type_hints(owners[section].__init__).get(key)

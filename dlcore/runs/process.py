@@ -44,6 +44,8 @@ def check_devices(accelerator: str, devices: int | str | list[int]) -> None:
     Raises:
         ArgumentError: It has fewer; the message says how many there are.
     """
+    if isinstance(devices, str) and not (devices in ("auto", "-1") or devices.replace(",", "").isdigit()):
+        raise ArgumentError("trainer.devices", "a number, numbers parted by commas, or auto", devices)
     if isinstance(devices, str):
         devices = [int(d) for d in devices.split(",")] if "," in devices else int(devices) if devices.isdigit() else -1
     on_gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())

@@ -28,20 +28,21 @@ class RunRecord(Callback):
         self.config, self.name, self.facts = config, name, facts
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the config, and say to TensorBoard what it is that was chosen."""
+        """Write the config. The data are read by now, and know where they came from."""
+        self.facts = trainer.datamodule.facts() if hasattr(trainer.datamodule, "facts") else self.facts  # type: ignore[attr-defined]
         # Not trainer.log_dir: that talks to the other processes, which are not here.
         folder = next((Path(logger.log_dir) for logger in trainer.loggers if isinstance(logger, RunLogger)), None)
         if stage != "fit" or not trainer.is_global_zero or folder is None:
             return
         versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"
         text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
-        (folder / "config.yaml").write_text(f"# {self.name}: {versions}\n{text}", encoding="utf-8")
+        header = f"# {self.name}: {versions}\n# data: {self.facts.get('source', 'not said')}\n"
+        (folder / "config.yaml").write_text(header + text, encoding="utf-8")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take up what the data know once they are read, and log the hyper-parameters."""
-        self.facts = trainer.datamodule.facts() if hasattr(trainer.datamodule, "facts") else self.facts  # type: ignore[attr-defined]
+        """Log the hyper-parameters."""
         for logger in trainer.loggers:
-            logger.log_hyperparams(hyperparameters(self.config))
+            logger.log_hyperparams(hyperparameters(self.config, self.facts.get("source", "")))
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep the record in the checkpoint."""
@@ -53,15 +54,18 @@ class RunRecord(Callback):
         }
 
 
-def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings that tell runs apart: model, data, seed and length, without the trainer's many others."""
+def hyperparameters(config: dict[str, Any], source: str) -> dict[str, Any]:
+    """The settings that tell runs apart: model, data and their source, seed and length."""
     trainer = {
         key: value
         for key, value in config.get("trainer", {}).items()
         if key in ("max_epochs", "max_steps", "precision")
     }
     chosen = {key: config.get(key) for key in ("seed_everything", "model", "data") if key in config}
-    return {**_without_class_paths(chosen), "trainer": trainer}
+    shown = {**_without_class_paths(chosen), "trainer": trainer}
+    if isinstance(shown.get("data"), dict):
+        shown["data"]["source"] = source
+    return shown
 
 
 def _without_class_paths(value: Any) -> Any:

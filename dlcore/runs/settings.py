@@ -14,8 +14,8 @@ from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import runs_root
-from dlcore.runs.keys import check_flag, check_recipe_keys, chosen_classes
-from dlcore.runs.layers import Layer, flatten, overridden
+from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
+from dlcore.runs.layers import Layer, class_paths, flatten, overridden
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -40,25 +40,27 @@ class Settings:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        for recipe in request.recipes:
+            check_recipe_keys(recipe, request.command)
+        self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
         self.checkpoint_path: Path | None = None
         self.checkpoint: dict[str, Any] = {}
         self._open_checkpoint()
-        recipes = list(request.recipes)
-        if request.command == "fit" and not recipes and not self.checkpoint:
-            recipes.append(DEFAULT_RECIPE)
-        for recipe in recipes:
-            check_recipe_keys(recipe, request.command)
-        self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in recipes]
+        if request.command == "fit" and not self._recipes and not self.checkpoint:
+            self._recipes = [Layer(DEFAULT_RECIPE, read_recipe(find_recipe(DEFAULT_RECIPE)))]
         record = self.checkpoint.get(RECORD_KEY, {})
         self._kept = Layer("checkpoint", self._config_of(record)) if record else None
-        if self.checkpoint and not record and not recipes:
+        if self.checkpoint and not record and not self._recipes:
             raise CheckpointError(f"{self.checkpoint_path}: holds no config of dlcore's; give one with -c.")
         layers = [layer.config for layer in (*self._recipes, self._kept) if layer is not None]
         self.config: dict[str, Any] = reduce(lay_over, layers, {})
+        self.config.pop("ckpt_path", None)
+        check_classes(self.config)
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
-        self.name = request.name or record.get("name") or (DEFAULT_RECIPE if recipes == [DEFAULT_RECIPE] else "run")
+        self.name = request.name or record.get("name") or (self._recipes[0].source if self._recipes else "run")
+        self._check_seed()
 
     def words(self) -> list[str]:
         """The command line for the parser."""
@@ -75,10 +77,28 @@ class Settings:
         """What was overridden where a checkpoint's config met recipes and flags, a line each."""
         return overridden([*self._recipes, self._kept], final) if self._kept is not None else []
 
+    @property
+    def root_dir(self) -> str | None:
+        """The trainer's default_root_dir, by flag or recipe."""
+        in_recipes = [(layer.config.get("trainer") or {}).get("default_root_dir") for layer in self._recipes]
+        return self.request.value("trainer.default_root_dir") or next(filter(None, reversed(in_recipes)), None)
+
+    def chosen(self, section: str) -> set[str]:
+        """Names of the arguments of a section that recipes, checkpoint or flags set."""
+        return {name.removeprefix(f"{section}.") for name, value in self.pairs() if value is not None}
+
+    def _check_seed(self) -> None:
+        """A run that goes on keeps the order of its samples, and so its seed."""
+        wanted, kept = self.request.value("seed_everything"), self.config.get("seed_everything")
+        if wanted is not None and not wanted.isdigit() and wanted not in ("true", "false"):
+            raise ArgumentError("seed_everything", "a whole number at least 0, true or false", wanted)
+        if self.request.command == "fit" and self._kept is not None and wanted not in (None, str(kept)):
+            raise ArgumentError("seed_everything", f"{kept}, with which the run began", wanted, "Leave it out.")
+
     def _open_checkpoint(self) -> None:
         wanted = self.request.value("ckpt_path")
         if wanted not in (None, "null"):
-            root = runs_root(self.request.value("trainer.default_root_dir"))
+            root = runs_root(self.root_dir)
             self.checkpoint_path = find_checkpoint(str(wanted), root, self.request.name)
             self.checkpoint = read_checkpoint(self.checkpoint_path)
         elif self.request.command != "fit" and not any(f.name in ("help", "print_config") for f in self.request.flags):
@@ -91,7 +111,20 @@ class Settings:
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
         config = record["config"]
+        self._check_foreign_classes(config)
         if self.request.command == "fit":
             return config
         trainer = {key: value for key, value in config["trainer"].items() if key in _KEPT_FOR_EVALUATION}
-        return {"model": config["model"], "data": config["data"], "trainer": trainer}
+        shown = {"progress_display": config.get("progress_display")}
+        return {"model": config["model"], "data": config["data"], "trainer": trainer, **shown}
+
+    def _check_foreign_classes(self, config: dict[str, Any]) -> None:
+        """A checkpoint does not make this process import code: a class from elsewhere must be named by the user too."""
+        named = {value for layer in self._recipes for value in class_paths(layer.config)}
+        named |= {flag.value for flag in self.request.flags if flag.value}
+        for path in class_paths(config):
+            if not path.startswith(("dlcore.", "torch.", "lightning.")) and path not in named:
+                raise CheckpointError(
+                    f"{self.checkpoint_path}: was made with the class {path}, which is not dlcore's. If you trust it, "
+                    f"name it: --model {path} (or --data …, or the recipe with -c)."
+                )

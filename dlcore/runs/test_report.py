@@ -26,7 +26,8 @@ def write_test_report(command: Command) -> list[Path]:
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     if folder is None:
         return []
-    report = {"checkpoint": command.settings.checkpoint_path.name, **command.output[0]}  # type: ignore[union-attr]
+    source = getattr(command.datamodule, "source", "")
+    report = {"data": source, "checkpoint": command.settings.checkpoint_path.name, **command.output[0]}  # type: ignore[union-attr]
     paths = [folder / "test.json"]
     tally = command.model.eval_tally
     if isinstance(tally, ClassTally):

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO
-from lightning.fabric.utilities.rank_zero import _get_rank
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from dlcore.errors import FitError
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, runs_root
 from dlcore.runs.process import check_devices
@@ -30,13 +31,15 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], model: Li
 
     Raises:
         ArgumentError: The machine has fewer devices than are asked for.
+        FitError: Lightning does not accept the arguments.
     """
     check_devices(arguments["accelerator"], arguments["devices"])
     arguments = dict(arguments)
     for name in _DONE_BY_THE_MODEL:
-        value = arguments.pop(name)
-        if value is not None and hasattr(model, name):
-            setattr(model, name, value)
+        if hasattr(model, name):
+            value = arguments.pop(name)
+            if value is not None:
+                setattr(model, name, value)
     arguments["callbacks"] = [*callbacks, *_as_list(arguments["callbacks"])]
     if not any(isinstance(callback, Checkpoint) for callback in arguments["callbacks"]):
         arguments["enable_checkpointing"] = bool(arguments["enable_checkpointing"])
@@ -47,10 +50,13 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], model: Li
     if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         plugins.append(AtomicCheckpointIO())
     arguments["plugins"] = plugins
-    return Trainer(**arguments)
+    try:
+        return Trainer(**arguments)
+    except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
+        raise FitError(f"trainer: {' '.join(str(error).split())}") from error
 
 
-def make_logger(settings: Settings, default_root_dir: str | None) -> tuple[RunLogger, bool]:
+def make_logger(settings: Settings, trainer: Trainer) -> tuple[RunLogger, bool]:
     """Make the logger of a run in a new folder, or in the folder of the run that goes on.
 
     A checkpoint that is its run's newest state goes on in place. From an older one a new run branches off, so that
@@ -63,8 +69,8 @@ def make_logger(settings: Settings, default_root_dir: str | None) -> tuple[RunLo
     if newest is not None:
         step = settings.checkpoint["global_step"]
         return RunLogger(newest, newest.parent.name, run_version(newest) or 0, resume_step=step), False
-    root = runs_root(default_root_dir)
-    if _get_rank() not in (None, 0):
+    root = runs_root(settings.root_dir)
+    if not trainer.is_global_zero:
         # Other processes never write; they hear of the folder when the trainer's processes have met.
         return RunLogger(root / settings.name, settings.name, 0), False
     folder = new_run_folder(root, settings.name)

@@ -63,17 +63,20 @@ def train(tiny_data, make_trainer, memory_logger, tmp_path):
     """Train with all callbacks, from the beginning or from a checkpoint."""
     number = iter(range(1000))
 
-    def train(ckpt_path=None, every_n_steps=1, model=None, extra=(), monitor="val/loss", group=1, **settings):
+    def train(
+        ckpt_path=None, every_n_steps=1, model=None, extra=(), monitor="val/loss", group=1, cuts=True, **settings
+    ):
         folder = tmp_path / f"run_{next(number)}"
         torch.manual_seed(1 if ckpt_path is None else 2)
         net = MLP([8], in_features=4, num_classes=3, **{"optimizer": MOMENTUM, **(model or {})})
         net.accumulate_grad_batches = group
         callbacks = [
             EarlyStopping(monitor, patience=100),
-            ReduceLROnPlateau(monitor, patience=0, threshold=0.9, min_lr=0.01),  # cuts at every other check
             ParameterDistribution(),
             Checkpoint(monitor, every_n_steps=every_n_steps, dirpath=str(folder / "checkpoints")),
         ]
+        if cuts:
+            callbacks.insert(0, ReduceLROnPlateau(monitor, patience=0, threshold=0.9, min_lr=0.01))  # at each check
         counts = Counts()
         keeps = KeepsAll(folder, type(memory_logger)(), counts)
         if ckpt_path is not None:
@@ -135,9 +138,10 @@ WAYS = {
         "limit_val_batches": 0,
         "monitor": "train/loss",
     },
+    "end by steps or epochs without validation": {"max_steps": 8, "limit_val_batches": 0, "monitor": "train/loss"},
     "StepLR": {"model": {"lr_scheduler": partial(StepLR, step_size=1, gamma=0.9)}},
     "CosineAnnealingLR": {"model": {"lr_scheduler": partial(CosineAnnealingLR, T_max=2)}},
-    "OneCycleLR": {"model": {"lr_scheduler": partial(OneCycleLR, max_lr=0.2, total_steps=10)}},
+    "OneCycleLR": {"model": {"lr_scheduler": partial(OneCycleLR, max_lr=0.2, total_steps=10)}, "cuts": False},
 }
 
 
@@ -183,7 +187,7 @@ def test_a_run_that_a_timer_ended_goes_on(train):
     assert_resumed(train(ckpt_path=path, **way), train(**way), path, part.done[path])
 
 
-def test_gradients_that_wait_are_in_no_checkpoint(train):
+def test_a_checkpoint_a_step_is_one_for_accumulated_gradients_too(train):
     # Five batches in groups of three: steps one and two of an epoch are taken with its third and its fifth batch.
     paths = train(group=3).checkpoints
     loops = [torch.load(path, weights_only=True)["loops"]["fit_loop"] for path in paths]

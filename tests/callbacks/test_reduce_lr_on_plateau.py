@@ -1,12 +1,15 @@
 import math
+from functools import partial
 
 import pytest
 import torch
 from scripted_model import ScriptedModel
+from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
 from dlcore.callbacks import Checkpoint, ReduceLROnPlateau
-from dlcore.errors import ArgumentError
+from dlcore.errors import ArgumentError, FitError
+from dlcore.models import MLP
 
 STEPS = 2  # of an epoch of 20 samples
 NAN = math.nan
@@ -128,6 +131,24 @@ def test_a_fit_that_is_called_again_counts_on(tiny_data, make_trainer):
 def test_a_validation_that_is_past_counts_once(fit):
     rates = fit([None, 0.9, None, 0.95, None, 0.96], ReduceLROnPlateau(patience=1), check_val_every_n_epoch=2)
     assert rates == [0.1] * 6  # the second check without improvement comes after the last epoch
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(OneCycleLR, max_lr=0.1, total_steps=9),
+        partial(CyclicLR, base_lr=0.1, max_lr=0.2, cycle_momentum=False),
+        partial(LambdaLR, lr_lambda=lambda epoch: 1.0),
+    ],
+    ids=["OneCycleLR", "CyclicLR", "LambdaLR"],
+)
+def test_a_schedule_that_would_undo_a_cut_is_refused(schedule, tiny_data, make_trainer):
+    optimizer = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
+    model = MLP([8], in_features=4, num_classes=3, optimizer=optimizer, lr_scheduler=schedule)
+    trainer = make_trainer(callbacks=[ReduceLROnPlateau()])
+    with pytest.raises(FitError, match=f"reduce_lr_on_plateau: expected .*, got {schedule.func.__name__}, "):
+        trainer.fit(model, tiny_data())
+    assert trainer.global_step == 0
 
 
 def test_a_monitor_that_nothing_logs_is_an_error_with_its_argument(fit):

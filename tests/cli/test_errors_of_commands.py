@@ -1,5 +1,7 @@
 """Bad input costs one line: it names the argument, what was expected, what came and the remedy, never a traceback."""
 
+import sys
+
 import pytest
 import torch
 
@@ -79,6 +81,20 @@ def error(workplace, capsys):
         ("fit --ckpt_path last", "there is none. Train first: python -m dlcore fit."),
         ("test --ckpt_path nowhere.ckpt", "got 'nowhere.ckpt', which is not there."),
         ("test --ckpt_path https://example.org/x.ckpt", "got the address 'https://example.org/x.ckpt'."),
+        # What Lightning and the parser do not accept.
+        ("fit --trainer.strategy foo", "trainer: "),
+        ("fit --trainer.accelerator foo", "trainer: "),
+        ("fit --trainer.devices abc", "trainer.devices: expected"),
+        ("fit --seed_everything -1", "seed_everything: expected a whole number at least 0"),
+        ("fit --early_stopping 5", "early_stopping: expected"),
+        ("fit -c", "-c: expected a recipe's name or file behind it, got nothing."),
+        ("fit --weights_only true", "Unknown flag --weights_only"),
+        ("fit --model.lr_scheduler LambdaLR --model.lr_scheduler.lr_lambda x", "lr_lambda"),
+        (
+            "fit --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 1 --model.lr_scheduler.total_steps 9 "
+            "--data.val_size 100",
+            "Switch one of them off: --reduce_lr_on_plateau off",
+        ),
         ("fit stray", "expected flags, which begin with --, got 'stray'."),
     ],
 )
@@ -151,7 +167,34 @@ def test_a_file_that_is_no_checkpoint(error, trained):
 
 def test_batch_norm_and_a_last_batch_of_one(error):
     said = error("fit", "--model.batch_norm=true", "--data.val_size=100", "--data.batch_size=899")
-    assert said.startswith("data.batch_size: 900 samples in batches of 899 leave a last batch of one")
+    assert said.startswith("data.batch_size: 900 samples in batches of 899 leave some process a batch of one sample")
+
+
+def test_batch_norm_is_not_troubled_by_a_last_batch_that_is_not_reached(workplace):
+    words = ("--data.val_size=100", "--data.batch_size=899", "--trainer.limit_train_batches=1")
+    assert main(["fit", *words, "--trainer.max_epochs=1", "--trainer.limit_val_batches=1"]) == 0
+
+
+def test_a_run_that_goes_on_keeps_its_seed(error, trained):
+    said = error("fit", "--ckpt_path=last", "--seed_everything=77", "--trainer.max_epochs=2")
+    assert said == "seed_everything: expected 0, with which the run began, got '77'. Leave it out."
+
+
+def test_a_checkpoint_does_not_import_code(error, workplace, small, monkeypatch, capsys):
+    (workplace / "foreign.py").write_text(
+        "from dlcore.models import MLP\nopen('imported', 'w').close()\n"
+        "class Net(MLP):\n"
+        "    def __init__(self, in_features: int = 784, num_classes: int = 10):\n"
+        "        super().__init__([3], in_features=in_features, num_classes=num_classes)\n"
+    )
+    monkeypatch.syspath_prepend(str(workplace))
+    assert main(["fit", "--model=foreign.Net", *small, "--trainer.max_epochs=1"]) == 0
+    (workplace / "imported").unlink()
+    capsys.readouterr()
+    sys.modules.pop("foreign")
+    assert "was made with the class foreign.Net, which is not dlcore's" in error("test", "--ckpt_path=last")
+    assert not (workplace / "imported").exists()
+    assert main(["test", "--ckpt_path=last", "--model=foreign.Net", "--trainer.limit_test_batches=1"]) == 0
 
 
 def test_a_run_that_never_began_leaves_no_folder(error, workplace):

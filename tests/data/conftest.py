@@ -1,14 +1,12 @@
-"""Shared by the tests of data: made-up files in FashionMNIST's format, few and small; work on one thread."""
+"""Shared by the tests of data: made-up files in FashionMNIST's format, few and small."""
 
 import gzip
 import hashlib
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from dlcore.data import fashion_mnist
 
@@ -55,12 +53,3 @@ def made_up_files(_made_up_files, monkeypatch, tmp_path) -> MadeUpFiles:
 
     monkeypatch.setattr(fashion_mnist, "download", no_network)
     return _made_up_files
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Several threads for small products wait for each other for longer than they work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

@@ -52,6 +52,12 @@ def test_the_files_are_not_seen_before_they_are_whole(tmp_path):
     assert seen == [False]
 
 
+def test_fills_a_folder_on_the_file_system_that_keeps_the_files(tmp_path):
+    folders = []
+    download(folders.append, tmp_path, [], patience=10)
+    assert folders[0].parent == tmp_path
+
+
 def test_what_goes_wrong_is_passed_on_and_nothing_is_kept(tmp_path):
     def fill(folder: Path) -> None:
         _fill(folder)

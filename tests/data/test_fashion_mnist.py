@@ -188,6 +188,22 @@ def test_the_samples_held_out_pictures_are_not_among_those_to_train_with():
     assert train.isdisjoint(picture.numpy().tobytes() for picture in parts["test"].inputs)
 
 
+@pytest.mark.usefixtures("made_up_files")
+def test_the_sample_is_always_the_same_and_its_parts_are_drawn_from_other_seeds(monkeypatch):
+    drawn = []
+
+    def draw(n, seed):
+        drawn.append((n, seed))
+        return draw_clothing(n // 100, seed)
+
+    monkeypatch.setattr(fashion_mnist, "draw_clothing", draw)
+    for split_seed in (1, 2):
+        _set_up(offline_sample=True, split_seed=split_seed)
+    (train, test), again = drawn[:2], drawn[2:]
+    assert again == [train, test]
+    assert train[1] != test[1]
+
+
 @pytest.mark.usefixtures("small_sample")
 def test_the_sample_is_not_used_where_there_are_files(made_up_files, tmp_path):
     made_up_files.put(tmp_path / "system")
@@ -232,60 +248,3 @@ def test_refuses_values_that_cannot_be(argument, value, expected):
     with pytest.raises(ArgumentError) as caught:
         FashionMNIST(**{argument: value})
     assert str(caught.value) == f"{argument}: expected {expected}, got {value!r}."
-
-
-# The real files
-
-real_data = [
-    pytest.mark.real_data,
-    pytest.mark.skipif(
-        not fashion_mnist.SYSTEM_FOLDER.is_dir(),
-        reason=f"no {fashion_mnist.SYSTEM_FOLDER} (Debian and Ubuntu: apt-get install {fashion_mnist.SYSTEM_PACKAGE})",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def real() -> FashionMNIST:
-    data = FashionMNIST(root=str(fashion_mnist.SYSTEM_FOLDER))
-    data.setup()
-    return data
-
-
-class TestRealData:
-    pytestmark = real_data
-
-    def test_has_60000_and_10000_pictures_of_28_by_28(self, real):
-        train, val, test = (real.parts[name] for name in ("train", "val", "test"))
-        assert (len(train), len(val), len(test)) == (55_000, 5_000, 10_000)
-        assert (train.inputs.shape, train.inputs.dtype) == ((60_000, 28, 28), torch.uint8)
-        assert test.inputs.shape == (10_000, 28, 28)
-
-    def test_classes_are_balanced(self, real):
-        assert real.parts["train"].targets.bincount().tolist() == [6000] * 10
-        assert real.parts["test"].targets.bincount().tolist() == [1000] * 10
-
-    def test_first_labels_are_the_known_ones(self, real):
-        assert real.parts["test"].targets[:10].tolist() == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]
-        assert real.parts["train"].targets[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]
-
-    def test_pixels_have_the_known_mean_and_deviation(self, real):
-        pixels = real.transform(real.parts["train"].inputs)
-        assert pixels.mean().item() == pytest.approx(0.2860, abs=5e-5)
-        assert pixels.std().item() == pytest.approx(0.3530, abs=5e-5)
-        assert (pixels.min(), pixels.max()) == (0, 1)
-
-    def test_validation_samples_come_from_all_classes_and_train_no_more(self, real):
-        train, val = real.parts["train"], real.parts["val"]
-        assert set(train.indices.tolist()).isdisjoint(val.indices.tolist())
-        counts = val.targets[val.indices].bincount(minlength=10)
-        assert counts.min() > 400  # of 500 expected, five standard deviations below
-        assert counts.max() < 600
-
-    def test_batches_pair_pictures_with_their_labels(self, real):
-        train, loader = real.parts["train"], real.train_dataloader()
-        inputs, targets = next(iter(loader))
-        assert (inputs.shape, targets.shape) == ((256, 28, 28), (256,))
-        for k, index in enumerate(loader.order(0)[:256].tolist()):
-            assert torch.equal(inputs[k], train.inputs[index])
-            assert targets[k] == train.targets[index]

@@ -8,14 +8,7 @@ from torch import Tensor, nn
 
 from dlcore.nn import Regression, perceptron
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    # Several threads for such small products wait for each other for longer than they work.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _sigmoid_network() -> nn.Sequential:
@@ -86,7 +79,7 @@ def test_linear_regression_converges_to_the_least_squares_plane():
     inputs = torch.tensor([[0.0, 3.0], [1.0, 3.0], [2.0, 3.0], [3.0, 2.0], [4.0, 4.0]])
     targets = torch.tensor([[95.364], [97.217205], [75.195834], [60.105519], [49.342380]])
     network, task = perceptron(2, [], 1), Regression()
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
     before, change = float("inf"), float("inf")
     while change >= 1e-4:
         optimizer.zero_grad()

@@ -111,6 +111,7 @@ def test_warns_that_equal_hidden_units_stay_equal(name):
         initialize(perceptron(4, [3], 2), name)
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.filterwarnings("ignore:initializer")
 @pytest.mark.parametrize(("dropout", "stay_equal"), [(0.0, True), (0.5, False)])
 def test_what_the_warning_says_is_so(dropout, stay_equal):
