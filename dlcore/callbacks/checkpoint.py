@@ -212,6 +212,7 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Give the signals back."""
+        super().on_exception(trainer, pl_module, exception)
         self._give_back_signals()
 
     # State

@@ -53,6 +53,7 @@ class EarlyStopping(MetricCallback):
         self.reason = ""
         if self.checks_without_improvement >= self.patience:
             self._stop(trainer, "before this run was resumed; raise early_stopping.patience to go on")
+            say(trainer, self.reason)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Check the metric."""
@@ -66,6 +67,7 @@ class EarlyStopping(MetricCallback):
             self.checks_without_improvement += 1
             if self.checks_without_improvement >= self.patience:
                 self._stop(trainer, f"now {value:.4f}")
+                self.tell(trainer, self.reason)
 
     def _stop(self, trainer: Trainer, now: str) -> None:
         checks = "check" if self.checks_without_improvement == 1 else "checks"
@@ -75,7 +77,6 @@ class EarlyStopping(MetricCallback):
             f"Stopped early: {self.monitor} has not improved{margin} in {self.checks_without_improvement} {checks} "
             f"(patience {self.patience}): {best}, {now}."
         )
-        say(trainer, self.reason)
         trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:

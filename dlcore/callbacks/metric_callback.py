@@ -17,6 +17,7 @@ class MetricCallback(Callback):
     """
 
     _batches_at_start = -1
+    _news = ""
 
     @abstractmethod
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
@@ -25,6 +26,22 @@ class MetricCallback(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note where the training starts: a run that is resumed from the end of an epoch ends it once more."""
         self._batches_at_start = trainer.fit_loop.epoch_loop.total_batch_idx
+
+    def tell(self, trainer: Trainer, news: str) -> None:
+        """Print what was decided: at the end of an epoch below its line of the progress table, else at once."""
+        if trainer.is_last_batch:
+            self._news = news
+        else:
+            say(trainer, news)
+
+    def _tell_news(self, trainer: Trainer) -> None:
+        if self._news:
+            say(trainer, self._news)
+            self._news = ""
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Keep nothing back."""
+        self._tell_news(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Act on a validation within a fit; the trial run of validation before it does not count."""
@@ -39,6 +56,7 @@ class MetricCallback(Callback):
         validated = loop.val_loop.batch_progress.total.ready > 0
         if trained and trainer.is_last_batch and not validated:
             self.on_metrics(trainer, pl_module)
+        self._tell_news(trainer)
 
 
 def read_monitor(trainer: Trainer, monitor: str, argument: str) -> float | None:

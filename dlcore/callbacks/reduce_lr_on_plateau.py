@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
-from dlcore.callbacks.metric_callback import MetricCallback, read_monitor, say
+from dlcore.callbacks.metric_callback import MetricCallback, read_monitor
 from dlcore.errors import ArgumentError, FitError, check_number
 
 # What the rule knows of a run's past; its settings are the user's present ones.
@@ -104,7 +104,7 @@ class ReduceLROnPlateau(MetricCallback):
         rate = float(group["lr"])
         if rate < before:
             self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate})
-            say(
+            self.tell(
                 trainer,
                 f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved in {checks} "
                 f"{'check' if checks == 1 else 'checks'} (patience {self.patience}): best {best:.4f}, now {value:.4f}.",

@@ -59,7 +59,7 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
     if command.folder is not None:
         rows["kept in"] = _short(command.folder)
-        rows["next"] = "\n".join(_next(command.folder))
+        rows["next"] = "\n".join(_next(command))
     _print_rows(console, "done", rows)
     warn_of_sample(console, command.datamodule)
 
@@ -94,18 +94,25 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
         )
 
 
+def last_checkpoint(folder: Path) -> Path:
+    """Where a run's last state is, if it has been written."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
 def go_on(folder: Path) -> str:
     """How an interrupted run goes on."""
-    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(_short(folder / 'checkpoints' / 'last.ckpt'))}"
+    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(_short(last_checkpoint(folder)))}"
 
 
-def _next(folder: Path) -> list[str]:
-    best = shell_word(_short(folder / "checkpoints" / "best.ckpt"))
-    return [
-        f"python -m dlcore test --ckpt_path {best}",
-        f"python -m dlcore predict --ckpt_path {best}",
-        f"tensorboard --logdir {shell_word(_short(folder.parent.parent))}",
-    ]
+def _next(command: Command) -> list[str]:
+    """What to type next, with the checkpoint that there is."""
+    keeper: Any = command.trainer.checkpoint_callback
+    found = getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", "")
+    lines = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
+    if not found:
+        return lines
+    path = shell_word(_short(Path(found)))
+    return [f"python -m dlcore test --ckpt_path {path}", f"python -m dlcore predict --ckpt_path {path}", *lines]
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:

@@ -30,7 +30,7 @@ def run_trainer_command(argv: Sequence[str]) -> int:
     try:
         command = Command(request, callbacks=[start], before=panels.print_changes)
     except Interrupted as interrupted:
-        if start.folder is not None:
+        if start.folder is not None and panels.last_checkpoint(start.folder).is_file():
             raise Interrupted(f"{interrupted} {panels.go_on(start.folder)}", interrupted.exit_code) from interrupted
         raise
     except MisconfigurationException as error:  # Lightning's word for settings that do not go together
