@@ -73,7 +73,10 @@ class ArrayData(LightningDataModule):
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What the data know and a model may ask for: ``in_features``, ``num_classes``, ``class_names``, …."""
+        """What the data know and a model may ask for: ``in_features``, ``num_classes``, ``class_names``, ….
+
+        ``tasks`` lists what can be learned from the targets (multiclass, binary, regression), the usual one first.
+        """
 
     # What Lightning asks
 

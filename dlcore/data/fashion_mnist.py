@@ -88,6 +88,7 @@ class FashionMNIST(ArrayData):
     def facts(self) -> dict[str, Any]:
         """What a model may ask for, and where the data came from."""
         return {
+            "tasks": ["multiclass"],
             "in_features": 28 * 28,
             "image_shape": (1, 28, 28),
             "num_classes": len(CLASS_NAMES),

@@ -37,6 +37,7 @@ class Command(LightningCLI):
         request: What was asked for.
         callbacks: Callbacks of the caller, beside those of the config.
         before: Called with the command when all is made and nothing has run yet.
+        act: False makes everything (trainer, model, data) and does nothing with it: no run, no folder.
 
     Attributes:
         settings: Where its settings came from; the checkpoint that it began with.
@@ -56,9 +57,10 @@ class Command(LightningCLI):
         request: Request,
         callbacks: Sequence[Callback] = (),
         before: Callable[[Command], None] | None = None,
+        act: bool = True,
     ) -> None:
         prepare_process()
-        self.request, self.own_callbacks, self._before = request, list(callbacks), before
+        self.request, self.own_callbacks, self._before, self._act = request, list(callbacks), before, act
         self.settings = Settings(request)
         self.folder: Path | None = None
         self.changes: list[str] = []
@@ -142,7 +144,8 @@ class Command(LightningCLI):
         else:
             arguments["logger"] = False
         self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model)
-        self._add_logger(arguments)
+        if self._act:
+            self._add_logger(arguments)
 
     def _make(self, section: str, config: Namespace) -> Any:
         """Make the objects of one section of the config."""
@@ -189,6 +192,8 @@ class Command(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         if self._before is not None:
             self._before(self)
+        if not self._act:
+            return
         path = self.settings.checkpoint_path
         arguments: dict[str, Any] = {"ckpt_path": None if path is None else str(path), "weights_only": True}
         if subcommand in ("validate", "test"):

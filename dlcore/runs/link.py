@@ -21,7 +21,8 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
     Args:
         init_args: All arguments of the model, with their defaults.
         chosen: Names of those that somebody chose; a default is not a choice.
-        facts: What the data know: ``num_classes``, ``in_features``, ``image_shape``, ….
+        facts: What the data know: ``num_classes``, ``in_features``, ``image_shape``, …, and ``tasks``: what can be
+            learned from their targets, the usual one first.
         data_name: The data's name, for messages.
 
     Returns:
@@ -31,6 +32,15 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
         FitError: The model is configured for other data.
     """
     filled: dict[str, Any] = {}
+    tasks = list(facts.get("tasks", ()))
+    if tasks and "task" in init_args:
+        if "task" not in chosen:
+            filled["task"] = tasks[0]
+        elif init_args["task"] not in tasks:
+            raise FitError(
+                f"model.task: expected {' or '.join(tasks)}, which can be learned from {data_name}, got "
+                f"{init_args['task']!r}."
+            )
     for name in LINKED:
         if name not in facts or name not in init_args:
             continue

@@ -22,6 +22,22 @@ def run(command: str, *words: str) -> Command:
     return Command(read_request([command, *(str(word) for word in words)]))
 
 
+def prepare(command: str, *words: str) -> Command:
+    """Make what a command would run with, and run nothing: trainer, model and data are there to be looked at.
+
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        words: As for `run`.
+
+    Returns:
+        The command. Its ``datamodule`` has read nothing yet (``setup("fit")`` does), its ``folder`` is None.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    return Command(read_request([command, *(str(word) for word in words)]), act=False)
+
+
 def fit(*words: str) -> Command:
     """Train, as ``python -m dlcore fit`` does; see `run`."""
     return run("fit", *words)

@@ -1,0 +1,27 @@
+"""What data know is filled into the model's arguments, or checked against them."""
+
+import pytest
+
+from dlcore.errors import FitError
+from dlcore.runs.link import link_facts
+
+ARGUMENTS = {"in_features": None, "num_classes": None, "task": "multiclass", "hidden_sizes": [8]}
+FACTS = {"in_features": 4, "num_classes": 2, "tasks": ["binary", "multiclass"], "class_names": ["no", "yes"]}
+
+
+def test_fills_in_what_the_model_asks_for_and_nothing_else():
+    assert link_facts(ARGUMENTS, set(), FACTS, "Table") == {"in_features": 4, "num_classes": 2, "task": "binary"}
+
+
+def test_a_default_is_not_a_choice_but_a_choice_stays():
+    assert "task" not in link_facts(ARGUMENTS, {"task"}, FACTS, "Table")
+
+
+def test_refuses_a_task_that_the_targets_do_not_have():
+    with pytest.raises(FitError, match=r"model.task: expected binary or multiclass.*Table, got 'regression'"):
+        link_facts(ARGUMENTS | {"task": "regression"}, {"task"}, FACTS, "Table")
+
+
+def test_refuses_sizes_of_other_data():
+    with pytest.raises(FitError, match=r"model.in_features: expected 4, which Table has, got 3"):
+        link_facts(ARGUMENTS | {"in_features": 3}, {"in_features"}, FACTS, "Table")
