@@ -23,7 +23,7 @@ LRSchedulerCallable = Callable[[Optimizer], LRScheduler]
 # Schedules whose length is a number of steps. All others count epochs.
 _STEPPED_PER_BATCH = (OneCycleLR, CyclicLR)
 # What torch raises for settings that it does not accept; a length of zero it divides by.
-_REFUSALS = (TypeError, ValueError, ZeroDivisionError)
+_REFUSALS = (TypeError, ValueError, ZeroDivisionError, KeyError)
 _NEVER_NEGATIVE = ("lr", "weight_decay", "momentum", "eps")
 
 

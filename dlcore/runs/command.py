@@ -24,6 +24,7 @@ from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
 from dlcore.runs.parse_errors import explain, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
+from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.settings import Settings
 from dlcore.runs.trainer_setup import make_logger, make_trainer
 
@@ -141,6 +142,8 @@ class Command(LightningCLI):
             arguments["devices"] = 1
         if self.request.command == "fit":
             callbacks += [BatchNormCheck(), RunRecord(self.config_dump, self.settings.name, facts)]
+            if kept := self.settings.kept_config.get("model"):
+                callbacks.append(ResumedOptimization(kept, self.config_dump["model"]))
         else:
             arguments["logger"] = False
         self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model)

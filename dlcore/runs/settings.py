@@ -78,6 +78,11 @@ class Settings:
         return overridden([*self._recipes, self._kept], final) if self._kept is not None else []
 
     @property
+    def kept_config(self) -> dict[str, Any]:
+        """The config in the checkpoint; empty without one."""
+        return self._kept.config if self._kept is not None else {}
+
+    @property
     def root_dir(self) -> str | None:
         """The trainer's default_root_dir, by flag or recipe."""
         in_recipes = [(layer.config.get("trainer") or {}).get("default_root_dir") for layer in self._recipes]
