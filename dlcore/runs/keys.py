@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from dlcore.configs.catalogue import Package, callback_sections, class_arguments, class_names
-from dlcore.configs.choice import chosen_class, class_and_arguments, own_name
+from dlcore.configs.choice import chosen_class, class_by_flag, class_and_arguments, own_name
 from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, UnknownNameError
@@ -116,11 +116,9 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
         for key in _LAZY:
             owner, _, argument = key.partition(".")
             if owner == section:
-                names = (key, f"{key}.class_path", f"{owner}.init_args.{argument}")
-                by_flag = [flag.value for flag in request.flags if flag.value and flag.name in names]
-                lazy = by_flag[-1] if by_flag else class_and_arguments(arguments.get(argument))[0]
+                lazy = class_by_flag(key, request) or class_and_arguments(arguments.get(argument))[0]
                 if lazy:
-                    chosen[key] = own_name(lazy)
+                    chosen[key] = lazy
     return chosen
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.choice import lay_over
+from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, CheckpointError
@@ -53,8 +53,9 @@ class Settings:
         if self.checkpoint and not record and not self._recipes:
             raise CheckpointError(f"{self.checkpoint_path}: holds no config of dlcore's; give one with -c.")
         layers = [layer.config for layer in (*self._recipes, self._kept) if layer is not None]
-        self.config: dict[str, Any] = reduce(lay_over, layers, {})
-        self.config.pop("ckpt_path", None)
+        config: dict[str, Any] = reduce(lay_over, layers, dict(ALWAYS_ON))
+        config.pop("ckpt_path", None)
+        self.config = without_replaced_classes(config, request)
         check_classes(self.config)
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:

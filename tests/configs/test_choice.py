@@ -1,6 +1,13 @@
 import pytest
 
-from dlcore.configs.choice import chosen_class, class_and_arguments, own_name, stacked_recipes
+from dlcore.configs.choice import (
+    ALWAYS_ON,
+    chosen_class,
+    class_and_arguments,
+    own_name,
+    stacked_recipes,
+    without_replaced_classes,
+)
 from dlcore.configs.request import read_request
 
 
@@ -19,7 +26,7 @@ def files(tmp_path, monkeypatch):
 
 def test_a_later_recipe_beats_an_earlier_one_key_by_key(files):
     names = files("trainer: {max_epochs: 5, devices: 1}\nx: {a: 1}", "trainer: {max_epochs: 9}\nx: null")
-    assert stacked_recipes(names) == {"trainer": {"max_epochs": 9, "devices": 1}, "x": None}
+    assert stacked_recipes(names) == {**ALWAYS_ON, "trainer": {"max_epochs": 9, "devices": 1}, "x": None}
 
 
 def test_arguments_of_another_class_are_not_mixed_in(files):
@@ -37,9 +44,22 @@ def test_a_class_by_flag_beats_the_recipes():
         return chosen_class(section, config, read_request(["fit", *argv]))
 
     assert chosen("model") == ("MLP", {"n": 1})
-    assert chosen("model", "--model", "CNN") == ("CNN", {"n": 1})
-    assert chosen("model", "--model.class_path=dlcore.models.CNN") == ("CNN", {"n": 1})
+    assert chosen("model", "--model", "CNN") == ("CNN", {})
+    assert chosen("model", "--model.class_path=dlcore.models.CNN") == ("CNN", {})
     assert chosen("data", "--model", "CNN") == (None, {})
+
+
+def test_another_class_takes_nothing_over_from_the_one_before():
+    adam = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.1}}
+    config = {"model": {"class_path": "MLP", "init_args": {"n": 1, "optimizer": adam}}, "data": "Table"}
+
+    def kept(*argv):
+        return without_replaced_classes(config, read_request(["fit", *argv]))
+
+    assert kept("--model.optimizer", "SGD")["model"]["init_args"] == {"n": 1}
+    assert kept("--model.optimizer=Adam", "--data=Table", "--model=MLP") == config
+    assert kept("--model", "CNN") == {"data": "Table"}
+    assert kept("--data=FashionMNIST") == {"model": config["model"]}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,13 @@ def test_a_recipe_of_ones_own_with_a_chinese_name(workplace, small):
     assert run.folder.parent.name == "我的实验"
 
 
+def test_a_short_recipe_of_ones_own_keeps_checkpoints_and_shows_progress(workplace, small, capsys):
+    (workplace / "mine.yaml").write_text("model: MLP\ndata: FashionMNIST\n")
+    run = fit("-c", "mine.yaml", "--data.offline_sample=true", *small, ONE)
+    assert {path.name for path in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert "val accuracy" in capsys.readouterr().out
+
+
 def test_the_sample_is_kept_in_the_record_and_never_called_by_the_real_name(workplace, small):
     run = fit(*small, ONE)
     record = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)[RECORD_KEY]
