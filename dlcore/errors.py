@@ -59,7 +59,7 @@ class UnknownNameError(DlcoreError, ValueError):
         near = nearest(self.name, self.options)
         if near:
             hint = f" Did you mean {near!r}?"
-        elif len(self.options) <= 12:
+        elif 0 < len(self.options) <= 12:
             hint = f" There are: {', '.join(self.options)}."
         else:
             hint = ""
@@ -110,6 +110,7 @@ def check_number(
     at_least: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
+    whole: bool = False,
     remedy: str = "",
 ) -> None:
     """Check that a number is finite and lies in an interval.
@@ -121,6 +122,7 @@ def check_number(
         at_least: Lower bound that is included.
         below: Upper bound that is excluded.
         at_most: Upper bound that is included.
+        whole: Whether it must be a whole number.
         remedy: What to do if it does not, a sentence.
 
     Raises:
@@ -132,6 +134,7 @@ def check_number(
         and (at_least is None or value >= at_least)
         and (below is None or value < below)
         and (at_most is None or value <= at_most)
+        and (not whole or isinstance(value, int))
     )
     if not inside:
         bounds = [
@@ -139,4 +142,4 @@ def check_number(
             for word, bound in (("above", above), ("at least", at_least), ("below", below), ("at most", at_most))
             if bound is not None
         ]
-        raise ArgumentError(argument, f"a number {' and '.join(bounds)}".rstrip(), value, remedy)
+        raise ArgumentError(argument, f"a {'whole ' * whole}number {' and '.join(bounds)}".rstrip(), value, remedy)

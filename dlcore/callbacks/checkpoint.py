@@ -52,7 +52,7 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         if mode not in ("min", "max"):
             raise ArgumentError("mode", "min or max", mode)
         if every_n_steps is not None:
-            check_number("every_n_steps", every_n_steps, at_least=1)
+            check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
         self.monitor, self.mode, self.every_n_steps, self.dirpath = monitor, mode, every_n_steps, dirpath
         self.best: float | None = None
         self.best_step = 0
@@ -83,6 +83,8 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         folder = self.dirpath or (run_folder and str(Path(run_folder) / "checkpoints"))
         folder = trainer.strategy.broadcast(None if trainer.fast_dev_run else folder)  # type: ignore[attr-defined]
         self._folder = Path(folder) if folder else None
+        if self._folder is not None and stage == "fit" and trainer.is_global_zero:
+            self._folder.mkdir(parents=True, exist_ok=True)  # that it cannot be made is known before the training
 
     # When a checkpoint is written
 

@@ -39,7 +39,7 @@ class EarlyStopping(MetricCallback):
     ) -> None:
         if mode not in ("min", "max"):
             raise ArgumentError("mode", "min or max", mode)
-        check_number("patience", patience, at_least=1)
+        check_number("patience", patience, at_least=1, whole=True)
         check_number("min_delta", min_delta, at_least=0)
         self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
         self.best: float | None = None

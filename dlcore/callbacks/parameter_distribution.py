@@ -37,7 +37,7 @@ class ParameterDistribution(MetricCallback):
     """
 
     def __init__(self, every_n_epochs: int = 1, gradients: bool = True) -> None:
-        check_number("every_n_epochs", every_n_epochs, at_least=1)
+        check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
         self.every_n_epochs, self.gradients = every_n_epochs, gradients
         # Spread of the weights and norm of the gradients of each layer, at each look; read from the device at the end.
         self._steps: list[int] = []

@@ -60,9 +60,9 @@ class ReduceLROnPlateau(MetricCallback):
             if value not in options:
                 raise ArgumentError(name, " or ".join(options), value)
         check_number("factor", factor, above=0, below=1)
-        check_number("patience", patience, at_least=0)
+        check_number("patience", patience, at_least=0, whole=True)
         check_number("threshold", threshold, at_least=0)
-        check_number("cooldown", cooldown, at_least=0)
+        check_number("cooldown", cooldown, at_least=0, whole=True)
         check_number("min_lr", min_lr, at_least=0)
         self.monitor, self.mode, self.patience = monitor, mode, patience
         self._settings: dict[str, Any] = {

@@ -47,6 +47,8 @@ def _dispatch(argv: list[str]) -> int:
         print_tour()
         return 0
     command = argv[0]
+    if command == "help" and len(argv) > 1:
+        return _dispatch([*argv[1:], "--help"])
     if command in ("-h", "--help", "help"):
         from dlcore.cli.help import print_help
 

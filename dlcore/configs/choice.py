@@ -8,7 +8,6 @@ from typing import Any
 from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Request
 
-
 # Callbacks that a fit has unless somebody switches them off: a run that keeps nothing and says nothing is no use.
 ALWAYS_ON: dict[str, dict[str, Any]] = {"checkpoint": {}, "progress_display": {}}
 

@@ -81,7 +81,10 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
     if content is None or content == {}:
         raise ConfigError(f"{path}: the recipe is empty; it needs sections such as `model:` and `data:`.")
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: a recipe is made of sections (`model:`, `data:`, …), not of a {_kind(content)}.")
+        kind = _kind(content)
+        raise ConfigError(
+            f"{path}: a recipe is made of sections (`model:`, `data:`, …), not of a {kind}.{_full_width(content)}"
+        )
     for section in content:
         if not isinstance(section, str):
             raise ConfigError(f"{path}: a section's name is a word such as `model`, not {section!r}.")
@@ -133,6 +136,11 @@ def _near_file(path: Path) -> str:
         return f" Its folder {str(path.parent)!r} cannot be read or does not exist."
     near = nearest(path.name, files)
     return f" Did you mean {str(path.parent / near)!r}?" if near else ""
+
+
+def _full_width(content: Any) -> str:
+    wide = isinstance(content, str) and "：" in content
+    return " Its colons are full-width (：): YAML's is the one of ASCII, with a space behind it (: )." if wide else ""
 
 
 def _kind(content: Any) -> str:

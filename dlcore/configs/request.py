@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dlcore.configs.catalogue import callback_sections
+from dlcore.configs.flag_hints import remedy_for_word
 from dlcore.configs.recipe import find_recipe, recipe_name
 from dlcore.errors import ConfigError
 
 COMMANDS = ("fit", "validate", "test", "predict")
 _OFF = ("false", "off", "no", "none", "null")
+_ON = ("true", "on", "yes")
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,21 @@ def read_request(argv: Sequence[str]) -> Request:
             if word == "-h":
                 name = "help"
             elif not word.startswith("--"):
-                raise ConfigError(f"{request.command}: expected flags, which begin with --, got {word!r}.")
+                remedy = remedy_for_word(word)
+                raise ConfigError(
+                    f"{request.command}: expected flags, which begin with --, got {word!r}.{' ' * bool(remedy)}{remedy}"
+                )
         if value is None and words and not words[0].startswith(("--", "-c")):
             value = words.pop(0)
         if name == "config" and value is not None:
             request.recipes.append(value)
         else:
-            request.flags.append(Flag(name, _switched_off(name, value)))
+            request.flags.append(Flag(name, _switched(name, value)))
     return request
 
 
-def _switched_off(name: str, value: str | None) -> str | None:
-    """``--early_stopping off`` and the like are what YAML calls null."""
-    return "null" if value and value.lower() in _OFF and name in callback_sections() else value
+def _switched(name: str, value: str | None) -> str | None:
+    """``--early_stopping off`` and the like are what YAML calls null, ``on`` an empty section."""
+    if value and name in callback_sections():
+        return "null" if value.lower() in _OFF else "{}" if value.lower() in _ON else value
+    return "null" if value and value.lower() in _OFF and name == "model.lr_scheduler" else value

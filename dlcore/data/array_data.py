@@ -54,8 +54,8 @@ class ArrayData(LightningDataModule):
 
     def __init__(self, batch_size: int, eval_batch_size: int, drop_last: bool) -> None:
         super().__init__()
-        check_number("batch_size", batch_size, at_least=1)
-        check_number("eval_batch_size", eval_batch_size, at_least=1)
+        check_number("batch_size", batch_size, at_least=1, whole=True)
+        check_number("eval_batch_size", eval_batch_size, at_least=1, whole=True)
         self.batch_size, self.eval_batch_size, self.drop_last = batch_size, eval_batch_size, drop_last
         self.parts: dict[str, Part] = {}
         # The run's seed decides the order of the training samples. All processes have the same one (see `setup`).

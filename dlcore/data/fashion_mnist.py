@@ -77,7 +77,7 @@ class FashionMNIST(ArrayData):
     ) -> None:
         super().__init__(batch_size, eval_batch_size, drop_last)
         check_number("scale", scale, above=0)
-        check_number("val_size", val_size, at_least=0, below=60000)
+        check_number("val_size", val_size, at_least=0, below=60000, whole=True)
         self.scale, self.val_size, self.split_seed = scale, val_size, split_seed
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.source = ""

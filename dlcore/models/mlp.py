@@ -56,7 +56,7 @@ class MLP(Model):
         lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
         for number, size in enumerate(hidden_sizes):
-            check_number(f"hidden_sizes[{number}]", size, at_least=1)
+            check_number(f"hidden_sizes[{number}]", size, at_least=1, whole=True)
         check_number("dropout", dropout, at_least=0, below=1)
         check_number("input_dropout", input_dropout, at_least=0, below=1)
         if in_features is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # a damaged file can make the reader raise almost anything
-        reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path}: expected a whole checkpoint, but it cannot be read ({reason}).") from error
+        foreign = isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path)
+        what = "holds objects other than plain values" if foreign else "is cut short, damaged, or of another kind"
+        size = path.stat().st_size
+        raise CheckpointError(f"{path}: expected a checkpoint, but the file ({size:,} bytes) {what}.") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint or "global_step" not in checkpoint:
         raise CheckpointError(f"{path}: expected a checkpoint with weights and counters, got something else.")
     return checkpoint

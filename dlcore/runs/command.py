@@ -20,15 +20,14 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
+from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
-from dlcore.runs.parse_errors import explain, own_error
+from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
 from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.settings import Settings
 from dlcore.runs.trainer_setup import make_logger, make_trainer
-
-_EXAMPLES = {"model": "MLP", "data": "FashionMNIST"}
 
 
 class Command(LightningCLI):
@@ -110,9 +109,8 @@ class Command(LightningCLI):
             raise explain(error, self.settings.pairs(), self.settings.classes) from error
         for section in ("model", "data"):
             if self.config[self.request.command].get(section) is None:
-                raise ArgumentError(
-                    section, "a class, by flag or recipe", None, f"For example: --{section} {_EXAMPLES[section]}"
-                )
+                raise no_class(section)
+        check_null(self.settings.pairs(), self.settings.classes)
 
     # From config to objects
 
@@ -212,7 +210,13 @@ class Command(LightningCLI):
             if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
                 # Lightning's answer to Ctrl-C is a silent exit with 1.
                 raise Interrupted("Interrupted at once: nothing was saved by that.", 130) from error
+            refusal = refused_by_lightning(error)
+            if refusal is not None:
+                raise refusal from error
             raise
+        if subcommand != "fit" and not self.output:
+            limit = f"trainer.limit_{'val' if subcommand == 'validate' else subcommand}_batches"
+            raise ArgumentError(limit, "at least one batch", 0)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -13,10 +13,11 @@ import torch
 from lightning.pytorch import Trainer
 
 from dlcore.configs.catalogue import Package, callback_sections, class_arguments, class_names
-from dlcore.configs.choice import chosen_class, class_by_flag, class_and_arguments, own_name
+from dlcore.configs.choice import chosen_class, class_and_arguments, class_by_flag, own_name
+from dlcore.configs.flag_hints import full_name
 from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request
-from dlcore.errors import ArgumentError, UnknownNameError
+from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.models.optimization import needs_metric
 
 # What the parser itself knows.
@@ -77,7 +78,11 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
     if not flag.name or parts[0] in _PARSER_FLAGS:
         return
     section = parts[0]
-    _check_name(section, [*_sections(command), *_PARSER_FLAGS], f"flag --{flag.name}, its first word")
+    if section not in (known := [*_sections(command), *_PARSER_FLAGS]):
+        meant = nearest(section, known) or full_name(section, _arguments_of_section("trainer"), classes)
+        rest = "".join(f".{part}" for part in parts[1:])
+        remedy = f"Did you mean --{meant}{rest}?" if meant else f"See: python -m dlcore {command} --help"
+        raise UnknownNameError("flag", f"--{flag.name}", [], remedy)
     if flag.value is None:
         raise ArgumentError(f"--{flag.name}", "a value behind it", None)
     if len(parts) == 1:

@@ -40,6 +40,8 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
         hint = _hint(name, classes)
         if hint is not None and "Callable" not in str(hint) and not _accepts(hint, value):
             return ArgumentError(name, _in_words(hint), value)
+    if absent := re.search(r"arguments are required: \w+\.(model|data)\b", str(error)):
+        return no_class(absent[1])
     missing = re.search(r"the following arguments are required: (\w+)", str(error))
     for name in ("model.lr_scheduler", "model.optimizer"):
         owner = getattr(_LAZY[name], classes.get(name, ""), None)
@@ -50,6 +52,30 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
     where = ".".join(re.findall(r'Parser key "([\w.]+)"', str(error)))
     said = re.sub(r"\s+", " ", wanted[-1].partition(". Got value: Namespace")[0] if wanted else str(error))
     return ConfigError(f"{where}: {said}" if where else said)
+
+
+def no_class(section: str) -> ArgumentError:
+    """What is said when recipes and flags choose no model, or no data."""
+    example = {"model": "MLP", "data": "FashionMNIST"}[section]
+    return ArgumentError(
+        section,
+        "a class, by flag or recipe",
+        None,
+        f"For example: --{section} {example}, or -c with a whole recipe before this one",
+    )
+
+
+def check_null(settings: Iterable[tuple[str, Any]], classes: dict[str, str]) -> None:
+    """Check that nothing is null that may not be: the parser lets it pass.
+
+    Raises:
+        ArgumentError: The first setting that needs a value.
+    """
+    for name, value in settings:
+        hint = _hint(name, classes) if value in (None, "null") else None
+        if hint is not None and type(None) not in get_args(hint):
+            wanted = "a class" if "Callable" in str(hint) else _in_words(hint)
+            raise ArgumentError(name, wanted, "null", "Leave it out for its default.")
 
 
 def own_error(error: BaseException | None) -> DlcoreError | None:

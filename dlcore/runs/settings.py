@@ -10,7 +10,7 @@ from typing import Any
 
 from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
-from dlcore.configs.request import Request
+from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import runs_root
@@ -65,8 +65,12 @@ class Settings:
 
     def words(self) -> list[str]:
         """The command line for the parser."""
-        flags = [word for flag in self.request.without("ckpt_path") for word in flag.words()]
+        flags = [word for flag in self.request.without("ckpt_path") if self._counts(flag) for word in flag.words()]
         return [self.request.command, "--config", json.dumps(self.config), *flags]
+
+    def _counts(self, flag: Flag) -> bool:
+        """A callback that is switched on where the recipe has it already keeps the recipe's settings."""
+        return flag.value != "{}" or self.config.get(flag.name) is None
 
     def pairs(self) -> Iterator[tuple[str, Any]]:
         """All settings as (dotted name, value), flags last."""

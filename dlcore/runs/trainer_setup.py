@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from dlcore.errors import FitError
+from dlcore.errors import ArgumentError, FitError
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, runs_root
 from dlcore.runs.process import check_devices
@@ -50,6 +50,11 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], model: Li
     if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         plugins.append(AtomicCheckpointIO())
     arguments["plugins"] = plugins
+    for name in ("val_check_interval", "check_val_every_n_epoch"):
+        if arguments[name] == 0:
+            raise ArgumentError(
+                f"trainer.{name}", "a number above 0", 0, "To switch validation off: --trainer.limit_val_batches 0"
+            )
     try:
         return Trainer(**arguments)
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:

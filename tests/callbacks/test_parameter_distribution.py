@@ -165,5 +165,5 @@ def test_other_loggers_get_nothing(tiny_data, make_trainer, memory_logger, tmp_p
 
 @pytest.mark.parametrize("value", [0, -1])
 def test_an_impossible_argument_is_named(value):
-    with pytest.raises(ArgumentError, match=r"^every_n_epochs: expected a number at least 1, got "):
+    with pytest.raises(ArgumentError, match=r"^every_n_epochs: expected a whole number at least 1, got "):
         ParameterDistribution(every_n_epochs=value)

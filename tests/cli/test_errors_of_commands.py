@@ -29,12 +29,12 @@ def error(workplace, capsys):
     [
         # A mistyped name, at each level: the nearest one is offered.
         ("tset", "Unknown command: 'tset'. Did you mean 'test'?"),
-        ("fit --modle MLP", "Did you mean 'model'?"),
+        ("fit --modle MLP", "Unknown flag: '--modle'. Did you mean --model?"),
         ("fit --model.droput 0.1", "Unknown argument of MLP (in --model.droput): 'droput'. Did you mean 'dropout'?"),
         ("fit --model.init_args.droput 0.1", "Did you mean 'dropout'?"),
         ("fit --data.batchsize 3", "Did you mean 'batch_size'?"),
         ("fit --trainer.max_epoch 1", "Did you mean 'max_epochs'?"),
-        ("fit --early_stoping.patience 2", "Did you mean 'early_stopping'?"),
+        ("fit --early_stoping.patience 2", "Did you mean --early_stopping.patience?"),
         ("fit --early_stopping.patiens 2", "Did you mean 'patience'?"),
         ("fit --model.optimizer.lrr 1", "Unknown argument of Adam (in --model.optimizer.lrr): 'lrr'"),
         ("fit --model MLPP", "Unknown model class (in --model): 'MLPP'. Did you mean 'MLP'?"),
@@ -44,7 +44,25 @@ def error(workplace, capsys):
         ("fit --model.activation Relu7", "Unknown activation: 'Relu7'. Did you mean 'ReLU'?"),
         ("fit --model.initializer kaiming_norml", "Did you mean 'kaiming_normal'?"),
         ("fit -c mlp_fashion_mnit", "Unknown recipe: 'mlp_fashion_mnit'. Did you mean 'mlp_fashion_mnist'?"),
+        # A flag without its section, a word that is no flag.
+        ("fit --epochs 3", "Unknown flag: '--epochs'. Did you mean --trainer.max_epochs?"),
+        ("fit --max_epochs 3", "Did you mean --trainer.max_epochs?"),
+        ("fit --lr 0.1", "Did you mean --model.optimizer.lr?"),
+        ("fit --seed 1", "Did you mean --seed_everything?"),
+        ("fit --batchsize 3", "Did you mean --data.batch_size?"),
+        ("fit --patience 3", "Did you mean --early_stopping.patience?"),
+        ("fit --qwertz 3", "Unknown flag: '--qwertz'. See: python -m dlcore fit --help"),
+        ("fit mlp_textbook", "got 'mlp_textbook'. A recipe stands behind -c: -c mlp_textbook"),
+        ("fit mine.yaml", "A recipe stands behind -c: -c mine.yaml"),
+        ("fit -model.dropout 0.2", "With two dashes: --model.dropout"),
+        ("fit —model.dropout 0.2", "Type two hyphens: --model.dropout"),
         # A wrong type.
+        (
+            "fit --model.hidden_sizes null",
+            "model.hidden_sizes: expected a list of whole numbers, as in [512, 256], got",
+        ),
+        ("fit --model.optimizer null", "model.optimizer: expected a class, got 'null'."),
+        ("fit --data null", "data: expected a class, by flag or recipe, got nothing."),
         ("fit --model.hidden_sizes abc", "model.hidden_sizes: expected a list of whole numbers"),
         ("fit --model.dropout x", "model.dropout: expected a number, got 'x'."),
         ("fit --model.batch_norm 3.5", "model.batch_norm: expected true or false, got '3.5'."),
@@ -59,13 +77,13 @@ def error(workplace, capsys):
         # A value outside its range.
         ("fit --model.dropout 1.5", "model.dropout: expected a number at least 0 and below 1, got 1.5."),
         ("fit --model.dropout -0.1", "model.dropout: expected a number at least 0 and below 1, got -0.1."),
-        ("fit --model.hidden_sizes [0]", "model.hidden_sizes[0]: expected a number at least 1, got 0."),
-        ("fit --data.batch_size 0", "data.batch_size: expected a number at least 1, got 0."),
+        ("fit --model.hidden_sizes [0]", "model.hidden_sizes[0]: expected a whole number at least 1, got 0."),
+        ("fit --data.batch_size 0", "data.batch_size: expected a whole number at least 1, got 0."),
         ("fit --data.scale 0", "data.scale: expected a number above 0, got 0.0."),
-        ("fit --data.val_size 60000", "data.val_size: expected a number at least 0 and below 60,000, got 60000."),
+        ("fit --data.val_size 60000", "data.val_size: expected a whole number at least 0 and below 60,000, got 60000."),
         ("fit --model.optimizer.lr -1", "model.optimizer.lr: expected a number at least 0, got -1.0."),
         ("fit --model.optimizer.betas [2,3]", "model.optimizer: expected settings that torch accepts"),
-        ("fit --early_stopping.patience 0", "early_stopping.patience: expected a number at least 1, got 0."),
+        ("fit --early_stopping.patience 0", "early_stopping.patience: expected a whole number at least 1, got 0."),
         ("fit --reduce_lr_on_plateau.factor 1", "reduce_lr_on_plateau.factor: expected a number above 0 and below 1"),
         ("fit --trainer.devices 4096", "trainer.devices: expected 1 to "),
         ("fit --trainer.devices 0", "trainer.devices: expected 1 to "),
@@ -75,6 +93,7 @@ def error(workplace, capsys):
         ("fit --model.lr_scheduler ReduceLROnPlateau", "Use the callback: --reduce_lr_on_plateau"),
         ("fit --data.offline_sample false", "(1) Debian and Ubuntu: apt-get install dataset-fashion-mnist"),
         ("fit --data.root nowhere", "data.root: expected a folder with train-images-idx3-ubyte"),
+        ("fit --model.task regression", "model.task: expected multiclass, which can be learned from FashionMNIST, got"),
         # Checkpoints.
         ("test", "--ckpt_path: expected the checkpoint to work with, got nothing."),
         ("test --ckpt_path best", "there is none. Train first: python -m dlcore fit."),
@@ -84,11 +103,16 @@ def error(workplace, capsys):
         # What Lightning and the parser do not accept.
         ("fit --trainer.strategy foo", "trainer: "),
         ("fit --trainer.accelerator foo", "trainer: "),
+        (
+            "fit --data.val_size 100 --trainer.val_check_interval 5000",
+            "trainer: `val_check_interval` (5000) must be less than or equal",
+        ),
+        ("fit --trainer.val_check_interval 0", "trainer.val_check_interval: expected a number above 0, got 0."),
         ("fit --trainer.devices abc", "trainer.devices: expected"),
         ("fit --seed_everything -1", "seed_everything: expected a whole number at least 0"),
         ("fit --early_stopping 5", "early_stopping: expected"),
         ("fit -c", "-c: expected a recipe's name or file behind it, got nothing."),
-        ("fit --weights_only true", "Unknown flag --weights_only"),
+        ("fit --weights_only true", "Unknown flag: '--weights_only'"),
         ("fit --model.lr_scheduler LambdaLR --model.lr_scheduler.lr_lambda x", "lr_lambda"),
         (
             "fit --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 1 --model.lr_scheduler.total_steps 9 "
@@ -113,6 +137,8 @@ def test_what_is_said(words, said, error):
         (b"modle: {}\n", "Unknown section (in recipe.yaml): 'modle'. Did you mean 'model'?"),
         (b"model: {class_path: MLP, dropout: 1}\n", "Arguments of the class stand in init_args."),
         (b"model: {class_path: MLP, init_args: {droput: 1}}\n", "Did you mean 'dropout'?"),
+        ("model：MLP\n".encode(), "Its colons are full-width (：)"),
+        (b"trainer: {max_epochs: 1}\n", "model: expected a class, by flag or recipe, got nothing."),
         (b"trainer: {max_epoch: 1}\n", "Did you mean 'max_epochs'?"),
         (b"early_stopping: {patiens: 1}\n", "Did you mean 'patience'?"),
         (b"early_stopping: 5\n", "early_stopping: expected settings"),
@@ -157,12 +183,28 @@ def test_a_checkpoint_of_another_model(error, trained):
 def test_a_damaged_checkpoint(error, trained):
     path = trained / "checkpoints" / "best.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    assert "expected a whole checkpoint, but it cannot be read" in error("test", f"--ckpt_path={path}")
+    assert "expected a checkpoint, but the file (1,000 bytes) is cut short, damaged" in error(
+        "test", f"--ckpt_path={path}"
+    )
 
 
 def test_a_file_that_is_no_checkpoint(error, trained):
     torch.save({"some": "thing"}, "thing.ckpt")
     assert "expected a checkpoint with weights and counters" in error("test", "--ckpt_path=thing.ckpt")
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_nothing_to_evaluate(command, error, trained):
+    limit = f"limit_{'val' if command == 'validate' else command}_batches"
+    said = error(command, "--ckpt_path=best", f"--trainer.{limit}=0")
+    assert said == f"trainer.{limit}: expected at least one batch, got 0."
+
+
+def test_a_folder_of_checkpoints_that_cannot_be_written(error, workplace, small):
+    (workplace / "file").write_text("")
+    said = error("fit", *small, f"--checkpoint.dirpath={workplace / 'file' / 'below'}")
+    assert "Check that the folder is there and may be written to." in said
+    assert not list((workplace / "lightning_logs").rglob("version_*"))
 
 
 def test_batch_norm_and_a_last_batch_of_one(error):

@@ -196,5 +196,5 @@ def test_the_batches_of_all_processes_together_must_fit_with_drop_last():
 @pytest.mark.parametrize("argument", ["batch_size", "eval_batch_size"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_refuses_batches_without_samples(argument, value):
-    with pytest.raises(ArgumentError, match=f"^{argument}: expected a number at least 1, got {value}"):
+    with pytest.raises(ArgumentError, match=f"^{argument}: expected a whole number at least 1, got {value}"):
         Numbers(**{argument: value})

@@ -153,7 +153,14 @@ def test_the_stored_pictures_stay_as_they_are(made_up_files, tmp_path):
 def test_knows_its_facts_before_and_after_it_is_read(made_up_files, tmp_path):
     system = made_up_files.put(tmp_path / "system")
     data = FashionMNIST(val_size=20, scale=1)
-    facts = {"in_features": 784, "image_shape": (1, 28, 28), "num_classes": 10, "class_names": NAMES, "scale": 1}
+    facts = {
+        "tasks": ["multiclass"],
+        "in_features": 784,
+        "image_shape": (1, 28, 28),
+        "num_classes": 10,
+        "class_names": NAMES,
+        "scale": 1,
+    }
     assert data.facts() == {**facts, "source": "", "is_sample": False}
     data.setup()
     assert data.facts() == {**facts, "source": str(system), "is_sample": False}
@@ -234,14 +241,14 @@ def test_more_validation_samples_than_the_sample_has_are_refused():
 @pytest.mark.parametrize(
     ("argument", "value", "expected"),
     [
-        ("batch_size", 0, "a number at least 1"),
-        ("eval_batch_size", -5, "a number at least 1"),
+        ("batch_size", 0, "a whole number at least 1"),
+        ("eval_batch_size", -5, "a whole number at least 1"),
         ("scale", 0, "a number above 0"),
         ("scale", -1.0, "a number above 0"),
         ("scale", float("nan"), "a number above 0"),
         ("scale", float("inf"), "a number above 0"),
-        ("val_size", -1, "a number at least 0 and below 60,000"),
-        ("val_size", 60_000, "a number at least 0 and below 60,000"),
+        ("val_size", -1, "a whole number at least 0 and below 60,000"),
+        ("val_size", 60_000, "a whole number at least 0 and below 60,000"),
     ],
 )
 def test_refuses_values_that_cannot_be(argument, value, expected):
