@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from dlcore.callbacks.metric_callback import is_better
+
 
 class EpochTable:
     """The table's lines: a header whenever there are new columns, and rows of aligned values.
@@ -21,7 +23,7 @@ class EpochTable:
 
     def __init__(self, monitor: str | None, mode: str | None, best: Any) -> None:
         self.monitor, self.mode = (monitor, mode) if monitor else ("val/loss", "min")
-        self.best = math.nan if best is None else float(best)
+        self.best = None if best is None else float(best)
         self.widths: dict[str, int] = {}
         self.shown: dict[str, Any] = {}
         self.epoch_has_row = False
@@ -64,11 +66,9 @@ class EpochTable:
         return [*lines, row]
 
     def _improves(self, value: float) -> bool:
-        better = value > self.best if self.mode == "max" else value < self.best
-        if better or (math.isnan(self.best) and not math.isnan(value)):
-            self.best = value
-            return True
-        return False
+        better = is_better(value, self.best, self.mode or "min")
+        self.best = value if better else self.best
+        return better
 
     @staticmethod
     def _fit_widths(keys: list[str], room: int, steps: bool, lr: bool) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dlcore.cli.terminal import shell_word
 from dlcore.runs import Command
 from dlcore.runs.predictions import write_predictions
 from dlcore.runs.test_report import write_test_report
-from dlcore.tracking import RunLogger
+from dlcore.runs.trainer_setup import folder_of
 
 
 class StartPanel(Callback):
@@ -28,8 +29,7 @@ class StartPanel(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the panel."""
         if trainer.is_global_zero:
-            loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
-            self.folder = Path(loggers[0].log_dir) if loggers else None
+            self.folder = folder_of(trainer)
             console = _console()
             _print_rows(console, "dlcore fit", _facts(trainer, pl_module, self.folder))
             warn_of_sample(console, trainer.datamodule)  # type: ignore[attr-defined]
@@ -54,6 +54,9 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
     else:
         epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
         rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)}"
+    lost = [name for name, value in command.metrics.items() if not math.isfinite(value)]
+    if lost:
+        rows["diverged"] = f"{', '.join(lost)}: not finite any more (try a smaller learning rate, or scaled inputs)"
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
@@ -67,6 +70,9 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
     rows = {"checkpoint": _short(command.settings.checkpoint_path)}
     rows |= {name: f"{value:.4f}" for name, value in (command.output or [{}])[0].items()}
+    tally = getattr(command.model, "eval_tally", None)
+    if tally is not None:
+        rows["samples"] = f"{tally.count:,}"
     if command.request.command == "test":
         rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
     _print_rows(console, command.request.command, rows)
@@ -85,7 +91,8 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
     if getattr(datamodule, "is_sample", False):
         console.print(
             Panel(
-                f"{type(datamodule).__name__} could not be had: this is a built-in sample, {datamodule.source}. Its "
+                f"{type(datamodule).__name__} could not be had ({datamodule.why_sample}): this is a built-in sample, "
+                f"{datamodule.source}. Its "
                 "results mean nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian "
                 "and Ubuntu), or --data.root FOLDER, or a network.",
                 title="built-in sample",

@@ -61,6 +61,11 @@ class FashionMNIST(ArrayData):
     Raises:
         ArgumentError: A value lies outside its range.
         DataError: The files are damaged, or cannot be had.
+
+    Attributes:
+        source: Where the data come from.
+        is_sample: Whether they are drawn by dlcore.
+        why_sample: Why the files could not be had.
     """
 
     def __init__(
@@ -82,7 +87,7 @@ class FashionMNIST(ArrayData):
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.source = ""
         self.is_sample = False
-        self._why_not = "the download was not tried" if download else "--data.download is false"
+        self.why_sample = "the download was not tried" if download else "--data.download is false"
         self._tried = False
 
     def facts(self) -> dict[str, Any]:
@@ -114,7 +119,7 @@ class FashionMNIST(ArrayData):
                 DOWNLOAD_TIMEOUT,
             )
         except (RuntimeError, OSError, HTTPException) as error:  # RuntimeError: torchvision's own
-            self._why_not = " ".join(str(error).split())
+            self.why_sample = " ".join(str(error).split())
 
     def load(self) -> dict[str, Part]:
         """Read the files, or draw the sample."""
@@ -165,7 +170,7 @@ class FashionMNIST(ArrayData):
 
     def _three_ways(self) -> str:
         return (
-            f"FashionMNIST is not on this machine and cannot be downloaded ({self._why_not}). Three ways: "
+            f"FashionMNIST is not on this machine and cannot be downloaded ({self.why_sample}). Three ways: "
             f"(1) Debian and Ubuntu: apt-get install {SYSTEM_PACKAGE}; (2) put the four files into a folder and give "
             "it: --data.root FOLDER; (3) train on pictures that dlcore draws itself: --data.offline_sample true."
         )

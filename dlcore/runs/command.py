@@ -70,7 +70,7 @@ class Command(LightningCLI):
             trainer_class=Trainer,
             save_config_callback=None,  # RunRecord does it
             seed_everything_default=0,
-            parser_kwargs={"exit_on_error": False, request.command: {"exit_on_error": False}},
+            parser_kwargs={"prog": "dlcore", "exit_on_error": False, request.command: {"exit_on_error": False}},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # a checkpoint's values come in by Settings
             args=self.settings.words(),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dlcore.configs.flat import flatten
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -18,24 +20,6 @@ class Layer:
 
     source: str
     config: dict[str, Any]
-
-
-def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """All settings of a config as (dotted name, value).
-
-    ``class_path`` is the section's own value and ``init_args`` is left out of the names, so that they read as flags do:
-    ``model.dropout``.
-    """
-    if not isinstance(config, dict):
-        yield prefix, config
-        return
-    for key, value in config.items():
-        if key == "class_path" and prefix:
-            yield prefix, str(value).rpartition(".")[2]
-        elif key == "init_args" and prefix:
-            yield from flatten(value or {}, prefix)
-        else:
-            yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
 def class_paths(config: Any) -> Iterator[str]:

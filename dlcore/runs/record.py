@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import lightning
@@ -12,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 import dlcore
 from dlcore.runs.checkpoint_file import RECORD_KEY
-from dlcore.tracking import RunLogger
+from dlcore.runs.trainer_setup import folder_of
 
 
 class RunRecord(Callback):
@@ -31,7 +30,7 @@ class RunRecord(Callback):
         """Write the config. The data are read by now, and know where they came from."""
         self.facts = trainer.datamodule.facts() if hasattr(trainer.datamodule, "facts") else self.facts  # type: ignore[attr-defined]
         # Not trainer.log_dir: that talks to the other processes, which are not here.
-        folder = next((Path(logger.log_dir) for logger in trainer.loggers if isinstance(logger, RunLogger)), None)
+        folder = folder_of(trainer)
         if stage != "fit" or not trainer.is_global_zero or folder is None:
             return
         versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"
@@ -61,18 +60,5 @@ def hyperparameters(config: dict[str, Any], source: str) -> dict[str, Any]:
         for key, value in config.get("trainer", {}).items()
         if key in ("max_epochs", "max_steps", "precision")
     }
-    chosen = {key: config.get(key) for key in ("seed_everything", "model", "data") if key in config}
-    shown = {**_without_class_paths(chosen), "trainer": trainer}
-    if isinstance(shown.get("data"), dict):
-        shown["data"]["source"] = source
-    return shown
-
-
-def _without_class_paths(value: Any) -> Any:
-    """``{class_path: a.b.MLP, init_args: {…}}`` as ``{class: MLP, …}``: shorter columns."""
-    if not isinstance(value, dict):
-        return value
-    if "class_path" in value:
-        inner = _without_class_paths(value.get("init_args") or {})
-        return {"class": value["class_path"].rpartition(".")[2], **inner}
-    return {key: _without_class_paths(inner) for key, inner in value.items()}
+    chosen: dict[str, Any] = {key: config.get(key) for key in ("seed_everything", "model", "data") if key in config}
+    return {**chosen, "trainer": trainer, "data.source": source}

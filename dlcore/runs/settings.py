@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
+from dlcore.configs.flat import flatten
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import runs_root
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
-from dlcore.runs.layers import Layer, class_paths, flatten, overridden
+from dlcore.runs.layers import Layer, class_paths, overridden
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,16 @@ def write_test_report(command: Command) -> list[Path]:
     if folder is None:
         return []
     source = getattr(command.datamodule, "source", "")
-    report = {"data": source, "checkpoint": command.settings.checkpoint_path.name, **command.output[0]}  # type: ignore[union-attr]
+    tally = getattr(command.model, "eval_tally", None)
+    report = {
+        "data": source,
+        "checkpoint": command.settings.checkpoint_path.name,  # type: ignore[union-attr]
+        "samples": getattr(tally, "count", None),
+        "overridden": command.changes,  # a test under other conditions than the run's own says so
+        # Six digits are more than 10,000 samples can tell; JSON knows no NaN.
+        **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
+    }
     paths = [folder / "test.json"]
-    tally = command.model.eval_tally
     if isinstance(tally, ClassTally):
         names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
         report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}

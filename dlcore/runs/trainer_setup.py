@@ -82,6 +82,11 @@ def make_logger(settings: Settings, trainer: Trainer) -> tuple[RunLogger, bool]:
     return RunLogger(folder, settings.name, run_version(folder) or 0), True
 
 
+def folder_of(trainer: Trainer) -> Path | None:
+    """The folder in which a trainer's run is kept, or None. Asks nothing of other processes, as `log_dir` does."""
+    return next((Path(logger.log_dir) for logger in trainer.loggers if isinstance(logger, RunLogger)), None)
+
+
 def _newest_run(settings: Settings) -> Path | None:
     """The folder of the run whose newest state the checkpoint is, or None."""
     path = settings.checkpoint_path

@@ -15,6 +15,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlcore.configs.flat import flatten
+
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -22,31 +24,27 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 60
 
 
-def flatten(params: Mapping[str, Any] | argparse.Namespace, prefix: str = "") -> dict[str, bool | float | str]:
+def columns(params: Mapping[str, Any] | argparse.Namespace) -> dict[str, bool | float | str]:
     """Turn nested settings into a flat table for the HPARAMS tab.
 
     ``{"model": {"class_path": "dlcore.models.MLP", "init_args": {"dropout": 0.1}}}`` becomes
     ``{"model": "MLP", "model.dropout": 0.1}``. Finite numbers stay numbers, so that TensorBoard can sort and filter
     by them; all else becomes text of at most 60 characters. Names that begin with an underscore are left out.
     """
-    settings = dict(vars(params) if isinstance(params, argparse.Namespace) else params)
-    flat: dict[str, bool | float | str] = {}
-    if prefix and isinstance(settings.get("class_path"), str):
-        flat[prefix] = settings.pop("class_path").rpartition(".")[2]
-        settings.update(_as_mapping(settings.pop("init_args", None)))
-    for key, value in settings.items():
-        name = f"{prefix}.{key}" if prefix else str(key)
-        if str(key).startswith("_"):
-            continue
-        if isinstance(value, Mapping | argparse.Namespace) and _as_mapping(value):
-            flat.update(flatten(value, name))
-        elif isinstance(value, bool):
-            flat[name] = value
-        elif isinstance(value, Real) and math.isfinite(value):
-            flat[name] = float(value)
-        else:
-            flat[name] = _as_text(value)
-    return flat
+    named = ((name, value) for name, value in flatten(_plain(params)) if not f".{name}".count("._"))
+    return {name: _cell(value) for name, value in named}
+
+
+def _plain(value: Any) -> Any:
+    """Nested namespaces as mappings."""
+    settings = vars(value) if isinstance(value, argparse.Namespace) else value
+    return {key: _plain(inner) for key, inner in settings.items()} if isinstance(settings, Mapping) else settings
+
+
+def _cell(value: Any) -> bool | float | str:
+    if isinstance(value, bool):
+        return value
+    return float(value) if isinstance(value, Real) and math.isfinite(value) else _as_text(value)
 
 
 def session_start(params: Mapping[str, bool | float | str]) -> Summary:
@@ -83,17 +81,13 @@ def _summary(tag: str, data: HParamsPluginData) -> Summary:
     return Summary(value=[Summary.Value(tag=tag, metadata=create_summary_metadata(data), tensor=NULL_TENSOR)])
 
 
-def _as_mapping(value: Any) -> dict[str, Any]:
-    return dict(vars(value) if isinstance(value, argparse.Namespace) else value or {})
-
-
 def _as_text(value: Any) -> str:
     if isinstance(value, str | Path | Real | None):
         text = str(value)
     elif isinstance(value, list | tuple):
         text = f"[{', '.join(map(_as_text, value))}]"
-    elif isinstance(value, Mapping | argparse.Namespace):
-        text = str({key: _as_text(item) for key, item in _as_mapping(value).items()})
+    elif isinstance(value, Mapping):
+        text = str({key: _as_text(item) for key, item in value.items()})
     else:
         # The name of a class or function; an object's own text would hold its address, another one in each run.
         text = getattr(value, "__name__", type(value).__name__)

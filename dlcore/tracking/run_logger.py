@@ -128,11 +128,11 @@ class RunLogger(Logger):
         """Take note of settings for the HPARAMS tab; several calls before the first metric add up.
 
         Args:
-            params: The settings, nested as you like; `hparams.flatten` says how they are shown.
+            params: The settings, nested as you like; `hparams.columns` says how they are shown.
             args: Not used.
             kwargs: Not used.
         """
-        self._hparams.update(hparams.flatten(params))
+        self._hparams.update(hparams.columns(params))
 
     @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor | HistogramTensors | Histogram, step: int) -> None:
