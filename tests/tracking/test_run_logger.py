@@ -1,83 +1,19 @@
-import json
+"""The logger of a run: curves, rows, histograms, figures, settings."""
+
 import math
 import pickle
-import signal
-import subprocess
-import sys
 import threading
 import time
-import warnings
-from pathlib import Path
 
 import pytest
 import torch
+from event_readers import TensorBoard, events_of, scalars
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from PIL import Image
-from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.context import RequestContext
-from tensorboard.plugins import base_plugin
-from tensorboard.plugins.hparams import api_pb2, backend_context, get_experiment, list_session_groups
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking import RunLogger, count_histogram, read_metrics
 from dlcore.tracking.figures.style import new_figure
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "logs" / "recipe" / "version_3"
-
-
-@pytest.fixture
-def logger(folder):
-    logger = RunLogger(folder, "recipe", 3)
-    yield logger
-    logger.finalize("success")
-
-
-def events_of(folder):
-    everything = dict.fromkeys(("scalars", "histograms", "images", "tensors"), 0)
-    return EventAccumulator(str(folder), size_guidance=everything).Reload()
-
-
-def scalars(folder, tag):
-    return [(event.step, event.value) for event in events_of(folder).Scalars(tag)]
-
-
-class TensorBoard:
-    """What TensorBoard's own backends make of a folder of runs."""
-
-    def __init__(self, logs: Path) -> None:
-        events = plugin_event_multiplexer.EventMultiplexer().AddRunsFromDirectory(str(logs))
-        events.Reload()
-        provider = data_provider.MultiplexerDataProvider(events, str(logs))
-        self.context = base_plugin.TBContext(data_provider=provider, logdir=str(logs), plugin_name_to_instance={})
-
-    def charts(self):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of the HTML library inside TensorBoard
-            from tensorboard.plugins.custom_scalar.custom_scalars_plugin import CustomScalarsPlugin
-        layout = json.loads(CustomScalarsPlugin(self.context).layout_impl(RequestContext(), ""))
-        return [(chart["title"], chart["multiline"]["tag"]) for part in layout["category"] for chart in part["chart"]]
-
-    def hparams(self):
-        """The rows of the HPARAMS tab: run → (settings, metrics, status)."""
-        context = backend_context.Context(self.context)
-        everything = api_pb2.GetExperimentRequest(include_metrics=True)
-        experiment = get_experiment.Handler(RequestContext(), context, "", everything).run()
-        request = api_pb2.ListSessionGroupsRequest(slice_size=100, include_metrics=True, allowed_statuses=range(4))
-        groups = list_session_groups.Handler(RequestContext(), context, "", request).run().session_groups
-        self.hparam_names = {info.name for info in experiment.hparam_infos}
-        self.metric_names = {info.name.tag for info in experiment.metric_infos}
-        return {
-            group.name: (
-                {name: getattr(value, value.WhichOneof("kind")) for name, value in group.hparams.items()},
-                {value.name.tag: value.value for value in group.metric_values},
-                api_pb2.Status.Name(group.sessions[0].status),
-            )
-            for group in groups
-        }
 
 
 def test_says_to_lightning_where_it_is(logger, folder):
@@ -257,87 +193,6 @@ def test_hparams_tab_shows_settings_beside_the_last_real_metrics(folder):
     assert board.hparam_names == {"lr", "data", "early"}
 
 
-def interrupted_run(folder):
-    logger = RunLogger(folder, "recipe", 3)
-    logger.log_hyperparams({"lr": 0.1})
-    for step in range(0, 100, 10):
-        logger.log_metrics({"train/loss": float(step), "epoch": step // 50}, step)
-        logger.log_histogram("w", torch.ones(1), step)
-    logger.log_metrics({"val/loss": 1.0, "epoch": 0}, 50)
-    logger.log_metrics({"val/loss": 9.0, "epoch": 1}, 90)  # after the checkpoint, and never logged again
-    logger.finalize("failed")
-
-
-def test_resumed_run_goes_on_in_its_curves_from_its_step(folder):
-    interrupted_run(folder)
-    logger = RunLogger(folder, "recipe", 3, resume_step=50)
-    logger.log_hyperparams({"lr": 0.2})
-    for step in (60, 70):
-        logger.log_metrics({"train/loss": -float(step), "epoch": 1}, step)
-    logger.finalize("success")
-    assert scalars(folder, "train/loss") == [*((s, float(s)) for s in range(0, 51, 10)), (60, -60.0), (70, -70.0)]
-    assert scalars(folder, "val/loss") == [(50, 1.0)]
-    assert [event.step for event in events_of(folder).Histograms("w")] == list(range(0, 51, 10))
-    table = read_metrics(folder)
-    assert table["step"] == [0, 10, 20, 30, 40, 50, 60, 70]
-    assert table["val/loss"] == [*[None] * 5, 1.0, None, None]
-    board = TensorBoard(folder.parent)
-    assert board.hparams() == {"version_3": ({"lr": 0.2}, {"train/loss": -70.0, "val/loss": 1.0}, "STATUS_SUCCESS")}
-    assert board.charts() == [("loss", ["train/loss$", "val/loss$"])]
-
-
-def test_second_resume_from_an_earlier_step(folder):
-    interrupted_run(folder)
-    for resume_step in (50, 20):
-        logger = RunLogger(folder, "recipe", 3, resume_step)
-        logger.log_metrics({"train/loss": -1.0}, resume_step + 5)
-        logger.finalize("failed")
-    assert scalars(folder, "train/loss") == [(0, 0.0), (10, 10.0), (20, 20.0), (25, -1.0)]
-    assert read_metrics(folder)["step"] == [0, 10, 20, 25]
-    assert TensorBoard(folder.parent).charts() == [("loss", ["train/loss$", "val/loss$"])]
-
-
-def test_a_tensorboard_that_is_already_open_forgets_the_old_points_too(folder):
-    interrupted_run(folder)
-    events = plugin_event_multiplexer.EventMultiplexer().AddRun(str(folder), "run").Reload()
-    assert [event.step for event in events.Tensors("run", "val/loss")] == [50, 90]
-    logger = RunLogger(folder, "recipe", 3, resume_step=50)
-    logger.log_metrics({"train/loss": -1.0}, 60)
-    logger.finalize("success")
-    events.Reload()
-    assert [event.step for event in events.Tensors("run", "val/loss")] == [50]
-    assert [event.step for event in events.Tensors("run", "train/loss")] == [0, 10, 20, 30, 40, 50, 60]
-
-
-def test_test_results_are_added_to_a_finished_run_and_take_nothing_away(folder):
-    logger = RunLogger(folder, "recipe", 3)
-    logger.log_hyperparams({"lr": 0.1})
-    for step in range(5):
-        logger.log_metrics({"val/accuracy": 0.5}, step)
-    logger.finalize("failed")
-    for _ in range(2):
-        logger = RunLogger(folder, "recipe", 3)
-        logger.log_hyperparams({"lr": 0.9})
-        logger.log_metrics({"test/accuracy": 0.25}, 0)
-        logger.finalize("success")
-    assert len(scalars(folder, "val/accuracy")) == 5
-    rows = TensorBoard(folder.parent).hparams()
-    assert rows == {"version_3": ({"lr": 0.1}, {"val/accuracy": 0.5, "test/accuracy": 0.25}, "STATUS_FAILURE")}
-    assert read_metrics(folder)["test/accuracy"] == [0.25, None, None, None, None]
-
-
-def test_successful_test_does_not_make_a_killed_run_a_success(folder):
-    logger = RunLogger(folder, "recipe", 3)
-    logger.log_hyperparams({"lr": 0.1})
-    logger.log_metrics({"val/accuracy": 0.5}, 1)
-    logger._close()  # what is left of a process that ended without finalize
-    logger = RunLogger(folder, "recipe", 3)
-    logger.log_hyperparams({"lr": 0.1})
-    logger.log_metrics({"test/accuracy": 0.5}, 1)
-    logger.finalize("success")
-    assert TensorBoard(folder.parent).hparams()["version_3"][2] == "STATUS_UNKNOWN"
-
-
 def test_other_ranks_write_nothing(folder, monkeypatch):
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     logger = RunLogger(folder, "recipe", 3, resume_step=10)
@@ -353,11 +208,6 @@ def test_other_ranks_write_nothing(folder, monkeypatch):
     assert not folder.exists()
 
 
-def test_negative_resume_step_is_an_error(folder):
-    with pytest.raises(ArgumentError, match="resume_step: expected a number at least 0, got -1"):
-        RunLogger(folder, "recipe", 3, resume_step=-1)
-
-
 def test_copy_for_another_process_can_log(logger, folder):
     logger.log_metrics({"train/loss": 1.0}, 1)
     copy = pickle.loads(pickle.dumps(logger))
@@ -365,39 +215,6 @@ def test_copy_for_another_process_can_log(logger, folder):
     copy.log_metrics({"train/loss": 2.0}, 2)
     copy.finalize("success")
     assert scalars(folder, "train/loss") == [(1, 1.0), (2, 2.0)]
-
-
-SCRIPT = """
-import os, sys, torch
-from dlcore.tracking import RunLogger
-logger = RunLogger(sys.argv[1], "recipe", 3)
-for step in range(40):
-    logger.log_metrics({"train/loss": 0.5, "epoch": 0}, step)
-    logger.log_histogram("w", torch.ones(3), step)
-"""
-
-
-def test_interpreter_exit_without_finalize_loses_nothing(folder):
-    # A long text keeps TensorBoard's own thread busy for a while.
-    script = SCRIPT + "logger.log_text('t', 'x' * 2_000_000)\n"
-    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert len(scalars(folder, "train/loss")) == 40
-    assert len(events_of(folder).Histograms("w")) == 40
-    assert "t/text_summary" in events_of(folder).Tags()["tensors"]
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_kill_loses_no_row_and_the_run_can_be_resumed(folder):
-    script = SCRIPT + "os.kill(os.getpid(), 9)\n"
-    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL
-    assert read_metrics(folder)["step"] == list(range(40))
-    logger = RunLogger(folder, "recipe", 3, resume_step=19)
-    logger.log_metrics({"train/loss": 0.25}, 20)
-    logger.finalize("success")
-    assert read_metrics(folder)["train/loss"] == [0.5] * 20 + [0.25]
-    assert all(step <= 20 for step, _ in scalars(folder, "train/loss"))
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")  # Lightning 2.6 with torch 2.15
