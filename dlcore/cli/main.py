@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from dlcore.configs.request import COMMANDS
+from dlcore.configs.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, UnknownNameError
 
 
@@ -70,13 +70,16 @@ def _dispatch(argv: list[str]) -> int:
 
         print_command_help(command, argv[1:])
         return 0
+    request = read_request(["--help" if word == "--help-all" else word for word in argv])
+    check_files(request)
     from dlcore.cli.trainer_commands import run_trainer_command
 
-    return run_trainer_command(["--help" if word == "--help-all" else word for word in argv])
+    return run_trainer_command(request)
 
 
 def _print_error(text: str) -> None:
     if os.environ.get("DLCORE_DEBUG"):
         traceback.print_exc()
     sys.stdout.flush()
-    print(f"dlcore: {text}", file=sys.stderr)
+    rank = os.environ.get("RANK", "0")  # of a process that a launcher started
+    print(f"dlcore{f' (process {rank})' * (rank != '0')}: {text}", file=sys.stderr)

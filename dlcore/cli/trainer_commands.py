@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.cli import panels
-from dlcore.configs.request import read_request
+from dlcore.configs.request import Request
 from dlcore.errors import FitError, Interrupted
 from dlcore.runs import Command
 
 
-def run_trainer_command(argv: Sequence[str]) -> int:
+def run_trainer_command(request: Request) -> int:
     """Carry out a command of the trainer.
 
     Args:
-        argv: The command and what stands behind it.
+        request: What was asked for.
 
     Returns:
         The exit code, 0.
     """
     warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
-    request = read_request(argv)
     start = panels.StartPanel()
     began = time.monotonic()
     try:

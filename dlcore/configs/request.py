@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.flag_hints import remedy_for_word
-from dlcore.configs.recipe import find_recipe, recipe_name
-from dlcore.errors import ConfigError
+from dlcore.configs.recipe import find_recipe, read_recipe, recipe_name
+from dlcore.errors import ArgumentError, CheckpointError, ConfigError
 
 COMMANDS = ("fit", "validate", "test", "predict")
 _OFF = ("false", "off", "no", "none", "null")
@@ -92,6 +93,34 @@ def read_request(argv: Sequence[str]) -> Request:
         else:
             request.flags.append(Flag(name, _switched(name, value)))
     return request
+
+
+def check_files(request: Request) -> None:
+    """Check that recipes and checkpoint are there, before anything heavy is imported.
+
+    Raises:
+        ArgumentError: An evaluation names no checkpoint.
+        CheckpointError: The checkpoint's file, or the run's folder, is not there.
+        UnknownNameError: There is no such recipe.
+        ConfigError: A recipe cannot be read.
+    """
+    for recipe in request.recipes:
+        read_recipe(find_recipe(recipe))
+    wanted = request.value("ckpt_path")
+    if wanted in (None, "null"):
+        if request.command != "fit" and not any(flag.name in ("help", "print_config") for flag in request.flags):
+            raise ArgumentError(
+                "--ckpt_path",
+                "the checkpoint to work with",
+                None,
+                f"For example: python -m dlcore {request.command} --ckpt_path best",
+            )
+    elif "://" in wanted:
+        raise CheckpointError(f"--ckpt_path: expected best, last or a file, got the address {wanted!r}. Download it.")
+    elif wanted not in ("best", "last") and not Path(wanted).expanduser().exists():
+        raise CheckpointError(
+            f"--ckpt_path: expected best, last, a run's folder or a file, got {wanted!r}, which is not there."
+        )
 
 
 def _switched(name: str, value: str | None) -> str | None:

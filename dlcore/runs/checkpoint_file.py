@@ -65,15 +65,14 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
     """The file that ``--ckpt_path`` means.
 
     Args:
-        wanted: ``last`` or ``best`` (of the newest run that has one), a run's folder (its last), or a file.
+        wanted: ``last`` or ``best`` (of the newest run that has one), a run's folder (its last), or a file that is
+            there (`dlcore.configs.request.check_files`).
         root: Folder of all runs.
         name: Look among the runs of this recipe only; None: among all.
 
     Raises:
         CheckpointError: There is none, or none that can be read.
     """
-    if "://" in wanted:
-        raise CheckpointError(f"--ckpt_path: expected best, last or a file, got the address {wanted!r}. Download it.")
     if wanted in ("best", "last"):
         for folder in reversed(run_folders(root, name)):
             if (folder / "checkpoints").is_dir() and any((folder / "checkpoints").glob("*.ckpt")):
@@ -86,10 +85,6 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
     path = Path(wanted).expanduser()
     if path.is_dir():
         return _of_run(path, "last")
-    if not path.is_file():
-        raise CheckpointError(
-            f"--ckpt_path: expected best, last, a run's folder or a file, got {wanted!r}, which is not there."
-        )
     return path
 
 

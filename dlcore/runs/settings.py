@@ -11,7 +11,7 @@ from typing import Any
 from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
 from dlcore.configs.flat import flatten
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
-from dlcore.configs.request import Flag, Request
+from dlcore.configs.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import runs_root
@@ -41,6 +41,7 @@ class Settings:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        check_files(request)
         for recipe in request.recipes:
             check_recipe_keys(recipe, request.command)
         self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
@@ -112,13 +113,6 @@ class Settings:
             root = runs_root(self.root_dir)
             self.checkpoint_path = find_checkpoint(str(wanted), root, self.request.name)
             self.checkpoint = read_checkpoint(self.checkpoint_path)
-        elif self.request.command != "fit" and not any(f.name in ("help", "print_config") for f in self.request.flags):
-            raise ArgumentError(
-                "--ckpt_path",
-                "the checkpoint to work with",
-                None,
-                f"For example: python -m dlcore {self.request.command} --ckpt_path best",
-            )
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
         config = record["config"]
