@@ -8,6 +8,14 @@ from dlcore.callbacks.early_stopping import EarlyStopping
 from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from dlcore.callbacks.weight_averaging import WeightAveraging
 
 # The order in which they act on new metrics; Checkpoint comes last, so that it keeps what the others did.
-__all__ = ["ProgressDisplay", "EarlyStopping", "ReduceLROnPlateau", "ParameterDistribution", "Checkpoint"]  # noqa: RUF022
+__all__ = [  # noqa: RUF022
+    "ProgressDisplay",
+    "WeightAveraging",
+    "EarlyStopping",
+    "ReduceLROnPlateau",
+    "ParameterDistribution",
+    "Checkpoint",
+]

@@ -48,6 +48,8 @@ def overridden(layers: list[Layer], final: dict[str, Any]) -> list[str]:
         for name, value in kept.items()
         if name in counts and counts[name] != value
     ]
+    off = [name for name, value in counts.items() if value is None and any(n.startswith(f"{name}.") for n in kept)]
+    lines += [f"{name}: off (flag) instead of on ({top.source})" for name in off]
     for recipe in recipes:
         for name, value in flatten(recipe.config):
             if name in kept and kept[name] != value and counts.get(name) == kept[name]:

@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from dlcore.callbacks import WeightAveraging
 from dlcore.configs.choice import class_and_arguments
 from dlcore.errors import ArgumentError
 
@@ -31,7 +32,11 @@ class ResumedOptimization(Callback):
         self._schedule = _Change("lr_scheduler", kept, chosen)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Leave out the state of a class that is not used any more."""
+        """Leave out what is not used any more."""
+        averages = any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+        if "current_model_state" in checkpoint and not averages:
+            # The averaging is switched off: the training goes on with the weights, not with their average.
+            pl_module.load_state_dict(checkpoint["current_model_state"])
         if self._optimizer.other_class:
             checkpoint["optimizer_states"] = []
         if self._schedule.other_class:

@@ -1,0 +1,42 @@
+"""Average the weights over the steps of training, and evaluate and keep the average (chapter "optimisers")."""
+
+from __future__ import annotations
+
+from typing import final
+
+from lightning.pytorch.callbacks import WeightAveraging as LightningWeightAveraging
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from dlcore.errors import check_number
+
+
+@final
+class WeightAveraging(LightningWeightAveraging):
+    """Keeps an exponentially weighted average of the weights; validation and checkpoints use it instead of the weights.
+
+    S₁ = Y₁, Sₜ = decay · Sₜ₋₁ + (1 - decay) · Yₜ for the weights Yₜ after each step; running statistics of batch
+    normalisation are averaged too. The training itself goes on with the weights, which a checkpoint holds beside the
+    average: a resumed run goes on with both. The average looks back over about 1 / (1 - decay) updates.
+
+    Args:
+        decay: Share of the old average in the new one, in [0, 1): 0.9 looks back over about 10 updates, 0.999 over
+            1,000.
+        every_n_steps: Optimiser steps from one update of the average to the next.
+
+    Raises:
+        ArgumentError: A value lies outside its range.
+
+    Reference: Polyak and Juditsky (1992), "Acceleration of stochastic approximation by averaging"; in its exponential
+        form Tarvainen and Valpola (2017), "Mean teachers are better role models", arXiv:1703.01780.
+    """
+
+    def __init__(self, decay: float = 0.999, every_n_steps: int = 1) -> None:
+        check_number("decay", decay, at_least=0, below=1)
+        check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
+        # All weights in one call of torch: a call for each costs more than a small network's step.
+        super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self.decay, self.every_n_steps = decay, every_n_steps
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        """Whether the step (from 0) is one after which the average is updated."""
+        return step_idx is not None and step_idx % self.every_n_steps == 0

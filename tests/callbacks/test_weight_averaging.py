@@ -1,0 +1,122 @@
+"""The average of the weights is S₁ = Y₁, Sₜ = βSₜ₋₁ + (1 - β)Yₜ, and is what is evaluated and kept."""
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from dlcore.callbacks import Checkpoint, WeightAveraging
+from dlcore.errors import ArgumentError
+from dlcore.models import MLP
+from dlcore.runs import fit
+from dlcore.runs import test as evaluate
+
+PLAIN = ("--parameter_distribution=off", "--progress_display=off", "--early_stopping=off")
+
+
+class Watch(Callback):
+    """Keeps the weights after each step, and those that the validation uses."""
+
+    def __init__(self):
+        self.after_steps, self.validated = [], []
+
+    def on_train_batch_end(self, trainer, model, *args):
+        self.after_steps.append(weights(model))
+
+    def on_validation_batch_start(self, trainer, model, *args):
+        self.validated.append(weights(model))
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def average(values, decay):
+    found = values[0]
+    for value in values[1:]:
+        found = {name: decay * found[name] + (1 - decay) * value[name] for name in found}
+    return found
+
+
+def assert_equal(one, other):
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], msg=name)
+
+
+@pytest.fixture
+def watched(tiny_data, make_trainer, tmp_path):
+    def run(averaging, epochs=1):
+        torch.manual_seed(0)
+        watch = Watch()
+        model = MLP([8], in_features=4, num_classes=3)
+        keeper = Checkpoint(dirpath=str(tmp_path / "kept"))
+        trainer = make_trainer(max_epochs=epochs, callbacks=[watch, averaging, keeper], enable_checkpointing=True)
+        trainer.fit(model, datamodule=tiny_data())
+        return watch, model, torch.load(tmp_path / "kept" / "last.ckpt", weights_only=True)
+
+    return run
+
+
+def test_average_is_evaluated_kept_and_left_in_the_model(watched):
+    watch, model, kept = watched(WeightAveraging(decay=0.9))
+    assert len(watch.after_steps) == 7
+    expected = average(watch.after_steps, 0.9)
+    assert_equal(watch.validated[-1], expected)
+    assert_equal(kept["state_dict"], expected)
+    assert_equal(weights(model), expected)
+    assert_equal(kept["current_model_state"], watch.after_steps[-1])
+
+
+def test_training_itself_goes_on_with_the_weights(watched):
+    with_average = watched(WeightAveraging(decay=0.9), epochs=2)[0].after_steps
+    without = watched(Callback(), epochs=2)[0].after_steps
+    for one, other in zip(with_average, without, strict=True):
+        assert_equal(one, other)
+
+
+def test_average_may_be_updated_now_and_then(watched):
+    watch, _, kept = watched(WeightAveraging(decay=0.5, every_n_steps=3))
+    assert_equal(kept["state_dict"], average(watch.after_steps[::3], 0.5))
+
+
+def test_without_memory_it_is_the_weights_themselves(watched):
+    watch, _, kept = watched(WeightAveraging(decay=0.0))
+    assert_equal(kept["state_dict"], watch.after_steps[-1])
+
+
+def test_resume_goes_on_with_weights_and_average(workplace, small):
+    words = (*small, *PLAIN, "--weight_averaging.decay=0.9")
+    whole = fit(*words, "--trainer.max_epochs=2")
+    part = fit(*words, "--trainer.max_epochs=1")
+    resumed = fit("--ckpt_path=last", "--trainer.max_epochs=2")
+    assert resumed.folder == part.folder
+    assert_equal(weights(resumed.model), weights(whole.model))
+    last = [torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True) for run in (whole, resumed)]
+    assert_equal(last[0]["current_model_state"], last[1]["current_model_state"])
+
+
+def test_switched_off_the_training_goes_on_with_the_weights(workplace, small):
+    words = (*small, *PLAIN)
+    whole = fit(*words, "--trainer.max_epochs=2")
+    fit(*words, "--weight_averaging.decay=0.9", "--trainer.max_epochs=1")
+    resumed = fit("--ckpt_path=last", "--trainer.max_epochs=2", "--weight_averaging=off")
+    assert_equal(weights(resumed.model), weights(whole.model))
+    assert "weight_averaging: off (flag) instead of on (checkpoint)" in resumed.changes
+
+
+@pytest.mark.filterwarnings("ignore:.*checkpoint was not created with WeightAveraging.*")
+def test_switched_on_the_average_begins_where_the_run_goes_on(workplace, small):
+    fit(*small, *PLAIN, "--trainer.max_epochs=1")
+    run = fit("--ckpt_path=last", "--trainer.max_epochs=2", "--weight_averaging.decay=0.9")
+    assert "current_model_state" in torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def test_an_evaluation_uses_the_average(workplace, small):
+    run = fit(*small, *PLAIN, "--weight_averaging.decay=0.9", "--trainer.max_epochs=1")
+    kept = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert_equal(weights(evaluate("--ckpt_path=last", "--trainer.limit_test_batches=1").model), kept)
+
+
+@pytest.mark.parametrize(("argument", "value"), [("decay", 1.0), ("decay", -0.1), ("every_n_steps", 0)])
+def test_refuses_what_is_no_average(argument, value):
+    with pytest.raises(ArgumentError, match=argument):
+        WeightAveraging(**{argument: value})
