@@ -87,7 +87,7 @@ def layer_by_step(
     bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, which="both")
     bar.outline.set_visible(False)
     if log:  # the scale's own marks, at powers of ten and their multiples, are too few or crowd each other
-        marks = np.geomspace(low, high, 4)
+        marks = np.geomspace(low, high, 4).tolist()
         bar.set_ticks(marks, labels=[f"{mark:.2g}" for mark in marks], minor=False)
         bar.minorticks_off()
     shown = [Patch(facecolor=color, edgecolor=style.FAINT, label=name) for where, color, name in special if where.any()]
