@@ -55,13 +55,13 @@ def run(argv: list[str]) -> int:
     check_number("--num_steps", num_steps, at_least=20)
     from dlcore.cli.show.picture import picture_path, save_picture
     from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
-    from dlcore.insight.lr_range_test import lr_range_test
+    from dlcore.insight.lr_range_test import find_learning_rate
     from dlcore.tracking.figures.lr_range import lr_range
 
     command = prepared(words)
     title = recipe_title(words)
     path = picture_path(words.given.get("out"), f"lr_find_{title}")
-    test = lr_range_test(command.model, command.datamodule, command.trainer, lr_min, lr_max, num_steps)
+    test = find_learning_rate(command.model, command.datamodule, command.trainer, lr_min, lr_max, num_steps)
     if not command.trainer.is_global_zero:
         return 0
     console = open_console()

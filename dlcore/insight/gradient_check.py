@@ -98,7 +98,7 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
         # What is random in spite of evaluation mode draws the same numbers each time.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return copied.task.loss(copied(inputs), targets)
+            return copied.task.loss(copied(inputs), targets) + _penalty(copied)
 
     value = loss()
     if not torch.isfinite(value):
@@ -113,6 +113,12 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
             chosen = _choose(known.flatten(), entries, generator)
             groups.append(_check_group(name, parameter, known, chosen, loss, abs(value.item())))
     return GradientReport(groups, len(inputs), value.item(), remarks)
+
+
+def _penalty(model: Model) -> Tensor | float:
+    """What the training adds to the loss, where the model has a penalty."""
+    penalty = getattr(model, "penalty", None)
+    return penalty(penalty.select(model.named_parameters())) if penalty else 0.0
 
 
 def _in_double(model: Model) -> Model:

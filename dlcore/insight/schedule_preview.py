@@ -27,6 +27,7 @@ class SchedulePreview:
         steps_per_epoch: Optimiser steps in an epoch.
         batches_per_epoch: Batches in an epoch.
         samples: Training samples, None where the data don't say.
+        warmup_steps: Steps at the beginning in which the rate grows from near 0.
         notes: What may change the rate or end the run, and cannot be known before: a sentence each.
     """
 
@@ -36,6 +37,7 @@ class SchedulePreview:
     steps_per_epoch: int
     batches_per_epoch: int
     samples: int | None
+    warmup_steps: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -64,7 +66,8 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
     accumulated = model.accumulate_grad_batches
     steps_per_epoch = -(-batches // accumulated)
     total = _total_steps(trainer, steps_per_epoch)
-    model.trainer = trainer
+    # As a fit begins: a model may ask its trainer how long the run will be.
+    trainer._data_connector.attach_data(model, datamodule=datamodule)
     configured: Any = model.configure_optimizers()
     if isinstance(configured, torch.optim.Optimizer):
         configured = {"optimizer": configured}
@@ -73,6 +76,9 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
     rates = _step_through(configured["optimizer"], schedule, total if per_batch else -(-total // steps_per_epoch))
     if not per_batch:
         rates = np.repeat(rates, steps_per_epoch)[:total]
+    warmup_steps = getattr(model, "warmup_steps", 0)
+    # As the model's own step does it: on top of the schedule, from 1/warmup_steps of its rate to the whole of it.
+    rates[:warmup_steps] *= (np.arange(total)[:warmup_steps] + 1) / max(warmup_steps, 1)
     part = getattr(datamodule, "parts", {}).get("train")
     return SchedulePreview(
         type(schedule).__name__ if schedule is not None else "",
@@ -81,6 +87,7 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
         steps_per_epoch,
         batches,
         len(part) if part is not None else None,
+        warmup_steps,
         _notes(trainer),
     )
 
@@ -92,8 +99,8 @@ def _step_through(optimizer: torch.optim.Optimizer, schedule: Any, steps: int) -
     if schedule is None:
         rates[:] = float(group["lr"])
         return rates
-    if not isinstance(optimizer, torch.optim.LBFGS):
-        optimizer.step()  # without gradients it changes nothing; torch warns of a schedule that is stepped before
+    # Without gradients a step changes nothing; torch warns of a schedule that is stepped before its optimiser.
+    optimizer.step(lambda: torch.zeros(()))  # type: ignore[arg-type, return-value]
     take_step = schedule.step
     try:
         for step in range(steps):

@@ -59,6 +59,22 @@ def test_dropout_is_off_and_batch_norm_as_in_training(samples):
     assert model.training
 
 
+def test_a_penalty_is_part_of_the_loss(samples):
+    class Squares:
+        def select(self, named):
+            return [parameter for _, parameter in named]
+
+        def __call__(self, parameters):
+            return sum(parameter.square().sum() for parameter in parameters)
+
+    model = MLP([6], in_features=4, num_classes=3)
+    without = check_gradients(model, *samples)
+    model.penalty = Squares()
+    report = check_gradients(model, *samples)
+    assert report.agrees
+    assert report.loss > without.loss + 0.1
+
+
 def test_one_sample_has_no_variance(samples):
     model = MLP([6], batch_norm=True, in_features=4, num_classes=3)
     report = check_gradients(model, samples[0][:1], samples[1][:1])

@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import ExponentialLR
 
 from dlcore.errors import ArgumentError
-from dlcore.insight import lr_range_test
+from dlcore.insight import find_learning_rate
 from dlcore.insight.lr_range_test import read_range_test, smooth
 from dlcore.models import MLP
 
@@ -56,7 +56,7 @@ def test_what_is_not_finite_ends_the_curve():
 @pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.5), partial(SGD, lr=0.0), Adam])
 def test_a_training_with_rising_rates(optimizer, tiny_data, make_trainer):
     model = make_model(optimizer, lr_scheduler=partial(ExponentialLR, gamma=0.1))
-    test = lr_range_test(model, tiny_data(), make_trainer(max_epochs=1), 1e-4, 100.0, num_steps=100)
+    test = find_learning_rate(model, tiny_data(), make_trainer(max_epochs=1), 1e-4, 100.0, num_steps=100)
     assert test.rates[0] == pytest.approx(1e-4)
     assert np.diff(np.log(test.rates)) == pytest.approx(np.log(1e6) / 99)
     assert 1e-3 < test.suggestion < 10
@@ -67,7 +67,7 @@ def test_each_step_takes_its_rate(tiny_data, make_trainer):
     """The first steps are those of a hand-written loop with these rates."""
     model = make_model()
     data, twin = tiny_data(), make_model()
-    test = lr_range_test(model, data, make_trainer(), 1e-3, 1.0, num_steps=20)
+    test = find_learning_rate(model, data, make_trainer(), 1e-3, 1.0, num_steps=20)
     fresh = tiny_data()
     fresh.setup()
     losses = []
@@ -82,7 +82,7 @@ def test_each_step_takes_its_rate(tiny_data, make_trainer):
 
 
 def test_it_stops_where_the_loss_diverges(tiny_data, make_trainer):
-    test = lr_range_test(make_model(), tiny_data(), make_trainer(), 1e-3, 1e6, num_steps=100)
+    test = find_learning_rate(make_model(), tiny_data(), make_trainer(), 1e-3, 1e6, num_steps=100)
     assert test.diverged
     assert len(test.rates) < 90
 
@@ -91,7 +91,7 @@ def test_weights_statistics_and_random_numbers_are_as_before(tiny_data, make_tra
     model = make_model(batch_norm=True, dropout=0.5, lr_scheduler=partial(ExponentialLR, gamma=0.1))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     schedule, random_state = model.schedule_factory, torch.get_rng_state()
-    lr_range_test(model, tiny_data(), make_trainer(), num_steps=30)
+    find_learning_rate(model, tiny_data(), make_trainer(), num_steps=30)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert model.schedule_factory is schedule
     assert torch.equal(torch.get_rng_state(), random_state)
@@ -101,7 +101,7 @@ def test_weights_statistics_and_random_numbers_are_as_before(tiny_data, make_tra
 def test_accumulated_gradients_make_one_step_of_several_batches(tiny_data, make_trainer):
     model = make_model()
     model.accumulate_grad_batches = 3
-    test = lr_range_test(model, tiny_data(), make_trainer(), num_steps=25)
+    test = find_learning_rate(model, tiny_data(), make_trainer(), num_steps=25)
     assert len(test.rates) == 25
     assert test.losses[0] == pytest.approx(1.1, abs=0.5)
 
@@ -115,7 +115,7 @@ class Watcher(Callback):
 
 def test_the_recipes_callbacks_and_limits_do_not_take_part(tiny_data, make_trainer):
     trainer = make_trainer(callbacks=[Watcher()], max_epochs=1, max_steps=3, min_epochs=2)
-    assert len(lr_range_test(make_model(), tiny_data(), trainer, num_steps=40).rates) == 40
+    assert len(find_learning_rate(make_model(), tiny_data(), trainer, num_steps=40).rates) == 40
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_the_recipes_callbacks_and_limits_do_not_take_part(tiny_data, make_train
 )
 def test_bad_settings_are_named(settings, said, tiny_data, make_trainer):
     with pytest.raises(ArgumentError, match=said):
-        lr_range_test(make_model(), tiny_data(), make_trainer(), **settings)
+        find_learning_rate(make_model(), tiny_data(), make_trainer(), **settings)

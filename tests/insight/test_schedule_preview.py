@@ -58,6 +58,29 @@ def test_the_rates_are_those_of_a_training(schedule, accumulate, limits, tiny_da
     assert preview.rates.tolist() == pytest.approx(log.rates, rel=1e-12)
 
 
+def test_warm_up_comes_on_top_of_the_schedule(tiny_data, make_trainer):
+    model = make_model(partial(MultiStepLR, milestones=[1]))
+    model.warmup_steps = 10
+    rates = preview_schedule(model, tiny_data(), make_trainer(max_epochs=3)).rates
+    assert rates[:12] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.008, 0.009, 0.01, 0.01, 0.01])
+
+
+def test_a_warm_up_that_is_longer_than_the_run_is_cut(tiny_data, make_trainer):
+    model = make_model()
+    model.warmup_steps = 100
+    assert preview_schedule(model, tiny_data(), make_trainer(max_epochs=1)).rates[-1] == pytest.approx(0.007)
+
+
+def test_lbfgs_has_a_preview_too(tiny_data, make_trainer):
+    class Model(MLP):
+        def configure_optimizers(self):
+            optimizer = torch.optim.LBFGS(self.parameters(), lr=0.5)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": ExponentialLR(optimizer, 0.5)}}
+
+    preview = preview_schedule(Model([], in_features=4, num_classes=3), tiny_data(), make_trainer(max_epochs=3))
+    assert preview.rates[[0, 7, 14]].tolist() == [0.5, 0.25, 0.125]
+
+
 def test_a_drop_happens_after_its_epochs(tiny_data, make_trainer):
     preview = preview_schedule(
         make_model(partial(MultiStepLR, milestones=[2, 3])), tiny_data(), make_trainer(max_epochs=4)

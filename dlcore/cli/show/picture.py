@@ -35,14 +35,15 @@ def picture_path(given: str | None, name: str) -> Path:
         raise ArgumentError(
             "--out", "a folder show/ for the picture", "a file of that name", "Give another: --out x.png"
         )
-    folder.mkdir(exist_ok=True)
     word = re.sub(r"[^\w.=-]+", "_", name).strip("_")
     path = folder / f"{word[:_LONGEST_NAME]}.png"
-    check_png_path(path, str(path))
+    if folder.is_dir():
+        check_png_path(path, str(path))
     return path
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Write a picture and say where it is."""
+    """Write a picture and say where it is; the folder show/ is made where it is missing."""
+    path.parent.mkdir(exist_ok=True)
     write_png(figure, path)
     print(f"picture: {path}")

@@ -11,6 +11,7 @@ from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.subject import Words
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.errors import FitError, UnknownNameError, nearest
+from dlcore.models import Model
 from dlcore.runs import Command, prepare
 
 
@@ -30,6 +31,11 @@ def prepared(words: Words) -> Command:
         raise
     except MisconfigurationException as error:  # Lightning's word for settings that do not go together
         raise FitError(" ".join(str(error).split())) from error
+    if not isinstance(command.model, Model):
+        raise FitError(
+            f"{words.subject.command}: expected a model that derives from dlcore.models.Model, got "
+            f"{type(command.model).__name__}."
+        )
     if command.settings.checkpoint:
         command.model.load_state_dict(command.settings.checkpoint["state_dict"])
     return command

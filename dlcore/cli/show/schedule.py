@@ -68,6 +68,8 @@ def _rows(preview: SchedulePreview) -> list[tuple[str, str]]:
             f"{len(rates):,} steps in {len(rates) / per_epoch:g} epochs ({samples}{batches}{per_epoch:,} an epoch)",
         ),
     ]
+    if preview.warmup_steps:
+        rows.append(("warm-up", f"{preview.warmup_steps:,} steps"))
     top, low = int(rates.argmax()), int(rates.argmin())
     places = {"first": 0, "greatest": top, "least": low, "last": len(rates) - 1}
     if rates[top] == max(rates[0], rates[-1]):

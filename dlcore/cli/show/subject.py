@@ -132,7 +132,7 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
 
 def wants_help(argv: Sequence[str]) -> bool:
     """Whether a command line asks for help."""
-    return bool({"-h", "--help"} & set(argv))
+    return bool({"-h", "--help", "--help-all"} & set(argv))
 
 
 def print_subject_help(subject: Subject) -> None:

@@ -76,7 +76,7 @@ def test_each_has_a_short_help_with_usage_options_and_examples(command, capsys):
         ("show gradients --seed -1", "--seed: expected a number at least 0, got -1."),
         ("show gradients --data.root nowhere", "data.root: expected a folder with"),
         ("show schedule --scale lin", "--scale: expected linear or log, got 'lin'."),
-        ("show schedule --trainer.max_epochs -1", "trainer.max_epochs: expected an end of the run"),
+        ("show schedule --data.val_size 100 --trainer.max_epochs -1", "trainer.max_epochs: expected an end of the run"),
         (
             "show schedule --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 1 "
             "--model.lr_scheduler.total_steps 9 --data.val_size 100",

@@ -128,11 +128,12 @@ def test_the_model_with_its_known_number_of_parameters(shown):
 
 
 def test_the_range_test_suggests_a_rate_and_what_to_type(shown):
-    out, code = shown("lr_find", *SMALL, "-c", "mlp_textbook", "--model.optimizer.lr=7", "--num_steps=60")
+    small = ("--model.hidden_sizes=[64]", *SMALL[1:])
+    out, code = shown("lr_find", *small, "-c", "mlp_textbook", "--model.optimizer.lr=7", "--num_steps=100")
     assert code == 0
     assert "tested SGD on mlp_textbook: " in out
     suggested = out.partition("suggested ")[2].partition(":")[0]
-    flags = "-c mlp_textbook '--model.hidden_sizes=[8]' --data.val_size=100 --data.batch_size=50"
+    flags = "-c mlp_textbook '--model.hidden_sizes=[64]' --data.val_size=100 --data.batch_size=50"
     assert f"next: python -m dlcore fit {flags} --model.optimizer.lr {suggested}" in out
     assert 1e-3 <= float(suggested) <= 3
     assert is_picture("show/lr_find_mlp_textbook.png")
