@@ -52,6 +52,8 @@ def run(argv: list[str]) -> int:
     print_columns(console, _rows(preview), column=13, indent=0)
     say_sample(console, command)
     name = preview.name or "constant learning rate"
+    if preview.warmup_steps:
+        name += f" after a warm-up of {preview.warmup_steps:,} steps"
     save_picture(schedule_curve(preview.rates, preview.steps_per_epoch, f"{name}: {title}", preview.notes, log), path)
     return 0
 

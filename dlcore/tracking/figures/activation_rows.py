@@ -20,8 +20,9 @@ FUNCTION, DERIVATIVE = style.BLUE, style.VERMILION
 _SHADE = "#F1F1F1"
 _REMARK = "#666666"
 _ROW_HEIGHT = 3.0
-# A jump from one point to the next: far more than any continuous part rises between points that lie 0.01 apart.
-_JUMP = 0.05
+_LONGEST_BESIDE_FORMULA, _LONGEST_NAME = 16, 44
+# A jump from one point to the next, as against a steep rise: at least so high, and so many times the step beside it.
+_JUMP, _TIMES = 0.05, 5
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def activation_rows(curves: Sequence[Curve | VectorCurve]) -> Figure:
 
 
 def title_of(curve: Curve | VectorCurve) -> str:
-    """Name and formula."""
+    """Name and formula; the formula is left out beside arguments, which take its place."""
+    if len(curve.name) > _LONGEST_BESIDE_FORMULA:
+        return drawable(curve.name if len(curve.name) <= _LONGEST_NAME else f"{curve.name[: _LONGEST_NAME - 1]}…")
     return drawable(curve.name) + (f"   ${curve.formula}$" if curve.formula else "")
 
 
@@ -105,7 +108,9 @@ def with_gaps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, lis
     Returns:
         The points with a NaN in each jump, and the positions behind which the jumps are.
     """
-    jumps = [int(place) for place in np.flatnonzero(np.abs(np.diff(y)) > _JUMP)]
+    steps = np.abs(np.diff(y))
+    beside = np.maximum(np.append(steps[1:], 0), np.append(0, steps[:-1]))
+    jumps = [int(place) for place in np.flatnonzero((steps > _JUMP) & (steps > _TIMES * beside))]
     behind = [place + 1 for place in jumps]
     return np.insert(x, behind, np.nan), np.insert(y, behind, np.nan), jumps
 

@@ -42,6 +42,15 @@ def test_a_jump_is_not_drawn_through_and_has_the_value_of_autograd_as_its_full_d
     assert dots == {True: (0.0, 0.0), False: (0.0, 1.0)}
 
 
+def test_a_steep_rise_is_no_jump():
+    assert with_gaps(X, np.tanh(20 * X))[2] == []
+
+
+def test_arguments_take_the_place_of_the_formula():
+    steep = Curve("LeakyReLU(negative_slope=0.2)", "max(0,x)", X, X, np.ones_like(X))
+    assert "LeakyReLU(negative_slope=0.2)" in texts(activation_rows([steep]))
+
+
 def test_the_sheet_has_a_chart_for_each_those_over_vectors_last():
     figure = activation_sheet([VECTOR, STEP, BELL], "所有的激活函数")
     shown = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
