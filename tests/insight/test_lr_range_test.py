@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 from torch.optim import SGD, Adam
-from torch.optim.lr_scheduler import ExponentialLR
+from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR
 
 from dlcore.errors import ArgumentError
 from dlcore.insight import find_learning_rate
@@ -96,6 +96,11 @@ def test_weights_statistics_and_random_numbers_are_as_before(tiny_data, make_tra
     assert model.schedule_factory is schedule
     assert torch.equal(torch.get_rng_state(), random_state)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_schedule_that_is_shorter_than_the_test_does_not_end_it(tiny_data, make_trainer):
+    model = make_model(lr_scheduler=partial(OneCycleLR, max_lr=1.0, total_steps=3))
+    assert len(find_learning_rate(model, tiny_data(), make_trainer(), 1e-6, 1e-3, num_steps=30).rates) == 30
 
 
 def test_accumulated_gradients_make_one_step_of_several_batches(tiny_data, make_trainer):

@@ -1,5 +1,6 @@
 """The previewed rates are those that a training takes, step for step."""
 
+import inspect
 import math
 from functools import partial
 
@@ -63,6 +64,18 @@ def test_warm_up_comes_on_top_of_the_schedule(tiny_data, make_trainer):
     model.warmup_steps = 10
     rates = preview_schedule(model, tiny_data(), make_trainer(max_epochs=3)).rates
     assert rates[:12] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.008, 0.009, 0.01, 0.01, 0.01])
+
+
+@pytest.mark.skipif("warmup_steps" not in inspect.signature(MLP).parameters, reason="MLP has no warm-up yet")
+def test_the_warm_up_is_that_of_a_training(tiny_data, make_trainer):
+    schedule = partial(OneCycleLR, max_lr=1.0, total_steps=21)
+    models = [
+        MLP([5], in_features=4, num_classes=3, optimizer=partial(SGD, lr=0.1), lr_scheduler=schedule, warmup_steps=9)
+        for _ in range(2)
+    ]
+    preview, log = preview_schedule(models[0], tiny_data(), make_trainer(max_epochs=3)), RateLog()
+    make_trainer(callbacks=[log], limit_val_batches=0, max_epochs=3).fit(models[1], tiny_data())
+    assert preview.rates.tolist() == pytest.approx(log.rates, rel=1e-12)
 
 
 def test_a_warm_up_that_is_longer_than_the_run_is_cut(tiny_data, make_trainer):

@@ -10,7 +10,7 @@ from rich.console import Console
 from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.subject import Words
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
-from dlcore.errors import FitError, UnknownNameError, nearest
+from dlcore.errors import FitError
 from dlcore.models import Model
 from dlcore.runs import Command, prepare
 
@@ -19,16 +19,11 @@ def prepared(words: Words) -> Command:
     """Make what a fit with these recipes and flags would run with. With ``--ckpt_path`` the model has its weights.
 
     Raises:
-        DlcoreError: Something asked for cannot be done; a mistyped option of the subject's own gets its name.
+        DlcoreError: Something asked for cannot be done.
     """
     warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
     try:
         command = prepare("fit", *words.recipe)
-    except UnknownNameError as error:
-        own = [option.name for option in words.subject.options]
-        if nearest(error.name, own):
-            raise UnknownNameError(f"option of `{words.subject.command}`", error.name, own) from error
-        raise
     except MisconfigurationException as error:  # Lightning's word for settings that do not go together
         raise FitError(" ".join(str(error).split())) from error
     if not isinstance(command.model, Model):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rich.text import Text
 
 from dlcore.cli.flag_rows import flag_row
 from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.recipe import DEFAULT_RECIPE
 from dlcore.configs.request import Request, read_request
-from dlcore.errors import ArgumentError
+from dlcore.errors import ArgumentError, UnknownNameError, nearest
 
 _COLUMN = 37
 
@@ -106,6 +107,7 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
 
     Raises:
         ArgumentError: An option has no value where it needs one, or has one where it takes none.
+        UnknownNameError: An option is mistyped.
         ConfigError: A word is neither a flag nor a flag's value, where there are no names.
     """
     argv, names = list(argv), []
@@ -117,6 +119,7 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
     own = {option.name: option for option in subject.options}
     for flag in request.flags:
         if flag.name not in own:
+            _check_spelling(flag.name, subject, own)
             words.recipe += flag.words()
             continue
         if own[flag.name].value and flag.value is None:
@@ -128,6 +131,13 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
         words.given[flag.name] = flag.value
     words.recipe = [word for recipe in request.recipes for word in ("-c", recipe)] + words.recipe
     return words
+
+
+def _check_spelling(name: str, subject: Subject, own: Iterable[str]) -> None:
+    """Refuse what is nearer to an option of the subject's own than to a flag of fit, which `dlcore.runs` checks."""
+    flags = ("seed_everything", "ckpt_path", "print_config", "config", "model", "data", "trainer", *callback_sections())
+    if "." not in name and name not in flags and nearest(name, [*own, *flags]) in own:
+        raise UnknownNameError(f"option of `{subject.command}`", name, own)
 
 
 def wants_help(argv: Sequence[str]) -> bool:
