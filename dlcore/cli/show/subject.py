@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from rich.text import Text
@@ -133,7 +133,7 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
     return words
 
 
-def _check_spelling(name: str, subject: Subject, own: Iterable[str]) -> None:
+def _check_spelling(name: str, subject: Subject, own: Collection[str]) -> None:
     """Refuse what is nearer to an option of the subject's own than to a flag of fit, which `dlcore.runs` checks."""
     flags = ("seed_everything", "ckpt_path", "print_config", "config", "model", "data", "trainer", *callback_sections())
     if "." not in name and name not in flags and nearest(name, [*own, *flags]) in own:
