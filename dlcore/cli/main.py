@@ -63,8 +63,17 @@ def _dispatch(argv: list[str]) -> int:
         from dlcore.cli import recipes
 
         return recipes.run(argv[1:])
+    if command == "show":
+        from dlcore.cli.show import front
+
+        return front.run(argv[1:])
+    if command == "lr_find":
+        from dlcore.cli import lr_find
+
+        return lr_find.run(argv[1:])
     if command not in COMMANDS:
-        raise UnknownNameError("command", command, [*COMMANDS, "recipes"], "See: python -m dlcore --help")
+        known = [*COMMANDS, "lr_find", "recipes", "show"]
+        raise UnknownNameError("command", command, known, "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):
         from dlcore.cli.help import print_command_help
 

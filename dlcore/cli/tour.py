@@ -15,6 +15,10 @@ _FIRST = (
     ("python -m dlcore fit --model.dropout 0.25", "train again with one thing changed"),
     ("python -m dlcore recipes", "what else there is to train"),
 )
+_BEFORE = (
+    ("python -m dlcore show", "layers, learning rates, gradients"),
+    ("python -m dlcore lr_find", "a learning rate to begin with"),
+)
 _RESULTS = (
     ("tensorboard --logdir lightning_logs", "the curves of all runs"),
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
@@ -31,7 +35,7 @@ def print_tour() -> None:
     console = open_console()
     print_paragraph(console, Text(f"dlcore {__version__}", style=HEADING))
     print_paragraph(console, _ABOUT)
-    for heading, rows in (("Try first", _FIRST), ("Results", _RESULTS), ("Help", _HELP)):
+    for heading, rows in (("Try first", _FIRST), ("Before training", _BEFORE), ("Results", _RESULTS), ("Help", _HELP)):
         console.print()
         console.print(Text(heading, style=HEADING))
         print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=46)

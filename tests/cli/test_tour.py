@@ -7,6 +7,7 @@ import pytest
 
 import dlcore
 from dlcore import __version__
+from dlcore.cli.show.front import SUBJECTS
 from dlcore.cli.tour import print_tour
 
 
@@ -36,7 +37,7 @@ def test_the_tour_says_version_commands_results_and_help(capsys):
         assert words.strip() in out
 
 
-HEAVY = "{'torch', 'lightning', 'numpy', 'jsonargparse', 'pygments'}"
+HEAVY = "{'torch', 'matplotlib', 'lightning', 'numpy', 'jsonargparse', 'pygments'}"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,9 @@ HEAVY = "{'torch', 'lightning', 'numpy', 'jsonargparse', 'pygments'}"
         "from dlcore.cli.help import print_help; print_help()",
         "from dlcore.cli.help import print_command_help; print_command_help('fit', ['-c', 'x.yaml'])",
         "from dlcore.cli.recipes import run; run([])",
+        "from dlcore.cli.show.front import run; run([])",
+        *(f"from dlcore.cli.show.front import run; run(['{subject}', '--help'])" for subject in SUBJECTS),
+        "from dlcore.cli.lr_find import run; run(['--help'])",
     ],
 )
 def test_what_answers_at_once_imports_nothing_heavy(code, tmp_path):

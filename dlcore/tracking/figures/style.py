@@ -70,8 +70,12 @@ def finish(figure: Figure) -> Figure:
     return figure
 
 
-def to_png(figure: Figure) -> tuple[bytes, int, int]:
+def to_png(figure: Figure, software: str | None = None) -> tuple[bytes, int, int]:
     """Draw a figure.
+
+    Args:
+        figure: What to draw.
+        software: What the file is to name as its maker; None leaves matplotlib's own name.
 
     Returns:
         The content of a PNG file, its width and its height in pixels.
@@ -81,6 +85,6 @@ def to_png(figure: Figure) -> tuple[bytes, int, int]:
     # A figure made elsewhere may have another canvas.
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
     file = io.BytesIO()
-    canvas.print_png(file)
+    canvas.print_png(file, metadata={} if software is None else {"Software": software})
     width, height = canvas.get_width_height()
     return file.getvalue(), width, height

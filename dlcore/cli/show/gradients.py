@@ -1,0 +1,99 @@
+"""``show gradients``: back-propagation against finite differences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlcore.cli.show.subject import Option, Subject, read_words
+from dlcore.errors import check_number
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dlcore.insight import GradientReport
+
+SUBJECT = Subject(
+    "show gradients",
+    "Whether back-propagation is right: gradients against finite differences.",
+    "[-c RECIPE] [--flag VALUE ...]",
+    "On a few samples of the recipe's data, in float64, a random part of each tensor's entries is compared with the "
+    "change of the loss when that entry alone is moved; the table has the greatest gradient of each tensor and the "
+    "greatest relative error. Exit code 1 if any disagree.",
+    (
+        Option("samples", "8", "Samples on which the loss is computed."),
+        Option("entries", "20", "Entries compared in each tensor of parameters."),
+        Option("seed", "0", "What the choice of entries comes from."),
+    ),
+    ("show gradients -c mlp_textbook", "show gradients --model.activation GELU --entries 100"),
+)
+
+
+def run(argv: list[str]) -> int:
+    """Check the gradients of a recipe's model.
+
+    Returns:
+        0 if they agree, 1 if any disagree.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    words = read_words(SUBJECT, argv)
+    samples, entries, seed = (
+        int(words.number(n, d, whole=True)) for n, d in (("samples", 8), ("entries", 20), ("seed", 0))
+    )
+    check_number("--samples", samples, at_least=1)
+    check_number("--entries", entries, at_least=1)
+    check_number("--seed", seed, at_least=0)
+    from dlcore.cli.show.prepared import prepared, say_sample
+    from dlcore.cli.terminal import open_console, print_paragraph
+    from dlcore.insight.gradient_check import TOLERANCE, check_gradients
+    from dlcore.insight.training_data import first_samples
+
+    command = prepared(words)
+    inputs, targets = first_samples(command.datamodule, samples)
+    report = check_gradients(command.model, inputs, targets, entries, seed)
+    console = open_console()
+    console.print(_table(report))
+    for remark in report.remarks:
+        print_paragraph(console, remark)
+    kinks = sum(group.kinks for group in report.groups)
+    if kinks:
+        print_paragraph(
+            console, f"{kinks} entries lie on a kink of the loss, where it has no slope: they were not judged."
+        )
+    say_sample(console, command)
+    wrong = [group.name for group in report.groups if group.agrees is False]
+    about = f"on {report.samples} samples, loss {report.loss:.4f}, in float64; tolerance {TOLERANCE:g}"
+    if wrong:
+        print_paragraph(console, f"The gradients of {', '.join(wrong)} are WRONG ({about}).")
+        return 1
+    print_paragraph(console, f"All gradients agree with finite differences ({about}).")
+    return 0
+
+
+def _table(report: GradientReport) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("parameters", overflow="fold", min_width=19)
+    for heading in ("shape", "checked", "gradient", "error"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for group in report.groups:
+        total = 1
+        for length in group.shape:
+            total *= length
+        verdict, color = {True: ("agrees", "green"), False: ("DISAGREES", "bold red"), None: ("not judged", "yellow")}[
+            group.agrees
+        ]
+        table.add_row(
+            group.name.removeprefix("network."),
+            " × ".join(f"{length:,}" for length in group.shape) or "1",
+            f"{group.checked} of {total:,}",
+            f"{group.greatest_gradient:.1e}",
+            f"{group.greatest_error:.1e}" if group.checked else "",
+            verdict,
+            style=None if group.agrees else color,
+        )
+    return table

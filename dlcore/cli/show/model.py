@@ -1,0 +1,102 @@
+"""``show model``: layers, shapes, parameters and memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlcore.cli.show.subject import Subject, read_words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dlcore.insight import ModelSummary
+
+SUBJECT = Subject(
+    "show model",
+    "The layers of a model: output shapes, parameters, memory, and what share each has.",
+    "[-c RECIPE] [--flag VALUE ...]",
+    "Shapes are measured by a forward pass; the data are read only where they do not say the shape of a sample. Values "
+    "are the memory of a layer's output for one sample, which a training keeps for its backward pass.",
+    (),
+    ("show model -c mlp_textbook", "show model --model.hidden_sizes [1000,1000]"),
+)
+
+
+def run(argv: list[str]) -> int:
+    """Print the summary of a recipe's model.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    words = read_words(SUBJECT, argv)
+    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.cli.terminal import open_console, print_columns
+    from dlcore.insight.model_summary import summarize_model
+
+    command = prepared(words)
+    summary = summarize_model(command.model, command.datamodule)
+    console = open_console()
+    console.print(f"{type(command.model).__name__} of {recipe_title(words)}, input {_shape(summary.input_shape)}")
+    console.print(_table(summary))
+    batch_size = getattr(command.datamodule, "batch_size", None)
+    print_columns(console, _totals(summary, batch_size), column=23, indent=0)
+    say_sample(console, command)
+    return 0
+
+
+def _table(summary: ModelSummary) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_footer=True)
+    table.add_column("layer", "total", overflow="fold", min_width=14)
+    table.add_column("type")
+    table.add_column("output", justify="right")
+    table.add_column("parameters", f"{summary.parameters:,}", justify="right")
+    table.add_column("share", "100%" if summary.parameters else "", justify="right")
+    table.add_column("weights", in_bytes(summary.weight_bytes), justify="right")
+    table.add_column("values", in_bytes(summary.output_bytes), justify="right")
+    for layer in summary.layers:
+        share = layer.parameters / summary.parameters if summary.parameters else 0.0
+        table.add_row(
+            layer.name,
+            layer.kind,
+            "not reached" if layer.output_shape is None else _shape(layer.output_shape),
+            f"{layer.parameters:,}" + (" frozen" if layer.frozen else "") if layer.parameters else "",
+            f"{share:.1%}" if layer.parameters else "",
+            in_bytes(layer.weight_bytes) if layer.weight_bytes else "",
+            in_bytes(layer.output_bytes) if layer.output_bytes else "",
+        )
+    return table
+
+
+def _totals(summary: ModelSummary, batch_size: int | None) -> list[tuple[str, str]]:
+    frozen = sum(layer.frozen for layer in summary.layers)
+    rows = [("parameters", f"{summary.parameters:,}" + (f", of them frozen {frozen:,}" if frozen else ""))]
+    rows += [("weights", in_bytes(summary.weight_bytes)), ("gradients", in_bytes(summary.gradient_bytes))]
+    known = summary.weight_bytes + summary.gradient_bytes
+    if summary.optimizer_bytes is None:
+        rows.append((summary.optimizer, "keeps what depends on its steps"))
+    else:
+        each = f"{summary.state_per_parameter:.3g} numbers a parameter" if summary.state_per_parameter else "nothing"
+        rows.append((f"kept by {summary.optimizer}", f"{in_bytes(summary.optimizer_bytes)} ({each})"))
+        known += summary.optimizer_bytes
+    if batch_size is not None:
+        outputs = summary.output_bytes * batch_size
+        rows.append(("values of a batch", f"{in_bytes(outputs)} ({batch_size:,} samples; above: of one)"))
+        known += outputs
+    return [*rows, ("training takes about", f"{in_bytes(known)}, and what torch and the data need")]
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " × ".join(f"{length:,}" for length in shape) or "1"
+
+
+def in_bytes(number: int) -> str:
+    """A number of bytes in the unit that fits: 2.14 MB is 2,140,000 bytes."""
+    size = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

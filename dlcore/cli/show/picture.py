@@ -1,0 +1,49 @@
+"""Where a picture of ``show`` goes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures.png_file import check_png_path, write_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FOLDER = "show"
+_LONGEST_NAME = 80
+
+
+def picture_path(given: str | None, name: str) -> Path:
+    """The file of a picture, checked before the work that makes it.
+
+    Args:
+        given: What ``--out`` says, or None.
+        name: What the picture is of, for the name of its file where none is given; any characters.
+
+    Raises:
+        ArgumentError: It cannot be written, or is a file that dlcore did not draw.
+    """
+    if given is not None:
+        path = Path(given).expanduser()
+        check_png_path(path)
+        return path
+    folder = Path(_FOLDER)
+    if folder.exists() and not folder.is_dir():
+        raise ArgumentError(
+            "--out", "a folder show/ for the picture", "a file of that name", "Give another: --out x.png"
+        )
+    word = re.sub(r"[^\w.=-]+", "_", name).strip("_")
+    path = folder / f"{word[:_LONGEST_NAME]}.png"
+    if folder.is_dir():
+        check_png_path(path, str(path))
+    return path
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write a picture and say where it is; the folder show/ is made where it is missing."""
+    path.parent.mkdir(exist_ok=True)
+    write_png(figure, path)
+    print(f"picture: {path}")

@@ -1,0 +1,47 @@
+"""A recipe and flags made into model, data and trainer, to be looked at."""
+
+from __future__ import annotations
+
+import warnings
+
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from rich.console import Console
+
+from dlcore.cli.panels import warn_of_sample
+from dlcore.cli.show.subject import Words
+from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
+from dlcore.errors import FitError
+from dlcore.models import Model
+from dlcore.runs import Command, prepare
+
+
+def prepared(words: Words) -> Command:
+    """Make what a fit with these recipes and flags would run with. With ``--ckpt_path`` the model has its weights.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
+    try:
+        command = prepare("fit", *words.recipe)
+    except MisconfigurationException as error:  # Lightning's word for settings that do not go together
+        raise FitError(" ".join(str(error).split())) from error
+    if not isinstance(command.model, Model):
+        raise FitError(
+            f"{words.subject.command}: expected a model that derives from dlcore.models.Model, got "
+            f"{type(command.model).__name__}."
+        )
+    if command.settings.checkpoint:
+        command.model.load_state_dict(command.settings.checkpoint["state_dict"])
+    return command
+
+
+def recipe_title(words: Words) -> str:
+    """What a picture is of: the recipes. Flags would make it long."""
+    names = [recipe_name(find_recipe(recipe)) for recipe in words.recipes] or [DEFAULT_RECIPE]
+    return " + ".join(names)
+
+
+def say_sample(console: Console, command: Command) -> None:
+    """Say in a box that the data are not those that the recipe names."""
+    warn_of_sample(console, command.datamodule)

@@ -1,0 +1,212 @@
+"""A model's gradients against finite differences: is what back-propagation says the slope of the loss?
+
+Reference: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 11.5, "Compare back-propagated derivatives to
+numerical derivatives".
+
+Shapes: N samples.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from dlcore.errors import FitError, check_number
+from dlcore.models import Model
+
+TOLERANCE = 1e-5
+# Near the cube root of float64's precision, where rounding and curvature disturb a central difference least; the
+# smaller ones are for entries with a kink near by.
+_STEP_SIZES = (1e-5, 1e-6, 1e-7)
+# Gradients below this part of the loss are compared in absolute terms: rounding hides them (at the first step size).
+_FLOOR = 3e-5
+
+
+@dataclass(frozen=True)
+class GroupCheck:
+    """What was found in one tensor of parameters.
+
+    Attributes:
+        name: The tensor's name in the model.
+        shape: Its shape.
+        checked: How many of its entries were compared.
+        kinks: How many others were looked at that lie on a kink of the loss, where it has no slope.
+        greatest_error: Greatest relative difference of the two gradients.
+        greatest_gradient: Greatest gradient of the whole tensor, by size.
+        agrees: Whether all differences are within the tolerance; None when there was nothing to compare.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    checked: int
+    kinks: int
+    greatest_error: float
+    greatest_gradient: float
+    agrees: bool | None
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What a gradient check found.
+
+    Attributes:
+        groups: One entry a tensor of parameters.
+        samples: On how many samples (N).
+        loss: The loss on them.
+        remarks: How layers that are not a fixed function of a sample were treated, a sentence each.
+    """
+
+    groups: list[GroupCheck]
+    samples: int
+    loss: float
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no tensor disagrees."""
+        return all(group.agrees is not False for group in self.groups)
+
+
+def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int = 20, seed: int = 0) -> GradientReport:
+    """Compare gradients by autograd with central differences, in float64, on a copy of the model.
+
+    Of each tensor some entries are drawn by chance: half of them among all, half among those whose gradient is not
+    zero. Where the two gradients differ, smaller steps are tried, since a step may have crossed a kink (of ReLU, say);
+    an entry whose slopes to the left and to the right stay apart lies on a kink and is not judged.
+
+    Args:
+        model: The model; it is left as it is.
+        inputs: Samples (N, …).
+        targets: Their targets (N, …).
+        entries: How many entries of each tensor are compared.
+        seed: What the choice of entries comes from.
+
+    Raises:
+        ArgumentError: The number of entries is below 1.
+        FitError: The loss is not finite.
+    """
+    check_number("entries", entries, at_least=1)
+    copied = _in_double(model)
+    remarks = _settle(copied, len(inputs))
+    inputs, targets = (value.double() if value.is_floating_point() else value for value in (inputs, targets))
+
+    def loss() -> Tensor:
+        # What is random in spite of evaluation mode draws the same numbers each time.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return copied.task.loss(copied(inputs), targets) + _penalty(copied)
+
+    value = loss()
+    if not torch.isfinite(value):
+        raise FitError(f"The loss of the first samples is {value.item()}: there are no gradients to check.")
+    parameters = {name: parameter for name, parameter in copied.named_parameters() if parameter.requires_grad}
+    gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
+    generator = torch.Generator().manual_seed(seed)
+    groups = []
+    with torch.no_grad():
+        for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
+            known = torch.zeros_like(parameter) if gradient is None else gradient
+            chosen = _choose(known.flatten(), entries, generator)
+            groups.append(_check_group(name, parameter, known, chosen, loss, abs(value.item())))
+    return GradientReport(groups, len(inputs), value.item(), remarks)
+
+
+def _penalty(model: Model) -> Tensor | float:
+    """What the training adds to the loss, where the model has a penalty."""
+    penalty = getattr(model, "penalty", None)
+    return penalty(penalty.select(model.named_parameters())) if penalty else 0.0
+
+
+def _in_double(model: Model) -> Model:
+    trainer, model._trainer = model._trainer, None  # a copy of the trainer is not wanted
+    try:
+        return copy.deepcopy(model).double()
+    finally:
+        model._trainer = trainer
+
+
+def _settle(model: nn.Module, samples: int) -> list[str]:
+    """Make the loss a fixed function of the weights; say how."""
+    model.eval()
+    layers = list(model.modules())
+    remarks = []
+    if any(isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p for layer in layers):
+        remarks.append("Dropout is off: with it the loss would be another function each time.")
+    normalising = [layer for layer in layers if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    if normalising and samples > 1:
+        for layer in normalising:
+            layer.train()
+        remarks.append(
+            f"Batch normalisation takes mean and variance of these {samples} samples, as in training; the gradient "
+            "runs through both. A bias right before it has no effect, and the gradient 0."
+        )
+    elif normalising:
+        remarks.append("Batch normalisation takes its running mean and variance: one sample has no variance.")
+    return remarks
+
+
+def _choose(gradient: Tensor, entries: int, generator: torch.Generator) -> list[int]:
+    """Positions (at most `entries`) of a flat gradient: half among all, half among those where it is not zero."""
+    nonzero = gradient.nonzero().flatten()
+    nonzero = nonzero[torch.randperm(len(nonzero), generator=generator)][: -(-entries // 2)]
+    # Few of a large tensor: drawing with repetition is cheaper than permuting millions of positions.
+    anywhere = torch.randint(len(gradient), (entries * 2,), generator=generator)
+    if len(gradient) <= entries * 4:
+        anywhere = torch.randperm(len(gradient), generator=generator)
+    return list(dict.fromkeys([*nonzero.tolist(), *anywhere.tolist()]))[:entries]
+
+
+def _check_group(
+    name: str, parameter: Tensor, gradient: Tensor, chosen: list[int], loss: Callable[[], Tensor], scale: float
+) -> GroupCheck:
+    flat = parameter.data.view(-1) if parameter.is_contiguous() else None
+    errors: list[float] = []
+    kinks = 0
+    for position in chosen:
+        place = torch.unravel_index(torch.tensor(position), parameter.shape) if flat is None else (position,)
+        error = _error(parameter if flat is None else flat, place, gradient.flatten()[position].item(), loss, scale)
+        if error is None:
+            kinks += 1
+        else:
+            errors.append(error)
+    greatest = max(errors, default=0.0)
+    return GroupCheck(
+        name,
+        tuple(parameter.shape),
+        len(errors),
+        kinks,
+        greatest,
+        gradient.abs().max().item() if gradient.numel() else 0.0,
+        greatest <= TOLERANCE if errors else None,
+    )
+
+
+def _error(
+    values: Tensor, place: tuple[int | Tensor, ...], gradient: float, loss: Callable[[], Tensor], scale: float
+) -> float | None:
+    """Relative difference of a gradient and its finite difference; None on a kink."""
+    middle, kept = loss().item(), values[place].item()
+    errors, gaps = [], []
+    for step_size in _STEP_SIZES:
+        step = step_size * max(1.0, abs(kept))
+        values[place] = kept + step
+        above = loss().item()
+        values[place] = kept - step
+        below = loss().item()
+        values[place] = kept
+        slope = (above - below) / (2 * step)
+        # Rounding grows as the step shrinks.
+        floor = max(_FLOOR * scale * _STEP_SIZES[0] / step_size, 1e-12)
+        size = max(abs(slope), abs(gradient), floor)
+        errors.append(abs(slope - gradient) / size)
+        gaps.append(abs(above - 2 * middle + below) / step / size)  # slope to the right less slope to the left
+        if errors[-1] <= TOLERANCE:
+            return errors[-1]
+    # Over a smooth place the two slopes near each other as the step shrinks, tenfold each time; over a kink they don't.
+    if gaps[-1] > TOLERANCE and gaps[-1] > 0.3 * gaps[-2]:
+        return None
+    return min(errors)

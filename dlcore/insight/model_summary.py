@@ -1,0 +1,201 @@
+"""A model's layers, measured: output shapes by a forward pass, parameters, memory, and what share each has.
+
+Shapes: N batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor, nn
+
+from dlcore.insight.training_data import first_samples
+from dlcore.models import Model
+from dlcore.models.optimization import make_optimizer
+
+_PROBE = 2  # samples of the forward pass: batch normalisation needs two
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer.
+
+    Attributes:
+        name: Its name in the model.
+        kind: Its class.
+        output_shape: Shape of its output for one sample; None if the forward pass did not come by.
+        parameters: Numbers that are learned; those shared with an earlier layer count there.
+        frozen: Of them, those that are not trained.
+        weight_bytes: Memory of its parameters and buffers.
+        output_bytes: Memory of its output for one sample; 0 where it is the input under another shape.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...] | None
+    parameters: int
+    frozen: int
+    weight_bytes: int
+    output_bytes: int
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """All layers, and what training adds to them.
+
+    Attributes:
+        layers: The layers, in the order in which the model has them.
+        input_shape: Shape of one sample.
+        optimizer: Name of the optimiser.
+        state_per_parameter: Numbers that the optimiser keeps for each parameter (Adam: 2); None where a trial on a
+            small tensor could not tell.
+    """
+
+    layers: list[LayerSummary]
+    input_shape: tuple[int, ...]
+    optimizer: str
+    state_per_parameter: float | None
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of parameters and buffers."""
+        return sum(layer.weight_bytes for layer in self.layers)
+
+    @property
+    def gradient_bytes(self) -> int:
+        """Memory of the gradients of all that is trained, in float32."""
+        return 4 * sum(layer.parameters - layer.frozen for layer in self.layers)
+
+    @property
+    def optimizer_bytes(self) -> int | None:
+        """Memory of what the optimiser keeps."""
+        return None if self.state_per_parameter is None else round(self.gradient_bytes * self.state_per_parameter)
+
+    @property
+    def output_bytes(self) -> int:
+        """Memory of all outputs for one sample, which a training step keeps for its backward pass."""
+        return sum(layer.output_bytes for layer in self.layers)
+
+
+def summarize_model(model: Model, datamodule: LightningDataModule) -> ModelSummary:
+    """Measure a model on a batch of the data's shape.
+
+    The data are not read where they say the shape of a sample without; the model is left as it was.
+
+    Args:
+        model: The model.
+        datamodule: The data.
+    """
+    inputs = _inputs(datamodule)
+    outputs = _pass_through(model, inputs)
+    return ModelSummary(
+        list(_layers(model, outputs)),
+        tuple(inputs.shape[1:]),
+        *_optimizer_cost(model.optimizer_factory),
+    )
+
+
+def _inputs(datamodule: LightningDataModule) -> Tensor:
+    """A batch (N, …) of the data's shape."""
+    facts: dict[str, Any] = datamodule.facts() if hasattr(datamodule, "facts") else {}
+    if facts.get("image_shape"):
+        return torch.zeros(_PROBE, *facts["image_shape"])
+    if facts.get("in_features"):
+        return torch.zeros(_PROBE, facts["in_features"])
+    return first_samples(datamodule, _PROBE)[0]
+
+
+def _pass_through(model: nn.Module, inputs: Tensor) -> dict[str, tuple[tuple[int, ...], int]]:
+    """Output shape for a sample, and bytes of new memory for a sample, of each layer that a forward pass comes by.
+
+    In training mode, where dropout makes an output of its own; buffers and random numbers are put back.
+    """
+    found: dict[str, tuple[tuple[int, ...], int]] = {}
+    modes = {module: module.training for module in model.modules()}
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    hooks = [
+        module.register_forward_hook(_noting(name, found))
+        for name, module in model.named_modules()
+        if _is_layer(module)
+    ]
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            model.train()
+            model(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, training in modes.items():
+            module.training = training
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+    return found
+
+
+def _noting(name: str, found: dict[str, tuple[tuple[int, ...], int]]) -> Callable[..., None]:
+    def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        known = {tensor.untyped_storage().data_ptr() for tensor in _tensors(args)}
+        tensors = list(_tensors(output))
+        new = [tensor for tensor in tensors if tensor.untyped_storage().data_ptr() not in known]
+        size = sum(tensor.numel() * tensor.element_size() for tensor in new) // _PROBE
+        earlier = found.get(name, ((), 0))[1]  # a layer that is used several times
+        found[name] = tuple(tensors[0].shape[1:]) if tensors else (), earlier + size
+
+    return hook
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _is_layer(module: nn.Module) -> bool:
+    """A module without others in it, or one with parameters of its own."""
+    return not any(True for _ in module.children()) or any(True for _ in module.parameters(recurse=False))
+
+
+def _layers(model: nn.Module, outputs: dict[str, tuple[tuple[int, ...], int]]) -> Iterator[LayerSummary]:
+    counted: set[int] = set()
+    for name, module in model.named_modules():
+        if not _is_layer(module):
+            continue
+        own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in counted]
+        counted |= {id(parameter) for parameter in own}
+        if name not in outputs and not own:
+            continue  # a loss or a metric, which is no part of the network
+        shape, size = outputs.get(name, (None, 0))
+        memory = [*own, *module.buffers(recurse=False)]
+        yield LayerSummary(
+            name.removeprefix("network.") or type(module).__name__,
+            type(module).__name__,
+            shape,
+            sum(parameter.numel() for parameter in own),
+            sum(parameter.numel() for parameter in own if not parameter.requires_grad),
+            sum(tensor.numel() * tensor.element_size() for tensor in memory),
+            size,
+        )
+
+
+def _optimizer_cost(factory: Callable[..., torch.optim.Optimizer]) -> tuple[str, float | None]:
+    """Name of the optimiser, and how many numbers it keeps for each parameter: by a step on a tensor of 32 × 32."""
+    parameter = nn.Parameter(torch.zeros(32, 32))
+    optimizer = make_optimizer(factory, [parameter])
+    parameter.grad = torch.ones_like(parameter)
+    try:
+        optimizer.step()
+    except (TypeError, RuntimeError):  # one that wants to compute the loss itself
+        return type(optimizer).__name__, None
+    state = [value for value in optimizer.state[parameter].values() if isinstance(value, Tensor) and value.numel() > 1]
+    return type(optimizer).__name__, sum(value.numel() for value in state) / parameter.numel()

@@ -1,0 +1,216 @@
+"""Figure: activation functions, each with its derivative beside it, one function a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FUNCTION, DERIVATIVE = style.BLUE, style.VERMILION
+_SHADE = "#F1F1F1"
+_REMARK = "#666666"
+_ROW_HEIGHT = 3.0
+_LONGEST_BESIDE_FORMULA, _LONGEST_NAME = 16, 44
+# A jump from one point to the next, as against a steep rise: at least so high, and so many times the step beside it.
+_JUMP, _TIMES = 0.05, 5
+
+
+@dataclass(frozen=True)
+class Curve:
+    """An activation that works on each number by itself.
+
+    Attributes:
+        name: What it is called.
+        formula: What it computes, as mathtext without dollar signs; empty where dlcore knows none.
+        x: Inputs, rising, 0 among them. Shape: (P,).
+        y: Outputs (P,).
+        derivative: Derivative at each input (P,).
+        flat: Intervals of x over which the derivative is below 1% of its greatest value.
+        peak: Where the derivative is greatest and how great, if that is one point within the range.
+        note: What else a reader should know, a short line; may be empty.
+    """
+
+    name: str
+    formula: str
+    x: np.ndarray
+    y: np.ndarray
+    derivative: np.ndarray
+    flat: tuple[tuple[float, float], ...] = ()
+    peak: tuple[float, float] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class VectorCurve:
+    """An activation that works on a whole vector, such as softmax.
+
+    Attributes:
+        name: What it is called.
+        formula: As for `Curve`.
+        scores: The vector that goes in (K,).
+        outputs: What comes out (K,).
+        jacobian: Derivative of each output (row) by each score (column). Shape: (K, K).
+    """
+
+    name: str
+    formula: str
+    scores: np.ndarray
+    outputs: np.ndarray
+    jacobian: np.ndarray
+
+
+def activation_rows(curves: Sequence[Curve | VectorCurve]) -> Figure:
+    """Draw activations one below the other: on the left the function, on the right its derivative.
+
+    A grey ground marks where an activation is saturated (its derivative is below 1% of its greatest value); the
+    greatest derivative is marked where it is one point; where a derivative jumps, the full dot is what autograd says.
+    Of an activation over a vector the outputs are drawn as bars and the derivatives as a matrix.
+
+    Args:
+        curves: What to draw, at least one.
+
+    Raises:
+        ArgumentError: There is nothing to draw.
+    """
+    if not curves:
+        raise ArgumentError("curves", "at least one activation to draw", None)
+    figure = style.new_figure(10, _ROW_HEIGHT * len(curves) + 0.1)
+    for (left, right), curve in zip(figure.subplots(len(curves), 2, squeeze=False), curves, strict=True):
+        if isinstance(curve, VectorCurve):
+            _draw_outputs(left, curve)
+            _draw_jacobian(right, curve)
+        else:
+            _draw_function(left, curve)
+            _draw_derivative(right, curve)
+    return style.finish(figure)
+
+
+def title_of(curve: Curve | VectorCurve) -> str:
+    """Name and formula; the formula is left out beside arguments, which take its place."""
+    if len(curve.name) > _LONGEST_BESIDE_FORMULA:
+        return drawable(curve.name if len(curve.name) <= _LONGEST_NAME else f"{curve.name[: _LONGEST_NAME - 1]}…")
+    return drawable(curve.name) + (f"   ${curve.formula}$" if curve.formula else "")
+
+
+def with_gaps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """A curve that is not drawn through its jumps.
+
+    Returns:
+        The points with a NaN in each jump, and the positions behind which the jumps are.
+    """
+    steps = np.abs(np.diff(y))
+    beside = np.maximum(np.append(steps[1:], 0), np.append(0, steps[:-1]))
+    jumps = [int(place) for place in np.flatnonzero((steps > _JUMP) & (steps > _TIMES * beside))]
+    behind = [place + 1 for place in jumps]
+    return np.insert(x, behind, np.nan), np.insert(y, behind, np.nan), jumps
+
+
+def draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, color: str, width: float = 2.0, dots: bool = True) -> None:
+    """Draw a curve with its jumps left open, a full dot on the value at the jump and a ring on the other."""
+    drawn_x, drawn_y, jumps = with_gaps(x, y)
+    axes.plot(drawn_x, drawn_y, color=color, linewidth=width, solid_capstyle="round")
+    for place in jumps if dots else ():
+        # The jump lies at the round number of the two, which is where a definition changes.
+        at, beside = (place, place + 1) if _is_round(x[place]) else (place + 1, place)
+        axes.plot(x[at], y[at], "o", markersize=5.5, color=color)
+        axes.plot(x[at], y[beside], "o", markersize=5.5, markerfacecolor=style.PAPER, markeredgecolor=color)
+
+
+def _is_round(number: float) -> bool:
+    return abs(number * 2 - round(number * 2)) < 1e-9
+
+
+def _draw_function(axes: Axes, curve: Curve) -> None:
+    _shade(axes, curve)
+    draw_curve(axes, curve.x, curve.y, FUNCTION)
+    style.style_axes(axes, title_of(curve), "x", "f(x)")
+    _frame(axes, curve, curve.y)
+
+
+def _draw_derivative(axes: Axes, curve: Curve) -> None:
+    _shade(axes, curve)
+    draw_curve(axes, curve.x, curve.derivative, DERIVATIVE)
+    style.style_axes(axes, "derivative", "x", "f ′(x)")
+    _frame(axes, curve, curve.derivative)
+    if curve.peak is not None:
+        x, y = curve.peak
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, max(high, y + 0.2 * (high - low)))
+        axes.plot(x, y, "o", markersize=5.5, color=DERIVATIVE)
+        axes.annotate(
+            f"greatest: {y:.4g} at x = {x:.3g}", (x, y), xytext=(0, 8), textcoords="offset points", ha="center",
+            fontsize=style.TICK_SIZE, color=style.INK, bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
+    remark = "; ".join(filter(None, [_flat_in_words(curve) if curve.flat else "", drawable(curve.note)]))
+    axes.set_title(remark, fontsize=style.TICK_SIZE, color=_REMARK, loc="right", pad=10)
+
+
+def _flat_in_words(curve: Curve) -> str:
+    """What the grey ground says: that hardly any gradient passes, and where."""
+    inside = np.any([(low < curve.x) & (curve.x < high) for low, high in curve.flat], axis=0)
+    what = "saturated, below 1%," if np.any(curve.derivative[inside]) else "derivative 0"
+    numbers = [round(edge, 1) for interval in curve.flat for edge in interval if abs(edge) < curve.x[-1]]
+    if len(numbers) == 2 and numbers[0] == -numbers[1] and len(curve.flat) == 2:
+        return f"grey: {what} beyond ±{abs(numbers[1]):g}"
+    if len(numbers) == 1:
+        sign = "<" if curve.flat[0][0] <= curve.x[0] else ">"
+        return f"grey: {what} for x {sign} {numbers[0]:g}"
+    return f"grey: {what.rstrip(',')}"
+
+
+def _shade(axes: Axes, curve: Curve) -> None:
+    for low, high in curve.flat:
+        axes.axvspan(low, high, color=_SHADE, linewidth=0, zorder=0)
+
+
+def _frame(axes: Axes, curve: Curve, values: np.ndarray) -> None:
+    """Axes through the origin, and room above and below what is finite."""
+    low, high = min(0.0, float(np.nanmin(values))), max(0.0, float(np.nanmax(values)))
+    room = 0.08 * (high - low) or 0.5
+    axes.set_xlim(float(curve.x[0]), float(curve.x[-1]))
+    axes.set_ylim(low - room, high + room)
+    axes.axhline(0, color="#9A9A9A", linewidth=0.9, zorder=1)
+    axes.axvline(0, color="#9A9A9A", linewidth=0.9, zorder=1)
+
+
+def _draw_outputs(axes: Axes, curve: VectorCurve) -> None:
+    places = np.arange(len(curve.scores))
+    axes.bar(places, curve.outputs, color=FUNCTION, width=0.7)
+    style.style_axes(axes, title_of(curve), "score that goes in", "output")
+    axes.set_xticks(places, [f"{score:g}" for score in curve.scores])
+    low, high = min(0.0, float(curve.outputs.min())), max(0.0, float(curve.outputs.max()))
+    for place, output in zip(places, curve.outputs, strict=True):
+        up = output >= 0
+        axes.annotate(
+            f"{output:.3g}" if abs(output) >= 0.0995 else f"{output:.3f}", (place, output), xytext=(0, 3 if up else -3),
+            textcoords="offset points", ha="center", va="bottom" if up else "top", fontsize=8, color=style.INK,
+        )  # fmt: skip
+    room = 0.16 * (high - low)
+    axes.set_ylim(low - room * (low < 0), high + room * (high > 0))
+    total = float(curve.outputs.sum())
+    if abs(total - 1) < 1e-6:
+        axes.text(
+            0.03, 0.94, "sums to 1", transform=axes.transAxes, va="top", fontsize=style.LABEL_SIZE, color=style.INK
+        )
+
+
+def _draw_jacobian(axes: Axes, curve: VectorCurve) -> None:
+    most = float(np.abs(curve.jacobian).max())
+    picture: Any = axes.imshow(curve.jacobian, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
+    style.style_axes(axes, "derivative: every output by every score", "score", "output of score", grid=False)
+    names = [f"{score:g}" for score in curve.scores]
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    bar = axes.figure.colorbar(picture, ax=axes, pad=0.02)
+    bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK)
+    bar.outline.set_visible(False)

@@ -1,0 +1,105 @@
+"""Figure: the learning rate over all steps of a run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_POINTS = 4000
+_QUIET = "#666666"
+
+
+def schedule_curve(
+    rates: Any, steps_per_epoch: int, title: str, notes: Sequence[str] = (), log: bool = False
+) -> Figure:
+    """Draw the learning rate of each step, with steps below and epochs above.
+
+    First, greatest and last rate are marked, and written above.
+
+    Args:
+        rates: Learning rate of each optimiser step of the run, not empty (S,).
+        steps_per_epoch: Optimiser steps in an epoch.
+        title: What schedule it is.
+        notes: What the picture cannot show, a sentence each; written below it.
+        log: Whether the rates are drawn on a logarithmic scale.
+
+    Raises:
+        ArgumentError: There are no rates, or one is not positive on a logarithmic scale.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    values = np.asarray(rates, dtype=np.float64)
+    if not values.size:
+        raise ArgumentError("rates", "the rate of at least one step", "none")
+    if log and (values <= 0).any():
+        raise ArgumentError("log", "rates above 0 for a logarithmic scale", float(values.min()), "Use a linear one.")
+    steps, drawn = thin(values)
+    figure = style.new_figure(9, 4.5)
+    axes = figure.subplots()
+    # A rate holds until the next step: the last one is drawn to its end.
+    axes.step(np.append(steps, len(values) + 1) - 1, np.append(drawn, drawn[-1]), where="post", color=style.BLUE, lw=2)
+    style.style_axes(axes, drawable(title), "optimiser step", "learning rate")
+    axes.set_xlim(0, len(values))
+    if log:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(0, float(values.max()) * 1.08 or 1)
+        axes.yaxis.set_major_formatter(lambda rate, _: f"{rate:.6g}")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
+    above = axes.secondary_xaxis("top", functions=_steps_and_epochs(steps_per_epoch))
+    above.set_xlabel("epoch", fontsize=style.LABEL_SIZE, color=style.INK)
+    above.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, length=3)
+    above.xaxis.set_major_locator(MaxNLocator(10, integer=len(values) > steps_per_epoch))
+    above.spines["top"].set_color(style.FAINT)
+    _mark(axes, values)
+    if notes:
+        text = "\n".join(textwrap.fill(drawable(note), 120) for note in notes)
+        axes.annotate(
+            text, (0, 0), xycoords="axes fraction", xytext=(0, -44), textcoords="offset points", va="top",
+            fontsize=style.TICK_SIZE, color=_QUIET,
+        )  # fmt: skip
+    return style.finish(figure)
+
+
+def _steps_and_epochs(steps_per_epoch: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """From a place on the axis of steps to one on that of epochs, and back."""
+    return lambda steps: steps / steps_per_epoch, lambda epochs: epochs * steps_per_epoch
+
+
+def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps, counted from 1, and their values, at most some thousand: where they change, or evenly spread.
+
+    The first, the last, the greatest and the least are always among them.
+    """
+    places = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+    if len(places) > _MOST_POINTS:
+        places = places[np.linspace(0, len(places) - 1, _MOST_POINTS).astype(int)]
+    always = [0, len(values) - 1, int(values.argmax()), int(values.argmin())]
+    places = np.union1d(places, always)
+    return places + 1, values[places]
+
+
+def _mark(axes: Axes, values: np.ndarray) -> None:
+    """Mark the first, the greatest and the last rate, and say what they are."""
+    last, top = len(values) - 1, int(values.argmax())
+    if values.min() == values.max():
+        said = f"{values[0]:.4g} throughout"
+    else:
+        said = f"first {values[0]:.4g}, last {values[last]:.4g}"
+        if values[top] > values[0]:
+            said = f"first {values[0]:.4g}, greatest {values[top]:.4g} at step {top + 1:,}, last {values[last]:.4g}"
+        marks = sorted({0, top, last})
+        axes.plot(marks, values[marks], "o", markersize=6, color=style.BLUE, clip_on=False, zorder=3)
+    axes.set_title(said, fontsize=style.TICK_SIZE, color=_QUIET, loc="right", pad=10)
