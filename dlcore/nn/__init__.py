@@ -1,14 +1,17 @@
-"""Plain torch.nn: layers, activations, initialisers, tasks. No Lightning in here."""
+"""Plain torch.nn: layers, activations, initialisers, losses, tasks. No Lightning in here."""
 
 from dlcore.nn.activations import activation_names, make_activation
 from dlcore.nn.initializers import initialize, initializer_names
+from dlcore.nn.losses import ClassWeights, loss_names, make_loss
 from dlcore.nn.perceptron import perceptron
-from dlcore.nn.tallies import ClassTally, RegressionTally, Tally
+from dlcore.nn.tallies import BinaryTally, ClassTally, RegressionTally, Tally
 from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
 
 __all__ = [
     "Binary",
+    "BinaryTally",
     "ClassTally",
+    "ClassWeights",
     "Multiclass",
     "Regression",
     "RegressionTally",
@@ -17,7 +20,9 @@ __all__ = [
     "activation_names",
     "initialize",
     "initializer_names",
+    "loss_names",
     "make_activation",
+    "make_loss",
     "make_task",
     "perceptron",
 ]
