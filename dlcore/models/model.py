@@ -96,23 +96,23 @@ class Model(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimiser and the schedule. The schedule is stepped in `update`."""
+        try:
+            return self._make_optimization()
+        except ArgumentError as error:
+            raise error if error.argument.startswith("trainer.") else error.within("model") from error
+
+    def _make_optimization(self) -> OptimizerLRScheduler:
         # Scaled gradients cannot be clipped when the fused optimiser itself takes the scale away.
         clips_scaled = self.gradient_clip_val is not None and self.trainer.precision == "16-mixed"
         optimizer = make_optimizer(self.optimizer_factory, self.parameters(), fused=not clips_scaled)
         check_step(optimizer, self)
-        self._penalized = self._select_penalized()
+        self._penalized = self.penalty.select(self.named_parameters()) if self.penalty else []
         if self.schedule_factory is None:
             return optimizer
         schedule, self._schedule_per_batch = make_schedule(
             self.schedule_factory, optimizer, lambda: steps_of_run(self.trainer, self.accumulate_grad_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule}}
-
-    def _select_penalized(self) -> list[nn.Parameter]:
-        try:
-            return self.penalty.select(self.named_parameters()) if self.penalty else []
-        except ArgumentError as error:
-            raise error.within("model") from error
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch and log every `log_every_n_steps` optimiser steps."""

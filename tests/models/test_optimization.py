@@ -204,5 +204,5 @@ def test_steps_of_a_run_are_those_that_it_takes(settings, accumulate, steps, tin
 
 def test_a_run_without_end_has_no_number_of_steps(tiny_data, make_trainer):
     model = MLP([], lr_scheduler=partial(OneCycleLR, max_lr=0.1), in_features=4, num_classes=3)
-    with pytest.raises(ArgumentError, match=r"^lr_scheduler\.total_steps: expected the optimiser steps of the run"):
+    with pytest.raises(ArgumentError, match=r"^model\.lr_scheduler\.total_steps: expected the optimiser steps"):
         make_trainer(max_epochs=-1).fit(model, datamodule=tiny_data())

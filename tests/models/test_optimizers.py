@@ -49,8 +49,8 @@ def test_trains_and_counts_each_update_once(name, tiny_data, make_trainer, memor
 @pytest.mark.parametrize(
     ("optimizer", "message"),
     [
-        (Muon, "optimizer: expected an optimiser that also trains biases, kernels and scales, which are no"),
-        (partial(Muon, lr=0.1), "optimizer: expected an optimiser that also trains biases"),
+        (Muon, "model.optimizer: expected an optimiser that also trains biases, kernels and scales, which are no"),
+        (partial(Muon, lr=0.1), "model.optimizer: expected an optimiser that also trains biases"),
         (SparseAdam, "optimizer: expected an optimiser for gradients that are not sparse, as all of dlcore's are, got"),
         (None, "optimizer: expected an optimiser of torch.optim, by name, got nothing. For example: --model.optimizer"),
         ("Adam", "optimizer: expected an optimiser of torch.optim, by name, got 'Adam'."),
