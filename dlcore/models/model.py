@@ -181,7 +181,10 @@ class Model(LightningModule):
 
         def evaluate() -> Tensor:
             self.optimizers().zero_grad()  # type: ignore[union-attr]
-            return self._backward(batch, counts=next(calls) == 0)
+            total = self._backward(batch, counts=next(calls) == 0).detach()
+            # A line search that sees its own process's loss ends after another number of evaluations than the others'
+            # do, and then all wait for each other for ever.
+            return self.trainer.strategy.reduce(total, reduce_op="mean") if self.trainer.world_size > 1 else total
 
         return evaluate
 

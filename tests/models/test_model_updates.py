@@ -181,17 +181,3 @@ def test_gradients_of_the_last_step_are_there_at_validation_and_epoch_end(tiny_d
     model.on_train_epoch_end = lambda: seen.append(model.network.output.weight.grad.norm().item())
     make_trainer(num_sanity_val_steps=0).fit(model, datamodule=tiny_data())
     assert seen[0] == seen[1] > 0
-
-
-@pytest.mark.filterwarnings("ignore:You defined a `validation_step`")
-def test_five_points_by_stochastic_gradient_descent_come_near_the_least_squares_plane(make_trainer):
-    # The lesson of chapter one through the model itself; its five points are one batch in random order.
-    inputs = torch.tensor([[0.0, 3.0], [1.0, 3.0], [2.0, 3.0], [3.0, 2.0], [4.0, 4.0]])
-    targets = torch.tensor([[95.364], [97.217205], [75.195834], [60.105519], [49.342380]])
-    model = MLP([], task="regression", in_features=2, optimizer=partial(SGD, lr=0.01))
-    loader = [(inputs[i : i + 1], targets[i : i + 1]) for i in (3, 0, 4, 1, 2)]
-    make_trainer(max_epochs=600, log_every_n_steps=0, limit_val_batches=0).fit(model, loader)
-    with_ones = torch.cat([inputs, torch.ones(5, 1)], dim=1)
-    best = with_ones @ torch.linalg.lstsq(with_ones, targets).solution
-    least, reached = ((best - targets) ** 2).mean(), ((model(inputs) - targets) ** 2).mean()
-    assert least <= reached < 1.3 * least
