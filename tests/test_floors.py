@@ -8,7 +8,7 @@ import dlcore
 ROOT = Path(dlcore.__file__).parent
 FLOORS = [
     {"errors"},
-    {"configs", "nn", "text"},
+    {"configs", "nn", "optim", "text"},
     {"tracking"},
     {"models", "data", "callbacks"},
     {"runs"},

@@ -10,7 +10,7 @@ from torch import Tensor
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.model import Model
 from dlcore.models.optimization import LRSchedulerCallable, OptimizerCallable
-from dlcore.nn import initialize, make_activation, make_task, perceptron
+from dlcore.nn import Penalty, initialize, make_activation, make_task, perceptron
 
 
 class MLP(Model):
@@ -18,19 +18,33 @@ class MLP(Model):
 
     Args:
         hidden_sizes: Size of each hidden layer, input side first; [] has none (softmax or linear regression).
-        activation: Activation after each hidden layer, by its torch.nn name: ReLU, Sigmoid, Tanh, LeakyReLU, GELU, ….
+        activation: Activation after each hidden layer, by its torch.nn name, with arguments in brackets: ReLU, Sigmoid,
+            Tanh, PReLU, GELU, 'leaky_relu(negative_slope=0.2)', ….
         batch_norm: Batch normalisation before each activation.
         dropout: Probability in [0, 1) with which a hidden value is dropped while training.
         input_dropout: Probability in [0, 1) with which an input value is dropped while training.
         initializer: Initial weights: default (torch's own), normal, uniform, xavier_normal, xavier_uniform,
-            kaiming_normal, kaiming_uniform, constant, zeros or ones; biases start at zero but for default.
+            kaiming_normal, kaiming_uniform, trunc_normal, orthogonal, constant, zeros or ones, with arguments in
+            brackets: 'normal(std=0.02)'. Biases start at zero but for default.
         task: What is learned: multiclass (softmax), binary (sigmoid) or regression (identity).
+        loss: Loss of the task, with arguments in brackets: 'cross_entropy(label_smoothing=0.1)' (multiclass),
+            binary_cross_entropy (binary), mse, l1, 'smooth_l1(beta=0.5)' or 'huber(delta=1.0)' (regression); left out,
+            the first of its task.
+        class_weights: How much a sample of each class counts in the loss, above 0, one number a class; null: all 1.
         in_features: Numbers in a sample; left out, the data say it.
         num_classes: Classes of a multiclass task, outputs of a regression; left out, the data say it.
+        l1: Factor of the L1 penalty Σ|w|, at least 0. It is added to the loss in training and logged as train/penalty.
+        l2: Factor of the L2 penalty, at least 0; added and logged likewise.
+        l2_form: What L2 sums: squares (Σw², as weight decay does) or norms (Σ‖p‖, one norm a parameter tensor).
+        penalized: What L1 and L2 sum over: all parameters, weights (no biases, no scales of batch norm), or those whose
+            name fits a pattern: 'network.linear_*'.
         optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer SGD
-            --model.optimizer.lr 0.01.
-        lr_scheduler: Schedule of torch.optim.lr_scheduler, by name, with its arguments: --model.lr_scheduler
-            CosineAnnealingLR --model.lr_scheduler.T_max 10. It counts epochs (OneCycleLR and CyclicLR: steps).
+            --model.optimizer.lr 0.01. LBFGS wants large batches, and --model.optimizer.line_search_fn strong_wolfe.
+        lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
+            InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler CosineAnnealingLR
+            --model.lr_scheduler.T_max 10. It counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their interval
+            says).
+        warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
 
     Shape:
         - Input: (N, *), with in_features numbers a sample.
@@ -38,7 +52,7 @@ class MLP(Model):
 
     Raises:
         ArgumentError: A value lies outside its range, or one that the data would have said is missing.
-        UnknownNameError: There is no activation, initialiser or task of that name.
+        UnknownNameError: There is no activation, initialiser, loss or task of that name, or it has no such argument.
     """
 
     def __init__(
@@ -50,10 +64,17 @@ class MLP(Model):
         input_dropout: float = 0.0,
         initializer: str = "default",
         task: Literal["multiclass", "binary", "regression"] = "multiclass",
+        loss: str | None = None,
+        class_weights: list[float] | None = None,
         in_features: int | None = None,
         num_classes: int | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        l2_form: Literal["squares", "norms"] = "squares",
+        penalized: str = "all",
         optimizer: OptimizerCallable = torch.optim.Adam,
         lr_scheduler: LRSchedulerCallable | None = None,
+        warmup_steps: int = 0,
     ) -> None:
         for number, size in enumerate(hidden_sizes):
             check_number(f"hidden_sizes[{number}]", size, at_least=1, whole=True)
@@ -65,7 +86,10 @@ class MLP(Model):
             )
         check_number("in_features", in_features, at_least=1)
         make_activation(activation)  # without hidden layers a wrong name would be taken in silence
-        super().__init__(make_task(task, num_classes), optimizer, lr_scheduler)
+        penalty = Penalty(l1, l2, l2_form, penalized)
+        super().__init__(
+            make_task(task, num_classes, loss, class_weights), optimizer, lr_scheduler, warmup_steps, penalty
+        )
         # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
         self.network = perceptron(

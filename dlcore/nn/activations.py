@@ -1,38 +1,78 @@
-"""Activation functions by name: every one that torch.nn has, in its own spelling or in lower case."""
+"""Activation functions by name: every one that torch.nn has, in its own spelling or in lower case, with arguments."""
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
+import torch
 from torch import nn
 from torch.nn.modules import activation as torch_activations
 
-from dlcore.errors import UnknownNameError
+from dlcore.errors import ArgumentError, UnknownNameError
+from dlcore.nn.call_text import REQUIRED, read_call
 
-# Attention is no activation function, GLU halves the features, Softmax2d is for images, Threshold has no default.
-_NOT_OFFERED = {"GLU", "MultiheadAttention", "Softmax2d", "Threshold"}
+# Attention is no activation function, GLU halves the features, Softmax2d is for images.
+_NOT_OFFERED = {"GLU", "MultiheadAttention", "Softmax2d"}
+_NEEDS_ARGUMENTS = {"Threshold"}
 _ALSO_CALLED = {"swish": "SiLU", "linear": "Identity"}
+# Where it computes is the trainer's; features are in dimension 1; a layer has one slope (PReLU); Hardtanh's old names.
+_NOT_ARGUMENTS = {"inplace", "device", "dtype", "dim", "num_parameters", "min_value", "max_value", "args", "kwargs"}
 
 
 def activation_names() -> list[str]:
-    """Names that `make_activation` knows, in torch.nn's spelling."""
-    return sorted({"Identity", *torch_activations.__all__} - _NOT_OFFERED)
+    """Names that `make_activation` knows and that need no arguments, in torch.nn's spelling."""
+    return sorted({"Identity", *torch_activations.__all__} - _NOT_OFFERED - _NEEDS_ARGUMENTS)
 
 
-def make_activation(name: str) -> nn.Module:
+def make_activation(text: str) -> nn.Module:
     """Make an activation module from its name.
 
     Args:
-        name: torch.nn's class name, in any case, with or without underscores: ``ReLU``, ``leaky_relu``, ``identity``.
+        text: torch.nn's class name, in any case, with or without underscores (``ReLU``, ``leaky_relu``, ``identity``),
+            and torch's arguments in brackets where the usual ones are not wanted: ``leaky_relu(negative_slope=0.2)``,
+            ``elu(0.5)``, ``gelu(approximate='tanh')``, ``threshold(threshold=0.1, value=0)``.
 
     Returns:
         A new module. Those with learned parameters (PReLU) are not shared between calls. Softmax and its relatives
         normalise over dimension 1, the features of a batch (N, features).
 
     Raises:
-        UnknownNameError: torch.nn has no such activation.
+        UnknownNameError: torch.nn has no such activation, or it no such argument.
+        ArgumentError: An argument has a value that the activation cannot compute with.
     """
-    by_key = {option.lower(): option for option in activation_names()} | _ALSO_CALLED
-    found = by_key.get(name.replace("_", "").lower())
+    call = read_call("activation", text)
+    names = [*activation_names(), *_NEEDS_ARGUMENTS]
+    found = ({name.lower(): name for name in names} | _ALSO_CALLED).get(call.name.replace("_", "").lower())
     if found is None:
-        raise UnknownNameError("activation", name, activation_names())
-    layer = getattr(nn, found)
-    return layer(dim=1) if found in {"LogSoftmax", "Softmax", "Softmin"} else layer()
+        raise UnknownNameError("activation", call.name, names)
+    kind = getattr(nn, found)
+    values = call.values(found, _arguments(kind))
+    if found in {"LogSoftmax", "Softmax", "Softmin"}:
+        values["dim"] = 1
+    try:
+        layer = kind(**values)
+        _try(layer)
+    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())
+        raise ArgumentError(
+            "activation", f"values in brackets that {found} can compute with ({reason})", text
+        ) from error
+    return layer
+
+
+def _arguments(kind: type[nn.Module]) -> dict[str, Any]:
+    """An activation's arguments with their defaults."""
+    parameters = [
+        parameter for name, parameter in inspect.signature(kind).parameters.items() if name not in _NOT_ARGUMENTS
+    ]
+    return {each.name: REQUIRED if each.default is each.empty else each.default for each in parameters}
+
+
+def _try(layer: nn.Module) -> None:
+    """Compute some values: torch looks at most arguments only when it must use them."""
+    # RReLU draws its slopes: what is drawn here must not change what a run draws.
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        outputs = layer(torch.linspace(-3, 3, 7)[:, None])
+    if not outputs.isfinite().all():
+        raise ValueError("some results are not finite")

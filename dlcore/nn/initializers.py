@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import init
 
-from dlcore.errors import UnknownNameError
+from dlcore.errors import ArgumentError, UnknownNameError
+from dlcore.nn.call_text import read_call
 
+# What fills a weight, and its arguments in torch's names (but for `value`) with dlcore's defaults.
 # References: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks",
 # eq. 12 and 16; He et al. (2015), "Delving deep into rectifiers", eq. 10 (gain of ReLU, √2).
-_INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
-    "normal": partial(init.normal_, std=0.01),
-    "uniform": partial(init.uniform_, a=-0.05, b=0.05),
-    "xavier_normal": init.xavier_normal_,
-    "xavier_uniform": init.xavier_uniform_,
-    "kaiming_normal": partial(init.kaiming_normal_, nonlinearity="relu"),
-    "kaiming_uniform": partial(init.kaiming_uniform_, nonlinearity="relu"),
-    "constant": partial(init.constant_, val=0.01),
-    "zeros": init.zeros_,
-    "ones": init.ones_,
+_KAIMING = {"a": 0.0, "mode": "fan_in", "nonlinearity": "relu"}
+_INITIALIZERS: dict[str, tuple[Callable[..., Tensor], dict[str, Any]]] = {
+    "normal": (init.normal_, {"mean": 0.0, "std": 0.01}),
+    "uniform": (init.uniform_, {"a": -0.05, "b": 0.05}),
+    "xavier_normal": (init.xavier_normal_, {"gain": 1.0}),
+    "xavier_uniform": (init.xavier_uniform_, {"gain": 1.0}),
+    "kaiming_normal": (init.kaiming_normal_, _KAIMING),
+    "kaiming_uniform": (init.kaiming_uniform_, _KAIMING),
+    "trunc_normal": (init.trunc_normal_, {"mean": 0.0, "std": 0.01, "a": -2.0, "b": 2.0}),
+    "orthogonal": (init.orthogonal_, {"gain": 1.0}),
+    "constant": (lambda weight, value: init.constant_(weight, value), {"value": 0.01}),
+    "zeros": (init.zeros_, {}),
+    "ones": (init.ones_, {}),
 }
-_ALL_EQUAL = {"constant", "zeros", "ones"}
 _ALSO_CALLED = {
     "glorot_normal": "xavier_normal",
     "glorot_uniform": "xavier_uniform",
@@ -38,35 +43,51 @@ def initializer_names() -> list[str]:
     return ["default", *_INITIALIZERS, *_ALSO_CALLED]
 
 
-def initialize(module: nn.Module, name: str) -> None:
+def initialize(module: nn.Module, text: str) -> None:
     """Give every linear and convolution weight in a module its initial values, and every bias of theirs zero.
 
     Args:
         module: The network. Weights of other layers (batch norm, …) keep torch's values.
-        name: ``default`` (torch's own, biases included), ``normal`` (standard deviation 0.01), ``uniform`` (±0.05),
-            ``xavier_normal`` (standard deviation √(2/(fan_in+fan_out))), ``xavier_uniform`` (limit
-            √(6/(fan_in+fan_out))), ``kaiming_normal`` (standard deviation √(2/fan_in)), ``kaiming_uniform`` (limit
-            √(6/fan_in)), ``constant`` (0.01), ``zeros``, ``ones``; ``glorot_…`` and ``he_…`` are other names.
+        text: ``default`` (torch's own, biases included), or a name, with arguments in brackets where other values than
+            these are wanted: ``normal(mean=0, std=0.01)``, ``uniform(a=-0.05, b=0.05)``, ``xavier_normal(gain=1)``
+            (standard deviation gain·√(2/(fan_in+fan_out))), ``xavier_uniform(gain=1)`` (limit
+            gain·√(6/(fan_in+fan_out))), ``kaiming_normal`` (standard deviation √(2/fan_in)), ``kaiming_uniform``
+            (limit √(6/fan_in)), both with torch's ``a``, ``mode`` and ``nonlinearity``, ``trunc_normal(mean=0,
+            std=0.01, a=-2, b=2)``, ``orthogonal(gain=1)``, ``constant(value=0.01)``, ``zeros``, ``ones``;
+            ``glorot_…`` and ``he_…`` are other names.
 
     Warns:
-        UserWarning: All weights of a network with hidden layers get the same value.
+        UserWarning: All weights of a hidden layer get the same value.
 
     Raises:
-        UnknownNameError: There is no initialiser of that name.
+        UnknownNameError: There is no initialiser of that name, or it has no such argument.
+        ArgumentError: An argument has a value that it cannot have.
     """
+    call = read_call("initializer", text)
+    name = _ALSO_CALLED.get(call.name, call.name)
     if name == "default":
+        call.values(name, {})
         return
-    fill = _INITIALIZERS.get(_ALSO_CALLED.get(name, name))
-    if fill is None:
-        raise UnknownNameError("initializer", name, initializer_names())
+    if name not in _INITIALIZERS:
+        raise UnknownNameError("initializer", call.name, initializer_names())
+    fill, defaults = _INITIALIZERS[name]
+    values = call.values(call.name, defaults)
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
     for layer in layers:
-        fill(layer.weight)
+        try:
+            fill(layer.weight, **values)
+        except (ValueError, RuntimeError) as error:
+            raise ArgumentError("initializer", f"values in brackets that torch accepts ({error})", text) from error
         if layer.bias is not None:
             init.zeros_(layer.bias)
-    if name in _ALL_EQUAL and len(layers) > 1:
+    if any(_all_equal(layer.weight) for layer in layers[:-1]):
         warnings.warn(
-            f"initializer {name!r} makes all units of a hidden layer equal. They get equal gradients and so stay equal "
+            f"initializer {text!r} makes all units of a hidden layer equal. They get equal gradients and so stay equal "
             "(only dropout can part them): the layer does no more than a single unit would.",
             stacklevel=2,
         )
+
+
+@torch.no_grad()
+def _all_equal(weight: Tensor) -> bool:
+    return weight.shape[0] > 1 and bool((weight == weight.flatten()[0]).all())

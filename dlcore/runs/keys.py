@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import torch
 from lightning.pytorch import Trainer
 
 from dlcore.configs.catalogue import Package, callback_sections, class_arguments, class_names
@@ -19,11 +18,11 @@ from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.models.optimization import needs_metric
+from dlcore.runs.factories import FACTORIES, factory_classes, find_factory
 
 # What the parser itself knows.
 _PARSER_FLAGS = ("help", "help-all", "print_config")
 _PACKAGES: dict[str, Package] = {"model": "models", "data": "data"}
-_LAZY = {"model.optimizer": torch.optim, "model.lr_scheduler": torch.optim.lr_scheduler}
 
 
 def check_recipe_keys(recipe: str, command: str) -> None:
@@ -102,9 +101,9 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
         elif name is not None:
             return  # a class of the user's own: the parser knows its arguments
         nested = f"{section}.{key}"
-        if nested in _LAZY and len(parts) > 2 and parts[2] != "class_path" and nested in classes:
+        if nested in FACTORIES and len(parts) > 2 and parts[2] != "class_path" and nested in classes:
             _check_lazy_arguments(nested, classes[nested], [parts[2]], f" (in --{flag.name})")
-        elif nested in _LAZY and len(parts) == 2 and flag.value:
+        elif nested in FACTORIES and len(parts) == 2 and flag.value:
             _check_lazy_name(nested, flag.value, f" (in --{flag.name})")
     elif section == "trainer" or section in callback_sections():
         _check_name(key, _arguments_of_section(section), f"argument of {section} (in --{flag.name})")
@@ -118,7 +117,7 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
         if not name:
             continue
         chosen[section] = name
-        for key in _LAZY:
+        for key in FACTORIES:
             owner, _, argument = key.partition(".")
             if owner == section:
                 lazy = class_by_flag(key, request) or class_and_arguments(arguments.get(argument))[0]
@@ -154,7 +153,7 @@ def _check_class(section: str, content: Any, where: str) -> None:
     if name in class_names(_PACKAGES[section]):
         for key, value in arguments.items():
             _check_name(key, class_arguments(_PACKAGES[section], name), f"argument of {name}{where}")
-            if f"{section}.{key}" in _LAZY and value is not None:
+            if f"{section}.{key}" in FACTORIES and value is not None:
                 lazy, settings = class_and_arguments(value)
                 if lazy:
                     _check_lazy_name(f"{section}.{key}", lazy, where)
@@ -172,14 +171,11 @@ def _check_lazy_name(key: str, name: str, where: str) -> None:
     if own_name(name).endswith("ReduceLROnPlateau"):
         raise needs_metric()
     if "." not in own_name(name) and not name.startswith(("{", "null")):
-        base = torch.optim.Optimizer if key.endswith("optimizer") else torch.optim.lr_scheduler.LRScheduler
-        found = vars(_LAZY[key]).items()
-        options = [n for n, value in found if inspect.isclass(value) and issubclass(value, base) and value is not base]
-        _check_name(own_name(name), options, f"{key.split('.')[1]}{where}")
+        _check_name(own_name(name), factory_classes(key), f"{key.split('.')[1]}{where}")
 
 
 def _check_lazy_arguments(key: str, name: str, arguments: Any, where: str) -> None:
-    layer = getattr(_LAZY[key], name, None)
+    layer = find_factory(key, name)
     if layer is not None:
         options = [option for option in inspect.signature(layer).parameters if option not in ("params", "optimizer")]
         for argument in arguments:

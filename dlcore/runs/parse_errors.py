@@ -18,8 +18,8 @@ import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
+from dlcore.runs.factories import FACTORIES, find_factory
 
-_LAZY = {"model.optimizer": torch.optim, "model.lr_scheduler": torch.optim.lr_scheduler}
 # Beginnings of the lines of a wall that say nothing.
 _WALL = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "null"}
@@ -44,7 +44,7 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
         return no_class(absent[1])
     missing = re.search(r"the following arguments are required: (\w+)", str(error))
     for name in ("model.lr_scheduler", "model.optimizer"):
-        owner = getattr(_LAZY[name], classes.get(name, ""), None)
+        owner = find_factory(name, classes.get(name, ""))
         if missing and owner is not None and missing[1] in signature(owner).parameters:
             return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None)
     lines = [line.strip(" -") for line in str(error).splitlines()]
@@ -92,9 +92,9 @@ def _hint(name: str, classes: dict[str, str]) -> Any:
     owners |= {part: getattr(dlcore.callbacks, owner) for part, owner in callback_sections().items()}
     owners["model"] = getattr(dlcore.models, classes.get("model", ""), None)
     owners["data"] = getattr(dlcore.data, classes.get("data", ""), None)
-    for nested, package in _LAZY.items():
+    for nested in FACTORIES:
         if name.startswith(f"{nested}.") and nested in classes:
-            owner = getattr(package, classes[nested], None)
+            owner = find_factory(nested, classes[nested])
             try:
                 return get_type_hints(owner.__init__).get(name.removeprefix(f"{nested}.")) if owner else None
             except NameError:  # some of torch's own hints name types that are not imported

@@ -28,7 +28,7 @@ class ScriptedModel(MLP):
         if not self.trainer.sanity_checking:
             value = self.values[self.trainer.current_epoch]
             self.said += 1
-            self._log_epoch({"val/loss": value[self.said - 1] if isinstance(value, list) else value})
+            self.metric_log.log_epoch({"val/loss": value[self.said - 1] if isinstance(value, list) else value})
 
     def update(self, batch, batch_idx):
         self.rates.append(self.optimizers().param_groups[0]["lr"])

@@ -60,6 +60,10 @@ def test_each_task_learns(task, outputs, tiny_data, make_trainer, memory_logger)
         ({"dropout": -0.1}, "dropout: expected a number at least 0 and below 1, got -0.1."),
         ({"dropout": math.nan}, "dropout: expected a number at least 0 and below 1, got nan."),
         ({"input_dropout": 1.0}, "input_dropout: expected a number at least 0 and below 1, got 1.0."),
+        ({"l1": -1.0}, "l1: expected a number at least 0, got -1.0."),
+        ({"l2_form": "norm"}, "l2_form: expected squares or norms, got 'norm'."),
+        ({"warmup_steps": -1}, "warmup_steps: expected a number at least 0, got -1."),
+        ({"class_weights": [1.0]}, "class_weights: expected 3 numbers, one for each class, got [1.0]."),
         ({"hidden_sizes": [8, 0]}, "hidden_sizes[1]: expected a number at least 1, got 0."),
     ],
 )
@@ -74,6 +78,11 @@ def test_an_impossible_argument_is_named(arguments, message):
     [
         ({"activation": "Relo"}, "Unknown activation: 'Relo'. Did you mean 'ReLU'?"),
         ({"activation": "Relo", "hidden_sizes": []}, "Unknown activation: 'Relo'."),
+        (
+            {"loss": "mse"},
+            "Unknown loss of task 'multiclass': 'mse'. There are: cross_entropy. Task 'regression' has it.",
+        ),
+        ({"activation": "leaky_relu(slop=1)"}, "Unknown argument of LeakyReLU (in activation): 'slop'."),
         ({"initializer": "xavier"}, "Unknown initializer: 'xavier'. Did you mean 'xavier_"),
         ({"task": "multi-class"}, "Unknown task: 'multi-class'. Did you mean 'multiclass'?"),
     ],
@@ -101,9 +110,29 @@ def test_a_checkpoint_is_enough_to_make_the_model_again(tiny_data, make_trainer,
         "input_dropout": 0.0,
         "initializer": "default",
         "task": "multiclass",
+        "loss": None,
+        "class_weights": None,
         "in_features": 4,
         "num_classes": 3,
+        "l1": 0.0,
+        "l2": 0.0,
+        "l2_form": "squares",
+        "penalized": "all",
+        "warmup_steps": 0,
     }
     loaded = MLP.load_from_checkpoint(path, weights_only=True).eval()
     inputs = torch.randn(5, 4)
     assert torch.equal(loaded(inputs), model.eval()(inputs))
+
+
+@pytest.mark.filterwarnings("ignore:initializer")
+def test_arguments_reach_activation_initializer_and_loss():
+    model = MLP([8], activation="leaky_relu(0.2)", initializer="constant(value=0.5)", task="regression",
+                loss="huber(delta=2.0)", in_features=4)  # fmt: skip
+    assert model.network.activation_1.negative_slope == 0.2
+    assert model.network.output.weight[0, 0] == 0.5
+    assert model.task.loss(torch.tensor([[3.0]]), torch.tensor([0.0])).item() == 2 * (3 - 1)
+    weighted = MLP([], loss="cross_entropy(label_smoothing=0.2)", class_weights=[1.0, 1.0, 5.0], **KNOWN)
+    outputs, targets = torch.randn(6, 3), torch.arange(6) % 3
+    expected = torch.nn.functional.cross_entropy(outputs, targets, torch.tensor([1.0, 1.0, 5.0]), label_smoothing=0.2)
+    torch.testing.assert_close(weighted.task.loss(outputs, targets), expected)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcore.errors import UnknownNameError
+from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.nn import activation_names, make_activation
 
 
@@ -127,7 +127,69 @@ def test_a_mistyped_name_gets_the_nearest(name, meant):
     assert str(caught.value) == f"Unknown activation: {name!r}. Did you mean {meant!r}?"
 
 
-@pytest.mark.parametrize("name", ["GLU", "MultiheadAttention", "Softmax2d", "Threshold", "", "Linear1"])
+@pytest.mark.parametrize("name", ["GLU", "MultiheadAttention", "Softmax2d", "", "Linear1"])
 def test_offers_nothing_that_is_no_activation_of_one_number(name):
     with pytest.raises(UnknownNameError, match=rf"^Unknown activation: '{name}'\."):
         make_activation(name)
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "value"),
+    [
+        ("leaky_relu(negative_slope=0.2)", -2.0, -0.4),
+        ("LeakyReLU(0.2)", -2.0, -0.4),
+        (" leaky_relu( negative_slope = 2e-1 ) ", -2.0, -0.4),
+        ("leaky_relu()", -2.0, -0.02),
+        ("elu(alpha=2)", -1.0, 2 * (math.exp(-1) - 1)),
+        ("prelu(init=0.5)", -2.0, -1.0),
+        ("softplus(beta=2.0)", 0.0, math.log(2) / 2),
+        ("hardtanh(min_val=-0.5, max_val=0.25)", 3.0, 0.25),
+        ("gelu(approximate='tanh')", 1.0, 0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * 1.044715))),
+        ("threshold(threshold=0.5, value=-7)", 0.4, -7.0),
+        ("Threshold(0.5, -7)", 0.6, 0.6),
+    ],
+)
+def test_arguments_stand_in_brackets(text, x, value):
+    assert _value_and_slope(text, x)[0] == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("leaky_relu(slope=0.2)", "Unknown argument of LeakyReLU (in activation): 'slope'. There are: negative_slope."),
+        ("leaky_relu(negativ_slope=0.2)", "Unknown argument of LeakyReLU (in activation): 'negativ_slope'. Did "),
+        ("relu(inplace=True)", "activation: expected ReLU without arguments, got 'relu(inplace=True)'."),
+        ("softmax(dim=0)", "activation: expected Softmax without arguments, got 'softmax(dim=0)'."),
+        ("leeky_relu(0.2)", "Unknown activation: 'leeky_relu'. Did you mean 'LeakyReLU'?"),
+        ("leaky_relu(negative_slope='a')", "activation.negative_slope: expected a number, got 'a'."),
+        ("leaky_relu(1e999)", "activation.negative_slope: expected a number, got inf."),
+        ("leaky_relu(True)", "activation.negative_slope: expected a number, got True."),
+        ("leaky_relu(0.1, negative_slope=0.2)", "activation.negative_slope: expected one value, got "),
+        ("leaky_relu(0.1, 0.2)", "activation: expected no more in brackets than negative_slope, got "),
+        ("relu(1)", "activation: expected ReLU without arguments, got 'relu(1)'."),
+        ("gelu(approximate=1)", "activation.approximate: expected text in quotes, got 1."),
+        ("gelu(approximate='tan')", "activation: expected values in brackets that GELU can compute with ("),
+        ("celu(alpha=0)", "activation: expected values in brackets that CELU can compute with ("),
+        ("softplus(beta=0)", "activation: expected values in brackets that Softplus can compute with (some results"),
+        ("rrelu(lower=0.5, upper=0.1)", "activation: expected values in brackets that RReLU can compute with ("),
+        ("threshold", "activation.threshold: expected a number, which Threshold needs, got nothing. For example: "),
+        ("threshold(0.1)", "activation.value: expected a number, which Threshold needs, got nothing."),
+        ("leaky_relu(0.2", "activation: expected a name, or a name with plain values in brackets as in "),
+        ("leaky_relu(__import__('os'))", "activation: expected a name, or a name with plain values in brackets as in "),
+        ("leaky_relu(**{})", "activation: expected a name, or a name with plain values in brackets as in "),
+        ("os.system('true')", "activation: expected a name, or a name with plain values in brackets as in "),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named(text, message):
+    with pytest.raises((ArgumentError, UnknownNameError)) as caught:
+        make_activation(text)
+    assert str(caught.value).startswith(message)
+
+
+def test_making_one_draws_no_random_numbers():
+    state = torch.get_rng_state()
+    make_activation("rrelu")
+    assert torch.equal(torch.get_rng_state(), state)

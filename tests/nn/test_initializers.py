@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcore.errors import UnknownNameError
+from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.nn import initialize, initializer_names, perceptron
 
 FAN_IN, FAN_OUT = 500, 700
@@ -146,3 +146,46 @@ def test_a_mistyped_name_gets_the_nearest():
 
 def test_knows_every_name_of_the_lesson():
     assert set(initializer_names()) >= {*NORMAL, *UNIFORM, "constant", "zeros", "ones", "default"}
+
+
+# Arguments
+
+
+def test_arguments_stand_in_brackets():
+    assert _weight("normal(std=0.02)").std().item() == pytest.approx(0.02, rel=0.01)
+    assert _weight("normal(mean=1.0, std=0.02)").mean().item() == pytest.approx(1, abs=0.001)
+    assert _weight("uniform(a=1, b=2)").min().item() >= 1
+    assert _weight("he_normal(mode='fan_out')").std().item() == pytest.approx(math.sqrt(2 / FAN_OUT), rel=0.01)
+    assert _weight("xavier_uniform(gain=2)").max().item() == pytest.approx(2 * UNIFORM["xavier_uniform"], rel=0.001)
+    assert _weight("trunc_normal(std=1, a=-0.5, b=0.5)").abs().max().item() <= 0.5
+    assert torch.equal(_weight("constant(value=0.5)"), torch.full((FAN_OUT, FAN_IN), 0.5))
+    assert torch.equal(_weight("constant(0.5)"), torch.full((FAN_OUT, FAN_IN), 0.5))
+
+
+def test_orthogonal_columns_are_orthonormal():
+    weight = _weight("orthogonal")
+    torch.testing.assert_close(weight.T @ weight, torch.eye(FAN_IN), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("normal(sdt=0.1)", "Unknown argument of normal (in initializer): 'sdt'. Did you mean 'std'?"),
+        ("normal(std='a')", "initializer.std: expected a number, got 'a'."),
+        ("normal(std=-1)", "initializer: expected values in brackets that torch accepts ("),
+        ("uniform(a=1, b=0)", "initializer: expected values in brackets that torch accepts ("),
+        ("kaiming_normal(nonlinearity='relo')", "initializer: expected values in brackets that torch accepts ("),
+        ("zeros(1)", "initializer: expected zeros without arguments, got 'zeros(1)'."),
+        ("default(1)", "initializer: expected default without arguments, got 'default(1)'."),
+    ],
+)
+def test_wrong_arguments_are_named(text, message):
+    with pytest.raises((ArgumentError, UnknownNameError)) as caught:
+        _weight(text)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("text", ["constant(value=0.5)", "normal(std=0)", "uniform(a=0.1, b=0.1)"])
+def test_warns_of_equal_units_however_they_became_equal(text):
+    with pytest.warns(UserWarning, match="makes all units of a hidden layer equal"):
+        initialize(perceptron(4, [3], 2), text)

@@ -105,3 +105,24 @@ def test_learned_activations_are_not_shared_between_layers():
 def test_refuses_an_activation_that_does_not_exist():
     with pytest.raises(UnknownNameError, match=r"^Unknown activation: 'relo'\. Did you mean 'ReLU'\?$"):
         perceptron(4, [3], 2, "relo")
+
+
+def test_running_statistics_move_by_torchs_convention():
+    # running = (1 - m)·running + m·batch; the chapter writes the weights the other way round. m is 0.1.
+    network = perceptron(3, [2], 1, batch_norm=True)
+    inputs = torch.randn(50, 3)
+    sums = network.linear_1(inputs).detach()
+    mean, variance = torch.zeros(2), torch.ones(2)
+    for _ in range(3):
+        network(inputs)
+        mean = 0.9 * mean + 0.1 * sums.mean(dim=0)
+        variance = 0.9 * variance + 0.1 * sums.var(dim=0)
+    torch.testing.assert_close(network.batch_norm_1.running_mean, mean)
+    torch.testing.assert_close(network.batch_norm_1.running_var, variance)
+    # Training uses the batch's own statistics, evaluation the running ones.
+    normalised = network.batch_norm_1(sums)
+    torch.testing.assert_close(normalised.mean(dim=0), torch.zeros(2), atol=1e-6, rtol=0)
+    network.eval()
+    running = (network.batch_norm_1.running_mean, network.batch_norm_1.running_var)
+    by_hand = (sums - running[0]) / (running[1] + network.batch_norm_1.eps).sqrt()
+    torch.testing.assert_close(network.batch_norm_1(sums), by_hand)

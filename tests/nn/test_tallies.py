@@ -6,6 +6,7 @@ from torch import Tensor
 from torchmetrics.functional import mean_absolute_error, mean_squared_error, r2_score
 from torchmetrics.functional.classification import (
     binary_accuracy,
+    binary_auroc,
     binary_confusion_matrix,
     multiclass_accuracy,
     multiclass_confusion_matrix,
@@ -214,3 +215,69 @@ def test_counts_stay_exact_beyond_what_float32_holds():
     tally.load_sums([torch.tensor(count), torch.tensor(0.0, dtype=torch.float64), torch.tensor([[count, 0], [0, 0]])])
     assert [int(tally.sums()[0]), tally.count] == [count, count]
     assert tally.metrics()["accuracy"] == 1.0
+
+
+# Scores of yes or no, and soft targets
+
+
+def _evaluated(outputs: Tensor, targets: Tensor, sizes: list[int]) -> Tally:
+    return _add(Binary().tally("cpu", evaluation=True), Binary(), outputs, targets, sizes)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 50.0], ids=["timid", "usual", "sure"])
+def test_auroc_equals_torchmetrics(scale):
+    _, outputs, targets = _yes_or_no()
+    # Scores that float16 can hold are told apart exactly, and equal ones count half: some are made equal.
+    outputs = ((outputs * 8).round() / 8 * scale).half().float()
+    tally = _evaluated(outputs, targets, RAGGED)
+    ranks = outputs.flatten().unique(return_inverse=True)[1]  # torchmetrics' sigmoid would make sure scores equal
+    expected = binary_auroc(ranks / len(ranks), targets)
+    assert tally.metrics()["auroc"] == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_auroc_of_any_scores_is_near():
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(2, (5000,), generator=generator)
+    outputs = torch.randn(5000, 1, generator=generator) * 3 + targets[:, None]
+    expected = binary_auroc(outputs.flatten().sigmoid().double(), targets).item()
+    assert _evaluated(outputs, targets, [5000]).metrics()["auroc"] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scores", "targets", "auroc"),
+    [
+        ([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1], 1.0),
+        ([-2.0, -1.0, 1.0, 2.0], [1, 1, 0, 0], 0.0),
+        ([0.0, -0.0, 0.0, -0.0], [0, 0, 1, 1], 0.5),
+        ([-1e30, 1e-30, 1e30, 1e4], [0, 0, 1, 1], 1.0),
+        ([1.0, 2.0], [1, 1], math.nan),
+    ],
+)
+def test_auroc_is_the_share_of_pairs_in_order(scores, targets, auroc):
+    tally = _evaluated(torch.tensor(scores)[:, None], torch.tensor(targets), [len(targets)])
+    assert tally.metrics()["auroc"] == pytest.approx(auroc, nan_ok=True)
+
+
+def test_sums_of_processes_make_auroc_of_all():
+    _, outputs, targets = _yes_or_no()
+    first, second = _evaluated(outputs[:50], targets[:50], [50]), _evaluated(outputs[50:], targets[50:], [150])
+    joined = Binary().tally("cpu", evaluation=True)
+    joined.load_sums([one + other for one, other in zip(first.sums(), second.sums(), strict=True)])
+    assert joined.metrics(thorough=True) == pytest.approx(_evaluated(outputs, targets, RAGGED).metrics(thorough=True))
+
+
+def test_training_counts_no_scores():
+    assert "auroc" not in _tally(*_yes_or_no()).metrics(thorough=True)
+
+
+def test_soft_targets_are_counted_as_the_likeliest_class():
+    task, outputs, targets = _classes(4)
+    one_hot = torch.nn.functional.one_hot(targets, 4)
+    soft = 0.6 * one_hot + 0.1
+    for given in (one_hot, soft):
+        tally = _add(task.tally("cpu"), task, outputs, given, RAGGED)
+        assert torch.equal(tally.confusion, _tally(task, outputs, targets).confusion)
+    _, outputs, targets = _yes_or_no()
+    soft = 0.2 + 0.6 * targets
+    tally = _add(Binary().tally("cpu"), Binary(), outputs, soft, RAGGED)
+    assert torch.equal(tally.confusion, _tally(Binary(), outputs, targets).confusion)

@@ -1,0 +1,50 @@
+"""What a checkpoint of a model holds beside what Lightning keeps, so that a resumed run is as if never interrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from dlcore.models.model import Model
+
+_KEPT = ("random_states", "gradients", "train_tally")
+
+
+def keep_progress(model: Model, checkpoint: dict[str, Any]) -> None:
+    """Add random numbers, gradients that wait, and what was added up in the epoch so far."""
+    alone = model.trainer.world_size == 1
+    if alone:
+        checkpoint["random_states"] = [torch.get_rng_state()]
+        if model.device.type == "cuda":
+            checkpoint["random_states"].append(torch.cuda.get_rng_state(model.device))
+    if model.gradients_wait:
+        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+        checkpoint["gradients"] = {name: grad.cpu() for name, grad in gradients.items() if grad is not None}
+    sums = [*model.metric_log.train.sums(), model.metric_log.train.loss_sum.new_tensor(model.metric_log.logged_until)]
+    if not alone:
+        sums = [model.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]
+    *sums, logged_until = [total.cpu() for total in sums]
+    checkpoint["train_tally"] = {"sums": sums, "logged_until": logged_until.tolist()}
+
+
+def kept_progress(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """What `keep_progress` added; empty for a checkpoint without."""
+    return {name: checkpoint[name] for name in _KEPT if name in checkpoint}
+
+
+def take_up_progress(model: Model, kept: dict[str, Any]) -> None:
+    """Put back what `keep_progress` kept, as the last thing before the first batch."""
+    tally = kept.get("train_tally")
+    if tally and model.trainer.is_global_zero:  # the sums are those of all processes: one takes them over
+        model.metric_log.train.load_sums([total.to(model.device) for total in tally["sums"]])
+        model.metric_log.logged_until = (tally["logged_until"][0], tally["logged_until"][1])
+    gradients = kept.get("gradients") or {}
+    for name, parameter in model.named_parameters():
+        if name in gradients:
+            parameter.grad = gradients[name].to(parameter)
+    if (states := kept.get("random_states")) and model.trainer.world_size == 1:
+        torch.set_rng_state(states[0].cpu())
+        if len(states) > 1 and model.device.type == "cuda":
+            torch.cuda.set_rng_state(states[1].cpu(), model.device)
