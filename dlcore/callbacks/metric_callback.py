@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from dlcore.configs.catalogue import section_name
 from dlcore.errors import ArgumentError, nearest
 
 
@@ -24,7 +25,16 @@ class MetricCallback(Callback):
         """New metrics are in `trainer.callback_metrics`."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note where the training starts: a run that is resumed from the end of an epoch ends it once more."""
+        """Note where the training starts: a run that is resumed from the end of an epoch ends it once more.
+
+        Raises:
+            ArgumentError: It watches a metric of the validation, and there is none.
+        """
+        monitor = getattr(self, "monitor", "")
+        if monitor.startswith("val/") and not trainer.enable_validation:
+            section = section_name(type(self).__name__)
+            remedy = f"Watch train/loss, or switch it off: --{section} off"
+            raise ArgumentError(f"{section}.monitor", "a metric of the training (no validation)", monitor, remedy)
         self._batches_at_start = trainer.fit_loop.epoch_loop.total_batch_idx
 
     def tell(self, trainer: Trainer, news: str) -> None:

@@ -65,9 +65,11 @@ class MetricLog:
         trainer = self._model.trainer
         fitting = trainer.state.fn == "fit"
         # All processes have the same values already; saying that they are to be averaged keeps Lightning quiet.
-        self._model.log_dict(metrics, logger=not fitting, sync_dist=trainer.world_size > 1)
+        self._model.log_dict(metrics, logger=not fitting, sync_dist=True)
         if fitting:
-            self._send(metrics)
+            # An epoch before the first interval's end has a point of the rate's curve all the same.
+            early = trainer.global_step < (trainer.log_every_n_steps or 1)  # type: ignore[attr-defined]
+            self._send({**metrics, "lr": self._model.lr} if early else metrics)
 
     def log_interval(self, lr: float) -> None:
         """Log the mean loss since the last time, the penalty, and the learning rate of the step that was just taken."""

@@ -44,8 +44,8 @@ class Model(LightningModule):
     without validation logs ``train/…`` at its end. Losses are the task's alone, so that training and validation
     compare. A penalty is logged apart, as the last step had it: ``train/penalty_step`` and ``train/penalty``.
 
-    A checkpoint holds what was added up so far, gradients that wait for the next batch and, of a single process, the
-    state of the random numbers: a resumed run reports the same means, takes the same steps and drops the same values as
+    A checkpoint holds what was added up so far, gradients that wait for the next batch and the state of each process's
+    random numbers: a resumed run reports the same means, takes the same steps and drops the same values as
     one that was never interrupted.
 
     Args:
@@ -77,7 +77,7 @@ class Model(LightningModule):
     ) -> None:
         super().__init__()
         check_optimization(optimizer, lr_scheduler)
-        check_number("warmup_steps", warmup_steps, at_least=0)
+        check_number("warmup_steps", warmup_steps, at_least=0, whole=True)
         self.automatic_optimization = False
         self.task = task
         self.optimizer_factory, self.schedule_factory = optimizer, lr_scheduler

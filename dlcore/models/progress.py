@@ -5,28 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 if TYPE_CHECKING:
     from dlcore.models.model import Model
 
-_KEPT = ("random_states", "gradients", "train_tally")
+_KEPT = ("random_states", "cuda_random_states", "gradients", "train_tally")
 
 
 def keep_progress(model: Model, checkpoint: dict[str, Any]) -> None:
     """Add random numbers, gradients that wait, and what was added up in the epoch so far."""
-    alone = model.trainer.world_size == 1
-    if alone:
-        checkpoint["random_states"] = [torch.get_rng_state()]
-        if model.device.type == "cuda":
-            checkpoint["random_states"].append(torch.cuda.get_rng_state(model.device))
+    checkpoint["random_states"] = _of_all_processes(model, torch.get_rng_state())
+    if model.device.type == "cuda":
+        checkpoint["cuda_random_states"] = _of_all_processes(model, torch.cuda.get_rng_state(model.device))
     if model.gradients_wait:
         gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
         checkpoint["gradients"] = {name: grad.cpu() for name, grad in gradients.items() if grad is not None}
     sums = [*model.metric_log.train.sums(), model.metric_log.train.loss_sum.new_tensor(model.metric_log.logged_until)]
-    if not alone:
+    if model.trainer.world_size > 1:
         sums = [model.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]
     *sums, logged_until = [total.cpu() for total in sums]
-    checkpoint["train_tally"] = {"sums": sums, "logged_until": logged_until.tolist()}
+    checkpoint["train_tally"] = {"sums": sums, "logged_until": logged_until.tolist(), "lr": model.lr}
 
 
 def kept_progress(checkpoint: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +36,7 @@ def kept_progress(checkpoint: dict[str, Any]) -> dict[str, Any]:
 def take_up_progress(model: Model, kept: dict[str, Any]) -> None:
     """Put back what `keep_progress` kept, as the last thing before the first batch."""
     tally = kept.get("train_tally")
+    model.lr = tally["lr"] if tally else 0.0
     if tally and model.trainer.is_global_zero:  # the sums are those of all processes: one takes them over
         model.metric_log.train.load_sums([total.to(model.device) for total in tally["sums"]])
         model.metric_log.logged_until = (tally["logged_until"][0], tally["logged_until"][1])
@@ -44,7 +44,17 @@ def take_up_progress(model: Model, kept: dict[str, Any]) -> None:
     for name, parameter in model.named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter)
-    if (states := kept.get("random_states")) and model.trainer.world_size == 1:
-        torch.set_rng_state(states[0].cpu())
-        if len(states) > 1 and model.device.type == "cuda":
-            torch.cuda.set_rng_state(states[1].cpu(), model.device)
+    # As many processes as there were go on with their own random numbers; others begin with new ones.
+    rank, world_size = model.trainer.global_rank, model.trainer.world_size
+    if len(states := kept.get("random_states", ())) == world_size:
+        torch.set_rng_state(states[rank].cpu())
+    if len(states := kept.get("cuda_random_states", ())) == world_size and model.device.type == "cuda":
+        torch.cuda.set_rng_state(states[rank].cpu(), model.device)
+
+
+def _of_all_processes(model: Model, state: Tensor) -> list[Tensor]:
+    """The state of each process's random numbers, in the order of their ranks."""
+    if model.trainer.world_size == 1:
+        return [state]
+    together = model.trainer.strategy.all_gather(state.to(model.device))
+    return list(together.cpu())

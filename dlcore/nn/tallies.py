@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_f1_score
 
 from dlcore.nn.losses import ClassWeights
 
@@ -133,6 +132,9 @@ class ClassTally(Tally):
             return dict.fromkeys(("loss", "accuracy", "f1") if thorough else ("loss", "accuracy"), float("nan"))
         found = {"loss": self.loss(), "accuracy": self.confusion.trace().item() / self.count}
         if thorough:
+            # Imported here: it brings torchvision along, which takes seconds, and only a test asks for it.
+            from torchmetrics.functional.classification import multiclass_f1_score
+
             preds, targets = self.labels()
             found["f1"] = multiclass_f1_score(preds, targets, self.num_classes, average="macro").item()
         return found

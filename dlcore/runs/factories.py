@@ -16,7 +16,6 @@ _SOURCES = {
     "model.optimizer": (Optimizer, (torch.optim,)),
     "model.lr_scheduler": (LRScheduler, (torch.optim.lr_scheduler, dlcore.optim)),
 }
-FACTORIES = tuple(_SOURCES)
 
 
 def factory_classes(key: str) -> dict[str, type[Any]]:

@@ -12,13 +12,13 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from dlcore.configs.catalogue import Package, callback_sections, class_arguments, class_names
-from dlcore.configs.choice import chosen_class, class_and_arguments, class_by_flag, own_name
+from dlcore.configs.choice import NESTED_CLASSES, chosen_class, class_and_arguments, class_by_flag, own_name
 from dlcore.configs.flag_hints import full_name
 from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.models.optimization import needs_metric
-from dlcore.runs.factories import FACTORIES, factory_classes, find_factory
+from dlcore.runs.factories import factory_classes, find_factory
 
 # What the parser itself knows.
 _PARSER_FLAGS = ("help", "help-all", "print_config")
@@ -101,9 +101,9 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
         elif name is not None:
             return  # a class of the user's own: the parser knows its arguments
         nested = f"{section}.{key}"
-        if nested in FACTORIES and len(parts) > 2 and parts[2] != "class_path" and nested in classes:
+        if nested in NESTED_CLASSES and len(parts) > 2 and parts[2] != "class_path" and nested in classes:
             _check_lazy_arguments(nested, classes[nested], [parts[2]], f" (in --{flag.name})")
-        elif nested in FACTORIES and len(parts) == 2 and flag.value:
+        elif nested in NESTED_CLASSES and len(parts) == 2 and flag.value:
             _check_lazy_name(nested, flag.value, f" (in --{flag.name})")
     elif section == "trainer" or section in callback_sections():
         _check_name(key, _arguments_of_section(section), f"argument of {section} (in --{flag.name})")
@@ -117,7 +117,7 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
         if not name:
             continue
         chosen[section] = name
-        for key in FACTORIES:
+        for key in NESTED_CLASSES:
             owner, _, argument = key.partition(".")
             if owner == section:
                 lazy = class_by_flag(key, request) or class_and_arguments(arguments.get(argument))[0]
@@ -153,7 +153,7 @@ def _check_class(section: str, content: Any, where: str) -> None:
     if name in class_names(_PACKAGES[section]):
         for key, value in arguments.items():
             _check_name(key, class_arguments(_PACKAGES[section], name), f"argument of {name}{where}")
-            if f"{section}.{key}" in FACTORIES and value is not None:
+            if f"{section}.{key}" in NESTED_CLASSES and value is not None:
                 lazy, settings = class_and_arguments(value)
                 if lazy:
                     _check_lazy_name(f"{section}.{key}", lazy, where)

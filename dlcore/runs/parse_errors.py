@@ -17,8 +17,9 @@ import dlcore.callbacks
 import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
+from dlcore.configs.choice import NESTED_CLASSES
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
-from dlcore.runs.factories import FACTORIES, find_factory
+from dlcore.runs.factories import find_factory
 
 # Beginnings of the lines of a wall that say nothing.
 _WALL = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
@@ -92,7 +93,7 @@ def _hint(name: str, classes: dict[str, str]) -> Any:
     owners |= {part: getattr(dlcore.callbacks, owner) for part, owner in callback_sections().items()}
     owners["model"] = getattr(dlcore.models, classes.get("model", ""), None)
     owners["data"] = getattr(dlcore.data, classes.get("data", ""), None)
-    for nested in FACTORIES:
+    for nested in NESTED_CLASSES:
         if name.startswith(f"{nested}.") and nested in classes:
             owner = find_factory(nested, classes[nested])
             try:

@@ -12,6 +12,9 @@ from dlcore.callbacks import WeightAveraging
 from dlcore.configs.choice import class_and_arguments
 from dlcore.errors import ArgumentError
 
+# A cycle over the whole run is as long as the run is now.
+_LENGTH_OF_ONE_CYCLE = ("total_steps", "_schedule_phases")
+
 
 class ResumedOptimization(Callback):
     """Lays chosen settings over the state of optimiser and schedule that Lightning restores from a checkpoint.
@@ -41,6 +44,9 @@ class ResumedOptimization(Callback):
             checkpoint["optimizer_states"] = []
         if self._schedule.other_class:
             checkpoint["lr_schedulers"] = []
+        for state in checkpoint["lr_schedulers"]:
+            for name in _LENGTH_OF_ONE_CYCLE:
+                state.pop(name, None)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lay the chosen settings over the restored ones."""

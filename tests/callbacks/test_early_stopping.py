@@ -128,7 +128,6 @@ def test_another_metric_is_counted_anew(fit, tmp_path):
     [
         ({}, "val/acuracy", "val/accuracy"),
         ({"check_val_every_n_epoch": 3}, "train/accurac", "train/accuracy"),
-        ({"limit_val_batches": 0}, "val/accuracy", "train/accuracy"),
     ],
 )
 def test_a_monitor_that_nothing_logs_is_known_before_the_second_epoch(settings, monitor, near, tiny_data, make_trainer):

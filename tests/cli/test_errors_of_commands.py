@@ -165,6 +165,15 @@ def test_a_monitor_that_nothing_logs_is_known_after_one_epoch(error, small):
     assert "Logged are: train/accuracy, train/loss, train/loss_step, val/accuracy, val/loss." in said
 
 
+def test_a_monitor_of_a_validation_that_there_is_not_is_known_before_the_first_step(error, small, workplace):
+    said = error("fit", *small, "--trainer.limit_val_batches=0")
+    assert said == (
+        "early_stopping.monitor: expected a metric of the training (no validation), got 'val/loss'. "
+        "Watch train/loss, or switch it off: --early_stopping off"
+    )
+    assert not list((workplace / "lightning_logs").rglob("version_*"))
+
+
 @pytest.fixture
 def trained(workplace, small, capsys):
     """A run of one epoch; gives its folder."""

@@ -62,9 +62,9 @@ def test_each_task_learns(task, outputs, tiny_data, make_trainer, memory_logger)
         ({"input_dropout": 1.0}, "input_dropout: expected a number at least 0 and below 1, got 1.0."),
         ({"l1": -1.0}, "l1: expected a number at least 0, got -1.0."),
         ({"l2_form": "norm"}, "l2_form: expected squares or norms, got 'norm'."),
-        ({"warmup_steps": -1}, "warmup_steps: expected a number at least 0, got -1."),
+        ({"warmup_steps": -1}, "warmup_steps: expected a whole number at least 0, got -1."),
         ({"class_weights": [1.0]}, "class_weights: expected 3 numbers, one for each class, got [1.0]."),
-        ({"hidden_sizes": [8, 0]}, "hidden_sizes[1]: expected a number at least 1, got 0."),
+        ({"hidden_sizes": [8, 0]}, "hidden_sizes[1]: expected a whole number at least 1, got 0."),
     ],
 )
 def test_an_impossible_argument_is_named(arguments, message):

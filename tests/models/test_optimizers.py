@@ -174,5 +174,5 @@ def test_warm_up_goes_on_where_it_stopped(tiny_data, make_trainer, memory_logger
 
 
 def test_a_negative_warm_up_is_named():
-    with pytest.raises(ArgumentError, match=r"^warmup_steps: expected a number at least 0, got -1\."):
+    with pytest.raises(ArgumentError, match=r"^warmup_steps: expected a whole number at least 0, got -1\."):
         make_model(Adam, warmup_steps=-1)

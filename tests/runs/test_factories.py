@@ -47,7 +47,7 @@ def test_arguments_in_brackets_are_chosen_by_flag(workplace):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--model.optimizer=null"], "model.optimizer: expected an optimiser of torch.optim, by name, got nothing."),
+        (["--model.optimizer=null"], "model.optimizer: expected a class, got"),
         (["--model.optimizer=SparseAdam"], "model.optimizer: expected an optimiser for gradients that are not sparse"),
         (["--model.lr_scheduler=InverseTimDecayLR"], "Unknown lr_scheduler (in --model.lr_scheduler): 'InverseTimDec"),
         (["--model.lr_scheduler=InverseTimeDecayLR"], "model.lr_scheduler.decay_rate: expected a value, which Inverse"),

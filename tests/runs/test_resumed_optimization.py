@@ -75,3 +75,11 @@ def test_a_setting_that_cannot_be_changed_on_the_way_is_refused(workplace, small
     begin(small, "--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=4")
     with pytest.raises(ArgumentError, match=r"model\.lr_scheduler"):
         go_on("--model.lr_scheduler.last_epoch=3")
+
+
+def test_one_cycle_over_the_whole_run_is_as_long_as_the_run_is_now(workplace, small):
+    cycle = ("--model.lr_scheduler=OneCycleLR", "--model.lr_scheduler.max_lr=0.01")
+    begin(small, *cycle)
+    run = go_on("--trainer.max_epochs=3")
+    assert run.trainer.global_step == 12
+    assert run.trainer.lr_scheduler_configs[0].scheduler.total_steps == 12
