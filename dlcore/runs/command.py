@@ -122,8 +122,11 @@ class Command(LightningCLI):
         self._dump_config()
         self.config_dump = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
         self.datamodule = self._make("data", config)
-        facts = self.datamodule.facts() if hasattr(self.datamodule, "facts") else {}
         init_args = config.model.get("init_args") or Namespace()
+        if hasattr(self.datamodule, "expect"):  # before the data are read: new rows need not have a target
+            task = init_args.get("task") if "task" in self.settings.chosen("model") else None
+            self.datamodule.expect(task, self.settings.checkpoint.get(type(self.datamodule).__qualname__))
+        facts = self.datamodule.facts() if hasattr(self.datamodule, "facts") else {}
         linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
         for name, value in linked.items():
             config[f"model.init_args.{name}"] = self.config_dump["model"]["init_args"][name] = value
