@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+_CHOICES = {
+    "missing": ("error", "mean", "drop"),
+    "task": ("auto", "multiclass", "binary", "regression"),
+    "decimal": (".", ","),
+}
+
+
 class Table(ArrayData):
     """A table of numbers and names, from a CSV file: one column is the target, the others are the inputs.
 
@@ -43,6 +50,7 @@ class Table(ArrayData):
         header: Whether the file's first row names the columns: true, false, or auto, which takes words over numbers
             for names and a row with numbers for values, and asks where both or neither is found.
         separator: The character between values; tab; auto tells comma, semicolon and tab apart.
+        decimal: The character before a number's fraction: a comma where 1,5 is one and a half.
         encoding: The file's encoding, utf-8 (with or without byte order mark), gbk, ….
         ignore: Columns that are left out, by name: id, or '[id, name]'.
         categorical: Columns whose values are names even where they are numbers (a postcode): by name.
@@ -82,6 +90,7 @@ class Table(ArrayData):
         builtin: str | None = None,
         header: bool | Literal["auto"] = "auto",
         separator: str = "auto",
+        decimal: Literal[".", ","] = ".",
         encoding: str = "utf-8",
         ignore: list[str] | str = [],  # noqa: B006 (never changed; a plain list is what --help shows and YAML has)
         categorical: list[str] | str = [],  # noqa: B006
@@ -106,13 +115,12 @@ class Table(ArrayData):
             raise UnknownNameError("built-in table (in data.builtin)", builtin, BUILTIN)
         if path is None and builtin is None:
             raise ArgumentError("path", "a CSV file", None, f"Or --data.builtin {' or '.join(BUILTIN)}.")
-        for argument, choice in (("missing", missing), ("task", task)):
-            options = {"missing": ("error", "mean", "drop"), "task": ("auto", "multiclass", "binary", "regression")}
-            if choice not in options[argument]:  # in Python nobody else looks
-                raise ArgumentError(argument, ", ".join(options[argument]), choice)
+        for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal)):
+            if choice not in _CHOICES[argument]:  # in Python nobody else looks
+                raise ArgumentError(argument, " or ".join(_CHOICES[argument]), choice)
         self.path, self.target, self.builtin = path, target, builtin
         ignored, named = ([names] if isinstance(names, str) else names for names in (ignore, categorical))
-        self.reader = RowReader(encoding, separator, header, ignored, named)
+        self.reader = RowReader(encoding, separator, decimal, header, ignored, named)
         self.max_categories, self.missing, self.standardize = max_categories, missing, standardize
         self.task = None if task == "auto" else task
         self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dlcore.data.tables.csv_form import MISSING
 from dlcore.errors import DataError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _names(series: Series) -> Names:
 
     codes, found = pd.factorize(series)
     stripped = [str(name).strip() for name in found]
-    names = sorted({name for name in stripped if name})
+    names = sorted(set(stripped) - set(MISSING))
     place = {name: number for number, name in enumerate(names)}
     table = np.array([*(place.get(name, -1) for name in stripped), -1], dtype=np.int64)  # a missing one is code -1
     return Names(table[codes], names)

@@ -7,7 +7,7 @@ import hashlib
 import warnings
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlcore.data.tables.csv_form import MISSING, CsvForm, wrong_encoding
 from dlcore.errors import DataError
@@ -31,22 +31,26 @@ def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFr
     """
     import pandas as pd  # here: half a second, and only tables need it
 
+    options: dict[str, Any] = {
+        "sep": form.separator,
+        "header": 0 if form.header else None,
+        "names": list(form.names),
+        "index_col": False,  # else a value too many in each line would silently shift all columns
+        "dtype": dict.fromkeys((name for name in as_text if name in form.names), str),
+        "encoding": form.encoding,
+        "decimal": form.decimal,
+        "keep_default_na": False,
+        "na_values": list(MISSING),
+        "skipinitialspace": form.blanks,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # "loss of data"
+        warnings.simplefilter("error", pd.errors.DtypeWarning)
         try:
-            table = pd.read_csv(
-                path,
-                sep=form.separator,
-                header=0 if form.header else None,
-                names=list(form.names),
-                index_col=False,  # else a value too many in each line would silently shift all columns
-                dtype=dict.fromkeys((name for name in as_text if name in form.names), str),
-                encoding=form.encoding,
-                keep_default_na=False,
-                na_values=list(MISSING),
-                skipinitialspace=True,
-                low_memory=False,  # one type for a whole column
-            )
+            try:
+                table = pd.read_csv(path, **options)
+            except pd.errors.DtypeWarning:  # a column has numbers and text: one type for it, at twice the time
+                table = pd.read_csv(path, **options, low_memory=False)
         except UnicodeError:
             raise wrong_encoding(path, form.encoding) from None
         except pd.errors.EmptyDataError:

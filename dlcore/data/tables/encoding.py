@@ -129,7 +129,8 @@ class Encoding:
             values = np.where(holes, kept.mean, numbers.values) if holes.any() else numbers.values
             # In float64 up to here: a column of large numbers that differ little keeps its differences.
             if self.standardize:
-                values = (values - kept.mean) * (1 / kept.std if kept.std else 0)
+                values = values - kept.mean
+                values *= 1 / kept.std if kept.std else 0
             stored[:, number] = values
         return matrix, notes
 

@@ -6,7 +6,7 @@ Shapes: N rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,7 @@ class RowReader:
 
     encoding: str
     separator: str
+    decimal: str
     header: bool | str
     ignore: Sequence[str]
     categorical: Sequence[str]
@@ -99,7 +100,7 @@ class RowReader:
         """
         header = True
         if isinstance(source, Path):
-            form = detect_form(source, self.encoding, self.separator, self.header)
+            form = detect_form(source, self.encoding, self.separator, self.header, None, self.decimal)
             table, header = read_csv(source, form, self.categorical), form.header
         else:
             table = source
@@ -139,9 +140,9 @@ class RowReader:
         header = schema.header
         if isinstance(source, Path):
             wanted = self.header if header else False
-            form = detect_form(source, self.encoding, self.separator, wanted, tuple(kinds))
+            form = detect_form(source, self.encoding, self.separator, wanted, tuple(kinds), self.decimal)
             if not form.header:
-                form = type(form)(form.encoding, form.separator, False, _by_place(form.names, schema, where))
+                form = replace(form, names=_by_place(form.names, schema, where))
             texts = [name for name, kind in {**kinds, target.name: target.kind}.items() if kind == "names"]
             table = read_csv(source, form, texts)
         else:
