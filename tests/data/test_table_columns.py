@@ -30,12 +30,13 @@ def test_numbers_booleans_and_names():
 
 
 def test_text_among_numbers_names_row_and_value():
-    with pytest.raises(
-        DataError,
-        match=r"t\.csv: column 'x': expected numbers, as most of it is, got '1,5' in row 3 \(counted from 1, .*header\) "
-        r"\(2 such rows\)\. Correct it, leave the column out \(--data.ignore x\), or .* \(--data.categorical x\)",
-    ):
+    with pytest.raises(DataError) as error:
         column(["1", "2", "1,5", "4", "5", "n.a."])
+    assert str(error.value) == (
+        "t.csv: column 'x': expected numbers, as most of it is, got '1,5' in row 3 (counted from 1, without the "
+        "header) (2 such rows). Is the comma before its fraction? Then --data.decimal ,. Correct it, leave the "
+        "column out (--data.ignore x), or take all its values as names (--data.categorical x)."
+    )
     assert isinstance(column(["1", "b", "c"]), Names)
     with pytest.raises(DataError, match="expected numbers, got 'b' in row 2"):
         column(["1", "b", "c"], "numbers")
@@ -93,7 +94,7 @@ def test_a_task_that_was_chosen_decides_how_targets_are_kept():
     text = names("a", "b", "c")
     assert Target.of(text, "y", "t.csv", "regression").classes == ["a", "b", "c"]  # the link says that it cannot be
     with pytest.raises(
-        ArgumentError, match="task: expected multiclass, got 'binary'. 'y' has 3 different values, text"
+        ArgumentError, match=r"task: expected multiclass, got 'binary'. 'y' has 3 different values, text"
     ):
         Target.of(text, "y", "t.csv", "binary", strict=True)
 
@@ -167,7 +168,7 @@ def test_too_many_categories_name_column_and_remedies():
 
 
 def test_an_encoding_is_kept_as_plain_values(tmp_path):
-    encoding, inputs, _ = encoded({"n": numbers(1, 3), "c": names("红", "蓝")}, [0, 1])
+    encoding, _, _ = encoded({"n": numbers(1, 3), "c": names("红", "蓝")}, [0, 1])
     torch.save(encoding.state(), tmp_path / "state")
     again = Encoding.from_state(torch.load(tmp_path / "state", weights_only=True))
     assert again.state() == encoding.state()

@@ -74,7 +74,7 @@ def test_encodings(form_of):
     assert form_of("身高,体重\n1,2\n", encoding="gbk").names == ("身高", "体重")
     with pytest.raises(DataError, match=r"expected text in utf-8, got bytes that are none\. .* --data.encoding gbk"):
         form_of("身高,体重\n1,2\n", written_in="gbk")
-    with pytest.raises(DataError, match="got UTF-16. Give it: --data.encoding utf-16"):
+    with pytest.raises(DataError, match=r"got UTF-16. Give it: --data.encoding utf-16"):
         form_of("a,b\n1,2\n", written_in="utf-16")
     assert form_of("a,b\n1,2\n", encoding="utf-16").names == ("a", "b")
     with pytest.raises(ArgumentError, match="encoding: expected the name of an encoding"):
@@ -138,7 +138,7 @@ def test_a_header_alone_has_no_rows(tmp_path):
 
 
 def test_bytes_that_are_no_text_are_found_far_below(table_of):
-    with pytest.raises(DataError, match="--data.encoding gbk"):
+    with pytest.raises(DataError, match=r"--data\.encoding gbk"):
         table_of(b"a,b\n" + b"1,2\n" * 100_000 + "1,中\n".encode("gbk"))
 
 

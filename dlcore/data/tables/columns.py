@@ -100,11 +100,13 @@ def read_column(series: Series, name: str, where: str, kind: Kind = "auto", advi
         return Numbers(numbers)
     present = len(numbers) - found.missing.sum()
     if kind == "numbers" or wrong.sum() < _MOSTLY * present:
-        count = int(wrong.sum())
+        count, text = int(wrong.sum()), found.names[found.codes[wrong.argmax()]]
         more = f" ({count:,} such rows)" if count > 1 else ""
+        comma = "," in text and _number(text.replace(",", ".", 1)) == _number(text.replace(",", ".", 1))
+        hint = "Is the comma before its fraction? Then --data.decimal ,. " if comma else ""
         raise DataError(
             f"{where}: column {name!r}: expected numbers{'' if kind == 'numbers' else ', as most of it is'}, got "
-            f"{found.text(int(wrong.argmax()))} in row {_first(wrong)}{more}. {advice or _remedy(name)}"
+            f"{text!r} in row {_first(wrong)}{more}. {hint}{advice or _remedy(name)}"
         )
     return found
 
