@@ -40,7 +40,8 @@ class Table(ArrayData):
     and false are 1 and 0. All of that is kept in the checkpoint, so that new rows are read the same way: with a
     checkpoint, a file other than the one of the training is taken whole by validate, test and predict. Its columns are
     found by name, in any order, others are passed over, predict needs no target, and a category that no training row
-    has counts as none of them. Targets of a regression stay in their own unit, and so do loss, metrics and answers.
+    has counts as none of them. Targets of a regression stay in their own unit (or target_unit), and
+    so do loss, metrics and answers.
 
     Args:
         path: The CSV file.
@@ -59,6 +60,8 @@ class Table(ArrayData):
             training rows (a missing category is none of them, a missing target an error); drop leaves such rows out.
         standardize: Whether numbers become (value - mean) / standard deviation, a constant column 0; false leaves them
             as they are.
+        target_unit: Numbers of a regression target are divided by this; loss, metrics and answers are then in that
+            unit (1000: in thousands).
         task: What is learned: auto follows the model's task if that is given, else the target: two different values
             are binary; text, or whole numbers with at most 20 different values and 5 rows for each, are multiclass;
             other numbers are regression.
@@ -97,6 +100,7 @@ class Table(ArrayData):
         max_categories: int = 100,
         missing: Literal["error", "mean", "drop"] = "error",
         standardize: bool = True,
+        target_unit: float = 1.0,
         task: Literal["auto", "multiclass", "binary", "regression"] = "auto",
         val_size: float = 0.2,
         test_size: float = 0.2,
@@ -109,6 +113,7 @@ class Table(ArrayData):
     ) -> None:
         super().__init__(batch_size, eval_batch_size, drop_last)
         check_number("max_categories", max_categories, at_least=2)
+        check_number("target_unit", target_unit, above=0)
         for argument, size in (("val_size", val_size), ("test_size", test_size)):
             part_size(argument, size, 1)
         if builtin is not None and builtin not in BUILTIN:
@@ -121,7 +126,8 @@ class Table(ArrayData):
         self.path, self.target, self.builtin = path, target, builtin
         ignored, named = ([names] if isinstance(names, str) else names for names in (ignore, categorical))
         self.reader = RowReader(encoding, separator, decimal, header, ignored, named)
-        self.max_categories, self.missing, self.standardize = max_categories, missing, standardize
+        self.max_categories, self.missing = max_categories, missing
+        self.standardize, self.target_unit = standardize, target_unit
         self.task = None if task == "auto" else task
         self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
         self.val_path, self.test_path = val_path, test_path
@@ -150,7 +156,7 @@ class Table(ArrayData):
             "num_classes": 1 if classes is None else len(classes),
             **({} if classes is None else {"class_names": classes}),
             "columns": list(schema.encoding.columns),
-            "target_name": schema.target.name,
+            "target_name": schema.target.label,
             "source": self.source,
         }
 
@@ -212,7 +218,10 @@ class Table(ArrayData):
         kept = rows.kept(self.missing, target_name)
         goal: Column = rows.target  # type: ignore[assignment]
         task = self.task or self._wish
-        target = self.schema.target if self.schema else Target.of(goal, target_name, rows.where, task, bool(self.task))
+        if self.schema is not None:
+            target = self.schema.target
+        else:
+            target = Target.of(goal, target_name, rows.where, task, bool(self.task), self.target_unit)
         targets = target.encode(goal, rows.where)
         sizes = {
             "test_size": self.test_size if self.test_path is None else 0,
@@ -225,6 +234,8 @@ class Table(ArrayData):
             self.schema = Schema(encoding, target, rows.names, rows.header, path, content)
             for name in encoding.constant:
                 _say(f"{rows.where}: column {name!r} has one value in all training rows: it says nothing")
+            if advice := target.advice(targets[train]):
+                _say(f"{rows.where}: {advice}")
         inputs = self._encode(rows, kept)
         parts = {
             name: Part(inputs, targets, torch.from_numpy(chosen))

@@ -36,7 +36,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     targets = _targets(part.targets[indices], names) if part is not None else []
     if names is None:
         header, known = _regression_header(facts.get("target_name"), answers.shape[1])
-        columns = [_numbers(row) for row in answers]
+        columns = _numbers(answers)
     else:
         header, known = ["predicted", *(f"probability of {name}" for name in names)], ["target"]
         best = answers.argmax(dim=1).tolist()
@@ -67,9 +67,11 @@ def _targets(targets: Tensor, names: list[str] | None) -> list[list[str]]:
     """The targets as they are written; empty where one is not known (a class below 0, a NaN)."""
     if names is not None:
         return [[names[target] if target >= 0 else ""] for target in targets.tolist()]
-    return [_numbers(row) for row in targets.reshape(len(targets), -1)]
+    return _numbers(targets.reshape(len(targets), -1))
 
 
-def _numbers(row: Tensor) -> list[str]:
+def _numbers(values: Tensor) -> list[list[str]]:
     """The shortest text that gives each number again."""
-    return ["" if value != value else str(value) for value in row.numpy()]
+    text = values.numpy().astype(str)
+    text[values.isnan().numpy()] = ""
+    return text.tolist()

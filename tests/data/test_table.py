@@ -200,6 +200,18 @@ def test_bad_settings_name_argument_and_remedy(colours, settings, error, message
         Table(**{"path": colours, **settings}).facts()
 
 
+def test_targets_in_another_unit(csv_file, capsys):
+    path = csv_file("a,price\n" + "".join(f"{n},{n * 30000 + 500}\n" for n in range(40)))
+    assert Table(path).facts()["target_name"] == "price"
+    assert "target 'price' has a standard deviation of" in (said := capsys.readouterr().out)
+    assert "(--data.target_unit 1000000)" in said  # 30,000 times the deviation of 24 of 0..39, near 350,000
+    data = Table(path, target_unit=1000, val_size=0, test_size=0)
+    assert data.facts()["target_name"] == "price / 1000"
+    assert data.parts["train"].targets[:2].tolist() == [[0.5], [30.5]]
+    with pytest.raises(ArgumentError, match="target_unit: expected a number above 0, got 0"):
+        Table(path, target_unit=0)
+
+
 # New rows
 
 

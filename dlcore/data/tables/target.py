@@ -5,6 +5,7 @@ Two different values: ``binary``. Text, or few different whole numbers: ``multic
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from dlcore.errors import ArgumentError, DataError
 FEW = 20  # whole numbers with at most so many different values are classes,
 ROWS_A_CLASS = 5  # if there are on average at least so many rows for each.
 MOST = 1000  # classes, where multiclass is asked for
+LARGE = 1000.0  # a standard deviation of targets from which on another unit is advised
 UNKNOWN = -1  # a class that is not known, of a row that is to be answered
 
 
@@ -30,15 +32,25 @@ class Target:
         tasks: What can be learned from it, the usual one first.
         classes: Names of the classes; None where numbers are learned.
         values: The number of each class; None where the column holds names.
+        unit: What the numbers of a regression are divided by.
     """
 
     name: str
     tasks: list[str]
     classes: list[str] | None
     values: list[float] | None
+    unit: float = 1.0
 
     @classmethod
-    def of(cls, column: Column, name: str, where: str, task: str | None = None, strict: bool = False) -> Target:
+    def of(
+        cls,
+        column: Column,
+        name: str,
+        where: str,
+        task: str | None = None,
+        strict: bool = False,
+        unit: float = 1.0,
+    ) -> Target:
         """Tell what can be learned from a column.
 
         Args:
@@ -47,6 +59,7 @@ class Target:
             where: The file, for messages.
             task: What is to be learned; None leaves it to the values.
             strict: Whether a task that does not fit is an error here; else it is left to whoever compares them.
+            unit: What the numbers of a regression are divided by.
 
         Raises:
             ArgumentError: The task does not fit the values.
@@ -71,13 +84,32 @@ class Target:
                 )
             task = None
         if (task or tasks[0]) == "regression":
-            return cls(name, tasks, None, None)
+            return cls(name, tasks, None, None, unit)
         if isinstance(column, Names):
             return cls(name, tasks, list(column.names), None)
         if column.boolean:
             return cls(name, tasks, ["false", "true"], [0.0, 1.0])
         values = [float(value) for value in distinct]
         return cls(name, tasks, [str(int(v)) if v.is_integer() else repr(v) for v in values], values)
+
+    @property
+    def label(self) -> str:
+        """The name with the unit, where there is one: ``price / 1000``."""
+        return self.name if self.classes is not None or self.unit == 1 else f"{self.name} / {self.unit:.12g}"
+
+    def advice(self, targets: Tensor) -> str | None:
+        """What is to be said about training targets (N, 1) so large that a network would be long on its way to them."""
+        if (
+            self.classes is not None
+            or len(targets) < 2
+            or (size := targets.std().item() * self.unit) < LARGE * self.unit
+        ):
+            return None
+        unit = 10 ** round(math.log10(size))
+        return (
+            f"target {self.name!r} has a standard deviation of {size:,.0f}, and networks begin with answers near 0: in "
+            f"another unit it is learned faster (--data.target_unit {unit})"
+        )
 
     @property
     def kind(self) -> Any:
@@ -91,7 +123,7 @@ class Target:
             DataError: A class is not among those of the training.
         """
         if self.classes is None:
-            return torch.from_numpy(cast(Numbers, column).values.astype(np.float32)).unsqueeze(1)
+            return torch.from_numpy((cast(Numbers, column).values / self.unit).astype(np.float32)).unsqueeze(1)
         if isinstance(column, Names):
             place = {name: number for number, name in enumerate(self.classes)}
             codes = np.array([*(place.get(name, -2) for name in column.names), UNKNOWN])[column.codes]
