@@ -167,6 +167,16 @@ def test_too_many_categories_name_column_and_remedies():
         encoded(many, range(101))
 
 
+def test_a_name_of_its_own_for_each_row_teaches_nothing():
+    own = {"id": names(*(f"n{number:02}" for number in range(11)))}
+    with pytest.raises(
+        DataError, match=r"column 'id': expected categories that return, got another one in each of the 11"
+    ):
+        encoded(own, range(11))
+    assert encoded(own, range(10))[0].in_features == 10
+    assert encoded({"id": names(*own["id"].names, "n00")}, range(12))[0].in_features == 11
+
+
 def test_an_encoding_is_kept_as_plain_values(tmp_path):
     encoding, _, _ = encoded({"n": numbers(1, 3), "c": names("红", "蓝")}, [0, 1])
     torch.save(encoding.state(), tmp_path / "state")

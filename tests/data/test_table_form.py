@@ -92,6 +92,7 @@ def test_a_letter_cut_by_the_end_of_what_is_looked_at_is_no_mistake(form_of):
     [
         (b"", "expected rows of values, got an empty file"),
         (b"\n\n", "expected rows of values, got an empty file"),
+        (b"a\n1\n", r"got a single one when cut at ','\. .*--data.separator SIGN"),
         (b"PK\x03\x04\0\0", "expected a CSV file, got a binary one"),
         (b"a,b,a\n1,2,3\n", "expected a name of its own for each column, got 'a' for columns 1, 3"),
     ],

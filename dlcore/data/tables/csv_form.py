@@ -70,6 +70,11 @@ def detect_form(
     rows = _rows(text, chosen)
     if not rows:
         raise DataError(f"{path}: expected rows of values, got an empty file.")
+    if known is None and len(rows[0]) == 1:
+        raise DataError(
+            f"{path}: expected a target and at least one other column, got a single one when cut at {chosen!r}. If "
+            "another sign stands between the values, give it: --data.separator SIGN."
+        )
     has_header = _header(path, rows, header, known, decimal)
     blanks = f"{chosen} " in text
     if not has_header:

@@ -21,6 +21,7 @@ from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_wor
 from dlcore.errors import DataError
 
 _BLOCK = 1 << 14  # rows whose numbers stay in a processor's cache while all their columns are written: twice as fast
+_MANY = 10  # names that are all different by chance in fewer rows
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Encoding:
             where: The file, for messages.
 
         Raises:
-            DataError: A column has too many categories, or no value at all in the training rows.
+            DataError: A column has too many categories, another one in each row, or no value at all in the training
+                rows.
         """
         learned: dict[str, Scale | OneHot] = {}
         for name, column in columns.items():
@@ -86,6 +88,12 @@ class Encoding:
                         f"{where}: column {name!r}: expected at most {max_categories:,} categories, got "
                         f"{len(categories):,} ({', '.join(categories[:3])}, …). Leave the column out (--data.ignore "
                         f"{name}) or allow more (--data.max_categories {len(categories)})."
+                    )
+                if _MANY < len(categories) == (codes >= 0).sum():
+                    raise DataError(
+                        f"{where}: column {name!r}: expected categories that return, got another one in each of the "
+                        f"{len(categories):,} training rows ({', '.join(categories[:3])}, …): nothing follows "
+                        f"for new rows. Leave the column out: --data.ignore {name}."
                     )
                 learned[name] = OneHot(categories)
         return cls(learned, standardize)
