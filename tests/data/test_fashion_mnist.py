@@ -153,7 +153,14 @@ def test_the_stored_pictures_stay_as_they_are(made_up_files, tmp_path):
 def test_knows_its_facts_before_and_after_it_is_read(made_up_files, tmp_path):
     system = made_up_files.put(tmp_path / "system")
     data = FashionMNIST(val_size=20, scale=1)
-    facts = {"in_features": 784, "image_shape": (1, 28, 28), "num_classes": 10, "class_names": NAMES, "scale": 1}
+    facts = {
+        "tasks": ["multiclass"],
+        "in_features": 784,
+        "image_shape": (1, 28, 28),
+        "num_classes": 10,
+        "class_names": NAMES,
+        "scale": 1,
+    }
     assert data.facts() == {**facts, "source": "", "is_sample": False}
     data.setup()
     assert data.facts() == {**facts, "source": str(system), "is_sample": False}
