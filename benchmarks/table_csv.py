@@ -35,7 +35,13 @@ def write_table(path: Path, rows: int, columns: int) -> None:
 def train(path: Path, folder: Path) -> None:
     fit(
         *("-c", "mlp_table_regression", "--data.path", str(path), "--data.batch_size", str(BATCH_SIZE)),
-        *("--data.val_size=0.1", "--data.test_size=0.1", "--model.hidden_sizes=[64]", "--trainer.max_epochs=1"),
+        *(
+            "--data.val_size=0.1",
+            "--data.test_size=0.1",
+            "--model.hidden_sizes=[64]",
+            "--model.dropout=0",
+            "--trainer.max_epochs=1",
+        ),
         *("--trainer.default_root_dir", str(folder), "--parameter_distribution=off", "--progress_display=off"),
     )
 
