@@ -2,5 +2,6 @@
 
 from dlcore.data.array_data import ArrayData
 from dlcore.data.fashion_mnist import FashionMNIST
+from dlcore.data.table import Table
 
-__all__ = ["ArrayData", "FashionMNIST"]
+__all__ = ["ArrayData", "FashionMNIST", "Table"]

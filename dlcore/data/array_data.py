@@ -78,6 +78,15 @@ class ArrayData(LightningDataModule):
         ``tasks`` lists what can be learned from the targets (multiclass, binary, regression), the usual one first.
         """
 
+    def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
+        """Hear, before `facts` are asked, what is known of the run. Data whose facts never change need not listen.
+
+        Args:
+            task: What the model is to learn (``regression``); None where nobody chose.
+            kept: The `state_dict` that the run's checkpoint has of these data; None without a checkpoint. Lightning
+                brings it back too, but after `setup`.
+        """
+
     # What Lightning asks
 
     def setup(self, stage: str | None = None) -> None:

@@ -121,8 +121,8 @@ class Command(LightningCLI):
         self._dump_config()
         self.config_dump = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
         self.datamodule = self._make("data", config)
-        facts = self.datamodule.facts() if hasattr(self.datamodule, "facts") else {}
         init_args = config.model.get("init_args") or Namespace()
+        facts = self._facts(init_args)
         linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
         for name, value in linked.items():
             config[f"model.init_args.{name}"] = self.config_dump["model"]["init_args"][name] = value
@@ -147,6 +147,18 @@ class Command(LightningCLI):
         self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model)
         if self._act:
             self._add_logger(arguments)
+
+    def _facts(self, model_arguments: Namespace) -> dict[str, Any]:
+        """What the data know. They hear first what is known of the run: new rows, say, need not have a target."""
+        if not hasattr(self.datamodule, "facts"):
+            return {}
+        try:
+            if hasattr(self.datamodule, "expect"):
+                task = model_arguments.get("task") if "task" in self.settings.chosen("model") else None
+                self.datamodule.expect(task, self.settings.checkpoint.get(type(self.datamodule).__qualname__))
+            return self.datamodule.facts()
+        except ArgumentError as error:
+            raise error.within("data") from error
 
     def _make(self, section: str, config: Namespace) -> Any:
         """Make the objects of one section of the config."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from dlcore.runs.folder import run_of_checkpoint
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def write_predictions(command: Command) -> tuple[Path, int]:
-    """Write the answers of ``predict``: index, predicted class, probability of each class, target where it is known.
+    """Write the answers of ``predict``, a row each.
+
+    The columns: ``index``, the sample's place in the data, from 0; of a classifier ``predicted``, ``probability of``
+    each class and, where it is known, ``target``; of a regression ``predicted NAME`` and, where it is known, ``NAME``.
 
     Args:
         command: The command, after its work.
@@ -24,26 +28,50 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         The file, ``predictions.csv`` in the checkpoint's run folder (in the working folder when it lies in none), and
         the number of its rows.
     """
-    answers = torch.cat(list(command.output)).float()
+    answers = torch.cat(list(command.output)).float().cpu()
+    facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
+    names = facts.get("class_names")
     part: Any = getattr(command.datamodule, "parts", {}).get("test")
-    targets = part.targets[part.indices][: len(answers)].tolist() if part is not None else None
-    names = (command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}).get("class_names")
+    indices = part.indices[: len(answers)] if part is not None else torch.arange(len(answers))
+    targets = _targets(part.targets[indices], names) if part is not None else []
+    if names is None:
+        header, known = _regression_header(facts.get("target_name"), answers.shape[1])
+        columns = _numbers(answers)
+    else:
+        header, known = ["predicted", *(f"probability of {name}" for name in names)], ["target"]
+        best = answers.argmax(dim=1).tolist()
+        columns = [
+            [names[winner], *(f"{value:.6f}" for value in row)]
+            for winner, row in zip(best, answers.tolist(), strict=True)
+        ]
+    if not any(any(row) for row in targets):  # new rows, whose answers nobody knows
+        known, targets = [], []
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     path = (folder or Path()) / "predictions.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        if names is None:
-            header = [f"predicted_{number}" for number in range(answers.shape[1])]
-            columns = [[f"{value:.6g}" for value in row] for row in answers.tolist()]
-        else:
-            header = ["predicted", *(f"probability of {name}" for name in names)]
-            best = answers.argmax(dim=1).tolist()
-            columns = [
-                [names[winner], *(f"{value:.6f}" for value in row)]
-                for winner, row in zip(best, answers.tolist(), strict=True)
-            ]
-        writer.writerow(["index", *header, *(["target"] if targets else [])])
-        for number, row in enumerate(columns):
-            known = [names[targets[number]] if names else targets[number]] if targets else []
-            writer.writerow([number, *row, *known])
+        writer.writerow(["index", *header, *known])
+        for number, index in enumerate(indices.tolist()):
+            writer.writerow([index, *columns[number], *(targets[number] if targets else [])])
     return path, len(answers)
+
+
+def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:
+    """Names of the columns of answers and of targets."""
+    if outputs == 1 and name:
+        return [f"predicted {name}"], [name]
+    return [f"predicted_{number}" for number in range(outputs)], [f"target_{number}" for number in range(outputs)]
+
+
+def _targets(targets: Tensor, names: list[str] | None) -> list[list[str]]:
+    """The targets as they are written; empty where one is not known (a class below 0, a NaN)."""
+    if names is not None:
+        return [[names[target] if target >= 0 else ""] for target in targets.tolist()]
+    return _numbers(targets.reshape(len(targets), -1))
+
+
+def _numbers(values: Tensor) -> list[list[str]]:
+    """The shortest text that gives each number again."""
+    text = values.numpy().astype(str)
+    text[values.isnan().numpy()] = ""
+    return text.tolist()

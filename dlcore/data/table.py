@@ -1,0 +1,282 @@
+"""Tables of the user's own, from CSV files, and a few that are built in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.batches import BatchLoader
+from dlcore.data.tables.builtin import BUILTIN, builtin_table
+from dlcore.data.tables.columns import Column
+from dlcore.data.tables.csv_file import fingerprint
+from dlcore.data.tables.encoding import Encoding
+from dlcore.data.tables.parts import cut, part_size
+from dlcore.data.tables.rows import RowReader, Rows
+from dlcore.data.tables.schema import Schema
+from dlcore.data.tables.target import Target
+from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+_CHOICES = {
+    "missing": ("error", "mean", "drop"),
+    "task": ("auto", "multiclass", "binary", "regression"),
+    "decimal": (".", ","),
+}
+
+
+class Table(ArrayData):
+    """A table of numbers and names, from a CSV file: one column is the target, the others are the inputs.
+
+    Numbers are standardised with mean and standard deviation of the training rows; a column of names is one-hot; true
+    and false are 1 and 0. All of that is kept in the checkpoint, so that new rows are read the same way: with a
+    checkpoint, a file other than the one of the training is taken whole by validate, test and predict. Its columns are
+    found by name, in any order, others are passed over, predict needs no target, and a category that no training row
+    has counts as none of them. Targets of a regression stay in their own unit (or target_unit), and
+    so do loss, metrics and answers.
+
+    Args:
+        path: The CSV file.
+        target: The target's column: its name, or its place (0 the first, -1 the last).
+        builtin: A table that needs no file: breast_cancer (binary), diabetes or linear_regression (regression; the
+            textbook's five points); path beats it.
+        header: Whether the file's first row names the columns: true, false, or auto, which takes words over numbers
+            for names and a row with numbers for values, and asks where both or neither is found.
+        separator: The character between values; tab; auto tells comma, semicolon and tab apart.
+        decimal: The character before a number's fraction: a comma where 1,5 is one and a half.
+        encoding: The file's encoding, utf-8 (with or without byte order mark), gbk, ….
+        ignore: Columns that are left out, by name: id, or '[id, name]'.
+        categorical: Columns whose values are names even where they are numbers (a postcode): by name.
+        max_categories: Most categories of a column, at least 2; more are an error, since each is an input.
+        missing: What to do about missing values (empty, NA, N/A, NaN, null, ?): error; mean fills in the mean of the
+            training rows (a missing category is none of them, a missing target an error); drop leaves such rows out.
+        standardize: Whether numbers become (value - mean) / standard deviation, a constant column 0; false leaves them
+            as they are.
+        target_unit: Numbers of a regression target are divided by this; loss, metrics and answers are then in that
+            unit (1000: in thousands).
+        task: What is learned: auto follows the model's task if that is given, else the target: two different values
+            are binary; text, or whole numbers with at most 20 different values and 5 rows for each, are multiclass;
+            other numbers are regression.
+        val_size: Rows that validate, chosen by split_seed, classes in their shares: below 1 a share, from 1 on a
+            number; 0 validates on the test rows, without those on the training rows.
+        test_size: Rows that test, chosen likewise before them; 0 tests on the validation rows, without those on the
+            training rows.
+        split_seed: What determines the choice of the validation and test rows.
+        val_path: A CSV file whose rows validate, with the same columns; val_size is then not used.
+        test_path: A CSV file whose rows test, with the same columns; test_size is then not used.
+        batch_size: Rows in a training batch, of each process; for a million rows choose thousands.
+        eval_batch_size: Rows in a batch of validation, test and prediction; it changes speed and memory only.
+        drop_last: Leave out an epoch's last batch when it is smaller than the others.
+
+    Shape:
+        - Inputs: (B, F), float32: a number for each column of numbers, one for each category of a column of names.
+        - Targets: (B,), int64, class indices; (B, 1), float32, numbers of a regression.
+
+    Raises:
+        ArgumentError: A value lies outside its range, or must be given.
+        UnknownNameError: A column or built-in table of that name is not there.
+        DataError: The file cannot be read, or its values cannot be learned from.
+    """
+
+    def __init__(
+        self,
+        path: str | None = None,
+        target: int | str = -1,
+        builtin: str | None = None,
+        header: bool | Literal["auto"] = "auto",
+        separator: str = "auto",
+        decimal: Literal[".", ","] = ".",
+        encoding: str = "utf-8",
+        ignore: list[str] | str = [],  # noqa: B006 (never changed; a plain list is what --help shows and YAML has)
+        categorical: list[str] | str = [],  # noqa: B006
+        max_categories: int = 100,
+        missing: Literal["error", "mean", "drop"] = "error",
+        standardize: bool = True,
+        target_unit: float = 1.0,
+        task: Literal["auto", "multiclass", "binary", "regression"] = "auto",
+        val_size: float = 0.2,
+        test_size: float = 0.2,
+        split_seed: int = 0,
+        val_path: str | None = None,
+        test_path: str | None = None,
+        batch_size: int = 32,
+        eval_batch_size: int = 10000,
+        drop_last: bool = False,
+    ) -> None:
+        super().__init__(batch_size, eval_batch_size, drop_last)
+        check_number("max_categories", max_categories, at_least=2)
+        check_number("target_unit", target_unit, above=0)
+        for argument, size in (("val_size", val_size), ("test_size", test_size)):
+            part_size(argument, size, 1)
+        if builtin is not None and builtin not in BUILTIN:
+            raise UnknownNameError("built-in table (in data.builtin)", builtin, BUILTIN)
+        if path is None and builtin is None:
+            raise ArgumentError("path", "a CSV file", None, f"Or --data.builtin {' or '.join(BUILTIN)}.")
+        for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal)):
+            if choice not in _CHOICES[argument]:  # in Python nobody else looks
+                raise ArgumentError(argument, " or ".join(_CHOICES[argument]), choice)
+        self.path, self.target, self.builtin = path, target, builtin
+        ignored, named = ([names] if isinstance(names, str) else names for names in (ignore, categorical))
+        self.reader = RowReader(encoding, separator, decimal, header, ignored, named)
+        self.max_categories, self.missing = max_categories, missing
+        self.standardize, self.target_unit = standardize, target_unit
+        self.task = None if task == "auto" else task
+        self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
+        self.val_path, self.test_path = val_path, test_path
+        self.source = f"built-in table {builtin}" if path is None else path
+        self.schema: Schema | None = None
+        self._wish: str | None = None
+        self._stage: str | None = None
+
+    # What is known before and after the rows are read
+
+    def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
+        """Take over what the run's model is to learn, and what a checkpoint knows of the columns."""
+        self._wish = task
+        if kept and kept.get("table"):
+            self.schema = Schema.from_state(kept["table"])
+
+    def facts(self) -> dict[str, Any]:
+        """What a model may ask for, and where the rows came from; reads them where no checkpoint knows the columns."""
+        if self.schema is None:
+            self.parts = self.load()
+        schema: Schema = self.schema  # type: ignore[assignment]
+        classes = schema.target.classes
+        return {
+            "tasks": schema.target.tasks,
+            "in_features": schema.encoding.in_features,
+            "num_classes": 1 if classes is None else len(classes),
+            **({} if classes is None else {"class_names": classes}),
+            "columns": list(schema.encoding.columns),
+            "target_name": schema.target.label,
+            "source": self.source,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `ArrayData` keeps, and all that new rows need to be read as the training rows were."""
+        return {**super().state_dict(), "table": self.schema.state() if self.schema is not None else None}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on in the order of the run that is resumed, with its columns."""
+        super().load_state_dict(state)
+        if self.schema is None or self.schema.state() != state["table"]:
+            self.expect(self._wish, state)
+            self.parts = self.load() if self.parts else {}
+
+    # Reading
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the rows for a fit. Else they are read by the first loader: then a checkpoint's columns are known."""
+        self._stage = stage
+        if stage in (None, "fit"):
+            super().setup(stage)
+
+    def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
+        if not self.parts:
+            self.parts = self.load()
+        return super()._loader(part, batch_size, **options)
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        """Rows as kept (B, C) to the inputs of the network (B, F)."""
+        return self.schema.encoding.expand(inputs)  # type: ignore[union-attr]
+
+    def load(self) -> dict[str, Part]:
+        """Read the rows, learn from those that train; or read them as the run of a checkpoint did."""
+        source: Path | DataFrame
+        path, content = "", f"built-in {self.builtin}"
+        if self.path is not None:
+            source = _file("path", self.path)
+            path, content = str(source.resolve()), fingerprint(source)
+        else:
+            source = builtin_table(self.builtin)  # type: ignore[arg-type]
+        known = self.schema
+        if known is None:
+            rows, target_name = self.reader.first(source, self.source, self.target)
+            return self._cut(rows, target_name, path, content)
+        if known.fingerprint == content:
+            rows = self.reader.further(source, self.source, known, target_needed=True)
+            return self._cut(rows, known.target.name, path, content)
+        if self._stage == "fit" or (path and path == known.path):
+            raise DataError(
+                f"{self.source}: expected the rows of the training, got a file that was changed since or another one: "
+                "training and test rows cannot be told apart any more. New rows belong in a file of their own; a "
+                "training on other rows begins anew, without --ckpt_path."
+            )
+        whole = self._whole(source, self.source, target_needed=self._stage != "predict")
+        return {"val": whole, "test": whole}
+
+    def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Part]:
+        """The parts of the run's own rows; where nothing is known yet, those that train are learned from."""
+        kept = rows.kept(self.missing, target_name)
+        goal: Column = rows.target  # type: ignore[assignment]
+        task = self.task or self._wish
+        if self.schema is not None:
+            target = self.schema.target
+        else:
+            target = Target.of(goal, target_name, rows.where, task, bool(self.task), self.target_unit)
+        targets = target.encode(goal, rows.where)
+        sizes = {
+            "test_size": self.test_size if self.test_path is None else 0,
+            "val_size": self.val_size if self.val_path is None else 0,
+        }
+        classes = targets.numpy()[kept] if target.classes is not None else None
+        train, test, val = cut(kept, classes, sizes, self.split_seed)
+        if self.schema is None:
+            encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where)
+            self.schema = Schema(encoding, target, rows.names, rows.header, path, content)
+            for name in encoding.constant:
+                _say(f"{rows.where}: column {name!r} has one value in all training rows: it says nothing")
+            if advice := target.advice(targets[train]):
+                _say(f"{rows.where}: {advice}")
+        inputs = self._encode(rows, kept)
+        parts = {
+            name: Part(inputs, targets, torch.from_numpy(chosen))
+            for name, chosen in (("train", train), ("val", val), ("test", test))
+        }
+        if self.val_path is not None:
+            parts["val"] = self._whole(_file("val_path", self.val_path), self.val_path)
+        if self.test_path is not None:
+            needed = self._stage != "predict"
+            parts["test"] = self._whole(_file("test_path", self.test_path), self.test_path, needed)
+        for name, other in (("val", "test"), ("test", "val")):
+            if not len(parts[name]):
+                parts[name] = parts[other] if len(parts[other]) else parts["train"]
+        return parts
+
+    def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Part:
+        """A part of all rows of a further file."""
+        schema: Schema = self.schema  # type: ignore[assignment]
+        rows = self.reader.further(source, where, schema, target_needed)
+        kept = rows.kept(self.missing, schema.target.name, target_needed)
+        inputs = self._encode(rows, kept)
+        targets = schema.target.encode(rows.target, where) if rows.target else schema.target.unknown(len(inputs))
+        return Part(inputs, targets, torch.from_numpy(kept))
+
+    def _encode(self, rows: Rows, kept: np.ndarray) -> Tensor:
+        """All rows as they are kept in memory (N, C); says what is to be said about them."""
+        inputs, notes = self.schema.encoding.encode(rows.columns)  # type: ignore[union-attr]
+        if len(kept) < len(inputs):
+            notes.append(f"{len(inputs) - len(kept):,} of {len(inputs):,} rows have missing values and are left out")
+        for note in notes:
+            _say(f"{rows.where}: {note}")
+        return inputs
+
+
+def _file(argument: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if not path.is_file():
+        raise ArgumentError(argument, "a CSV file", value, "There is no file of that name.")
+    return path
+
+
+@rank_zero_only
+def _say(note: str) -> None:
+    print(f"data: {note}.")

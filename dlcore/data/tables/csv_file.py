@@ -1,0 +1,94 @@
+"""A CSV file, read whole by pandas, with a word for each way in which it can be broken."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcore.data.tables.csv_form import MISSING, CsvForm, wrong_encoding
+from dlcore.errors import DataError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_ENDS = 1 << 16  # bytes of the file's beginning and end that tell it from others
+
+
+def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFrame:
+    """Read a CSV file.
+
+    Args:
+        path: The file.
+        form: Its form.
+        as_text: Columns that are not to be taken for numbers.
+
+    Raises:
+        DataError: It has no rows, lines of unequal length, or bytes that are no text.
+    """
+    import pandas as pd  # here: half a second, and only tables need it
+
+    options: dict[str, Any] = {
+        "sep": form.separator,
+        "header": 0 if form.header else None,
+        "names": list(form.names),
+        "index_col": False,  # else a value too many in each line would silently shift all columns
+        "dtype": dict.fromkeys((name for name in as_text if name in form.names), str),
+        "encoding": form.encoding,
+        "decimal": form.decimal,
+        "keep_default_na": False,
+        "na_values": list(MISSING),
+        "skipinitialspace": form.blanks,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # "loss of data"
+        warnings.simplefilter("error", pd.errors.DtypeWarning)
+        try:
+            try:
+                table = pd.read_csv(path, **options)
+            except pd.errors.DtypeWarning:  # a column has numbers and text: one type for it, at twice the time
+                table = pd.read_csv(path, **options, low_memory=False)
+        except UnicodeError:
+            raise wrong_encoding(path, form.encoding) from None
+        except pd.errors.EmptyDataError:
+            raise _no_rows(path) from None
+        except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
+            _check_lengths(path, form)
+            raise DataError(f"{path}: cannot be read as CSV ({' '.join(str(error).split())}).") from error
+    if not len(table):
+        raise _no_rows(path)
+    if table[form.names[-1]].isna().any():  # a line that is too short looks like one that ends with missing values
+        _check_lengths(path, form)
+    return table
+
+
+def fingerprint(path: Path) -> str:
+    """What tells a file's content from another's: its size, its first and its last bytes.
+
+    Not a checksum of the whole, which for a large file would cost as much as reading it.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        ends = file.read(_ENDS)
+        file.seek(max(0, size - _ENDS))
+        ends += file.read(_ENDS)
+    return f"{size}-{hashlib.sha256(ends).hexdigest()}"
+
+
+def _check_lengths(path: Path, form: CsvForm) -> None:
+    """Name the first line that has not as many values as there are columns."""
+    with path.open(encoding=form.encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=form.separator, skipinitialspace=True)
+        for row in reader:
+            if row and len(row) != len(form.names):
+                raise DataError(
+                    f"{path}, line {reader.line_num}: expected {len(form.names)} values, as in the first line, got "
+                    f"{len(row)}. Correct the line; a value that holds the separator must stand in quotes."
+                )
+
+
+def _no_rows(path: Path) -> DataError:
+    return DataError(f"{path}: expected rows below the header, got none.")

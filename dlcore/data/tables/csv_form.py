@@ -1,0 +1,189 @@
+"""The form of a CSV file: its encoding, its separator, whether it has a header; told from its beginning, never guessed.
+
+Where two forms are possible the answer is an error that asks.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlcore.errors import ArgumentError, DataError
+
+# How tables say that a value is missing: nothing, the usual words, and the sign of the UCI archive.
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "?")
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+_BEGINNING = 1 << 18  # bytes that are looked at
+_ROWS = 100  # rows that are looked at
+
+
+@dataclass(frozen=True)
+class CsvForm:
+    """How a CSV file is to be read.
+
+    Attributes:
+        encoding: Its encoding, by Python's name.
+        separator: The character between values.
+        header: Whether its first row names the columns.
+        names: Names of its columns; ``column_1``, ``column_2``, … where it has no header.
+        blanks: Whether blanks stand behind separators. To skip them takes a third of the time of reading.
+        decimal: The character before a number's fraction.
+    """
+
+    encoding: str
+    separator: str
+    header: bool
+    names: tuple[str, ...]
+    blanks: bool = False
+    decimal: str = "."
+
+
+def detect_form(
+    path: Path,
+    encoding: str,
+    separator: str,
+    header: bool | str,
+    known: tuple[str, ...] | None = None,
+    decimal: str = ".",
+) -> CsvForm:
+    """Tell the form of a CSV file.
+
+    Args:
+        path: The file.
+        encoding: Its encoding; a byte order mark of UTF-8 is skipped.
+        separator: The character between values, ``tab``, or ``auto``.
+        header: Whether the first row names the columns, or ``auto``.
+        known: Names that a header must have, where they are known; it is then told by them.
+        decimal: The character before a number's fraction.
+
+    Raises:
+        ArgumentError: Its form cannot be told and must be given.
+        DataError: The file is empty, is no text, or is in another encoding.
+    """
+    text = _beginning(path, encoding)
+    chosen = _separator(path, text, separator)
+    rows = _rows(text, chosen)
+    if not rows:
+        raise DataError(f"{path}: expected rows of values, got an empty file.")
+    if known is None and len(rows[0]) == 1:
+        raise DataError(
+            f"{path}: expected a target and at least one other column, got a single one when cut at {chosen!r}. If "
+            "another sign stands between the values, give it: --data.separator SIGN."
+        )
+    has_header = _header(path, rows, header, known, decimal)
+    blanks = f"{chosen} " in text
+    if not has_header:
+        names = tuple(f"column_{number + 1}" for number in range(len(rows[0])))
+        return CsvForm(encoding, chosen, False, names, blanks, decimal)
+    names = tuple(name.strip() or f"column_{number + 1}" for number, name in enumerate(rows[0]))
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        places = [str(number + 1) for number, name in enumerate(names) if name == twice[0]]
+        raise DataError(
+            f"{path}: expected a name of its own for each column, got {twice[0]!r} for columns {', '.join(places)}. "
+            "Rename one in the file's first line."
+        )
+    return CsvForm(encoding, chosen, True, names, blanks, decimal)
+
+
+def wrong_encoding(path: Path, encoding: str) -> DataError:
+    """The error of a file that cannot be decoded."""
+    other = "gbk" if encoding.replace("-", "").lower().startswith("utf8") else "utf-8"
+    return DataError(
+        f"{path}: expected text in {encoding}, got bytes that are none. Give the file's own encoding, for example "
+        f"--data.encoding {other}."
+    )
+
+
+def _beginning(path: Path, encoding: str) -> str:
+    """The first whole lines of the file."""
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+    except LookupError:
+        raise ArgumentError("encoding", "the name of an encoding (utf-8, gbk, …)", encoding) from None
+    with path.open("rb") as file:
+        content = file.read(_BEGINNING)
+        whole = not file.read(1)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and "16" not in encoding:
+        raise DataError(f"{path}: expected text in {encoding}, got UTF-16. Give it: --data.encoding utf-16.")
+    if b"\0" in content and "16" not in encoding and "32" not in encoding:
+        raise DataError(
+            f"{path}: expected a CSV file, got a binary one. A spreadsheet must be saved as CSV first, an archive "
+            "unpacked."
+        )
+    try:
+        text = decoder.decode(content, final=whole).removeprefix("\ufeff")
+    except UnicodeError:
+        raise wrong_encoding(path, encoding) from None
+    return text if whole else text[: text.rfind("\n") + 1] or text
+
+
+def _rows(text: str, separator: str) -> list[list[str]]:
+    """The first rows that are not blank."""
+    rows: list[list[str]] = []
+    for row in csv.reader(text.splitlines(keepends=True), delimiter=separator, skipinitialspace=True):
+        if row:
+            rows.append(row)
+        if len(rows) > _ROWS:
+            break
+    return rows
+
+
+def _separator(path: Path, text: str, wanted: str) -> str:
+    if wanted != "auto":
+        chosen = SEPARATORS.get(wanted, wanted)
+        if len(chosen) != 1 or chosen in '"\r\n':
+            raise ArgumentError("separator", "auto, tab or one character", wanted)
+        return chosen
+    widths = {sign: [len(row) for row in _rows(text, sign)] for sign in SEPARATORS.values()}
+    candidates = [sign for sign, found in widths.items() if found and found[0] > 1]
+    if len(candidates) > 1:  # a comma may be a decimal point between semicolons: only one of them cuts evenly
+        candidates = [sign for sign in candidates if len(set(widths[sign])) == 1] or candidates
+    if len(candidates) > 1:
+        signs = " and ".join("tab" if sign == "\t" else f"{sign!r}" for sign in candidates)
+        raise ArgumentError(
+            "separator", f"one of the possible ones, {signs}", "auto", f"{path} can be read with each of them."
+        )
+    return candidates[0] if candidates else ","
+
+
+def _header(path: Path, rows: list[list[str]], wanted: bool | str, known: tuple[str, ...] | None, decimal: str) -> bool:
+    if isinstance(wanted, bool):
+        return wanted
+    first, *below = [[cell.strip() for cell in row] for row in rows]
+    if known is not None and set(known) <= set(first):
+        return True
+    numbers = [cell for cell in first if _is_number(cell, decimal)]
+    words_over_numbers = any(
+        cell not in MISSING and cell not in numbers and _has_numbers(below, place, decimal)
+        for place, cell in enumerate(first)
+    )
+    # Years may well be names of columns.
+    only_years = bool(numbers) and all(re.fullmatch("(19|20)[0-9][0-9]", cell) for cell in numbers)
+    if bool(numbers) == words_over_numbers or only_years:
+        reason = "it has numbers that may be names" if numbers else "it has words, but not over numbers"
+        raise ArgumentError(
+            "header",
+            "true or false",
+            "auto",
+            f"Whether the first line of {path} names the columns cannot be told: {reason}.",
+        )
+    return words_over_numbers
+
+
+def _has_numbers(rows: list[list[str]], column: int, decimal: str) -> bool:
+    """Whether a column has numbers and nothing else, as far as its values are there."""
+    cells = [row[column] for row in rows if len(row) > column and row[column] not in MISSING]
+    return bool(cells) and all(_is_number(cell, decimal) for cell in cells)
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    try:
+        return math.isfinite(float(cell.replace(decimal, ".")))
+    except ValueError:
+        return False

@@ -1,0 +1,191 @@
+"""How a table's columns become the numbers of a network: learned from the training rows, kept in checkpoints.
+
+A number column is one input, standardised. A column of names with K categories is K inputs, 1 for the row's category
+and 0 for the others; a name that the training rows did not have, or that is missing, is none of them: K zeros.
+In memory a row has one float32 for each column, for names their code; `expand` makes the inputs of a whole batch.
+
+Shapes: N rows, B batch, C columns, F inputs of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
+from dlcore.errors import DataError
+
+_BLOCK = 1 << 14  # rows whose numbers stay in a processor's cache while all their columns are written: twice as fast
+_MANY = 10  # names that are all different by chance in fewer rows
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A column of numbers: (value - mean) / std.
+
+    Attributes:
+        mean: Mean of the training rows; it also fills in for missing values.
+        std: Their standard deviation (of the population); 0 where all are equal: the column is then 0.
+    """
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """A column of names: an input for each category.
+
+    Attributes:
+        categories: The categories, in the order of the inputs.
+    """
+
+    categories: list[str]
+
+
+class Encoding:
+    """What the training rows said about each column.
+
+    Args:
+        columns: For each input column its scale or its categories, in order.
+        standardize: Whether numbers are standardised.
+    """
+
+    def __init__(self, columns: Mapping[str, Scale | OneHot], standardize: bool) -> None:
+        self.columns, self.standardize = dict(columns), standardize
+
+    @classmethod
+    def of(
+        cls, columns: Mapping[str, Column], rows: np.ndarray, standardize: bool, max_categories: int, where: str
+    ) -> Encoding:
+        """Learn from the training rows.
+
+        Args:
+            columns: The input columns by name, all rows.
+            rows: Which rows train (N,).
+            standardize: Whether numbers are to be standardised.
+            max_categories: Most categories that a column may have.
+            where: The file, for messages.
+
+        Raises:
+            DataError: A column has too many categories, another one in each row, or no value at all in the training
+                rows.
+        """
+        learned: dict[str, Scale | OneHot] = {}
+        for name, column in columns.items():
+            if isinstance(column, Numbers):
+                learned[name] = _scale(column.values.take(rows), name, where)
+            else:
+                codes = column.codes.take(rows)
+                categories = [column.names[code] for code in np.unique(codes[codes >= 0])]
+                if len(categories) > max_categories:
+                    raise DataError(
+                        f"{where}: column {name!r}: expected at most {max_categories:,} categories, got "
+                        f"{len(categories):,} ({', '.join(categories[:3])}, …). Leave the column out (--data.ignore "
+                        f"{name}) or allow more (--data.max_categories {len(categories)})."
+                    )
+                if _MANY < len(categories) == (codes >= 0).sum():
+                    raise DataError(
+                        f"{where}: column {name!r}: expected categories that return, got another one in each of the "
+                        f"{len(categories):,} training rows ({', '.join(categories[:3])}, …): nothing follows "
+                        f"for new rows. Leave the column out: --data.ignore {name}."
+                    )
+                learned[name] = OneHot(categories)
+        return cls(learned, standardize)
+
+    @property
+    def in_features(self) -> int:
+        """Inputs of the network (F)."""
+        return sum(1 if isinstance(column, Scale) else len(column.categories) for column in self.columns.values())
+
+    @property
+    def constant(self) -> list[str]:
+        """Columns that say nothing: all training rows have the same value."""
+        return [
+            name
+            for name, column in self.columns.items()
+            if (column.std == 0 if isinstance(column, Scale) else len(column.categories) < 2)
+        ]
+
+    def kinds(self) -> dict[str, Kind]:
+        """What each column of a further file must hold."""
+        return {name: "numbers" if isinstance(kept, Scale) else "names" for name, kept in self.columns.items()}
+
+    def encode(self, columns: Mapping[str, Column]) -> tuple[Tensor, list[str]]:
+        """All rows as they are kept in memory (N, C), float32, and what is to be said about them."""
+        rows = len(next(iter(columns.values())).missing)
+        matrix = torch.empty(rows, len(self.columns))
+        stored, notes, scaled = matrix.numpy(), [], {}
+        for number, (name, kept) in enumerate(self.columns.items()):
+            if isinstance(kept, OneHot):
+                names = cast(Names, columns[name])  # it was read as what it is kept as
+                place = {category: code for code, category in enumerate(kept.categories)}
+                stored[:, number] = np.array([*(place.get(text, -1) for text in names.names), -1])[names.codes]
+                unseen = (stored[:, number] < 0) & ~names.missing
+                if unseen.any():
+                    example = names.text(int(unseen.argmax()))
+                    notes.append(
+                        f"column {name!r}: {rows_in_words(unseen)} with a category that no training row has, as "
+                        f"{example}: taken as none of them"
+                    )
+                continue
+            numbers = cast(Numbers, columns[name])
+            holes = numbers.missing
+            shift, factor = (kept.mean, 1 / kept.std if kept.std else 0.0) if self.standardize else (0.0, 1.0)
+            scaled[number] = (
+                np.where(holes, kept.mean, numbers.values) if holes.any() else numbers.values,
+                shift,
+                factor,
+            )
+        for start in range(0, rows, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            for number, (values, shift, factor) in scaled.items():
+                # In float64 up to here: a column of large numbers that differ little keeps its differences.
+                stored[block, number] = (values[block] - shift) * factor
+        return matrix, notes
+
+    def expand(self, stored: Tensor) -> Tensor:
+        """Inputs of the network (B, F) of rows as kept (B, C)."""
+        if all(isinstance(column, Scale) for column in self.columns.values()):
+            return stored
+        pieces = []
+        for number, column in enumerate(self.columns.values()):
+            values = stored[:, number : number + 1]
+            if isinstance(column, OneHot):
+                codes = torch.arange(len(column.categories), device=stored.device)
+                values = (values == codes).to(stored.dtype)
+            pieces.append(values)
+        return torch.cat(pieces, dim=1)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        columns = [
+            [name, column.mean, column.std] if isinstance(column, Scale) else [name, list(column.categories)]
+            for name, column in self.columns.items()
+        ]
+        return {"columns": columns, "standardize": self.standardize}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Encoding:
+        """What `state` kept."""
+        columns = {name: Scale(*kept) if len(kept) == 2 else OneHot(list(kept[0])) for name, *kept in state["columns"]}
+        return cls(columns, state["standardize"])
+
+
+def _scale(values: np.ndarray, name: str, where: str) -> Scale:
+    present = values[~np.isnan(values)] if np.isnan(values.sum()) else values
+    if not len(present):
+        raise DataError(
+            f"{where}: column {name!r}: expected values, but no training row has one. Leave it out: --data.ignore "
+            f"{name}."
+        )
+    if present.min() == present.max():  # rounding would give a tiny deviation, and divide by it
+        return Scale(float(present[0]), 0.0)
+    mean = float(present.mean())
+    deviations = present - mean
+    return Scale(mean, float(np.sqrt(deviations @ deviations / len(present))))

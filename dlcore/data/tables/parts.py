@@ -1,0 +1,104 @@
+"""Which rows train, validate and test: by chance from a seed, with each class in its share.
+
+Shapes: N rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlcore.data.batches import epoch_order
+from dlcore.errors import ArgumentError
+
+
+def part_size(argument: str, size: float, rows: int) -> int:
+    """How many rows a part has.
+
+    Args:
+        argument: The argument's name, for messages.
+        size: Below 1 a share of the rows (at least one row, unless it is 0); from 1 on a number of rows.
+        rows: How many rows there are.
+
+    Raises:
+        ArgumentError: It is negative, or neither a share nor a whole number.
+    """
+    if not (0 <= size < 1 or (float(size).is_integer() and size >= 1)):
+        raise ArgumentError(argument, "a share from 0 up to 1, or a whole number of rows", size)
+    if 0 < size < 1:
+        return max(1, round(rows * size))
+    return int(size)
+
+
+def cut(
+    rows: np.ndarray, classes: np.ndarray | None, sizes: dict[str, float], seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Part rows in three.
+
+    Args:
+        rows: The rows (N,).
+        classes: The class of each (N,), or None.
+        sizes: ``test_size`` and ``val_size``, each as for `part_size`, of all rows.
+        seed: What determines the choice. The test rows do not depend on the size of the validation.
+
+    Returns:
+        The rows that train, test and validate.
+    """
+    counts = {argument: part_size(argument, size, len(rows)) for argument, size in sizes.items()}
+    places = np.arange(len(rows))
+    rest, test = hold_out("test_size", places, counts["test_size"], seed, classes)
+    left = None if classes is None else classes[rest]
+    train, val = hold_out("val_size", rest, counts["val_size"], seed, left)
+    return rows[train], rows[test], rows[val]
+
+
+def hold_out(
+    argument: str, rows: np.ndarray, size: int, seed: int, classes: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Part rows in two by chance.
+
+    Args:
+        argument: The argument that says how many, for messages.
+        rows: The rows (N,).
+        size: How many are held out.
+        seed: What determines the choice.
+        classes: The class of each of the rows (N,): both parts get each class in its share, to the nearest row, and of
+            each class one row at least stays. None where there are none.
+
+    Returns:
+        The rows that stay and those that are held out, each in ascending order.
+
+    Raises:
+        ArgumentError: There are not enough rows.
+    """
+    if not size:
+        return rows, rows[:0]
+    order = epoch_order(len(rows), seed, epoch=-1).numpy()
+    counts = np.bincount(classes) if classes is not None else np.array([len(rows)])
+    room = (counts - 1).clip(min=0)
+    if size > room.sum():
+        what = "a row of each class" if classes is not None else "a row"
+        raise ArgumentError(
+            argument, f"at most {room.sum():,} of {len(rows):,} rows, so that {what} is left to train with", size
+        )
+    if classes is None:
+        held = order[:size]
+    else:
+        shares = counts * (size / len(rows))
+        taken = np.minimum(np.floor(shares).astype(np.int64), room)
+        while (left := size - taken.sum()) > 0:  # the largest remainders first
+            remainders = np.where(taken < room, shares - taken, -np.inf)
+            best = np.argsort(-remainders, kind="stable")[:left]
+            taken[best[np.isfinite(remainders[best])]] += 1
+        held = order[_rank_within(classes[order]) < taken[classes[order]]]
+    chosen = np.zeros(len(rows), dtype=bool)
+    chosen[held] = True
+    return rows[~chosen], rows[chosen]
+
+
+def _rank_within(classes: np.ndarray) -> np.ndarray:
+    """How many of the same class stand before each (N,)."""
+    by_class = np.argsort(classes, kind="stable")
+    starts = np.concatenate([[0], np.bincount(classes).cumsum()])[classes[by_class]]
+    ranks = np.empty(len(classes), dtype=np.int64)
+    ranks[by_class] = np.arange(len(classes)) - starts
+    return ranks

@@ -1,0 +1,190 @@
+"""Rows of a table: input columns and target, found by name or place, missing values dealt with.
+
+Shapes: N rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcore.data.tables.columns import Column, Kind, read_column, rows_in_words
+from dlcore.data.tables.csv_file import read_csv
+from dlcore.data.tables.csv_form import detect_form
+from dlcore.data.tables.schema import Schema
+from dlcore.errors import ArgumentError, DataError, UnknownNameError, nearest
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as read.
+
+    Attributes:
+        where: The file or the built-in table, for messages.
+        names: All columns of the file, in its order.
+        header: Whether the file named them itself.
+        columns: The input columns by name.
+        target: The target; None in rows that are to be answered.
+    """
+
+    where: str
+    names: list[str]
+    header: bool
+    columns: dict[str, Column]
+    target: Column | None
+
+    def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
+        """The rows that are used (N,): all, or those without a missing value.
+
+        Args:
+            missing: ``error``, ``mean`` or ``drop``.
+            target_name: The target's name.
+            target_known: Whether each row must have a target.
+
+        Raises:
+            DataError: Values are missing where that is an error, or no row is left.
+        """
+        holes = {name: column.missing for name, column in self.columns.items()}
+        if self.target is not None and target_known:
+            holes[target_name] = self.target.missing
+        keep = np.ones(len(next(iter(holes.values()))), dtype=bool)
+        for name, rows in holes.items():
+            is_target = name == target_name
+            if (missing == "mean" and not is_target) or not rows.any():
+                continue
+            if missing != "drop":
+                ways = [] if is_target else ["fill in the column's mean (--data.missing mean)"]
+                ways += ["leave such rows out (--data.missing drop)"]
+                ways += [] if is_target else [f"leave the column out (--data.ignore {name})"]
+                raise DataError(
+                    f"{self.where}: {'target' if is_target else 'column'} {name!r}: expected a value in each row, got "
+                    f"none in {rows_in_words(rows)}. Ways: {', '.join(ways)}."
+                )
+            keep &= ~rows
+        if not keep.any():
+            raise DataError(f"{self.where}: expected a row without missing values, got none (--data.missing drop).")
+        return np.flatnonzero(keep)
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Reads rows, of the run's own file and of further ones; the arguments are those of `Table`."""
+
+    encoding: str
+    separator: str
+    decimal: str
+    header: bool | str
+    ignore: Sequence[str]
+    categorical: Sequence[str]
+
+    def first(self, source: Path | DataFrame, where: str, target: str | int) -> tuple[Rows, str]:
+        """Read rows of which nothing is known yet.
+
+        Args:
+            source: The file, or a table.
+            where: What it is called, for messages.
+            target: Name of the target's column, or its place.
+
+        Returns:
+            The rows, and the target's name.
+
+        Raises:
+            DlcoreError: The file cannot be read, or a column is not there.
+        """
+        header = True
+        if isinstance(source, Path):
+            form = detect_form(source, self.encoding, self.separator, self.header, None, self.decimal)
+            table, header = read_csv(source, form, self.categorical), form.header
+        else:
+            table = source
+        names = [str(name) for name in table.columns]
+        target_name = _target_name(target, names)
+        for argument, wanted in (("ignore", self.ignore), ("categorical", self.categorical)):
+            for name in wanted:
+                if name not in names:
+                    raise UnknownNameError(f"column (in data.{argument})", name, names)
+        inputs = [name for name in names if name != target_name and name not in self.ignore]
+        if not inputs:
+            raise DataError(
+                f"{where}: expected a target and at least one other column, got only {', '.join(names)}. If they are "
+                "separated by another sign, give it: --data.separator SIGN."
+            )
+        columns = {
+            name: read_column(table[name], name, where, "names" if name in self.categorical else "auto")
+            for name in inputs
+        }
+        kind: Kind = "names" if target_name in self.categorical else "auto"
+        goal = read_column(table[target_name], target_name, where, kind, "Correct it, or give another --data.target.")
+        return Rows(where, names, header, columns, goal), target_name
+
+    def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
+        """Read rows of the columns that are known: by name, in any order; by place where there are no names.
+
+        Args:
+            source: The file, or a table.
+            where: What it is called, for messages.
+            schema: What is known.
+            target_needed: Whether the target must be there.
+
+        Raises:
+            DlcoreError: The file cannot be read, or a column is not there.
+        """
+        kinds, target = schema.encoding.kinds(), schema.target
+        header = schema.header
+        if isinstance(source, Path):
+            wanted = self.header if header else False
+            form = detect_form(source, self.encoding, self.separator, wanted, tuple(kinds), self.decimal)
+            if not form.header:
+                form = replace(form, names=_by_place(form.names, schema, where))
+            texts = [name for name, kind in {**kinds, target.name: target.kind}.items() if kind == "names"]
+            table = read_csv(source, form, texts)
+        else:
+            table = source
+        names = [str(name) for name in table.columns]
+        for name in kinds:
+            if name not in names:
+                near = nearest(name, set(names) - set(kinds))
+                hint = f"; is it the one named {near!r}?" if near else ""
+                raise DataError(
+                    f"{where}: expected the columns of the training, got a file without {name!r}{hint} (it has "
+                    f"{', '.join(names[:12])}{', …' if len(names) > 12 else ''})."
+                )
+        if target.name not in names and target_needed:
+            raise DataError(f"{where}: expected the target {target.name!r} among the columns, got a file without it.")
+        advice = "Correct it: the training rows have numbers there."
+        columns = {name: read_column(table[name], name, where, kind, advice) for name, kind in kinds.items()}
+        goal = None
+        if target.name in names:
+            goal = read_column(table[target.name], target.name, where, target.kind, advice)
+        return Rows(where, names, header, columns, goal)
+
+
+def _target_name(target: str | int, names: list[str]) -> str:
+    if str(target) in names:  # a column may be named 3
+        return str(target)
+    if isinstance(target, str):
+        raise UnknownNameError(
+            "column (in data.target)", target, names, "Or give its place: 0 for the first, -1 for the last."
+        )
+    if not -len(names) <= target < len(names):
+        raise ArgumentError("target", f"a place from {-len(names)} to {len(names) - 1}, or a name", target)
+    return names[target]
+
+
+def _by_place(found: Sequence[str], schema: Schema, where: str) -> tuple[str, ...]:
+    """Names of the columns of a file that has none."""
+    without = [name for name in schema.names if name != schema.target.name]
+    for names in (schema.names, without, list(schema.encoding.columns)):
+        if len(names) == len(found):
+            return tuple(names)
+    raise DataError(
+        f"{where}: expected {len(schema.names)} columns, as in the training ({len(without)} without the target), got "
+        f"{len(found)}."
+    )

@@ -1,0 +1,161 @@
+"""The target of a table: what is learned, told from its values.
+
+Two different values: ``binary``. Text, or few different whole numbers: ``multiclass``. Other numbers: ``regression``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcore.data.tables.columns import Column, Names, Numbers, rows_in_words
+from dlcore.errors import ArgumentError, DataError
+
+FEW = 20  # whole numbers with at most so many different values are classes,
+ROWS_A_CLASS = 5  # if there are on average at least so many rows for each.
+MOST = 1000  # classes, where multiclass is asked for
+LARGE = 1000.0  # a standard deviation of targets from which on another unit is advised
+UNKNOWN = -1  # a class that is not known, of a row that is to be answered
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the target's values mean.
+
+    Attributes:
+        name: The column's name.
+        tasks: What can be learned from it, the usual one first.
+        classes: Names of the classes; None where numbers are learned.
+        values: The number of each class; None where the column holds names.
+        unit: What the numbers of a regression are divided by.
+    """
+
+    name: str
+    tasks: list[str]
+    classes: list[str] | None
+    values: list[float] | None
+    unit: float = 1.0
+
+    @classmethod
+    def of(
+        cls,
+        column: Column,
+        name: str,
+        where: str,
+        task: str | None = None,
+        strict: bool = False,
+        unit: float = 1.0,
+    ) -> Target:
+        """Tell what can be learned from a column.
+
+        Args:
+            column: The column.
+            name: Its name.
+            where: The file, for messages.
+            task: What is to be learned; None leaves it to the values.
+            strict: Whether a task that does not fit is an error here; else it is left to whoever compares them.
+            unit: What the numbers of a regression are divided by.
+
+        Raises:
+            ArgumentError: The task does not fit the values.
+            DataError: All values are equal, so that there is nothing to learn.
+        """
+        if isinstance(column, Names):
+            different = len(np.unique(column.codes[~column.missing]))
+        else:
+            distinct = np.unique(column.values[~column.missing])
+            different = len(distinct)
+        if different < 2:
+            raise DataError(
+                f"{where}: expected at least two different values in the target {name!r}, got {different}: there is "
+                "nothing to learn. Is it the right column (--data.target)?"
+            )
+        tasks = _tasks(column, different)
+        if task is not None and task not in tasks:
+            if strict:
+                kind = "text" if isinstance(column, Names) else "numbers"
+                raise ArgumentError(
+                    "task", " or ".join(tasks), task, f"{name!r} has {different:,} different values, {kind}."
+                )
+            task = None
+        if (task or tasks[0]) == "regression":
+            return cls(name, tasks, None, None, unit)
+        if isinstance(column, Names):
+            return cls(name, tasks, list(column.names), None)
+        if column.boolean:
+            return cls(name, tasks, ["false", "true"], [0.0, 1.0])
+        values = [float(value) for value in distinct]
+        return cls(name, tasks, [str(int(v)) if v.is_integer() else repr(v) for v in values], values)
+
+    @property
+    def label(self) -> str:
+        """The name with the unit, where there is one: ``price / 1000``."""
+        return self.name if self.classes is not None or self.unit == 1 else f"{self.name} / {self.unit:.12g}"
+
+    def advice(self, targets: Tensor) -> str | None:
+        """What is to be said about training targets (N, 1) so large that a network would be long on its way to them."""
+        if (
+            self.classes is not None
+            or len(targets) < 2
+            or (size := targets.std().item() * self.unit) < LARGE * self.unit
+        ):
+            return None
+        unit = 10 ** round(math.log10(size))
+        return (
+            f"target {self.name!r} has a standard deviation of {size:,.0f}, and networks begin with answers near 0: in "
+            f"another unit it is learned faster (--data.target_unit {unit})"
+        )
+
+    @property
+    def kind(self) -> Any:
+        """What a further file's column must hold: numbers or names."""
+        return "names" if self.classes is not None and self.values is None else "numbers"
+
+    def encode(self, column: Column, where: str) -> Tensor:
+        """Class indices (N,), int64, or numbers (N, 1), float32; `UNKNOWN` or NaN where the value is missing.
+
+        Raises:
+            DataError: A class is not among those of the training.
+        """
+        if self.classes is None:
+            return torch.from_numpy((cast(Numbers, column).values / self.unit).astype(np.float32)).unsqueeze(1)
+        if isinstance(column, Names):
+            place = {name: number for number, name in enumerate(self.classes)}
+            codes = np.array([*(place.get(name, -2) for name in column.names), UNKNOWN])[column.codes]
+        else:
+            values = np.array(self.values)
+            codes = np.searchsorted(values, column.values).clip(max=len(values) - 1)
+            codes = np.where(values[codes] == column.values, codes, np.where(column.missing, UNKNOWN, -2))
+        foreign = codes == -2
+        if foreign.any():
+            raise DataError(
+                f"{where}: target {self.name!r}: expected one of the classes {', '.join(self.classes[:12])}, got "
+                f"{column.text(int(foreign.argmax()))} in {rows_in_words(foreign)}."
+            )
+        return torch.from_numpy(codes.astype(np.int64))
+
+    def unknown(self, rows: int) -> Tensor:
+        """Targets of rows that have none: `UNKNOWN` (N,) or NaN (N, 1)."""
+        return torch.full((rows, 1), torch.nan) if self.classes is None else torch.full((rows,), UNKNOWN)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return asdict(self)
+
+
+def _tasks(column: Column, different: int) -> list[str]:
+    classes = ["binary", "multiclass"] if different == 2 else ["multiclass"]
+    if isinstance(column, Names):
+        return classes
+    if column.boolean or different == 2:
+        return [*classes, "regression"]
+    present = column.values[~column.missing]
+    whole = bool((present == np.rint(present)).all())
+    if whole and different <= FEW and len(present) >= ROWS_A_CLASS * different:
+        return ["multiclass", "regression"]
+    return ["regression", "multiclass"] if whole and different <= MOST else ["regression"]
