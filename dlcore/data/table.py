@@ -273,7 +273,7 @@ class Table(ArrayData):
 def _file(argument: str, value: str) -> Path:
     path = Path(value).expanduser()
     if not path.is_file():
-        raise ArgumentError(argument, "a CSV file", value, "There is no file of that name.")
+        raise ArgumentError(argument, "a CSV file", value, "That is a folder." if path.is_dir() else "It is not there.")
     return path
 
 

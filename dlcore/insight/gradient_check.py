@@ -117,8 +117,7 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
 
 def _penalty(model: Model) -> Tensor | float:
     """What the training adds to the loss, where the model has a penalty."""
-    penalty = getattr(model, "penalty", None)
-    return penalty(penalty.select(model.named_parameters())) if penalty else 0.0
+    return model.penalty(model.penalty.select(model.named_parameters())) if model.penalty else 0.0
 
 
 def _in_double(model: Model) -> Model:

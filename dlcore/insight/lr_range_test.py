@@ -84,16 +84,16 @@ def find_learning_rate(
     read_data(datamodule)
     kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
     random_state, schedule_factory = torch.get_rng_state(), model.schedule_factory
-    warmup_steps = getattr(model, "warmup_steps", 0)
+    warmup_steps = model.warmup_steps
     ramp = _Ramp(lr_min * (lr_max / lr_min) ** (np.arange(num_steps) / (num_steps - 1)))
     try:
         model.schedule_factory = None
-        setattr(model, "warmup_steps", 0)  # noqa: B010 (not every model has one)
+        model.warmup_steps = 0
         _shorten(trainer, num_steps, ramp)
         trainer.fit(model, datamodule=datamodule)
     finally:
         model.schedule_factory = schedule_factory
-        setattr(model, "warmup_steps", warmup_steps)  # noqa: B010
+        model.warmup_steps = warmup_steps
         model.load_state_dict(kept)
         torch.set_rng_state(random_state)
     losses = np.array(ramp.losses)

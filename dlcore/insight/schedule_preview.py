@@ -14,6 +14,7 @@ from dlcore.errors import ArgumentError, FitError
 from dlcore.insight.training_data import read_data, train_loader
 from dlcore.models import Model
 from dlcore.models.optimization import step_schedule
+from dlcore.optim import warmup_factor
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,12 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
     if isinstance(configured, torch.optim.Optimizer):
         configured = {"optimizer": configured}
     schedule = configured.get("lr_scheduler", {}).get("scheduler")
-    per_batch = model._schedule_per_batch
+    per_batch = model.schedule_per_batch
     rates = _step_through(configured["optimizer"], schedule, total if per_batch else -(-total // steps_per_epoch))
     if not per_batch:
         rates = np.repeat(rates, steps_per_epoch)[:total]
-    warmup_steps = getattr(model, "warmup_steps", 0)
-    # As the model's own step does it: on top of the schedule, from 1/warmup_steps of its rate to the whole of it.
-    rates[:warmup_steps] *= (np.arange(total)[:warmup_steps] + 1) / max(warmup_steps, 1)
+    warmup_steps = min(model.warmup_steps, total)
+    rates[:warmup_steps] *= [warmup_factor(step, model.warmup_steps) for step in range(warmup_steps)]
     part = getattr(datamodule, "parts", {}).get("train")
     return SchedulePreview(
         type(schedule).__name__ if schedule is not None else "",
@@ -87,7 +87,7 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
         steps_per_epoch,
         batches,
         len(part) if part is not None else None,
-        warmup_steps,
+        model.warmup_steps,
         _notes(trainer),
     )
 

@@ -62,6 +62,7 @@ class Model(LightningModule):
         gradient_clip_algorithm: ``norm`` (of all gradients together) or ``value`` (of each number).
         accumulate_grad_batches: Batches whose gradients are averaged for one optimiser step; set likewise. An epoch's
             last step takes the batches that are left, and averages over so many.
+        schedule_per_batch: Whether the schedule takes a step for each optimiser step (else for each epoch).
 
     Raises:
         ArgumentError: Optimiser, schedule or warm-up cannot work as they are set.
@@ -87,7 +88,7 @@ class Model(LightningModule):
         self.gradient_clip_algorithm = "norm"
         self.accumulate_grad_batches = 1
         self.lr = 0.0  # of the last step
-        self._schedule_per_batch = False
+        self.schedule_per_batch = False
         self.gradients_wait = False  # for the next batch, when they are accumulated
         self._resumed: dict[str, Any] = {}  # what a checkpoint brought back, until the training starts
         self.metric_log = MetricLog(self)
@@ -109,7 +110,7 @@ class Model(LightningModule):
         self._penalized = self.penalty.select(self.named_parameters()) if self.penalty else []
         if self.schedule_factory is None:
             return optimizer
-        schedule, self._schedule_per_batch = make_schedule(
+        schedule, self.schedule_per_batch = make_schedule(
             self.schedule_factory, optimizer, lambda: steps_of_run(self.trainer, self.accumulate_grad_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule}}
@@ -155,7 +156,7 @@ class Model(LightningModule):
         with warmed_up(optimizer, warmup_factor(step, self.warmup_steps)) if warm else nullcontext():  # type: ignore[arg-type]
             self.lr = optimizer.param_groups[0]["lr"]  # type: ignore[union-attr]
             optimizer.step(closure)  # type: ignore[union-attr]
-        if self.schedule_factory is not None and (self._schedule_per_batch or last):
+        if self.schedule_factory is not None and (self.schedule_per_batch or last):
             step_schedule(self.lr_schedulers())  # type: ignore[arg-type]
         return True
 
