@@ -79,7 +79,7 @@ def _table(report: GradientReport) -> Table:
     table.add_column("parameters", overflow="fold", min_width=19)
     for heading in ("shape", "checked", "gradient", "error"):
         table.add_column(heading, justify="right")
-    table.add_column("verdict")
+    table.add_column("result")
     for group in report.groups:
         total = 1
         for length in group.shape:
