@@ -19,8 +19,8 @@ from dlcore.errors import ArgumentError, check_number
 Interval = Literal["epoch", "step"]
 
 
-class ExponentialDecayLR(LambdaLR):
-    """Exponential decay: α₀·e^(-kt). torch's ExponentialLR with gamma = e^(-k) is the same.
+class _DecayLR(LambdaLR):
+    """A rate that falls by a formula of t.
 
     Args:
         optimizer: The optimiser whose rate is set; its own rate is α₀.
@@ -35,30 +35,30 @@ class ExponentialDecayLR(LambdaLR):
     def __init__(
         self, optimizer: Optimizer, decay_rate: float, interval: Interval = "epoch", last_epoch: int = -1
     ) -> None:
-        _check_decay(decay_rate, interval)
+        check_number("lr_scheduler.decay_rate", decay_rate, at_least=0)
+        _check_interval(interval)
         self.decay_rate, self.interval = decay_rate, interval
-        super().__init__(optimizer, lambda t: math.exp(-self.decay_rate * t), last_epoch)
+        super().__init__(optimizer, lambda t: self.factor(t), last_epoch)
+
+    def factor(self, t: int) -> float:
+        """What α₀ is multiplied by at t."""
+        raise NotImplementedError
 
 
-class InverseTimeDecayLR(LambdaLR):
-    """1/t decay: α₀/(1 + kt).
+class ExponentialDecayLR(_DecayLR):
+    """Exponential decay: α₀·e^(-kt). torch's ExponentialLR with gamma = e^(-k) is the same."""
 
-    Args:
-        optimizer: The optimiser whose rate is set; its own rate is α₀.
-        decay_rate: The decay k in one epoch or step, at least 0.
-        interval: What t counts: ``epoch`` or ``step`` (of the optimiser).
-        last_epoch: t of the last call of a run that goes on; -1 begins.
+    def factor(self, t: int) -> float:
+        """e^(-kt)."""
+        return math.exp(-self.decay_rate * t)
 
-    Raises:
-        ArgumentError: An argument has a value that it cannot have.
-    """
 
-    def __init__(
-        self, optimizer: Optimizer, decay_rate: float, interval: Interval = "epoch", last_epoch: int = -1
-    ) -> None:
-        _check_decay(decay_rate, interval)
-        self.decay_rate, self.interval = decay_rate, interval
-        super().__init__(optimizer, lambda t: 1 / (1 + self.decay_rate * t), last_epoch)
+class InverseTimeDecayLR(_DecayLR):
+    """1/t decay: α₀/(1 + kt)."""
+
+    def factor(self, t: int) -> float:
+        """1/(1 + kt)."""
+        return 1 / (1 + self.decay_rate * t)
 
 
 class PiecewiseConstantLR(LambdaLR):
@@ -86,7 +86,7 @@ class PiecewiseConstantLR(LambdaLR):
     ) -> None:
         _check_interval(interval)
         for number, boundary in enumerate(boundaries):
-            check_number(f"lr_scheduler.boundaries[{number}]", boundary, at_least=1)
+            check_number(f"lr_scheduler.boundaries[{number}]", boundary, at_least=1, whole=True)
         if any(later <= earlier for earlier, later in pairwise(boundaries)):
             raise ArgumentError("lr_scheduler.boundaries", "numbers that ascend", list(boundaries))
         if len(values) != len(boundaries) + 1:
@@ -106,8 +106,3 @@ class PiecewiseConstantLR(LambdaLR):
 def _check_interval(interval: str) -> None:
     if interval not in ("epoch", "step"):
         raise ArgumentError("lr_scheduler.interval", "epoch or step", interval)
-
-
-def _check_decay(decay_rate: float, interval: str) -> None:
-    check_number("lr_scheduler.decay_rate", decay_rate, at_least=0)
-    _check_interval(interval)
