@@ -52,14 +52,14 @@ class UnknownNameError(DlcoreError, ValueError):
     """
 
     def __init__(self, kind: str, name: str, options: Iterable[str], remedy: str = "") -> None:
-        self.kind, self.name, self.options, self.remedy = kind, name, sorted(set(options)), remedy
+        self.kind, self.name, self.options, self.remedy = kind, name, list(dict.fromkeys(options)), remedy
         super().__init__(kind, name, self.options, remedy)
 
     def __str__(self) -> str:
         near = nearest(self.name, self.options)
         if near:
             hint = f" Did you mean {near!r}?"
-        elif 0 < len(self.options) <= 12:
+        elif 0 < len(", ".join(self.options)) <= 400:
             hint = f" There are: {', '.join(self.options)}."
         else:
             hint = ""

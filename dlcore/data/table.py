@@ -122,7 +122,7 @@ class Table(ArrayData):
             raise ArgumentError("path", "a CSV file", None, f"Or --data.builtin {' or '.join(BUILTIN)}.")
         for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal)):
             if choice not in _CHOICES[argument]:  # in Python nobody else looks
-                raise ArgumentError(argument, " or ".join(_CHOICES[argument]), choice)
+                raise ArgumentError(argument, " or ".join(map(repr, _CHOICES[argument])), choice)
         self.path, self.target, self.builtin = path, target, builtin
         ignored, named = ([names] if isinstance(names, str) else names for names in (ignore, categorical))
         self.reader = RowReader(encoding, separator, decimal, header, ignored, named)
@@ -273,7 +273,9 @@ class Table(ArrayData):
 def _file(argument: str, value: str) -> Path:
     path = Path(value).expanduser()
     if not path.is_file():
-        raise ArgumentError(argument, "a CSV file", value, "That is a folder." if path.is_dir() else "It is not there.")
+        raise ArgumentError(
+            argument, "a CSV file", value, "That is a folder." if value and path.is_dir() else "It is not there."
+        )
     return path
 
 

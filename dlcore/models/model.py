@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.metric_log import MetricLog
@@ -22,6 +23,7 @@ from dlcore.models.optimization import (
     make_optimizer,
     make_schedule,
     step_schedule,
+    stepped_schedule,
     steps_of_run,
 )
 from dlcore.models.progress import keep_progress, kept_progress, take_up_progress
@@ -110,10 +112,22 @@ class Model(LightningModule):
         self._penalized = self.penalty.select(self.named_parameters()) if self.penalty else []
         if self.schedule_factory is None:
             return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_schedule(optimizer)}}
+
+    def _make_schedule(self, optimizer: Optimizer) -> LRScheduler:
         schedule, self.schedule_per_batch = make_schedule(
-            self.schedule_factory, optimizer, lambda: steps_of_run(self.trainer, self.accumulate_grad_batches)
+            self.schedule_factory,  # type: ignore[arg-type]
+            optimizer,
+            lambda: steps_of_run(self.trainer, self.accumulate_grad_batches),
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule}}
+        length = getattr(schedule, "total_steps", None)
+        if length is not None and length < (steps := steps_of_run(self.trainer, self.accumulate_grad_batches)):
+            raise ArgumentError("lr_scheduler.total_steps", f"at least the {steps:,} steps of the run", length)
+        return schedule
+
+    def schedule_at(self, optimizer: Optimizer, steps: int) -> LRScheduler:
+        """A new schedule that has taken so many steps (epochs, or optimiser steps) already; sets the rates to it."""
+        return stepped_schedule(self._make_schedule, optimizer, steps)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Train on one batch and log every `log_every_n_steps` optimiser steps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,10 @@ LRSchedulerCallable = Callable[[Optimizer], LRScheduler]
 # torch's schedules whose length is a number of steps. All its others count epochs.
 _STEPPED_PER_BATCH = (OneCycleLR, CyclicLR)
 # What torch raises for settings that it does not accept; a length of zero it divides by.
-_REFUSALS = (TypeError, ValueError, ZeroDivisionError, KeyError)
-_NEVER_NEGATIVE = ("lr", "weight_decay", "momentum", "eps")
+_REFUSALS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, RuntimeError)
+# What torch itself lets pass, or answers with an error that names nothing.
+_NEVER_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "max_lr", "base_lr", "eta_min", "min_lr")
+_COUNTS = ("max_iter", "history_size", "step_size", "T_max", "T_0", "total_iters", "total_steps", "step_size_up")
 
 
 def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter], fused: bool = True) -> Optimizer:
@@ -47,15 +50,14 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter], f
     if not callable(factory):
         example = "For example: --model.optimizer Adam --model.optimizer.lr 0.001"
         raise ArgumentError("optimizer", "an optimiser of torch.optim, by name", factory, example)
-    settings: dict[str, Any] = factory.keywords if isinstance(factory, partial) else {}
-    _check_settings(settings)
+    _check_settings("optimizer", _given(factory))
     params = list(params)
     _check_parameters(factory, params)
     try:
         optimizer = factory(params)
     except _REFUSALS as error:
-        raise ArgumentError("optimizer", f"settings that torch accepts ({error})", settings) from error
-    _check_settings(optimizer.defaults)
+        raise _refused("optimizer", factory, error) from error
+    _check_settings("optimizer", optimizer.defaults)
     if fused and _leaves_choice(optimizer) and _takes(factory, "fused"):
         try:
             return factory(params, fused=True)  # type: ignore[call-arg]
@@ -96,11 +98,28 @@ def _takes(factory: Callable[..., Any], name: str) -> bool:
     return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def _check_settings(settings: dict[str, Any]) -> None:
+def _given(factory: Callable[..., Any]) -> dict[str, Any]:
+    """The settings that differ from the class's own: the command line fills in all of them."""
+    if not isinstance(factory, partial):
+        return {}
+    kind = _class_of(factory)
+    usual = inspect.signature(kind).parameters if kind is not None else {}
+    return {
+        name: value
+        for name, value in factory.keywords.items()
+        if name not in usual or usual[name].default is inspect.Parameter.empty or value != usual[name].default
+    }
+
+
+def _check_settings(argument: str, settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         for number in value if isinstance(value, tuple | list) else [value]:
-            if isinstance(number, int | float) and not isinstance(number, bool):
-                check_number(f"optimizer.{name}", number, at_least=0 if name in _NEVER_NEGATIVE else None)
+            if not isinstance(number, int | float) or isinstance(number, bool):
+                continue
+            if name in _COUNTS:
+                check_number(f"{argument}.{name}", number, at_least=1, whole=True)
+            else:
+                check_number(f"{argument}.{name}", number, at_least=0 if name in _NEVER_NEGATIVE else None)
 
 
 def check_step(optimizer: Optimizer, model: Model) -> None:
@@ -144,6 +163,7 @@ def make_schedule(
     Raises:
         ArgumentError: The schedule does not accept its settings, or needs a metric.
     """
+    _check_settings("lr_scheduler", _given(factory))
     try:
         if total_steps is not None and _lacks_length(factory):
             schedule = factory(optimizer, total_steps=total_steps())  # type: ignore[call-arg]
@@ -152,7 +172,7 @@ def make_schedule(
     except ArgumentError:
         raise
     except _REFUSALS as error:
-        raise _refused(factory, error) from error
+        raise _refused("lr_scheduler", factory, error) from error
     if isinstance(schedule, ReduceLROnPlateau):
         raise needs_metric()
     return schedule, isinstance(schedule, _STEPPED_PER_BATCH) or getattr(schedule, "interval", "epoch") == "step"
@@ -229,26 +249,61 @@ def step_schedule(schedule: LRScheduler) -> None:
         ) from error
 
 
+def stepped_schedule(make: LRSchedulerCallable, optimizer: Optimizer, steps: int) -> LRScheduler:
+    """A new schedule that has taken some steps already.
+
+    Args:
+        make: What makes the schedule.
+        optimizer: The optimiser; its rates become those of the schedule at that place.
+        steps: How many.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = group.get("initial_lr", group["lr"])
+        for name in ("initial_lr", "max_lr", "min_lr"):  # a schedule writes them anew
+            group.pop(name, None)
+    schedule = make(optimizer)
+    with warnings.catch_warnings():
+        # torch warns of a schedule that is stepped before its optimiser; this one's optimiser has been.
+        warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+        for _ in range(steps):
+            step_schedule(schedule)
+    return schedule
+
+
 def check_optimization(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable | None) -> None:
     """Try optimiser and schedule on one number, so that a wrong setting is known before any data are read.
 
     Raises:
         ArgumentError: One of them does not accept its settings, or the schedule gives no learning rate.
     """
-    made = make_optimizer(optimizer, [nn.Parameter(torch.zeros(1, 1))])
+    weight = nn.Parameter(torch.ones(1, 1))
+    made = make_optimizer(optimizer, [weight])
+
+    def loss() -> float:
+        weight.grad = 2 * weight.detach()
+        return weight.detach().square().item()
+
+    loss()
+    try:
+        made.step(loss)
+    except _REFUSALS as error:
+        raise _refused("optimizer", optimizer, error) from error
     if lr_scheduler is None:
         return
     schedule, _ = make_schedule(lr_scheduler, made, total_steps=lambda: 100)  # any length: the run's is not known yet
-    made.step(lambda: 0.0)
+    made.step(loss)
     try:
         schedule.step()
     except _REFUSALS as error:
-        raise _refused(lr_scheduler, error) from error
+        raise _refused("lr_scheduler", lr_scheduler, error) from error
     rate = float(made.param_groups[0]["lr"])
     if not (math.isfinite(rate) and rate >= 0):
         raise ArgumentError("lr_scheduler", "settings that give a learning rate of at least 0", rate)
 
 
-def _refused(factory: LRSchedulerCallable, error: Exception) -> ArgumentError:
-    settings: dict[str, Any] = factory.keywords if isinstance(factory, partial) else {}
-    return ArgumentError("lr_scheduler", f"settings that torch accepts ({error})", settings)
+def _refused(argument: str, factory: Callable[..., Any], error: Exception) -> ArgumentError:
+    reason = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
+    kind = _class_of(factory)
+    return ArgumentError(
+        argument, f"settings that {kind.__name__ if kind else 'torch'} accepts ({reason})", _given(factory)
+    )

@@ -53,7 +53,7 @@ def make_activation(text: str) -> nn.Module:
     try:
         layer = kind(**values)
         _try(layer)
-    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise ArgumentError(
             "activation", f"values in brackets that {found} can compute with ({reason})", text

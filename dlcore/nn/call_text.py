@@ -101,6 +101,6 @@ def read_call(argument: str, text: str) -> CallText:
         if len(named) != len(call.keywords):
             raise ValueError("** is no literal")
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        expected = "a name, or a name with plain values in brackets as in leaky_relu(negative_slope=0.2)"
+        expected = "a name, or a name with plain values in brackets, text in quotes, as in name(number=0.2, text='x')"
         raise ArgumentError(argument, expected, text) from error
     return CallText(argument, text, call.func.id, positional, named)

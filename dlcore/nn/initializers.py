@@ -24,7 +24,7 @@ _INITIALIZERS: dict[str, tuple[Callable[..., Tensor], dict[str, Any]]] = {
     "xavier_uniform": (init.xavier_uniform_, {"gain": 1.0}),
     "kaiming_normal": (init.kaiming_normal_, _KAIMING),
     "kaiming_uniform": (init.kaiming_uniform_, _KAIMING),
-    "trunc_normal": (init.trunc_normal_, {"mean": 0.0, "std": 0.01, "a": -2.0, "b": 2.0}),
+    "trunc_normal": (init.trunc_normal_, {"mean": 0.0, "std": 0.01, "a": -0.02, "b": 0.02}),
     "orthogonal": (init.orthogonal_, {"gain": 1.0}),
     "constant": (lambda weight, value: init.constant_(weight, value), {"value": 0.01}),
     "zeros": (init.zeros_, {}),
@@ -53,7 +53,7 @@ def initialize(module: nn.Module, text: str) -> None:
             (standard deviation gain·√(2/(fan_in+fan_out))), ``xavier_uniform(gain=1)`` (limit
             gain·√(6/(fan_in+fan_out))), ``kaiming_normal`` (standard deviation √(2/fan_in)), ``kaiming_uniform``
             (limit √(6/fan_in)), both with torch's ``a``, ``mode`` and ``nonlinearity``, ``trunc_normal(mean=0,
-            std=0.01, a=-2, b=2)``, ``orthogonal(gain=1)``, ``constant(value=0.01)``, ``zeros``, ``ones``;
+            std=0.01, a=-0.02, b=0.02)``, ``orthogonal(gain=1)``, ``constant(value=0.01)``, ``zeros``, ``ones``;
             ``glorot_…`` and ``he_…`` are other names.
 
     Warns:

@@ -66,7 +66,7 @@ class Multiclass(Task):
             ArgumentError: The targets have another shape.
         """
         weights = None if self.class_weights is None else self.class_weights.on(outputs.device).to(outputs.dtype)
-        if targets.dim() == 1:
+        if targets.dim() == 1 and not targets.is_floating_point():
             return self._loss(outputs, targets.long(), weight=weights)
         if targets.shape != outputs.shape:
             expected = f"class indices (N,) or probabilities of the classes {tuple(outputs.shape)}"

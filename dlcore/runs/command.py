@@ -20,7 +20,7 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
-from dlcore.runs.lightning_errors import refused_by_lightning
+from dlcore.runs.lightning_errors import out_of_memory, refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
@@ -176,6 +176,8 @@ class Command(LightningCLI):
         except (ValueError, TypeError) as error:
             # The parser wraps what a class says of its arguments into words about its union types.
             own = own_error(error)
+            if own is None and (shortage := out_of_memory(error, section)) is not None:
+                raise shortage from error
             if own is None:
                 raise
             raise own.within(section) if isinstance(own, ArgumentError) else own from error
@@ -219,6 +221,8 @@ class Command(LightningCLI):
             arguments_of_data = inspect.signature(type(self.datamodule)).parameters
             if isinstance(error, ArgumentError) and error.argument in arguments_of_data:
                 raise error.within("data") from error
+            if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
+                raise error.within("model") from error
             if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
                 # Lightning's answer to Ctrl-C is a silent exit with 1.
                 raise Interrupted("Interrupted at once: nothing was saved by that.", 130) from error

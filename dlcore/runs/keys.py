@@ -101,6 +101,11 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
         elif name is not None:
             return  # a class of the user's own: the parser knows its arguments
         nested = f"{section}.{key}"
+        if nested in NESTED_CLASSES and flag.value == "":
+            raise ArgumentError(f"--{flag.name}", "a name or a value behind it", "")
+        if nested == "model.lr_scheduler" and len(parts) > 2 and nested not in classes:
+            remedy = f"Choose it first, as in --{nested} CosineAnnealingLR."
+            raise ArgumentError(f"--{flag.name}", "a schedule that it belongs to", None, remedy)
         if nested in NESTED_CLASSES and len(parts) > 2 and parts[2] != "class_path" and nested in classes:
             _check_lazy_arguments(nested, classes[nested], [parts[2]], f" (in --{flag.name})")
         elif nested in NESTED_CLASSES and len(parts) == 2 and flag.value:

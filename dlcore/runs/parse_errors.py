@@ -47,7 +47,10 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
     for name in ("model.lr_scheduler", "model.optimizer"):
         owner = find_factory(name, classes.get(name, ""))
         if missing and owner is not None and missing[1] in signature(owner).parameters:
-            return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None)
+            hint = signature(owner).parameters[missing[1]].annotation
+            typed = any(word in str(hint) for word in ("int", "float", "bool", "empty"))
+            remedy = "" if typed else "It is no plain value: choose another one, or make it in Python."
+            return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None, remedy)
     lines = [line.strip(" -") for line in str(error).splitlines()]
     wanted = [line for line in lines if line and not line.startswith(_WALL)]
     where = ".".join(re.findall(r'Parser key "([\w.]+)"', str(error)))

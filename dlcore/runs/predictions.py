@@ -25,8 +25,8 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         command: The command, after its work.
 
     Returns:
-        The file, ``predictions.csv`` in the checkpoint's run folder (in the working folder when it lies in none), and
-        the number of its rows.
+        The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``) in the checkpoint's run folder
+        (in the working folder when it lies in none), and the number of its rows.
     """
     answers = torch.cat(list(command.output)).float().cpu()
     facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
@@ -47,7 +47,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     if not any(any(row) for row in targets):  # new rows, whose answers nobody knows
         known, targets = [], []
     folder = run_of_checkpoint(command.settings.checkpoint_path)
-    path = (folder or Path()) / "predictions.csv"
+    # Answers to other data than the run's own lie beside those to its own.
+    elsewhere = command.request.value("data.path") or command.request.value("data.root")
+    path = (folder or Path()) / (f"predictions_{Path(elsewhere).stem}.csv" if elsewhere else "predictions.csv")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["index", *header, *known])

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from dlcore.callbacks import WeightAveraging
 from dlcore.configs.choice import class_and_arguments
 from dlcore.errors import ArgumentError
-
-# A cycle over the whole run is as long as the run is now.
-_LENGTH_OF_ONE_CYCLE = ("total_steps", "_schedule_phases")
+from dlcore.models import Model
 
 
 class ResumedOptimization(Callback):
     """Lays chosen settings over the state of optimiser and schedule that Lightning restores from a checkpoint.
 
-    Another class begins afresh, without the averages of the old one. Another learning rate under a schedule is annealed
-    as far as the old one was.
+    Another class begins afresh, without the averages of the old one. Where a schedule or the learning rate below it has
+    other settings, the schedule is made anew with them and stepped to where the run stands: the rate is the one that
+    the run would have had with these settings from its beginning.
 
     Args:
         kept: The model's settings in the checkpoint (``class_path``, ``init_args``).
@@ -33,6 +30,12 @@ class ResumedOptimization(Callback):
     def __init__(self, kept: dict[str, Any], chosen: dict[str, Any]) -> None:
         self._optimizer = _Change("optimizer", kept, chosen)
         self._schedule = _Change("lr_scheduler", kept, chosen)
+        self._steps_of_schedule: int | None = None  # in the run so far, where it is to be made anew
+        for name in {"last_epoch", "interval"} & set(self._schedule.settings):
+            value = self._schedule.settings[name]
+            raise ArgumentError(
+                f"model.lr_scheduler.{name}", "the one with which the run began", value, "Leave it out."
+            )
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Leave out what is not used any more."""
@@ -42,19 +45,37 @@ class ResumedOptimization(Callback):
             pl_module.load_state_dict(checkpoint["current_model_state"])
         if self._optimizer.other_class:
             checkpoint["optimizer_states"] = []
-        if self._schedule.other_class:
+        states = checkpoint["lr_schedulers"]
+        if self._schedule.other_class or not states or not isinstance(pl_module, Model):
             checkpoint["lr_schedulers"] = []
-        for state in checkpoint["lr_schedulers"]:
-            for name in _LENGTH_OF_ONE_CYCLE:
-                state.pop(name, None)
+            return
+        # A cycle over the whole run is as long as the run is now.
+        other_length = "_schedule_phases" in states[0]
+        changed = self._optimizer.other_class or "lr" in self._optimizer.settings or self._schedule.settings
+        if changed or other_length:
+            self._steps_of_schedule = states[0]["last_epoch"]
+            checkpoint["lr_schedulers"] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lay the chosen settings over the restored ones."""
-        schedules = [config.scheduler for config in trainer.lr_scheduler_configs]
-        for optimizer in trainer.optimizers:
-            _change_optimizer(optimizer, dict(self._optimizer.settings), schedules, self._optimizer.other_class)
-        for schedule in schedules:
-            _change_schedule(schedule, self._schedule.settings)
+        if not trainer.optimizers:
+            return
+        optimizer = trainer.optimizers[0]
+        settings = dict(self._optimizer.settings)
+        rate = settings.pop("lr", None)
+        for group in optimizer.param_groups:
+            group.update(
+                {
+                    name: tuple(value) if isinstance(value, list) else value
+                    for name, value in settings.items()
+                    if name in group
+                }
+            )
+            if rate is not None:
+                group["lr"] = group["initial_lr"] = rate
+        if self._steps_of_schedule is not None:
+            schedule = pl_module.schedule_at(optimizer, self._steps_of_schedule)  # type: ignore[operator]
+            trainer.lr_scheduler_configs[0].scheduler = schedule
 
 
 class _Change:
@@ -66,30 +87,3 @@ class _Change:
         # A class of its own begins with its own settings; there is nothing to lay over.
         changed = {name: value for name, value in now[1].items() if before[1].get(name) != value}
         self.settings = {} if self.other_class else changed
-
-
-def _change_optimizer(
-    optimizer: Optimizer, settings: dict[str, Any], schedules: list[LRScheduler], is_new: bool
-) -> None:
-    rate = settings.pop("lr", None)
-    for number, group in enumerate(optimizer.param_groups):
-        for name, value in settings.items():
-            if name in group:
-                group[name] = tuple(value) if isinstance(value, list) else value
-        base = group.get("initial_lr", group["lr"]) if is_new else rate
-        if base is None:
-            continue
-        group["lr"] = base
-        for schedule in schedules:
-            before, annealed = schedule.base_lrs[number], schedule.get_last_lr()[number]
-            group["lr"] = base * annealed / before if before else base
-            group["initial_lr"] = schedule.base_lrs[number] = base
-
-
-def _change_schedule(schedule: LRScheduler, settings: dict[str, Any]) -> None:
-    for name, value in settings.items():
-        if name == "last_epoch" or not hasattr(schedule, name):
-            raise ArgumentError(
-                f"model.lr_scheduler.{name}", "the value with which the run began", value, "Leave it out."
-            )
-        setattr(schedule, name, value)

@@ -66,7 +66,7 @@ def error(workplace, capsys):
         ("fit --model.hidden_sizes abc", "model.hidden_sizes: expected a list of whole numbers"),
         ("fit --model.dropout x", "model.dropout: expected a number, got 'x'."),
         ("fit --model.batch_norm 3.5", "model.batch_norm: expected true or false, got '3.5'."),
-        ("fit --model.task multi", "model.task: expected multiclass or binary or regression, got 'multi'."),
+        ("fit --model.task multi", "model.task: expected multiclass or binary or regression or null, got 'multi'."),
         ("fit --early_stopping.patience x", "early_stopping.patience: expected a whole number, got 'x'."),
         ("fit --early_stopping.mode up", "early_stopping.mode: expected min or max, got 'up'."),
         ("fit --trainer.max_epochs x", "trainer.max_epochs: expected a whole number or null, got 'x'."),
@@ -82,7 +82,7 @@ def error(workplace, capsys):
         ("fit --data.scale 0", "data.scale: expected a number above 0, got 0.0."),
         ("fit --data.val_size 60000", "data.val_size: expected a whole number at least 0 and below 60,000, got 60000."),
         ("fit --model.optimizer.lr -1", "model.optimizer.lr: expected a number at least 0, got -1.0."),
-        ("fit --model.optimizer.betas [2,3]", "model.optimizer: expected settings that torch accepts"),
+        ("fit --model.optimizer.betas [2,3]", "model.optimizer: expected settings that Adam accepts"),
         ("fit --early_stopping.patience 0", "early_stopping.patience: expected a whole number at least 1, got 0."),
         ("fit --reduce_lr_on_plateau.factor 1", "reduce_lr_on_plateau.factor: expected a number above 0 and below 1"),
         ("fit --trainer.devices 4096", "trainer.devices: expected 1 to "),
@@ -115,7 +115,7 @@ def error(workplace, capsys):
         ("fit --weights_only true", "Unknown flag: '--weights_only'"),
         ("fit --model.lr_scheduler LambdaLR --model.lr_scheduler.lr_lambda x", "lr_lambda"),
         (
-            "fit --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 1 --model.lr_scheduler.total_steps 9 "
+            "fit --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 1 --model.lr_scheduler.total_steps 999 "
             "--data.val_size 100",
             "Switch one of them off: --reduce_lr_on_plateau off",
         ),

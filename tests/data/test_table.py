@@ -178,7 +178,7 @@ def test_other_encodings(csv_file):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"path": "absent.csv"}, ArgumentError, "path: expected a CSV file, got 'absent.csv'. There is no file"),
+        ({"path": "absent.csv"}, ArgumentError, "path: expected a CSV file, got 'absent.csv'. It is not there"),
         ({"target": "结局"}, UnknownNameError, r"column \(in data.target\): '结局'"),
         ({"target": 9}, ArgumentError, "target: expected a place from -4 to 3, or a name, got 9"),
         ({"ignore": "长"}, UnknownNameError, r"column \(in data.ignore\): '长'"),
@@ -187,7 +187,7 @@ def test_other_encodings(csv_file):
         ({"val_size": 1.5}, ArgumentError, "val_size: expected a share"),
         ({"test_path": "absent.csv"}, ArgumentError, "test_path: expected a CSV file"),
         ({"task": "regression"}, ArgumentError, "task: expected binary or multiclass, got 'regression'"),
-        ({"missing": "median"}, ArgumentError, "missing: expected error or mean or drop, got 'median'"),
+        ({"missing": "median"}, ArgumentError, "missing: expected 'error' or 'mean' or 'drop', got 'median'"),
         ({"max_categories": 1}, ArgumentError, "max_categories: expected a number at least 2"),
         ({"max_categories": 2}, DataError, "column '颜色': expected at most 2 categories, got 3"),
         ({"path": None}, ArgumentError, r"path: expected a CSV file, got nothing\. Or --data.builtin"),

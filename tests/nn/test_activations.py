@@ -177,10 +177,10 @@ def test_arguments_stand_in_brackets(text, x, value):
         ("rrelu(lower=0.5, upper=0.1)", "activation: expected values in brackets that RReLU can compute with ("),
         ("threshold", "activation.threshold: expected a number, which Threshold needs, got nothing. For example: "),
         ("threshold(0.1)", "activation.value: expected a number, which Threshold needs, got nothing."),
-        ("leaky_relu(0.2", "activation: expected a name, or a name with plain values in brackets as in "),
-        ("leaky_relu(__import__('os'))", "activation: expected a name, or a name with plain values in brackets as in "),
-        ("leaky_relu(**{})", "activation: expected a name, or a name with plain values in brackets as in "),
-        ("os.system('true')", "activation: expected a name, or a name with plain values in brackets as in "),
+        ("leaky_relu(0.2", "activation: expected a name, or a name with plain values in brackets"),
+        ("leaky_relu(__import__('os'))", "activation: expected a name, or a name with plain values in brackets"),
+        ("leaky_relu(**{})", "activation: expected a name, or a name with plain values in brackets"),
+        ("os.system('true')", "activation: expected a name, or a name with plain values in brackets"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_named(text, message):

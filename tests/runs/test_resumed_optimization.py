@@ -1,6 +1,7 @@
 """Explicit settings of optimiser and schedule beat those that a checkpoint brings back."""
 
 import csv
+import math
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_another_schedule_begins_afresh(workplace, small):
 def test_a_setting_of_the_schedule_counts(workplace, small):
     begin(small, "--model.lr_scheduler=StepLR", "--model.lr_scheduler.step_size=1", "--model.lr_scheduler.gamma=0.5")
     run = go_on("--model.lr_scheduler.gamma=0.1", "--trainer.max_epochs=3")
-    assert rates(run) == pytest.approx([0.001, 0.0005, 0.00005])
+    assert rates(run) == pytest.approx([0.001, 0.0001, 0.00001])
 
 
 def test_a_schedule_can_be_switched_off_and_on(workplace, small):
@@ -71,10 +72,32 @@ def test_a_schedule_can_be_switched_off_and_on(workplace, small):
     assert rates(run) == pytest.approx([0.001, 0.0005, 0.0005, 0.00025])
 
 
-def test_a_setting_that_cannot_be_changed_on_the_way_is_refused(workplace, small):
-    begin(small, "--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=4")
+def test_a_longer_annealing_goes_on_as_if_it_had_been_so_long_from_the_beginning(workplace, small):
+    cosine = ("--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=2")
+    fit(*small, *PLAIN, "--trainer.max_epochs=2", *cosine)
+    run = go_on("--trainer.max_epochs=4", "--model.lr_scheduler.T_max=4")
+    longer = [0.001 * (1 + math.cos(math.pi * epoch / 4)) / 2 for epoch in range(4)]
+    assert rates(run) == pytest.approx([0.001, 0.0005, *longer[2:]])
+
+
+def test_a_schedule_whose_rates_are_its_own_keeps_them_under_another_optimizer(workplace, small):
+    pieces = ("--model.lr_scheduler=PiecewiseConstantLR", "--model.lr_scheduler.boundaries=[1]")
+    begin(small, *pieces, "--model.lr_scheduler.values=[0.1,0.01]")
+    assert rates(go_on("--model.optimizer=SGD", "--model.optimizer.lr=0.5")) == pytest.approx([0.1, 0.01])
+
+
+def test_settings_that_torch_keeps_in_another_form(workplace, small):
+    steps = ("--model.lr_scheduler=MultiStepLR", "--model.lr_scheduler.milestones=[1]")
+    begin(small, *steps, "--model.lr_scheduler.gamma=0.1")
+    run = go_on("--trainer.max_epochs=3", "--model.lr_scheduler.milestones=[2]")
+    assert rates(run) == pytest.approx([0.001, 0.001, 0.0001])
+
+
+@pytest.mark.parametrize("name", ["last_epoch=3", "interval=step"])
+def test_a_setting_that_cannot_be_changed_on_the_way_is_refused(name, workplace, small):
+    begin(small, "--model.lr_scheduler=InverseTimeDecayLR", "--model.lr_scheduler.decay_rate=1")
     with pytest.raises(ArgumentError, match=r"model\.lr_scheduler"):
-        go_on("--model.lr_scheduler.last_epoch=3")
+        go_on(f"--model.lr_scheduler.{name}")
 
 
 def test_one_cycle_over_the_whole_run_is_as_long_as_the_run_is_now(workplace, small):

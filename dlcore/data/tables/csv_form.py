@@ -156,6 +156,8 @@ def _header(path: Path, rows: list[list[str]], wanted: bool | str, known: tuple[
     if isinstance(wanted, bool):
         return wanted
     first, *below = [[cell.strip() for cell in row] for row in rows]
+    if not below and known is None:
+        raise DataError(f"{path}: expected at least two rows, got a single line.")
     if known is not None and set(known) <= set(first):
         return True
     numbers = [cell for cell in first if _is_number(cell, decimal)]

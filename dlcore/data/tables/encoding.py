@@ -21,6 +21,7 @@ from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_wor
 from dlcore.errors import DataError
 
 _BLOCK = 1 << 14  # rows whose numbers stay in a processor's cache while all their columns are written: twice as fast
+_LARGEST = 1e30  # that float32 holds, with room for what a network does to it
 _MANY = 10  # names that are all different by chance in fewer rows
 
 
@@ -183,6 +184,11 @@ def _scale(values: np.ndarray, name: str, where: str) -> Scale:
         raise DataError(
             f"{where}: column {name!r}: expected values, but no training row has one. Leave it out: --data.ignore "
             f"{name}."
+        )
+    if (largest := np.abs(present).max()) > _LARGEST:
+        raise DataError(
+            f"{where}: column {name!r}: expected numbers up to {_LARGEST:.0e}, got {largest:.3g}. Correct it, or leave "
+            f"the column out: --data.ignore {name}."
         )
     if present.min() == present.max():  # rounding would give a tiny deviation, and divide by it
         return Scale(float(present[0]), 0.0)

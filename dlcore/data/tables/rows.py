@@ -60,12 +60,12 @@ class Rows:
             if (missing == "mean" and not is_target) or not rows.any():
                 continue
             if missing != "drop":
-                ways = [] if is_target else ["fill in the column's mean (--data.missing mean)"]
-                ways += ["leave such rows out (--data.missing drop)"]
+                ways = [] if is_target or rows.all() else ["fill in the column's mean (--data.missing mean)"]
+                ways += [] if rows.all() else ["leave such rows out (--data.missing drop)"]
                 ways += [] if is_target else [f"leave the column out (--data.ignore {name})"]
                 raise DataError(
                     f"{self.where}: {'target' if is_target else 'column'} {name!r}: expected a value in each row, got "
-                    f"none in {rows_in_words(rows)}. Ways: {', '.join(ways)}."
+                    f"none in {rows_in_words(rows)}. Ways: {', '.join(ways) or 'correct the file'}."
                 )
             keep &= ~rows
         if not keep.any():
@@ -110,6 +110,8 @@ class RowReader:
             for name in wanted:
                 if name not in names:
                     raise UnknownNameError(f"column (in data.{argument})", name, names)
+        if target_name in self.ignore:
+            raise ArgumentError("ignore", f"columns other than the target {target_name!r}", target_name)
         inputs = [name for name in names if name != target_name and name not in self.ignore]
         if not inputs:
             raise DataError(

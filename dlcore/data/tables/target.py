@@ -20,6 +20,7 @@ FEW = 20  # whole numbers with at most so many different values are classes,
 ROWS_A_CLASS = 5  # if there are on average at least so many rows for each.
 MOST = 1000  # classes, where multiclass is asked for
 LARGE = 1000.0  # a standard deviation of targets from which on another unit is advised
+LARGEST = 1e18  # of a target: its square, as a loss has it, is still a float32
 UNKNOWN = -1  # a class that is not known, of a row that is to be answered
 
 
@@ -123,7 +124,13 @@ class Target:
             DataError: A class is not among those of the training.
         """
         if self.classes is None:
-            return torch.from_numpy((cast(Numbers, column).values / self.unit).astype(np.float32)).unsqueeze(1)
+            numbers = cast(Numbers, column).values / self.unit
+            if len(numbers) and not np.nanmax(np.abs(numbers), initial=0) < LARGEST:
+                raise DataError(
+                    f"{where}: target {self.name!r}: expected numbers below {LARGEST:.0e}, got "
+                    f"{np.nanmax(np.abs(numbers)):.3g}. Choose another unit: --data.target_unit 1e30."
+                )
+            return torch.from_numpy(numbers.astype(np.float32)).unsqueeze(1)
         if isinstance(column, Names):
             place = {name: number for number, name in enumerate(self.classes)}
             codes = np.array([*(place.get(name, -2) for name in column.names), UNKNOWN])[column.codes]
