@@ -28,8 +28,12 @@ class SampleDraws:
     """
 
     def __init__(self, seed: int, epoch: int, samples: Tensor) -> None:
-        self.samples = samples
+        self.samples, self.seed, self.epoch = samples, seed, epoch
         self._key = _mixed(_mixed(seed * _GOLDEN + 1) + epoch * _GOLDEN + 1)
+
+    def of(self, few: slice) -> SampleDraws:
+        """Those of some of the samples."""
+        return SampleDraws(self.seed, self.epoch, self.samples[few])
 
     def uniform(self, quantity: str, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Numbers (B,), float32, uniform in [low, high).
