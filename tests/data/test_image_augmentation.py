@@ -155,7 +155,9 @@ def test_a_picture_is_changed_alike_whatever_its_batch_and_otherwise_in_another_
 def test_an_empty_batch_stays_empty(channels):
     empty = torch.empty(0, channels, 4, 4, dtype=torch.uint8)
     assert changed(empty, **EVERYTHING).shape == empty.shape
-    inputs, targets = Mixing(0.2, 1.0)(empty.float(), torch.empty(0).long(), SampleDraws(0, 0, torch.empty(0).long()), 3)
+    inputs, targets = Mixing(0.2, 1.0)(
+        empty.float(), torch.empty(0).long(), SampleDraws(0, 0, torch.empty(0).long()), 3
+    )
     assert (inputs.shape, targets.shape) == (empty.shape, (0, 3))
 
 
@@ -166,7 +168,7 @@ def test_an_empty_batch_stays_empty(channels):
 def test_amounts_out_of_range_are_refused(name, value):
     with pytest.raises(ArgumentError, match=f"^{name}: expected a number"):
         Augmentation(**{name: value})
-    with pytest.raises(ArgumentError, match="^mixup"):
+    with pytest.raises(ArgumentError, match=r"^mixup"):
         Mixing(mixup=-1)
 
 
@@ -183,7 +185,9 @@ def test_mixup_lays_the_one_before_over_each_and_shares_the_classes():
     assert 0 <= weight.min() < 0.05
     assert 0.95 < weight.max() <= 1.0001
     hot = functional.one_hot(targets, 4).float()
-    torch.testing.assert_close(shares[1:], weight[:, None] * hot[1:] + (1 - weight[:, None]) * hot[:-1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        shares[1:], weight[:, None] * hot[1:] + (1 - weight[:, None]) * hot[:-1], atol=1e-4, rtol=0
+    )
 
 
 def test_cutmix_fills_a_rectangle_from_the_one_before_and_shares_by_its_pixels():
@@ -198,7 +202,7 @@ def test_cutmix_fills_a_rectangle_from_the_one_before_and_shares_by_its_pixels()
 
 
 def test_with_both_each_picture_has_one_of_them():
-    inputs, targets, level, before = plain(400)
+    inputs, targets, _, _ = plain(400)
     mixed, shares = Mixing(0.4, 1.0)(inputs, targets, SampleDraws(0, 0, torch.arange(400)), 4)
     is_plain = (mixed == mixed[:, :1, :1, :1]).flatten(1).all(1)
     assert 100 < is_plain.sum() < 320  # a rectangle may be empty or everything

@@ -1,4 +1,4 @@
-"""Random numbers belong to the sample, whatever the batch; shares of mixed pictures have the distribution they claim."""
+"""Random numbers belong to the sample, whatever the batch; mixed pictures' shares are distributed as they claim."""
 
 import numpy as np
 import pytest

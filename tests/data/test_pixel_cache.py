@@ -43,7 +43,9 @@ def test_pixels_are_those_of_the_files_in_order(folder):
     expected = [40 + n % 30 for n in range(130)] + [220 + n % 30 for n in range(70)]
     assert found.pixels.dtype == torch.uint8
     assert found.pixels.shape == (200, 3, 4, 4)
-    assert torch.equal(found.pixels, torch.tensor(expected, dtype=torch.uint8)[:, None, None, None].expand(200, 3, 4, 4))
+    assert torch.equal(
+        found.pixels, torch.tensor(expected, dtype=torch.uint8)[:, None, None, None].expand(200, 3, 4, 4)
+    )
     levels = torch.tensor(expected)
     assert torch.equal(found.moments, torch.stack([levels, levels**2], 1)[:, :, None].expand(-1, -1, 3) * 16)
     assert found.broken == {}

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,7 +65,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
     """
     with target.open("wb") as file:
         file.truncate(len(files) * form.row_bytes)
-    moments = torch.zeros(len(files), 2, form.channels, dtype=torch.int64)
+    moments = np.zeros((len(files), 2, form.channels), dtype=np.int64)
     broken: dict[int, str] = {}
     shares = iter([range(start, min(start + _SHARE, len(files))) for start in range(0, len(files), _SHARE)])
     lock = threading.Lock()
@@ -87,12 +88,21 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
                         return
                     with lock:
                         for row, sums in answer["moments"]:
-                            moments[row] = torch.tensor(sums)
+                            moments[row] = sums
                         broken.update((row, reason) for row, reason in answer["broken"])
                         advance(len(share))
 
+        def feed_safely() -> None:
+            """What goes wrong in a thread is not to be lost."""
+            try:
+                feed()
+            except Exception as error:
+                failures.append(f"{type(error).__name__}: {error}")
+
         count = min(cores(), -(-len(files) // _SHARE))
-        threads = [threading.Thread(target=feed, name=f"decode-{number}", daemon=True) for number in range(count)]
+        threads = [
+            threading.Thread(target=feed_safely, name=f"decode-{number}", daemon=True) for number in range(count)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -103,7 +113,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
             raise
     if failures:
         raise DataError(f"The pictures cannot be decoded into {target.parent}: {failures[0]}.")
-    return moments, dict(sorted(broken.items()))
+    return torch.from_numpy(moments), dict(sorted(broken.items()))
 
 
 def cores() -> int:
