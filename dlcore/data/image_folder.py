@@ -157,7 +157,7 @@ class ImageFolder(ArrayData):
 
     def state_dict(self) -> dict[str, Any]:
         """What `ArrayData` keeps, and what other pictures need to be met as the training pictures were."""
-        if not self._kept:
+        if not self._kept and self.parts:
             found, facts = self._look(), self.facts()
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
             self._kept |= {"root": str(found.root.resolve()), "fingerprint": fingerprint(found)}
@@ -166,7 +166,7 @@ class ImageFolder(ArrayData):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on in the order of the run that is resumed, with its classes and its normalisation."""
         super().load_state_dict(state)
-        if self._kept != state["pictures"]:
+        if self._kept != state.get("pictures", {}):
             self.expect(None, state)
             self.parts = self.load() if self.parts else {}
 

@@ -145,12 +145,9 @@ def _resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Im
 
 def moments(pixels: NDArray[np.uint8]) -> list[list[int]]:
     """Sum and sum of squares of each channel of a picture (C, H, W): what mean and deviation of any set follow from."""
-    flat = pixels.reshape(len(pixels), -1)
-    counts = [np.bincount(channel, minlength=256) for channel in flat]
-    return [[int(count @ _LEVELS) for count in counts], [int(count @ _LEVELS**2) for count in counts]]
-
-
-_LEVELS = np.arange(256)
+    # Doubles hold these whole numbers exactly, and are several times faster to add up than bytes are to count.
+    flat = pixels.reshape(len(pixels), -1).astype(np.float64)
+    return [[int(total) for total in flat.sum(axis=1)], [int(total) for total in np.einsum("ij,ij->i", flat, flat)]]
 
 
 def main() -> None:
