@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dlcore.data import drawn_clothing, fashion_mnist
 from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.images import circles
 
 
 class TinyData(ArrayData):
@@ -117,6 +118,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", tmp_path / "absent")
     monkeypatch.setattr(fashion_mnist.FashionMNIST, "prepare_data", lambda self: None)
     monkeypatch.setattr(fashion_mnist, "draw_clothing", lambda n, seed: drawn_clothing.draw_clothing(n // 20, seed))
+    monkeypatch.setattr(circles, "COUNTS", {"train": 200, "val": 20, "test": 20})
     return tmp_path
 
 

@@ -2,6 +2,7 @@
 
 from dlcore.data.array_data import ArrayData
 from dlcore.data.fashion_mnist import FashionMNIST
+from dlcore.data.image_folder import ImageFolder
 from dlcore.data.table import Table
 
-__all__ = ["ArrayData", "FashionMNIST", "Table"]
+__all__ = ["ArrayData", "FashionMNIST", "ImageFolder", "Table"]

@@ -6,6 +6,7 @@ Shapes: N samples of a part, B batch size, * the shape of a sample.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +26,22 @@ class Part:
         inputs: Samples as stored, compact (M, *).
         targets: Class indices (M,) or numbers (M, O).
         indices: Which of the M samples belong to the part (N,).
+        names: What each of the M samples is called (a file's path), where they have names.
     """
 
     inputs: Tensor
     targets: Tensor
     indices: Tensor
+    names: Sequence[str] | None = None
 
     def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The batch of an index tensor (B,): inputs (B, *) as stored, and targets (B,)."""
         # Copies whole rows: up to 40 times faster than inputs[indices], which goes number by number.
         return self.inputs.index_select(0, indices), self.targets.index_select(0, indices)
+
+    def fetch_numbered(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and the indices: `ArrayData.augment` draws for each sample by its number."""
+        return *self.fetch(indices), indices
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -70,6 +77,20 @@ class ArrayData(LightningDataModule):
     @abstractmethod
     def transform(self, inputs: Tensor) -> Tensor:
         """Stored samples (B, *) on the device, as the network takes them: floating point, scaled."""
+
+    def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
+        """In the place of `transform` for training batches that `Part.fetch_numbered` fetched: changes by chance.
+
+        Args:
+            inputs: Stored samples (B, *) on the device.
+            targets: Their targets (B,).
+            samples: Their numbers (B,): with seed and epoch they determine what is drawn.
+            epoch: Number of the epoch, from 0.
+
+        Returns:
+            The inputs as the network takes them, and the targets.
+        """
+        return self.transform(inputs), targets
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
@@ -138,8 +159,12 @@ class ArrayData(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scale a batch where it is used: what travels to a GPU is the compact form."""
-        inputs, targets = batch
-        inputs = self.transform(inputs)
+        inputs, targets, *samples = batch
+        if samples:
+            epoch = 0 if self.trainer is None else self.trainer.current_epoch
+            inputs, targets = self.augment(inputs, targets, samples[0], epoch)
+        else:
+            inputs = self.transform(inputs)
         if self.trainer is not None:  # Lightning converts to the weights' precision before this, when it is still bytes
             inputs = self.trainer.precision_plugin.convert_input(inputs)
         return inputs, targets

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def write_predictions(command: Command) -> tuple[Path, int]:
     """Write the answers of ``predict``, a row each.
 
-    The columns: ``index``, the sample's place in the data, from 0; of a classifier ``predicted``, ``probability of``
-    each class and, where it is known, ``target``; of a regression ``predicted NAME`` and, where it is known, ``NAME``.
+    The columns: ``index``, the sample's place in the data, from 0; ``file``, where samples are files; of a classifier
+    ``predicted``, ``probability of`` each class and, where it is known, ``target``; of a regression ``predicted NAME``
+    and, where it is known, ``NAME``.
 
     Args:
         command: The command, after its work.
@@ -52,9 +53,12 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     path = (folder or Path()) / (f"predictions_{Path(elsewhere).stem}.csv" if elsewhere else "predictions.csv")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["index", *header, *known])
+        files = getattr(part, "names", None)
+        writer.writerow(["index", *(["file"] if files else []), *header, *known])
         for number, index in enumerate(indices.tolist()):
-            writer.writerow([index, *columns[number], *(targets[number] if targets else [])])
+            writer.writerow(
+                [index, *([files[index]] if files else []), *columns[number], *(targets[number] if targets else [])]
+            )
     return path, len(answers)
 
 

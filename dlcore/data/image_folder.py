@@ -1,0 +1,281 @@
+"""A folder of pictures, a folder in it for each class: decoded once, changed by chance in batches on the device.
+
+Shapes: B batch size, C channels, H height, W width, K classes, M files.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.batches import BatchLoader
+from dlcore.data.images.augmentation import Augmentation, normalized
+from dlcore.data.images.balance import BalancedLoader
+from dlcore.data.images.circles import circles_folder
+from dlcore.data.images.decoding import Form
+from dlcore.data.images.draws import SampleDraws
+from dlcore.data.images.finding import Found, find_pictures
+from dlcore.data.images.mixing import Mixing
+from dlcore.data.images.normalization import Normalization, given, measured, tensors
+from dlcore.data.images.notes import meet_broken, tell_counts
+from dlcore.data.images.parts import class_targets, fingerprint, is_cut, part_places
+from dlcore.data.images.pixel_cache import decoded
+from dlcore.errors import ArgumentError, DataError, check_number
+
+
+class ImageFolder(ArrayData):
+    """A folder of pictures of any sizes and kinds, with a folder in it for each class: root/class/*.jpg, .png, ….
+
+    Where root holds train (and val, test), these are the parts; what has no folder of its own is cut off the training
+    pictures. Pictures are turned as EXIF says; transparent places become white; 16 bits become 8; of an animation the
+    first frame is taken; of more than 89,478,485 pixels they are refused. They are decoded once into a cache of bytes,
+    mapped into memory. With a checkpoint, another folder is taken whole by validate, test and predict; predict needs no
+    class folders, and its answers name the files.
+
+    Args:
+        root: The folder.
+        builtin: Pictures that need no folder: circles ("is there a circle?", 13,000 pictures of 48 × 48, drawn by
+            dlcore as PNG files at the first use); root beats it.
+        size: Height and width that all pictures get, in pixels: 64, or [96, 128].
+        resize: How: crop (the largest centred piece of that form), squash (all of it, proportions change) or pad (all
+            of it, black beside it).
+        channels: 3 (colour) or 1 (grey).
+        normalize: Pixels, scaled to 0 to 1, less a mean, divided by a deviation, for each channel: train (those of the
+            training pictures, kept in the checkpoint), none, imagenet, or numbers: [[0.5], [0.25]].
+        batch_size: Pictures in a training batch, of each process.
+        val_size: Pictures that validate where there is no val folder, chosen by split_seed, classes in their shares:
+            below 1 a share, from 1 on a number; 0 validates on the test pictures.
+        test_size: Pictures that test where there is no test folder, chosen likewise; 0: those that validate.
+        split_seed: What determines the choice of the validation and test pictures.
+        balanced: Whether each class comes equally often in an epoch, however many pictures it has.
+        flip: Probability with which a training picture is mirrored left to right.
+        crop: Smallest share of a training picture's area, in (0, 1], that a crop by chance keeps; 1: no crop.
+        shift: Largest shift of a training picture to each side, as a share of its side, in [0, 1).
+        rotate: Largest rotation of a training picture to each side, in degrees, 0 to 180.
+        color: Largest change of a training picture's brightness, contrast and saturation, as a share, in [0, 1].
+        erase: Probability with which a rectangle of a training picture, 2 to 20% of it, is blotted out.
+        mixup: Lays two training pictures over each other, and their classes: α of the shares' Beta distribution, at
+            least 0; 0: off.
+        cutmix: Fills a rectangle of a training picture from another one, and shares the classes: α likewise; 0: off.
+        cache: Whether decoded pictures are kept in dlcore's cache folder (~/.cache/dlcore/images) for the next start;
+            false decodes at each start, into a temporary file.
+        skip_broken: Whether files that cannot be decoded are counted, named and left out; false makes them an error.
+        eval_batch_size: Pictures in a batch of validation, test and prediction; it changes speed and memory only.
+        drop_last: Leave out an epoch's last batch when it is smaller than the others.
+
+    Shape:
+        - Inputs: (B, C, H, W), float32.
+        - Targets: (B,), int64, 0 to K - 1; with mixup or cutmix, while training, shares of the classes (B, K).
+
+    Raises:
+        ArgumentError: A value lies outside its range, or there is no such folder.
+        DataError: The folder holds no classes or no pictures, parts have different classes, or files are broken.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        builtin: Literal["circles"] | None = None,
+        size: int | tuple[int, int] = 64,
+        resize: Literal["crop", "squash", "pad"] = "crop",
+        channels: Literal[1, 3] = 3,
+        normalize: str | list[list[float]] = "train",
+        batch_size: int = 64,
+        val_size: float = 0.1,
+        test_size: float = 0.1,
+        split_seed: int = 0,
+        balanced: bool = False,
+        flip: float = 0.0,
+        crop: float = 1.0,
+        shift: float = 0.0,
+        rotate: float = 0.0,
+        color: float = 0.0,
+        erase: float = 0.0,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        cache: bool = True,
+        skip_broken: bool = False,
+        eval_batch_size: int = 256,
+        drop_last: bool = False,
+    ) -> None:
+        super().__init__(batch_size, eval_batch_size, drop_last)
+        if root is None and builtin is None:
+            raise ArgumentError("root", "a folder", None, "Or pictures that need none: --data.builtin circles.")
+        for argument, value, allowed in (
+            ("builtin", builtin, ("circles", None)),
+            ("resize", resize, ("crop", "squash", "pad")),
+            ("channels", channels, (1, 3)),
+        ):
+            if value not in allowed:
+                raise ArgumentError(argument, " or ".join(str(choice) for choice in allowed if choice), value)
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        if len(sides) != 2:
+            raise ArgumentError("size", "a number, or [height, width]", size)
+        for side in sides:
+            check_number("size", side, at_least=1, at_most=10_000, whole=True)
+        self.root, self.builtin = root, builtin
+        self.form = Form((sides[0], sides[1]), channels, resize)
+        self.normalization = self._given = given(normalize, channels)
+        self.val_size, self.test_size, self.split_seed, self.balanced = val_size, test_size, split_seed, balanced
+        self.augmentation = Augmentation(flip, crop, shift, rotate, color, erase)
+        self.mixing = Mixing(mixup, cutmix)
+        self.cache, self.skip_broken = cache, skip_broken
+        self.source = root if root is not None else f"{builtin}, drawn by dlcore"
+        self._found: Found | None = None
+        self._kept: dict[str, Any] = {}  # what a checkpoint knows
+        self._counts: list[int] | None = None
+        self._stage: str | None = None
+
+    # What is known before and after the pictures are decoded
+
+    def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
+        """Take over what a checkpoint knows: the classes, and the training pictures' mean and deviation."""
+        if kept and kept.get("pictures"):
+            self._kept = kept["pictures"]
+            self.normalization = self._given or Normalization(*map(tuple, self._kept["normalization"].values()))
+            self._counts = self._kept["class_counts"]
+
+    def facts(self) -> dict[str, Any]:
+        """What a model may ask for, and what is known of the pictures; looks into the folder, decodes nothing."""
+        names, (height, width) = self._class_names(), self.form.size
+        if self._counts is None:
+            self._count(self._cut()["train"])
+        return {
+            "tasks": ["multiclass", "binary"] if len(names) == 2 else ["multiclass"],
+            "in_features": self.form.row_bytes,
+            "image_shape": (self.form.channels, height, width),
+            "num_classes": len(names),
+            "class_names": names,
+            "class_counts": self._counts,
+            "normalization": self.normalization.state() if self.normalization else None,
+            "source": self.source,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `ArrayData` keeps, and what other pictures need to be met as the training pictures were."""
+        if not self._kept and self.parts:
+            found, facts = self._look(), self.facts()
+            self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
+            self._kept |= {"root": str(found.root.resolve()), "fingerprint": fingerprint(found)}
+        return {**super().state_dict(), "pictures": self._kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on in the order of the run that is resumed, with its classes and its normalisation."""
+        super().load_state_dict(state)
+        if self._kept != state.get("pictures", {}):
+            self.expect(None, state)
+            self.parts = self.load() if self.parts else {}
+
+    def _look(self) -> Found:
+        if self._found is None:
+            self._found = find_pictures(str(circles_folder()) if self.root is None else self.root)
+        return self._found
+
+    def _class_names(self) -> list[str]:
+        if self._kept:
+            return list(self._kept["class_names"])
+        found = self._look()
+        if not found.class_names:
+            raise DataError(
+                f"{found.root}: expected a folder of pictures for each class, got {len(found.names):,} pictures in no "
+                "folder of their own. Sort them into folders; only predict, with --ckpt_path, needs no classes."
+            )
+        if len(found.class_names) < 2:
+            raise DataError(
+                f"{found.root}: expected at least two class folders, got one: {found.class_names[0]!r}. There is "
+                "nothing to tell apart; root is the folder that holds the class folders."
+            )
+        return found.class_names
+
+    # Reading
+
+    def setup(self, stage: str | None = None) -> None:
+        """Decode the pictures for a fit. Else the first loader asks for them: then a checkpoint's classes are known."""
+        self._stage = stage
+        if stage in (None, "fit"):
+            super().setup(stage)
+
+    def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
+        if not self.parts:
+            self.parts = self.load()
+        return super()._loader(part, batch_size, **options)
+
+    def load(self) -> dict[str, Part]:
+        """Decode the pictures, or take them from the cache, and part them."""
+        found = self._look()
+        targets = class_targets(found, self._class_names())
+        places = self._whole() or self._cut()
+        pictures = decoded(found.root, found.names, self.form, self.cache)
+        meet_broken(found, pictures.broken, self.skip_broken)
+        usable = {part: chosen[~np.isin(chosen, list(pictures.broken))] for part, chosen in places.items()}
+        for part, chosen in usable.items():
+            if not len(chosen):
+                raise DataError(f"{found.root}: expected pictures in {part} that can be decoded, got none.")
+        if not self._kept and self._stage in (None, "fit"):
+            self._count(usable["train"])
+            if not self.balanced:
+                tell_counts(self._class_names(), self._counts or [])
+        if self.normalization is None:
+            pixels = self.form.size[0] * self.form.size[1]
+            self.normalization = measured(pictures.moments[torch.from_numpy(usable["train"])], pixels)
+        return {
+            part: Part(pictures.pixels, torch.from_numpy(targets), torch.from_numpy(chosen), found.names)
+            for part, chosen in usable.items()
+        }
+
+    def _whole(self) -> dict[str, np.ndarray]:
+        """All pictures of another folder than that of the training, for an evaluation; else nothing."""
+        found = self._look()
+        fitting = self._stage in (None, "fit")
+        if not found.class_names and self._stage != "predict":
+            raise DataError(f"{found.root}: expected class folders, got none. Only predict can do without.")
+        if fitting and self._kept and set(found.class_names) != set(self._kept["class_names"]):
+            missing = sorted(set(self._kept["class_names"]) - set(found.class_names))
+            raise DataError(f"{found.root}: expected all classes of the run that goes on, got none of: {missing}.")
+        if not self._kept or not is_cut(found) or self._kept["fingerprint"] == fingerprint(found):
+            return {}
+        if fitting or self._kept["root"] == str(found.root.resolve()):
+            raise DataError(
+                f"{found.root}: expected the files of the training, got files that were added or taken away since: "
+                "training and test pictures cannot be told apart any more. New pictures belong in a folder of their "
+                "own; a training on others begins anew, without --ckpt_path."
+            )
+        everything = np.arange(len(found.names))
+        return {} if found.parts else {"val": everything, "test": everything}
+
+    def _cut(self) -> dict[str, np.ndarray]:
+        found = self._look()
+        targets = class_targets(found, self._class_names())
+        return part_places(found, targets, self.val_size, self.test_size, self.split_seed)
+
+    def _count(self, train: np.ndarray) -> None:
+        names = self._class_names()
+        self._counts = np.bincount(class_targets(self._look(), names)[train], minlength=len(names)).tolist()
+
+    # Batches
+
+    def train_dataloader(self) -> BatchLoader:
+        """Shuffled batches, with the numbers of their samples where chance changes the pictures."""
+        loader, part = super().train_dataloader(), self.parts["train"]
+        if self.balanced and loader.seed is not None:
+            loader = BalancedLoader(loader, part.targets[part.indices])
+        if self.augmentation != Augmentation() or self.mixing:
+            loader.fetch = part.fetch_numbered
+        return loader
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        """Pictures (B, C, H, W), uint8, normalised, float32."""
+        return normalized(inputs.float(), *self._statistics(inputs.device))
+
+    def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
+        """Training pictures, changed by what (seed, epoch, sample) draws, and their targets."""
+        draws = SampleDraws(self.order_seed, epoch, samples)
+        changed = self.augmentation(inputs, draws, *self._statistics(inputs.device))
+        return self.mixing(changed, targets, draws, len(self._class_names())) if self.mixing else (changed, targets)
+
+    def _statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        return tensors(self.normalization, device)

@@ -1,0 +1,131 @@
+"""Is there a circle in the picture? Coloured shapes at any place, drawn by dlcore as PNG files.
+
+Each picture has two to four shapes of any colour and size on a noisy ground. One of them, wholly visible, decides: it
+is a circle in half of the pictures, and else a triangle, a square or a pentagon of the same area, where all that is
+drawn by chance (place, size, colour, ground, the other shapes) has the same distribution. So neither colour nor
+brightness nor place nor the number of shapes tells anything.
+
+Shapes: B pictures drawn together, S side of a picture.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcore.data.downloads import cache_folder
+from dlcore.data.drawn_clothing.draws import Draws, Floats
+from dlcore.data.images.decoding import cores
+from dlcore.data.images.pixel_cache import locked
+
+CLASS_NAMES = ("circle", "no circle")
+COUNTS = {"train": 10_000, "val": 1_000, "test": 2_000}
+SIDE = 48
+_VERSION = 1  # to be raised when the pictures change
+_BATCH = 250
+_RADIUS = 5.0, 10.0  # pixels, of the circle of the same area
+_MOST_SHAPES = 4
+
+
+def circles_folder() -> Path:
+    """The folder of the pictures, with train, val and test; they are drawn when they are asked for first.
+
+    It lies in dlcore's cache folder.
+    """
+    place = cache_folder() / "circles" / f"{_VERSION}-{'-'.join(str(count) for count in COUNTS.values())}"
+    if place.is_dir():
+        return place
+    with locked(place.parent / "lock"):
+        if not place.is_dir():
+            with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
+                made = Path(folder) / "whole"
+                write_circles(made)
+                with suppress(FileExistsError):
+                    made.rename(place)
+    return place
+
+
+def write_circles(folder: Path) -> None:
+    """Write all pictures: ``folder/part/class/number.png``, the classes equally often in each part."""
+    from PIL import Image
+
+    for part in COUNTS:
+        for name in CLASS_NAMES:
+            (folder / part / name).mkdir(parents=True)
+
+    def write(part: str, seed: int, start: int) -> None:
+        count = min(_BATCH, COUNTS[part] - start)
+        with_circle = (np.arange(start, start + count) % 2) == 0
+        for number, picture in enumerate(draw_circles(with_circle, seed, start)):
+            name = CLASS_NAMES[0 if with_circle[number] else 1]
+            # Packing noise takes time and saves nothing.
+            Image.fromarray(picture).save(folder / part / name / f"{start + number:05}.png", compress_level=0)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        jobs = [
+            pool.submit(write, part, seed, start)
+            for seed, part in enumerate(COUNTS)
+            for start in range(0, COUNTS[part], _BATCH)
+        ]
+        for job in jobs:
+            job.result()
+
+
+def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]:
+    """Draw pictures (B, S, S, 3), 0 to 255.
+
+    Args:
+        with_circle: In which of them one shape is a circle (B,).
+        key: Numbers that name the stream of random numbers: the same key gives the same pictures.
+    """
+    n = len(with_circle)
+    draws = Draws(n, *key)
+    # A channel at a time, (B, S, S): numpy is several times slower where the last dimension is as short as three.
+    ground = [draws.uniform(0.3, 0.7) for _ in range(3)]
+    slope = _slope(draws)
+    canvas = [slope + level[:, None, None] for level in ground]
+    shapes = np.floor(draws.uniform(2, _MOST_SHAPES + 1))
+    for number in range(_MOST_SHAPES):
+        decides = number == _MOST_SHAPES - 1  # drawn last: nothing lies upon it
+        color = [np.clip(level + draws.sign() * draws.uniform(0.15, 0.45), 0, 1) for level in ground]
+        cover = _cover(draws, with_circle & decides)
+        cover *= ((number < shapes - 1) | decides)[:, None, None]
+        for channel, level in zip(canvas, color, strict=True):
+            channel += cover * (level[:, None, None] - channel)
+    pictures = np.empty((n, SIDE, SIDE, 3), dtype=np.uint8)
+    for number, channel in enumerate(canvas):
+        channel += 0.05 * draws.speckle(SIDE, SIDE).transpose(2, 0, 1)
+        pictures[..., number] = np.clip(channel, 0, 1) * 255 + 0.5
+    return pictures
+
+
+def _slope(draws: Draws) -> Floats:
+    """Light that comes from some side (B, S, S)."""
+    down, across = draws.uniform(-0.1, 0.1), draws.uniform(-0.1, 0.1)
+    steps = np.linspace(-1, 1, SIDE, dtype=np.float32)
+    return down[:, None, None] * steps[:, None] + across[:, None, None] * steps
+
+
+def _cover(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:
+    """Which share of each pixel a shape covers (B, S, S): a polygon, or the circle of its area about its centre."""
+    corners = np.floor(draws.uniform(3, 6))
+    radius, turn = draws.uniform(*_RADIUS), draws.uniform(0, 2 * np.pi)
+    reach = radius * np.sqrt(2 * np.pi / (corners * np.sin(2 * np.pi / corners)))  # of the corners: the area is πr²
+    apothem = reach * np.cos(np.pi / corners)
+    y, x = (draws.uniform(reach, SIDE - 1 - reach)[:, None, None] for _ in range(2))
+    steps = np.arange(SIDE, dtype=np.float32)
+    down, across = steps[:, None] - y, steps - x
+    beyond = np.full((len(radius), SIDE, SIDE), -np.inf, dtype=np.float32)
+    for side in range(5):
+        # A triangle has its first side again as fourth.
+        angle = (turn + 2 * np.pi / corners * (side % corners))[:, None, None].astype(np.float32)
+        beyond = np.maximum(beyond, across * np.cos(angle) + down * np.sin(angle))
+    inside = np.where(
+        is_circle[:, None, None], radius[:, None, None] - np.hypot(across, down), apothem[:, None, None] - beyond
+    )
+    return np.clip(inside + 0.5, 0, 1).astype(np.float32)

@@ -1,0 +1,181 @@
+"""Decodes picture files, and is the program of the processes that do so: it imports neither torch nor dlcore.
+
+How any picture becomes one of C channels, H × W, 0 to 255:
+
+- It is turned as its EXIF orientation says.
+- Palettes are looked up; CMYK, YCbCr and the like become RGB. Transparent places show white behind them.
+- 16 bits become 8 by division (65535 is 255). 32-bit floats are refused: nobody knows which number is white.
+- Of an animation the first frame is taken.
+- One channel is the luma of ITU-R 601, 0.299 R + 0.587 G + 0.114 B; a grey picture has three equal channels.
+- It is resized by triangle filter with antialiasing (Pillow's BILINEAR). ``crop`` keeps proportions: the largest
+  centred piece of the right form, which is the shorter side to size and then a centre crop; ``squash`` takes all and
+  changes proportions; ``pad`` takes all and keeps them, black beside it.
+- A JPEG that is at least four times too large is decoded at a half, a quarter or an eighth, yet at least at twice the
+  size that is wanted: several times faster, and a grey level apart at most in the mean.
+
+Shapes: C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+# Never all that Pillow knows: it hands EPS to Ghostscript, which runs programs that the file holds.
+COMMON = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+OTHERS = ("TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA", "MPO", "QOI")
+MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB of RGB
+_BACKGROUND = (255, 255, 255, 255)
+
+
+class BrokenPicture(Exception):
+    """A file cannot be made a picture; the text says why."""
+
+
+def decode(path: str | Path, size: tuple[int, int], channels: int, resize: str) -> NDArray[np.uint8]:
+    """Decode one file.
+
+    Args:
+        path: The file.
+        size: Height and width (H, W).
+        channels: 1 (grey) or 3 (RGB).
+        resize: ``crop``, ``squash`` or ``pad``; see above.
+
+    Shape:
+        (C, H, W)
+
+    Raises:
+        BrokenPicture: It cannot be decoded.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata; what matters is raised
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with _open(path) as image:
+                return _decode(image, size, channels, resize)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise BrokenPicture(f"it claims more than {MAX_PIXELS:,} pixels, the limit") from error
+    except UnidentifiedImageError as error:
+        empty = Path(path).stat().st_size == 0
+        reason = "it is empty" if empty else "its content is no picture of a kind that is read here"
+        raise BrokenPicture(reason) from error
+    except BrokenPicture:
+        raise
+    except MemoryError as error:
+        raise BrokenPicture("there is not memory enough to decode it") from error
+    except Exception as error:  # Pillow's plugins raise all kinds on damaged files
+        raise BrokenPicture(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _open(path: str | Path) -> Image.Image:
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    try:
+        return Image.open(path, formats=COMMON)
+    except UnidentifiedImageError:
+        return Image.open(path, formats=_others())
+
+
+@cache
+def _others() -> tuple[str, ...]:
+    Image.init()  # loads all plugins: a tenth of a second that common pictures need not wait for
+    return tuple(name for name in OTHERS if name in Image.OPEN)
+
+
+def _decode(image: Image.Image, size: tuple[int, int], channels: int, resize: str) -> NDArray[np.uint8]:
+    # To ask for an orientation takes as long as to decode a small picture.
+    told = image.format not in COMMON or image.format == "PNG" or "exif" in image.info or "xmp" in image.info
+    sideways = told and image.getexif().get(0x0112, 1) >= 5
+    if image.format in ("JPEG", "MPO"):
+        _draft(image, size[::-1] if sideways else size, resize)
+    image.load()
+    if told:
+        image = ImageOps.exif_transpose(image)
+    pixels = np.asarray(_resized(_in_mode(image, "L" if channels == 1 else "RGB"), size, resize))
+    return np.ascontiguousarray(pixels.reshape(*size, channels).transpose(2, 0, 1))
+
+
+def _draft(image: Image.Image, size: tuple[int, int], resize: str) -> None:
+    """Let a JPEG be decoded smaller, at twice the wanted size at least."""
+    shares = size[1] / image.width, size[0] / image.height
+    if resize != "squash":
+        shares = (max(shares),) * 2 if resize == "crop" else (min(shares),) * 2
+    image.draft(None, (int(2 * shares[0] * image.width) + 1, int(2 * shares[1] * image.height) + 1))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode == "F":
+        raise BrokenPicture("its pixels are 32-bit floats, which have no agreed white: save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise BrokenPicture("its pixels are 32-bit numbers beyond 65535: save it with 8 or 16 bits")
+        image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, _BACKGROUND), image).convert("RGB")
+    if image.mode == mode:
+        return image
+    if mode == "L" and image.mode not in ("1", "RGB"):
+        image = image.convert("RGB")
+    return image.convert(mode)
+
+
+def _resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Image:
+    height, width = size
+    if image.size == (width, height):
+        return image
+    if resize == "squash":
+        return image.resize((width, height), Image.Resampling.BILINEAR)
+    if resize == "pad":
+        return ImageOps.pad(image, (width, height), Image.Resampling.BILINEAR)
+    scale = max(width / image.width, height / image.height)
+    left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+    box = (max(0.0, left), max(0.0, top), min(image.width, image.width - left), min(image.height, image.height - top))
+    return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+
+
+def moments(pixels: NDArray[np.uint8]) -> list[list[int]]:
+    """Sum and sum of squares of each channel of a picture (C, H, W): what mean and deviation of any set follow from."""
+    # Doubles hold these whole numbers exactly, and are several times faster to add up than bytes are to count.
+    flat = pixels.reshape(len(pixels), -1).astype(np.float64)
+    return [[int(total) for total in flat.sum(axis=1)], [int(total) for total in np.einsum("ij,ij->i", flat, flat)]]
+
+
+def main() -> None:
+    """Decode what comes on standard input, a line of JSON a share of the files; answer each with a line of JSON.
+
+    The first line says where the pictures go and which form they get. They are written where they belong in that file.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter: this ends with its input
+    form: dict[str, Any] = json.loads(sys.stdin.readline())
+    size = (form["size"][0], form["size"][1])
+    row_bytes = form["channels"] * size[0] * size[1]
+    with Path(form["target"]).open("r+b", buffering=0) as target:
+        for line in sys.stdin:
+            answer: dict[str, Any] = {"moments": [], "broken": []}
+            for row, path in json.loads(line):
+                try:
+                    pixels = decode(path, size, form["channels"], form["resize"])
+                except BrokenPicture as error:
+                    answer["broken"].append([row, str(error)])
+                    continue
+                try:
+                    target.seek(row * row_bytes)
+                    target.write(pixels.tobytes())
+                except OSError as error:
+                    answer["failed"] = str(error)
+                answer["moments"].append([row, moments(pixels)])
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Random numbers that belong to a sample: a function of (seed, epoch, sample), computed for a batch at once.
+
+They do not depend on how samples are put into batches, on the device or on what was drawn before, so that a run that is
+resumed, at another place or on another number of processes, sees each picture changed as it would have been.
+
+The numbers are the mixing function of SplitMix64 of a counter (Steele, Lea, Flood (2014), "Fast splittable
+pseudorandom number generators", OOPSLA), in integers that wrap around, the same on each device.
+
+Shapes: B batch size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_GOLDEN, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_WORD = 2**64
+
+
+class SampleDraws:
+    """Random numbers of the samples of a batch.
+
+    Args:
+        seed: Seed of the run.
+        epoch: Number of the epoch, from 0.
+        samples: Which samples they are: indices into the data (B,), int64, on the device where the numbers are needed.
+    """
+
+    def __init__(self, seed: int, epoch: int, samples: Tensor) -> None:
+        self.samples, self.seed, self.epoch = samples, seed, epoch
+        self._key = _mixed(_mixed(seed * _GOLDEN + 1) + epoch * _GOLDEN + 1)
+
+    def of(self, few: slice) -> SampleDraws:
+        """Those of some of the samples."""
+        return SampleDraws(self.seed, self.epoch, self.samples[few])
+
+    def uniform(self, quantity: str, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Numbers (B,), float32, uniform in [low, high).
+
+        Args:
+            quantity: What they are for: a name of its own gives numbers of its own.
+            low: Lower bound.
+            high: Upper bound.
+        """
+        key = _mixed(self._key + int.from_bytes(quantity.encode(), "little") % _WORD * _GOLDEN)
+        # The counter steps by an odd number, so that no two samples meet; then two rounds of shift, xor and multiply.
+        word = self.samples * _signed(_GOLDEN) + _signed(key)
+        word = (word ^ _shifted(word, 30)) * _signed(_MIX_1)
+        word = (word ^ _shifted(word, 27)) * _signed(_MIX_2)
+        word = word ^ _shifted(word, 31)
+        # 24 bits are what a float32 holds without rounding.
+        unit = _shifted(word, 40).to(torch.float32) * 2.0**-24
+        return low + (high - low) * unit
+
+    def chance(self, quantity: str, probability: float) -> Tensor:
+        """True with a probability, (B,)."""
+        return self.uniform(quantity) < probability
+
+
+def _shifted(word: Tensor, bits: int) -> Tensor:
+    """Shifted to the right, filled with zeros: torch's own shift repeats the sign."""
+    return (word >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mixed(word: int) -> int:
+    """The same mixing, of a Python number."""
+    word %= _WORD
+    word = (word ^ (word >> 30)) * _MIX_1 % _WORD
+    word = (word ^ (word >> 27)) * _MIX_2 % _WORD
+    return word ^ (word >> 31)
+
+
+def _signed(word: int) -> int:
+    """As torch's int64 has the same bits."""
+    return word - _WORD if word >= _WORD // 2 else word

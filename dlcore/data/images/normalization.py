@@ -1,0 +1,82 @@
+"""Mean and deviation of each channel, by which pictures are normalised.
+
+Shapes: M files, C channels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcore.errors import ArgumentError
+
+# Of the pictures that the usual pretrained networks were trained on, scaled to 0 to 1.
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Pixels, scaled to 0 to 1, less the mean, divided by the deviation.
+
+    Attributes:
+        mean: Of each channel (C).
+        std: Likewise, above 0.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def state(self) -> dict[str, list[float]]:
+        """As a checkpoint keeps it."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+
+def given(value: str | list[list[float]], channels: int) -> Normalization | None:
+    """The normalisation that an argument gives.
+
+    Args:
+        value: ``train`` (not known before the pictures are), ``none``, ``imagenet`` or [means, deviations].
+        channels: Channels of the pictures (C).
+
+    Raises:
+        ArgumentError: It is something else, or has other numbers than one for each channel.
+    """
+    if value == "train":
+        return None
+    if value == "none":
+        return Normalization((0.0,) * channels, (1.0,) * channels)
+    if value == "imagenet" and channels == 3:
+        return Normalization(*_IMAGENET)
+    numbers: Any = value
+    expected = f"train, none{', imagenet' * (channels == 3)} or [[mean], [std]] of {channels} numbers each"
+    remedy = "Pixels count from 0 to 1; a deviation is above 0."
+    if isinstance(value, str) or len(numbers) != 2 or any(len(row) != channels for row in numbers):
+        raise ArgumentError("normalize", expected, value, remedy)
+    mean, std = numbers
+    if not all(math.isfinite(number) for number in (*mean, *std)) or min(std) <= 0:
+        raise ArgumentError("normalize", expected, value, remedy)
+    return Normalization(tuple(mean), tuple(std))
+
+
+def measured(moments: Tensor, pixels: int) -> Normalization:
+    """The normalisation that gives pictures mean 0 and deviation 1 in each channel, exact to double precision.
+
+    Args:
+        moments: Sum and sum of squares of each channel of each picture (M, 2, C), int64, of pixels 0 to 255.
+        pixels: Pixels of a picture.
+    """
+    total, squares = moments.sum(dim=0).double() / (pixels * len(moments))
+    # A channel of one value everywhere stays at 0: half a grey level is less than any other deviation.
+    std = (squares - total**2).clamp(min=0).sqrt().clamp(min=0.5)
+    return Normalization(tuple((total / 255).tolist()), tuple((std / 255).tolist()))
+
+
+@cache
+def tensors(normalization: Normalization, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (C,) on a device; made once, since to bring them there holds up a GPU."""
+    return torch.tensor(normalization.mean, device=device), torch.tensor(normalization.std, device=device)

@@ -1,0 +1,152 @@
+"""Pictures are decoded once, and kept as plain bytes that are mapped into memory: what is not in use takes none.
+
+A folder of the cache holds the pixels of one root in one form. Its name is a hash of them and of each file's path, size
+and time of change, so that a file that was changed, added or taken away is never met with old pixels. (One that is
+changed and gets its old size and its old time back, to the nanosecond, is not noticed.)
+
+Shapes: M files, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlcore.data.downloads import cache_folder
+from dlcore.data.images.decoding import Form, decode_files
+from dlcore.errors import DataError
+
+_DAY = 24 * 60 * 60  # seconds
+_VERSION = 1  # to be raised when decoding changes
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures.
+
+    Attributes:
+        pixels: All of them (M, C, H, W), uint8, mapped from a file. Broken ones are zeros.
+        moments: Sum and sum of squares of each channel (M, 2, C), int64.
+        broken: Why which files are broken, by their place among the M.
+    """
+
+    pixels: Tensor
+    moments: Tensor
+    broken: dict[int, str]
+
+
+def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Pictures:
+    """Decode pictures, or take them from the cache.
+
+    Args:
+        root: The folder.
+        names: Paths of the files within it (M).
+        form: The form that they get.
+        keep: Keep them in the cache. False decodes into a file without a name, which is gone when the process ends.
+
+    Raises:
+        DataError: There is no room, or the decoding failed.
+    """
+    files = [root / name for name in names]
+    if not keep:
+        with tempfile.TemporaryDirectory(prefix="dlcore-pictures-", ignore_cleanup_errors=True) as folder:
+            return _decode(files, Path(folder), form)  # a mapped file lives on without its name
+    home = cache_folder() / "images" / _hash([str(root.resolve()), json.dumps(asdict(form))])[:16]
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_cache(error) from error
+    place = home / _hash(_state_of(root, names, form))[:32]
+    if not place.is_dir():
+        with locked(home / "lock"):
+            if not place.is_dir():  # another process may have made it while this one waited
+                _build(files, place, form)
+    return _open(place, len(files), form)
+
+
+def _build(files: Sequence[Path], place: Path, form: Form) -> None:
+    # What was there is of files that have changed since, or was left by a process that was killed; a process that has
+    # mapped it keeps it. Where there are no locks, another process may be at work.
+    for old in place.parent.iterdir():
+        if old.is_dir() and not (old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
+            shutil.rmtree(old, ignore_errors=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
+            made = Path(folder) / "whole"
+            made.mkdir()
+            _decode(files, made, form)
+            with suppress(FileExistsError):  # without locks another process may have been faster
+                made.rename(place)
+    except OSError as error:
+        raise _no_cache(error) from error
+
+
+def _decode(files: Sequence[Path], folder: Path, form: Form) -> Pictures:
+    needed, free = len(files) * form.row_bytes, shutil.disk_usage(folder).free
+    if needed > free:
+        raise DataError(
+            f"{folder}: expected {needed / 1e9:.1f} GB of room for {len(files):,} decoded pictures, got "
+            f"{free / 1e9:.1f} GB. Choose a smaller --data.size, or another cache folder by the environment variable "
+            "XDG_CACHE_HOME (with --data.cache false: TMPDIR)."
+        )
+    moments, broken = decode_files(files, folder / "pixels", form)
+    torch.save({"moments": moments, "broken": broken}, folder / "moments.pt")
+    return _open(folder, len(files), form)
+
+
+def _open(folder: Path, count: int, form: Form) -> Pictures:
+    size = count * form.row_bytes
+    kept = torch.load(folder / "moments.pt", weights_only=True)
+    pixels = torch.from_file(str(folder / "pixels"), shared=False, size=size, dtype=torch.uint8)
+    return Pictures(pixels.view(count, form.channels, *form.size), kept["moments"], kept["broken"])
+
+
+def _state_of(root: Path, names: Sequence[str], form: Form) -> Iterator[str]:
+    """All that the pixels depend on."""
+    import PIL
+
+    yield f"{_VERSION} {PIL.__version__} {json.dumps(asdict(form))}"
+    for name in names:
+        state = os.stat(root / name)  # noqa: PTH116 (a Path's costs half as much again, a million times)
+        yield f"{name} {state.st_size} {state.st_mtime_ns}"
+
+
+def _hash(lines: Iterator[str] | list[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(os.fsencode(line) + b"\0")
+    return digest.hexdigest()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time do something; the others wait. The lock of a process that dies is free again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":  # each makes its own, and the first to rename wins
+        yield
+        return
+    import fcntl
+
+    with path.open("w") as file:
+        with suppress(OSError):  # a network file system without locks: as above
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _no_cache(error: OSError) -> DataError:
+    return DataError(
+        f"Decoded pictures cannot be kept ({error}). Choose another cache folder by the environment variable "
+        "XDG_CACHE_HOME, or --data.cache false."
+    )

@@ -1,0 +1,92 @@
+"""Commands on a folder of pictures: trained, resumed with the same changes, and new pictures answered by name."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlcore.cli.main import main
+
+SMALL = ("--data.size=8", "--data.batch_size=16", "--model.hidden_sizes=[8]", "--early_stopping=null")
+
+
+def write(folder, name, grey, count):
+    (folder / name).mkdir(parents=True)
+    for number in range(count):
+        Image.fromarray(np.full((9, 9, 3), grey + number, dtype=np.uint8)).save(folder / name / f"{number}.png")
+
+
+@pytest.fixture
+def photos(workplace):
+    """A folder with sixty dark and sixty light pictures."""
+    write(workplace / "照片", "暗", 20, 60)
+    write(workplace / "照片", "亮", 160, 60)
+    return workplace / "照片"
+
+
+def test_a_folder_of_ones_own_is_learned_and_new_pictures_are_answered_by_name(photos, workplace, capsys):
+    assert main(["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, "--trainer.max_epochs=3"]) == 0
+    run = workplace / "lightning_logs" / "mlp_circles" / "version_0"
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["ImageFolder"]["pictures"]["class_names"] == ["亮", "暗"]
+    assert main(["test", "--ckpt_path=best"]) == 0
+    write(workplace, "new", 30, 2)
+    write(workplace, "new/deep", 200, 1)
+    assert main(["predict", "--ckpt_path=last", "--data.root", str(workplace / "new")]) == 2
+    assert "got others: deep" in " ".join(capsys.readouterr().err.split())
+    assert main(["predict", "--ckpt_path=last", "--data.root", str(workplace / "new" / "deep")]) == 0
+    rows = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text(encoding="utf-8"))))
+    assert [(row["file"], row["predicted"]) for row in rows] == [("0.png", "亮")]
+    assert "target" not in rows[0]
+    assert main(["predict", "--ckpt_path=last"]) == 0
+    rows = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text(encoding="utf-8"))))
+    assert len(rows) == 12
+    assert {row["file"].split("/")[0] for row in rows} == {"亮", "暗"}
+    assert all(row["file"].startswith(row["target"]) for row in rows)
+
+
+def test_a_resumed_run_sees_the_same_changes(photos, workplace):
+    changes = ("--data.flip=0.5", "--data.crop=0.4", "--data.color=0.3", "--data.mixup=0.3", "--data.cutmix=1")
+    common = ("fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, *changes, "--model.dropout=0")
+    assert main([*common, "--trainer.max_epochs=2"]) == 0
+    assert main([*common, "--trainer.max_epochs=1"]) == 0
+    runs = workplace / "lightning_logs" / "mlp_circles"
+    assert (
+        main(["fit", "--ckpt_path", str(runs / "version_1" / "checkpoints" / "last.ckpt"), "--trainer.max_epochs=2"])
+        == 0
+    )
+    whole, resumed = (
+        torch.load(runs / version / "checkpoints" / "last.ckpt", weights_only=True)
+        for version in ("version_0", "version_1")
+    )
+    assert whole["global_step"] == resumed["global_step"] == 12
+    for name, weights in whole["state_dict"].items():
+        assert torch.equal(weights, resumed["state_dict"][name]), name
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--data.root=absent"], "data.root: expected a folder with a folder of pictures for each class, got 'absent'"),
+        (["--data.flip=2"], "data.flip: expected a number at least 0 and at most 1, got 2"),
+        (["--data.val_size=1000"], "data.val_size: expected at most"),
+    ],
+)
+def test_errors_are_one_line(photos, flags, words, capsys):
+    assert main(["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, *flags]) == 2
+    error = capsys.readouterr().err
+    assert words in " ".join(error.split())
+    assert "Traceback" not in error
+
+
+def test_a_broken_file_stops_a_fit_before_it_begins_and_leaves_no_run(photos, workplace, capsys):
+    (photos / "暗" / "坏.jpg").write_bytes(b"\xff\xd8\xff")
+    fit = ["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, "--trainer.max_epochs=1"]
+    assert main(fit) == 2
+    assert "暗/坏.jpg" in capsys.readouterr().err
+    assert not list(workplace.glob("lightning_logs/mlp_circles/version_*"))
+    assert main([*fit, "--data.skip_broken=true", "--data.drop_last=true"]) == 0
+    assert "1 of 121 files cannot be decoded: 暗/坏.jpg" in " ".join(capsys.readouterr().out.split())
