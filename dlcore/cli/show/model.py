@@ -38,9 +38,12 @@ def run(argv: list[str]) -> int:
     summary = summarize_model(command.model, command.datamodule)
     console = open_console()
     console.print(f"{type(command.model).__name__} of {recipe_title(words)}, input {_shape(summary.input_shape)}")
+    console.print()
     console.print(_table(summary))
+    console.print()
     if any(layer.size_formulas for layer in summary.layers):
         console.print(_feature_maps(summary))
+        console.print()
     batch_size = getattr(command.datamodule, "batch_size", None)
     print_columns(console, _totals(summary, batch_size), column=23, indent=0)
     say_sample(console, command)
@@ -53,7 +56,7 @@ def _table(summary: ModelSummary) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_footer=True)
     table.add_column("layer", "total", overflow="fold", min_width=14)
-    table.add_column("type")
+    table.add_column("type", max_width=11)  # a terminal of 80 columns holds all of it
     table.add_column("output", justify="right", no_wrap=True)
     table.add_column("parameters", f"{summary.parameters:,}", justify="right")
     table.add_column("share", "100%" if summary.parameters else "", justify="right")
