@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from dlcore.errors import ArgumentError, UnknownNameError
+from dlcore.errors import ArgumentError, DlcoreError, UnknownNameError
 from dlcore.insight import check_gradients
 from dlcore.models import CNN
 from dlcore.nn import block_settings, convolutional
+from dlcore.runs import prepare
 
 KNOWN = {"image_shape": [1, 8, 8], "num_classes": 3}
 SMALL = {"channels": [4, 6], **KNOWN}
@@ -193,3 +194,41 @@ def test_an_unknown_name_gets_the_nearest(arguments, message):
     with pytest.raises(UnknownNameError) as caught:
         CNN(**{**SMALL, **arguments})
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("flags", "pools", "kernels"),
+    [
+        ((), ["MaxPool2d", "MaxPool2d", "MaxPool2d"], [3, 3, 3]),
+        (("--model.pool=average", "--model.kernel_size=5"), ["AvgPool2d", "AvgPool2d", "AvgPool2d"], [5, 5, 5]),
+        (("--model.pool=[max,none,average]", "--model.kernel_size=[7,5,3]"), ["MaxPool2d", "AvgPool2d"], [7, 5, 3]),
+    ],
+)
+def test_flags_give_one_value_or_one_a_block(flags, pools, kernels, workplace):
+    network = prepare("fit", "--model=CNN", *flags).model.network
+    assert [type(block.pool).__name__ for block in network[:3] if hasattr(block, "pool")] == pools
+    assert [block.conv_1.kernel_size[0] for block in network[:3]] == kernels
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--model.pool=mean", "model.pool: expected max or average or none or a list of max and average and none, got"),
+        ("--model.kernel_size=big", "model.kernel_size: expected a whole number or a list of whole numbers"),
+        ("--model.image_shape=[3,28,28]", "model.image_shape: expected (1, 28, 28), which FashionMNIST has, got [3"),
+        ("--model.architecture=small_vg", "Unknown architecture: 'small_vg'. Did you mean 'small_vgg'?"),
+        ("--model.chanels=[3]", "Unknown argument of CNN (in --model.chanels): 'chanels'. Did you mean 'channels'?"),
+    ],
+)
+def test_a_wrong_flag_is_answered_in_one_line(flag, message, workplace):
+    with pytest.raises(DlcoreError) as caught:
+        prepare("fit", "--model=CNN", flag)
+    assert str(caught.value).startswith(message)
+
+
+def test_pictures_and_classes_come_from_the_data(workplace):
+    model = prepare("fit", "--model=CNN", "--model.architecture=small_resnet").model
+    assert list(model.hparams.image_shape) == [1, 28, 28]
+    assert model.network.output.out_features == 10
+    with pytest.raises(ArgumentError, match=r"model\.image_shape: expected channels, height and width of a picture"):
+        prepare("fit", "--model=CNN", "--data=Table", "--data.builtin=breast_cancer")

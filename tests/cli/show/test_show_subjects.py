@@ -128,7 +128,7 @@ def test_the_model_with_its_known_number_of_parameters(shown):
 
 
 def test_the_size_of_each_feature_map_by_the_formula(shown):
-    out, code = shown("show", "model", "-c", "cnn_fashion_mnist", "--model.channels=[4,8]", "--model.kernel_size=[5,3]")
+    out, code = shown("show", "model", "--model=CNN", "--model.channels=[4,8]", "--model.kernel_size=[5,3]")
     assert code == 0
     assert "feature maps size by (H − F + 2P)/S + 1 measured" in out
     assert "block_1.conv_1 (28 − 5 + 2·2)/1 + 1 = 28 28 × 28" in out
@@ -136,7 +136,7 @@ def test_the_size_of_each_feature_map_by_the_formula(shown):
 
 
 def test_a_picture_that_shrinks_to_nothing_is_known_before_any_training(workplace, capsys):
-    assert main(["fit", "-c", "cnn_fashion_mnist", "--model.channels=[4,4,4,4,4,4]"]) == 2
+    assert main(["fit", "--model=CNN", "--model.channels=[4,4,4,4,4,4]"]) == 2
     said = capsys.readouterr().err
     assert "model.pool_size: expected at most 1 for the pooling of block_5" in said
     assert "28 × 28 → 28 × 28 → 14 × 14" in said
