@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dlcore.insight.training_data import first_samples
 from dlcore.models import Model
 from dlcore.models.optimization import make_optimizer
+from dlcore.nn import layer_geometry, size_formula
 
 _PROBE = 2  # samples of the forward pass: batch normalisation needs two
 
@@ -32,6 +33,8 @@ class LayerSummary:
         frozen: Of them, those that are not trained.
         weight_bytes: Memory of its parameters and buffers.
         output_bytes: Memory of its output for one sample; 0 where it is the input under another shape.
+        size_formulas: Of a convolution or pooling: height and width of its feature maps by (H − F + 2P)/S + 1, with the
+            numbers; one where both are the same.
     """
 
     name: str
@@ -41,6 +44,7 @@ class LayerSummary:
     frozen: int
     weight_bytes: int
     output_bytes: int
+    size_formulas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,21 @@ def _inputs(datamodule: LightningDataModule) -> Tensor:
     return first_samples(datamodule, _PROBE)[0]
 
 
-def _pass_through(model: nn.Module, inputs: Tensor) -> dict[str, tuple[tuple[int, ...], int]]:
-    """Output shape for a sample, and bytes of new memory for a sample, of each layer that a forward pass comes by.
+@dataclass(frozen=True)
+class _Passed:
+    """What a forward pass showed of a layer, for one sample."""
+
+    output_shape: tuple[int, ...]
+    output_bytes: int
+    size_formulas: tuple[str, ...]
+
+
+def _pass_through(model: nn.Module, inputs: Tensor) -> dict[str, _Passed]:
+    """Output shape, bytes of new memory and sizes by the formula, of each layer that a forward pass comes by.
 
     In training mode, where dropout makes an output of its own; buffers and random numbers are put back.
     """
-    found: dict[str, tuple[tuple[int, ...], int]] = {}
+    found: dict[str, _Passed] = {}
     modes = {module: module.training for module in model.modules()}
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     hooks = [
@@ -141,16 +154,26 @@ def _pass_through(model: nn.Module, inputs: Tensor) -> dict[str, tuple[tuple[int
     return found
 
 
-def _noting(name: str, found: dict[str, tuple[tuple[int, ...], int]]) -> Callable[..., None]:
+def _noting(name: str, found: dict[str, _Passed]) -> Callable[..., None]:
     def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         known = {tensor.untyped_storage().data_ptr() for tensor in _tensors(args)}
         tensors = list(_tensors(output))
         new = [tensor for tensor in tensors if tensor.untyped_storage().data_ptr() not in known]
         size = sum(tensor.numel() * tensor.element_size() for tensor in new) // _PROBE
-        earlier = found.get(name, ((), 0))[1]  # a layer that is used several times
-        found[name] = tuple(tensors[0].shape[1:]) if tensors else (), earlier + size
+        earlier = found[name].output_bytes if name in found else 0  # a layer that is used several times
+        shape = tuple(tensors[0].shape[1:]) if tensors else ()
+        found[name] = _Passed(shape, earlier + size, _size_formulas(module, args))
 
     return hook
+
+
+def _size_formulas(layer: nn.Module, args: tuple[Any, ...]) -> tuple[str, ...]:
+    geometry = layer_geometry(layer)
+    picture = next(_tensors(args), None)
+    if geometry is None or picture is None:
+        return ()
+    height, width = (size_formula(size, **each) for size, each in zip(picture.shape[-2:], geometry, strict=True))
+    return (height,) if height == width else (height, width)
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -166,7 +189,7 @@ def _is_layer(module: nn.Module) -> bool:
     return not any(True for _ in module.children()) or any(True for _ in module.parameters(recurse=False))
 
 
-def _layers(model: nn.Module, outputs: dict[str, tuple[tuple[int, ...], int]]) -> Iterator[LayerSummary]:
+def _layers(model: nn.Module, outputs: dict[str, _Passed]) -> Iterator[LayerSummary]:
     counted: set[int] = set()
     for name, module in model.named_modules():
         if not _is_layer(module):
@@ -175,16 +198,17 @@ def _layers(model: nn.Module, outputs: dict[str, tuple[tuple[int, ...], int]]) -
         counted |= {id(parameter) for parameter in own}
         if name not in outputs and not own:
             continue  # a loss or a metric, which is no part of the network
-        shape, size = outputs.get(name, (None, 0))
+        passed = outputs.get(name)
         memory = [*own, *module.buffers(recurse=False)]
         yield LayerSummary(
             name.removeprefix("network.") or type(module).__name__,
             type(module).__name__,
-            shape,
+            passed.output_shape if passed else None,
             sum(parameter.numel() for parameter in own),
             sum(parameter.numel() for parameter in own if not parameter.requires_grad),
             sum(tensor.numel() * tensor.element_size() for tensor in memory),
-            size,
+            passed.output_bytes if passed else 0,
+            passed.size_formulas if passed else (),
         )
 
 

@@ -1,10 +1,14 @@
 """Plain torch.nn: layers, activations, initialisers, losses, penalties, tasks. No Lightning in here."""
 
 from dlcore.nn.activations import activation_names, make_activation
+from dlcore.nn.architectures import architecture_names, make_architecture
+from dlcore.nn.convolution import block_settings, convolutional
+from dlcore.nn.feature_maps import layer_geometry, output_size, size_formula
 from dlcore.nn.initializers import initialize, initializer_names
 from dlcore.nn.losses import ClassWeights, loss_names, make_loss
 from dlcore.nn.penalties import L2Form, Penalty
 from dlcore.nn.perceptron import perceptron
+from dlcore.nn.residual import ResidualBlock, residual_network
 from dlcore.nn.tallies import BinaryTally, ClassTally, RegressionTally, Tally
 from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
 
@@ -18,14 +22,23 @@ __all__ = [
     "Penalty",
     "Regression",
     "RegressionTally",
+    "ResidualBlock",
     "Tally",
     "Task",
     "activation_names",
+    "architecture_names",
+    "block_settings",
+    "convolutional",
     "initialize",
     "initializer_names",
+    "layer_geometry",
     "loss_names",
     "make_activation",
+    "make_architecture",
     "make_loss",
     "make_task",
+    "output_size",
     "perceptron",
+    "residual_network",
+    "size_formula",
 ]

@@ -45,7 +45,7 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
         if name not in facts or name not in init_args:
             continue
         if name not in chosen or init_args[name] is None:
-            filled[name] = facts[name]
+            filled[name] = _plain(facts[name])  # as a config file brings it back
         elif _plain(init_args[name]) != _plain(facts[name]):
             raise FitError(
                 f"model.{name}: expected {facts[name]!r}, which {data_name} has, got {init_args[name]!r}. Leave it "

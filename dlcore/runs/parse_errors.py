@@ -130,6 +130,8 @@ def _in_words(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_in_words(arg) for arg in args if arg is not torch.Tensor))
     if origin in (list, tuple, set):
+        if args and get_origin(args[0]) is Literal:
+            return f"a list of {' and '.join(map(str, get_args(args[0])))}"
         inner = _in_words(args[0]).removeprefix("a ").removeprefix("an ") if args else "value"
         return f"a list of {inner}s, as in [512, 256]" if inner == "whole number" else f"a list of {inner}s"
     return getattr(hint, "__name__", str(hint))

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
 from dlcore.insight import summarize_model
-from dlcore.models import MLP, Model
+from dlcore.models import CNN, MLP, Model
 from dlcore.nn import make_task
 
 
@@ -102,3 +102,15 @@ def test_data_that_do_not_say_their_shape_are_read(tiny_data, monkeypatch):
     monkeypatch.setattr(tiny_data, "facts", lambda self: {})
     summary = summarize_model(MLP([5], in_features=4, num_classes=3), tiny_data())
     assert (summary.input_shape, summary.parameters) == ((4,), 43)
+
+
+def test_feature_maps_have_their_size_by_the_formula_beside_the_measured_one():
+    model = CNN([2, 3], kernel_size=[5, 3], stride=[2, 1], padding=[0, 1], image_shape=[1, 28, 30], num_classes=10)
+    summary = summarize_model(model, Pictures(image_shape=(1, 28, 30)))
+    found = {layer.name: (layer.output_shape, layer.size_formulas) for layer in summary.layers if layer.size_formulas}
+    assert found == {
+        "block_1.conv_1": ((2, 12, 13), ("⌊(28 − 5 + 2·0)/2⌋ + 1 = 12", "⌊(30 − 5 + 2·0)/2⌋ + 1 = 13")),
+        "block_1.pool": ((2, 6, 6), ("(12 − 2 + 2·0)/2 + 1 = 6", "⌊(13 − 2 + 2·0)/2⌋ + 1 = 6")),
+        "block_2.conv_1": ((3, 6, 6), ("(6 − 3 + 2·1)/1 + 1 = 6",)),
+        "block_2.pool": ((3, 3, 3), ("(6 − 2 + 2·0)/2 + 1 = 3",)),
+    }

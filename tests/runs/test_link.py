@@ -25,3 +25,7 @@ def test_refuses_a_task_that_the_targets_do_not_have():
 def test_refuses_sizes_of_other_data():
     with pytest.raises(FitError, match=r"model.in_features: expected 4, which Table has, got 3"):
         link_facts(ARGUMENTS | {"in_features": 3}, {"in_features"}, FACTS, "Table")
+
+
+def test_a_shape_is_filled_in_as_a_config_file_brings_it_back():
+    assert link_facts({"image_shape": None}, set(), {"image_shape": (1, 28, 28)}, "X") == {"image_shape": [1, 28, 28]}

@@ -75,7 +75,7 @@ def _table(report: GradientReport) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("parameters", overflow="fold", min_width=19)
     for heading in ("shape", "checked", "gradient", "error"):
         table.add_column(heading, justify="right")

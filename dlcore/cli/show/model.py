@@ -16,7 +16,8 @@ SUBJECT = Subject(
     "The layers of a model: output shapes, parameters, memory, and what share each has.",
     "[-c RECIPE] [--flag VALUE ...]",
     "Shapes are measured by a forward pass; the data are read only where they do not say the shape of a sample. Values "
-    "are the memory of a layer's output for one sample, which a training keeps for its backward pass.",
+    "are the memory of a layer's output for one sample, which a training keeps for its backward pass. For convolution "
+    "and pooling follows the size of the feature maps by (H − F + 2P)/S + 1 (H input, F kernel, P padding, S stride).",
     (),
     ("show model -c mlp_textbook", "show model --model.hidden_sizes [1000,1000]"),
 )
@@ -37,7 +38,12 @@ def run(argv: list[str]) -> int:
     summary = summarize_model(command.model, command.datamodule)
     console = open_console()
     console.print(f"{type(command.model).__name__} of {recipe_title(words)}, input {_shape(summary.input_shape)}")
+    console.print()
     console.print(_table(summary))
+    console.print()
+    if any(layer.size_formulas for layer in summary.layers):
+        console.print(_feature_maps(summary))
+        console.print()
     batch_size = getattr(command.datamodule, "batch_size", None)
     print_columns(console, _totals(summary, batch_size), column=23, indent=0)
     say_sample(console, command)
@@ -48,10 +54,10 @@ def _table(summary: ModelSummary) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_footer=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_footer=True)
     table.add_column("layer", "total", overflow="fold", min_width=14)
-    table.add_column("type")
-    table.add_column("output", justify="right")
+    table.add_column("type", max_width=11)  # a terminal of 80 columns holds all of it
+    table.add_column("output", justify="right", no_wrap=True)
     table.add_column("parameters", f"{summary.parameters:,}", justify="right")
     table.add_column("share", "100%" if summary.parameters else "", justify="right")
     table.add_column("weights", in_bytes(summary.weight_bytes), justify="right")
@@ -67,6 +73,21 @@ def _table(summary: ModelSummary) -> Table:
             in_bytes(layer.weight_bytes) if layer.weight_bytes else "",
             in_bytes(layer.output_bytes) if layer.output_bytes else "",
         )
+    return table
+
+
+def _feature_maps(summary: ModelSummary) -> Table:
+    """Each feature map's size by the formula, beside the measured one."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("feature maps", overflow="fold", min_width=14)
+    table.add_column("size by (H − F + 2P)/S + 1")
+    table.add_column("measured", justify="right", no_wrap=True)
+    for layer in summary.layers:
+        if layer.size_formulas and layer.output_shape is not None:
+            table.add_row(layer.name, " × ".join(layer.size_formulas), _shape(layer.output_shape[-2:]))
     return table
 
 

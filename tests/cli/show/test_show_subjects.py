@@ -127,6 +127,22 @@ def test_the_model_with_its_known_number_of_parameters(shown):
     assert not list(Path().iterdir())
 
 
+def test_the_size_of_each_feature_map_by_the_formula(shown):
+    out, code = shown("show", "model", "--model=CNN", "--model.channels=[4,8]", "--model.kernel_size=[5,3]")
+    assert code == 0
+    assert "feature maps size by (H − F + 2P)/S + 1 measured" in out
+    assert "block_1.conv_1 (28 − 5 + 2·2)/1 + 1 = 28 28 × 28" in out
+    assert "block_2.pool (14 − 2 + 2·0)/2 + 1 = 7 7 × 7" in out
+
+
+def test_a_picture_that_shrinks_to_nothing_is_known_before_any_training(workplace, capsys):
+    assert main(["fit", "--model=CNN", "--model.channels=[4,4,4,4,4,4]"]) == 2
+    said = capsys.readouterr().err
+    assert "model.pool_size: expected at most 1 for the pooling of block_5" in said
+    assert "28 × 28 → 28 × 28 → 14 × 14" in said
+    assert not Path("lightning_logs").exists()
+
+
 def test_the_range_test_suggests_a_rate_and_what_to_type(shown):
     small = ("--model.hidden_sizes=[64]", *SMALL[1:])
     out, code = shown("lr_find", *small, "-c", "mlp_textbook", "--model.optimizer.lr=7", "--num_steps=100")

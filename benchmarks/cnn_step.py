@@ -1,0 +1,130 @@
+"""How long an epoch of dlcore's CNN takes, against a hand-written loop of the same network on the same batches.
+
+Run: python benchmarks/cnn_step.py [--steps 60] [--batch_size 128] [--repeats 5]
+Each repeat times in turn, on pictures of 28 x 28: the loop (channels_last, fused SGD, nothing else); dlcore's fit with
+Lightning, metrics and logging every 50 steps; and the loop in torch's usual order in memory. Imports and the first two
+steps are not timed. What is timed is CPU time, of all threads: other work on the machine hardly changes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import statistics
+import time
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor, nn
+from torch.optim import SGD
+
+from dlcore.data.array_data import ArrayData, Part
+from dlcore.models import CNN
+from dlcore.runs.process import prepare_process
+
+OPTIMIZER = partial(SGD, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
+WARM = 2  # steps before the clock starts
+
+
+class Noise(ArrayData):
+    """Pictures of noise."""
+
+    def __init__(self, steps: int, batch_size: int) -> None:
+        super().__init__(batch_size, batch_size, False)
+        self.steps = steps
+
+    def load(self) -> dict[str, Part]:
+        """As many samples as the steps take."""
+        count = self.batch_size * self.steps
+        inputs = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8)
+        part = Part(inputs, torch.arange(count) % 10, torch.arange(count))
+        return {"train": part, "val": part, "test": part}
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        """As FashionMNIST does."""
+        return inputs.unsqueeze(1).float().div_(255.0)
+
+    def facts(self) -> dict[str, Any]:
+        """What a model may ask for."""
+        return {"image_shape": [1, 28, 28], "num_classes": 10}
+
+
+class Clock(Callback):
+    """Times the steps after the first ones."""
+
+    def __init__(self) -> None:
+        self.start = self.seconds = 0.0
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Start after the warm steps."""
+        if trainer.global_step == WARM:
+            self.start = time.process_time()
+
+    def on_train_end(self, *args: Any) -> None:
+        """Stop."""
+        self.seconds = time.process_time() - self.start
+
+
+def make_model(data: Noise, channels_last: bool = True) -> CNN:
+    torch.manual_seed(0)
+    return CNN(channels_last=channels_last, optimizer=OPTIMIZER, **data.facts())
+
+
+def by_hand(data: Noise, channels_last: bool) -> tuple[float, nn.Module]:
+    model = make_model(data, channels_last).train()
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    network = model.network
+    optimizer = OPTIMIZER(network.parameters(), fused=True)
+    start = 0.0
+    for step, batch in enumerate(data.train_dataloader()):
+        if step == WARM:
+            start = time.process_time()
+        inputs, targets = batch
+        inputs = data.transform(inputs).contiguous(memory_format=order)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(inputs), targets).backward()
+        optimizer.step()
+    return time.process_time() - start, network
+
+
+def by_dlcore(data: Noise) -> tuple[float, nn.Module]:
+    data = copy.copy(data)  # the trainer stays with this one
+    model, clock = make_model(data), Clock()
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = Trainer(
+        max_epochs=1, accelerator="cpu", limit_val_batches=0, enable_model_summary=False, callbacks=[clock], **quiet
+    )
+    trainer.fit(model, datamodule=data)
+    return clock.seconds, model.network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--batch_size", type=int, default=128)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    prepare_process()
+    torch.manual_seed(0)
+    data = Noise(arguments.steps, arguments.batch_size)
+    data.setup()
+    times: dict[str, list[float]] = {"loop": [], "dlcore": [], "loop, not channels_last": []}
+    for _ in range(arguments.repeats):
+        loop, network = by_hand(data, True)
+        own, trained = by_dlcore(data)
+        usual, _ = by_hand(data, False)
+        for name, seconds in zip(times, (loop, own, usual), strict=True):
+            times[name].append(seconds / (arguments.steps - WARM) * 1000)
+        equal = all(torch.equal(a, b) for a, b in zip(network.parameters(), trained.parameters(), strict=True))
+        line = ", ".join(f"{name} {found[-1]:.1f} ms a step" for name, found in times.items())
+        print(f"{line}; weights bit-equal: {equal}; load {os.getloadavg()[0]:.1f}", flush=True)
+    for name, found in times.items():
+        ratio = statistics.median(a / b for a, b in zip(found, times["loop"], strict=True))
+        print(f"{name:24s} least {min(found):.1f} ms, median {statistics.median(found):.1f} ms, ratio {ratio:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The convolutional network (chapter "images and convolution")."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from dlcore.errors import ArgumentError, check_number
+from dlcore.models.model import Model
+from dlcore.models.optimization import LRSchedulerCallable, OptimizerCallable
+from dlcore.nn import Penalty, block_settings, convolutional, initialize, make_activation, make_architecture, make_task
+
+# What a network by name brings along itself.
+_OWN_BLOCKS = (
+    *("channels", "convolutions", "kernel_size", "stride", "padding", "batch_norm"),
+    *("pool", "pool_size", "head", "hidden_sizes"),
+)
+
+
+class CNN(Model):
+    """A convolutional network: blocks of convolution, batch norm, activation and pooling, then a perceptron.
+
+    What is said of blocks is one value for all of them, or a list with one a block. The size of a feature map follows
+    from (H - F + 2P)/S + 1, rounded down; show model prints it for each layer.
+
+    Args:
+        channels: Channels of each block, input side first: as many numbers as there are blocks.
+        convolutions: Convolutions that follow each other in a block, each with batch norm and activation.
+        kernel_size: Height and width of the kernels, in pixels (F).
+        stride: Pixels from one place of the kernel to the next (S), in a block's first convolution; 1 in the others.
+        padding: Pixels of zeros on each side (P); null: (kernel_size - 1)/2, which keeps the size at stride 1.
+        batch_norm: Batch normalisation before each activation.
+        activation: Activation after each convolution and hidden layer, by its torch.nn name, with arguments in
+            brackets: ReLU, Tanh, GELU, 'leaky_relu(negative_slope=0.2)', ….
+        pool: Pooling at the end of a block: max, average or none.
+        pool_size: Height and width of the pooling window, in pixels; its stride is the same.
+        dropout: Probability in [0, 1) with which a value is dropped while training, after each block and hidden layer.
+        head: What the perceptron gets of the last feature maps: global_average (the mean of each) or flatten (all
+            numbers).
+        hidden_sizes: Size of each hidden layer of the perceptron; [] joins the features to the output directly.
+        architecture: A network by name, instead of the blocks: lenet5, 'small_vgg(width=32)', 'small_resnet(blocks=3,
+            width=16)' (ResNet-20), or a classification network of torchvision's (resnet18, mobilenet_v3_small, …),
+            fitted to channels and classes; null: the blocks.
+        weights: File with a state dict for torchvision's network, which is never downloaded; null: weights are drawn.
+        channels_last: Keep the channels of a pixel together in memory, which is faster; results agree but for rounding.
+        initializer: Initial weights: default (torch's own), normal, uniform, xavier_normal, xavier_uniform,
+            kaiming_normal, kaiming_uniform, trunc_normal, orthogonal, constant, zeros or ones, with arguments in
+            brackets: 'normal(std=0.02)'. Biases start at zero but for default.
+        task: What is learned: multiclass (softmax), binary (sigmoid) or regression (identity).
+        loss: Loss of the task, with arguments in brackets: 'cross_entropy(label_smoothing=0.1)' (multiclass),
+            binary_cross_entropy (binary), mse, l1, 'smooth_l1(beta=0.5)' or 'huber(delta=1.0)' (regression); left out,
+            the first of its task.
+        class_weights: How much a sample of each class counts in the loss, above 0, one number a class; null: all 1.
+        image_shape: Channels, height and width of a picture; left out, the data say it.
+        num_classes: Classes of a multiclass task, outputs of a regression; left out, the data say it.
+        l1: Factor of the L1 penalty Σ|w|, at least 0. It is added to the loss in training and logged as train/penalty.
+        l2: Factor of the L2 penalty, at least 0; added and logged likewise.
+        l2_form: What L2 sums: squares (Σw², as weight decay does) or norms (Σ‖p‖, one norm a parameter tensor).
+        penalized: What L1 and L2 sum over: all parameters, weights (no biases, no scales of batch norm), or those whose
+            name fits a pattern: 'network.block_1.*'.
+        optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer SGD
+            --model.optimizer.lr 0.01. LBFGS wants large batches, and --model.optimizer.line_search_fn strong_wolfe.
+        lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
+            InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler CosineAnnealingLR
+            --model.lr_scheduler.T_max 10. It counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their interval
+            says).
+        warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
+
+    Shape:
+        - Input: (N, C, H, W), as image_shape says.
+        - Output: raw scores (N, num_classes); (N, 1) for a binary task.
+
+    Raises:
+        ArgumentError: A value lies outside its range, a feature map shrinks to nothing, or what the data would have
+            said is missing.
+        UnknownNameError: There is no architecture, activation, initialiser, loss or task of that name, or it has no
+            such argument.
+    """
+
+    def __init__(
+        self,
+        channels: list[int] = [32, 64, 128],  # noqa: B006 (never changed; as MLP's hidden_sizes)
+        convolutions: int | list[int] = 1,
+        kernel_size: int | list[int] = 3,
+        stride: int | list[int] = 1,
+        padding: int | list[int] | None = None,
+        batch_norm: bool = True,
+        activation: str = "ReLU",
+        pool: Literal["max", "average", "none"] | list[Literal["max", "average", "none"]] = "max",
+        pool_size: int | list[int] = 2,
+        dropout: float = 0.0,
+        head: Literal["global_average", "flatten"] = "global_average",
+        hidden_sizes: list[int] = [],  # noqa: B006
+        architecture: str | None = None,
+        weights: str | None = None,
+        channels_last: bool = True,
+        initializer: str = "default",
+        task: Literal["multiclass", "binary", "regression"] = "multiclass",
+        loss: str | None = None,
+        class_weights: list[float] | None = None,
+        image_shape: list[int] | None = None,
+        num_classes: int | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        l2_form: Literal["squares", "norms"] = "squares",
+        penalized: str = "all",
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        check_number("dropout", dropout, at_least=0, below=1)
+        for number, size in enumerate(hidden_sizes):
+            check_number(f"hidden_sizes[{number}]", size, at_least=1, whole=True)
+        make_activation(activation)
+        _check_image_shape(image_shape)
+        if architecture is not None:
+            given = locals()
+            _check_alone(architecture, {name: given[name] for name in _OWN_BLOCKS})
+        elif weights is not None:
+            raise ArgumentError("weights", "nothing without an architecture of torchvision's", weights)
+        if weights is not None and initializer != "default":
+            raise ArgumentError("initializer", "default, beside weights from a file", initializer, "Leave it out.")
+        penalty = Penalty(l1, l2, l2_form, penalized)
+        super().__init__(
+            make_task(task, num_classes, loss, class_weights), optimizer, lr_scheduler, warmup_steps, penalty
+        )
+        # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text. Nor is the
+        # file, since a checkpoint holds the weights.
+        self.save_hyperparameters(ignore=["optimizer", "lr_scheduler", "weights"], logger=False)
+        outputs = self.task.out_features
+        if architecture is not None:
+            self.network = make_architecture(architecture, image_shape, outputs, activation, dropout, weights)  # type: ignore[arg-type]
+        else:
+            blocks = block_settings(channels, convolutions, kernel_size, stride, padding, pool, pool_size)
+            self.network = convolutional(
+                image_shape, blocks, outputs, head, hidden_sizes, activation, batch_norm, dropout  # type: ignore[arg-type]
+            )  # fmt: skip
+        initialize(self.network, initializer)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        # After the weights are drawn: in another order in memory, other numbers would go to each.
+        self.network.to(memory_format=self.memory_format)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Raw scores (N, K) of pictures (N, C, H, W)."""
+        return self.network(inputs.contiguous(memory_format=self.memory_format))
+
+
+def _check_image_shape(image_shape: Sequence[int] | None) -> None:
+    if image_shape is None or len(image_shape) != 3:
+        raise ArgumentError(
+            "image_shape",
+            "channels, height and width of a picture",
+            image_shape,
+            "Give it, or data of pictures, which know it (`dlcore.runs` links them).",
+        )
+    for number, size in enumerate(image_shape):
+        check_number(f"image_shape[{number}]", size, at_least=1, whole=True)
+
+
+def _check_alone(architecture: str, given: dict[str, Any]) -> None:
+    """Check that nothing was said of blocks, which a network by name would not hear.
+
+    Raises:
+        ArgumentError: Something was; the remedy sets all of it back.
+    """
+    usual = {name: parameter.default for name, parameter in inspect.signature(CNN).parameters.items()}
+    changed = [name for name, value in given.items() if value != usual[name]]
+    if changed:
+        back = " ".join(f"--model.{name} {_as_flag(usual[name])}" for name in changed)
+        raise ArgumentError(
+            changed[0],
+            f"its default beside architecture {architecture!r}, which has its own layers",
+            given[changed[0]],
+            f"Leave it out; where a recipe sets it: {back}",
+        )
+
+
+def _as_flag(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(str, value))}]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

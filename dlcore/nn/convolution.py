@@ -1,0 +1,222 @@
+"""A convolutional network as a torch.nn.Sequential: blocks of convolutions with pooling, then a perceptron.
+
+Shapes: N batch, C channels, H and W height and width of a picture or feature map, O outputs.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from dlcore.errors import ArgumentError, check_number
+from dlcore.nn.activations import make_activation
+from dlcore.nn.feature_maps import output_size
+from dlcore.nn.perceptron import perceptron
+
+POOLS = ("max", "average", "none")
+HEADS = ("global_average", "flatten")
+
+
+@dataclass(frozen=True)
+class BlockSettings:
+    """What a block is made of: convolution → batch norm → activation, some times; then pooling, then dropout.
+
+    Attributes:
+        channels: Kernels of each convolution, which are the channels of its output.
+        convolutions: How many convolutions follow each other.
+        kernel_size: Height and width of the kernels, in pixels.
+        stride: Pixels from one place of the kernel to the next, in the first convolution; 1 in the others.
+        padding: Pixels of zeros on each side, in each convolution.
+        pool: ``max``, ``average`` or ``none``.
+        pool_size: Height and width of the pooling window, and its stride.
+    """
+
+    channels: int
+    convolutions: int
+    kernel_size: int
+    stride: int
+    padding: int
+    pool: str
+    pool_size: int
+
+
+def block_settings(
+    channels: Sequence[int],
+    convolutions: int | Sequence[int] = 1,
+    kernel_size: int | Sequence[int] = 3,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | None = None,
+    pool: str | Sequence[str] = "max",
+    pool_size: int | Sequence[int] = 2,
+) -> list[BlockSettings]:
+    """Read the settings of blocks: each is one value for all of them, or a list with one a block.
+
+    Args:
+        channels: Channels of each block, input side first; their number is the number of blocks.
+        convolutions: Convolutions in a block, at least 1.
+        kernel_size: Height and width of the kernels, in pixels.
+        stride: Stride of a block's first convolution, in pixels.
+        padding: Pixels of zeros on each side; None is (kernel_size - 1)/2, which keeps the size where the stride is 1.
+        pool: ``max``, ``average`` or ``none``.
+        pool_size: Height and width of the pooling window, in pixels.
+
+    Raises:
+        ArgumentError: There is no block, a list is shorter or longer than the blocks, or a value is out of its range.
+    """
+    if isinstance(channels, int) or not len(channels):
+        raise ArgumentError("channels", "a list with the channels of each block, as in [32, 64]", channels)
+    given: dict[str, Any] = {"convolutions": convolutions, "kernel_size": kernel_size, "stride": stride}
+    given |= {"pool": pool, "pool_size": pool_size}
+    if padding is not None:
+        given["padding"] = padding
+    columns = {"channels": list(channels)} | {
+        name: _one_a_block(name, value, len(channels)) for name, value in given.items()
+    }
+    if padding is None:
+        _check_all("kernel_size", kernel_size, 1)
+        columns["padding"] = [(size - 1) // 2 for size in columns["kernel_size"]]
+    for name, lowest in (("convolutions", 1), ("kernel_size", 1), ("stride", 1), ("pool_size", 1)):
+        _check_all(name, given[name], lowest)
+    _check_all("channels", list(channels), 1)
+    if padding is not None:
+        _check_all("padding", padding, 0)
+    for number, word in enumerate(columns["pool"]):
+        if word not in POOLS:
+            raise ArgumentError(_place("pool", pool, number), " or ".join(POOLS), word)
+    names = list(columns)
+    return [BlockSettings(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def _one_a_block(name: str, value: Any, blocks: int) -> list[Any]:
+    if isinstance(value, str | int | float) or value is None:
+        return [value] * blocks
+    if len(value) != blocks:
+        raise ArgumentError(name, f"one value for all blocks, or {blocks}, one a block of channels", list(value))
+    return list(value)
+
+
+def _check_all(name: str, value: Any, lowest: int) -> None:
+    several = isinstance(value, list | tuple)
+    for number, each in enumerate(value if several else [value]):
+        check_number(_place(name, value, number), each, at_least=lowest, whole=True)
+
+
+def _place(name: str, value: Any, number: int) -> str:
+    return f"{name}[{number}]" if isinstance(value, list | tuple) else name
+
+
+def convolutional(
+    image_shape: Sequence[int],
+    blocks: Sequence[BlockSettings],
+    out_features: int,
+    head: str = "global_average",
+    hidden_sizes: Sequence[int] = (),
+    activation: str = "ReLU",
+    batch_norm: bool = True,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Build blocks → global average pooling (or nothing) → flatten → perceptron.
+
+    A convolution that batch normalisation follows has no bias: the normalisation would take it away again.
+
+    Args:
+        image_shape: Shape of a picture: (C, H, W).
+        blocks: The blocks, input side first.
+        out_features: Size of the output (O).
+        head: ``global_average``: the mean of each channel, whatever the size of the feature map; ``flatten``: every
+            number of it.
+        hidden_sizes: Sizes of the perceptron's hidden layers; none joins the features to the output directly.
+        activation: Name of the activation after each convolution and hidden layer.
+        batch_norm: Normalise the channels over the batch before each activation, and hidden layers likewise.
+        dropout: Probability with which a value is dropped in training, after each block and hidden layer.
+
+    Returns:
+        The network; layers are named (``block_1.conv_1``, ``block_1.pool``, …, ``global_average``, ``output``).
+
+    Shape:
+        - Input: (N, C, H, W).
+        - Output: (N, O).
+
+    Raises:
+        ArgumentError: A feature map shrinks to nothing; the message names the block and all sizes before.
+    """
+    if head not in HEADS:
+        raise ArgumentError("head", " or ".join(HEADS), head)
+    check_number("dropout", dropout, at_least=0, below=1)
+    sizes = feature_map_sizes(image_shape, blocks)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    in_channels = image_shape[0]
+    for number, block in enumerate(blocks, start=1):
+        layers[f"block_{number}"] = _block(in_channels, block, activation, batch_norm, dropout)
+        in_channels = block.channels
+    if head == "global_average":
+        layers["global_average"] = nn.AdaptiveAvgPool2d(1)
+        features = in_channels
+    else:
+        height, width = sizes[-1]
+        features = in_channels * height * width
+    layers.update(perceptron(features, hidden_sizes, out_features, activation, batch_norm, dropout).named_children())
+    return nn.Sequential(layers)
+
+
+def _block(in_channels: int, block: BlockSettings, activation: str, batch_norm: bool, dropout: float) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for number in range(1, block.convolutions + 1):
+        layers[f"conv_{number}"] = nn.Conv2d(
+            in_channels,
+            block.channels,
+            block.kernel_size,
+            block.stride if number == 1 else 1,
+            block.padding,
+            bias=not batch_norm,
+        )
+        if batch_norm:
+            layers[f"batch_norm_{number}"] = nn.BatchNorm2d(block.channels)
+        layers[f"activation_{number}"] = make_activation(activation)
+        in_channels = block.channels
+    if block.pool != "none":
+        layers["pool"] = (nn.MaxPool2d if block.pool == "max" else nn.AvgPool2d)(block.pool_size)
+    if dropout:
+        layers["dropout"] = nn.Dropout(dropout)
+    return nn.Sequential(layers)
+
+
+def feature_map_sizes(image_shape: Sequence[int], blocks: Sequence[BlockSettings]) -> list[tuple[int, int]]:
+    """Height and width after the picture itself and after each convolution and pooling, by the formula.
+
+    Raises:
+        ArgumentError: One of them is below 1.
+    """
+    sizes: list[tuple[int, int]] = [(image_shape[1], image_shape[2])]
+    for number, block in enumerate(blocks, start=1):
+        for convolution in range(1, block.convolutions + 1):
+            stride = block.stride if convolution == 1 else 1
+            what = f"conv_{convolution} of block_{number}"
+            sizes.append(_next(sizes, "kernel_size", what, block.kernel_size, stride, block.padding))
+        if block.pool != "none":
+            sizes.append(
+                _next(sizes, "pool_size", f"the pooling of block_{number}", block.pool_size, block.pool_size, 0)
+            )
+    return sizes
+
+
+def _next(
+    sizes: list[tuple[int, int]], argument: str, what: str, kernel_size: int, stride: int, padding: int
+) -> tuple[int, int]:
+    height, width = (output_size(size, kernel_size, stride, padding) for size in sizes[-1])
+    if height < 1 or width < 1:
+        way = " → ".join(f"{size[0]} × {size[1]}" for size in sizes)
+        fits = min(sizes[-1]) + 2 * padding
+        raise ArgumentError(
+            argument,
+            f"at most {fits} for {what}, where the picture has become {sizes[-1][0]} × {sizes[-1][1]}"
+            + f" and is padded by {padding}" * (padding > 0)
+            + f" (sizes so far: {way})",
+            kernel_size,
+            "Use fewer blocks or convolutions, less stride or pooling, more padding, or larger pictures.",
+        )
+    return height, width

@@ -1,0 +1,115 @@
+"""torchvision's classification networks by name, fitted to other pictures and classes. Nothing is ever downloaded.
+
+Shapes: C channels, H and W height and width, O outputs.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcore.errors import ArgumentError
+
+# These have outputs beside the one that is wanted, in training only; and one warns that it will draw weights otherwise.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "googlenet": {"aux_logits": False, "init_weights": True},
+    "inception_v3": {"aux_logits": False, "init_weights": True},
+}
+
+
+def torchvision_names() -> list[str]:
+    """Names of torchvision's classification networks (``resnet18``, ``vgg16``, …)."""
+    from torchvision import models  # here: torchvision takes seconds to import, and most networks need none of it
+
+    return models.list_models(module=models)
+
+
+def torchvision_model(
+    name: str, image_shape: Sequence[int], out_features: int, weights: str | None = None
+) -> nn.Module:
+    """Make a network of torchvision's for pictures of C channels and O outputs.
+
+    The first convolution is made anew where C is not 3, the last layer in any case.
+
+    Args:
+        name: One of `torchvision_names`.
+        image_shape: Shape of a picture: (C, H, W).
+        out_features: Size of the output (O).
+        weights: File with a state dict, as torchvision offers them for download; None draws all weights. The first
+            convolution takes the sum of its kernels over the three colours, shared out evenly over the C channels: a
+            grey picture gives what the same picture in three equal colours gave. The last layer is drawn where the file
+            has another number of classes.
+
+    Raises:
+        ArgumentError: The pictures are too small for the network or of a size that it does not take, or the file cannot
+            be read or is of another network.
+    """
+    with torch.device("meta"):  # shapes without numbers: 20,000 times cheaper
+        probe = _make(name, image_shape[0], out_features).eval()
+    try:
+        with torch.no_grad():
+            probe(torch.empty(1, *image_shape, device="meta"))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        expected = f"pictures of a size that {name} takes ({reason})"
+        raise ArgumentError("image_shape", expected, tuple(image_shape), "224 × 224 suits all of them.") from error
+    network = _make(name, image_shape[0], out_features)
+    if weights is not None:
+        _load(network, name, weights)
+    return network
+
+
+def _make(name: str, in_channels: int, out_features: int) -> nn.Module:
+    from torchvision import models
+
+    network = models.get_model(name, weights=None, num_classes=out_features, **_OPTIONS.get(name, {}))
+    path, first = next((path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
+    if in_channels != first.in_channels:
+        geometry = {key: getattr(first, key) for key in ("kernel_size", "stride", "padding", "dilation")}
+        fitted = nn.Conv2d(in_channels, first.out_channels, bias=first.bias is not None, **geometry)
+        owner, _, own_name = path.rpartition(".")
+        setattr(network.get_submodule(owner), own_name, fitted)
+    return network
+
+
+def _load(network: nn.Module, name: str, file: str) -> None:
+    """Give a network the weights of a file."""
+    given = _read(file)
+    own = network.state_dict()
+    layers = [path for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    first, last = layers[0], layers[-1]
+    for key, value in own.items():
+        found = given.get(key)
+        if found is None and key.endswith("num_batches_tracked"):  # older files have none
+            continue
+        if found is not None and found.shape == value.shape:
+            own[key] = found
+        elif found is not None and key == f"{first}.weight" and found.shape[2:] == value.shape[2:]:
+            own[key] = found.sum(1, keepdim=True).expand_as(value) / value.shape[1]
+        elif not (found is not None and key.startswith(f"{last}.") and found.shape[1:] == value.shape[1:]):
+            there = "none" if found is None else tuple(found.shape)
+            expected = f"a file with weights of {name}, whose {key} has shape {tuple(value.shape)}, not {there}"
+            raise ArgumentError("weights", expected, file)
+    extra = [key for key in given if key not in own and not (name in _OPTIONS and key.lower().startswith("aux"))]
+    if extra:
+        raise ArgumentError("weights", f"a file with weights of {name}, which has no {extra[0]}", file)
+    network.load_state_dict(own)
+
+
+def _read(file: str) -> dict[str, Tensor]:
+    remedy = "Leave it out for weights that are drawn; a checkpoint of dlcore's holds its own: --model.weights null"
+    expected = "a file with a state dict: names and tensors"
+    try:
+        content = torch.load(Path(file).expanduser(), map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ArgumentError("weights", f"a file that can be read ({error.strerror})", file, remedy) from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
+        raise ArgumentError("weights", expected, file, remedy) from error
+    if not isinstance(content, dict) or not content or not all(torch.is_tensor(value) for value in content.values()):
+        raise ArgumentError("weights", expected, file, remedy)
+    return content
