@@ -11,7 +11,7 @@ from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_column
 from dlcore.errors import UnknownNameError
 
 # Each is a module of this package with a SUBJECT and a `run(argv)`; imported when it is asked for.
-SUBJECTS = ("model", "activation", "schedule", "gradients")
+SUBJECTS = ("data", "model", "activation", "schedule", "gradients", "config")
 
 
 def run(argv: list[str]) -> int:
