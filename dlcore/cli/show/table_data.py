@@ -54,7 +54,7 @@ def _table(summary: TableSummary) -> Table:
     columns = [*summary.columns, summary.target]
     holes = any(column.missing for column in columns)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("column", overflow="fold", min_width=min(max(len(column.name) for column in columns), 24))
+    table.add_column("column", overflow="fold")
     table.add_column("kind", no_wrap=True)
     if holes:
         table.add_column("missing", justify="right")

@@ -18,7 +18,7 @@ _MOST, _MOST_NUMBERED, _LARGEST_NUMBERED = 64, 16, 5
 _DIVERGING = "RdBu_r"
 
 
-def kernels(weights: Any, title: str) -> Figure:
+def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
     """Draw the kernels of a layer, at most 64 of them.
 
     Kernels over red, green and blue have the colour that they answer to most, each scaled for itself. Those over one
@@ -28,6 +28,7 @@ def kernels(weights: Any, title: str) -> Figure:
     Args:
         weights: The kernels, an array or a tensor on the CPU. Shape: (N, C, H, W).
         title: Whose they are.
+        total: How many the layer has, where these are not all; None: these.
 
     Raises:
         ArgumentError: The shape is another.
@@ -40,6 +41,7 @@ def kernels(weights: Any, title: str) -> Figure:
     if table.ndim != 4 or not table.size:
         raise ArgumentError("weights", "shape (N, C, H, W), not empty", table.shape)
     count, channels, height, width = table.shape
+    count = count if total is None else total
     table = table[:_MOST]
     colored = channels == 3
     plain = table.mean(axis=1)

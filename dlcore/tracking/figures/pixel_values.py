@@ -14,7 +14,7 @@ from dlcore.tracking.figures.mosaic import as_rgb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PIXEL, _MOST = 0.33, 32  # inches a pixel; pixels a side, more are not readable
+_PIXEL, _MOST = 0.29, 32  # inches a pixel; pixels a side, more are not readable
 
 
 def pixel_values(values: Any, picture: Any, title: str, caption: str) -> Figure:
@@ -34,7 +34,7 @@ def pixel_values(values: Any, picture: Any, title: str, caption: str) -> Figure:
         raise ArgumentError("values", f"rows and columns, 1 to {_MOST} of each", table.shape)
     rows, columns = table.shape
     width, height = columns * _PIXEL + 0.5, rows * _PIXEL + 0.4
-    side = 2.6
+    side = 2.2
     figure = style.new_figure(side + width + 0.5, max(height, side + 0.8) + 0.6)
     figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
     left, right = figure.subplots(1, 2, width_ratios=[side, width])
