@@ -84,7 +84,7 @@ class FeatureMaps(MetricCallback):
             folder = Path(logger.log_dir)
             if first is not None:
                 name, weights = first
-                title = f"{name}: what it looks for, step {step:,} ({len(weights):,} × {_size(weights)})"
+                title = f"{name}, step {step:,}: kernels of {_size(weights)}"
                 # A copy: training changes the weights while they wait to be drawn.
                 few = weights[:_MOST_KERNELS].detach().float().cpu().clone().numpy()
                 drawing = partial(kernels, few, title, len(weights))

@@ -47,7 +47,7 @@ class InputSamples(Callback):
         pictures = shown(trainer, inputs[: self.count].reshape(-1, *picture_shape(trainer, "input_samples")))
         names = class_names(trainer)
         numbers = class_numbers(targets[: self.count]).tolist() if names else []
-        captions = [(name_of(names, number),) for number in numbers] or [()] * len(pictures)
+        captions = [[name_of(names, number)] for number in numbers] or [[] for _ in pictures]
         title = f"The first {len(pictures)} training samples, as the network gets them"
         for logger in run_loggers(trainer):
             draw = partial(captioned_pictures, pictures.numpy(), captions, title)

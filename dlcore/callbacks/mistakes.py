@@ -124,7 +124,10 @@ class Mistakes(MetricCallback):
             folder = Path(logger.log_dir)
             title = f"Validation at epoch {epoch}"
             logger.log_figure(
-                "mistakes/confusion", partial(confusion_matrix, counts, names, title), step, folder / "val_confusion.png"
+                "mistakes/confusion",
+                partial(confusion_matrix, counts, names, title),
+                step,
+                folder / "val_confusion.png",
             )
             if drawn is not None:
                 pictures, true, preds, true_shares, shares = drawn

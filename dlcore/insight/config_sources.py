@@ -53,7 +53,7 @@ def _sources(command: Command) -> dict[str, str]:
         found |= {name: layer.source for name, _ in flatten(layer.config) if name in counting}
         # An empty section (`progress_display: {}`) has no settings, and yet is the reason that it is on.
         found |= {name: layer.source for name, value in layer.config.items() if value == {}}
-    found |= {name: FROM_DATA for name in command.linked}
+    found |= dict.fromkeys(command.linked, FROM_DATA)
     for flag in settings.request.flags:
         name = flag.name.replace(".init_args", "").removesuffix(".class_path").removesuffix("+")
         found[name] = FLAG
@@ -73,12 +73,8 @@ def _parsed(text: str | None) -> Any:
 def _lines(config: dict[str, Any], sources: dict[str, str], indent: int, path: str) -> Iterator[ConfigLine]:
     blanks = "  " * indent
     for key, value in config.items():
-        if key == "init_args" and path:
-            name = path
-        elif key == "class_path" and path:
-            name = path
-        else:
-            name = f"{path}.{key}" if path else str(key)
+        inside = f"{path}.{key}" if path else str(key)
+        name = path if path and key in ("class_path", "init_args") else inside  # as `flatten` names them
         if isinstance(value, dict) and value:
             # The reason of an inner line counts; a section itself has none, unless nothing in it was chosen.
             inner = list(_lines(value, sources, indent + 1, name))

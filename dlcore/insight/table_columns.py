@@ -127,5 +127,3 @@ def _groups(goal: Column, name: str, classes: list[str] | None) -> tuple[np.ndar
     lower, upper = (f"{bound:.4g}" for bound in bounds)
     ranges = (f"up to {lower}", f"to {upper}", f"above {upper}")
     return groups, [f"{name} {level}: {span}" for level, span in zip(_LEVELS, ranges, strict=True)]
-
-

@@ -39,7 +39,9 @@ def run(argv: list[str]) -> int:
     command = prepared(words)
     console = open_console()
     # Never wrapped: a line that is cut in two is no YAML any more.
-    console.print(Text(f"# {recipe_title(words)}: a value, and behind it where it comes from", style=QUIET), soft_wrap=True)
+    console.print(
+        Text(f"# {recipe_title(words)}: a value, and behind it where it comes from", style=QUIET), soft_wrap=True
+    )
     for line in config_lines(command, "all" in words.given):
         console.print(_colored(line), soft_wrap=True)
     return 0

@@ -15,7 +15,9 @@ SUBJECT = Subject(
     (
         Option("part", "train", "Which samples of pictures: train, val or test."),
         Option("index", "0", "Which of them is looked at closely, counted from 0."),
-        Option("out", "FILE.png", "Where the grid goes, others beside it (FILE_array.png); left out: show/data_RECIPE.png."),
+        Option(
+            "out", "FILE.png", "Where the grid goes, others beside it (FILE_array.png); left out: show/data_RECIPE.png."
+        ),
     ),
     ("show data -c mlp_fashion_mnist --index 7", "show data -c mlp_table_binary", "show data --part test --out x.png"),
 )
@@ -46,7 +48,10 @@ def run(argv: list[str]) -> int:
         return 0
     if image_shape(datamodule) is None:
         raise ArgumentError(
-            "show data", "pictures (facts with image_shape) or a Table", type(datamodule).__name__, "Choose other --data."
+            "show data",
+            "pictures (facts with image_shape) or a Table",
+            type(datamodule).__name__,
+            "Choose other --data.",
         )
     from dlcore.cli.show.picture_data import show_pictures
 

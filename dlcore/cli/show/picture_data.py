@@ -67,13 +67,12 @@ def show_pictures(words: Words, command: Command, part: str, index: int) -> None
     name = _class_of(summary, targets)
     grey = to_grey(picture)
     small = shrunk(grey, _SHRUNK) if max(grey.shape) > _READABLE else grey
-    size = f"{grey.shape[0]} × {grey.shape[1]}"
-    made = "" if small is grey else f", shrunk to {small.shape[0]} × {small.shape[1]}"
-    colors = " × 3 channels; values: its brightness" if len(picture) == 3 else ""
-    about = f"{part} {index:,}{name}"
-    save_picture(
-        pixel_values(small.round(), picture, f"A picture is an array: {about}", f"{size}{colors}{made}"), paths["array"]
-    )
+    lines = [" × ".join(str(length) for length in (*grey.shape, *picture.shape[:1]) if length > 1)]
+    lines += ["on the right: its brightness"] if len(picture) == 3 else []
+    lines += [f"shrunk to {small.shape[0]} × {small.shape[1]}"] if small is not grey else []
+    about = f"{part} sample {index:,}{name}"
+    figure = pixel_values(small.round(), picture, f"A picture is an array: {about}", "\n".join(lines))
+    save_picture(figure, paths["array"])
     save_picture(hand_made_features(picture_features(picture), f"Features made by hand: {about}"), paths["features"])
 
     places = picture_data.spread(summary.sizes["train"], _AUGMENTED)

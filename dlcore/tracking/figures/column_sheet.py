@@ -114,4 +114,6 @@ def _draw(axes: Axes, column: ColumnValues, groups: np.ndarray, count: int) -> N
         axes.stairs(counts, edges, color=color, fill=True, alpha=0.25)
         axes.stairs(counts, edges, color=color, linewidth=1.2)
     axes.set_ylim(bottom=0)
-    axes.set_xticks([low, high] if low < high else [low], [f"{number:.4g}" for number in ([low, high] if low < high else [low])])
+    axes.set_xticks(
+        [low, high] if low < high else [low], [f"{number:.4g}" for number in ([low, high] if low < high else [low])]
+    )

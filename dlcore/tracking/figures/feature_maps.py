@@ -89,5 +89,6 @@ def _mosaic(layer: LayerMaps, colors: Any) -> Mosaic:
     mosaic = Mosaic(height * zoom, width * zoom, -(-count // columns), columns)
     finite = np.isfinite(table)[..., None]
     for number, picture in enumerate(np.where(finite, colors(grey[..., 0])[..., :3], grey)):
-        mosaic.put(*divmod(number, columns), picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
+        row, column = divmod(number, columns)
+        mosaic.put(row, column, picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
     return mosaic

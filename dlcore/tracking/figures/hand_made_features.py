@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SIDE = 2.35  # inches
+_SIDE, _TALLEST = 2.35, 1.5  # inches; height of a picture as part of its width
 _CHANNELS = (("red", style.VERMILION), ("green", style.GREEN), ("blue", style.BLUE))
 
 
@@ -51,9 +51,12 @@ def hand_made_features(features: PictureFeatures, title: str) -> Figure:
     """
     picture = np.asarray(features.picture)
     colored = len(picture) == 3
-    figure = style.new_figure(4 * (_SIDE + 0.12), (3 if colored else 2) * (_SIDE + 0.5) + 0.55)
+    height = _SIDE * min(picture.shape[1] / picture.shape[2], _TALLEST)
+    # Captions have one line in the first row of a coloured picture, and three below.
+    heights = [*([height + 0.3] if colored else []), height + 0.67, max(height, _SIDE) + 0.6]
+    figure = style.new_figure(4 * (_SIDE + 0.12), sum(heights) + 0.55)
     figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
-    grid = figure.add_gridspec(3 if colored else 2, 4)
+    grid = figure.add_gridspec(len(heights), 4, height_ratios=heights)
     if colored:
         _show(figure.add_subplot(grid[0, 0]), as_rgb(picture[None])[0], "the picture")
         for number, (name, _) in enumerate(_CHANNELS):
@@ -65,7 +68,11 @@ def hand_made_features(features: PictureFeatures, title: str) -> Figure:
     _show(figure.add_subplot(grid[row, 0]), grey, "grey: 0.299 R + 0.587 G + 0.114 B" if colored else "the picture")
     greatest = max(float(np.abs(gradient).max()) for gradient in (features.gradient_x, features.gradient_y)) or 1.0
     for column, (gradient, name) in enumerate(
-        ((features.gradient_x, "gradient to the right"), (features.gradient_y, "gradient downwards")), start=1
+        (
+            (features.gradient_x, "gradient to the right\n−1 0 1 / −2 0 2 / −1 0 1"),
+            (features.gradient_y, "gradient downwards\n−1 −2 −1 / 0 0 0 / 1 2 1"),
+        ),
+        start=1,
     ):
         axes = figure.add_subplot(grid[row, column])
         _show(axes, np.asarray(gradient), f"{name}\nred: brighter, blue: darker", cmap="RdBu_r", limit=greatest)

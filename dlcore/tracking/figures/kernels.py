@@ -37,7 +37,7 @@ def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    table = np.asarray(weights, dtype=np.float32)
+    table = np.asarray(weights, dtype=np.float64)  # single precision cannot hold twice its greatest number
     if table.ndim != 4 or not table.size:
         raise ArgumentError("weights", "shape (N, C, H, W), not empty", table.shape)
     count, channels, height, width = table.shape
@@ -50,7 +50,7 @@ def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
     if colored:
         shown = np.concatenate([as_rgb(kernel[None]) for kernel in table])
     else:
-        shown = colormaps[_DIVERGING](norm(np.nan_to_num(plain)))[..., :3]
+        shown = colormaps[_DIVERGING](norm(np.where(np.isfinite(plain), plain, 0.0)))[..., :3]
         shown[~np.isfinite(plain)] = as_rgb(np.full((1, 1, 1, 1), np.nan))[0, 0, 0]
     numbered = not colored and len(table) <= _MOST_NUMBERED and max(height, width) <= _LARGEST_NUMBERED
     columns = min(8, len(table)) if len(table) <= 32 else min(16, len(table))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _POINTS_AN_INCH = 72
+_MOST_PIXELS = 320  # a side; a figure has fewer for a picture
 # Mean widths of characters as parts of the font size.
 _NARROW, _WIDE = 0.56, 1.0
 
@@ -43,7 +44,8 @@ def as_rgb(pictures: Any, low: float | None = None, high: float | None = None) -
     if stored.ndim != 4 or not stored.size:
         raise ArgumentError("pictures", "shape (N, C, H, W), not empty", stored.shape)
     low, high = (0.0, 255.0) if stored.dtype == np.uint8 and low is high is None else (low, high)
-    values = stored.astype(np.float32)
+    # Numbers of a network that diverged may be so large that their range is beyond single precision.
+    values = _smaller(stored.astype(np.float32 if stored.dtype == np.uint8 else np.float64))
     finite = np.isfinite(values)
     shown = values[finite]
     low = (float(shown.min()) if shown.size else 0.0) if low is None else low
@@ -51,9 +53,22 @@ def as_rgb(pictures: Any, low: float | None = None, high: float | None = None) -
     scaled = np.clip((np.where(finite, values, low) - low) / (high - low or 1.0), 0, 1)
     if scaled.shape[1] != 3:
         scaled = scaled.mean(axis=1, keepdims=True).repeat(3, axis=1)
-    rgb = scaled.transpose(0, 2, 3, 1)
+    rgb = scaled.transpose(0, 2, 3, 1).astype(np.float32)
     rgb[~finite.all(axis=1)] = [int(style.NOT_A_NUMBER[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return rgb
+
+
+def _smaller(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (N, C, H, W) of at most so many pixels a side as can be seen, each the mean of those that it covers."""
+    step = -(-max(pictures.shape[2:]) // _MOST_PIXELS)
+    if step == 1:
+        return pictures
+    count, channels, height, width = pictures.shape
+    down, across = max(height // step, 1), max(width // step, 1)
+    if height < step or width < step:  # a stripe
+        return pictures[:, :, :: max(height // down, 1), :: max(width // across, 1)]
+    cut = pictures[:, :, : down * step, : across * step]
+    return cut.reshape(count, channels, down, step, across, step).mean(axis=(3, 5))
 
 
 class Mosaic:

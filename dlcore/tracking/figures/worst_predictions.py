@@ -51,5 +51,5 @@ def _percent(share: float) -> str:
     if share != share:
         return "NaN"
     if share < 0.0005:
-        return f"{share:.0e}" if share > 0 else "0%"
+        return "< 0.1%"
     return "> 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
