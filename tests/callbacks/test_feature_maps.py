@@ -39,17 +39,17 @@ def test_kernels_are_the_first_layers_weights_at_that_step(fit):
 
 
 def test_maps_are_what_the_layers_give_in_evaluation(fit):
-    drawn, model = fit(layers=["conv_1", "relu"], sample=3)
+    drawn, model = fit(layers=["norm", "relu"], sample=3)
     *_, draw = drawn["feature_maps/sample"][-1]
     picture, caption, layers, title = draw.args
     data = TinyPictures()
     data.setup()
     inputs, targets = data.parts["val"].fetch(data.parts["val"].indices[3:4])
     model.eval()
-    expected = model.network.conv_1(data.transform(inputs))
-    assert [layer.name for layer in layers] == ["conv_1", "relu"]
+    expected = model.network.norm(model.network.conv_1(data.transform(inputs)))
+    assert [layer.name for layer in layers] == ["norm", "relu"]
     assert np.allclose(layers[0].maps, expected[0].detach(), atol=1e-6)  # and not what relu makes of it in place
-    assert np.allclose(layers[1].maps, model.network.norm(expected)[0].relu().detach(), atol=1e-6)
+    assert np.allclose(layers[1].maps, expected[0].relu().detach(), atol=1e-6)
     assert np.allclose(picture, data.transform(inputs)[0])
     name = data.facts()["class_names"][targets.item()]
     assert caption.startswith(f"{name}\npredicted: ")

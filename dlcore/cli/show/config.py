@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SUBJECT = Subject(
     "show config",
-    "The settings that count, and where each comes from.",
+    "The settings that count, and their sources.",
     "[-c RECIPE] [--flag VALUE ...]",
     "Recipes, flags, what the data know and defaults, laid on each other as a fit does it. What is printed is YAML, "
     "with the source of each value as a comment behind it: written to a file, it is a recipe.",

@@ -84,7 +84,7 @@ def test_a_table_is_told_column_by_column(shown):
 
 
 def test_missing_values_are_counted(shown):
-    Path("own.csv").write_text("x,town,y\n1,,1.5\n,b,2.25\n3,a,9.75\n5,a,1.125\n" * 6)
+    Path("own.csv").write_text("x,town,y\n" + "1,,1.5\n,b,2.25\n3,a,9.75\n5,a,1.125\n" * 6)
     out, _ = shown("show", "data", "-c", "mlp_table_regression", "--data.path=own.csv", "--data.missing=mean")
     assert "x numbers 6 1 to 5" in out
     assert "town categories 6 a (12), b (6)" in out

@@ -179,7 +179,7 @@ def test_kernels_over_colours_are_coloured_and_many_are_not_all_drawn():
     assert "mean weight of 5 channels" in texts(kernels(torch.randn(40, 5, 3, 3), "k"))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 3e38])
 def test_kernels_all_of_one_odd_value_are_drawn(value):
     picture(kernels(np.full((4, 1, 3, 3), value), "k"))
 
@@ -200,7 +200,7 @@ def test_feature_maps_have_a_row_a_layer():
     picture(figure)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 3e38])
 def test_feature_maps_all_of_one_odd_value_are_drawn(value):
     picture(feature_maps(np.full((1, 4, 4), value), "c", [LayerMaps("l", np.full((2, 4, 4), value), 2)], "t"))
 
