@@ -8,7 +8,15 @@ from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.pictures import class_names, class_numbers, name_of, picture_shape, run_loggers, shown
+from dlcore.callbacks.pictures import (
+    black_and_white,
+    class_names,
+    class_numbers,
+    name_of,
+    picture_shape,
+    run_loggers,
+    shown,
+)
 from dlcore.errors import check_number
 from dlcore.tracking.figures.captioned_pictures import captioned_pictures
 
@@ -50,5 +58,5 @@ class InputSamples(Callback):
         captions = [[name_of(names, number)] for number in numbers] or [[] for _ in pictures]
         title = f"The first {len(pictures)} training samples, as the network gets them"
         for logger in run_loggers(trainer):
-            draw = partial(captioned_pictures, pictures.numpy(), captions, title)
+            draw = partial(captioned_pictures, pictures.numpy(), captions, title, limits=black_and_white(trainer))
             logger.log_figure("input/samples", draw, trainer.global_step, Path(logger.log_dir) / "input_samples.png")

@@ -16,7 +16,15 @@ from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import class_names, class_numbers, facts_of, name_of, run_loggers, shown
+from dlcore.callbacks.pictures import (
+    black_and_white,
+    class_names,
+    class_numbers,
+    facts_of,
+    name_of,
+    run_loggers,
+    shown,
+)
 from dlcore.errors import ArgumentError, check_number
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.worst_predictions import worst_predictions
@@ -139,6 +147,7 @@ class Mistakes(MetricCallback):
                     true_shares.tolist(),
                     shares.tolist(),
                     f"The worst {len(true)} of {tally.count:,} predictions, epoch {epoch}",
+                    black_and_white(trainer),
                 )
                 logger.log_figure("mistakes/worst", draw, step, folder / "val_worst.png")
 

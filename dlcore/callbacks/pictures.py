@@ -55,14 +55,19 @@ def class_numbers(targets: Tensor) -> Tensor:
 def shown(trainer: Trainer, pictures: Tensor) -> Tensor:
     """Pictures as the network got them (N, C, H, W), in main memory and in the colours that they had before.
 
-    Data whose facts have ``mean`` and ``std`` (a number, or one a channel) were normalised by them.
+    Data whose facts have a ``normalization`` (``mean`` and ``std`` of each channel) scaled them to 0 to 1 before it.
     """
-    facts = facts_of(trainer)
+    normalization = facts_of(trainer).get("normalization")
     pictures = pictures.detach().float().cpu()
-    if facts.get("mean") is None or facts.get("std") is None:
+    if not normalization:
         return pictures
-    mean, std = (torch.as_tensor(facts[name], dtype=torch.float32).reshape(-1, 1, 1) for name in ("mean", "std"))
+    mean, std = (torch.tensor(normalization[name]).view(-1, 1, 1) for name in ("mean", "std"))
     return pictures * std + mean
+
+
+def black_and_white(trainer: Trainer) -> tuple[float | None, float | None]:
+    """The numbers that are black and white in pictures as `shown` gives them; None where the data do not say."""
+    return (0.0, 1.0) if facts_of(trainer).get("normalization") else (None, None)
 
 
 def run_loggers(trainer: Trainer) -> list[RunLogger]:

@@ -144,8 +144,8 @@ def augmented(datamodule: Any, places: Tensor, epochs: int) -> list[Tensor] | No
     """What augmentation makes of training samples: for each one, it and its forms in so many epochs (1 + E, C, H, W).
 
     Args:
-        datamodule: The data; their method ``augment(inputs, indices, epoch)`` gives what an epoch makes of stored
-            inputs.
+        datamodule: The data; their method ``augment(inputs, targets, samples, epoch)`` gives what an epoch makes of
+            stored inputs, as the network gets them, and the targets.
         places: Positions within the training part (N,).
         epochs: How many epochs (E).
 
@@ -155,14 +155,22 @@ def augmented(datamodule: Any, places: Tensor, epochs: int) -> list[Tensor] | No
     augment = getattr(datamodule, "augment", None)
     if not callable(augment):
         return None
-    train, shape = datamodule.parts["train"], image_shape(datamodule)
-    indices = train.indices[places]
-    inputs, _ = train.fetch(indices)
-    forms = [channels_first(inputs, shape)]  # type: ignore[arg-type]
-    forms += [channels_first(augment(inputs.clone(), indices, epoch), shape) for epoch in range(epochs)]  # type: ignore[arg-type]
-    if all(form.shape == forms[0].shape and torch.equal(form.float(), forms[0].float()) for form in forms[1:]):
+    train = datamodule.parts["train"]
+    samples = train.indices[places]
+    inputs, targets = train.fetch(samples)
+    forms = [datamodule.transform(inputs.clone())]
+    forms += [augment(inputs.clone(), targets, samples, epoch)[0] for epoch in range(epochs)]
+    if all(torch.equal(form, forms[0]) for form in forms[1:]):
         return None
-    return [torch.stack(sample) for sample in zip(*(as_bytes(form) for form in forms), strict=True)]
+    # Back to the colours that they had before they were scaled; what changed colours may be darker or lighter.
+    normalization = datamodule.facts().get("normalization")
+    if normalization:
+        mean, std = (torch.tensor(normalization[name]).view(-1, 1, 1) for name in ("mean", "std"))
+        forms, low, high = [form * std + mean for form in forms], 0.0, 1.0
+    else:
+        low, high = float(forms[0].min()), float(forms[0].max())
+    scaled = [((form - low) / (high - low or 1.0)).clamp(0, 1).mul(255).round().to(torch.uint8) for form in forms]
+    return [torch.stack(sample) for sample in zip(*scaled, strict=True)]
 
 
 def spread(n: int, most: int) -> Tensor:

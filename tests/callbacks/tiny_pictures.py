@@ -43,7 +43,8 @@ class TinyPictures(ArrayData):
 
     def facts(self):
         named = {"class_names": NAMES[: self.classes]} if self.named else {}
-        scaled = {"mean": [0.5] * self.channels, "std": 0.25} if self.normalized else {}
+        normalization = {"mean": [0.5] * self.channels, "std": [0.25] * self.channels}
+        scaled = {"normalization": normalization} if self.normalized else {}
         shape = (self.channels, 6, 8)
         return {"image_shape": shape, "in_features": 48 * self.channels, "num_classes": self.classes, **named, **scaled}
 

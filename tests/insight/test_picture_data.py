@@ -101,19 +101,30 @@ def test_a_sample_that_there_is_not_is_refused(part, index, data):
 def test_augmentation_is_asked_with_samples_and_epochs(data):
     asked = []
 
-    def augment(inputs, indices, epoch):
-        asked.append((inputs[:, 0, 0, 0].tolist(), indices.tolist(), epoch))
-        return inputs + epoch + 1
+    def augment(inputs, targets, samples, epoch):
+        asked.append((inputs[:, 0, 0, 0].tolist(), targets.tolist(), samples.tolist(), epoch))
+        return data.transform(inputs - 2 * (epoch + 1)), targets
 
     data.augment = augment
-    forms = picture_data.augmented(data, torch.tensor([3, 8]), epochs=2)
-    assert asked == [([3, 8], [3, 8], 0), ([3, 8], [3, 8], 1)]
-    assert [form[:, 0, 0, 0].tolist() for form in forms] == [[3, 4, 5], [8, 9, 10]]
+    forms = picture_data.augmented(data, torch.tensor([4, 8]), epochs=2)
+    assert asked == [([4, 8], [0, 1], [4, 8], 0), ([4, 8], [0, 1], [4, 8], 1)]
+    # Of the unchanged pictures 4 is the darkest and 8 the lightest.
+    assert [form[:, 0, 0, 0].tolist() for form in forms] == [[0, 0, 0], [255, 128, 0]]
+
+
+def test_augmented_pictures_have_the_colours_before_they_were_normalised(data, monkeypatch):
+    facts = {**data.facts(), "normalization": {"mean": [0.5], "std": [0.1]}}
+    monkeypatch.setattr(data, "facts", lambda: facts)
+    data.transform = lambda inputs: (inputs.float() / 10 - 0.5) / 0.1
+    data.augment = lambda inputs, targets, samples, epoch: (data.transform(inputs) + 1, targets)
+    (form,) = picture_data.augmented(data, torch.tensor([4]), epochs=1)
+    assert form[:, 0, 0, 0].tolist() == [102, 128]
 
 
 def test_without_augmentation_or_with_one_that_does_nothing_there_is_nothing_to_show(data):
+    data.augment = lambda inputs, targets, samples, epoch: (data.transform(inputs), targets)
     assert picture_data.augmented(data, torch.tensor([0]), 2) is None
-    data.augment = lambda inputs, indices, epoch: inputs
+    data.augment = None
     assert picture_data.augmented(data, torch.tensor([0]), 2) is None
 
 

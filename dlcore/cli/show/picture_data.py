@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich import box
@@ -48,7 +48,7 @@ def show_pictures(words: Words, command: Command, part: str, index: int) -> None
     paths = {kind: _path(words.given.get("out"), kind, title) for kind in kinds}
     summary = picture_data.summarize_pictures(data)
     console = open_console()
-    print_columns(console, _rows(type(data).__name__, summary), column=14, indent=0)
+    print_columns(console, _rows(data, summary), column=14, indent=0)
     if summary.class_names:
         console.print(_class_table(summary))
     say_sample(console, command)
@@ -82,7 +82,7 @@ def show_pictures(words: Words, command: Command, part: str, index: int) -> None
     if forms is not None:
         _, targets = picture_data.stored_pictures(data, "train", places)
         labels = [_class_of(summary, target[None]).removeprefix(", ") or "sample" for target in targets]
-        headings = ["as stored", *(f"epoch {epoch + 1}" for epoch in range(_EPOCHS))]
+        headings = ["unchanged", *(f"epoch {epoch + 1}" for epoch in range(_EPOCHS))]
         figure = image_grid(forms, labels, "What augmentation makes of the same picture in each epoch", headings)
         save_picture(figure, paths["augmentation"])
 
@@ -106,11 +106,11 @@ def _class_of(summary: PictureSummary, target: torch.Tensor) -> str:
     return f", {summary.class_names[number]}" if 0 <= number < len(summary.class_names) else ""
 
 
-def _rows(name: str, summary: PictureSummary) -> list[tuple[str, str]]:
+def _rows(data: Any, summary: PictureSummary) -> list[tuple[str, str]]:
     channels, height, width = summary.image_shape
     kind = {1: "grey", 3: "red, green, blue"}.get(channels, f"{channels} channels")
     inputs = channels * height * width
-    rows = [("data", name)]
+    rows = [("data", type(data).__name__)]
     rows += [("source", summary.source)] if summary.source else []
     rows += [
         ("samples", ", ".join(f"{size:,} {part}" for part, size in summary.sizes.items())),
@@ -126,6 +126,7 @@ def _rows(name: str, summary: PictureSummary) -> list[tuple[str, str]]:
         words = f"{len(summary.class_names)}, from {least:,} to {most:,} training samples: {summary.imbalance:.3g} to 1"
         if summary.imbalance >= _MUCH:
             words += ". A network may learn to prefer the larger ones: weigh the classes (--model.class_weights)"
+            words += ", or draw them evenly (--data.balanced true)" if getattr(data, "balanced", None) is False else ""
         rows.append(("classes", words))
     return rows
 

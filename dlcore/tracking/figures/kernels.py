@@ -59,8 +59,12 @@ def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
     mosaic = Mosaic(height * zoom, width * zoom, -(-len(table) // columns), columns, gap=0.12)
     for number, picture in enumerate(shown):
         mosaic.put(*divmod(number, columns), picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
-    inches = mosaic.size(1.25 if numbered else 0.9 if columns <= 8 else 0.62)
-    figure = style.new_figure(max(inches[0] + (0.4 if colored else 1.4), 5.0), inches[1] + 0.8)
+    part = f", {len(table):,} of {count:,}" if len(table) < count else ""
+    side = 1.25 if numbered else 0.9 if columns <= 8 else 0.62  # inches
+    if colored:
+        return style.finish(mosaic.figure(side, title + part)[0])
+    inches = mosaic.size(side)
+    figure = style.new_figure(max(inches[0] + 1.4, 5.0), inches[1] + 0.8)
     axes = figure.subplots()
     mosaic.draw(axes)
     if numbered:
@@ -72,12 +76,10 @@ def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
                     left + (column + 0.5) * zoom, top + (row + 0.5) * zoom, _number(weight),
                     ha="center", va="center", color=color, fontsize=8 if max(height, width) <= 3 else 5.5,
                 )  # fmt: skip
-    if not colored:
-        bar = figure.colorbar(ScalarMappable(norm, _DIVERGING), ax=axes, shrink=0.85, pad=0.02)
-        bar.set_label("weight" if channels == 1 else f"mean weight of {channels} channels", fontsize=style.LABEL_SIZE)
-        bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK)
-        bar.outline.set_visible(False)
-    part = f", {len(table)} of {count}" if len(table) < count else ""
+    bar = figure.colorbar(ScalarMappable(norm, _DIVERGING), ax=axes, shrink=0.85, pad=0.02)
+    bar.set_label("weight" if channels == 1 else f"mean weight of {channels} channels", fontsize=style.LABEL_SIZE)
+    bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK)
+    bar.outline.set_visible(False)
     axes.set_title(drawable(f"{title}{part}"), fontsize=style.TITLE_SIZE, color=style.INK, loc="left", pad=10)
     return style.finish(figure)
 

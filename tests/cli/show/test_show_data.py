@@ -67,7 +67,9 @@ def test_a_scale_shows_in_what_the_network_gets(shown):
 
 
 def test_augmentation_is_drawn_where_the_data_have_it(shown, monkeypatch):
-    augment = lambda self, inputs, indices, epoch: inputs.roll(epoch + 1, -1)  # noqa: E731
+    def augment(self, inputs, targets, samples, epoch):
+        return self.transform(inputs.roll(epoch + 1, -1)), targets
+
     monkeypatch.setattr(fashion_mnist.FashionMNIST, "augment", augment, raising=False)
     shown("show", "data", *SMALL)
     assert is_picture("show/augmentation_mlp_fashion_mnist.png")
