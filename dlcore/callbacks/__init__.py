@@ -5,6 +5,9 @@ Each has a section of its own in recipes and on the command line (``--early_stop
 
 from dlcore.callbacks.checkpoint import Checkpoint
 from dlcore.callbacks.early_stopping import EarlyStopping
+from dlcore.callbacks.feature_maps import FeatureMaps
+from dlcore.callbacks.input_samples import InputSamples
+from dlcore.callbacks.mistakes import Mistakes
 from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
@@ -17,5 +20,8 @@ __all__ = [  # noqa: RUF022
     "EarlyStopping",
     "ReduceLROnPlateau",
     "ParameterDistribution",
+    "InputSamples",
+    "FeatureMaps",
+    "Mistakes",
     "Checkpoint",
 ]

@@ -25,7 +25,7 @@ COMMANDS = {
     "validate": "Measure a checkpoint on the validation samples.",
     "test": "Measure a checkpoint on the held-out test samples.",
     "predict": "Write a checkpoint's answers to a CSV file: index, class, probability of each class.",
-    "show": "Look before training: a model's layers, activations, the learning rate over a run, a check of gradients.",
+    "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }

@@ -26,17 +26,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DlcoreError as error:
         _print_error(str(error))
         return error.exit_code
+    except BrokenPipeError:  # the reader of a pipe has left; before OSError, which it is one of
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
-        if isinstance(error, BrokenPipeError) or error.filename is None:
+        if error.filename is None:
             raise
         _print_error(f"{error.filename}: {error.strerror}. Check that the folder is there and may be written to.")
         return 2
     except KeyboardInterrupt:
         _print_error("Interrupted.")
         return 130
-    except BrokenPipeError:  # the reader of a pipe has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -16,7 +16,7 @@ _FIRST = (
     ("python -m dlcore recipes", "what else there is to train"),
 )
 _BEFORE = (
-    ("python -m dlcore show", "layers, learning rates, gradients"),
+    ("python -m dlcore show", "data, layers, learning rates"),
     ("python -m dlcore lr_find", "a learning rate to begin with"),
 )
 _RESULTS = (

@@ -45,6 +45,7 @@ class Command(LightningCLI):
         model: The model.
         datamodule: The data.
         folder: The run's folder; None when nothing is kept (fast_dev_run, no logger, an evaluation).
+        linked: Arguments of the model that the data gave: ``model.in_features``, ….
         changes: What was overridden when a checkpoint's config met recipes and flags, a line each.
         output: What ``validate`` and ``test`` measured, or the predictions of each batch.
 
@@ -63,6 +64,7 @@ class Command(LightningCLI):
         self.request, self.own_callbacks, self._before, self._act = request, list(callbacks), before, act
         self.settings = Settings(request)
         self.folder: Path | None = None
+        self.linked: set[str] = set()
         self.changes: list[str] = []
         self.output: Any = None
         self._folder_is_new = False
@@ -124,6 +126,7 @@ class Command(LightningCLI):
         init_args = config.model.get("init_args") or Namespace()
         facts = self._facts(init_args)
         linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
+        self.linked = {f"model.{name}" for name in linked}
         for name, value in linked.items():
             config[f"model.init_args.{name}"] = self.config_dump["model"]["init_args"][name] = value
         self.model = self._make("model", config)

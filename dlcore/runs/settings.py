@@ -85,6 +85,12 @@ class Settings:
         return overridden([*self._recipes, self._kept], final) if self._kept is not None else []
 
     @property
+    def layers(self) -> list[Layer]:
+        """Where settings come from, lowest first: what a fit has in any case, recipes, a checkpoint's config."""
+        always = Layer("always on", dict(ALWAYS_ON))
+        return [always, *self._recipes, *([self._kept] if self._kept is not None else [])]
+
+    @property
     def kept_config(self) -> dict[str, Any]:
         """The config in the checkpoint; empty without one."""
         return self._kept.config if self._kept is not None else {}

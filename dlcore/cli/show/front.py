@@ -11,7 +11,7 @@ from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_column
 from dlcore.errors import UnknownNameError
 
 # Each is a module of this package with a SUBJECT and a `run(argv)`; imported when it is asked for.
-SUBJECTS = ("model", "activation", "schedule", "gradients")
+SUBJECTS = ("data", "model", "activation", "schedule", "gradients", "config")
 
 
 def run(argv: list[str]) -> int:
@@ -43,13 +43,11 @@ def print_overview() -> None:
     """Print each subject with its summary and an example."""
     console = open_console()
     console.print(Text("Show: look before training", style=HEADING))
-    print_paragraph(
-        console, "Pictures go to PNG files in the folder show/, tables to the terminal; nothing is trained."
-    )
+    print_paragraph(console, "Pictures go to show/*.png, tables to the terminal; nothing is trained.")
     console.print()
     subjects = [importlib.import_module(f"dlcore.cli.show.{name}").SUBJECT for name in SUBJECTS]
     rows = [(Text(f"python -m dlcore {subject.command}", style=NAME), subject.summary) for subject in subjects]
-    print_columns(console, rows, column=38)
+    print_columns(console, rows, column=36)
     console.print()
     console.print(Text("For example", style=HEADING))
     for subject in subjects:

@@ -1,0 +1,174 @@
+"""What a network's layers see: the kernels of the first one, and the feature maps of a fixed picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor, nn
+
+from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.pictures import class_names, class_numbers, name_of, picture_shape, run_loggers, shown
+from dlcore.errors import ArgumentError, UnknownNameError, check_number
+from dlcore.tracking.figures.feature_maps import LayerMaps, feature_maps
+from dlcore.tracking.figures.kernels import kernels
+
+_MOST_MAPS, _MOST_KERNELS, _USUAL_LAYERS = 16, 64, 4
+
+
+@final
+class FeatureMaps(MetricCallback):
+    """Shows the kernels of the first layer, and what chosen layers make of one validation picture as training goes on.
+
+    A look is taken before the first step and at the validation of an epoch, or at its end: a forward pass of one
+    picture. Figures are drawn in the background for TensorBoard; the last ones are kernels.png and feature_maps.png in
+    the run's folder. Of a network without convolutions the first layer's weights are shown, each unit's as a picture.
+
+    Args:
+        layers: Names of layers whose output is maps (channels × height × width), as in `show model`; none chooses the
+            convolutions, of many the first, the last and two between.
+        sample: Which picture of the validation set, counted from 0.
+        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+
+    Raises:
+        ArgumentError: A value lies outside its range, a layer gives no maps, or the data are no pictures.
+        UnknownNameError: The model has no such layer.
+    """
+
+    def __init__(
+        self,
+        layers: list[str] = [],  # noqa: B006 (never changed; a plain list is what --help shows and YAML has)
+        sample: int = 0,
+        every_n_epochs: int = 1,
+    ) -> None:
+        check_number("sample", sample, at_least=0, whole=True)
+        check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
+        self.layers, self.sample, self.every_n_epochs = list(layers), sample, every_n_epochs
+        self._chosen: dict[str, nn.Module] = {}
+        self._stored: tuple[Tensor, Tensor] | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find layers and picture; look at the initial weights."""
+        super().on_train_start(trainer, pl_module)
+        picture_shape(trainer, "feature_maps")
+        self._chosen = _choose(pl_module, self.layers)
+        part = trainer.datamodule.parts["val"]  # type: ignore[attr-defined]
+        if self.sample >= len(part):
+            raise ArgumentError("feature_maps.sample", f"at most {len(part) - 1:,}, the last one's number", self.sample)
+        self._stored = part.fetch(part.indices[self.sample : self.sample + 1])
+        # A run that goes on has shown the step that it goes on from; that the layers give maps is checked all the same.
+        self._look(trainer, pl_module, draw=trainer.global_step == 0)
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Look, in an epoch whose turn it is."""
+        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self._look(trainer, model)
+
+    @torch.no_grad()
+    def _look(self, trainer: Trainer, model: LightningModule, draw: bool = True) -> None:
+        # All processes compute it: where parameters are sharded, one alone would wait for the others for ever.
+        picture, outputs, maps = self._forward(trainer, model)
+        if not draw or not trainer.is_global_zero:
+            return
+        shape, step = picture_shape(trainer, "feature_maps"), trainer.global_step
+        first = _first_weights(model, shape)
+        inputs = shown(trainer, picture.reshape(1, *shape))[0].numpy()
+        caption = self._caption(trainer, model, outputs)
+        layers = [LayerMaps(name, found[0, :_MOST_MAPS].float().cpu().numpy(), found.shape[1]) for name, found in maps]
+        for logger in run_loggers(trainer):
+            folder = Path(logger.log_dir)
+            if first is not None:
+                name, weights = first
+                title = f"{name}, step {step:,}: kernels of {_size(weights)}"
+                # A copy: training changes the weights while they wait to be drawn.
+                few = weights[:_MOST_KERNELS].detach().float().cpu().clone().numpy()
+                drawing = partial(kernels, few, title, len(weights))
+                logger.log_figure(f"kernels/{name}", drawing, step, folder / "kernels.png")
+            if layers:
+                title = f"What the layers make of validation sample {self.sample:,}, step {step:,}"
+                drawing = partial(feature_maps, inputs, caption, layers, title)
+                logger.log_figure("feature_maps/sample", drawing, step, folder / "feature_maps.png")
+
+    def _forward(self, trainer: Trainer, model: LightningModule) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
+        """The picture as the network gets it, the network's answer, and each layer's maps."""
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]
+        stored = self._stored[0].to(model.device)  # type: ignore[index]
+        picture = trainer.precision_plugin.convert_input(datamodule.transform(stored))
+        found: list[tuple[str, Tensor]] = []
+        hooks = [
+            # A copy: an activation that works in place changes what the layer gave.
+            layer.register_forward_hook(lambda _, __, output, name=name: found.append((name, _maps(name, output))))
+            for name, layer in self._chosen.items()
+        ]
+        try:
+            with _evaluating(model), trainer.precision_plugin.forward_context():
+                return picture, model(picture), found
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _caption(self, trainer: Trainer, model: LightningModule, outputs: Tensor) -> str:
+        """Class and prediction of the picture, if the run is about classes."""
+        names = class_names(trainer)
+        if not names or not hasattr(model, "task"):
+            return f"validation sample {self.sample:,}"
+        shares = model.task.predict(outputs.float())[0]  # type: ignore[union-attr, operator]
+        name = name_of(names, int(class_numbers(self._stored[1])[0]))  # type: ignore[index]
+        best = int(shares.argmax())
+        return f"{name}\npredicted: {name_of(names, best)}, {float(shares[best]):.1%}"
+
+
+def _choose(model: nn.Module, names: list[str]) -> dict[str, nn.Module]:
+    """The layers of these names, in the order of the model; without names the convolutions, at most four."""
+    modules = {name.removeprefix("network."): module for name, module in model.named_modules() if name}
+    for name in names:
+        if name not in modules:
+            raise UnknownNameError("layer (in feature_maps.layers)", name, modules, "See: python -m dlcore show model")
+    if not names:
+        names = [name for name, module in modules.items() if isinstance(module, nn.Conv2d)]
+        if len(names) > _USUAL_LAYERS:
+            last = len(names) - 1
+            names = [names[round(last * number / (_USUAL_LAYERS - 1))] for number in range(_USUAL_LAYERS)]
+    return {name: module for name, module in modules.items() if name in names}
+
+
+def _maps(name: str, output: Any) -> Tensor:
+    if not isinstance(output, Tensor) or output.dim() != 4:
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ArgumentError("feature_maps.layers", "layers whose output is (N, channels, height, width)", name,
+                            f"Its output is {shape}.")  # fmt: skip
+    return output.detach().clone()
+
+
+def _first_weights(model: nn.Module, shape: tuple[int, int, int]) -> tuple[str, Tensor] | None:
+    """Name and kernels (N, C, H, W) of the first layer that has such; None if there is none."""
+    layers = [(name.removeprefix("network."), module) for name, module in model.named_modules()]
+    for name, module in layers:
+        if isinstance(module, nn.Conv2d):
+            return name, module.weight
+    pixels = shape[0] * shape[1] * shape[2]
+    for name, module in layers:
+        if isinstance(module, nn.Linear) and module.in_features == pixels:
+            return name, module.weight.view(-1, *shape)
+    return None
+
+
+def _size(weights: Tensor) -> str:
+    return " × ".join(str(length) for length in weights.shape[1:])
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and back to what each layer was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

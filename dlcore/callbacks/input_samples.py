@@ -1,0 +1,62 @@
+"""The pictures that a network trains on, as it gets them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from dlcore.callbacks.pictures import (
+    black_and_white,
+    class_names,
+    class_numbers,
+    name_of,
+    picture_shape,
+    run_loggers,
+    shown,
+)
+from dlcore.errors import check_number
+from dlcore.tracking.figures.captioned_pictures import captioned_pictures
+
+
+@final
+class InputSamples(Callback):
+    """Shows the first training batch in TensorBoard as the network gets it, scaled and augmented, with its classes.
+
+    Once, at the beginning of a run; also as input_samples.png in the run's folder.
+
+    Args:
+        count: How many pictures, 1 to 128; fewer where the first batch has fewer.
+
+    Raises:
+        ArgumentError: The number lies outside its range, or the data are no pictures.
+    """
+
+    def __init__(self, count: int = 32) -> None:
+        check_number("count", count, at_least=1, at_most=128, whole=True)
+        self.count = count
+        self._waiting = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for the first batch of a new run; a run that goes on has shown it."""
+        picture_shape(trainer, "input_samples")
+        self._waiting = trainer.is_global_zero and trainer.global_step == 0
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Show the first batch."""
+        if not self._waiting:
+            return
+        self._waiting = False
+        inputs, targets = batch
+        if not len(inputs):
+            return
+        pictures = shown(trainer, inputs[: self.count].reshape(-1, *picture_shape(trainer, "input_samples")))
+        names = class_names(trainer)
+        numbers = class_numbers(targets[: self.count]).tolist() if names else []
+        captions = [[name_of(names, number)] for number in numbers] or [[] for _ in pictures]
+        title = f"The first {len(pictures)} training samples, as the network gets them"
+        for logger in run_loggers(trainer):
+            draw = partial(captioned_pictures, pictures.numpy(), captions, title, limits=black_and_white(trainer))
+            logger.log_figure("input/samples", draw, trainer.global_step, Path(logger.log_dir) / "input_samples.png")

@@ -1,0 +1,217 @@
+"""What a classifier gets wrong: the confusion matrix of each validation, and the worst-predicted pictures.
+
+Shapes: N batch, K classes, W worst samples.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.hooks import RemovableHandle
+
+from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.pictures import (
+    black_and_white,
+    class_names,
+    class_numbers,
+    facts_of,
+    name_of,
+    run_loggers,
+    shown,
+)
+from dlcore.errors import ArgumentError, check_number
+from dlcore.tracking import confusion_matrix
+from dlcore.tracking.figures.worst_predictions import worst_predictions
+
+
+@final
+class Mistakes(MetricCallback):
+    """Shows what is taken for what: the confusion matrix of each validation, and the pictures predicted worst.
+
+    Worst is the sample to whose true class the network gives the least probability. Only so many as are shown are
+    kept, batch by batch, on the device. Figures are drawn in the background for TensorBoard; those of the last
+    validation are val_confusion.png and val_worst.png in the run's folder. Of data that are no pictures only the
+    matrix is shown.
+
+    Args:
+        worst: How many pictures, 0 to 128; 0 shows the matrix only.
+        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+
+    Raises:
+        ArgumentError: A value lies outside its range, or the model learns no classes.
+    """
+
+    def __init__(self, worst: int = 24, every_n_epochs: int = 1) -> None:
+        check_number("worst", worst, at_least=0, at_most=128, whole=True)
+        check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
+        self.worst, self.every_n_epochs = worst, every_n_epochs
+        self._shape: tuple[int, ...] | None = None
+        self._hook: RemovableHandle | None = None
+        self._outputs: Tensor | None = None
+        self._kept: WorstSamples | None = None
+        self._looked = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check that the model learns classes."""
+        super().on_train_start(trainer, pl_module)
+        if not hasattr(getattr(pl_module, "task", None), "num_classes"):
+            name = type(getattr(pl_module, "task", pl_module)).__name__.lower()
+            raise ArgumentError("mistakes", "a model that learns classes", name, "Switch it off: --mistakes off")
+        self._shape = facts_of(trainer).get("image_shape")
+
+    # During a validation
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to collect, in an epoch whose turn it is."""
+        turn = (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        self._looked = turn and trainer.state.fn == "fit" and not trainer.sanity_checking
+        if self._looked and self.worst and self._shape is not None:
+            self._kept = WorstSamples(self.worst)
+            # The network's answers: `validation_step` keeps them to itself, and to compute them again costs as much.
+            self._hook = pl_module.register_forward_hook(self._take)
+
+    def _take(self, module: Any, inputs: Any, outputs: Any) -> None:
+        # Under a strategy's wrapper the whole validation step goes through forward too, and gives none.
+        if isinstance(outputs, Tensor):
+            self._outputs = outputs.detach()
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the worst of the batch and of those before it."""
+        if self._kept is None:
+            return
+        answers, self._outputs = self._outputs, None
+        inputs, targets = batch
+        self._kept.add(inputs, targets, answers if len(targets) else None)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Collect no more."""
+        self._let_go()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave nothing in the model."""
+        super().on_exception(trainer, pl_module, exception)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+        self._hook = self._outputs = None
+
+    # After it
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Show what was collected; an epoch without validation has nothing."""
+        kept, self._kept = self._kept, None
+        if not self._looked:
+            return
+        self._looked = False
+        if kept is not None and trainer.world_size > 1:
+            kept.gather(trainer)
+        if not trainer.is_global_zero:
+            return
+        step, epoch = trainer.global_step, trainer.current_epoch + 1
+        tally: Any = model.eval_tally
+        counts = tally.confusion.cpu().numpy()
+        names = [name_of(class_names(trainer), number) for number in range(len(counts))]
+        drawn = kept.read() if kept is not None else None
+        for logger in run_loggers(trainer):
+            folder = Path(logger.log_dir)
+            title = f"Validation at epoch {epoch}"
+            logger.log_figure(
+                "mistakes/confusion",
+                partial(confusion_matrix, counts, names, title),
+                step,
+                folder / "val_confusion.png",
+            )
+            if drawn is not None:
+                pictures, true, preds, true_shares, shares = drawn
+                draw = partial(
+                    worst_predictions,
+                    shown(trainer, pictures.reshape(-1, *self._shape)).numpy(),  # type: ignore[misc]
+                    [name_of(names, number) for number in true.tolist()],
+                    [name_of(names, number) for number in preds.tolist()],
+                    true_shares.tolist(),
+                    shares.tolist(),
+                    f"The worst {len(true)} of {tally.count:,} predictions, epoch {epoch}",
+                    black_and_white(trainer),
+                )
+                logger.log_figure("mistakes/worst", draw, step, folder / "val_worst.png")
+
+
+class WorstSamples:
+    """The samples of an evaluation whose true class has the least probability.
+
+    Args:
+        count: How many are kept (W).
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        # Loss, true class, predicted class, probability of either, picture; a loss of -infinity is an empty place.
+        self._kept: list[Tensor] | None = None
+
+    @torch.no_grad()
+    def add(self, inputs: Tensor, targets: Tensor, outputs: Tensor | None) -> None:
+        """Merge a batch, without waiting for the device.
+
+        Args:
+            inputs: Pictures (N, …).
+            targets: Class indices (N,), or probabilities (N, K).
+            outputs: Raw scores (N, K), or (N, 1) for two classes; None for a batch without samples.
+        """
+        if self._kept is None:
+            empty = inputs.new_full((self.count,), -torch.inf, dtype=torch.float32)
+            none = torch.zeros_like(empty, dtype=torch.long)
+            pictures = inputs.new_zeros(self.count, *inputs.shape[1:])
+            self._kept = [empty, none, none, torch.zeros_like(empty), torch.zeros_like(empty), pictures]
+        if outputs is None or not len(targets):
+            return
+        scores = outputs.float().reshape(len(targets), -1)
+        if scores.shape[1] == 1:
+            log_shares = torch.cat([functional.logsigmoid(-scores), functional.logsigmoid(scores)], dim=1)
+        else:
+            log_shares = scores.log_softmax(1)
+        true = class_numbers(targets)
+        # NaN is the worst that there is: a probability of nothing.
+        losses = -log_shares.gather(1, true.unsqueeze(1)).squeeze(1)
+        losses = losses.nan_to_num(nan=torch.inf, posinf=torch.inf)
+        losses, places = losses.topk(min(self.count, len(losses)))  # before pictures are copied
+        log_shares, true = log_shares[places], true[places]
+        best, preds = log_shares.max(1)
+        true_shares = log_shares.gather(1, true.unsqueeze(1)).squeeze(1).exp()
+        self._merge([losses, true, preds, true_shares, best.exp(), inputs[places]])
+
+    def _merge(self, others: list[Tensor]) -> None:
+        together = [torch.cat([old, new]) for old, new in zip(self._kept, others, strict=True)]  # type: ignore[arg-type]
+        places = together[0].topk(self.count).indices
+        self._kept = [values[places] for values in together]
+
+    def gather(self, trainer: Trainer) -> None:
+        """Merge those of all processes; all of them must call it."""
+        if self._kept is not None:  # all have as many batches, and so all have some or none
+            # A process's own come first among equals, so that all processes have the same.
+            everywhere = [trainer.strategy.all_gather(values).flatten(0, 1) for values in self._kept]
+            places = everywhere[0].topk(self.count).indices
+            self._kept = [values[places] for values in everywhere]
+
+    def read(self) -> tuple[Tensor, ...] | None:
+        """Pictures (W, …), true and predicted classes (W,), and the probability of either (W,), the worst first."""
+        if self._kept is None:
+            return None
+        losses, *rest, pictures = (values.cpu() for values in self._kept)
+        present = losses > -torch.inf
+        return (pictures[present], *(values[present] for values in rest)) if present.any() else None

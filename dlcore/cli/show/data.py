@@ -1,0 +1,66 @@
+"""``show data``: what a network is to learn from, before it does."""
+
+from __future__ import annotations
+
+from dlcore.cli.show.subject import Option, Subject, Words, read_words
+from dlcore.errors import ArgumentError, check_number
+
+SUBJECT = Subject(
+    "show data",
+    "The data: parts, classes, values, pictures.",
+    "[-c RECIPE] [--flag VALUE ...]",
+    "Of pictures: the grid, a row a class; one of them as its array, with the value on each pixel; its channels, "
+    "histogram, gradients and edges; and what augmentation makes of it. Of a table: each column's kind, range, mean, "
+    "categories and missing values, and a histogram of each, coloured by the target.",
+    (
+        Option("part", "train", "Which samples of pictures: train, val or test."),
+        Option("index", "0", "Which of them is looked at closely, counted from 0."),
+        Option(
+            "out", "FILE.png", "Where the grid goes, others beside it (FILE_array.png); left out: show/data_RECIPE.png."
+        ),
+    ),
+    ("show data -c mlp_fashion_mnist --index 7", "show data -c mlp_table_binary", "show data --part test --out x.png"),
+)
+
+
+def run(argv: list[str]) -> int:
+    """Look at the data of a recipe.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    words = read_words(SUBJECT, argv)
+    part = words.choice("part", ("train", "val", "test"))
+    index = int(words.number("index", 0, whole=True))
+    check_number("--index", index, at_least=0)
+    from dlcore.cli.show.prepared import prepared
+    from dlcore.data import Table
+    from dlcore.insight.picture_data import image_shape
+    from dlcore.insight.training_data import read_data
+
+    command = prepared(words)
+    datamodule = command.datamodule
+    if isinstance(datamodule, Table):
+        _refuse_choice(words, "a table is shown whole")
+        from dlcore.cli.show.table_data import show_table
+
+        show_table(words, command)
+        return 0
+    if image_shape(datamodule) is None:
+        raise ArgumentError(
+            "show data",
+            "pictures (facts with image_shape) or a Table",
+            type(datamodule).__name__,
+            "Choose other --data.",
+        )
+    from dlcore.cli.show.picture_data import show_pictures
+
+    read_data(datamodule)
+    show_pictures(words, command, part, index)
+    return 0
+
+
+def _refuse_choice(words: Words, why: str) -> None:
+    for name in ("part", "index"):
+        if name in words.given:
+            raise ArgumentError(f"--{name}", f"data that are pictures ({why})", words.given[name], "Leave it out.")

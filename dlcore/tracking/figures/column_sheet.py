@@ -1,0 +1,119 @@
+"""Figure: how the values of each column of a table are distributed, coloured by class or by target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.figures.mosaic import fit_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDE, _HIGH, _ACROSS, _BINS = 2.15, 1.6, 5, 20  # inches of a chart; charts in a row; bars of a histogram
+_MOST_COLUMNS, _MOST_GROUPS, _MOST_CATEGORIES = 40, 6, 8
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """A column's values, for a histogram.
+
+    Attributes:
+        name: The column's name.
+        values: Numbers, or codes of categories; NaN where one is missing (N,).
+        categories: Names of the codes; empty for numbers.
+    """
+
+    name: str
+    values: np.ndarray
+    categories: tuple[str, ...] = ()
+
+
+def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Sequence[str], title: str) -> Figure:
+    """Draw a small histogram for each column, at most 40, with a colour for each group of rows.
+
+    Args:
+        columns: The columns.
+        groups: The group of each row, from 0; below 0 for none (N,).
+        names: The groups' names; those beyond the sixth are drawn as one.
+        title: What is shown.
+
+    Raises:
+        ArgumentError: There is no column.
+    """
+    from matplotlib.patches import Patch
+
+    if not columns:
+        raise ArgumentError("columns", "at least one column", "none")
+    if len(names) > _MOST_GROUPS:
+        groups = np.where(groups < _MOST_GROUPS - 1, groups, _MOST_GROUPS - 1)
+        names = [*names[: _MOST_GROUPS - 1], f"{len(names) - _MOST_GROUPS + 1} others"]
+    shown = columns[:_MOST_COLUMNS]
+    across = min(_ACROSS, len(shown))
+    down = -(-len(shown) // across)
+    figure = style.new_figure(max(across * _WIDE, 5.0) + 0.3, down * _HIGH + 0.9)
+    part = f", {len(shown)} of {len(columns)} columns" if len(shown) < len(columns) else ""
+    figure.suptitle(drawable(title + part), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    grid = figure.subplots(down, across, squeeze=False)
+    for number, axes in enumerate(grid.flat):
+        if number < len(shown):
+            _draw(axes, shown[number], groups, len(names))
+        else:
+            axes.set_axis_off()
+    handles = [
+        Patch(facecolor=style.CYCLE[number], label=fit_text(str(name), 2.0, style.TICK_SIZE))
+        for number, name in enumerate(names)
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower left", ncols=min(len(handles), 6), frameon=False, fontsize=style.TICK_SIZE
+    )
+    return style.finish(figure)
+
+
+def _draw(axes: Axes, column: ColumnValues, groups: np.ndarray, count: int) -> None:
+    style.style_axes(axes, "", grid=False)
+    axes.set_title(fit_text(column.name, _WIDE - 0.3, style.TICK_SIZE), fontsize=style.TICK_SIZE, loc="left", pad=4)
+    values = np.asarray(column.values, dtype=np.float64)
+    finite = np.isfinite(values)
+    axes.set_yticks([])
+    axes.tick_params(labelsize=7, length=2)
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    if not finite.any():
+        axes.text(0.5, 0.5, "no value", ha="center", va="center", transform=axes.transAxes, fontsize=style.TICK_SIZE)
+        axes.set_xticks([])
+        return
+    if column.categories:
+        # The most frequent ones: of a hundred categories no bar could be read.
+        present = np.bincount(values[finite].astype(int), minlength=len(column.categories))
+        order = np.argsort(-present, kind="stable")[:_MOST_CATEGORIES]
+        bottom = np.zeros(len(order))
+        for group in range(count):
+            inside = values[finite & (groups == group)].astype(int)
+            heights = np.bincount(inside, minlength=len(column.categories))[order]
+            axes.bar(np.arange(len(order)), heights, bottom=bottom, color=style.CYCLE[group], width=0.8)
+            bottom += heights
+        room = (_WIDE - 0.35) / len(order)
+        names = [fit_text(column.categories[code], max(room, 0.28), 6.5) for code in order]
+        axes.set_xticks(np.arange(len(order)), names, fontsize=6.5)
+        return
+    low, high = values[finite].min(), values[finite].max()
+    margin = 0.0 if low < high else max(abs(low), 1.0) * 0.5
+    edges = np.linspace(low - margin, high + margin, _BINS + 1)
+    for group in range(count):
+        # Outlines over each other and not bars on top of each other: where groups differ is what matters.
+        counts, _ = np.histogram(values[finite & (groups == group)], edges)
+        color = style.CYCLE[group]
+        axes.stairs(counts, edges, color=color, fill=True, alpha=0.25)
+        axes.stairs(counts, edges, color=color, linewidth=1.2)
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(
+        [low, high] if low < high else [low], [f"{number:.4g}" for number in ([low, high] if low < high else [low])]
+    )

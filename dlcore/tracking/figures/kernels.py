@@ -1,0 +1,89 @@
+"""Figure: what the first layer of a network looks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.figures.mosaic import Mosaic, as_rgb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST, _MOST_NUMBERED, _LARGEST_NUMBERED = 64, 16, 5
+_DIVERGING = "RdBu_r"
+
+
+def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
+    """Draw the kernels of a layer, at most 64 of them.
+
+    Kernels over red, green and blue have the colour that they answer to most, each scaled for itself. Those over one
+    channel have a colour scale in common: red for weights above 0, blue for those below; of several channels that are
+    no colours the mean is shown. Few and small ones have their numbers on them.
+
+    Args:
+        weights: The kernels, an array or a tensor on the CPU. Shape: (N, C, H, W).
+        title: Whose they are.
+        total: How many the layer has, where these are not all; None: these.
+
+    Raises:
+        ArgumentError: The shape is another.
+    """
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    table = np.asarray(weights, dtype=np.float64)  # single precision cannot hold twice its greatest number
+    if table.ndim != 4 or not table.size:
+        raise ArgumentError("weights", "shape (N, C, H, W), not empty", table.shape)
+    count, channels, height, width = table.shape
+    count = count if total is None else total
+    table = table[:_MOST]
+    colored = channels == 3
+    plain = table.mean(axis=1)
+    greatest = float(np.abs(plain[np.isfinite(plain)]).max(initial=0.0)) or 1.0
+    norm = Normalize(-greatest, greatest)
+    if colored:
+        shown = np.concatenate([as_rgb(kernel[None]) for kernel in table])
+    else:
+        shown = colormaps[_DIVERGING](norm(np.where(np.isfinite(plain), plain, 0.0)))[..., :3]
+        shown[~np.isfinite(plain)] = as_rgb(np.full((1, 1, 1, 1), np.nan))[0, 0, 0]
+    numbered = not colored and len(table) <= _MOST_NUMBERED and max(height, width) <= _LARGEST_NUMBERED
+    columns = min(8, len(table)) if len(table) <= 32 else min(16, len(table))
+    # Kernels have few pixels: each becomes many, so that a gap can be narrower than one.
+    zoom = max(1, 40 // max(height, width))
+    mosaic = Mosaic(height * zoom, width * zoom, -(-len(table) // columns), columns, gap=0.12)
+    for number, picture in enumerate(shown):
+        mosaic.put(*divmod(number, columns), picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
+    part = f", {len(table):,} of {count:,}" if len(table) < count else ""
+    side = 1.25 if numbered else 0.9 if columns <= 8 else 0.62  # inches
+    if colored:
+        return style.finish(mosaic.figure(side, title + part)[0])
+    inches = mosaic.size(side)
+    figure = style.new_figure(max(inches[0] + 1.4, 5.0), inches[1] + 0.8)
+    axes = figure.subplots()
+    mosaic.draw(axes)
+    if numbered:
+        for number, kernel in enumerate(plain):
+            top, left = mosaic.corner(*divmod(number, columns))
+            for (row, column), weight in np.ndenumerate(kernel):
+                color = style.PAPER if abs(weight) > 0.6 * greatest else style.INK
+                axes.text(
+                    left + (column + 0.5) * zoom, top + (row + 0.5) * zoom, _number(weight),
+                    ha="center", va="center", color=color, fontsize=8 if max(height, width) <= 3 else 5.5,
+                )  # fmt: skip
+    bar = figure.colorbar(ScalarMappable(norm, _DIVERGING), ax=axes, shrink=0.85, pad=0.02)
+    bar.set_label("weight" if channels == 1 else f"mean weight of {channels} channels", fontsize=style.LABEL_SIZE)
+    bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK)
+    bar.outline.set_visible(False)
+    axes.set_title(drawable(f"{title}{part}"), fontsize=style.TITLE_SIZE, color=style.INK, loc="left", pad=10)
+    return style.finish(figure)
+
+
+def _number(weight: float) -> str:
+    text = f"{weight:.2f}"
+    return text.removeprefix("-") if not float(text) else text.replace("-", "−")
