@@ -13,7 +13,7 @@ from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
 from dlcore.insight.training_data import read_data, train_loader
 from dlcore.models import Model
-from dlcore.models.optimization import step_schedule
+from dlcore.models.schedules import step_schedule
 from dlcore.optim import warmup_factor
 
 

@@ -14,19 +14,11 @@ from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from dlcore.errors import ArgumentError, check_number
+from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.metric_log import MetricLog
-from dlcore.models.optimization import (
-    LRSchedulerCallable,
-    OptimizerCallable,
-    check_optimization,
-    check_step,
-    make_optimizer,
-    make_schedule,
-    step_schedule,
-    stepped_schedule,
-    steps_of_run,
-)
+from dlcore.models.optimization import check_optimization, check_step, make_optimizer
 from dlcore.models.progress import keep_progress, kept_progress, take_up_progress
+from dlcore.models.schedules import make_schedule, step_schedule, stepped_schedule, steps_of_run
 from dlcore.nn import Penalty, Tally, Task
 from dlcore.optim import warmed_up, warmup_factor
 

@@ -126,7 +126,7 @@ def test_one_cycle_is_stepped_per_batch(tiny_data, make_trainer):
 
 
 def test_a_schedule_that_is_shorter_than_the_run_is_known_before(tiny_data, make_trainer):
-    with pytest.raises(ArgumentError, match=r"model\.lr_scheduler\.total_steps: expected at least as many steps"):
+    with pytest.raises(ArgumentError, match=r"model\.lr_scheduler\.total_steps: expected at least the 14 steps"):
         preview_schedule(
             make_model(partial(OneCycleLR, max_lr=1.0, total_steps=9)), tiny_data(), make_trainer(max_epochs=2)
         )

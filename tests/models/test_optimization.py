@@ -17,7 +17,8 @@ from torch.optim.lr_scheduler import (
 
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
-from dlcore.models.optimization import check_optimization, make_optimizer, make_schedule, step_schedule
+from dlcore.models.optimization import check_optimization, make_optimizer
+from dlcore.models.schedules import make_schedule, step_schedule
 
 
 def parameters():

@@ -10,7 +10,8 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, OneCycleLR
 
 from dlcore.errors import ArgumentError
-from dlcore.models.optimization import check_optimization, make_schedule
+from dlcore.models.optimization import check_optimization
+from dlcore.models.schedules import make_schedule
 from dlcore.optim import (
     ExponentialDecayLR,
     InverseTimeDecayLR,

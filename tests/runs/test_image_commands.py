@@ -38,7 +38,7 @@ def test_a_folder_of_ones_own_is_learned_and_new_pictures_are_answered_by_name(p
     assert main(["predict", "--ckpt_path=last", "--data.root", str(workplace / "new")]) == 2
     assert "got others: deep" in " ".join(capsys.readouterr().err.split())
     assert main(["predict", "--ckpt_path=last", "--data.root", str(workplace / "new" / "deep")]) == 0
-    rows = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text(encoding="utf-8"))))
+    rows = list(csv.DictReader(io.StringIO((run / "predictions_deep.csv").read_text(encoding="utf-8"))))
     assert [(row["file"], row["predicted"]) for row in rows] == [("0.png", "亮")]
     assert "target" not in rows[0]
     assert main(["predict", "--ckpt_path=last"]) == 0
