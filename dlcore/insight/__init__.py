@@ -1,4 +1,4 @@
-"""What can be known before a network is trained: its shape, its gradients, its learning rate, its activations."""
+"""What can be known before a network is trained: its data, shape, gradients, learning rate, config."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlcore.insight.activation_curves import activation_curve
+    from dlcore.insight.config_sources import config_lines
     from dlcore.insight.gradient_check import GradientReport, check_gradients
     from dlcore.insight.lr_range_test import RangeTest, find_learning_rate
     from dlcore.insight.model_summary import ModelSummary, summarize_model
+    from dlcore.insight.picture_data import summarize_pictures
     from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
+    from dlcore.insight.table_columns import summarize_table
 
 __all__ = [
     "GradientReport",
@@ -19,9 +22,12 @@ __all__ = [
     "SchedulePreview",
     "activation_curve",
     "check_gradients",
+    "config_lines",
     "find_learning_rate",
     "preview_schedule",
     "summarize_model",
+    "summarize_pictures",
+    "summarize_table",
 ]
 _FILES = {
     "GradientReport": "gradient_check",
@@ -30,9 +36,12 @@ _FILES = {
     "SchedulePreview": "schedule_preview",
     "activation_curve": "activation_curves",
     "check_gradients": "gradient_check",
+    "config_lines": "config_sources",
     "find_learning_rate": "lr_range_test",
     "preview_schedule": "schedule_preview",
     "summarize_model": "model_summary",
+    "summarize_pictures": "picture_data",
+    "summarize_table": "table_columns",
 }
 
 

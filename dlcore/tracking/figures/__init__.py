@@ -2,18 +2,34 @@
 
 from dlcore.tracking.figures.activation_rows import activation_rows
 from dlcore.tracking.figures.activation_sheet import activation_sheet
+from dlcore.tracking.figures.captioned_pictures import captioned_pictures
+from dlcore.tracking.figures.column_sheet import column_sheet
 from dlcore.tracking.figures.confusion_matrix import confusion_matrix
+from dlcore.tracking.figures.feature_maps import feature_maps
+from dlcore.tracking.figures.hand_made_features import hand_made_features
+from dlcore.tracking.figures.image_grid import image_grid
+from dlcore.tracking.figures.kernels import kernels
 from dlcore.tracking.figures.layer_by_step import layer_by_step
 from dlcore.tracking.figures.learning_curves import learning_curves
 from dlcore.tracking.figures.lr_range import lr_range
+from dlcore.tracking.figures.pixel_values import pixel_values
 from dlcore.tracking.figures.schedule_curve import schedule_curve
+from dlcore.tracking.figures.worst_predictions import worst_predictions
 
 __all__ = [
     "activation_rows",
     "activation_sheet",
+    "captioned_pictures",
+    "column_sheet",
     "confusion_matrix",
+    "feature_maps",
+    "hand_made_features",
+    "image_grid",
+    "kernels",
     "layer_by_step",
     "learning_curves",
     "lr_range",
+    "pixel_values",
     "schedule_curve",
+    "worst_predictions",
 ]
