@@ -13,7 +13,7 @@ from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
 from dlcore.insight.training_data import read_data, train_loader
 from dlcore.models import Model
-from dlcore.models.schedules import step_schedule
+from dlcore.models.schedules import batches_of_epoch, step_schedule, steps_of_run
 from dlcore.optim import warmup_factor
 
 
@@ -62,13 +62,21 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
         ArgumentError: The schedule is shorter than the run, or a setting of the data is wrong.
     """
     read_data(datamodule)
-    loader = train_loader(datamodule, trainer)
-    batches = _batches(loader, trainer)
-    accumulated = model.accumulate_grad_batches
-    steps_per_epoch = -(-batches // accumulated)
-    total = _total_steps(trainer, steps_per_epoch)
     # As a fit begins: a model may ask its trainer how long the run will be.
     trainer._data_connector.attach_data(model, datamodule=datamodule)
+    train_loader(datamodule, trainer)
+    batches = batches_of_epoch(trainer)
+    if batches is None:
+        raise FitError("data: expected a number of batches in an epoch, got a loader that does not say it.")
+    if batches < 1:
+        limit = trainer.limit_train_batches
+        raise ArgumentError("trainer.limit_train_batches", "at least one of an epoch's batches", limit)
+    if trainer.max_epochs == -1 and trainer.max_steps < 0:
+        raise FitError("trainer.max_epochs: expected an end of the run, got -1. For example: --trainer.max_epochs 20")
+    steps_per_epoch = -(-batches // model.accumulate_grad_batches)
+    total = steps_of_run(trainer, model.accumulate_grad_batches)
+    if total < 1:
+        raise FitError("trainer.max_epochs: expected at least one step to look at, got none.")
     configured: Any = model.configure_optimizers()
     if isinstance(configured, torch.optim.Optimizer):
         configured = {"optimizer": configured}
@@ -113,32 +121,6 @@ def _step_through(optimizer: torch.optim.Optimizer, schedule: Any, steps: int) -
             raise error.within("model") from error
         raise
     return rates
-
-
-def _batches(loader: Any, trainer: Trainer) -> int:
-    """Batches of an epoch, as the trainer limits them."""
-    try:
-        batches = len(loader)
-    except TypeError as error:
-        raise FitError("data: expected a number of batches in an epoch, got a loader that does not say it.") from error
-    limit: int | float = trainer.limit_train_batches
-    limited = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-    if limited < 1:
-        raise ArgumentError(
-            "trainer.limit_train_batches", f"at least one of the {batches:,} batches of an epoch", limit
-        )
-    return limited
-
-
-def _total_steps(trainer: Trainer, steps_per_epoch: int) -> int:
-    epochs, steps = trainer.max_epochs, trainer.max_steps
-    ends = [epochs * steps_per_epoch] if epochs is not None and epochs >= 0 else []
-    ends += [steps] if steps >= 0 else []
-    if not ends:
-        raise FitError("trainer.max_epochs: expected an end of the run, got -1. For example: --trainer.max_epochs 20")
-    if min(ends) < 1:
-        raise FitError("trainer.max_epochs: expected at least one step to look at, got none.")
-    return min(ends)
 
 
 def _notes(trainer: Trainer) -> list[str]:

@@ -65,6 +65,20 @@ def _lacks_length(factory: LRSchedulerCallable) -> bool:
     )
 
 
+def batches_of_epoch(trainer: Trainer) -> int | None:
+    """Batches that a fit takes from an epoch; None for a stream without length.
+
+    Args:
+        trainer: The trainer, when data are set up.
+    """
+    limit = trainer.limit_train_batches
+    try:
+        batches = len(trainer.fit_loop._data_source.dataloader())
+    except TypeError:  # a stream has no length
+        return limit if isinstance(limit, int) else None
+    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+
+
 def steps_of_run(trainer: Trainer, accumulate_grad_batches: int) -> int:
     """How many optimiser steps a fit will take.
 
@@ -78,27 +92,18 @@ def steps_of_run(trainer: Trainer, accumulate_grad_batches: int) -> int:
     Raises:
         ArgumentError: The run has no end, or the batches of an epoch are not known before.
     """
-    unknown = ArgumentError(
-        "lr_scheduler.total_steps",
-        "the optimiser steps of the run, which are not known for this trainer or these data",
-        None,
-        "Give them: --model.lr_scheduler.total_steps 10000",
-    )
-    limit = trainer.limit_train_batches
-    try:
-        batches = len(trainer.fit_loop._data_source.dataloader())
-    except TypeError as error:  # a stream has no length
-        if not isinstance(limit, int):
-            raise unknown from error
-        batches = limit
-    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-    epochs, steps = trainer.max_epochs, trainer.max_steps
-    if epochs is not None and epochs >= 0:
-        whole = epochs * math.ceil(batches / accumulate_grad_batches)
-        return whole if steps < 0 else min(whole, steps)
-    if steps < 0:
-        raise unknown
-    return steps
+    batches, epochs, steps = batches_of_epoch(trainer), trainer.max_epochs, trainer.max_steps
+    ends = [steps] if steps >= 0 else []
+    if epochs is not None and epochs >= 0 and batches is not None:
+        ends.append(epochs * math.ceil(batches / accumulate_grad_batches))
+    if not ends or batches is None:
+        raise ArgumentError(
+            "lr_scheduler.total_steps",
+            "the optimiser steps of the run, which are not known for this trainer or these data",
+            None,
+            "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20",
+        )
+    return min(ends)
 
 
 def needs_metric() -> ArgumentError:
