@@ -145,7 +145,9 @@ def test_a_run_without_end_has_no_preview(tiny_data, make_trainer):
 
 
 def test_a_limit_that_leaves_no_batch_is_named(tiny_data, make_trainer):
-    with pytest.raises(ArgumentError, match=r"trainer\.limit_train_batches: expected at least one of an epoch's batches"):
+    with pytest.raises(
+        ArgumentError, match=r"trainer\.limit_train_batches: expected at least one of an epoch's batches"
+    ):
         preview_schedule(make_model(), tiny_data(), make_trainer(limit_train_batches=0.1))
 
 

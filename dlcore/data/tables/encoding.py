@@ -185,12 +185,13 @@ def _scale(values: np.ndarray, name: str, where: str) -> Scale:
             f"{where}: column {name!r}: expected values, but no training row has one. Leave it out: --data.ignore "
             f"{name}."
         )
-    if (largest := np.abs(present).max()) > _LARGEST:
+    least, greatest = present.min(), present.max()
+    if (largest := max(-least, greatest)) > _LARGEST:
         raise DataError(
             f"{where}: column {name!r}: expected numbers up to {_LARGEST:.0e}, got {largest:.3g}. Correct it, or leave "
             f"the column out: --data.ignore {name}."
         )
-    if present.min() == present.max():  # rounding would give a tiny deviation, and divide by it
+    if least == greatest:  # rounding would give a tiny deviation, and divide by it
         return Scale(float(present[0]), 0.0)
     mean = float(present.mean())
     deviations = present - mean
