@@ -1,0 +1,6 @@
+"""Text: tokenizer, vocabulary, token store, sampling. No Lightning in here."""
+
+from dlcore.text.batch import NO_TARGET, TextBatch
+from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
+
+__all__ = ["END", "NO_TARGET", "UNKNOWN", "TextBatch", "Vocabulary"]

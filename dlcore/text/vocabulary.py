@@ -1,0 +1,52 @@
+"""The words that a text model knows, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+UNKNOWN = 0
+END = 1
+SPECIAL = ("<unk>", "<end>")
+
+
+class Vocabulary:
+    """Words and their numbers (ids): 0 is what is unknown, 1 the end of a document, which also comes before its start.
+
+    Args:
+        words: The other words, the most frequent first; the first of them has number 2. A line break is one of them.
+
+    Attributes:
+        words: All words by their number; the two special ones are spelled ``<unk>`` and ``<end>``.
+
+    Raises:
+        ValueError: A word is there twice.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words: tuple[str, ...] = (*SPECIAL, *words)
+        self._ids = {word: number for number, word in enumerate(self.words) if number > END}
+        if len(self._ids) != len(self.words) - len(SPECIAL):
+            raise ValueError("a word is there twice")
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._ids
+
+    def id(self, word: str) -> int:
+        """The number of a word; `UNKNOWN` where it has none."""
+        return self._ids.get(word, UNKNOWN)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of a row of numbers: the end of a document is an empty line, what is unknown the sign □."""
+        signs = {UNKNOWN: "□", END: "\n\n"}
+        return "".join(signs.get(number) or self.words[number] for number in ids)
+
+    def characters(self, unknown: float = 1.0) -> list[float]:
+        """How many characters each number stands for (V,): none for the end of a document.
+
+        Args:
+            unknown: Characters of an unknown word, on average.
+        """
+        return [unknown, 0.0, *(float(len(word)) for word in self.words[len(SPECIAL) :])]
