@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from dlcore.data import ImageFolder
+from dlcore.runs.process import prepare_process
 
 BATCH_SIZE = 64
 REQUIRED = {(64, "first"): 2.0, (64, "second"): 8.0, (224, "first"): 1.0, (224, "second"): 1.5, (224, "plain"): 4.0}
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--color", type=float, default=0.0, help="change of colours, in both")
     arguments = parser.parse_args()
+    prepare_process()  # as the command does
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as temporary:
         for side, count in ((64, 20_000), (224, 5_000)):

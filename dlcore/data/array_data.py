@@ -78,8 +78,13 @@ class ArrayData(LightningDataModule):
     def transform(self, inputs: Tensor) -> Tensor:
         """Stored samples (B, *) on the device, as the network takes them: floating point, scaled."""
 
+    @property
+    def augments(self) -> bool:
+        """Whether chance changes the training samples: `augment` takes the place of `transform` then."""
+        return False
+
     def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
-        """In the place of `transform` for training batches that `Part.fetch_numbered` fetched: changes by chance.
+        """In the place of `transform` for the training batches of data that say `augments`: changes by chance.
 
         Args:
             inputs: Stored samples (B, *) on the device.
@@ -125,6 +130,8 @@ class ArrayData(LightningDataModule):
         )
         if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
             loader.seed = None  # the same few batches in every epoch
+        if self.augments:
+            loader.fetch = self.parts["train"].fetch_numbered
         if not len(loader):
             samples = len(loader.indices)
             raise ArgumentError(

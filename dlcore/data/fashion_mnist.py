@@ -21,6 +21,8 @@ from dlcore.data.batches import split
 from dlcore.data.downloads import cache_folder, download
 from dlcore.data.drawn_clothing import CLASS_NAMES, draw_clothing
 from dlcore.data.idx_files import read_idx
+from dlcore.data.images.augmentation import Augmentation
+from dlcore.data.images.draws import SampleDraws
 from dlcore.errors import ArgumentError, DataError, check_number
 
 # Name of each file and the SHA-256 of its uncompressed content.
@@ -49,6 +51,9 @@ class FashionMNIST(ArrayData):
         root: Folder that holds the four files (or a FashionMNIST/raw folder with them); left out: the system's package
             dataset-fashion-mnist, then dlcore's cache folder, then a download from torchvision's mirrors.
         download: Whether to download the files when they are nowhere on this machine.
+        flip: Probability with which a training picture is mirrored left to right.
+        shift: Largest shift of a training picture to each side, as a share of its side, in [0, 1): 0.08 is two pixels.
+        erase: Probability with which a rectangle of a training picture, 2 to 20% of it, is blotted out.
         offline_sample: When the files cannot be had, train on pictures of clothing that dlcore draws itself instead of
             ending with an error; said at start and at end, and kept in the run's record.
         eval_batch_size: Samples in a batch of validation, test and prediction; it changes speed and memory only.
@@ -76,6 +81,9 @@ class FashionMNIST(ArrayData):
         split_seed: int = 0,
         root: str | None = None,
         download: bool = True,
+        flip: float = 0.0,
+        shift: float = 0.0,
+        erase: float = 0.0,
         offline_sample: bool = False,
         eval_batch_size: int = 1000,
         drop_last: bool = False,
@@ -84,6 +92,7 @@ class FashionMNIST(ArrayData):
         check_number("scale", scale, above=0)
         check_number("val_size", val_size, at_least=0, below=60000, whole=True)
         self.scale, self.val_size, self.split_seed = scale, val_size, split_seed
+        self.augmentation = Augmentation(flip=flip, shift=shift, erase=erase)
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.source = ""
         self.is_sample = False
@@ -151,6 +160,21 @@ class FashionMNIST(ArrayData):
     def transform(self, inputs: Tensor) -> Tensor:
         """Pictures (B, 28, 28), uint8, to (B, 1, 28, 28), float32, divided by `scale`."""
         return inputs.unsqueeze(1).float().div_(self.scale)
+
+    @property
+    def augments(self) -> bool:
+        """Whether chance changes the training pictures."""
+        return self.augmentation != Augmentation()
+
+    def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
+        """Training pictures (B, 1, 28, 28), changed by what (seed, epoch, sample) draws, and their targets."""
+        # Black is the background, and stays 0: the mean that erased places get is 0 too.
+        mean, std = (
+            inputs.new_zeros(1, dtype=torch.float32),
+            inputs.new_full((1,), self.scale / 255, dtype=torch.float32),
+        )
+        draws = SampleDraws(self.order_seed, epoch, samples)
+        return self.augmentation(inputs.unsqueeze(1), draws, mean, std), targets
 
     def _find(self) -> Path | None:
         """The folder that holds all four files."""

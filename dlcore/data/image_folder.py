@@ -259,13 +259,16 @@ class ImageFolder(ArrayData):
     # Batches
 
     def train_dataloader(self) -> BatchLoader:
-        """Shuffled batches, with the numbers of their samples where chance changes the pictures."""
+        """Shuffled batches."""
         loader, part = super().train_dataloader(), self.parts["train"]
         if self.balanced and loader.seed is not None:
             loader = BalancedLoader(loader, part.targets[part.indices])
-        if self.augmentation != Augmentation() or self.mixing:
-            loader.fetch = part.fetch_numbered
         return loader
+
+    @property
+    def augments(self) -> bool:
+        """Whether chance changes the training pictures."""
+        return self.augmentation != Augmentation() or bool(self.mixing)
 
     def transform(self, inputs: Tensor) -> Tensor:
         """Pictures (B, C, H, W), uint8, normalised, float32."""

@@ -255,3 +255,26 @@ def test_refuses_values_that_cannot_be(argument, value, expected):
     with pytest.raises(ArgumentError) as caught:
         FashionMNIST(**{argument: value})
     assert str(caught.value) == f"{argument}: expected {expected}, got {value!r}."
+
+
+def test_augmentation_moves_training_pictures_only(made_up_files, tmp_path):
+    root = str(made_up_files.put(tmp_path / "files"))
+
+    def batches(**changes):
+        data = FashionMNIST(root=root, val_size=20, batch_size=100, **changes)
+        data.setup()
+        data.order_seed = 7
+        train, val = next(iter(data.train_dataloader())), next(iter(data.val_dataloader()))
+        return (*data.on_after_batch_transfer(train, 0), data.on_after_batch_transfer(val, 0)[0])
+
+    plain, targets, val = batches()
+    flipped, same_targets, same_val = batches(flip=1.0)
+    assert torch.equal(targets, same_targets)
+    assert torch.equal(val, same_val)
+    torch.testing.assert_close(flipped, plain.flip(-1))
+    moved, _, _ = batches(shift=0.1, erase=0.5)
+    assert moved.shape == plain.shape
+    assert not torch.allclose(moved, plain)
+    assert moved.min() >= 0 and moved.max() <= 1
+    again, _, _ = batches(shift=0.1, erase=0.5)
+    assert torch.equal(moved, again)

@@ -34,6 +34,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 COMMON = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 OTHERS = ("TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA", "MPO", "QOI")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB of RGB
+_EXACT_ROW = 2**24 // 255**2
 _BACKGROUND = (255, 255, 255, 255)
 
 
@@ -99,16 +100,34 @@ def _decode(image: Image.Image, size: tuple[int, int], channels: int, resize: st
     image.load()
     if told:
         image = ImageOps.exif_transpose(image)
-    pixels = np.asarray(_resized(_in_mode(image, "L" if channels == 1 else "RGB"), size, resize))
+    pixels = np.asarray(resized(_in_mode(image, "L" if channels == 1 else "RGB"), size, resize))
     return np.ascontiguousarray(pixels.reshape(*size, channels).transpose(2, 0, 1))
 
 
 def _draft(image: Image.Image, size: tuple[int, int], resize: str) -> None:
     """Let a JPEG be decoded smaller, at twice the wanted size at least."""
-    shares = size[1] / image.width, size[0] / image.height
+    image.draft(None, _least(image.size, size, resize))
+
+
+def draft_scale(there: tuple[int, int], size: tuple[int, int], resize: str) -> int:
+    """How many times smaller a JPEG is decoded: 1, 2, 4 or 8.
+
+    Args:
+        there: Its width and height.
+        size: Height and width that are wanted (H, W).
+        resize: ``crop``, ``squash`` or ``pad``.
+    """
+    least = _least(there, size, resize)
+    possible = min(there[0] // least[0], there[1] // least[1])
+    return max(scale for scale in (1, 2, 4, 8) if scale <= max(possible, 1))
+
+
+def _least(there: tuple[int, int], size: tuple[int, int], resize: str) -> tuple[int, int]:
+    """Width and height that a JPEG must keep, where it is decoded smaller."""
+    shares = size[1] / there[0], size[0] / there[1]
     if resize != "squash":
         shares = (max(shares),) * 2 if resize == "crop" else (min(shares),) * 2
-    image.draft(None, (int(2 * shares[0] * image.width) + 1, int(2 * shares[1] * image.height) + 1))
+    return int(2 * shares[0] * there[0]) + 1, int(2 * shares[1] * there[1]) + 1
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -129,7 +148,8 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
-def _resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Image:
+def resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Image:
+    """A picture in the size (H, W) that is wanted, as the rules above say."""
     height, width = size
     if image.size == (width, height):
         return image
@@ -145,9 +165,10 @@ def _resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Im
 
 def moments(pixels: NDArray[np.uint8]) -> list[list[int]]:
     """Sum and sum of squares of each channel of a picture (C, H, W): what mean and deviation of any set follow from."""
-    # Doubles hold these whole numbers exactly, and are several times faster to add up than bytes are to count.
-    flat = pixels.reshape(len(pixels), -1).astype(np.float64)
-    return [[int(total) for total in flat.sum(axis=1)], [int(total) for total in np.einsum("ij,ij->i", flat, flat)]]
+    # Single precision is exact up to 2^24: for a row of 258 squares. Bytes are several times slower to add up.
+    rows = pixels.astype(np.float32 if pixels.shape[2] <= _EXACT_ROW else np.float64)
+    sums = rows.sum(axis=2), np.einsum("chw,chw->ch", rows, rows)
+    return [[int(total) for total in of_rows.sum(axis=1, dtype=np.float64)] for of_rows in sums]
 
 
 def main() -> None:
