@@ -275,6 +275,7 @@ def test_augmentation_moves_training_pictures_only(made_up_files, tmp_path):
     moved, _, _ = batches(shift=0.1, erase=0.5)
     assert moved.shape == plain.shape
     assert not torch.allclose(moved, plain)
-    assert moved.min() >= 0 and moved.max() <= 1
+    assert moved.min() >= 0
+    assert moved.max() <= 1
     again, _, _ = batches(shift=0.1, erase=0.5)
     assert torch.equal(moved, again)

@@ -76,5 +76,5 @@ def test_nothing_that_is_cut_short_passes(tmp_path):
             assert np.array_equal(found, decode(path, (30, 40), 3, "crop"))
     path.write_bytes(whole[: len(whole) // 2])
     assert decoded(path) is None
-    with pytest.raises(BrokenPicture, match="(?i)truncated"):
+    with pytest.raises(BrokenPicture, match=r"(?i)truncated"):
         decode(path, (30, 40), 3, "crop")

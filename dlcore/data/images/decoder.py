@@ -166,7 +166,7 @@ def resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Ima
 def moments(pixels: NDArray[np.uint8]) -> list[list[int]]:
     """Sum and sum of squares of each channel of a picture (C, H, W): what mean and deviation of any set follow from."""
     # Single precision is exact up to 2^24: for a row of 258 squares. Bytes are several times slower to add up.
-    rows = pixels.astype(np.float32 if pixels.shape[2] <= _EXACT_ROW else np.float64)
+    rows: NDArray[Any] = pixels.astype(np.float32 if pixels.shape[2] <= _EXACT_ROW else np.float64)
     sums = rows.sum(axis=2), np.einsum("chw,chw->ch", rows, rows)
     return [[int(total) for total in of_rows.sum(axis=1, dtype=np.float64)] for of_rows in sums]
 
