@@ -26,8 +26,9 @@ class FeatureMaps(MetricCallback):
     """Shows the kernels of the first layer, and what chosen layers make of one validation picture as training goes on.
 
     A look is taken before the first step and at the validation of an epoch, or at its end: a forward pass of one
-    picture. Figures are drawn in the background for TensorBoard; the last ones are kernels.png and feature_maps.png in
-    the run's folder. Of a network without convolutions the first layer's weights are shown, each unit's as a picture.
+    picture, by the weights that train (validation sees their average, with weight_averaging). Figures are drawn in the
+    background for TensorBoard; the last ones are kernels.png and feature_maps.png in the run's folder. Of a network
+    without convolutions the first layer's weights are shown, each unit's as a picture.
 
     Args:
         layers: Names of layers whose output is maps (channels × height × width), as in `show model`; none chooses the

@@ -65,6 +65,7 @@ class ArrayData(LightningDataModule):
         check_number("eval_batch_size", eval_batch_size, at_least=1, whole=True)
         self.batch_size, self.eval_batch_size, self.drop_last = batch_size, eval_batch_size, drop_last
         self.parts: dict[str, Part] = {}
+        self.stage: str | None = None  # what the data are for, as Lightning says it: fit, validate, test, predict
         # The run's seed decides the order of the training samples. All processes have the same one (see `setup`).
         self.order_seed = torch.initial_seed() % 2**31
 
@@ -116,9 +117,10 @@ class ArrayData(LightningDataModule):
     # What Lightning asks
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the data, once."""
-        if not self.parts:
-            self.parts = self.load()
+        """Read the data for a fit, once. Else the first loader asks for them: then a checkpoint's state is known."""
+        self.stage = stage
+        if stage in (None, "fit"):
+            self._read()
         if self.trainer is not None and self.trainer.world_size > 1:
             self.order_seed = self.trainer.strategy.broadcast(self.order_seed)
 
@@ -159,7 +161,12 @@ class ArrayData(LightningDataModule):
         trainer: Trainer = self.trainer  # type: ignore[assignment]
         return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
+    def _read(self) -> None:
+        if not self.parts:
+            self.parts = self.load()
+
     def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
+        self._read()
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         chosen = self.parts[part]
         return BatchLoader(chosen.fetch, chosen.indices, batch_size, rank=rank, world_size=world_size, **options)

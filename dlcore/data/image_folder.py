@@ -128,7 +128,6 @@ class ImageFolder(ArrayData):
         self._found: Found | None = None
         self._kept: dict[str, Any] = {}  # what a checkpoint knows
         self._counts: list[int] | None = None
-        self._stage: str | None = None
 
     # What is known before and after the pictures are decoded
 
@@ -193,17 +192,6 @@ class ImageFolder(ArrayData):
 
     # Reading
 
-    def setup(self, stage: str | None = None) -> None:
-        """Decode the pictures for a fit. Else the first loader asks for them: then a checkpoint's classes are known."""
-        self._stage = stage
-        if stage in (None, "fit"):
-            super().setup(stage)
-
-    def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
-        if not self.parts:
-            self.parts = self.load()
-        return super()._loader(part, batch_size, **options)
-
     def load(self) -> dict[str, Part]:
         """Decode the pictures, or take them from the cache, and part them."""
         found = self._look()
@@ -215,7 +203,7 @@ class ImageFolder(ArrayData):
         for part, chosen in usable.items():
             if not len(chosen):
                 raise DataError(f"{found.root}: expected pictures in {part} that can be decoded, got none.")
-        if not self._kept and self._stage in (None, "fit"):
+        if not self._kept and self.stage in (None, "fit"):
             self._count(usable["train"])
             if not self.balanced:
                 tell_counts(self._class_names(), self._counts or [])
@@ -230,8 +218,8 @@ class ImageFolder(ArrayData):
     def _whole(self) -> dict[str, np.ndarray]:
         """All pictures of another folder than that of the training, for an evaluation; else nothing."""
         found = self._look()
-        fitting = self._stage in (None, "fit")
-        if not found.class_names and self._stage != "predict":
+        fitting = self.stage in (None, "fit")
+        if not found.class_names and self.stage != "predict":
             raise DataError(f"{found.root}: expected class folders, got none. Only predict can do without.")
         if fitting and self._kept and set(found.class_names) != set(self._kept["class_names"]):
             missing = sorted(set(self._kept["class_names"]) - set(found.class_names))

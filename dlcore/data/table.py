@@ -11,7 +11,6 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Part
-from dlcore.data.batches import BatchLoader
 from dlcore.data.tables.builtin import BUILTIN, builtin_table
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
@@ -134,7 +133,6 @@ class Table(ArrayData):
         self.source = f"built-in table {builtin}" if path is None else path
         self.schema: Schema | None = None
         self._wish: str | None = None
-        self._stage: str | None = None
 
     # What is known before and after the rows are read
 
@@ -173,17 +171,6 @@ class Table(ArrayData):
 
     # Reading
 
-    def setup(self, stage: str | None = None) -> None:
-        """Read the rows for a fit. Else they are read by the first loader: then a checkpoint's columns are known."""
-        self._stage = stage
-        if stage in (None, "fit"):
-            super().setup(stage)
-
-    def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
-        if not self.parts:
-            self.parts = self.load()
-        return super()._loader(part, batch_size, **options)
-
     def transform(self, inputs: Tensor) -> Tensor:
         """Rows as kept (B, C) to the inputs of the network (B, F)."""
         return self.schema.encoding.expand(inputs)  # type: ignore[union-attr]
@@ -204,13 +191,13 @@ class Table(ArrayData):
         if known.fingerprint == content:
             rows = self.reader.further(source, self.source, known, target_needed=True)
             return self._cut(rows, known.target.name, path, content)
-        if self._stage == "fit" or (path and path == known.path):
+        if self.stage == "fit" or (path and path == known.path):
             raise DataError(
                 f"{self.source}: expected the rows of the training, got a file that was changed since or another one: "
                 "training and test rows cannot be told apart any more. New rows belong in a file of their own; a "
                 "training on other rows begins anew, without --ckpt_path."
             )
-        whole = self._whole(source, self.source, target_needed=self._stage != "predict")
+        whole = self._whole(source, self.source, target_needed=self.stage != "predict")
         return {"val": whole, "test": whole}
 
     def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Part]:
@@ -221,8 +208,8 @@ class Table(ArrayData):
         if self.schema is not None:
             target = self.schema.target
         else:
-            target = Target.of(goal, target_name, rows.where, task, bool(self.task), self.target_unit)
-        targets = target.encode(goal, rows.where)
+            target = Target.of(goal.take(kept), target_name, rows.where, task, bool(self.task), self.target_unit)
+        targets = target.encode(goal, kept, rows.where)
         sizes = {
             "test_size": self.test_size if self.test_path is None else 0,
             "val_size": self.val_size if self.val_path is None else 0,
@@ -244,7 +231,7 @@ class Table(ArrayData):
         if self.val_path is not None:
             parts["val"] = self._whole(_file("val_path", self.val_path), self.val_path)
         if self.test_path is not None:
-            needed = self._stage != "predict"
+            needed = self.stage != "predict"
             parts["test"] = self._whole(_file("test_path", self.test_path), self.test_path, needed)
         for name, other in (("val", "test"), ("test", "val")):
             if not len(parts[name]):
@@ -257,7 +244,8 @@ class Table(ArrayData):
         rows = self.reader.further(source, where, schema, target_needed)
         kept = rows.kept(self.missing, schema.target.name, target_needed)
         inputs = self._encode(rows, kept)
-        targets = schema.target.encode(rows.target, where) if rows.target else schema.target.unknown(len(inputs))
+        target = schema.target
+        targets = target.encode(rows.target, kept, where) if rows.target else target.unknown(len(inputs))
         return Part(inputs, targets, torch.from_numpy(kept))
 
     def _encode(self, rows: Rows, kept: np.ndarray) -> Tensor:

@@ -144,17 +144,18 @@ def augmented(datamodule: Any, places: Tensor, epochs: int) -> list[Tensor] | No
     """What augmentation makes of training samples: for each one, it and its forms in so many epochs (1 + E, C, H, W).
 
     Args:
-        datamodule: The data; their method ``augment(inputs, targets, samples, epoch)`` gives what an epoch makes of
-            stored inputs, as the network gets them, and the targets.
+        datamodule: The data; where they say that chance changes them (``augments``), their method ``augment(inputs,
+            targets, samples, epoch)`` gives what an epoch makes of stored inputs, as the network gets them, and the
+            targets.
         places: Positions within the training part (N,).
         epochs: How many epochs (E).
 
     Returns:
         A tensor for each sample; None where the data have no augmentation, or have it switched off.
     """
-    augment = getattr(datamodule, "augment", None)
-    if not callable(augment):
+    if not getattr(datamodule, "augments", False):
         return None
+    augment = datamodule.augment
     train = datamodule.parts["train"]
     samples = train.indices[places]
     inputs, targets = train.fetch(samples)

@@ -47,26 +47,27 @@ class CNN(Model):
             fitted to channels and classes; null: the blocks.
         weights: File with a state dict for torchvision's network, which is never downloaded; null: weights are drawn.
         channels_last: Keep the channels of a pixel together in memory, which is faster; results agree but for rounding.
-        initializer: Initial weights: default (torch's own), normal, uniform, xavier_normal, xavier_uniform,
-            kaiming_normal, kaiming_uniform, trunc_normal, orthogonal, constant, zeros or ones, with arguments in
-            brackets: 'normal(std=0.02)'. Biases start at zero but for default.
-        task: What is learned: multiclass (softmax), binary (sigmoid) or regression (identity).
+        initializer: Initial weights: default (torch's own), normal, uniform, xavier_normal, xavier_uniform (or
+            glorot_…), kaiming_normal, kaiming_uniform (or he_…), trunc_normal, orthogonal, constant, zeros or ones,
+            with arguments in brackets: 'normal(std=0.02)'. Biases start at zero but for default.
+        task: What is learned: multiclass (softmax), binary (sigmoid) or regression (identity); left out, what the data
+            are for, without data multiclass.
         loss: Loss of the task, with arguments in brackets: 'cross_entropy(label_smoothing=0.1)' (multiclass),
             binary_cross_entropy (binary), mse, l1, 'smooth_l1(beta=0.5)' or 'huber(delta=1.0)' (regression); left out,
             the first of its task.
         class_weights: How much a sample of each class counts in the loss, above 0, one number a class; null: all 1.
         image_shape: Channels, height and width of a picture; left out, the data say it.
         num_classes: Classes of a multiclass task, outputs of a regression; left out, the data say it.
-        l1: Factor of the L1 penalty Σ|w|, at least 0. It is added to the loss in training and logged as train/penalty.
-        l2: Factor of the L2 penalty, at least 0; added and logged likewise.
+        l1: Factor of the L1 penalty Σ|w|, at least 0, which training adds to the loss and logs as train/penalty.
+        l2: Factor of the L2 penalty, at least 0, which training adds to the loss and logs as train/penalty.
         l2_form: What L2 sums: squares (Σw², as weight decay does) or norms (Σ‖p‖, one norm a parameter tensor).
         penalized: What L1 and L2 sum over: all parameters, weights (no biases, no scales of batch norm), or those whose
             name fits a pattern: 'network.block_1.*'.
         optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer SGD
-            --model.optimizer.lr 0.01. LBFGS wants large batches, and --model.optimizer.line_search_fn strong_wolfe.
+            --model.optimizer.lr 0.01 (LBFGS wants large batches, and --model.optimizer.line_search_fn strong_wolfe).
         lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
             InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler CosineAnnealingLR
-            --model.lr_scheduler.T_max 10. It counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their interval
+            --model.lr_scheduler.T_max 10; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their interval
             says).
         warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
 
@@ -99,7 +100,7 @@ class CNN(Model):
         weights: str | None = None,
         channels_last: bool = True,
         initializer: str = "default",
-        task: Literal["multiclass", "binary", "regression"] = "multiclass",
+        task: Literal["multiclass", "binary", "regression"] | None = None,
         loss: str | None = None,
         class_weights: list[float] | None = None,
         image_shape: list[int] | None = None,
@@ -125,9 +126,8 @@ class CNN(Model):
         if weights is not None and initializer != "default":
             raise ArgumentError("initializer", "default, beside weights from a file", initializer, "Leave it out.")
         penalty = Penalty(l1, l2, l2_form, penalized)
-        super().__init__(
-            make_task(task, num_classes, loss, class_weights), optimizer, lr_scheduler, warmup_steps, penalty
-        )
+        task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
+        super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
         # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text. Nor is the
         # file, since a checkpoint holds the weights.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler", "weights"], logger=False)

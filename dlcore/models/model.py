@@ -101,7 +101,9 @@ class Model(LightningModule):
         clips_scaled = self.gradient_clip_val is not None and self.trainer.precision == "16-mixed"
         optimizer = make_optimizer(self.optimizer_factory, self.parameters(), fused=not clips_scaled)
         check_step(optimizer, self)
-        self._penalized = self.penalty.select(self.named_parameters()) if self.penalty else []
+        # Also without a factor: a pattern that fits nothing is a slip, whatever it would have been multiplied by.
+        chosen = self.penalty.select(self.named_parameters()) if self.penalty is not None else []
+        self._penalized = chosen if self.penalty else []
         if self.schedule_factory is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_schedule(optimizer)}}

@@ -127,6 +127,8 @@ class Command(LightningCLI):
         facts = self._facts(init_args)
         linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
         self.linked = {f"model.{name}" for name in linked}
+        if self.settings.checkpoint and init_args.get("weights"):
+            init_args["weights"] = None  # the file they came from may be gone: the checkpoint has them
         for name, value in linked.items():
             config[f"model.init_args.{name}"] = self.config_dump["model"]["init_args"][name] = value
         self.model = self._make("model", config)

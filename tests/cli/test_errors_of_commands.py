@@ -8,22 +8,6 @@ import torch
 from dlcore.cli.main import main
 
 
-@pytest.fixture
-def error(workplace, capsys):
-    """Run a command that must fail; give the line that it printed."""
-
-    def run(*words: str) -> str:
-        code = main([*words])
-        captured = capsys.readouterr()
-        lines = captured.err.strip().splitlines()
-        assert code == 2, captured
-        assert len(lines) == 1, captured.err
-        assert lines[0].startswith("dlcore: ")
-        return lines[0].removeprefix("dlcore: ")
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

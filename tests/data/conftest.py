@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from image_files import COUNTS, write_classes
+from table_samples import ROWS
 
 from dlcore.data import fashion_mnist
 
@@ -53,3 +55,39 @@ def made_up_files(_made_up_files, monkeypatch, tmp_path) -> MadeUpFiles:
 
     monkeypatch.setattr(fashion_mnist, "download", no_network)
     return _made_up_files
+
+
+# Tables
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    """Writes a CSV file; gives its path."""
+
+    def write(text, name="数据.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_text(text, encoding=encoding)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def colours(csv_file):
+    """Forty rows: a number, another, a name, and a target of two classes."""
+    return csv_file("\n".join(["编号,长度,颜色,结果", *ROWS]) + "\n")
+
+
+# Pictures
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A cache folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path, own_cache):
+    """Seventy pictures of three classes, one of which has a Chinese name."""
+    return write_classes(tmp_path / "图片", COUNTS)

@@ -1,39 +1,14 @@
-"""ImageFolder from end to end: parts, classes, normalisation, broken files, what a checkpoint keeps."""
+"""ImageFolder as a whole: parts, classes, normalisation, broken files."""
 
 import numpy as np
 import pytest
 import torch
-from image_files import GREY, write_classes
+from image_files import GREY, labels, ready, write_classes
 
 from dlcore.data import ImageFolder
-from dlcore.data.images import circles
 from dlcore.errors import ArgumentError, DataError
 
-COUNTS = {"cats": 40, "dogs": 20, "鸟": 10}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Seventy pictures of three classes, one of which has a Chinese name."""
-    return write_classes(tmp_path / "图片", COUNTS)
-
-
-def ready(root, stage="fit", kept=None, **arguments):
-    """The data, read."""
-    data = ImageFolder(str(root), **{"size": 4, "batch_size": 8} | arguments)
-    data.expect(None, kept)
-    data.facts()
-    data.setup(stage)
-    return data
-
-
-def labels(data, part):
-    return np.bincount(data.parts[part].targets[data.parts[part].indices], minlength=3).tolist()
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_facts_are_known_before_anything_is_decoded(folder, tmp_path):
@@ -196,128 +171,3 @@ def test_wrong_arguments_are_named(tmp_path, arguments, argument):
 def test_neither_root_nor_builtin_is_refused():
     with pytest.raises(ArgumentError, match=r"^root: expected a folder, got nothing\. .*--data\.builtin circles"):
         ImageFolder()
-
-
-# What a checkpoint keeps
-
-
-def test_an_evaluation_uses_the_classes_and_the_normalisation_of_the_training(folder, tmp_path):
-    trained = ready(folder)
-    kept = torch.load(_saved(trained.state_dict(), tmp_path), weights_only=True)
-    other = write_classes(tmp_path / "other", {"鸟": 3, "dogs": 2})
-    data = ready(other, stage="test", kept=kept)
-    assert data.facts()["class_names"] == ["cats", "dogs", "鸟"]
-    assert data.facts()["class_counts"] == trained.facts()["class_counts"]
-    _, targets = next(iter(data.test_dataloader()))
-    assert targets.tolist() == [1, 1, 2, 2, 2]
-    assert data.normalization == trained.normalization
-    whole, own = ready(folder, stage="test", kept=kept), trained.parts["test"]
-    assert len(whole.test_dataloader().indices) == 7
-    assert torch.equal(whole.parts["test"].indices, own.indices)
-
-
-def test_prediction_needs_no_classes_and_knows_the_files(folder, tmp_path):
-    kept = ready(folder).state_dict()
-    flat = write_classes(tmp_path, {"cats": 3}) / "cats"
-    data = ready(flat, stage="predict", kept=kept)
-    inputs, targets = next(iter(data.predict_dataloader()))
-    assert (len(inputs), targets.tolist()) == (3, [-1, -1, -1])
-    assert list(data.parts["test"].names) == ["图 000.png", "图 001.png", "图 002.png"]
-    with pytest.raises(DataError, match=r"expected class folders, got none\. Only predict can do without"):
-        ready(flat, stage="test", kept=kept).test_dataloader()
-
-
-def test_foreign_classes_and_changed_folders_are_refused(folder, tmp_path):
-    kept = ready(folder).state_dict()
-    with pytest.raises(DataError, match=r"which the model was trained on, got others: fish \(missing: dogs, 鸟\)"):
-        ready(write_classes(tmp_path / "fish", {"cats": 1, "fish": 1}), stage="test", kept=kept).test_dataloader()
-    (folder / "cats" / "图 000.png").unlink()
-    with pytest.raises(DataError, match="files that were added or taken away since"):
-        ready(folder, stage="test", kept=kept).test_dataloader()
-    with pytest.raises(DataError, match="files that were added or taken away since"):
-        ready(folder, kept=kept)
-
-
-def test_a_folder_that_was_moved_is_the_same(folder, tmp_path):
-    trained = ready(folder)
-    moved = folder.rename(tmp_path / "moved")
-    data = ready(moved, stage="test", kept=trained.state_dict())
-    assert len(data.test_dataloader().indices) == len(trained.parts["test"]) == 7
-
-
-def _saved(state, folder):
-    torch.save(state, folder / "state")
-    return folder / "state"
-
-
-# Changes by chance
-
-
-def test_training_batches_are_changed_by_seed_epoch_and_sample_and_others_never(folder):
-    changes = {"flip": 0.5, "crop": 0.3, "color": 0.4}
-    data, again = (ready(folder, **changes, batch_size=size) for size in (8, 3))
-    again.order_seed = data.order_seed
-    seen = []
-    for one in (data, again):
-        batches = list(one.train_dataloader())
-        numbers = torch.cat([batch[2] for batch in batches])
-        inputs = torch.cat([one.on_after_batch_transfer(batch, 0)[0] for batch in batches])
-        seen.append(inputs[numbers.argsort()])
-    torch.testing.assert_close(*seen)
-    batch = next(iter(data.val_dataloader()))
-    assert len(batch) == 2
-    assert torch.equal(data.on_after_batch_transfer(batch, 0)[0], data.transform(batch[0]))
-    data.trainer = type("Trainer", (), {"current_epoch": 1, "precision_plugin": torch.nn.Identity()})()
-    data.trainer.precision_plugin.convert_input = lambda inputs: inputs
-    batch = batches[0]
-    there = data.on_after_batch_transfer(batch, 0)[0]
-    data.trainer.current_epoch = 2
-    assert not torch.allclose(there, data.on_after_batch_transfer(batch, 0)[0], atol=0.1)
-
-
-def test_mixing_gives_shares_of_the_classes(folder):
-    data = ready(folder, mixup=0.5)
-    _, targets = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
-    assert targets.shape == (8, 3)
-    torch.testing.assert_close(targets.sum(1), torch.ones(8))
-
-
-# The built-in pictures
-
-
-@pytest.fixture
-def few_circles(monkeypatch):
-    monkeypatch.setattr(circles, "COUNTS", {"train": 40, "val": 10, "test": 20})
-
-
-def test_circles_are_drawn_once_as_files_and_read_as_any_folder(few_circles, monkeypatch, tmp_path):
-    data = ImageFolder(builtin="circles", size=48)
-    data.setup("fit")
-    assert data.facts()["class_names"] == ["circle", "no circle"]
-    assert [len(data.parts[part]) for part in ("train", "val", "test")] == [40, 10, 20]
-    assert len(list((tmp_path / "cache" / "dlcore" / "circles").rglob("*.png"))) == 70
-    assert labels(data, "train")[:2] == [20, 20]
-    monkeypatch.setattr(circles, "write_circles", None)
-    assert ImageFolder(builtin="circles").facts()["source"] == "circles, drawn by dlcore"
-
-
-def test_root_beats_builtin(folder):
-    assert ImageFolder(str(folder), builtin="circles").facts()["class_names"] == ["cats", "dogs", "鸟"]
-
-
-def test_neither_colour_nor_brightness_tells_whether_there_is_a_circle():
-    with_circle = np.arange(2000) % 2 == 0
-    pictures = circles.draw_circles(with_circle, 7).reshape(2000, -1, 3).astype(float) / 255
-    assert np.array_equal(circles.draw_circles(with_circle[:250], 3, 1), circles.draw_circles(with_circle[:250], 3, 1))
-    figures = np.concatenate([pictures.mean(1), pictures.std(1), pictures.min(1), pictures.max(1)], axis=1)
-    gap = figures[with_circle].mean(0) - figures[~with_circle].mean(0)
-    error = figures.std(0) * np.sqrt(2 / 1000)
-    assert (np.abs(gap) < 3.5 * error).all()
-
-
-def test_the_same_picture_with_and_without_a_circle_differs_in_one_shape_of_one_area():
-    yes, no = (circles.draw_circles(np.full(100, flag), 9).astype(int) for flag in (True, False))
-    differs = np.abs(yes - no).max(-1) > 12
-    assert (differs.sum((1, 2)) > 10).all()
-    rows, columns = differs.any(2).sum(1), differs.any(1).sum(1)
-    assert max(rows.max(), columns.max()) < 36  # one place, not the whole picture

@@ -81,16 +81,11 @@ def test_what_can_be_learned_follows_from_the_target(found, tasks, classes):
 
 
 def test_a_task_that_was_chosen_decides_how_targets_are_kept():
-    whole = numbers(3, 1, 2, 1, 2, 3)
-    assert Target.of(whole, "y", "t.csv", "regression").encode(whole, "t.csv").tolist() == [
-        [3],
-        [1],
-        [2],
-        [1],
-        [2],
-        [3],
-    ]
-    assert Target.of(whole, "y", "t.csv", "multiclass").encode(whole, "t.csv").tolist() == [2, 0, 1, 0, 1, 2]
+    whole, every = numbers(3, 1, 2, 1, 2, 3), np.arange(6)
+    as_numbers = Target.of(whole, "y", "t.csv", "regression").encode(whole, every, "t.csv")
+    assert as_numbers.tolist() == [[3], [1], [2], [1], [2], [3]]
+    as_classes = Target.of(whole, "y", "t.csv", "multiclass").encode(whole, every, "t.csv")
+    assert as_classes.tolist() == [2, 0, 1, 0, 1, 2]
     text = names("a", "b", "c")
     assert Target.of(text, "y", "t.csv", "regression").classes == ["a", "b", "c"]  # the link says that it cannot be
     with pytest.raises(
@@ -108,11 +103,11 @@ def test_targets_of_one_value_teach_nothing():
 
 def test_classes_of_further_rows():
     target = Target.of(names("a", "b"), "y", "t.csv")
-    assert target.encode(names("b", None, "a"), "u.csv").tolist() == [1, -1, 0]
+    assert target.encode(names("b", None, "a"), np.arange(3), "u.csv").tolist() == [1, -1, 0]
     with pytest.raises(DataError, match=r"u\.csv: target 'y': expected one of the classes a, b, got 'c' in 1 row"):
-        target.encode(names("b", "c"), "u.csv")
+        target.encode(names("b", "c"), np.arange(2), "u.csv")
     with pytest.raises(DataError, match="expected one of the classes 0, 1, got 2 in 1 row"):
-        Target.of(numbers(0, 1), "y", "t.csv").encode(numbers(1, 2), "u.csv")
+        Target.of(numbers(0, 1), "y", "t.csv").encode(numbers(1, 2), np.arange(2), "u.csv")
     assert target.unknown(2).tolist() == [-1, -1]
     assert Target.of(numbers(0.5, 1.5, 2.5), "y", "t.csv").unknown(2).isnan().all()
 

@@ -11,6 +11,8 @@ from dlcore.insight import picture_data
 class Known(ArrayData):
     """Picture n has the value n everywhere; classes a, a, b, a, a, b, …; 9 train, 3 validate, none tests."""
 
+    augments = True
+
     def __init__(self, form=(1, 2, 3), dtype=torch.uint8):
         super().__init__(4, 4, False)
         self.form, self.dtype = form, dtype
@@ -124,7 +126,7 @@ def test_augmented_pictures_have_the_colours_before_they_were_normalised(data, m
 def test_without_augmentation_or_with_one_that_does_nothing_there_is_nothing_to_show(data):
     data.augment = lambda inputs, targets, samples, epoch: (data.transform(inputs), targets)
     assert picture_data.augmented(data, torch.tensor([0]), 2) is None
-    data.augment = None
+    data.augment, data.augments = None, False
     assert picture_data.augmented(data, torch.tensor([0]), 2) is None
 
 

@@ -126,3 +126,8 @@ def test_yes_or_no_is_validated_and_tested_with_auroc(tiny_data, make_trainer, m
     assert {name for name in row if name.endswith("auroc")} == {"val/auroc"}
     [metrics] = trainer.test(model, data, verbose=False)
     assert set(metrics) == {"test/loss", "test/accuracy", "test/f1", "test/auroc"}
+
+
+def test_a_pattern_that_fits_nothing_is_refused_without_a_factor_too(tiny_data, make_trainer):
+    with pytest.raises(ArgumentError, match=r"^model\.penalized: "):
+        make_trainer().fit(make_model(penalized="conv*"), datamodule=tiny_data())

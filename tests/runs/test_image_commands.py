@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from dlcore.cli.main import main
+from dlcore.models import CNN
 
 SMALL = ("--data.size=8", "--data.batch_size=16", "--model.hidden_sizes=[8]", "--early_stopping=null")
 
@@ -90,3 +91,13 @@ def test_a_broken_file_stops_a_fit_before_it_begins_and_leaves_no_run(photos, wo
     assert not list(workplace.glob("lightning_logs/mlp_circles/version_*"))
     assert main([*fit, "--data.skip_broken=true", "--data.drop_last=true"]) == 0
     assert "1 of 121 files cannot be decoded: 暗/坏.jpg" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_evaluation_does_not_need_the_file_of_weights_that_a_run_began_with(photos, workplace):
+    network = CNN(architecture="squeezenet1_1", image_shape=[3, 32, 32], num_classes=2).network
+    torch.save(network.state_dict(), workplace / "weights.pth")
+    words = ["--model.architecture=squeezenet1_1", f"--model.weights={workplace / 'weights.pth'}", "--data.size=32"]
+    few = ["--trainer.max_steps=2", "--data.batch_size=8"]
+    assert main(["fit", "--model=CNN", "--data=ImageFolder", f"--data.root={photos}", *words, *few]) == 0
+    (workplace / "weights.pth").unlink()
+    assert main(["test", "--ckpt_path=last"]) == 0

@@ -37,6 +37,10 @@ class Numbers:
         """Where a value is missing (N,)."""
         return np.isnan(self.values)
 
+    def take(self, rows: np.ndarray) -> Numbers:
+        """Some of the rows."""
+        return Numbers(self.values[rows], self.boolean)
+
     def text(self, row: int) -> str:
         """The value of a row, for a message."""
         return f"{self.values[row]:g}"
@@ -58,6 +62,12 @@ class Names:
     def missing(self) -> np.ndarray:
         """Where a name is missing (N,)."""
         return self.codes < 0
+
+    def take(self, rows: np.ndarray) -> Names:
+        """Some of the rows, with the names that they have."""
+        used, codes = np.unique(self.codes[rows], return_inverse=True)
+        # Of the codes found, -1 comes first.
+        return Names(codes - int(-1 in used), [self.names[code] for code in used if code >= 0])
 
     def text(self, row: int) -> str:
         """The name of a row, for a message."""

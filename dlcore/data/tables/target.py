@@ -117,14 +117,21 @@ class Target:
         """What a further file's column must hold: numbers or names."""
         return "names" if self.classes is not None and self.values is None else "numbers"
 
-    def encode(self, column: Column, where: str) -> Tensor:
+    def encode(self, column: Column, rows: np.ndarray, where: str) -> Tensor:
         """Class indices (N,), int64, or numbers (N, 1), float32; `UNKNOWN` or NaN where the value is missing.
+
+        Args:
+            column: The column.
+            rows: The rows that are used (M,): the others are taken as missing, whatever they hold.
+            where: The file, for messages.
 
         Raises:
             DataError: A class is not among those of the training.
         """
+        used = np.zeros(len(column.missing), dtype=bool)
+        used[rows] = True
         if self.classes is None:
-            numbers = cast(Numbers, column).values / self.unit
+            numbers = np.where(used, cast(Numbers, column).values, np.nan) / self.unit
             if len(numbers) and not np.nanmax(np.abs(numbers), initial=0) < LARGEST:
                 raise DataError(
                     f"{where}: target {self.name!r}: expected numbers below {LARGEST:.0e}, got "
@@ -138,6 +145,7 @@ class Target:
             values = np.array(self.values)
             codes = np.searchsorted(values, column.values).clip(max=len(values) - 1)
             codes = np.where(values[codes] == column.values, codes, np.where(column.missing, UNKNOWN, -2))
+        codes = np.where(used, codes, UNKNOWN)
         foreign = codes == -2
         if foreign.any():
             raise DataError(

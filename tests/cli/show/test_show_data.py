@@ -12,34 +12,6 @@ from dlcore.data import fashion_mnist
 SMALL = ("--model.hidden_sizes=[8]", "--data.val_size=100", "--data.batch_size=50")
 
 
-@pytest.fixture
-def shown(workplace, capsys, monkeypatch, one_thread):
-    """Run a command; give what it printed, with each run of blanks as one, and its exit code."""
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*words):
-        code = main([*words])
-        captured = capsys.readouterr()
-        assert not captured.err
-        return " ".join(captured.out.split()), code
-
-    return run
-
-
-@pytest.fixture
-def error(workplace, capsys):
-    """Run a command that must fail; give the line that it printed."""
-
-    def run(*words):
-        code = main([*words])
-        captured = capsys.readouterr()
-        lines = captured.err.strip().splitlines()
-        assert (code, len(lines)) == (2, 1), captured
-        return lines[0].removeprefix("dlcore: ")
-
-    return run
-
-
 def is_picture(path):
     with Image.open(path) as image:
         return image.size[0] > 500 and image.info["Software"] == "dlcore"

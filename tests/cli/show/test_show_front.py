@@ -14,20 +14,6 @@ def _terminal(monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
 
-@pytest.fixture
-def error(workplace, capsys):
-    """Run a command that must fail; give the line that it printed."""
-
-    def run(*words):
-        code = main([*words])
-        captured = capsys.readouterr()
-        lines = captured.err.strip().splitlines()
-        assert (code, len(lines)) == (2, 1), captured
-        return lines[0].removeprefix("dlcore: ")
-
-    return run
-
-
 @pytest.mark.parametrize("argv", [["show"], ["show", "--help"], ["show", "help"]])
 def test_show_alone_names_each_subject_with_an_example(argv, capsys):
     assert main(argv) == 0

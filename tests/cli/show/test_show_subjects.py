@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 import torch
 from PIL import Image
 from torch import nn
@@ -11,20 +10,6 @@ from dlcore.cli.main import main
 from dlcore.models import mlp
 
 SMALL = ("--model.hidden_sizes=[8]", "--data.val_size=100", "--data.batch_size=50")
-
-
-@pytest.fixture
-def shown(workplace, capsys, monkeypatch, one_thread):
-    """Run a command; give what it printed, with each run of blanks as one, and its exit code."""
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*words):
-        code = main([*words])
-        captured = capsys.readouterr()
-        assert not captured.err
-        return " ".join(captured.out.split()), code
-
-    return run
 
 
 def is_picture(path):
