@@ -7,7 +7,6 @@ import yaml
 from PIL import Image
 
 from dlcore.cli.main import main
-from dlcore.data import fashion_mnist
 
 SMALL = ("--model.hidden_sizes=[8]", "--data.val_size=100", "--data.batch_size=50")
 
@@ -38,12 +37,8 @@ def test_a_scale_shows_in_what_the_network_gets(shown):
     assert all(is_picture(name) for name in ("x.png", "x_array.png", "x_features.png"))
 
 
-def test_augmentation_is_drawn_where_the_data_have_it(shown, monkeypatch):
-    def augment(self, inputs, targets, samples, epoch):
-        return self.transform(inputs.roll(epoch + 1, -1)), targets
-
-    monkeypatch.setattr(fashion_mnist.FashionMNIST, "augment", augment, raising=False)
-    shown("show", "data", *SMALL)
+def test_augmentation_is_drawn_where_the_data_have_it(shown):
+    shown("show", "data", *SMALL, "--data.flip=0.5", "--data.shift=0.1", "--data.erase=0.5")
     assert is_picture("show/augmentation_mlp_fashion_mnist.png")
 
 
