@@ -22,6 +22,7 @@ from dlcore.data.downloads import cache_folder
 from dlcore.data.drawn_clothing.draws import Draws, Floats
 from dlcore.data.images.decoding import cores
 from dlcore.data.images.pixel_cache import locked
+from dlcore.data.images.progress_bar import progress_bar
 
 CLASS_NAMES = ("circle", "no circle")
 COUNTS = {"train": 10_000, "val": 1_000, "test": 2_000}
@@ -58,22 +59,23 @@ def write_circles(folder: Path) -> None:
         for name in CLASS_NAMES:
             (folder / part / name).mkdir(parents=True)
 
-    def write(part: str, seed: int, start: int) -> None:
+    def write(part: str, seed: int, start: int) -> int:
         count = min(_BATCH, COUNTS[part] - start)
         with_circle = (np.arange(start, start + count) % 2) == 0
         for number, picture in enumerate(draw_circles(with_circle, seed, start)):
             name = CLASS_NAMES[0 if with_circle[number] else 1]
             # Packing noise takes time and saves nothing.
             Image.fromarray(picture).save(folder / part / name / f"{start + number:05}.png", compress_level=0)
+        return count
 
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool, progress_bar("drawing pictures", sum(COUNTS.values())) as advance:
         jobs = [
             pool.submit(write, part, seed, start)
             for seed, part in enumerate(COUNTS)
             for start in range(0, COUNTS[part], _BATCH)
         ]
         for job in jobs:
-            job.result()
+            advance(job.result())
 
 
 def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import FileIO
@@ -27,6 +27,7 @@ from torch import Tensor
 
 from dlcore.data.images import decoder
 from dlcore.data.images.jpegs import decode_jpeg
+from dlcore.data.images.progress_bar import progress_bar
 from dlcore.errors import DataError
 
 _SHARE = 64  # files a process is given at a time
@@ -74,7 +75,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
     lock = threading.Lock()
     failures: list[str] = []
 
-    with _progress(len(files)) as advance:
+    with progress_bar("decoding pictures", len(files)) as advance:
 
         def feed() -> None:
             """Keep one core busy until nothing is left."""
@@ -172,16 +173,3 @@ def _tell(process: subprocess.Popen[str], line: str) -> None:
 def _ask(process: subprocess.Popen[str], line: str) -> str:
     _tell(process, line)
     return process.stdout.readline()  # type: ignore[union-attr]
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, on standard error; elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("decoding pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("decode", total=total)
-        yield lambda count: progress.advance(task, count)
