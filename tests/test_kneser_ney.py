@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import random
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -31,7 +32,9 @@ def kneser_ney() -> ModuleType:
 
 
 def songs() -> list[str]:
-    return [song for path in sorted(LYRICS.glob("0[1-3]*.txt")) for song in path.read_text("utf-8").strip().split("\n\n")]
+    return [
+        song for path in sorted(LYRICS.glob("0[1-3]*.txt")) for song in path.read_text("utf-8").strip().split("\n\n")
+    ]
 
 
 class ByDefinition:
@@ -39,7 +42,7 @@ class ByDefinition:
 
     def __init__(self, documents: list[str], order: int) -> None:
         self.order = order
-        self.known = sorted(set("".join(documents))) + ["END"]
+        self.known = [*sorted(set("".join(documents))), "END"]
         occurrences: Counter[tuple[str, ...]] = Counter()
         before: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
         for document in documents:
@@ -149,10 +152,19 @@ def test_the_script_prints_its_figures(tmp_path: Path) -> None:
     text = tmp_path / "lyrics.txt"
     text.write_text("\n\n".join(songs()), encoding="utf-8")
     command = [sys.executable, str(SCRIPT), str(text), "--orders", "1", "3", "--samples", str(text)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env={"PYTHONUTF8": "1"})
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[2:4]] == ["1", "3"]
     assert float(lines[3].split()[1]) < float(lines[2].split()[1])
     assert lines[4].strip().startswith("samples")
     assert lines[5].strip().startswith("held out")
+    without = subprocess.run([*command[:5], "--without_titles"], capture_output=True, encoding="utf-8", timeout=60)
+    assert characters_of(without.stdout) < characters_of(done.stdout)
+
+
+def characters_of(printed: str) -> int:
+    """How many characters the script says it counted."""
+    found = re.search(r"([\d,]+) characters", printed)
+    assert found is not None
+    return int(found[1].replace(",", ""))
