@@ -10,11 +10,22 @@ from dlcore.text.word_tables import WordTables
 
 
 @pytest.fixture(scope="session")
-def jieba_tables(tmp_path_factory) -> WordTables:
+def _tables_folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture(scope="session")
+def jieba_tables(_tables_folder) -> WordTables:
     """The tables of jieba's dictionary."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("tables")))
+        patch.setenv("XDG_CACHE_HOME", str(_tables_folder))
         return WordTables.of(Dictionary())
+
+
+@pytest.fixture
+def shared_cache(_tables_folder, jieba_tables, monkeypatch) -> None:
+    """A cache folder that has these tables."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_tables_folder))
 
 
 @pytest.fixture
