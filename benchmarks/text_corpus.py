@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import resource
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -141,19 +142,18 @@ STEPS = {"cut": step_cut, "start": step_start, "epoch": step_epoch}
 
 def write_large(source: Path, target: Path, gigabytes: float) -> None:
     """Repeat a text with changes until it has a size."""
-    text = source.read_text(encoding="utf-8")
-    chance = random.Random(0)
-    signs = "".join(sorted(set(text) - set("\r\n")))
+    rng = np.random.default_rng(0)
+    text = source.read_text(encoding="utf-8").strip() + "\n\n"
+    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    places = np.flatnonzero(codes != ord("\n"))
+    signs = np.unique(codes[places])
     written = 0
-    with target.open("w", encoding="utf-8") as file:
+    with target.open("wb") as file:
         while written < gigabytes * 1e9:
-            letters = list(text)
-            for place in chance.choices(range(len(letters)), k=len(letters) // 50):
-                if letters[place] not in "\r\n":
-                    letters[place] = chance.choice(signs)
-            changed = "".join(letters).strip() + "\n\n"
-            file.write(changed)
-            written += len(changed.encode())
+            changed = codes.copy()
+            chosen = rng.choice(places, len(places) // 50)
+            changed[chosen] = rng.choice(signs, len(chosen))
+            written += file.write(changed.tobytes().decode("utf-32-le").encode())
 
 
 def main() -> None:
