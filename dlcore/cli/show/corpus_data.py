@@ -54,7 +54,7 @@ def show_corpus(words: Words, data: ChineseCorpus, part: str, index: int) -> Non
 def _parts(summaries: list[PartSummary]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("part", no_wrap=True)
-    for heading in ("documents", "tokens", "characters", "unknown", "length: least, median, most"):
+    for heading in ("documents", "tokens", "characters", "unknown", "least, median, most"):
         table.add_column(heading, justify="right")
     for summary in summaries:
         counts = (summary.documents, summary.tokens, summary.characters)
