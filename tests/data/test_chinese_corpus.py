@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.nn.functional import cross_entropy
 
 from dlcore.data import ChineseCorpus
+from dlcore.data.chinese_corpus import _LYRICS
 from dlcore.errors import ArgumentError, DataError
 from dlcore.text import NO_TARGET, Tokenizer
 from dlcore.text.dictionary import Dictionary
@@ -126,6 +127,7 @@ def test_parts_that_are_empty_are_others(poems):
     assert data.parts["test"] is data.parts["val"] is data.parts["train"]
 
 
+@pytest.mark.skipif(not list(_LYRICS.glob("*.txt")), reason="needs the lyrics")
 def test_the_builtin_lyrics(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     data = ChineseCorpus(builtin="lyrics", level="char", batch_size=2)
