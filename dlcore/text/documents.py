@@ -1,0 +1,111 @@
+"""A corpus read block by block, each parted into documents: memory stays as it is, however much text there is.
+
+A block ends where a document ends if there is such a place in it, else at a line break, else after a sign that is in no
+word: what is cut into words within blocks is cut as the whole would be.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dlcore.errors import DataError
+from dlcore.text.corpus_files import TextFile
+from dlcore.text.normalization import normalize
+
+Documents = Literal["blank_line", "file", "none"]
+
+BLOCK = 1 << 19  # characters
+_BLANK_LINE = re.compile(r"^[^\S\n]+(?=\n)", re.MULTILINE)
+_BEHIND_SIGN = re.compile(r"(?<=[^\u4E00-\u9FD5a-zA-Z0-9+#&._%\-])\S")  # a place behind a sign that is in no word
+_WINDOW = 4096  # characters in which it is looked for
+_MOST = 4 * BLOCK  # characters of a block, even if it must be cut within a word
+_MANY_BREAKS = re.compile(r"\n{2,}")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a corpus.
+
+    Attributes:
+        text: Its text, normalised.
+        ends: Whether its last document ends with it; else that goes on in the next block.
+        size: About how many bytes of the corpus were read for it.
+    """
+
+    text: str
+    ends: bool
+    size: int
+
+
+def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int = BLOCK) -> Iterator[Block]:
+    """The blocks of a corpus, in order.
+
+    Args:
+        files: The files.
+        documents: What parts documents: ``blank_line`` (and files), ``file``, or ``none``: all is one.
+        characters: About how long a block is.
+    """
+    for number, file in enumerate(files):
+        joins = documents == "none" and number < len(files) - 1
+        encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
+        with file.path.open("rb") as binary, io.TextIOWrapper(binary, encoding) as source:
+            rest, place_before = "", 0
+            while True:
+                try:
+                    read = source.read(characters)
+                except UnicodeDecodeError as error:
+                    raise DataError(f"{file.path}: changed while it was read. Start again.") from error
+                rest += normalize(read)
+                if documents == "blank_line":
+                    rest = _BLANK_LINE.sub("", rest)
+                if not read:
+                    break
+                place, ends = _cut(rest, documents) if len(rest) >= characters else (0, False)
+                if place:
+                    size, place_before = binary.tell() - place_before, binary.tell()
+                    yield Block(rest[:place], ends, size)
+                    rest = rest[place:]
+        text = rest.rstrip() + "\n" if joins else rest
+        yield Block(text, not joins, file.size - place_before)
+
+
+def part(text: str, ends: bool, goes_on: bool, documents: Documents) -> list[str]:
+    """The documents of a block.
+
+    Args:
+        text: The block's text.
+        ends: Whether its last document ends with it.
+        goes_on: Whether its first document began in an earlier block.
+        documents: What parts documents.
+
+    Returns:
+        Their texts, without spaces behind and line breaks before them; the first belongs to the earlier block's last
+        document where `goes_on`, and then it may be empty.
+    """
+    if not goes_on:
+        text = text.lstrip("\n")
+    *whole, last = _MANY_BREAKS.split(text) if documents == "blank_line" else [text]
+    pieces = [*(piece.rstrip() for piece in whole), last.rstrip() if ends else last]
+    first, *others = pieces
+    return [*([first] if goes_on or first.strip() else []), *(piece for piece in others if piece.strip())]
+
+
+def _cut(text: str, documents: Documents) -> tuple[int, bool]:
+    """Where a block may end, and whether a document ends there; 0 if nowhere yet.
+
+    What is left begins with no line break, and has more than spaces: so what follows is known.
+    """
+    last = len(text.rstrip())
+    if documents == "blank_line" and (place := text.rfind("\n\n", 0, last)) >= 0:
+        return place + 2, True
+    place = text.rfind("\n", 0, last) + 1
+    if not text[:place].strip():  # one line, longer than a block
+        signs = [found.start() for found in _BEHIND_SIGN.finditer(text, max(0, last - _WINDOW), last)]
+        place = next((sign for sign in reversed(signs) if text[:sign].strip()), 0)
+        if not place and last > _MOST:
+            place = last - 1
+    return place, False

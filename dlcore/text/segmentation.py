@@ -1,0 +1,192 @@
+"""Text cut into words exactly as jieba 0.42 cuts it, all runs of a text side by side.
+
+Shapes: N characters of a text, M words.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from dlcore.text.best_words import best_words
+from dlcore.text.dictionary import Dictionary
+from dlcore.text.hidden_markov import word_ends
+from dlcore.text.word_tables import WordTables
+
+FIRST_OTHER = 0x110000  # raw numbers below are characters
+_MOST = 0xFFFF  # a sign that is in no word stands for those beyond
+_REMEMBERED = 1 << 16  # stretches of letters and signs whose pieces are remembered
+_NUMBER = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")
+
+
+def _signs(text: str, size: int = 1 << 16) -> np.ndarray:
+    table = np.zeros(size, dtype=bool)
+    table[[ord(sign) for sign in text]] = True
+    return table
+
+
+_LETTERS = _signs("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_IN_RUNS = _LETTERS | _signs("+#&._%-")
+_CHINESE = _signs("")
+_CHINESE[0x4E00 : 0x9FD5 + 1] = True
+_IN_RUNS |= _CHINESE
+
+
+class Segmenter:
+    """Cuts text into words.
+
+    Args:
+        dictionary: The words; None cuts into characters.
+        hmm: Whether characters that no word of the dictionary joins may be joined by jieba's hidden Markov model.
+    """
+
+    def __init__(self, dictionary: Dictionary | None, hmm: bool = False) -> None:
+        self.dictionary, self.hmm = dictionary, hmm
+        self._pieces: dict[str, list[str]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"dictionary": self.dictionary, "hmm": self.hmm, "_pieces": {}}
+
+    @cached_property
+    def tables(self) -> WordTables:
+        """The dictionary as arrays."""
+        return WordTables.of(self.dictionary)  # type: ignore[arg-type]
+
+    def prepare(self) -> None:
+        """Make what cutting needs."""
+        if self.dictionary is not None:
+            _ = self.tables
+
+    @property
+    def first_other(self) -> int:
+        """The first of the raw numbers that stand for words of a text alone; from `FIRST_OTHER` on nodes do."""
+        return FIRST_OTHER + (0 if self.dictionary is None else len(self.tables.weights))
+
+    def known(self, number: int) -> str:
+        """The word of a raw number below `first_other`."""
+        return chr(number) if number < FIRST_OTHER else self.tables.text(number - FIRST_OTHER)
+
+    def cut(self, text: str) -> list[str]:
+        """The words of a normalised text; joined they are the text."""
+        if self.dictionary is None or len(text) < 2:
+            return list(text)
+        starts = self._starts(text)[0]
+        return [text[start:end] for start, end in pairwise([*starts.tolist(), len(text)])]
+
+    def raw(self, text: str) -> tuple[np.ndarray, list[str]]:
+        """The words as numbers, and words that have no number of their own.
+
+        Args:
+            text: Normalised text.
+
+        Returns:
+            The numbers (M,), uint32: a character's code, `FIRST_OTHER` plus a word's node in the tables, or
+            `first_other` plus a word's place in the list; and that list.
+        """
+        codes = _codes(text)
+        if self.dictionary is None or len(text) < 2:
+            return codes, []
+        starts, nodes = self._starts(text)
+        numbers = codes[starts]
+        lengths = np.diff(starts, append=len(text))
+        long = lengths > 1
+        numbers[long] = nodes[starts[long]] + FIRST_OTHER
+        others: dict[str, int] = {}
+        first = self.first_other
+        for place in np.flatnonzero(long & (nodes[starts] < 0)).tolist():
+            word = text[starts[place] : starts[place] + lengths[place]]
+            numbers[place] = first + others.setdefault(word, len(others))
+        return numbers, list(others)
+
+    def _starts(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Where words begin (M,), ascending; and the node of the word at each place (N,), -1 where it has none."""
+        codes = _codes(text)
+        begins, ends = _stretches(_signs_in(codes, _IN_RUNS))
+        lengths, nodes = best_words(codes, begins, ends, self.tables)
+        is_start = np.ones(len(codes), dtype=bool)
+        is_start[_places(begins, ends)] = False
+        at, stop = begins, ends
+        while len(at):  # all runs side by side, from word to word
+            is_start[at] = True
+            at = at + lengths[at]
+            inside = at < stop
+            at, stop = at[inside], stop[inside]
+        starts = np.flatnonzero(is_start)
+        single = np.diff(starts, append=len(codes)) == 1
+        if self.hmm:
+            starts = self._join(text, codes, starts, single, nodes)
+        else:  # letters and digits that are in no longer word are joined
+            letters = single & _signs_in(codes[starts], _LETTERS)
+            joined = letters[1:] & letters[:-1]
+            starts = starts[np.concatenate([[True], ~joined])]
+        return starts, nodes
+
+    def _join(
+        self, text: str, codes: np.ndarray, starts: np.ndarray, single: np.ndarray, nodes: np.ndarray
+    ) -> np.ndarray:
+        """Where words begin once stretches of single characters were joined by the hidden Markov model."""
+        alone = np.zeros(len(codes), dtype=bool)
+        alone[starts[single]] = _signs_in(codes[starts[single]], _IN_RUNS)
+        begins, ends = _stretches(alone)
+        joins = (ends - begins > 1) & ~self.tables.are_words(codes, begins, ends)
+        begins, ends = begins[joins], ends[joins]
+        inside = _places(begins, ends)
+        nodes[inside] = -1
+        alone[:] = False
+        alone[inside] = True
+        chinese = alone & _signs_in(codes, _CHINESE)
+        is_start = np.zeros(len(codes) + 1, dtype=bool)
+        is_start[starts] = True
+        of_chinese = _stretches(chinese)
+        is_start[_places(*of_chinese)] = False
+        is_start[of_chinese[0]] = True
+        is_start[np.flatnonzero(word_ends(codes, *of_chinese)) + 1] = True
+        for begin, end in zip(*map(np.ndarray.tolist, _stretches(alone & ~chinese)), strict=True):
+            place = begin
+            is_start[begin:end] = False
+            for piece in self._pieces_of(text[begin:end]):
+                is_start[place] = True
+                place += len(piece)
+        joined = np.flatnonzero(is_start[:-1])
+        if self.tables.force_split:
+            split = set(self.tables.force_split)
+            for start, end in pairwise([*joined.tolist(), len(text)]):
+                if alone[start] and text[start:end] in split:
+                    is_start[start:end] = True
+            joined = np.flatnonzero(is_start[:-1])
+        return joined
+
+    def _pieces_of(self, stretch: str) -> list[str]:
+        """Letters, digits and signs as the model's own rule parts them: 3.5% is one word."""
+        pieces = self._pieces.get(stretch)
+        if pieces is None:
+            pieces = [piece for piece in _NUMBER.split(stretch) if piece]
+            if len(self._pieces) < _REMEMBERED:
+                self._pieces[stretch] = pieces
+        return pieces
+
+
+def _codes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _signs_in(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Which characters are in a table of signs."""
+    return table[np.minimum(codes, _MOST)]
+
+
+def _stretches(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Begins and ends of the stretches of places that are chosen."""
+    change = np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8))
+    return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+
+
+def _places(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """All places from each begin to its end."""
+    sizes = ends - begins
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(begins - before, sizes) + np.arange(int(sizes.sum()))
