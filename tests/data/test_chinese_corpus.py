@@ -244,6 +244,18 @@ def test_the_corpus_of_the_training_is_parted_as_in_the_run(poems):
         later(poems, first.state_dict(), val_size=0.2)
 
 
+def test_a_novel_is_cut_into_the_same_pieces(poems, tmp_path):
+    (tmp_path / "小说.txt").write_text("\n".join(POEMS * 3))
+    first = corpus(str(tmp_path / "小说.txt"), documents="none")
+    first.setup("fit")
+    assert first.in_pieces
+    assert first.parts["test"].documents > 1
+    changed = later(str(tmp_path / "小说.txt"), first.state_dict(), documents="none", min_freq=40, rare="unknown")
+    assert changed.store.folder != first.store.folder
+    for part in ("train", "val", "test"):
+        assert changed.parts[part].tokens.tolist() == first.parts[part].tokens.tolist()
+
+
 def test_other_text_is_taken_whole_in_the_words_of_the_checkpoint(poems, tmp_path):
     first = corpus(poems)
     first.setup("fit")
