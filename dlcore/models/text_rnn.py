@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.model import Model
 from dlcore.nn import LanguageModeling, LockedDropout, Recurrent, RecurrentState, Tally, TextTally, drop_words
-from dlcore.text import TextBatch
+from dlcore.text import NO_TARGET, TextBatch
 
 
 class TextRNN(Model):
@@ -152,10 +153,21 @@ class TextRNN(Model):
             features, state = self.features(batch.inputs, self._start)
             self.carried = tuple(part.detach() for part in state)
         else:
-            start = self._evaluated if self.carry_state and batch.continues else None
-            features, self._evaluated = self.features(batch.inputs, start)
+            features = self._evaluate(batch)
         scores = self.output(features)
         loss = self.task.loss(scores, batch.targets)
         if isinstance(tally, TextTally):
             tally.add(loss, scores, batch.targets, batch.characters)
         return loss
+
+    def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+        """How well each token was foreseen (3, B, T): the targets, their nats, and the characters they stand for."""
+        scores = self.output(self._evaluate(batch))
+        nats = cross_entropy(scores.mT, batch.targets, ignore_index=NO_TARGET, reduction="none")
+        return torch.stack([batch.targets.to(nats.dtype), nats, batch.characters.to(nats.dtype)])
+
+    def _evaluate(self, batch: TextBatch) -> Tensor:
+        """Features (B, T, F) of a batch of an evaluation, from the state that the last one left."""
+        start = self._evaluated if self.carry_state and batch.continues else None
+        features, self._evaluated = self.features(batch.inputs, start)
+        return features
