@@ -41,9 +41,10 @@ class Table:
 class RandomGRU(nn.Module):
     """A network with random weights, whose every word depends on all before it."""
 
-    def __init__(self, vocab_size=len(VOCABULARY), seed=0, sharpness=3.0):
+    def __init__(self, vocab_size=None, seed=0, sharpness=3.0):
         super().__init__()
         torch.manual_seed(seed)
+        vocab_size = vocab_size or len(VOCABULARY)
         self.embedding = nn.Embedding(vocab_size, 8)
         self.layers = nn.GRU(8, 16, num_layers=2, batch_first=True)
         self.output = nn.Linear(16, vocab_size)

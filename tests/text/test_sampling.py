@@ -26,15 +26,16 @@ def kept(scores):
 
 
 @pytest.mark.parametrize(
-    ("top_k", "places"), [(1, [2]), (2, [1, 2]), (3, [0, 1, 2, 3]), (4, [0, 1, 2, 3]), (0, [0, 1, 2, 3]), (9, [0, 1, 2, 3])]
-)  # fmt: skip
+    ("top_k", "places"), [(1, [2]), (2, [1, 2]), (3, [0, 1, 2, 3]), (0, [0, 1, 2, 3]), (9, [0, 1, 2, 3])]
+)
 def test_top_k_keeps_the_likeliest_and_their_equals(top_k, places):
     assert kept(keep_top_k(log(0.15, 0.3, 0.4, 0.15), top_k)) == [places]
 
 
 @pytest.mark.parametrize(
-    ("top_p", "places"), [(0.01, [2]), (0.5, [2]), (0.51, [1, 2]), (0.8, [1, 2]), (0.81, [1, 2, 3]), (1.0, [0, 1, 2, 3])]
-)  # fmt: skip
+    ("top_p", "places"),
+    [(0.01, [2]), (0.5, [2]), (0.51, [1, 2]), (0.8, [1, 2]), (0.81, [1, 2, 3]), (1.0, [0, 1, 2, 3])],
+)
 def test_top_p_keeps_the_fewest_words_that_reach_it(top_p, places):
     assert kept(keep_top_p(log(0.0625, 0.3, 0.5, 0.1375), top_p)) == [places]
 
