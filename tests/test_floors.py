@@ -7,7 +7,7 @@ import dlcore
 
 ROOT = Path(dlcore.__file__).parent
 FLOORS = [
-    {"errors"},
+    {"errors", "cache"},
     {"configs", "nn", "optim", "text"},
     {"tracking"},
     {"models", "data", "callbacks"},

@@ -72,7 +72,7 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
     rows |= {name: f"{value:.4f}" for name, value in (command.output or [{}])[0].items()}
     tally = getattr(command.model, "eval_tally", None)
     if tally is not None:
-        rows["samples"] = f"{tally.count:,}"
+        rows[tally.unit] = f"{tally.count:,}"
     if command.request.command == "test":
         rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
     _print_rows(console, command.request.command, rows)

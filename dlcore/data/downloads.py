@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: ``$XDG_CACHE_HOME/dlcore``, by default ``~/.cache/dlcore``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlcore"
 
 
 def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], patience: float) -> None:

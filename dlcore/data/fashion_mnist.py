@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dlcore.cache import cache_folder
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.batches import split
-from dlcore.data.downloads import cache_folder, download
+from dlcore.data.downloads import download
 from dlcore.data.drawn_clothing import CLASS_NAMES, draw_clothing
 from dlcore.data.idx_files import read_idx
 from dlcore.errors import ArgumentError, DataError, check_number

@@ -3,5 +3,6 @@
 from dlcore.models.cnn import CNN
 from dlcore.models.mlp import MLP
 from dlcore.models.model import Model
+from dlcore.models.text_rnn import TextRNN
 
-__all__ = ["CNN", "MLP", "Model"]
+__all__ = ["CNN", "MLP", "Model", "TextRNN"]

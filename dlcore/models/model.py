@@ -82,6 +82,7 @@ class Model(LightningModule):
         self.gradient_clip_algorithm = "norm"
         self.accumulate_grad_batches = 1
         self.lr = 0.0  # of the last step
+        self.carried: tuple[Tensor, ...] = ()  # what a recurrent network keeps from one training batch to the next
         self.schedule_per_batch = False
         self.gradients_wait = False  # for the next batch, when they are accumulated
         self._resumed: dict[str, Any] = {}  # what a checkpoint brought back, until the training starts
@@ -168,19 +169,24 @@ class Model(LightningModule):
 
     def _backward(self, batch: Batch, batches: float = 1, counts: bool = True) -> Tensor:
         """Compute the gradients of one batch, of as many as are averaged; give what they are the gradients of."""
-        inputs, targets = batch
-        outputs = self(inputs)
-        # An empty batch is a process's share of a last batch that is smaller than the number of processes.
-        loss = self.task.loss(outputs, targets) if len(targets) else outputs.sum() * 0
+        loss = self.assess(batch, self.metric_log.train if counts else None)
         total = loss / batches if batches > 1 else loss
         if self._penalized and not self.gradients_wait:
             penalty = self.penalty(self._penalized)  # type: ignore[misc]
             self.metric_log.penalty = penalty.detach()
             total = total + penalty
         self.manual_backward(total)
-        if counts:
-            self.metric_log.train.add(loss, outputs, targets)
         return total
+
+    def assess(self, batch: Batch, tally: Tally | None) -> Tensor:
+        """The loss of a batch, a scalar; loss and metrics are added to the tally where there is one."""
+        inputs, targets = batch
+        outputs = self(inputs)
+        # An empty batch is a process's share of a last batch that is smaller than the number of processes.
+        loss = self.task.loss(outputs, targets) if len(targets) else outputs.sum() * 0
+        if tally is not None:
+            tally.add(loss, outputs, targets)
+        return loss
 
     def _closure(self, batch: Batch) -> Callable[[], Tensor]:
         """What an optimiser calls that needs loss and gradients of a batch several times."""
@@ -235,10 +241,8 @@ class Model(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the tally."""
-        inputs, targets = batch
-        if len(targets):
-            outputs = self(inputs)
-            self.metric_log.evaluation.add(self.task.loss(outputs, targets), outputs, targets)  # type: ignore[union-attr]
+        if len(batch[1]):
+            self.assess(batch, self.metric_log.evaluation)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the tally."""

@@ -10,17 +10,19 @@ from torch import Tensor
 if TYPE_CHECKING:
     from dlcore.models.model import Model
 
-_KEPT = ("random_states", "cuda_random_states", "gradients", "train_tally")
+_KEPT = ("random_states", "cuda_random_states", "gradients", "train_tally", "carried")
 
 
 def keep_progress(model: Model, checkpoint: dict[str, Any]) -> None:
-    """Add random numbers, gradients that wait, and what was added up in the epoch so far."""
+    """Add random numbers, gradients that wait, a recurrent state, and what was added up in the epoch so far."""
     checkpoint["random_states"] = _of_all_processes(model, torch.get_rng_state())
     if model.device.type == "cuda":
         checkpoint["cuda_random_states"] = _of_all_processes(model, torch.cuda.get_rng_state(model.device))
     if model.gradients_wait:
         gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
         checkpoint["gradients"] = {name: grad.cpu() for name, grad in gradients.items() if grad is not None}
+    if model.carried:
+        checkpoint["carried"] = [_of_all_processes(model, part) for part in model.carried]
     sums = [*model.metric_log.train.sums(), model.metric_log.train.loss_sum.new_tensor(model.metric_log.logged_until)]
     if model.trainer.world_size > 1:
         sums = [model.trainer.strategy.reduce(total.clone(), reduce_op="sum") for total in sums]
@@ -44,8 +46,10 @@ def take_up_progress(model: Model, kept: dict[str, Any]) -> None:
     for name, parameter in model.named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter)
-    # As many processes as there were go on with their own random numbers; others begin with new ones.
+    # As many processes as there were go on with their own states and random numbers; others begin with new ones.
     rank, world_size = model.trainer.global_rank, model.trainer.world_size
+    parts = kept.get("carried", ())
+    model.carried = tuple(part[rank].to(model.device) for part in parts if len(part) == world_size)
     if len(states := kept.get("random_states", ())) == world_size:
         torch.set_rng_state(states[rank].cpu())
     if len(states := kept.get("cuda_random_states", ())) == world_size and model.device.type == "cuda":
@@ -53,8 +57,8 @@ def take_up_progress(model: Model, kept: dict[str, Any]) -> None:
 
 
 def _of_all_processes(model: Model, state: Tensor) -> list[Tensor]:
-    """The state of each process's random numbers, in the order of their ranks."""
+    """What each process has of a state, in the order of their ranks."""
     if model.trainer.world_size == 1:
-        return [state]
+        return [state.cpu()]
     together = model.trainer.strategy.all_gather(state.to(model.device))
     return list(together.cpu())

@@ -5,30 +5,44 @@ from dlcore.nn.architectures import architecture_names, make_architecture
 from dlcore.nn.convolution import block_settings, convolutional
 from dlcore.nn.feature_maps import layer_geometry, output_size, size_formula
 from dlcore.nn.initializers import initialize, initializer_names
+from dlcore.nn.language_modeling import LanguageModeling
+from dlcore.nn.locked_dropout import LockedDropout, drop_words
 from dlcore.nn.losses import ClassWeights, loss_names, make_loss
 from dlcore.nn.penalties import L2Form, Penalty
 from dlcore.nn.perceptron import perceptron
+from dlcore.nn.recurrent import CELLS, Recurrent, RecurrentState
 from dlcore.nn.residual import ResidualBlock, residual_network
-from dlcore.nn.tallies import BinaryTally, ClassTally, RegressionTally, Tally
+from dlcore.nn.tallies import BinaryTally, ClassTally, RegressionTally, SampleTally, Tally
 from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
+from dlcore.nn.text_tally import TextTally
+from dlcore.nn.weight_drop import dropped_weights
 
 __all__ = [
+    "CELLS",
     "Binary",
     "BinaryTally",
     "ClassTally",
     "ClassWeights",
     "L2Form",
+    "LanguageModeling",
+    "LockedDropout",
     "Multiclass",
     "Penalty",
+    "Recurrent",
+    "RecurrentState",
     "Regression",
     "RegressionTally",
     "ResidualBlock",
+    "SampleTally",
     "Tally",
     "Task",
+    "TextTally",
     "activation_names",
     "architecture_names",
     "block_settings",
     "convolutional",
+    "drop_words",
+    "dropped_weights",
     "initialize",
     "initializer_names",
     "layer_geometry",

@@ -17,29 +17,32 @@ from dlcore.nn.losses import ClassWeights
 
 
 class Tally(ABC):
-    """A sum of losses over samples, and the sums that the metrics are made of.
+    """A sum of losses, and the sums that the metrics are made of.
 
     Args:
         metric_sums: What the metrics are computed from, all zero; on the device where the sums are to live, which is
             never waited for while they are added to.
-        class_weights: How much a sample of each class counts in the loss; None counts all as 1.
 
     Attributes:
-        count: How many samples were added.
         dtype: That of sums of numbers: float64, or float32 where a device (MPS) has no float64.
-        loss_sum: Sum of their losses, each times its weight, a scalar.
-        weight_sum: Sum of their weights, a scalar; stays 0 where all weigh 1, and `count` says it.
+        loss_sum: Sum of the losses, a scalar.
         metric_sums: The sums that the metrics are made of.
+        unit: What is counted, in the plural, for reports.
     """
 
-    def __init__(self, metric_sums: Tensor, class_weights: ClassWeights | None = None) -> None:
-        self.count = 0
-        self.class_weights = class_weights
-        self.dtype = _sum_dtype(metric_sums.device)
+    unit = "samples"
+
+    def __init__(self, metric_sums: Tensor) -> None:
+        self.dtype = sum_dtype(metric_sums.device)
         self.loss_sum = torch.zeros((), dtype=self.dtype, device=metric_sums.device)
-        self.weight_sum = torch.zeros_like(self.loss_sum)
         self.metric_sums = metric_sums
 
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many samples were added."""
+
+    @abstractmethod
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Add a batch.
 
@@ -48,8 +51,58 @@ class Tally(ABC):
             outputs: Raw scores of the network (N, K) or (N, O).
             targets: Class indices (N,), probabilities of classes (N, K), or numbers (N, O).
         """
+
+    def sums(self) -> list[Tensor]:
+        """Sum of losses, metric sums, …: what processes add up. The tensors themselves, not copies."""
+        return [self.loss_sum, self.metric_sums]
+
+    def load_sums(self, sums: list[Tensor]) -> None:
+        """Take over sums that were added up over processes, in the order of `sums`."""
+        self.loss_sum, self.metric_sums = sums
+
+    @abstractmethod
+    def metrics(self, thorough: bool = False) -> dict[str, float]:
+        """Loss and metrics of all that was added.
+
+        Args:
+            thorough: Also those that cost more and are looked at once, at test time.
+        """
+
+    def weight(self) -> float:
+        """Sum of the samples' weights; their count where all weigh 1."""
+        return self.count
+
+    def loss(self) -> float:
+        """Mean loss over the samples; NaN when nothing was added."""
+        return self.loss_sum.item() / self.weight() if self.count else float("nan")
+
+
+class SampleTally(Tally):
+    """A tally of samples that each have one loss.
+
+    Args:
+        metric_sums: As for `Tally`.
+        class_weights: How much a sample of each class counts in the loss; None counts all as 1.
+
+    Attributes:
+        weight_sum: Sum of the samples' weights, a scalar; stays 0 where all weigh 1, and `count` says it.
+    """
+
+    def __init__(self, metric_sums: Tensor, class_weights: ClassWeights | None = None) -> None:
+        super().__init__(metric_sums)
+        self._count = 0
+        self.class_weights = class_weights
+        self.weight_sum = torch.zeros_like(self.loss_sum)
+
+    @property
+    def count(self) -> int:
+        """How many samples were added."""
+        return self._count
+
+    def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        """Add a batch of N samples."""
         if len(targets):
-            self.count += len(targets)
+            self._count += len(targets)
             if self.class_weights is None:
                 self.loss_sum.add_(loss.detach(), alpha=len(targets))
             else:
@@ -65,33 +118,21 @@ class Tally(ABC):
     def sums(self) -> list[Tensor]:
         """Count, sum of losses, metric sums, …: what processes add up. The tensors themselves, not copies."""
         weights = [] if self.class_weights is None else [self.weight_sum]
-        return [torch.tensor(self.count, device=self.loss_sum.device), self.loss_sum, self.metric_sums, *weights]
+        return [torch.tensor(self.count, device=self.loss_sum.device), *super().sums(), *weights]
 
     def load_sums(self, sums: list[Tensor]) -> None:
         """Take over sums that were added up over processes, in the order of `sums`."""
         count, self.loss_sum, self.metric_sums, *weights = sums
-        self.count = int(count)
+        self._count = int(count)
         if weights:
             self.weight_sum = weights[0]
-
-    @abstractmethod
-    def metrics(self, thorough: bool = False) -> dict[str, float]:
-        """Loss and metrics of all that was added.
-
-        Args:
-            thorough: Also those that cost more and are looked at once, at test time.
-        """
 
     def weight(self) -> float:
         """Sum of the samples' weights; their count where all weigh 1."""
         return self.count if self.class_weights is None else self.weight_sum.item()
 
-    def loss(self) -> float:
-        """Mean loss over the samples; NaN when nothing was added."""
-        return self.loss_sum.item() / self.weight() if self.count else float("nan")
 
-
-class ClassTally(Tally):
+class ClassTally(SampleTally):
     """Tally of a classifier: a confusion matrix.
 
     Args:
@@ -199,7 +240,7 @@ class BinaryTally(ClassTally):
         return (yes @ below).item() / pairs if pairs else float("nan")
 
 
-class RegressionTally(Tally):
+class RegressionTally(SampleTally):
     """Tally of a regression: sums of errors and of squares.
 
     Args:
@@ -208,7 +249,7 @@ class RegressionTally(Tally):
     """
 
     def __init__(self, num_outputs: int = 1, device: torch.device | str = "cpu") -> None:
-        super().__init__(torch.zeros(4, num_outputs, dtype=_sum_dtype(device), device=device))
+        super().__init__(torch.zeros(4, num_outputs, dtype=sum_dtype(device), device=device))
 
     @property
     def moments(self) -> Tensor:
@@ -240,6 +281,6 @@ class RegressionTally(Tally):
         }
 
 
-def _sum_dtype(device: torch.device | str) -> torch.dtype:
+def sum_dtype(device: torch.device | str) -> torch.dtype:
     """float64, which counts exactly up to 2^53, where the device has it."""
     return torch.float32 if torch.device(device).type == "mps" else torch.float64

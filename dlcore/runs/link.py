@@ -12,7 +12,7 @@ from dlcore.data import ArrayData
 from dlcore.errors import CheckpointError, FitError
 
 # What a model may ask for by an argument of that name.
-LINKED = ("in_features", "num_classes", "image_shape", "class_names")
+LINKED = ("in_features", "num_classes", "image_shape", "class_names", "vocab_size")
 
 
 def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any], data_name: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def write_test_report(command: Command) -> list[Path]:
     report = {
         "data": source,
         "checkpoint": command.settings.checkpoint_path.name,  # type: ignore[union-attr]
-        "samples": getattr(tally, "count", None),
+        getattr(tally, "unit", "samples"): getattr(tally, "count", None),
         "overridden": command.changes,  # a test under other conditions than the run's own says so
         # Six digits are more than 10,000 samples can tell; JSON knows no NaN.
         **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
+if TYPE_CHECKING:  # processes that only cut text need no torch
+    from torch import Tensor
 
 # Stands in `TextBatch.targets` where a stream has ended before the others: it counts nowhere.
 NO_TARGET = -100

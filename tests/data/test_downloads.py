@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.data.downloads import cache_folder, download
+from dlcore.cache import cache_folder
+from dlcore.data.downloads import download
 
 
 def test_the_cache_lies_where_the_user_wants_it(monkeypatch, tmp_path):

@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcore.data.downloads import cache_folder
+from dlcore.cache import cache_folder, locked
 from dlcore.data.drawn_clothing.draws import Draws, Floats
 from dlcore.data.images.decoding import cores
-from dlcore.data.images.pixel_cache import locked
 
 CLASS_NAMES = ("circle", "no circle")
 COUNTS = {"train": 10_000, "val": 1_000, "test": 2_000}

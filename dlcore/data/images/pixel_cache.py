@@ -13,18 +13,17 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from dlcore.data.downloads import cache_folder
+from dlcore.cache import cache_folder, locked
 from dlcore.data.images.decoding import Form, decode_files
 from dlcore.errors import DataError
 
@@ -128,21 +127,6 @@ def _hash(lines: Iterator[str] | list[str]) -> str:
     for line in lines:
         digest.update(os.fsencode(line) + b"\0")
     return digest.hexdigest()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time do something; the others wait. The lock of a process that dies is free again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":  # each makes its own, and the first to rename wins
-        yield
-        return
-    import fcntl
-
-    with path.open("w") as file:
-        with suppress(OSError):  # a network file system without locks: as above
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _no_cache(error: OSError) -> DataError:

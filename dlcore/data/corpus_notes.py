@@ -1,0 +1,22 @@
+"""What is said about a corpus when it was read."""
+
+from __future__ import annotations
+
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from dlcore.text.token_store import TokenStore
+
+
+@rank_zero_only
+def tell(store: TokenStore) -> None:
+    """Say how large a corpus is, how it was encoded, and how much of what was held out is unknown."""
+    counts = store.meta["parts"]
+    shown = ", ".join(f"{count['documents']:,} {name}" for name, count in counts.items())
+    held = counts["val"] if counts["val"]["tokens"] else counts["train"]
+    what = "pieces of documents" if store.meta["pieces"] else "documents"
+    encoding = " and ".join(name.upper() for name in store.meta["encodings"])
+    print(
+        f"data: {encoding} text, {what}: {shown}; {sum(count['characters'] for count in counts.values()):,} "
+        f"characters, {sum(count['tokens'] for count in counts.values()):,} tokens; vocabulary "
+        f"{len(store.words) + 2:,}, unknown {held['unknown'] / max(1, held['tokens']):.2%} of held-out tokens."
+    )

@@ -1,0 +1,222 @@
+"""Batches of a corpus by arithmetic: the order of an epoch follows from (seed, epoch), a batch from (order, k, rank).
+
+Training tokens are a ring: END, the first document, END, the second, …, with the last END before the first document.
+Each of its N tokens is a target once, and the one before it is its input.
+
+Shapes: N tokens, B rows of a process, T tokens of a row in a batch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlcore.data.batches import epoch_order
+from dlcore.text import END, NO_TARGET, TextBatch
+from dlcore.text.token_store import TokenPart
+
+_MOST_UNITS = 1 << 20  # of documents that are shuffled: with more, neighbours stay together, and memory stays as it is
+
+Position = Callable[[], tuple[int, int]]
+
+
+class TextLoader(ABC):
+    """An iterable over batches of text, for Lightning in the place of a DataLoader.
+
+    Args:
+        part: The documents.
+        rows: Rows of all processes together.
+        sequence_length: Tokens of a row in a batch (T); the last batch of an epoch may have fewer.
+        rank: Number of this process.
+        world_size: Number of processes.
+        position: Says where in the run an iteration begins: the epoch, and how many of its batches are already done.
+            It is asked when the first batch is fetched; None always begins epoch 0.
+    """
+
+    def __init__(
+        self,
+        part: TokenPart,
+        rows: int,
+        sequence_length: int,
+        rank: int = 0,
+        world_size: int = 1,
+        position: Position | None = None,
+    ) -> None:
+        self.part, self.rows, self.sequence_length = part, rows, sequence_length
+        self.rank, self.world_size, self.position = rank, world_size, position
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Batches of an epoch, the same for each process."""
+
+    @abstractmethod
+    def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
+        """The batches of an epoch, from one on."""
+
+    def __iter__(self) -> Iterator[TextBatch]:
+        # A generator: nothing below runs before the first batch is asked for, when the position is known.
+        epoch, done = self.position() if self.position else (0, 0)
+        yield from self.batches(epoch, done)
+
+    # Lightning warns about loaders without these two when a run resumes within an epoch. There is nothing to keep.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the place in the epoch follows from the trainer's own counters."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (nothing is to be done)
+        """Take up nothing."""
+
+
+class TrainStreams(TextLoader):
+    """Training text as rows that go on from batch to batch: the ring, cut into rows of equal length.
+
+    An epoch begins its first row at another token of the ring. Process r has the rows r, r + world_size, …: the rows
+    are the same whatever the number of processes. What is left behind the last row (fewer tokens than there are rows)
+    rests in this epoch.
+
+    Args:
+        part: The documents.
+        rows: Rows of all processes together.
+        sequence_length: Tokens of a row in a batch (T).
+        seed: Seed of the run; None begins each epoch alike, without shuffling.
+        shuffle: Whether documents change places each epoch.
+        drop_last: Whether the epoch's last batch is left out when it has fewer tokens.
+        options: ``rank``, ``world_size``, ``position``.
+    """
+
+    def __init__(
+        self,
+        part: TokenPart,
+        rows: int,
+        sequence_length: int,
+        seed: int | None,
+        shuffle: bool,
+        drop_last: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(part, rows, sequence_length, **options)
+        self.seed, self.shuffle, self.drop_last = seed, shuffle, drop_last
+        self.row_length = len(part) // rows
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.row_length, self.sequence_length)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
+        """The batches of an epoch, from one on."""
+        ring = Ring(self.part, self.seed, epoch, self.shuffle)
+        starts = np.arange(self.rank, self.rows, self.world_size)[:, None] * self.row_length
+        for k in range(first, len(self)):
+            begin = k * self.sequence_length
+            places = np.arange(begin - 1, min(begin + self.sequence_length, self.row_length))
+            yield _batch(ring.tokens(starts + places), continues=k > 0)
+
+
+class TrainWindows(TextLoader):
+    """Training text as windows from places by chance, none of which goes on.
+
+    Args:
+        part: The documents.
+        rows: Windows of a batch, of all processes together.
+        sequence_length: Tokens of a window (T).
+        seed: Seed of the run; None draws the same windows each epoch.
+        options: ``rank``, ``world_size``, ``position``.
+    """
+
+    def __init__(self, part: TokenPart, rows: int, sequence_length: int, seed: int | None, **options: Any) -> None:
+        super().__init__(part, rows, min(sequence_length, len(part)), **options)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.part) // (self.rows * self.sequence_length)
+
+    def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
+        """The batches of an epoch, from one on."""
+        ring = Ring(self.part, None, epoch, shuffle=False)
+        # All processes draw all windows, and each takes its own.
+        generator = np.random.default_rng((self.seed or 0, 0 if self.seed is None else epoch))
+        starts = generator.integers(0, len(self.part), (len(self), self.rows))
+        for k in range(first, len(self)):
+            own = starts[k, self.rank :: self.world_size, None]
+            yield _batch(ring.tokens(own + np.arange(-1, self.sequence_length)), continues=False)
+
+
+class WholeDocuments(TextLoader):
+    """Text for evaluation: each row is a run of whole documents, the rows about equally long, each begun by END.
+
+    So each token of the part, and one END a document, is a target once, whatever the number of processes. What a row
+    is shorter than the longest is filled with `NO_TARGET`.
+    """
+
+    def __init__(self, part: TokenPart, rows: int, sequence_length: int, **options: Any) -> None:
+        super().__init__(part, rows, sequence_length, **options)
+        offsets = part.offsets
+        wished = np.linspace(0, len(part), min(rows, part.documents) + 1)[1:-1]
+        cuts = np.searchsorted(offsets, wished)
+        cuts = np.where(wished - offsets[cuts - 1] < offsets[cuts] - wished, cuts - 1, cuts)  # the nearer end
+        bounds = offsets[np.unique([0, *cuts.tolist(), part.documents])].astype(np.int64)
+        self.starts, self.lengths = bounds[:-1], np.diff(bounds)
+
+    def __len__(self) -> int:
+        return -(-int(self.lengths.max()) // self.sequence_length)
+
+    def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
+        """The batches, from one on."""
+        starts, lengths = (row[self.rank :: self.world_size] for row in (self.starts, self.lengths))
+        if not len(starts):  # more processes than documents: this one has nothing to say, in as many batches
+            starts, lengths = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        longest = int(self.lengths.max())
+        for k in range(first, len(self)):
+            begin = k * self.sequence_length
+            places = np.arange(begin - 1, min(begin + self.sequence_length, longest))
+            inside = (places >= 0) & (places < lengths[:, None])
+            tokens = self.part.tokens[np.where(inside, starts[:, None] + places, 0)].astype(np.int64)
+            tokens[~inside] = END
+            batch = _batch(tokens, continues=k > 0)
+            batch.targets[torch.from_numpy(~inside[:, 1:])] = NO_TARGET
+            yield batch
+
+
+class Ring:
+    """The training tokens in the order of an epoch.
+
+    Args:
+        part: The documents.
+        seed: Seed of the run; None begins at the first document.
+        epoch: Number of the epoch, from 0.
+        shuffle: Whether documents change places.
+    """
+
+    def __init__(self, part: TokenPart, seed: int | None, epoch: int, shuffle: bool) -> None:
+        self._tokens, self._size = part.tokens, len(part)
+        self._begins: np.ndarray | None = None
+        self._shift = 0
+        if seed is None:
+            return
+        generator = np.random.default_rng((seed, epoch))
+        self._shift = int(generator.integers(self._size))
+        if shuffle and part.documents > 1:
+            step = -(-part.documents // _MOST_UNITS)
+            bounds = np.append(part.offsets[:-1:step], part.offsets[-1]).astype(np.int64)
+            order = epoch_order(len(bounds) - 1, seed, epoch).numpy()
+            self._begins = bounds[:-1][order]
+            self._bounds = np.concatenate([[0], np.cumsum(np.diff(bounds)[order])])
+
+    def tokens(self, places: np.ndarray) -> np.ndarray:
+        """The tokens at places of the ring; a place beyond its end is one behind its start."""
+        places = (places + self._shift) % self._size
+        if self._begins is not None:
+            units = np.searchsorted(self._bounds, places, side="right") - 1
+            places = places - self._bounds[units] + self._begins[units]
+        return self._tokens[places].astype(np.int64)
+
+
+def _batch(tokens: np.ndarray, continues: bool) -> TextBatch:
+    """A batch of tokens (B, T + 1); how many characters they stand for is added on the device."""
+    rows = torch.from_numpy(tokens)
+    return TextBatch(rows[:, :-1].contiguous(), rows[:, 1:].contiguous(), torch.empty(0), continues)

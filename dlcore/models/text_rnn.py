@@ -1,0 +1,173 @@
+"""The recurrent text model (chapter "text"): it reads text token by token, and says what comes next."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from dlcore.errors import ArgumentError, check_number
+from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
+from dlcore.models.model import Model
+from dlcore.nn import LanguageModeling, LockedDropout, Recurrent, RecurrentState, Tally, TextTally, drop_words
+from dlcore.text import NO_TARGET, TextBatch
+
+
+class TextRNN(Model):
+    """A recurrent language model: embedding, recurrent layers, and a score for each word that may come next.
+
+    Training is truncated back-propagation through time: a batch is a piece of several streams of text, gradients stay
+    within the piece, and the state goes on from piece to piece. Logged are loss (nats a token), perplexity, bits per
+    character and the share of unknown words; in an evaluation also accuracy.
+
+    Args:
+        cell: Recurrent layer: rnn (h_t = tanh(W x_t + b + W' h_{t-1} + b')), gru or lstm.
+        embedding_dim: Numbers that stand for a word (E).
+        hidden_size: Size of each recurrent layer's state (D).
+        num_layers: Recurrent layers upon each other.
+        tie_weights: Share one matrix (V, E) between embedding and output; where E and D differ, a linear layer comes
+            before the output.
+        embedding_dropout: Probability in [0, 1) with which a number of the embedding is dropped while training. All
+            dropout is locked: in a batch, the same numbers at all steps of a stream.
+        dropout: Probability in [0, 1) with which a number between two recurrent layers is dropped while training.
+        output_dropout: Probability in [0, 1) with which a number before the output is dropped while training.
+        word_dropout: Probability in [0, 1) with which a whole word of the vocabulary is dropped from a training batch.
+        weight_drop: Probability in [0, 1) with which a weight between a layer's states is dropped in a training batch.
+        carry_state: Keep the state from one batch to the next where the text goes on; false: each begins with zeros.
+        vocab_size: Number of words (V); left out, the data say it.
+        optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer AdamW
+            --model.optimizer.lr 0.003 (clip the gradients, too: --trainer.gradient_clip_val 1).
+        lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
+            InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler OneCycleLR
+            --model.lr_scheduler.max_lr 0.003; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their
+            interval says).
+        warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
+
+    Shape:
+        - Input: tokens (B, T), int64.
+        - Output: raw scores (B, T, vocab_size).
+
+    Raises:
+        ArgumentError: A value lies outside its range, or the vocabulary's size, which the data would have said, is
+            missing.
+        UnknownNameError: There is no such cell.
+    """
+
+    def __init__(
+        self,
+        cell: Literal["rnn", "gru", "lstm"] = "lstm",
+        embedding_dim: int = 256,
+        hidden_size: int = 512,
+        num_layers: int = 1,
+        tie_weights: bool = True,
+        embedding_dropout: float = 0.0,
+        dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        carry_state: bool = True,
+        vocab_size: int | None = None,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        given: dict[str, Any] = dict(locals())
+        for name in ("embedding_dim", "hidden_size", "num_layers"):
+            check_number(name, given[name], at_least=1, whole=True)
+        for name in ("embedding_dropout", "dropout", "output_dropout", "word_dropout", "weight_drop"):
+            check_number(name, given[name], at_least=0, below=1)
+        if vocab_size is None:
+            raise ArgumentError(
+                "vocab_size",
+                "the number of words",
+                None,
+                "Give it, or data of text, which know it (`dlcore.runs` links them).",
+            )
+        super().__init__(LanguageModeling(vocab_size), optimizer, lr_scheduler, warmup_steps)
+        # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
+        self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
+        self.word_dropout, self.carry_state = word_dropout, carry_state
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
+        self.embedding_dropout = LockedDropout(embedding_dropout)
+        self.recurrent = Recurrent(cell, embedding_dim, hidden_size, num_layers, dropout, weight_drop)
+        projected = tie_weights and embedding_dim != hidden_size
+        self.projection = nn.Linear(hidden_size, embedding_dim) if projected else nn.Identity()
+        self.output_dropout = LockedDropout(output_dropout)
+        self.output = nn.Linear(embedding_dim if tie_weights else hidden_size, vocab_size)
+        # torch's normal(0, 1) for embeddings would be scores in the tens where they are the output's weights, too.
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        nn.init.zeros_(self.output.bias)
+        if tie_weights:
+            self.output.weight = self.embedding.weight
+        self._start: RecurrentState | None = None  # the state before the training batch at hand
+        self._evaluated: RecurrentState | None = None  # the state after the last batch of an evaluation
+
+    # The network
+
+    @property
+    def embeddings(self) -> Tensor:
+        """The words' embeddings (V, E)."""
+        return self.embedding.weight
+
+    def features(self, tokens: Tensor, state: RecurrentState | None = None) -> tuple[Tensor, RecurrentState]:
+        """What the output layer makes scores of (B, T, F), and the state after the last token.
+
+        Args:
+            tokens: Numbers of the vocabulary's words (B, T), int64.
+            state: The state before the first token, as `scores` gives it; None is the state before any text.
+        """
+        embedded = self.embedding(tokens)
+        if self.training and self.word_dropout:
+            embedded = drop_words(embedded, tokens, self.embedding.num_embeddings, self.word_dropout)
+        outputs, state = self.recurrent(self.embedding_dropout(embedded), state)
+        return self.output_dropout(self.projection(outputs)), state
+
+    def scores(self, tokens: Tensor, state: RecurrentState | None = None) -> tuple[Tensor, RecurrentState]:
+        """Raw scores (B, T, V) of what follows each token, and the state after the last.
+
+        Args:
+            tokens: Numbers of the vocabulary's words (B, T), int64.
+            state: The state before the first token: tensors with the batch on dimension 1, (num_layers, B, D); of an
+                LSTM two, else one. None is the state before any text.
+        """
+        features, state = self.features(tokens, state)
+        return self.output(features), state
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Raw scores (B, T, V) of tokens (B, T), from the beginning of a text."""
+        return self.scores(inputs)[0]
+
+    # Training and evaluation
+
+    def update(self, batch: TextBatch, batch_idx: int) -> bool:  # type: ignore[override]
+        """Take one optimiser step on one batch, as `Model.update` does, from the state that the last one left."""
+        # An optimiser that computes its loss several times begins with the same state each time.
+        self._start = self.carried if self.carry_state and batch.continues and self.carried else None
+        return super().update(batch, batch_idx)  # type: ignore[arg-type]
+
+    def assess(self, batch: TextBatch, tally: Tally | None) -> Tensor:  # type: ignore[override]
+        """The loss of a batch; the state after it is kept, apart for training and evaluation."""
+        if self.training:
+            features, state = self.features(batch.inputs, self._start)
+            self.carried = tuple(part.detach() for part in state)
+        else:
+            features = self._evaluate(batch)
+        scores = self.output(features)
+        loss = self.task.loss(scores, batch.targets)
+        if isinstance(tally, TextTally):
+            tally.add(loss, scores, batch.targets, batch.characters)
+        return loss
+
+    def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+        """How well each token was foreseen (3, B, T): the targets, their nats, and the characters they stand for."""
+        scores = self.output(self._evaluate(batch))
+        nats = cross_entropy(scores.mT, batch.targets, ignore_index=NO_TARGET, reduction="none")
+        return torch.stack([batch.targets.to(nats.dtype), nats, batch.characters.to(nats.dtype)])
+
+    def _evaluate(self, batch: TextBatch) -> Tensor:
+        """Features (B, T, F) of a batch of an evaluation, from the state that the last one left."""
+        start = self._evaluated if self.carry_state and batch.continues else None
+        features, self._evaluated = self.features(batch.inputs, start)
+        return features

@@ -1,0 +1,140 @@
+"""From files to a token store that is found again: what it depends on, and who makes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dlcore.cache import cache_folder, locked
+from dlcore.errors import DataError
+from dlcore.text import normalization
+from dlcore.text.corpus_files import TextFile, find_files, look_through
+from dlcore.text.segmentation import Segmenter
+from dlcore.text.store_building import Rules, build_store
+from dlcore.text.token_store import TokenStore
+
+_VERSION = 1  # to be raised when a store becomes another one for other reasons than those below
+_DAY = 24 * 60 * 60  # seconds
+_ROOM = 1.6  # bytes on disk for each of text, while a store is made
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The files of a corpus, looked through.
+
+    Attributes:
+        files: The files, in order.
+        digest: Hash of their content.
+    """
+
+    files: tuple[TextFile, ...]
+    digest: str
+
+    @classmethod
+    def find(cls, root: str | Sequence[str]) -> Corpus:
+        """Look through the files of a corpus; those that have not changed since the last time are not read.
+
+        Raises:
+            ArgumentError: There is nothing of that name.
+            DataError: A file is not text that can be read; or there is none.
+        """
+        paths = find_files(root)
+        memory = (
+            cache_folder() / "texts" / "files" / f"{_hash(sorted(str(path.resolve()) for path in paths))[:32]}.json"
+        )
+        known = _remembered(memory)
+        files, seen = [], {}
+        for path in paths:
+            state = path.stat()
+            key = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+            if key in known:
+                encoding, digest = known[key]
+                files.append(TextFile(path, state.st_size, encoding, digest))
+            else:
+                files.append(look_through(path))
+            seen[key] = (files[-1].encoding, files[-1].digest)
+        if not any(file.size for file in files):
+            raise DataError(f"{files[0].path}: expected text, got an empty file.")
+        if seen != known:
+            _remember(memory, seen)
+        return cls(tuple(file for file in files if file.size), _hash([file.digest for file in files]))
+
+
+def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: int | None = None) -> TokenStore:
+    """The token store of a corpus; it is made where it is not in the cache yet, by one process while others wait.
+
+    Raises:
+        ArgumentError: A part would be empty.
+        DataError: It cannot be made or kept.
+    """
+    settings = {
+        **asdict(rules),
+        "words": rules.words and _hash(rules.words),
+        "dictionary": segmenter.dictionary and segmenter.dictionary.digest,
+        "hmm": segmenter.hmm,
+        "versions": (_VERSION, normalization.VERSION),
+    }
+    where = sorted(str(file.path.resolve()) for file in corpus.files)
+    home = cache_folder() / "texts" / _hash([json.dumps(settings), *where])[:16]
+    place = home / _hash([corpus.digest])[:32]
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not place.is_dir():
+            with locked(home / "lock"):
+                if not place.is_dir():  # another process may have made it while this one waited
+                    _build(place, corpus, segmenter, rules, processes)
+    except OSError as error:
+        raise DataError(
+            f"The corpus as numbers cannot be kept ({error}). Choose another cache folder by the environment variable "
+            "XDG_CACHE_HOME."
+        ) from error
+    return TokenStore(place)
+
+
+def _build(place: Path, corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: int | None) -> None:
+    # What was there is of text that has changed since, or was left by a process that was killed; a process that has
+    # mapped it keeps it. Where there are no locks, another process may be at work.
+    for old in place.parent.iterdir():
+        if old.is_dir() and not (old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
+            shutil.rmtree(old, ignore_errors=True)
+    needed, free = _ROOM * sum(file.size for file in corpus.files), shutil.disk_usage(place.parent).free
+    if needed > free:
+        raise DataError(
+            f"{place.parent}: expected {needed / 1e9:.1f} GB of room for the corpus as numbers, got "
+            f"{free / 1e9:.1f} GB. Choose another cache folder by the environment variable XDG_CACHE_HOME."
+        )
+    with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / "whole"
+        made.mkdir()
+        build_store(made, corpus.files, segmenter, rules, processes)
+        with suppress(FileExistsError):  # without locks another process may have been faster
+            made.rename(place)
+
+
+def _remembered(path: Path) -> dict[str, tuple[str, str]]:
+    with suppress(OSError, ValueError):
+        return {key: (value[0], value[1]) for key, value in json.loads(path.read_text(encoding="utf-8")).items()}
+    return {}
+
+
+def _remember(path: Path, seen: dict[str, tuple[str, str]]) -> None:
+    with suppress(OSError):  # it saves time, no more
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            json.dump(seen, file)
+        Path(file.name).replace(path)
+
+
+def _hash(lines: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(os.fsencode(line) + b"\0")
+    return digest.hexdigest()

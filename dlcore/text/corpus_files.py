@@ -1,0 +1,161 @@
+"""The files of a corpus: which they are, how they are encoded, what tells their content from another."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlcore.errors import ArgumentError, DataError
+
+ENDINGS = (".txt", ".text", ".md")
+_BLOCK = 1 << 20  # bytes
+_DAMAGE = 0.2  # share of undecodable among all that is not ASCII, below which a text is damaged UTF-8
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file that was looked through.
+
+    Attributes:
+        path: The file.
+        size: Its bytes.
+        encoding: ``utf-8`` or ``gb18030``.
+        digest: Hash of its content.
+    """
+
+    path: Path
+    size: int
+    encoding: str
+    digest: str
+
+
+def find_files(root: str | Sequence[str]) -> list[Path]:
+    """The files of a corpus, in natural order (2 before 10).
+
+    Args:
+        root: A file, a folder (all ``.txt``, ``.text`` and ``.md`` in it and in its folders), a pattern
+            (``news/*.txt``), or a list of such.
+
+    Raises:
+        ArgumentError: There is nothing of that name.
+        DataError: A folder holds no text files.
+    """
+    if not isinstance(root, str):
+        if not root:
+            raise ArgumentError("root", "at least one file", list(root))
+        return [path for one in root for path in find_files(one)]
+    top = Path(root).expanduser()
+    if top.is_file():
+        return [top]
+    if top.is_dir():
+        found = [path for path in _below(top) if path.suffix.lower() in ENDINGS]
+        if not found:
+            raise DataError(f"{root}: expected text files ({', '.join(ENDINGS)}) in the folder, got none.")
+    else:
+        names = glob.glob(str(top), recursive=True) if glob.has_magic(root) else []  # noqa: PTH207 (it may be absolute)
+        found = [path for path in map(Path, names) if path.is_file()]
+        if not found:
+            raise ArgumentError("root", "a text file, a folder or a pattern", root, "There is nothing of that name.")
+    return sorted(found, key=lambda path: _natural(str(path)))
+
+
+def _below(top: Path) -> Iterator[Path]:
+    """Files in a folder and in those within it; names that begin with a dot are passed over, links are followed."""
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link that leads in a circle
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        yield from (Path(folder) / name for name in names if not name.startswith("."))
+
+
+def look_through(path: Path) -> TextFile:
+    """Read a file once: find its encoding and its digest.
+
+    Raises:
+        DataError: It cannot be read, holds NUL bytes, or is neither UTF-8 nor GB18030; the message has the place.
+    """
+    digest = hashlib.blake2b(digest_size=20)
+    size = 0
+    decoder, wrong = codecs.getincrementaldecoder("utf-8")("strict"), -1
+    try:
+        with path.open("rb") as file:
+            while True:
+                block = file.read(_BLOCK)
+                digest.update(block)
+                if size == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    raise DataError(f"{path}: expected UTF-8 or GB18030, got UTF-16. Save it as UTF-8.")
+                if (nul := block.find(b"\0")) >= 0:
+                    raise DataError(
+                        f"{path}: expected text, got a NUL byte at byte {size + nul:,}: a program's file, or UTF-16."
+                    )
+                if wrong < 0:
+                    kept = len(decoder.getstate()[0])
+                    try:
+                        decoder.decode(block, final=not block)
+                    except UnicodeDecodeError as error:
+                        wrong = size - kept + error.start
+                size += len(block)
+                if not block:
+                    break
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    encoding = "utf-8" if wrong < 0 else _other_encoding(path, wrong)
+    return TextFile(path, size, encoding, digest.hexdigest())
+
+
+def _other_encoding(path: Path, wrong: int) -> str:
+    """GB18030, if a file that is not UTF-8 is that."""
+    elsewhere = _first_wrong(path, "gb18030")
+    if elsewhere < 0 and not _is_damaged_utf8(path):
+        return "gb18030"
+    if elsewhere < 0 or elsewhere <= wrong or _is_damaged_utf8(path):
+        raise DataError(
+            f"{path}: expected UTF-8, got bytes that are not, at byte {wrong:,}. Repair the file, or save it anew."
+        )
+    raise DataError(
+        f"{path}: expected UTF-8 or GB18030, got bytes that are neither: not UTF-8 at byte {wrong:,}, not GB18030 at "
+        f"byte {elsewhere:,}."
+    )
+
+
+def _first_wrong(path: Path, encoding: str) -> int:
+    """Place of the first byte that cannot be decoded, or -1."""
+    decoder, place = codecs.getincrementaldecoder(encoding)("strict"), 0
+    with path.open("rb") as file:
+        while True:
+            block = file.read(_BLOCK)
+            kept = len(decoder.getstate()[0])
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                return place - kept + error.start
+            place += len(block)
+            if not block:
+                return -1
+
+
+def _is_damaged_utf8(path: Path) -> bool:
+    """Whether most of what is not ASCII is UTF-8: its bytes often are GB18030 too, nonsense, but no error."""
+    decoder, bad, other = codecs.getincrementaldecoder("utf-8")("replace"), 0, 0
+    with path.open("rb") as file:
+        while True:
+            block = file.read(_BLOCK)
+            text = decoder.decode(block, final=not block)
+            bad += text.count("\ufffd")
+            other += len(text) - len(text.encode("ascii", "ignore"))
+            if not block:
+                return bad < _DAMAGE * other
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    return [(0, int(piece)) if piece.isdecimal() else (1, piece) for piece in re.split(r"(\d+)", name)]

@@ -1,0 +1,166 @@
+"""All cores cut a corpus into words, while a bar shows how far they are.
+
+Plain programs, not `multiprocessing`: they import neither torch nor the user's script, whatever its start method.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlcore.errors import DataError
+from dlcore.text.documents import Block, Documents, part
+from dlcore.text.segmentation import Segmenter
+
+_FEW = 1 << 20  # bytes that are cut before other processes would be ready
+
+
+@dataclass(frozen=True)
+class CutBlock:
+    """A block, cut.
+
+    Attributes:
+        raw: Its words, document after document (N,), uint32; see `Segmenter.raw`.
+        lengths: Words of each document (D,), int64.
+        others: Words that have no number of their own: the first is `Segmenter.first_other` in `raw`.
+    """
+
+    raw: np.ndarray
+    lengths: np.ndarray
+    others: list[str]
+
+
+def cut_block(segmenter: Segmenter, text: str, ends: bool, goes_on: bool, documents: Documents) -> CutBlock:
+    """Part a block into documents, and cut these into words."""
+    pieces = part(text, ends, goes_on, documents)
+    # A NUL, which no text holds, keeps documents apart, and is a word of its own.
+    raw, others = segmenter.raw("\0".join(pieces))
+    if not pieces:
+        return CutBlock(raw, np.zeros(0, dtype=np.int64), others)
+    places = np.flatnonzero(raw == 0)
+    lengths = np.diff(np.concatenate([[-1], places, [len(raw)]])) - 1
+    return CutBlock(raw[raw != 0], lengths, others)
+
+
+def cut_blocks(
+    blocks: Iterable[Block], segmenter: Segmenter, documents: Documents, total: int, processes: int | None = None
+) -> Iterator[tuple[Block, CutBlock]]:
+    """Cut the blocks of a corpus; the answers come in their order.
+
+    Args:
+        blocks: The blocks.
+        segmenter: What cuts.
+        documents: What parts documents.
+        total: Bytes of the corpus, for the bar and to see whether other processes are worth their start.
+        processes: How many processes cut; None: one a core. 1 cuts in this one.
+
+    Raises:
+        DataError: A process that cuts was ended from outside.
+    """
+    count = (cores() if total > _FEW else 1) if processes is None else processes
+    goes_on = False
+    with _progress(total) as advance:
+        if count == 1:
+            for block in blocks:
+                yield block, cut_block(segmenter, block.text, block.ends, goes_on, documents)
+                goes_on = not block.ends
+                advance(block.size)
+            return
+        segmenter.prepare()  # once, not by each
+        with _processes(segmenter, count) as ask:
+            waiting: deque[tuple[Block, Future[CutBlock]]] = deque()
+            for block in blocks:
+                waiting.append((block, ask((block.text, block.ends, goes_on, documents))))
+                goes_on = not block.ends
+                if len(waiting) > count + 1:
+                    done, answer = waiting.popleft()
+                    yield done, answer.result()
+                    advance(done.size)
+            for done, answer in waiting:
+                yield done, answer.result()
+                advance(done.size)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any, ...]], Future[CutBlock]]]:
+    """Start processes; what is given hands a question to one that is idle."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-P", "-c", "from dlcore.text.cutting import answer; answer()"]
+    idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def ask(question: tuple[Any, ...]) -> CutBlock:
+        process = idle.get()
+        try:
+            _send(process.stdin, question)
+            return pickle.load(process.stdout)  # type: ignore[arg-type]  # from our own program
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+            raise DataError("A process that cuts text was ended. Is there too little memory?") from None
+        finally:
+            idle.put(process)
+
+    with ThreadPoolExecutor(count, thread_name_prefix="cut") as threads:
+        try:
+            for _ in range(count):
+                started.append(
+                    subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+                )
+                with suppress(BrokenPipeError):  # its silence is noticed when it is asked
+                    _send(started[-1].stdin, segmenter)
+                idle.put(started[-1])
+            yield lambda question: threads.submit(ask, question)
+        except BaseException:
+            for process in started:
+                process.kill()
+            threads.shutdown(cancel_futures=True)
+            raise
+        finally:
+            threads.shutdown(cancel_futures=True)
+            for process in started:
+                with suppress(BrokenPipeError):
+                    process.stdin.close()  # type: ignore[union-attr]  # it ends when nothing more can come
+                process.wait()
+                process.stdout.close()  # type: ignore[union-attr]
+
+
+def _send(pipe: Any, value: Any) -> None:
+    pickle.dump(value, pipe, protocol=pickle.HIGHEST_PROTOCOL)
+    pipe.flush()
+
+
+def answer() -> None:
+    """The program of a process: reads a segmenter, then questions; writes the answers."""
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    segmenter: Segmenter = pickle.load(source)
+    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+        while True:
+            _send(target, cut_block(segmenter, *pickle.load(source)))
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, on standard error; elsewhere nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("cutting text into words"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("cut", total=total)
+        yield lambda size: progress.advance(task, size)

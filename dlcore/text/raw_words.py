@@ -1,0 +1,125 @@
+"""Step 1 of a token store: the corpus as raw numbers, in temporary files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dlcore.text.corpus_files import TextFile
+from dlcore.text.cutting import cut_blocks
+from dlcore.text.documents import Documents, read_blocks
+from dlcore.text.segmentation import FIRST_OTHER, Segmenter
+
+_SLICE = 1 << 20  # raw numbers that are worked on at a time
+_FEW_DOCUMENTS = 40  # fewer are cut into pieces
+_PIECES = 200
+_LEAST_PIECE = 50  # words
+_BREAKS = ("\n", "\n。！？!?", "")  # where documents are cut: the first that gives enough pieces; at last anywhere
+
+
+class RawWords:
+    """A corpus as raw numbers.
+
+    Args:
+        folder: Where the files go.
+        files: The corpus.
+        segmenter: What cuts.
+        documents: What parts documents.
+        processes: How many processes cut; None: one a core.
+
+    Attributes:
+        numbers: The words of all documents (N,), uint32, mapped; see `Segmenter.raw`.
+        offsets: Where each document begins, and N (D + 1,), int64.
+    """
+
+    def __init__(
+        self, folder: Path, files: Sequence[TextFile], segmenter: Segmenter, documents: Documents, processes: int | None
+    ) -> None:
+        others: dict[str, int] = {}
+        first = 0
+        open_length, goes_on = 0, False
+        total = sum(file.size for file in files)
+        with (folder / "raw").open("wb") as raw, (folder / "lengths").open("wb") as lengths:
+            for block, cut in cut_blocks(read_blocks(files, documents), segmenter, documents, total, processes):
+                first = segmenter.first_other
+                numbers = cut.raw
+                if cut.others:
+                    table = np.array(
+                        [first + others.setdefault(word, len(others)) for word in cut.others], dtype=np.uint32
+                    )
+                    numbers = numbers.copy()
+                    places = numbers >= first
+                    numbers[places] = table[numbers[places] - first]
+                numbers.tofile(raw)
+                found = cut.lengths.copy()
+                if goes_on:
+                    found[0] += open_length
+                goes_on, open_length = not block.ends, 0
+                if goes_on and len(found):
+                    open_length, found = int(found[-1]), found[:-1]
+                found[found > 0].astype("<u8").tofile(lengths)
+        size = (folder / "raw").stat().st_size
+        self.numbers = np.memmap(folder / "raw", dtype=np.uint32, mode="r") if size else np.zeros(0, dtype=np.uint32)
+        sizes = np.fromfile(folder / "lengths", dtype="<u8")
+        self.offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self._known, self._others = segmenter.known(), list(others)
+        self.first_other = FIRST_OTHER + len(self._known)
+
+    @property
+    def size(self) -> int:
+        """All raw numbers are below this."""
+        return self.first_other + len(self._others)
+
+    def text(self, number: int) -> str:
+        """The word of a raw number."""
+        if number < FIRST_OTHER:
+            return chr(number)
+        if number < self.first_other:
+            return self._known[number - FIRST_OTHER]
+        return self._others[number - self.first_other]
+
+    def slices(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The numbers, a slice at a time, and where each slice begins."""
+        for start in range(0, len(self.numbers), _SLICE):
+            yield start, np.asarray(self.numbers[start : start + _SLICE])
+
+    def document_lengths(self, start: int, stop: int) -> tuple[slice, np.ndarray, np.ndarray]:
+        """Which documents lie in a slice: their places, how much of each lies there, and whether it ends there."""
+        first = int(np.searchsorted(self.offsets, start, side="right")) - 1
+        last = int(np.searchsorted(self.offsets, stop, side="left"))
+        bounds = self.offsets[first : last + 1]
+        ends = bounds[1:] <= stop
+        return slice(first, last), np.diff(bounds.clip(start, stop)), ends
+
+    def cut_documents(self) -> bool:
+        """Cut documents into pieces where there are too few to hold some out; says whether."""
+        before = self.offsets
+        for signs in _BREAKS:
+            if len(self.offsets) > _FEW_DOCUMENTS:
+                break
+            self.offsets = self._pieces(before, signs)
+        return len(self.offsets) > len(before)
+
+    def _pieces(self, offsets: np.ndarray, signs: str) -> np.ndarray:
+        """Documents cut behind signs, as evenly as these allow; an empty string allows any place."""
+        least = max(_LEAST_PIECE, len(self.numbers) // _PIECES)
+        codes = np.array([ord(sign) for sign in signs], dtype=np.uint32)
+        ends, document, made = offsets[1:].tolist(), 0, [0]
+        for start, numbers in self.slices():
+            places = start + 1 + (np.flatnonzero(np.isin(numbers, codes)) if signs else np.arange(len(numbers)))
+            while document < len(ends):
+                if made[-1] + least > ends[document] - least:  # too short to be cut again
+                    made.append(ends[document])
+                    document += 1
+                    continue
+                chosen = int(np.searchsorted(places, made[-1] + least))
+                if chosen == len(places):
+                    break  # the next slice may have one
+                if places[chosen] <= ends[document] - least:
+                    made.append(int(places[chosen]))
+                else:
+                    made.append(ends[document])
+                    document += 1
+        return np.array([*made, *ends[document:]], dtype=np.int64)

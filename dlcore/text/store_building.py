@@ -1,0 +1,186 @@
+"""From text files to a token store, in three steps that each read from front to back.
+
+1. All cores cut the text into words, which are written as raw numbers (`Segmenter.raw`) into a temporary file.
+2. The words of the training documents are counted, and the vocabulary is chosen.
+3. Raw numbers become those of the vocabulary, and each document goes to its part.
+
+Memory is bounded by the number of different words, and by a few blocks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcore.errors import DataError
+from dlcore.text.corpus_files import TextFile
+from dlcore.text.documents import Documents
+from dlcore.text.parts import NAMES, TRAIN, part_of_each
+from dlcore.text.raw_words import RawWords
+from dlcore.text.segmentation import Segmenter
+from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
+
+_KEPT_CHARACTER = 2  # how often a character must come; see `_choose`
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a corpus becomes numbers.
+
+    Attributes:
+        documents: What parts documents.
+        min_freq: How often a word must come in the training documents to be kept.
+        split: Whether rarer words fall into their characters; else they are unknown.
+        val_size: Share or number of the documents that validate.
+        test_size: Share or number of the documents that test.
+        words: The vocabulary, where it is given; None: chosen from the training documents.
+    """
+
+    documents: Documents
+    min_freq: int
+    split: bool
+    val_size: float
+    test_size: float
+    words: tuple[str, ...] | None = None
+
+
+def build_store(
+    folder: Path, files: Sequence[TextFile], segmenter: Segmenter, rules: Rules, processes: int | None = None
+) -> None:
+    """Write a token store into an empty folder.
+
+    Args:
+        folder: The folder.
+        files: The corpus.
+        segmenter: What cuts.
+        rules: How it becomes numbers.
+        processes: How many processes cut; None: one a core.
+
+    Raises:
+        ArgumentError: A part would be empty.
+        DataError: There is no text in the corpus.
+    """
+    raw = RawWords(folder, files, segmenter, rules.documents, processes)
+    if not len(raw.numbers):
+        raise DataError(f"{files[0].path}: expected text, got blank lines only.")
+    pieces = raw.cut_documents() if rules.words is None else False
+    parts = part_of_each(len(raw.offsets) - 1, rules.val_size, rules.test_size)
+    counts = np.zeros((2, raw.size), dtype=np.int64)  # of the training documents, and of the others
+    for start, numbers in raw.slices():
+        documents, lengths, _ = raw.document_lengths(start, start + len(numbers))
+        trains = np.repeat(parts[documents] == TRAIN, lengths)
+        for row, chosen in enumerate((numbers[trains], numbers[~trains])):
+            found = np.bincount(chosen)
+            counts[row, : len(found)] += found
+    texts = {int(number): raw.text(int(number)) for number in np.flatnonzero(counts.sum(axis=0))}
+    in_training = Counter[str]()
+    for number in np.flatnonzero(counts[0]).tolist():
+        in_training[texts[number]] += int(counts[0, number])
+    words = list(rules.words) if rules.words is not None else _choose(in_training, rules)
+    vocabulary = Vocabulary(words)
+    lost = {word: count for word, count in in_training.items() if word not in vocabulary}
+    long = sum(len(word) * count for word, count in lost.items()) / max(1, sum(lost.values()))
+    meta: dict[str, Any] = {
+        "pieces": pieces,
+        "unknown_characters": 1.0 if rules.split or not lost else long,
+        "dtype": "<u2" if len(vocabulary) <= 1 << 16 else "<u4",
+        "encodings": sorted({file.encoding for file in files}),
+    }
+    meta["parts"] = _write_parts(folder, raw, parts, _Renumbering(raw.size, texts, vocabulary, rules.split), meta)
+    content = json.dumps({**meta, "words": words}, ensure_ascii=False)
+    (folder / "meta.json").write_text(content, encoding="utf-8")
+    del raw.numbers
+    for name in ("raw", "lengths"):
+        (folder / name).unlink()
+
+
+def _choose(counts: Counter[str], rules: Rules) -> list[str]:
+    """The words of the vocabulary, the most frequent first.
+
+    Where rare words fall into characters, a character is kept that comes at least twice, those of fallen words
+    counted in. One that comes once is unknown: so often is an unknown one to be expected in other text (Good and
+    Turing), and the model learns it.
+    """
+    final = Counter(counts)
+    if rules.split:
+        for word, count in counts.items():
+            if len(word) > 1 and count < rules.min_freq:
+                del final[word]
+                for character in word:
+                    final[character] += count
+    least = min(rules.min_freq, _KEPT_CHARACTER) if rules.split else rules.min_freq
+    kept = [word for word, count in final.items() if count >= least or word == "\n"]
+    return sorted(kept, key=lambda word: (-final[word], word))
+
+
+class _Renumbering:
+    """From raw numbers to those of the vocabulary: a word is one, or one for each of its characters.
+
+    Args:
+        size: All raw numbers are below this.
+        texts: The word of each raw number that comes.
+        vocabulary: The words that are kept.
+        split: Whether others fall into their characters.
+    """
+
+    def __init__(self, size: int, texts: dict[int, str], vocabulary: Vocabulary, split: bool) -> None:
+        flat = [END]
+        self._start = np.zeros(size, dtype=np.int64)
+        self._length = np.ones(size, dtype=np.int64)
+        self.characters = np.zeros(size, dtype=np.int64)
+        for number, word in texts.items():
+            self._start[number] = len(flat)
+            self.characters[number] = len(word)
+            if word in vocabulary or not split:
+                flat.append(vocabulary.id(word))
+            else:
+                flat.extend(map(vocabulary.id, word))
+                self._length[number] = len(word)
+        self._flat = np.array(flat, dtype=np.uint32)
+
+    def __call__(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the vocabulary (M,), and how many each raw number became; raw 0 is the end of a document."""
+        lengths = self._length[raw]
+        starts = self._start[raw]
+        if len(raw) == (total := int(lengths.sum())):
+            return self._flat[starts], lengths
+        before = np.cumsum(lengths) - lengths
+        return self._flat[np.repeat(starts - before, lengths) + np.arange(total)], lengths
+
+
+def _write_parts(
+    folder: Path, raw: RawWords, parts: np.ndarray, renumbering: _Renumbering, meta: dict[str, Any]
+) -> dict[str, dict[str, int]]:
+    """Step 3; gives the counts of each part."""
+    counts = {name: dict.fromkeys(("documents", "tokens", "characters", "unknown"), 0) for name in NAMES}
+    files = {name: ((folder / f"{name}.tokens").open("wb"), (folder / f"{name}.offsets").open("wb")) for name in NAMES}
+    try:
+        for _, offsets in files.values():
+            np.zeros(1, dtype="<u8").tofile(offsets)
+        for start, numbers in raw.slices():
+            documents, lengths, ends = raw.document_lengths(start, start + len(numbers))
+            with_ends = np.insert(numbers, lengths.cumsum()[ends], 0)
+            part_of = np.repeat(parts[documents], lengths + ends)
+            made, each = renumbering(with_ends)
+            part_of_made = np.repeat(part_of, each)
+            for place, name in enumerate(NAMES):
+                chosen = made[part_of_made == place]
+                count, (tokens, offsets) = counts[name], files[name]
+                found = np.flatnonzero(chosen == END) + 1 + count["tokens"]
+                chosen.astype(meta["dtype"]).tofile(tokens)
+                found.astype("<u8").tofile(offsets)
+                count["documents"] += len(found)
+                count["tokens"] += len(chosen)
+                count["unknown"] += int((chosen == UNKNOWN).sum())
+                count["characters"] += int(renumbering.characters[with_ends[part_of == place]].sum())
+    finally:
+        for pair in files.values():
+            for file in pair:
+                file.close()
+    return counts
