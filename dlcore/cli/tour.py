@@ -22,6 +22,7 @@ _BEFORE = (
 _RESULTS = (
     ("tensorboard --logdir lightning_logs", "the curves of all runs"),
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
+    ("python -m dlcore generate --prompt 明月", "text, once fit -c rnn_lyrics is done"),
 )
 _HELP = (
     ("python -m dlcore --help", "the commands"),

@@ -42,7 +42,9 @@ class Sampling:
     num_beams: int = 1
 
     def __post_init__(self) -> None:
-        check_number("temperature", self.temperature, above=0, remedy="For the likeliest word: do_sample false.")
+        check_number(
+            "temperature", self.temperature, above=0, remedy="For the likeliest word each time: do_sample false."
+        )
         check_number("top_k", self.top_k, at_least=0, whole=True)
         check_number("top_p", self.top_p, above=0, at_most=1)
         check_number("repetition_penalty", self.repetition_penalty, above=0)
