@@ -8,6 +8,8 @@ from itertools import count
 from typing import Any
 
 from lightning.pytorch import LightningModule
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.utilities.enums import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
@@ -203,7 +205,13 @@ class Model(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradients. Here, and not before `step`: by now a 16-bit precision has taken its scale away."""
-        if self.gradient_clip_val is not None:
+        if self.gradient_clip_val is None:
+            return
+        if self.trainer.precision == "bf16-mixed":
+            # Without a scale there is none that a fused optimiser could take away, but Lightning refuses all the same.
+            algorithm = GradClipAlgorithmType(self.gradient_clip_algorithm)
+            Precision.clip_gradients(self.trainer.precision_plugin, optimizer, self.gradient_clip_val, algorithm)
+        else:
             self.clip_gradients(optimizer, self.gradient_clip_val, self.gradient_clip_algorithm)
 
     def on_validation_model_zero_grad(self) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from dlcore.nn import LanguageModeling
 from dlcore.runs.folder import run_of_checkpoint
+from dlcore.runs.text_predictions import write_documents
 
 if TYPE_CHECKING:
     from dlcore.runs.command import Command
@@ -20,7 +22,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
 
     The columns: ``index``, the sample's place in the data, from 0; ``file``, where samples are files; of a classifier
     ``predicted``, ``probability of`` each class and, where it is known, ``target``; of a regression ``predicted NAME``
-    and, where it is known, ``NAME``.
+    and, where it is known, ``NAME``. Of a text model, a row a document (`write_documents`).
 
     Args:
         command: The command, after its work.
@@ -29,6 +31,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``) in the checkpoint's run folder
         (in the working folder when it lies in none), and the number of its rows.
     """
+    path = _file(command)
+    if isinstance(command.model.task, LanguageModeling):
+        return path, write_documents(path, command.output, command.datamodule.vocabulary.text)
     answers = torch.cat(list(command.output)).float().cpu()
     facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
     names = facts.get("class_names")
@@ -47,10 +52,6 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         ]
     if not any(any(row) for row in targets):  # new rows, whose answers nobody knows
         known, targets = [], []
-    folder = run_of_checkpoint(command.settings.checkpoint_path)
-    # Answers to other data than the run's own lie beside those to its own.
-    elsewhere = command.request.value("data.path") or command.request.value("data.root")
-    path = (folder or Path()) / (f"predictions_{Path(elsewhere).stem}.csv" if elsewhere else "predictions.csv")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         files = getattr(part, "names", None)
@@ -60,6 +61,13 @@ def write_predictions(command: Command) -> tuple[Path, int]:
                 [index, *([files[index]] if files else []), *columns[number], *(targets[number] if targets else [])]
             )
     return path, len(answers)
+
+
+def _file(command: Command) -> Path:
+    folder = run_of_checkpoint(command.settings.checkpoint_path)
+    # Answers to other data than the run's own lie beside those to its own.
+    elsewhere = command.request.value("data.path") or command.request.value("data.root")
+    return (folder or Path()) / (f"predictions_{Path(elsewhere).stem}.csv" if elsewhere else "predictions.csv")
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

@@ -192,7 +192,7 @@ def test_an_optimizer_that_looks_several_times_begins_with_the_same_state(make_t
 
 def test_it_learns_the_rule(make_trainer):
     model = make_model(optimizer=partial(Adam, lr=0.02), hidden_size=16)
-    trainer = make_trainer(max_epochs=6)
+    trainer = make_trainer(max_epochs=15)
     trainer.fit(model, datamodule=Streams())
     assert trainer.callback_metrics["val/loss"] < 1.2 < math.log(7)
 

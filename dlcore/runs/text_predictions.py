@@ -1,0 +1,57 @@
+"""What a text model found of each document, as a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlcore.text import END
+
+_LONGEST = 40  # characters of a document's beginning that are shown
+
+
+def write_documents(path: Path, answers: Sequence[Tensor], text: Callable[[Sequence[int]], str]) -> int:
+    """Write a row for each document: how well the model foresaw it.
+
+    The columns: ``index``, the document's place in the data, from 0; ``tokens``, its end included; ``characters``;
+    ``bits per character``; ``beginning``, its first line. What has no end, because the batches were limited, is left
+    out.
+
+    Args:
+        path: The file.
+        answers: Of each batch, targets, nats and characters of each token (3, B, T); rows go on from batch to batch.
+        text: Gives the text of numbers of the vocabulary.
+
+    Returns:
+        The number of documents.
+    """
+    count = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "tokens", "characters", "bits per character", "beginning"])
+        for tokens, nats, characters in _documents(torch.cat(list(answers), dim=-1).float().cpu()):
+            beginning = text(tokens[:_LONGEST]).strip().partition("\n")[0][:_LONGEST]
+            bits = f"{nats / math.log(2) / characters:.4f}" if characters else ""
+            writer.writerow([count, len(tokens), round(characters), bits, beginning])
+            count += 1
+    return count
+
+
+def _documents(answers: Tensor) -> Iterator[tuple[list[int], float, float]]:
+    """Tokens, sum of nats and sum of characters of each document."""
+    targets, nats, characters = answers
+    for row, tokens in enumerate(targets.long()):
+        begin = 0
+        for end in (tokens == END).nonzero().flatten().tolist():
+            piece = slice(begin, end + 1)
+            yield (
+                tokens[piece].tolist(),
+                nats[row, piece].double().sum().item(),
+                characters[row, piece].double().sum().item(),
+            )
+            begin = end + 1
