@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from dlcore.data.batches import BatchLoader
+from dlcore.data.place import place_in_run, stands_within_epoch
 from dlcore.errors import ArgumentError, check_number
 
 
@@ -148,9 +149,7 @@ class ArrayData(LightningDataModule):
         return self.test_dataloader()
 
     def _position(self) -> tuple[int, int]:
-        """Epoch, and batches of it that are done, by the trainer's counters: those that a checkpoint brings back."""
-        trainer: Trainer = self.trainer  # type: ignore[assignment]
-        return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        return place_in_run(self.trainer)  # type: ignore[arg-type]
 
     def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
@@ -171,12 +170,10 @@ class ArrayData(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """The seed of the order: with the trainer's counters it gives the place of every sample."""
-        progress = self.trainer.fit_loop.epoch_loop.batch_progress if self.trainer is not None else None
-        within = progress is not None and not progress.is_last_batch and progress.current.ready > 0
         return {
             "order_seed": self.order_seed,
             "samples_of_a_batch": self._samples_of_a_batch(),
-            "within_epoch": within,
+            "within_epoch": stands_within_epoch(self.trainer),
         }
 
     def _samples_of_a_batch(self) -> int:

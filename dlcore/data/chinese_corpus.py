@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from lightning.pytorch import LightningDataModule, Trainer
-from torch import Tensor
-
 from dlcore.data.corpus_notes import tell
-from dlcore.data.token_streams import TextLoader, TrainStreams, TrainWindows, WholeDocuments
+from dlcore.data.text_data import TextData
 from dlcore.errors import ArgumentError, DataError, check_number
-from dlcore.text import NO_TARGET, TextBatch, Vocabulary
+from dlcore.text import Vocabulary
 from dlcore.text.corpus import Corpus, token_store
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules
-from dlcore.text.token_store import TokenPart, TokenStore
+from dlcore.text.token_store import TokenStore
 from dlcore.text.tokenizer import Tokenizer
 
 _LYRICS = Path(__file__).parent / "lyrics"
@@ -29,7 +26,7 @@ _CHOICES = {
 }
 
 
-class ChineseCorpus(LightningDataModule):
+class ChineseCorpus(TextData):
     """Chinese text of any size: poems, lyrics, a novel, gigabytes of news, for a model of the next word.
 
     Files are UTF-8 (with or without byte order mark) or GB18030, which is found out and said. Line ends, U+3000 and
@@ -91,7 +88,7 @@ class ChineseCorpus(LightningDataModule):
         eval_batch_size: int = 32,
         drop_last: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, sequence_length, windows, shuffle_documents, eval_batch_size, drop_last)
         if root is None and builtin is None:
             raise ArgumentError("root", "a text file or a folder", None, "Or dlcore's own: --data.builtin lyrics.")
         chosen = {"builtin": builtin, "documents": documents, "level": level, "rare": rare}
@@ -99,36 +96,23 @@ class ChineseCorpus(LightningDataModule):
             if value not in _CHOICES[argument]:  # in Python nobody else looks
                 allowed = " or ".join(str(choice) for choice in _CHOICES[argument] if choice)
                 raise ArgumentError(argument, allowed, value)
-        for argument, number in (
-            ("min_freq", min_freq),
-            ("batch_size", batch_size),
-            ("sequence_length", sequence_length),
-            ("eval_batch_size", eval_batch_size),
-        ):
-            check_number(argument, number, at_least=1, whole=True)
+        check_number("min_freq", min_freq, at_least=1, whole=True)
         self.root, self.builtin = root, builtin
         self.level, self.hmm, self.user_dict, self.dictionary = level, hmm, user_dict, dictionary
         self.rules = Rules(documents, min_freq, rare == "split", val_size, test_size)
-        self.batch_size, self.sequence_length, self.eval_batch_size = batch_size, sequence_length, eval_batch_size
-        self.windows, self.shuffle_documents, self.drop_last = windows, shuffle_documents, drop_last
         names = [root] if isinstance(root, str) else root
         self.source = f"{builtin}, written for dlcore" if names is None else ", ".join(names)
-        self.parts: dict[str, TokenPart] = {}
-        self.tokenizer: Tokenizer | None = None
         self.store: TokenStore | None = None
-        # The run's seed decides where an epoch begins. All processes have the same one (see `setup`).
-        self.order_seed = torch.initial_seed() % 2**31
         self._corpus: Corpus | None = None
         self._kept: dict[str, Any] | None = None
         self._stage: str | None = None
-        self._characters: Tensor | None = None
 
     # What is known before and after the text is read
 
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
         """Take over what a checkpoint knows: how text is cut, and which corpus it was."""
         if kept and kept.get("tokenizer"):
-            self._kept = kept
+            self._kept = {name: kept[name] for name in ("tokenizer", "corpus")}
             self.tokenizer = Tokenizer.from_state(kept["tokenizer"])
 
     def facts(self) -> dict[str, Any]:
@@ -152,66 +136,35 @@ class ChineseCorpus(LightningDataModule):
         return self.tokenizer.vocabulary  # type: ignore[union-attr]
 
     def state_dict(self) -> dict[str, Any]:
-        """The seed of the order, and all that a prompt or further text need to be cut as the training text was."""
-        progress = self.trainer.fit_loop.epoch_loop.batch_progress if self.trainer is not None else None
-        within = progress is not None and not progress.is_last_batch and progress.current.ready > 0
+        """What `TextData` keeps, and all that a prompt or further text need to be cut as the training text was."""
         if self._kept is None and self.tokenizer is not None:
-            self._kept = {"tokenizer": self.tokenizer.state(), "corpus": self._corpus.digest}  # type: ignore[union-attr]
-        kept = {} if self._kept is None else {name: self._kept[name] for name in ("tokenizer", "corpus")}
-        return {"order_seed": self.order_seed, "form_of_a_batch": self._form(), "within_epoch": within, **kept}
+            self._kept = {"tokenizer": self.tokenizer.state(), "corpus": self._held_out()}
+        return {**super().state_dict(), **(self._kept or {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order of the run that is resumed, with its words.
-
-        Raises:
-            ArgumentError: The run stands within an epoch, and its batches had another form: the place would be lost.
-        """
-        self.order_seed = state["order_seed"]
-        kept, now = state.get("form_of_a_batch"), self._form()
-        fitting = self.trainer is not None and self.trainer.state.fn == "fit"
-        if fitting and state.get("within_epoch") and kept is not None and kept != now:
-            argument = "batch_size" if kept[0] != now[0] else "sequence_length"
-            what = (
-                f"{kept[0]} rows in all processes together, of {kept[1]} tokens, as the run had that goes on within an"
-            )
-            raise ArgumentError(
-                argument, f"{what} epoch", f"{now[0]} and {now[1]}", "Choose others at the end of an epoch."
-            )
-        if self._kept is None:
+        """Go on in the order of the run that is resumed, with its words."""
+        super().load_state_dict(state)
+        if self._kept is None or self._kept["tokenizer"] != state.get("tokenizer"):
             self.expect(None, state)
             if self.parts:
                 self.load()
-
-    def _form(self) -> list[int]:
-        """Rows of a batch of all processes together, and tokens of a row."""
-        return [self.batch_size * (1 if self.trainer is None else self.trainer.world_size), self.sequence_length]
 
     # Reading
 
     def setup(self, stage: str | None = None) -> None:
         """Read the text for a fit. Else the first loader asks for it: then a checkpoint's words are known."""
         self._stage = stage
-        if stage in (None, "fit") and not self.parts:
-            self.load()
-        if self.trainer is not None and self.trainer.world_size > 1:
-            self.order_seed = self.trainer.strategy.broadcast(self.order_seed)
+        super().setup(stage)
 
     def load(self) -> None:
         """Cut the text, or take the numbers from the cache; fill `parts`.
 
         Raises:
+            ArgumentError: Other documents would be held out than in the run of the checkpoint.
             DataError: A run that goes on had another corpus.
         """
-        corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root)
-        self._corpus = corpus
-        own = self._kept is None or self._kept["corpus"] == corpus.digest
-        if not own and self._stage == "fit":
-            raise DataError(
-                f"{self.source}: expected the text of the training, got text that was changed since or another one: "
-                "training and test documents cannot be told apart any more. A training on other text begins anew, "
-                "without --ckpt_path."
-            )
-        if own and self._kept is None:
+        corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root)
+        if self._kept is None:
             words = self.level == "word"
             cutter = Segmenter(Dictionary.of_files(self.dictionary, self.user_dict) if words else None, self.hmm)
             self.store = token_store(corpus, cutter, self.rules)
@@ -219,83 +172,45 @@ class ChineseCorpus(LightningDataModule):
                 Vocabulary(self.store.words), cutter, self.rules.split, self.store.meta["unknown_characters"]
             )
             tell(self.store)
+            self.parts = self.store.parts()
+        elif self._kept["corpus"]["digest"] == corpus.digest:
+            for argument, value in self._held_out().items():
+                if value != (expected := self._kept["corpus"][argument]):
+                    why = "Else documents of the training would be held out; a training anew goes without --ckpt_path."
+                    raise ArgumentError(argument, f"{expected!r}, as in the run of the checkpoint", value, why)
+            self.store = self._in_kept_words(corpus, self.rules)
+            self.parts = self.store.parts()
+        elif self._stage == "fit":
+            raise DataError(
+                f"{self.source}: expected the text of the training, got text that was changed since or another one: "
+                "training and test documents cannot be told apart any more. A training on other text begins anew, "
+                "without --ckpt_path."
+            )
         else:
-            self.store = self._store_by_kept_words(corpus, own)
-        self.parts = self.store.parts()
-        if not own:
-            self.parts = {"train": self.parts["train"], "val": self.parts["train"], "test": self.parts["train"]}
+            self.store = self._in_kept_words(corpus, replace(self.rules, val_size=0, test_size=0))
+            self.parts = self.store.parts()
+        self.in_pieces = self.store.meta["pieces"]
         for name, other in (("val", "test"), ("test", "val")):
             if not len(self.parts[name]):
                 self.parts[name] = self.parts[other] if len(self.parts[other]) else self.parts["train"]
 
-    def _store_by_kept_words(self, corpus: Corpus, own: bool) -> TokenStore:
-        """The corpus in the words of a checkpoint; one that is not that of its training is taken whole."""
+    def _held_out(self) -> dict[str, Any]:
+        """What decides which documents were held out."""
+        rules, digest = self.rules, "" if self._corpus is None else self._corpus.digest
+        return {
+            "digest": digest,
+            "documents": rules.documents,
+            "val_size": rules.val_size,
+            "test_size": rules.test_size,
+        }
+
+    def _in_kept_words(self, corpus: Corpus, rules: Rules) -> TokenStore:
+        """A corpus in the words of the checkpoint: the store of the run itself, or one that is made for it."""
         tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
-        val_size, test_size = (self.rules.val_size, self.rules.test_size) if own else (0, 0)
         words = tokenizer.vocabulary.words[2:]
-        rules = Rules(self.rules.documents, 1, tokenizer.split, val_size, test_size, words)
+        if rules == self.rules:
+            store = token_store(corpus, tokenizer.segmenter, rules)
+            if tuple(store.words) == words:
+                return store
+        rules = replace(rules, min_freq=1, split=tokenizer.split, words=words)
         return token_store(corpus, tokenizer.segmenter, rules)
-
-    # Batches
-
-    def train_dataloader(self) -> TextLoader:
-        """Training batches, from the place where a resumed run stands."""
-        world_size = 1 if self.trainer is None else self.trainer.world_size
-        rows = self.batch_size * world_size
-        position = self._position if self.trainer is not None else None
-        seed: int | None = self.order_seed
-        if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
-            seed = None  # the same few batches in every epoch
-        loader: TextLoader
-        if self.windows:
-            loader = self._loader(TrainWindows, "train", rows, seed=seed, position=position)
-        else:
-            shuffle = self.shuffle_documents and not (self.store and self.store.meta["pieces"])
-            loader = self._loader(
-                TrainStreams, "train", rows, seed=seed, shuffle=shuffle, drop_last=self.drop_last, position=position
-            )
-        if not len(loader):
-            tokens = len(self.parts["train"])
-            raise ArgumentError(
-                "batch_size",
-                f"rows for {tokens:,} training tokens (processes: {world_size:,}, sequence_length: "
-                f"{self.sequence_length:,})",
-                self.batch_size,
-                "Choose fewer.",
-            )
-        return loader
-
-    def val_dataloader(self) -> TextLoader:
-        """Validation batches: whole documents."""
-        return self._loader(WholeDocuments, "val", self.eval_batch_size)
-
-    def test_dataloader(self) -> TextLoader:
-        """Test batches: whole documents."""
-        return self._loader(WholeDocuments, "test", self.eval_batch_size)
-
-    def predict_dataloader(self) -> TextLoader:
-        """The test documents."""
-        return self.test_dataloader()
-
-    def _position(self) -> tuple[int, int]:
-        """Epoch, and batches of it that are done, by the trainer's counters: those that a checkpoint brings back."""
-        trainer: Trainer = self.trainer  # type: ignore[assignment]
-        return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
-
-    def _loader(self, kind: type[TextLoader], part: str, rows: int, **options: Any) -> TextLoader:
-        if not self.parts:
-            self.load()
-        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-        return kind(self.parts[part], rows, self.sequence_length, rank=rank, world_size=world_size, **options)
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Say how many characters each target stands for, where the batch is used."""
-        if not isinstance(batch, TextBatch):
-            return batch
-        if self._characters is None or self._characters.device != batch.targets.device:
-            tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
-            counts = tokenizer.vocabulary.characters(tokenizer.unknown_characters)
-            self._characters = torch.tensor(counts, device=batch.targets.device)
-        known = batch.targets != NO_TARGET
-        characters = torch.where(known, self._characters[batch.targets.clamp_min(0)], 0.0)
-        return batch._replace(characters=characters)

@@ -23,6 +23,7 @@ from dlcore.errors import DataError
 from dlcore.text.documents import Block, Documents, part
 from dlcore.text.segmentation import Segmenter
 
+PROGRAM = "from dlcore.text.cutting import answer; answer()"
 _FEW = 1 << 20  # bytes that are cut before other processes would be ready
 
 
@@ -101,7 +102,7 @@ def cores() -> int:
 def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any, ...]], Future[CutBlock]]]:
     """Start processes; what is given hands a question to one that is idle."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-P", "-c", "from dlcore.text.cutting import answer; answer()"]
+    command = [sys.executable, "-P", "-c", PROGRAM]
     idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
     started: list[subprocess.Popen[bytes]] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import importlib.util
 import io
@@ -114,7 +115,8 @@ def _content(argument: str, path: str | None) -> bytes | None:
     file = Path(path).expanduser()
     if not file.is_file():
         raise ArgumentError(argument, "a file of words", path, "That is a folder." if file.is_dir() else "")
-    return file.read_bytes()
+    lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
+    return b"".join(line + b"\n" for line in lines if line.strip())
 
 
 def _check_words(content: bytes, name: str) -> None:

@@ -19,8 +19,10 @@ from dlcore.text.normalization import normalize
 Documents = Literal["blank_line", "file", "none"]
 
 BLOCK = 1 << 19  # characters
-_BLANK = re.compile(r"\n[^\S\n]+(?=\n)")
-_IN_NO_WORD = re.compile(r"[^\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]")
+_BLANK_LINE = re.compile(r"^[^\S\n]+(?=\n)", re.MULTILINE)
+_BEHIND_SIGN = re.compile(r"(?<=[^\u4E00-\u9FD5a-zA-Z0-9+#&._%\-])\S")  # a place behind a sign that is in no word
+_WINDOW = 4096  # characters in which it is looked for
+_MOST = 4 * BLOCK  # characters of a block, even if it must be cut within a word
 _MANY_BREAKS = re.compile(r"\n{2,}")
 
 
@@ -48,30 +50,27 @@ def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int
         characters: About how long a block is.
     """
     for number, file in enumerate(files):
-        last = number == len(files) - 1
-        rest, done, place_before = "", False, 0
+        joins = documents == "none" and number < len(files) - 1
         encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
         with file.path.open("rb") as binary, io.TextIOWrapper(binary, encoding) as source:
-            while not done:
-                while len(rest) < characters and not done:
-                    try:
-                        read = source.read(characters)
-                    except UnicodeDecodeError as error:
-                        raise DataError(f"{file.path}: changed while it was read. Start again.") from error
-                    done = not read
-                    rest += normalize(read)
-                size, place_before = binary.tell() - place_before, binary.tell()
+            rest, place_before = "", 0
+            while True:
+                try:
+                    read = source.read(characters)
+                except UnicodeDecodeError as error:
+                    raise DataError(f"{file.path}: changed while it was read. Start again.") from error
+                rest += normalize(read)
                 if documents == "blank_line":
-                    rest = _BLANK.sub("\n", rest)  # lines of spaces are blank
-                if done:
-                    if documents == "none" and not last:
-                        yield Block(rest + "\n" * (not rest.endswith("\n")), False, size)
-                    else:
-                        yield Block(rest, True, size)
-                else:
-                    place, ends = _cut(rest, documents)
+                    rest = _BLANK_LINE.sub("", rest)
+                if not read:
+                    break
+                place, ends = _cut(rest, documents) if len(rest) >= characters else (0, False)
+                if place:
+                    size, place_before = binary.tell() - place_before, binary.tell()
                     yield Block(rest[:place], ends, size)
                     rest = rest[place:]
+        text = rest.rstrip() + "\n" if joins else rest
+        yield Block(text, not joins, file.size - place_before)
 
 
 def part(text: str, ends: bool, goes_on: bool, documents: Documents) -> list[str]:
@@ -84,26 +83,29 @@ def part(text: str, ends: bool, goes_on: bool, documents: Documents) -> list[str
         documents: What parts documents.
 
     Returns:
-        Their texts, without line breaks around them; the first belongs to the earlier block's last document where
-        `goes_on`, and then it may be empty.
+        Their texts, without spaces behind and line breaks before them; the first belongs to the earlier block's last
+        document where `goes_on`, and then it may be empty.
     """
     if not goes_on:
         text = text.lstrip("\n")
-    if ends:
-        text = text.rstrip()
-    pieces = _MANY_BREAKS.split(text) if documents == "blank_line" else [text]
+    *whole, last = _MANY_BREAKS.split(text) if documents == "blank_line" else [text]
+    pieces = [*(piece.rstrip() for piece in whole), last.rstrip() if ends else last]
     first, *others = pieces
     return [*([first] if goes_on or first.strip() else []), *(piece for piece in others if piece.strip())]
 
 
 def _cut(text: str, documents: Documents) -> tuple[int, bool]:
-    """Where a block may end, and whether a document ends there. Something is left, so that what follows is known."""
-    if documents == "blank_line" and (place := text.rfind("\n\n", 0, len(text.rstrip()))) > 0:
+    """Where a block may end, and whether a document ends there; 0 if nowhere yet.
+
+    What is left begins with no line break, and has more than spaces: so what follows is known.
+    """
+    last = len(text.rstrip())
+    if documents == "blank_line" and (place := text.rfind("\n\n", 0, last)) >= 0:
         return place + 2, True
-    place = text.rfind("\n", 0, len(text.rstrip()))
-    if place > 0:
-        return place + 1, False
-    # One line, longer than a block.
-    window = text[-4096:]
-    signs = [found.end() for found in _IN_NO_WORD.finditer(window)]
-    return (len(text) - len(window) + signs[-1] if signs else len(text)), False
+    place = text.rfind("\n", 0, last) + 1
+    if not text[:place].strip():  # one line, longer than a block
+        signs = [found.start() for found in _BEHIND_SIGN.finditer(text, max(0, last - _WINDOW), last)]
+        place = next((sign for sign in reversed(signs) if text[:sign].strip()), 0)
+        if not place and last > _MOST:
+            place = last - 1
+    return place, False

@@ -10,7 +10,7 @@ import numpy as np
 from dlcore.text.corpus_files import TextFile
 from dlcore.text.cutting import cut_blocks
 from dlcore.text.documents import Documents, read_blocks
-from dlcore.text.segmentation import FIRST_OTHER, Segmenter
+from dlcore.text.segmentation import Segmenter
 
 _SLICE = 1 << 20  # raw numbers that are worked on at a time
 _FEW_DOCUMENTS = 40  # fewer are cut into pieces
@@ -64,21 +64,19 @@ class RawWords:
         self.numbers = np.memmap(folder / "raw", dtype=np.uint32, mode="r") if size else np.zeros(0, dtype=np.uint32)
         sizes = np.fromfile(folder / "lengths", dtype="<u8")
         self.offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        self._known, self._others = segmenter.known(), list(others)
-        self.first_other = FIRST_OTHER + len(self._known)
+        self._segmenter, self._others = segmenter, list(others)
+        self._first_other = segmenter.first_other
 
     @property
     def size(self) -> int:
         """All raw numbers are below this."""
-        return self.first_other + len(self._others)
+        return self._first_other + len(self._others)
 
     def text(self, number: int) -> str:
         """The word of a raw number."""
-        if number < FIRST_OTHER:
-            return chr(number)
-        if number < self.first_other:
-            return self._known[number - FIRST_OTHER]
-        return self._others[number - self.first_other]
+        if number < self._first_other:
+            return self._segmenter.known(number)
+        return self._others[number - self._first_other]
 
     def slices(self) -> Iterator[tuple[int, np.ndarray]]:
         """The numbers, a slice at a time, and where each slice begins."""

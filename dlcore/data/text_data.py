@@ -1,0 +1,165 @@
+"""Base of data modules of text: rows of tokens, cut into batches; how many characters they stand for is added last.
+
+Shapes: B rows of a process, T tokens of a row in a batch.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from dlcore.data.place import place_in_run, stands_within_epoch
+from dlcore.data.token_streams import TextLoader, TrainStreams, TrainWindows, WholeDocuments
+from dlcore.errors import ArgumentError, check_number
+from dlcore.text import NO_TARGET, TextBatch, Tokenizer
+from dlcore.text.token_store import TokenPart
+
+
+class TextData(LightningDataModule):
+    """Base of data modules of text. A subclass gives `load`, which fills `parts` and `tokenizer`.
+
+    Args:
+        batch_size: Rows of a training batch, of each process.
+        sequence_length: Tokens of a row in a batch.
+        windows: Whether training rows are windows by chance; else streams that go on from batch to batch.
+        shuffle_documents: Whether documents change places each epoch.
+        eval_batch_size: Rows of a batch of validation and test, of all processes together.
+        drop_last: Leave out an epoch's last batch when it has fewer tokens than the others.
+
+    Attributes:
+        parts: ``train``, ``val`` and ``test``, filled by `setup`, or by the first loader.
+        tokenizer: What cuts text as the training text was cut.
+        in_pieces: Whether documents were cut, so that they must keep their order.
+    """
+
+    def __init__(
+        self,
+        batch_size: int,
+        sequence_length: int,
+        windows: bool,
+        shuffle_documents: bool,
+        eval_batch_size: int,
+        drop_last: bool,
+    ) -> None:
+        super().__init__()
+        for argument, number in (
+            ("batch_size", batch_size),
+            ("sequence_length", sequence_length),
+            ("eval_batch_size", eval_batch_size),
+        ):
+            check_number(argument, number, at_least=1, whole=True)
+        self.batch_size, self.sequence_length, self.eval_batch_size = batch_size, sequence_length, eval_batch_size
+        self.windows, self.shuffle_documents, self.drop_last = windows, shuffle_documents, drop_last
+        self.parts: dict[str, TokenPart] = {}
+        self.tokenizer: Tokenizer | None = None
+        self.in_pieces = False
+        # The run's seed decides the order of an epoch. All processes have the same one (see `setup`).
+        self.order_seed = torch.initial_seed() % 2**31
+        self._characters: Tensor | None = None
+
+    @abstractmethod
+    def load(self) -> None:
+        """Read the text: fill `parts` and `tokenizer`."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the text for a fit. Else the first loader asks for it: then a checkpoint's words are known."""
+        if stage in (None, "fit") and not self.parts:
+            self.load()
+        if self.trainer is not None and self.trainer.world_size > 1:
+            self.order_seed = self.trainer.strategy.broadcast(self.order_seed)
+
+    # Batches
+
+    def train_dataloader(self) -> TextLoader:
+        """Training batches, from the place where a resumed run stands."""
+        world_size = 1 if self.trainer is None else self.trainer.world_size
+        rows = self.batch_size * world_size
+        position = None if self.trainer is None else partial(place_in_run, self.trainer)
+        seed: int | None = self.order_seed
+        if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
+            seed = None  # the same few batches in every epoch
+        loader: TextLoader
+        if self.windows:
+            loader = self._loader(TrainWindows, "train", rows, seed=seed, position=position)
+        else:
+            shuffle = self.shuffle_documents and not self.in_pieces
+            loader = self._loader(
+                TrainStreams, "train", rows, seed=seed, shuffle=shuffle, drop_last=self.drop_last, position=position
+            )
+        if not len(loader):
+            tokens = len(self.parts["train"])
+            raise ArgumentError(
+                "batch_size",
+                f"rows for {tokens:,} training tokens (processes: {world_size:,}, sequence_length: "
+                f"{self.sequence_length:,})",
+                self.batch_size,
+                "Choose fewer.",
+            )
+        return loader
+
+    def val_dataloader(self) -> TextLoader:
+        """Validation batches: whole documents."""
+        return self._loader(WholeDocuments, "val", self.eval_batch_size)
+
+    def test_dataloader(self) -> TextLoader:
+        """Test batches: whole documents."""
+        return self._loader(WholeDocuments, "test", self.eval_batch_size)
+
+    def predict_dataloader(self) -> TextLoader:
+        """The test documents."""
+        return self.test_dataloader()
+
+    def _loader(self, kind: type[TextLoader], part: str, rows: int, **options: Any) -> TextLoader:
+        if not self.parts:
+            self.load()
+        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        return kind(self.parts[part], rows, self.sequence_length, rank=rank, world_size=world_size, **options)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Say how many characters each target stands for, where the batch is used."""
+        if not isinstance(batch, TextBatch):
+            return batch
+        if self._characters is None or self._characters.device != batch.targets.device:
+            tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
+            counts = tokenizer.vocabulary.characters(tokenizer.unknown_characters)
+            self._characters = torch.tensor(counts, device=batch.targets.device)
+        known = batch.targets != NO_TARGET
+        characters = torch.where(known, self._characters[batch.targets.clamp_min(0)], 0.0)
+        return batch._replace(characters=characters)
+
+    # What a checkpoint keeps
+
+    def state_dict(self) -> dict[str, Any]:
+        """The seed of the order: with the trainer's counters it gives the place of every token."""
+        return {
+            "order_seed": self.order_seed,
+            "form_of_a_batch": self._form(),
+            "within_epoch": stands_within_epoch(self.trainer),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on in the order of the run that is resumed.
+
+        Raises:
+            ArgumentError: The run stands within an epoch, and its batches had another form: the place would be lost.
+        """
+        self.order_seed = state["order_seed"]
+        (rows, length), now = state["form_of_a_batch"], self._form()
+        fitting = self.trainer is not None and self.trainer.state.fn == "fit"
+        if fitting and state["within_epoch"] and [rows, length] != now:
+            raise ArgumentError(
+                "batch_size" if rows != now[0] else "sequence_length",
+                f"{rows} rows in all processes together, of {length} tokens, as the run had that goes on within an "
+                "epoch",
+                f"{now[0]} and {now[1]}",
+                "Choose others at the end of an epoch.",
+            )
+
+    def _form(self) -> list[int]:
+        """Rows of a batch of all processes together, and tokens of a row."""
+        return [self.batch_size * (1 if self.trainer is None else self.trainer.world_size), self.sequence_length]

@@ -1,0 +1,170 @@
+"""The most probable words of many runs of characters, side by side.
+
+jieba cuts a run of Chinese characters, letters and digits into the words with the greatest product of frequencies. It
+goes through the run from its end: score(i) = max over words w at i of log p(w) + score(i + |w|). The runs of a text do
+not depend on each other; here all are gone through at once, place by place from their ends, in a few operations on
+arrays. The numbers that are added, and their order, are jieba's, and of equal scores the longer word wins: so that the
+words are the same in each case.
+
+Shapes: N characters of a text, R runs, P places in runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlcore.text.word_tables import WordTables
+
+_LONGEST = 255  # characters of a run that is gone through with others; longer ones are one by one
+
+
+@dataclass(frozen=True)
+class _Words:
+    """All words of one length in a text: their places, nodes and weights, and how far the ends of their runs are."""
+
+    length: int
+    places: np.ndarray
+    nodes: np.ndarray
+    weights: np.ndarray
+    distances: np.ndarray
+
+
+def best_words(
+    codes: np.ndarray, begins: np.ndarray, ends: np.ndarray, tables: WordTables
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best word at each place, given that one begins there.
+
+    Args:
+        codes: The characters of a text (N,).
+        begins: Where its runs begin (R,), ascending.
+        ends: Where they end (R,).
+        tables: The words.
+
+    Returns:
+        The length of the word at each place (N,), at least 1, and its node where it is longer (N,), int32; else -1.
+    """
+    sizes = ends - begins
+    stops = np.repeat(ends, sizes)
+    distances = np.arange(len(stops)) - np.repeat(np.cumsum(sizes), sizes)  # below 0
+    places = stops + distances
+    distances = -distances
+    words, singles = _words_at(codes, places, distances, tables)
+    scores = np.zeros(len(codes) + 1)
+    lengths, nodes = np.ones(len(codes), dtype=np.int64), np.full(len(codes), -1, dtype=np.int32)
+    short = distances <= _LONGEST
+    if (sizes > _LONGEST).any():
+        short = np.repeat(sizes <= _LONGEST, sizes)
+        in_long = np.zeros(len(codes), dtype=bool)
+        in_long[places[~short]] = True
+        _go_alone(places[~short], singles[~short], [_only(found, in_long) for found in words], scores, lengths, nodes)
+        words = [_only(found, ~in_long) for found in words]
+        places, singles, distances = places[short], singles[short], distances[short]
+    _go_together(places, singles, distances, words, scores, lengths, nodes)
+    return lengths, nodes
+
+
+def _words_at(
+    codes: np.ndarray, places: np.ndarray, distances: np.ndarray, tables: WordTables
+) -> tuple[list[_Words], np.ndarray]:
+    """All words of two and more characters, by length; and the weight of each place's character as a word (P,)."""
+    nodes = tables.root[codes[places]]
+    singles = np.where(nodes >= 0, tables.weights[nodes], -np.inf)
+    begins_word = np.zeros(len(codes), dtype=bool)
+    found: list[_Words] = []
+    at, left, length = places, distances, 1
+    while True:
+        length += 1
+        inside = (nodes >= 0) & (left >= length)
+        at, left, nodes = at[inside], left[inside], nodes[inside]
+        if not len(at):
+            break
+        nodes = tables.follow(nodes, codes[at + (length - 1)])
+        weights = np.where(nodes >= 0, tables.weights[nodes], -np.inf)
+        words = weights > -np.inf
+        found.append(_Words(length, at[words], nodes[words], weights[words], left[words]))
+        begins_word[at[words]] = True
+    # A character that is no word is one where no other begins.
+    singles[(singles == -np.inf) & ~begins_word[places]] = tables.unknown
+    return found, singles
+
+
+def _only(words: _Words, chosen: np.ndarray) -> _Words:
+    kept = chosen[words.places]
+    return _Words(
+        words.length, *(values[kept] for values in (words.places, words.nodes, words.weights, words.distances))
+    )
+
+
+def _go_together(
+    places: np.ndarray,
+    singles: np.ndarray,
+    distances: np.ndarray,
+    words: list[_Words],
+    scores: np.ndarray,
+    lengths: np.ndarray,
+    nodes: np.ndarray,
+) -> None:
+    """Fill in scores, lengths and nodes: of all places that are 1 from the end of their run, then 2, …."""
+    if not len(places):
+        return
+    farthest = int(distances.max())
+    order, bounds = _by_distance(distances, farthest)
+    places, singles = places[order], singles[order]
+    sorted_words = []
+    for found in words:
+        if len(found.places):
+            order, own_bounds = _by_distance(found.distances, farthest)
+            sorted_words.append(
+                (found.length, found.places[order], found.nodes[order], found.weights[order], own_bounds)
+            )
+    for distance in range(1, farthest + 1):
+        here = slice(bounds[distance], bounds[distance + 1])
+        at = places[here]
+        scores[at] = singles[here] + scores[at + 1]
+        for length, starts, ends, weights, own_bounds in sorted_words:
+            first, last = own_bounds[distance], own_bounds[distance + 1]
+            if first == last:
+                continue
+            at = starts[first:last]
+            score = weights[first:last] + scores[at + length]
+            better = score >= scores[at]
+            at = at[better]
+            scores[at] = score[better]
+            lengths[at] = length
+            nodes[at] = ends[first:last][better]
+
+
+def _by_distance(distances: np.ndarray, farthest: int) -> tuple[np.ndarray, list[int]]:
+    """An order by distance, and where each distance begins in it."""
+    order = np.argsort(distances.astype(np.uint8), kind="stable")  # of bytes: sorted by counting
+    counts = np.bincount(distances, minlength=farthest + 1)
+    return order, [0, *np.cumsum(counts).tolist()]
+
+
+def _go_alone(
+    places: np.ndarray,
+    singles: np.ndarray,
+    words: list[_Words],
+    scores: np.ndarray,
+    lengths: np.ndarray,
+    nodes: np.ndarray,
+) -> None:
+    """The same for long runs, place by place."""
+    by_place: dict[int, list[tuple[int, int, float]]] = {}
+    for found in words:
+        for place, node, weight in zip(
+            found.places.tolist(), found.nodes.tolist(), found.weights.tolist(), strict=True
+        ):
+            by_place.setdefault(place, []).append((found.length, node, weight))
+    score_of: dict[int, float] = {}
+    none: list[tuple[int, int, float]] = []
+    for place, single in zip(reversed(places.tolist()), reversed(singles.tolist()), strict=True):
+        best = single + score_of.get(place + 1, 0.0)
+        for length, node, weight in by_place.get(place, none):
+            score = weight + score_of.get(place + length, 0.0)
+            if score >= best:
+                best = score
+                lengths[place], nodes[place] = length, node
+        score_of[place] = best

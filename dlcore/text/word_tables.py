@@ -1,0 +1,166 @@
+"""A dictionary as arrays: the tree of its words, found by hashing, and their weights; kept in the user's cache folder.
+
+The arrays are mapped into memory: they are there at once, and processes share them.
+
+Shapes: M nodes of the tree (words and beginnings of words), H places of the hash table, a power of two.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from dlcore.cache import cache_folder
+from dlcore.text.dictionary import Dictionary
+
+_VERSION = 1
+_CUT = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")  # what jieba looks up; other signs are words of their own
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: Fibonacci hashing
+_CHARACTERS = 1 << 16
+
+
+@dataclass(frozen=True)
+class WordTables:
+    """The tree of a dictionary's words.
+
+    Attributes:
+        root: The node of each character as a first one (65536,), int32; -1 where no word begins with it.
+        keys: Hash table (H,), int64: parent node and character of an edge; -1 where there is none.
+        nodes: The node at the end of each of these edges (H,), int32.
+        weights: log(frequency / sum of frequencies) of each node (M,), float64; -inf for what is no word.
+        parents: The node before (M,), int32; -1 for a first character.
+        characters: The last character (M,), int32.
+        unknown: Weight of a character that is no word.
+        force_split: Words that are never joined (of frequency 0 in the user's dictionary).
+    """
+
+    root: np.ndarray
+    keys: np.ndarray
+    nodes: np.ndarray
+    weights: np.ndarray
+    parents: np.ndarray
+    characters: np.ndarray
+    unknown: float
+    force_split: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dictionary: Dictionary) -> WordTables:
+        """The tables of a dictionary, from the cache if they are there; made and kept otherwise."""
+        place = cache_folder() / "words" / f"{dictionary.digest[:32]}-{_VERSION}"
+        with suppress(OSError, ValueError, KeyError, EOFError):
+            return cls._load(place)
+        made = cls._make(dictionary)
+        with suppress(OSError):  # it saves a second at the next start, no more
+            shutil.rmtree(place, ignore_errors=True)  # damaged
+            made._save(place)
+            return cls._load(place)
+        return made
+
+    @classmethod
+    def _make(cls, dictionary: Dictionary) -> WordTables:
+        frequencies, total, force_split = dictionary.read()
+        log_total = math.log(total)
+        words = [word for word in frequencies if _CUT.fullmatch(word)]
+        number = {word: node for node, word in enumerate(words)}
+        parents = np.array([number.get(word[:-1], -1) for word in words], dtype=np.int32)
+        characters = np.array([ord(word[-1]) for word in words], dtype=np.int32)
+        weights = np.array(
+            [math.log(count) - log_total if (count := frequencies[word]) else -math.inf for word in words]
+        )
+        root = np.full(_CHARACTERS, -1, dtype=np.int32)
+        first = np.flatnonzero(parents < 0)
+        root[characters[first]] = first
+        keys, nodes = _hash_table(parents, characters)
+        # jieba's own formula, so that the last bit is the same
+        return cls(root, keys, nodes, weights, parents, characters, math.log(1) - log_total, tuple(force_split))
+
+    def _save(self, place: Path) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="part-", dir=place.parent))  # for the user alone
+        try:
+            for name in _ARRAYS:
+                np.save(folder / f"{name}.npy", getattr(self, name))
+            text = json.dumps({"unknown": self.unknown.hex(), "force_split": self.force_split}, ensure_ascii=False)
+            (folder / "more.json").write_text(text, encoding="utf-8")
+            for file in folder.iterdir():
+                file.chmod(0o600)
+            folder.rename(place)  # if another process was faster, that is an error, and its tables are taken
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @classmethod
+    def _load(cls, place: Path) -> WordTables:
+        more = json.loads((place / "more.json").read_text(encoding="utf-8"))
+        arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+        return cls(**arrays, unknown=float.fromhex(more["unknown"]), force_split=tuple(more["force_split"]))
+
+    def follow(self, nodes: np.ndarray, characters: np.ndarray) -> np.ndarray:
+        """The nodes behind nodes by one more character each (N,), int32; -1 where no word goes on so."""
+        wanted = nodes.astype(np.int64) << 16 | characters
+        places = _places(wanted, len(self.keys))
+        met = self.keys[places]
+        hit = met == wanted
+        found = np.where(hit, self.nodes[places], -1)
+        left = np.flatnonzero(~hit & (met >= 0))
+        while len(left):  # another edge lies there: what is looked for may be at the next place
+            places[left] = next_places = places[left] + 1 & len(self.keys) - 1
+            met = self.keys[next_places]
+            hit = met == wanted[left]
+            found[left[hit]] = self.nodes[next_places[hit]]
+            left = left[~hit & (met >= 0)]
+        return found
+
+    def is_word(self, text: str) -> bool:
+        """Whether a text is a word."""
+        node = -1
+        for place, character in enumerate(text):
+            code = np.array([ord(character)])
+            if code[0] >= _CHARACTERS:
+                return False
+            node = int((self.root[code] if place == 0 else self.follow(np.array([node]), code))[0])
+            if node < 0:
+                return False
+        return node >= 0 and bool(self.weights[node] > -math.inf)
+
+    def text(self, node: int) -> str:
+        """The word of a node."""
+        letters = []
+        while node >= 0:
+            letters.append(chr(self.characters[node]))
+            node = int(self.parents[node])
+        return "".join(reversed(letters))
+
+
+_ARRAYS = [field.name for field in fields(WordTables) if field.type == "np.ndarray"]
+
+
+def _places(keys: np.ndarray, size: int) -> np.ndarray:
+    shift = np.uint64(64 - (size.bit_length() - 1))
+    return (keys.view(np.uint64) * _FACTOR >> shift).view(np.int64)
+
+
+def _hash_table(parents: np.ndarray, characters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of the tree, hashed; of those that meet at a place, the later go to the next free one."""
+    size = 1 << max(4, (4 * len(parents)).bit_length() - 1)  # at most half full, a quarter at best
+    keys, nodes = np.full(size, -1, dtype=np.int64), np.full(size, -1, dtype=np.int32)
+    left = np.flatnonzero(parents >= 0)
+    wanted = parents.astype(np.int64) << 16 | characters
+    places = _places(wanted, size)
+    while len(left):
+        free = left[keys[places[left]] < 0]
+        nodes[places[free]] = free  # where several want one place, the last gets it
+        won = free[nodes[places[free]] == free]
+        keys[places[won]] = wanted[won]
+        placed = np.zeros(len(parents), dtype=bool)
+        placed[won] = True
+        left = left[~placed[left]]
+        places[left] = places[left] + 1 & size - 1
+    return keys, nodes

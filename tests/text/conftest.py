@@ -1,0 +1,48 @@
+"""A cache of word tables that the tests of text share: to make them takes a second."""
+
+from pathlib import Path
+
+import pytest
+
+from dlcore.text.dictionary import Dictionary
+from dlcore.text.segmentation import Segmenter
+from dlcore.text.word_tables import WordTables
+
+
+@pytest.fixture(scope="session")
+def _tables_folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture(scope="session")
+def jieba_tables(_tables_folder) -> WordTables:
+    """The tables of jieba's dictionary."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(_tables_folder))
+        return WordTables.of(Dictionary())
+
+
+@pytest.fixture
+def shared_cache(_tables_folder, jieba_tables, monkeypatch) -> None:
+    """A cache folder that has these tables."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_tables_folder))
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "缓存"))
+    return tmp_path / "缓存" / "dlcore"
+
+
+@pytest.fixture
+def make_segmenter(jieba_tables):
+    """A segmenter by jieba's dictionary, or another one."""
+
+    def make(dictionary: Dictionary | None = None, hmm: bool = False) -> Segmenter:
+        made = Segmenter(dictionary or Dictionary(), hmm)
+        if dictionary is None:
+            made.__dict__["tables"] = jieba_tables
+        return made
+
+    return make

@@ -1,0 +1,138 @@
+"""Which files a corpus has, and how they are encoded; bad ones are named with the place of the fault."""
+
+import os
+
+import pytest
+
+from dlcore.errors import ArgumentError, DataError
+from dlcore.text.corpus import Corpus
+from dlcore.text.corpus_files import find_files, look_through
+
+POEM = "静夜思\n床前明月光，\n疑是地上霜。\n举头望明月，\n低头思故乡。\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def test_a_folder_is_searched_in_natural_order(write, tmp_path):
+    for name in (
+        "诗/10.txt",
+        "诗/9.txt",
+        "诗/1/卷2.TXT",
+        "诗/1/卷10.txt",
+        "诗/.hidden.txt",
+        "诗/picture.png",
+        "诗/a.md",
+    ):
+        write(name, POEM)
+    (tmp_path / "诗" / "circle").symlink_to(tmp_path / "诗", target_is_directory=True)
+    found = [str(path.relative_to(tmp_path / "诗")) for path in find_files(str(tmp_path / "诗"))]
+    assert found == ["1/卷2.TXT", "1/卷10.txt", "9.txt", "10.txt", "a.md"]
+
+
+def test_a_file_a_pattern_and_a_list(write, tmp_path):
+    one, two, other = write("1.txt", POEM), write("2.txt", POEM), write("novel", POEM)
+    assert find_files(str(other)) == [other]
+    assert find_files(str(tmp_path / "*.txt")) == [one, two]
+    assert find_files([str(other), str(tmp_path / "?.txt")]) == [other, one, two]
+
+
+@pytest.mark.parametrize("root", ["absent.txt", "absent/*.txt", "", []])
+def test_what_is_not_there_is_named(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((ArgumentError, DataError), match=r"root: expected|expected text files"):
+        find_files(root)
+
+
+def test_a_folder_without_text(write, tmp_path):
+    write("pictures/a.png", b"\x89PNG")
+    with pytest.raises(
+        DataError, match=r"pictures: expected text files \(\.txt, \.text, \.md\) in the folder, got none"
+    ):
+        find_files(str(tmp_path / "pictures"))
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (POEM.encode(), "utf-8"),
+        (b"\xef\xbb\xbf" + POEM.encode(), "utf-8"),
+        (POEM.encode("gb18030"), "gb18030"),
+        ("𠮷野家，龘，€".encode("gb18030"), "gb18030"),
+        ("联通".encode("gb18030") + b"\n" + POEM.encode("gb18030"), "gb18030"),  # the famous word that looks like UTF-8
+        (b"plain ASCII\n", "utf-8"),
+        (("明月" * 300_000).encode("gb18030"), "gb18030"),  # more than a block
+        (("明月a" * 300_000).encode(), "utf-8"),
+    ],
+)
+def test_encodings_are_found(write, content, encoding):
+    assert look_through(write("a.txt", content)).encoding == encoding
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (POEM.encode() + b"\xff" + POEM.encode(), len(POEM.encode())),
+        (POEM.encode()[:-2] + b"\n" + POEM.encode() * 3, len(POEM.encode()) - 4),
+        (("明月" * 200_000).encode() + b"\xff\n", 1_200_000),
+        (("月" * 100).encode()[:-1], 297),
+    ],
+)
+def test_damaged_utf_8_is_an_error_with_its_place(write, content, place):
+    with pytest.raises(DataError, match=rf"坏\.txt: expected UTF-8, got bytes that are not, at byte {place:,}\."):
+        look_through(write("坏.txt", content))
+
+
+def test_what_is_neither(write):
+    content = POEM.encode("gb18030") * 3 + b"\xff\xff"
+    place = len(content) - 2
+    with pytest.raises(DataError, match=rf"expected UTF-8 or GB18030, got .* not GB18030 at byte {place:,}"):
+        look_through(write("a.txt", content))
+
+
+def test_binary_files_are_refused(write):
+    with pytest.raises(DataError, match="expected text, got a NUL byte at byte 3"):
+        look_through(write("a.txt", b"abc\0def"))
+    with pytest.raises(DataError, match=r"expected UTF-8 or GB18030, got UTF-16\. Save it as UTF-8"):
+        look_through(write("b.txt", POEM.encode("utf-16")))
+    with pytest.raises(DataError, match="got a NUL byte at byte 1,400,000"):
+        look_through(write("c.txt", b"ab\n " * 350_000 + b"\0"))
+
+
+def test_empty_files(write, own_cache):
+    empty, full = write("empty.txt", b""), write("full.txt", POEM)
+    with pytest.raises(DataError, match=r"empty\.txt: expected text, got an empty file"):
+        Corpus.find(str(empty))
+    assert [file.path for file in Corpus.find([str(empty), str(full)]).files] == [full]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read(write):
+    path = write("a.txt", POEM)
+    path.chmod(0)
+    with pytest.raises(DataError, match="cannot be read"):
+        look_through(path)
+
+
+def test_files_that_have_not_changed_are_not_read_again(write, own_cache, monkeypatch):
+    path = write("a.txt", POEM)
+    first = Corpus.find(str(path))
+    monkeypatch.setattr("dlcore.text.corpus.look_through", lambda path: pytest.fail("read again"))
+    assert Corpus.find(str(path)) == first
+    path.write_text(POEM + "完")
+    with pytest.raises(pytest.fail.Exception, match="read again"):
+        Corpus.find(str(path))
+
+
+def test_the_digest_is_that_of_the_content(write, own_cache):
+    one = Corpus.find(str(write("a.txt", POEM))).digest
+    assert Corpus.find(str(write("b.txt", POEM))).digest == one
+    assert Corpus.find(str(write("a.txt", POEM + "完"))).digest != one

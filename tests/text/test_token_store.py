@@ -1,0 +1,295 @@
+"""A corpus becomes numbers on disk: the right ones, once, whole or not at all."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from dlcore.errors import ArgumentError, DataError
+from dlcore.text import END, UNKNOWN
+from dlcore.text import corpus as corpus_module
+from dlcore.text.corpus import Corpus, token_store
+from dlcore.text.dictionary import Dictionary
+from dlcore.text.parts import part_of_each
+from dlcore.text.segmentation import Segmenter
+from dlcore.text.store_building import Rules
+
+RULES = Rules("blank_line", min_freq=3, split=True, val_size=0.05, test_size=0.05)
+CHARACTERS = Segmenter(None)
+WORDS = Dictionary("明月 9\n东风 7\n何处 5\n几时 3\n有 9\n人 9\n".encode())
+
+
+@pytest.fixture
+def store_of(tmp_path, own_cache):
+    """The store of a text."""
+
+    def make(text, segmenter=CHARACTERS, rules=RULES, processes=1, name="诗.txt"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return token_store(Corpus.find(str(path)), segmenter, rules, processes)
+
+    return make
+
+
+def poems(count, seed=0):
+    """Documents of one to four lines."""
+    chance = random.Random(seed)
+    pieces = ["明月", "东风", "何处", "几时", "有", "人", "，", "。", "a", "bc", "罕"]
+    lines = [["".join(chance.choices(pieces, k=9)) for _ in range(chance.randint(1, 4))] for _ in range(count)]
+    return ["\n".join(lines_of) for lines_of in lines]
+
+
+def documents_of(store, part):
+    chosen = store.part(part)
+    words = ["<unk>", "<end>", *store.words]
+    assert (chosen.tokens[chosen.offsets[1:].astype(int) - 1] == END).all()
+    return ["".join(words[number] for number in chosen.document(place)) for place in range(chosen.documents)]
+
+
+def test_held_out_documents_are_spread_evenly():
+    parts = part_of_each(45, 0.05, 0.05)
+    assert np.flatnonzero(parts == 2).tolist() == [19, 39]
+    assert np.flatnonzero(parts == 1).tolist() == [20, 41]  # the 20th and 40th of those that do not test
+    parts = part_of_each(200, 10, 5)
+    assert np.flatnonzero(parts == 2).tolist() == [39, 79, 119, 159, 199]
+    assert (parts == 1).sum() == 10
+    assert (part_of_each(3, 0.05, 0.05) == [0, 1, 2]).all()
+    assert (part_of_each(3, 0, 0) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((0.05, 3), "test_size: .* at most 2 of 3"),
+        ((1, 2), "val_size: .* 0 of 1"),
+        ((-1, 0), "val_size: expected a share"),
+        ((0, 1.5), "test_size: expected a share"),
+    ],
+)
+def test_sizes_that_leave_nothing(sizes, message):
+    with pytest.raises(ArgumentError, match=message):
+        part_of_each(3, *sizes)
+
+
+def test_documents_go_to_their_parts(store_of):
+    texts = [f"第{number}首\n明月几时有" for number in range(45)]
+    store = store_of("\n\n".join(texts))
+    assert documents_of(store, "test") == [texts[19], texts[39]]
+    assert documents_of(store, "val") == [texts[20], texts[41]]
+    assert documents_of(store, "train") == [text for number, text in enumerate(texts) if number not in (19, 20, 39, 41)]
+    assert store.meta["parts"]["test"] == {"documents": 2, "tokens": 22, "characters": 20, "unknown": 0}
+    assert not store.meta["pieces"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("split", [True, False])
+def test_words_and_numbers_are_those_of_a_plain_count(store_of, make_segmenter, split, processes):
+    texts = poems(200)
+    texts[3] += "独"
+    texts[19] += "外"
+    rules = Rules("blank_line", 150, split, 0.05, 0.05)
+    segmenter = make_segmenter(WORDS)
+    store = store_of("\n\n".join(texts), segmenter, rules, processes)
+    cut = [segmenter.cut(text) for text in texts]
+    parts = part_of_each(200, 0.05, 0.05)
+    counts = Counter(word for words, part in zip(cut, parts, strict=True) if part == 0 for word in words)
+    if split:
+        for word, count in list(counts.items()):
+            if len(word) > 1 and count < 150:
+                del counts[word]
+                counts.update({sign: count * word.count(sign) for sign in set(word)})
+        kept = [word for word, count in counts.items() if count >= 2]
+    else:
+        kept = [word for word, count in counts.items() if count >= 150]
+    assert set(kept) < set(counts)  # some are rare
+    assert store.words == sorted(kept, key=lambda word: (-counts[word], word))
+    number_of = {word: number for number, word in enumerate(store.words, 2)}
+    for place, name in enumerate(("train", "val", "test")):
+        expected, characters = [], 0
+        for words, part in zip(cut, parts, strict=True):
+            if part == place:
+                for word in words:
+                    pieces = [word] if word in number_of or not split else list(word)
+                    expected += [number_of.get(piece, UNKNOWN) for piece in pieces]
+                    characters += len(word)
+                expected.append(END)
+        assert store.part(name).tokens.tolist() == expected
+        assert store.meta["parts"][name]["characters"] == characters
+        assert store.meta["parts"][name]["unknown"] == expected.count(UNKNOWN)
+    if split:
+        assert store.meta["unknown_characters"] == 1
+    else:
+        lost = {word: count for word, count in counts.items() if word not in number_of}
+        mean = sum(len(word) * count for word, count in lost.items()) / sum(lost.values())
+        assert store.meta["unknown_characters"] == pytest.approx(mean)
+
+
+def test_large_vocabularies_take_four_bytes(store_of):
+    text = "\n\n".join("".join(chr(0x4E00 + (number + k) % 0x5000) for k in range(8)) * 2 for number in range(0x5000))
+    many = text + "\n\n" + "".join(chr(code) * 2 for code in range(0x20000, 0x2F000))
+    assert store_of(text).part("train").tokens.dtype == np.uint16
+    assert store_of(many).part("train").tokens.dtype == np.uint32
+
+
+def test_few_documents_are_cut_at_line_breaks(store_of):
+    novel = "".join(f"第{number}行" + "，明月几时有" * (number % 5) + "。\n" for number in range(2000))
+    for documents in ("none", "file", "blank_line"):
+        store = store_of(novel, rules=Rules(documents, 3, True, 0.05, 0.05))
+        pieces = {name: documents_of(store, name) for name in ("train", "val", "test")}
+        assert store.meta["pieces"]
+        assert 150 < sum(map(len, pieces.values())) <= 200
+        assert len(pieces["test"]) >= 8
+        assert all(piece.endswith("\n") for piece in pieces["test"])
+        assert "".join(pieces["train"][:5]) == novel[: len("".join(pieces["train"][:5]))]
+
+
+def test_a_document_without_line_breaks_is_cut_behind_sentences_or_anywhere(store_of):
+    for sign in ("。", ""):
+        store = store_of(("明月几时有把酒问青天" + sign) * 3000)
+        test = documents_of(store, "test")
+        assert 8 <= len(test) <= 10
+        assert all(piece.endswith(sign) for piece in test)
+
+
+def test_text_that_is_blank(store_of):
+    with pytest.raises(DataError, match=r"诗\.txt: expected text, got blank lines only"):
+        store_of("\n\n \n\u3000\n")
+
+
+def test_a_store_is_found_again_and_an_edited_corpus_makes_another(store_of, own_cache, monkeypatch):
+    builds = []
+    real = corpus_module.build_store
+    monkeypatch.setattr(corpus_module, "build_store", lambda *words: builds.append(1) or real(*words))
+    text = "\n\n".join(poems(50))
+    first = store_of(text)
+    assert store_of(text).folder == first.folder
+    assert len(builds) == 1
+    for change in ({"min_freq": 2}, {"split": False}, {"val_size": 0.1}, {"documents": "file"}):
+        store_of(text, rules=Rules(**{**RULES.__dict__, **change}))
+    store_of(text, Segmenter(WORDS))
+    store_of(text, Segmenter(WORDS, hmm=True))
+    store_of(text, Segmenter(Dictionary(WORDS.content, "几时有 5\n".encode())))
+    assert len(builds) == 8
+    assert store_of(text).folder == first.folder
+    second = store_of(text + "完")
+    assert len(builds) == 9
+    assert second.folder != first.folder
+    assert not first.folder.exists()  # it is of text that has changed
+
+
+def test_given_words_are_kept(store_of):
+    store = store_of("明月几时有", rules=Rules("blank_line", 1, True, 0, 0, words=("月", "有")))
+    assert store.words == ["月", "有"]
+    assert store.part("train").tokens.tolist() == [UNKNOWN, 2, UNKNOWN, UNKNOWN, 3, END]
+
+
+def test_too_little_room_is_said_before_anything_is_written(store_of, monkeypatch):
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(corpus_module.shutil, "disk_usage", lambda path: usage(0, 0, 100))
+    with pytest.raises(DataError, match=r"expected 0\.0 GB of room for the corpus as numbers, got 0\.0 GB\. Choose"):
+        store_of("\n\n".join(poems(50)))
+
+
+def test_a_full_disk_leaves_no_half_store(store_of, own_cache, monkeypatch):
+    import errno
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dlcore.text.store_building._write_parts", full)
+    with pytest.raises(DataError, match=r"cannot be kept .*No space left.* XDG_CACHE_HOME"):
+        store_of("\n\n".join(poems(50)))
+    assert list((own_cache / "texts").rglob("meta.json")) == []
+    assert list((own_cache / "texts").rglob("raw")) == []
+    monkeypatch.undo()
+
+
+def test_a_cache_folder_that_cannot_be_written_is_said(store_of, own_cache):
+    own_cache.parent.write_text("a file")
+    with pytest.raises(DataError, match=r"cannot be kept .*XDG_CACHE_HOME"):
+        store_of("\n\n".join(poems(50)))
+
+
+# Real processes
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from dlcore.text import corpus
+from dlcore.text.segmentation import Segmenter
+from dlcore.text.store_building import Rules
+
+real = corpus.build_store
+def counted(*words):
+    print("built", flush=True)
+    return real(*words)
+corpus.build_store = counted
+while not Path(sys.argv[2]).exists():
+    pass
+store = corpus.token_store(corpus.Corpus.find(sys.argv[1]), Segmenter(None), Rules("blank_line", 3, True, .05, .05))
+print(int(store.part("train").tokens.astype(int).sum()))
+assert "torch" not in sys.modules
+"""
+
+
+def test_of_several_processes_at_once_one_builds_and_the_others_wait(tmp_path, own_cache):
+    (tmp_path / "a.txt").write_text("\n\n".join(poems(2000)))
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "a.txt"), str(tmp_path / "go")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    time.sleep(0.5)
+    (tmp_path / "go").touch()
+    answers = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(map(len, answers)) == [1, 1, 2]
+    assert len({answer[-1] for answer in answers}) == 1
+
+
+KILLED = """
+import sys
+from dlcore.text import corpus, store_building
+from dlcore.text.segmentation import Segmenter
+
+def wait(*words):
+    print("writing", flush=True)
+    sys.stdin.read()
+store_building._write_parts = wait
+rules = store_building.Rules("blank_line", 3, True, .05, .05)
+corpus.token_store(corpus.Corpus.find(sys.argv[1]), Segmenter(None), rules, 2)
+"""
+
+
+def test_a_killed_process_leaves_no_half_store(tmp_path, own_cache, store_of):
+    text = "\n\n".join(poems(300))
+    (tmp_path / "诗.txt").write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "诗.txt")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    (left,) = (own_cache / "texts").rglob("part-*")
+    assert list((own_cache / "texts").rglob("meta.json")) == []
+    os.utime(left, (1, 1))  # what is younger than a day might be another process's
+    store = store_of(text)
+    assert store.meta["parts"]["train"]["documents"] == 271
+    assert not left.exists()
+
+
+def test_a_process_that_cuts_and_dies_is_an_error_and_nothing_is_kept(store_of, own_cache, monkeypatch):
+    from dlcore.text import cutting
+
+    monkeypatch.setattr(cutting, "PROGRAM", "import sys; sys.stdin.buffer.read(9)")
+    with pytest.raises(DataError, match="A process that cuts text was ended"):
+        store_of("\n\n".join(poems(300)), processes=2)
+    assert list((own_cache / "texts").rglob("meta.json")) == []
