@@ -28,6 +28,14 @@ _EXAMPLES = (
     "generate --acrostic 春夏秋冬 --line_length 7",
     "generate --prompts_file prompts.txt --num 3 --format json --output texts.jsonl",
 )
+_SHOWN = {
+    "ckpt_path": "best|last|FILE",
+    "prompt": "TEXT",
+    "prompts_file": "FILE",
+    "output": "FILE",
+    "acrostic": "春夏秋冬",
+    "stop_at_end": "false",
+}
 _ALSO_CALLED = {
     "max_length": "--length, which counts what is generated beside the prompt",
     "max_new_tokens": "--length N --unit tokens",
@@ -190,12 +198,10 @@ def print_help() -> None:
     console.print(Text.assemble(("Usage: ", HEADING), usage), soft_wrap=True)
     about = "It needs the checkpoint alone. What the model does not know of a prompt is told and read as unknown."
     print_paragraph(console, f"{SUMMARY} {about}")
-    shown = {"ckpt_path": "best|last|FILE", "prompt": "TEXT", "prompts_file": "FILE", "output": "FILE", "acrostic": "春夏秋冬",
-             "stop_at_end": "false"}  # fmt: skip
     for heading, group in options().items():
         console.print()
         console.print(Text(heading, style=HEADING))
-        rows = [option_row(argument, shown.get(name)) for name, argument in group.items()]
+        rows = [option_row(argument, _SHOWN.get(name)) for name, argument in group.items()]
         if "ckpt_path" in group:
             rows.insert(1, flag_row("-c", "RECIPE", "Look among the runs of this recipe only, for best and last."))
         print_columns(console, rows, column=_COLUMN)

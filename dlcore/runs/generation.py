@@ -46,7 +46,7 @@ def generate(
     for name in settings:
         if name not in names:
             raise UnknownNameError("argument of generate", name, sorted(names))
-    form, sampling = (kind(**_of(kind, settings)) for kind in (Form, Sampling))
+    form, sampling = Form(**_of(Form, settings)), Sampling(**_of(Sampling, settings))
     loaded = ckpt_path if isinstance(ckpt_path, TextModel) else load_text_model(ckpt_path)
     read = [read_prompt(text, loaded.tokenizer) for text in ([prompts] if isinstance(prompts, str) else prompts)]
     return list(write(loaded, read, form, sampling, num, seed, batch_size))

@@ -33,7 +33,9 @@ class TextModel(NamedTuple):
 
 
 def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, root: Path | None = None) -> TextModel:
-    """Load a text model: ``model, tokenizer, path = load_text_model("best")``. No corpus is needed.
+    """Load a text model from its checkpoint, without its corpus.
+
+    ``model, tokenizer, path = load_text_model("best")``
 
     Args:
         ckpt_path: ``best`` or ``last`` of the newest run of a text model, a run's folder (its last), or a file.
@@ -69,8 +71,7 @@ def _find(wanted: str, root: Path, name: str | None) -> Path:
     if wanted not in ("best", "last") or name is not None:
         path = find_checkpoint(wanted, root, name)
         if not path.exists():
-            raise CheckpointError(f"--ckpt_path: expected best, last, a run's folder or a file, got {wanted!r}, which is "
-                                  "not there.")  # fmt: skip
+            raise CheckpointError(f"{wanted}: expected best, last, a run's folder or a file that is there.")
         return path
     for folder in reversed(run_folders(root)):
         if any((folder / "checkpoints").glob("*.ckpt")) and _writes_text(folder / "config.yaml"):
