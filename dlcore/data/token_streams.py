@@ -218,5 +218,5 @@ class Ring:
 
 def _batch(tokens: np.ndarray, continues: bool) -> TextBatch:
     """A batch of tokens (B, T + 1); how many characters they stand for is added on the device."""
-    rows = torch.from_numpy(tokens)
-    return TextBatch(rows[:, :-1].contiguous(), rows[:, 1:].contiguous(), torch.empty(0), continues)
+    inputs, targets = (torch.from_numpy(part.copy()) for part in (tokens[:, :-1], tokens[:, 1:]))
+    return TextBatch(inputs, targets, torch.empty(0), continues)
