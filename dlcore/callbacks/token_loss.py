@@ -38,9 +38,7 @@ class TokenLoss(MetricCallback):
         ArgumentError: A value lies outside its range, or the run is not about text.
     """
 
-    def __init__(
-        self, passage: str = "", document: int = 0, num_tokens: int = 200, every_n_epochs: int = 1
-    ) -> None:
+    def __init__(self, passage: str = "", document: int = 0, num_tokens: int = 200, every_n_epochs: int = 1) -> None:
         check_number("document", document, at_least=0, whole=True)
         check_number("num_tokens", num_tokens, at_least=1, at_most=1000, whole=True)
         check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)

@@ -54,7 +54,7 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
     if not hasattr(model_class, "scores"):
         what = _class_path(record["config"], "model").rpartition(".")[2] or "model without a name"
         raise CheckpointError(
-            f"{path}: expected a text model's checkpoint, got that of a {what}, which writes no text. For its answers: "
+            f"{path}: expected a text model's checkpoint, got one of {what}, which writes no text. For its answers: "
             f"python -m dlcore predict --ckpt_path {path}. To train one that writes: {_TRAIN}"
         )
     kept = checkpoint.get(_class_path(record["config"], "data").rpartition(".")[2])

@@ -39,8 +39,8 @@ def token_loss(tokens: Sequence[str], losses: Sequence[float], largest: float, t
 
     if not tokens or len(tokens) != len(losses):
         raise ArgumentError("losses", f"{max(len(tokens), 1)} numbers, one a token, at least one", len(losses))
-    scale = LinearSegmentedColormap.from_list("loss", ["#FFFFFF", "#FBE3A1", style.ORANGE, style.VERMILION])
-    scale.set_bad(style.NOT_A_NUMBER)
+    steps = ["#FFFFFF", "#FBE3A1", style.ORANGE, style.VERMILION]
+    scale = LinearSegmentedColormap.from_list("loss", steps).with_extremes(bad=style.NOT_A_NUMBER)
     norm = Normalize(0, largest)
     places, rows = _lay_out(tokens)
     columns = max(_LEAST, *(column + size for _, column, size in places))
