@@ -12,7 +12,7 @@ from dlcore.callbacks.evaluating import evaluating
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers
 from dlcore.callbacks.text_run import tokenizer_of
-from dlcore.errors import check_number
+from dlcore.errors import CheckpointError, check_number
 from dlcore.text.form import Form
 from dlcore.text.generation import GeneratedText, generate_texts
 from dlcore.text.guide import Guide
@@ -70,8 +70,11 @@ class TextSamples(MetricCallback):
         prompts = [read_prompt(prompt, tokenizer) for prompt in self.prompts]
         scores: Any = model.scores
         # All processes write: where parameters are sharded, one alone would wait for the others for ever.
-        with evaluating(model), trainer.precision_plugin.forward_context():
-            texts = list(generate_texts(scores, guide, prompts, self.sampling, seed=self.seed))
+        try:
+            with evaluating(model), trainer.precision_plugin.forward_context():
+                texts = list(generate_texts(scores, guide, prompts, self.sampling, seed=self.seed))
+        except CheckpointError:  # a training that diverged goes on, and says so itself
+            return
         if trainer.is_global_zero:
             for logger in run_loggers(trainer):
                 for number, text in enumerate(texts, start=1):

@@ -170,7 +170,7 @@ def _tell(loaded: TextModel, prompts: list[Prompt]) -> None:
         print(f"{loaded.path}", file=sys.stderr)
     unknown = "".join(dict.fromkeys("".join(prompt.unknown for prompt in prompts)))
     if unknown:
-        few = "".join(character if character.isprintable() else "□" for character in unknown[:20])
+        few = "".join(sign if sign.isprintable() else "□" for sign in unknown[:20]).replace(" ", "␣")
         more = f" and {len(unknown) - 20} more" * (len(unknown) > 20)
         print(f"note: the model does not know {few}{more}; it reads them as unknown words.", file=sys.stderr)
 

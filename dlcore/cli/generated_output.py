@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from contextlib import AbstractContextManager
@@ -54,7 +55,7 @@ class Output(AbstractContextManager["Output"]):
         self._path = None if name is None else Path(name).expanduser()
         self._temporary: Path | None = None
         self._file: IO[str] = sys.stdout
-        self._count = 0
+        self._count, self._begun = 0, False
         self.streams = self._path is None and not self._json and sys.stdout.isatty()
         if self._path is None:
             return
@@ -78,6 +79,8 @@ class Output(AbstractContextManager["Output"]):
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         if self._path is None or self._temporary is None:
+            if self._begun:
+                self.add("\n")  # what is said of an interruption stands on a line of its own
             return
         self._file.close()
         if kind is None:
@@ -99,6 +102,7 @@ class Output(AbstractContextManager["Output"]):
 
     def begin(self, prompt: str) -> None:
         """Begin a text that is watched."""
+        self._begun = True
         self.add(prompt)
 
     def add(self, piece: str) -> None:
@@ -108,6 +112,7 @@ class Output(AbstractContextManager["Output"]):
 
     def end(self) -> None:
         """End it."""
+        self._begun = False
         self.add("\n")
 
 
@@ -121,5 +126,5 @@ def as_json(text: GeneratedText) -> dict[str, Any]:
         "number": text.number,
         "tokens": list(text.pieces),
         "mean_log_prob": round(text.mean_log_prob, 6),
-        "perplexity": round(text.perplexity, 4),
+        "perplexity": round(text.perplexity, 4) if math.isfinite(text.perplexity) else None,
     }

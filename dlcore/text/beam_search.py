@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dlcore.text.guide import Guide, Progress
-from dlcore.text.network import Network, State, joined, read_in, rows_of
+from dlcore.text.network import Network, State, check_finite, joined, read_in, rows_of
 from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
 
@@ -83,6 +83,7 @@ def _extended(
     beams: Sequence[Beam], scores: Tensor, states: Sequence[State], guide: Guide, sampling: Sampling
 ) -> Iterator[Beam]:
     """The beams, each with a word more: of the words of each length the best."""
+    check_finite(scores)
     log_probs = scores.log_softmax(1)
     allowed = torch.stack([guide.allowed(beam.progress) for beam in beams])
     steered = within(sampling.penalize(log_probs, [beam.history for beam in beams]), log_probs, allowed)

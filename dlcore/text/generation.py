@@ -17,10 +17,11 @@ from torch import Tensor
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text.beam_search import search
 from dlcore.text.guide import Guide, Progress
-from dlcore.text.network import Network, joined, read_in, rows_of
+from dlcore.text.network import Network, check_finite, joined, read_in, rows_of
 from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
 
+_LEAST_LOG_PROB = -700.0  # beyond it exp is more than a float holds
 OnPiece = Callable[[int, int, str], None]
 
 
@@ -64,7 +65,7 @@ class GeneratedText:
     @property
     def perplexity(self) -> float:
         """Exp of the negative mean log probability: among how many equally likely words the choice was, on average."""
-        return math.exp(-self.mean_log_prob)
+        return math.exp(-self.mean_log_prob) if self.mean_log_prob > _LEAST_LOG_PROB else math.inf
 
 
 @dataclass
@@ -111,6 +112,7 @@ def generate_texts(
 
     Raises:
         ArgumentError: A value lies outside its range.
+        CheckpointError: The network's scores are not finite.
     """
     sampling = sampling or Sampling()
     check_number("num", num, at_least=1, whole=True)
@@ -178,6 +180,7 @@ def _write(
 
 def _choose(scores: Tensor, guide: Guide, texts: Sequence[_Text], sampling: Sampling) -> Tensor:
     """The next word of each text (B,)."""
+    check_finite(scores)
     allowed = torch.stack([guide.allowed(text.progress) for text in texts])
     wanted = within(sampling.penalize(scores, [text.history for text in texts]), scores, allowed)
     return sampling.choose(wanted, [text.uniform() for text in texts] if sampling.draws else None)

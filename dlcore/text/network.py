@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from dlcore.errors import CheckpointError
+
 State = tuple[Tensor, ...]
 _PIECE = 64  # words of a prompt that are read at once: scores of all would fill the memory
 
@@ -39,6 +41,19 @@ def read_in(network: Network, ids: Sequence[int], device: torch.device | str) ->
     if state is None:
         raise ValueError("expected at least one word")
     return scores[:, -1], state
+
+
+def check_finite(scores: Tensor) -> None:
+    """Check that words can be chosen by scores.
+
+    Raises:
+        CheckpointError: One is NaN or infinite.
+    """
+    if not scores.isfinite().all():
+        raise CheckpointError(
+            "The network's scores are not finite: its training diverged. Take an earlier checkpoint, or train "
+            "again with a smaller learning rate."
+        )
 
 
 def rows_of(state: State, rows: Sequence[int] | Tensor) -> State:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scripted_networks import VOCABULARY, WORDS, CharacterTokenizer, RandomGRU, Table
 
-from dlcore.errors import ArgumentError
+from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.text import END, UNKNOWN, Vocabulary
 from dlcore.text.form import Form
 from dlcore.text.generation import generate_texts
@@ -138,6 +138,12 @@ def test_pieces_are_told_as_they_come():
     )
     text = next(texts)
     assert told == [(0, 0, piece) for piece in text.pieces]
+
+
+@pytest.mark.parametrize("sampling", [None, Sampling(num_beams=2)])
+def test_a_network_that_diverged_is_an_error(sampling):
+    with pytest.raises(CheckpointError, match="not finite: its training diverged"):
+        write(Table(torch.full((len(VOCABULARY), len(VOCABULARY)), math.nan)), sampling=sampling)
 
 
 # Lines
