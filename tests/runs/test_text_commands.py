@@ -1,0 +1,107 @@
+"""A text model by the command line: one run in one process and in two, its test, its answers."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dlcore import runs
+
+SMALL = (
+    "--model.embedding_dim=8",
+    "--model.hidden_size=8",
+    "--model.embedding_dropout=0",
+    "--model.output_dropout=0",
+    "--data.batch_size=8",
+    "--data.sequence_length=10",
+    "--data.eval_batch_size=5",
+    "--trainer.limit_train_batches=6",
+    "--trainer.max_epochs=1",
+    "--progress_display=off",
+)
+
+
+@pytest.fixture
+def poems(workplace):
+    """80 documents of two lines each; every character follows from the one before it."""
+    signs = "春夏秋冬风花雪月山水云雨"
+    lines = [f"{signs[k % 12]}{signs[(k + 1) % 12]}{signs[(k + 2) % 12]}" for k in range(160)]
+    path = workplace / "诗.txt"
+    path.write_text("\n\n".join("\n".join(lines[k : k + 2]) for k in range(0, 160, 2)), encoding="utf-8")
+    return ("-c", "rnn_lyrics", f"--data.root={path}", "--data.level=char", *SMALL)
+
+
+def rows_of(path):
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def test_a_run_its_test_and_its_answers(poems, workplace):
+    run = runs.fit(*poems)
+    assert run.linked == {"model.vocab_size"}
+    assert run.model.embeddings.shape == (2 + 13, 8)  # twelve signs, the line break, <unk> and <end>
+    assert {"val/loss", "val/perplexity", "val/bits_per_character", "val/unknown_share"} <= set(run.metrics)
+    from dlcore.cli.main import main
+
+    assert main(["test", "--ckpt_path=best"]) == 0
+    report = json.loads((run.folder / "test.json").read_text(encoding="utf-8"))
+    assert "confusion_matrix" not in report
+    assert report["tokens"] == 4 * 8  # every 20th document: six signs, a line break and an end
+    assert main(["predict", "--ckpt_path=best"]) == 0
+    rows = rows_of(run.folder / "predictions.csv")
+    assert [(row["index"], row["tokens"], row["characters"]) for row in rows] == [(str(k), "8", "7") for k in range(4)]
+    assert all(len(row["beginning"]) == 3 for row in rows)
+    # The documents' bits are those of the test.
+    bits = sum(float(row["bits per character"]) * 7 for row in rows) / (4 * 7)
+    assert bits == pytest.approx(report["test/bits_per_character"], abs=1e-4)
+
+
+def test_what_batches_that_are_limited_cut_off_is_no_answer(poems):
+    run = runs.fit(*poems)
+    limited = runs.predict("--ckpt_path=last", "--data.sequence_length=3", "--trainer.limit_predict_batches=2")
+    from dlcore.runs.predictions import write_predictions
+
+    path, count = write_predictions(limited)
+    assert path == run.folder / "predictions.csv"
+    assert count == len(rows_of(path)) == 0  # six of eight tokens have been seen
+
+
+def test_two_processes_train_and_evaluate_as_one(poems, workplace):
+    """Equal steps, and the perplexity that one process finds, to five digits."""
+    program = "import sys\nfrom dlcore.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
+    (workplace / "program.py").write_text(program)
+    words = [*poems, "--data.batch_size=4", "--trainer.devices=2", "--trainer.accelerator=cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "program.py", "fit", *words], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = workplace / "lightning_logs" / "rnn_lyrics" / "version_0"
+    (row,) = [row for row in rows_of(folder / "metrics.csv") if row["val/loss"]]
+    kept = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == int(row["step"]) == 6
+    assert [len(part) for part in kept["carried"]] == [2, 2]
+    alone = runs.validate("--ckpt_path=last", "--trainer.devices=1")
+    for name in ("val/perplexity", "val/bits_per_character", "val/unknown_share"):
+        assert alone.metrics[name] == pytest.approx(float(row[name]), rel=1e-5)
+    # As many rows as two processes have together give one process the same training, but for rounding.
+    one = runs.fit(*poems)
+    assert one.trainer.global_step == 6
+    assert one.metrics["val/loss"] == pytest.approx(float(row["val/loss"]), rel=1e-5)
+
+
+def test_another_vocabulary_than_the_data_have_is_refused(poems):
+    with pytest.raises(Exception, match=r"model\.vocab_size: expected 15, which ChineseCorpus has, got 9"):
+        runs.fit(*poems, "--model.vocab_size=9")
+
+
+def test_mixed_precision_clips_with_a_fused_optimizer(poems):
+    run = runs.fit(*poems, "--trainer.precision=bf16-mixed", "--trainer.gradient_clip_val=0.01")
+    assert run.trainer.optimizers[0].param_groups[0]["fused"]
+    norm = sum(p.grad.square().sum() for p in run.model.parameters()).sqrt().item()
+    assert norm == pytest.approx(0.01, rel=1e-3)
