@@ -36,12 +36,14 @@ class ChineseCorpus(TextData):
     checkpoint, another corpus than that of the training is taken whole by validate, test and predict.
 
     Args:
-        root: A text file, a folder of them (.txt, .text, .md), a pattern (news/*.txt), or a list of such.
+        root: A text file, a folder of them (.txt, .text), a pattern (news/*.txt), or a list of such.
         builtin: Text that needs no file: lyrics (songs written for dlcore); root beats it.
         documents: What parts documents: blank_line (and files), file, or none (all is one). Fewer than 40 documents are
             cut into pieces at line breaks, so that some can be held out.
         level: Whether text is cut into words (by jieba) or characters: word or char.
         min_freq: How often a word must come in the training documents to be kept.
+        max_words: Most words that are kept, the most frequent (the characters of split ones come in addition); left
+            out: all that come often enough. Much of a training step goes by their number.
         rare: What becomes of rarer words: split (their characters, so that hardly anything is unknown) or unknown.
         hmm: Whether jieba's hidden Markov model joins characters into words that its dictionary does not have.
         user_dict: A file of further words, one a line, maybe with a frequency behind a space; UTF-8.
@@ -75,6 +77,7 @@ class ChineseCorpus(TextData):
         documents: Literal["blank_line", "file", "none"] = "blank_line",
         level: Literal["word", "char"] = "word",
         min_freq: int = 3,
+        max_words: int | None = None,
         rare: Literal["split", "unknown"] = "split",
         hmm: bool = False,
         user_dict: str | None = None,
@@ -97,9 +100,11 @@ class ChineseCorpus(TextData):
                 allowed = " or ".join(str(choice) for choice in _CHOICES[argument] if choice)
                 raise ArgumentError(argument, allowed, value)
         check_number("min_freq", min_freq, at_least=1, whole=True)
+        if max_words is not None:
+            check_number("max_words", max_words, at_least=1, whole=True)
         self.root, self.builtin = root, builtin
         self.level, self.hmm, self.user_dict, self.dictionary = level, hmm, user_dict, dictionary
-        self.rules = Rules(documents, min_freq, rare == "split", val_size, test_size)
+        self.rules = Rules(documents, min_freq, rare == "split", val_size, test_size, max_words)
         names = [root] if isinstance(root, str) else root
         self.source = f"{builtin}, written for dlcore" if names is None else ", ".join(names)
         self.store: TokenStore | None = None
@@ -212,5 +217,5 @@ class ChineseCorpus(TextData):
             store = token_store(corpus, tokenizer.segmenter, rules)
             if tuple(store.words) == words:
                 return store
-        rules = replace(rules, min_freq=1, split=tokenizer.split, words=words)
+        rules = replace(rules, min_freq=1, max_words=None, split=tokenizer.split, words=words)
         return token_store(corpus, tokenizer.segmenter, rules)

@@ -20,6 +20,7 @@ from dlcore.text import END, NO_TARGET, TextBatch
 from dlcore.text.token_store import TokenPart
 
 _MOST_UNITS = 1 << 20  # of documents that are shuffled: with more, neighbours stay together, and memory stays as it is
+_RELEASED = 64  # batches after which memory of what was read is let go: rows lie all over the file
 
 Position = Callable[[], tuple[int, int]]
 
@@ -60,7 +61,10 @@ class TextLoader(ABC):
     def __iter__(self) -> Iterator[TextBatch]:
         # A generator: nothing below runs before the first batch is asked for, when the position is known.
         epoch, done = self.position() if self.position else (0, 0)
-        yield from self.batches(epoch, done)
+        for number, batch in enumerate(self.batches(epoch, done), 1):
+            yield batch
+            if number % _RELEASED == 0:
+                self.part.release()
 
     # Lightning warns about loaders without these two when a run resumes within an epoch. There is nothing to keep.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dlcore.errors import ArgumentError, DataError
 
-ENDINGS = (".txt", ".text", ".md")
+ENDINGS = (".txt", ".text")
 _BLOCK = 1 << 20  # bytes
 _DAMAGE = 0.2  # share of undecodable among all that is not ASCII, below which a text is damaged UTF-8
 
@@ -39,7 +39,7 @@ def find_files(root: str | Sequence[str]) -> list[Path]:
     """The files of a corpus, in natural order (2 before 10).
 
     Args:
-        root: A file, a folder (all ``.txt``, ``.text`` and ``.md`` in it and in its folders), a pattern
+        root: A file, a folder (all ``.txt`` and ``.text`` in it and in its folders), a pattern
             (``news/*.txt``), or a list of such.
 
     Raises:

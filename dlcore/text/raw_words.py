@@ -30,7 +30,7 @@ class RawWords:
         processes: How many processes cut; None: one a core.
 
     Attributes:
-        numbers: The words of all documents (N,), uint32, mapped; see `Segmenter.raw`.
+        count: How many words it has (N).
         offsets: Where each document begins, and N (D + 1,), int64.
     """
 
@@ -60,8 +60,8 @@ class RawWords:
                 if goes_on and len(found):
                     open_length, found = int(found[-1]), found[:-1]
                 found[found > 0].astype("<u8").tofile(lengths)
-        size = (folder / "raw").stat().st_size
-        self.numbers = np.memmap(folder / "raw", dtype=np.uint32, mode="r") if size else np.zeros(0, dtype=np.uint32)
+        self._path = folder / "raw"
+        self.count = self._path.stat().st_size // 4
         sizes = np.fromfile(folder / "lengths", dtype="<u8")
         self.offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         self._segmenter, self._others = segmenter, list(others)
@@ -79,9 +79,10 @@ class RawWords:
         return self._others[number - self._first_other]
 
     def slices(self) -> Iterator[tuple[int, np.ndarray]]:
-        """The numbers, a slice at a time, and where each slice begins."""
-        for start in range(0, len(self.numbers), _SLICE):
-            yield start, np.asarray(self.numbers[start : start + _SLICE])
+        """The words' numbers (see `Segmenter.raw`), a slice at a time, and where each slice begins."""
+        with self._path.open("rb") as file:
+            for start in range(0, self.count, _SLICE):
+                yield start, np.fromfile(file, dtype=np.uint32, count=_SLICE)
 
     def document_lengths(self, start: int, stop: int) -> tuple[slice, np.ndarray, np.ndarray]:
         """Which documents lie in a slice: their places, how much of each lies there, and whether it ends there."""
@@ -102,7 +103,7 @@ class RawWords:
 
     def _pieces(self, offsets: np.ndarray, signs: str) -> np.ndarray:
         """Documents cut behind signs, as evenly as these allow; an empty string allows any place."""
-        least = max(_LEAST_PIECE, len(self.numbers) // _PIECES)
+        least = max(_LEAST_PIECE, self.count // _PIECES)
         codes = np.array([ord(sign) for sign in signs], dtype=np.uint32)
         ends, document, made = offsets[1:].tolist(), 0, [0]
         for start, numbers in self.slices():

@@ -5,6 +5,7 @@ Shapes: N characters of a text, M words.
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from dlcore.text.best_words import best_words
-from dlcore.text.dictionary import Dictionary, quiet_jieba
+from dlcore.text.dictionary import Dictionary
+from dlcore.text.hidden_markov import word_ends
 from dlcore.text.word_tables import WordTables
 
 FIRST_OTHER = 0x110000  # raw numbers below are characters
 _MOST = 0xFFFF  # a sign that is in no word stands for those beyond
-_REMEMBERED = 1 << 18  # stretches of single characters whose words by the hidden Markov model are remembered
+_REMEMBERED = 1 << 16  # stretches of letters and signs whose pieces are remembered
+_NUMBER = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")
 
 
 def _signs(text: str, size: int = 1 << 16) -> np.ndarray:
@@ -28,7 +31,9 @@ def _signs(text: str, size: int = 1 << 16) -> np.ndarray:
 
 _LETTERS = _signs("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _IN_RUNS = _LETTERS | _signs("+#&._%-")
-_IN_RUNS[0x4E00 : 0x9FD5 + 1] = True
+_CHINESE = _signs("")
+_CHINESE[0x4E00 : 0x9FD5 + 1] = True
+_IN_RUNS |= _CHINESE
 
 
 class Segmenter:
@@ -41,10 +46,10 @@ class Segmenter:
 
     def __init__(self, dictionary: Dictionary | None, hmm: bool = False) -> None:
         self.dictionary, self.hmm = dictionary, hmm
-        self._joined: dict[str, list[str]] = {}
+        self._pieces: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"dictionary": self.dictionary, "hmm": self.hmm, "_joined": {}}
+        return {"dictionary": self.dictionary, "hmm": self.hmm, "_pieces": {}}
 
     @cached_property
     def tables(self) -> WordTables:
@@ -100,7 +105,7 @@ class Segmenter:
     def _starts(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Where words begin (M,), ascending; and the node of the word at each place (N,), -1 where it has none."""
         codes = _codes(text)
-        begins, ends = _runs(codes)
+        begins, ends = _stretches(_signs_in(codes, _IN_RUNS))
         lengths, nodes = best_words(codes, begins, ends, self.tables)
         is_start = np.ones(len(codes), dtype=bool)
         is_start[_places(begins, ends)] = False
@@ -115,9 +120,8 @@ class Segmenter:
         if self.hmm:
             starts = self._join(text, codes, starts, single, nodes)
         else:  # letters and digits that are in no longer word are joined
-            letters = single & _LETTERS[np.minimum(codes[starts], _MOST)]
+            letters = single & _signs_in(codes[starts], _LETTERS)
             joined = letters[1:] & letters[:-1]
-            nodes[starts[:-1][joined]] = -1
             starts = starts[np.concatenate([[True], ~joined])]
         return starts, nodes
 
@@ -125,48 +129,59 @@ class Segmenter:
         self, text: str, codes: np.ndarray, starts: np.ndarray, single: np.ndarray, nodes: np.ndarray
     ) -> np.ndarray:
         """Where words begin once stretches of single characters were joined by the hidden Markov model."""
-        alone = np.zeros(len(text) + 2, dtype=np.int8)
-        alone[starts[single] + 1] = _IN_RUNS[np.minimum(codes[starts[single]], _MOST)]
-        change = np.diff(alone)
-        begins, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
-        long = ends - begins > 1
-        more: list[int] = []
-        for begin, end in zip(begins[long].tolist(), ends[long].tolist(), strict=True):
-            place = begin
-            for word in self._words_of(text[begin:end]):
-                more.append(place)
-                place += len(word)
-        is_start = np.zeros(len(text), dtype=bool)
-        is_start[starts] = True
-        inside = _places(begins[long], ends[long])
-        is_start[inside] = False
+        alone = np.zeros(len(codes), dtype=bool)
+        alone[starts[single]] = _signs_in(codes[starts[single]], _IN_RUNS)
+        begins, ends = _stretches(alone)
+        joins = (ends - begins > 1) & ~self.tables.are_words(codes, begins, ends)
+        begins, ends = begins[joins], ends[joins]
+        inside = _places(begins, ends)
         nodes[inside] = -1
-        is_start[more] = True
-        return np.flatnonzero(is_start)
+        alone[:] = False
+        alone[inside] = True
+        chinese = alone & _signs_in(codes, _CHINESE)
+        is_start = np.zeros(len(codes) + 1, dtype=bool)
+        is_start[starts] = True
+        of_chinese = _stretches(chinese)
+        is_start[_places(*of_chinese)] = False
+        is_start[of_chinese[0]] = True
+        is_start[np.flatnonzero(word_ends(codes, *of_chinese)) + 1] = True
+        for begin, end in zip(*map(np.ndarray.tolist, _stretches(alone & ~chinese)), strict=True):
+            place = begin
+            is_start[begin:end] = False
+            for piece in self._pieces_of(text[begin:end]):
+                is_start[place] = True
+                place += len(piece)
+        joined = np.flatnonzero(is_start[:-1])
+        if self.tables.force_split:
+            split = set(self.tables.force_split)
+            for start, end in pairwise([*joined.tolist(), len(text)]):
+                if alone[start] and text[start:end] in split:
+                    is_start[start:end] = True
+            joined = np.flatnonzero(is_start[:-1])
+        return joined
 
-    def _words_of(self, stretch: str) -> list[str]:
-        words = self._joined.get(stretch)
-        if words is None:
-            if self.tables.is_word(stretch):
-                words = list(stretch)
-            else:
-                split = self.tables.force_split
-                found = quiet_jieba().finalseg.cut(stretch)
-                words = [part for word in found for part in (word if word in split else [word])]
-            if len(self._joined) < _REMEMBERED:
-                self._joined[stretch] = words
-        return words
+    def _pieces_of(self, stretch: str) -> list[str]:
+        """Letters, digits and signs as the model's own rule parts them: 3.5% is one word."""
+        pieces = self._pieces.get(stretch)
+        if pieces is None:
+            pieces = [piece for piece in _NUMBER.split(stretch) if piece]
+            if len(self._pieces) < _REMEMBERED:
+                self._pieces[stretch] = pieces
+        return pieces
 
 
 def _codes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
-def _runs(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Begins and ends of the runs of characters that words are made of."""
-    inside = np.zeros(len(codes) + 2, dtype=np.int8)
-    inside[1:-1] = _IN_RUNS[np.minimum(codes, _MOST)]
-    change = np.diff(inside)
+def _signs_in(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Which characters are in a table of signs."""
+    return table[np.minimum(codes, _MOST)]
+
+
+def _stretches(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Begins and ends of the stretches of places that are chosen."""
+    change = np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8))
     return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
 
 

@@ -39,6 +39,7 @@ class Rules:
         split: Whether rarer words fall into their characters; else they are unknown.
         val_size: Share or number of the documents that validate.
         test_size: Share or number of the documents that test.
+        max_words: Most words that are kept, the most frequent; None: as many as there are.
         words: The vocabulary, where it is given; None: chosen from the training documents.
     """
 
@@ -47,6 +48,7 @@ class Rules:
     split: bool
     val_size: float
     test_size: float
+    max_words: int | None = None
     words: tuple[str, ...] | None = None
 
 
@@ -67,7 +69,7 @@ def build_store(
         DataError: There is no text in the corpus.
     """
     raw = RawWords(folder, files, segmenter, rules.documents, processes)
-    if not len(raw.numbers):
+    if not raw.count:
         raise DataError(f"{files[0].path}: expected text, got blank lines only.")
     pieces = raw.cut_documents() if rules.words is None else False
     parts = part_of_each(len(raw.offsets) - 1, rules.val_size, rules.test_size)
@@ -95,7 +97,6 @@ def build_store(
     meta["parts"] = _write_parts(folder, raw, parts, _Renumbering(raw.size, texts, vocabulary, rules.split), meta)
     content = json.dumps({**meta, "words": words}, ensure_ascii=False)
     (folder / "meta.json").write_text(content, encoding="utf-8")
-    del raw.numbers
     for name in ("raw", "lengths"):
         (folder / name).unlink()
 
@@ -107,15 +108,18 @@ def _choose(counts: Counter[str], rules: Rules) -> list[str]:
     counted in. One that comes once is unknown: so often is an unknown one to be expected in other text (Good and
     Turing), and the model learns it.
     """
+    frequent = [word for word, count in counts.items() if count >= rules.min_freq]
+    kept = set(sorted(frequent, key=lambda word: (-counts[word], word))[: rules.max_words])
     final = Counter(counts)
     if rules.split:
         for word, count in counts.items():
-            if len(word) > 1 and count < rules.min_freq:
+            if len(word) > 1 and word not in kept:
                 del final[word]
                 for character in word:
                     final[character] += count
-    least = min(rules.min_freq, _KEPT_CHARACTER) if rules.split else rules.min_freq
-    kept = [word for word, count in final.items() if count >= least or word == "\n"]
+        kept |= {word for word, count in final.items() if count >= min(rules.min_freq, _KEPT_CHARACTER)}
+    if "\n" in counts:
+        kept.add("\n")
     return sorted(kept, key=lambda word: (-final[word], word))
 
 

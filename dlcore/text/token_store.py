@@ -10,6 +10,7 @@ Shapes: N tokens of a part, ends included; D its documents.
 from __future__ import annotations
 
 import json
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,12 @@ class TokenPart:
 
     tokens: np.ndarray
     offsets: np.ndarray
+
+    def release(self) -> None:
+        """Let go of the memory of what was read; it is read from the file again when it is asked for."""
+        mapping = getattr(self.tokens, "_mmap", None)
+        if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapping.madvise(mmap.MADV_DONTNEED)
 
     @property
     def documents(self) -> int:

@@ -118,17 +118,25 @@ class WordTables:
             left = left[~hit & (met >= 0)]
         return found
 
-    def is_word(self, text: str) -> bool:
-        """Whether a text is a word."""
-        node = -1
-        for place, character in enumerate(text):
-            code = np.array([ord(character)])
-            if code[0] >= _CHARACTERS:
-                return False
-            node = int((self.root[code] if place == 0 else self.follow(np.array([node]), code))[0])
-            if node < 0:
-                return False
-        return node >= 0 and bool(self.weights[node] > -math.inf)
+    def are_words(self, codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Whether stretches of a text (R,) are words.
+
+        Args:
+            codes: The characters of the text, all of them below 65536 within the stretches.
+            begins: Where the stretches begin (R,).
+            ends: Where they end (R,), each behind its begin.
+        """
+        found = np.zeros(len(begins), dtype=bool)
+        left, nodes, length = np.arange(len(begins)), self.root[codes[begins]], 1
+        while len(left):
+            lives = nodes >= 0
+            left, nodes = left[lives], nodes[lives]
+            ended = ends[left] - begins[left] == length
+            found[left[ended]] = self.weights[nodes[ended]] > -math.inf
+            left, nodes = left[~ended], nodes[~ended]
+            nodes = self.follow(nodes, codes[begins[left] + length])
+            length += 1
+        return found
 
     def text(self, node: int) -> str:
         """The word of a node."""

@@ -30,12 +30,13 @@ def test_a_folder_is_searched_in_natural_order(write, tmp_path):
         "诗/1/卷10.txt",
         "诗/.hidden.txt",
         "诗/picture.png",
-        "诗/a.md",
+        "诗/a.text",
+        "诗/README.md",
     ):
         write(name, POEM)
     (tmp_path / "诗" / "circle").symlink_to(tmp_path / "诗", target_is_directory=True)
     found = [str(path.relative_to(tmp_path / "诗")) for path in find_files(str(tmp_path / "诗"))]
-    assert found == ["1/卷2.TXT", "1/卷10.txt", "9.txt", "10.txt", "a.md"]
+    assert found == ["1/卷2.TXT", "1/卷10.txt", "9.txt", "10.txt", "a.text"]
 
 
 def test_a_file_a_pattern_and_a_list(write, tmp_path):
@@ -54,9 +55,7 @@ def test_what_is_not_there_is_named(root, tmp_path, monkeypatch):
 
 def test_a_folder_without_text(write, tmp_path):
     write("pictures/a.png", b"\x89PNG")
-    with pytest.raises(
-        DataError, match=r"pictures: expected text files \(\.txt, \.text, \.md\) in the folder, got none"
-    ):
+    with pytest.raises(DataError, match=r"pictures: expected text files \(\.txt, \.text\) in the folder, got none"):
         find_files(str(tmp_path / "pictures"))
 
 

@@ -150,7 +150,7 @@ def test_words_of_frequency_0_are_never_joined(own_cache, make_segmenter):
 
 @pytest.mark.parametrize("hmm", [False, True])
 def test_another_dictionary(own_cache, make_segmenter, jieba_cut, hmm):
-    # Equal products (甲乙|丙 and 甲|乙丙), zeros, prefixes that are no words, a word twice, signs that are in no word.
+    # Zeros, prefixes that are no words, a word twice, signs that are in no word.
     lines = "甲 10\n乙 10 n\n丙 10\n甲乙 10\n乙丙 10\n丁戊己庚 7\n丁 0\n己庚 3\na1 5\nb 4\n甲乙 20\n戊，己 9\n月 1\n"
     dictionary = Dictionary(lines.encode())
     chance = random.Random(1)
@@ -158,6 +158,13 @@ def test_another_dictionary(own_cache, make_segmenter, jieba_cut, hmm):
     made = make_segmenter(dictionary, hmm)
     assert made.cut(text) == jieba_cut(text, hmm, dictionary)
     assert made.cut("甲乙丙") == jieba_cut("甲乙丙", hmm, dictionary)
+
+
+def test_of_equally_probable_ways_the_longer_word_wins(own_cache, make_segmenter, jieba_cut):
+    dictionary = Dictionary("甲 10\n乙 10\n丙 10\n甲乙 10\n乙丙 10\n".encode())
+    made = make_segmenter(dictionary)
+    for text in ("甲乙丙", "甲乙丙" * 5, "甲乙丙" * 100):
+        assert made.cut(text) == ["甲乙", "丙"] * (len(text) // 3) == jieba_cut(text, False, dictionary)
 
 
 def test_raw_numbers_stand_for_the_words(make_segmenter):

@@ -130,6 +130,13 @@ def test_words_and_numbers_are_those_of_a_plain_count(store_of, make_segmenter, 
         assert store.meta["unknown_characters"] == pytest.approx(mean)
 
 
+@pytest.mark.parametrize("split", [True, False])
+def test_the_most_frequent_words_are_kept(store_of, make_segmenter, split):
+    text = "\n\n".join(["明月明月何处\n有人几时东风东风东风"] * 45)
+    store = store_of(text, make_segmenter(WORDS), Rules("blank_line", 3, split, 0.05, 0.05, max_words=2))
+    assert store.words == [*["东风", "明月"], *(["\n", "人", "何", "几", "处", "时", "有"] if split else ["\n"])]
+
+
 def test_large_vocabularies_take_four_bytes(store_of):
     text = "\n\n".join("".join(chr(0x4E00 + (number + k) % 0x5000) for k in range(8)) * 2 for number in range(0x5000))
     many = text + "\n\n" + "".join(chr(code) * 2 for code in range(0x20000, 0x2F000))
@@ -184,7 +191,7 @@ def test_a_store_is_found_again_and_an_edited_corpus_makes_another(store_of, own
 
 
 def test_given_words_are_kept(store_of):
-    store = store_of("明月几时有", rules=Rules("blank_line", 1, True, 0, 0, words=("月", "有")))
+    store = store_of("明月几时有", rules=Rules("blank_line", 1, True, 0, 0, None, ("月", "有")))
     assert store.words == ["月", "有"]
     assert store.part("train").tokens.tolist() == [UNKNOWN, 2, UNKNOWN, UNKNOWN, 3, END]
 
