@@ -129,7 +129,8 @@ class Guide:
                 fits = fits and len(begun) < LONGEST_LINE
             start = Progress(column=len(begun)) if fits else Progress(line=_BEFORE_FIRST_LINE)
         if form.total is not None and not self._can_be_long(start, form.total):
-            possible = [n for n in range(1, form.total + self._reach()) if self._can_be_long(start, n)]
+            near = range(max(1, form.total - self._reach()), form.total + self._reach())
+            possible = [n for n in near if self._can_be_long(start, n)]
             below = [n for n in possible if n < form.total][-1:]
             nearest = below + [n for n in possible if n > form.total][:1]
             lines = f"lines of {form.line_length} characters" if form.line_length else f"the lines of {form.acrostic}"
@@ -162,13 +163,14 @@ class Guide:
             line: The present line's number.
             closed: Whether it has its mark.
         """
-        size = self.form.line_length or 0
-        marks = bool(self._marks.any())
-        for more in range(max(0, len(self.form.acrostic) - 1 - line), left // (size + 1) + 1):
-            rest = left - missing - more * (size + 1)  # each further line has a line break before it
-            if 0 <= rest <= (more + (not closed) if marks else 0):  # marks fill the rest, at most one a line
-                return True
-        return False
+        size, left = self.form.line_length or 0, left - missing
+        least = max(0, len(self.form.acrostic) - 1 - line)  # further lines that the acrostic needs
+        most = left // (size + 1)  # each further line has a line break before it
+        if not self._marks.any():
+            return most >= least and left % (size + 1) == 0
+        # Marks fill the rest, at most one a line: of `more` further lines the rest is at most more + 1.
+        rest = left - (not closed)
+        return left >= 0 and most >= max(least, -(-rest // (size + 2)))
 
     # What may come next
 

@@ -10,7 +10,7 @@ from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.text import END, UNKNOWN, Vocabulary
 from dlcore.text.form import Form
 from dlcore.text.generation import generate_texts
-from dlcore.text.guide import Guide
+from dlcore.text.guide import Guide, Progress
 from dlcore.text.prompt import read_prompt
 from dlcore.text.sampling import Sampling
 
@@ -269,3 +269,15 @@ def test_a_call_that_cannot_be_is_refused(arguments, message):
 
 def test_the_words_of_the_test_are_as_they_are_meant():
     assert VOCABULARY.words[2:] == tuple(WORDS)
+
+
+@pytest.mark.parametrize("marks", [True, False])
+@pytest.mark.parametrize("acrostic", ["", "春夏"])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_length_is_taken_where_some_lines_have_it_and_no_other(size, acrostic, marks):
+    words = ["\n", "春", "夏", *(["，"] if marks else [])]
+    guide = Guide(Form(line_length=size, acrostic=acrostic, length=1000), Vocabulary(words))
+    lengths = range(1, 60)
+    counts = range(max(1, len(acrostic)), 60)
+    possible = {lines * (size + 1) - 1 + extra for lines in counts for extra in range(lines + 1 if marks else 1)}
+    assert [n for n in lengths if guide._can_be_long(Progress(), n)] == [n for n in lengths if n in possible]
