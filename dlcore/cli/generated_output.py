@@ -117,7 +117,7 @@ class Output(AbstractContextManager["Output"]):
 
 
 def as_json(text: GeneratedText) -> dict[str, Any]:
-    """What a JSON line says of a text: ``text`` is the prompt and what was generated, ``tokens`` the latter, cut."""
+    """What a JSON line says of a text: ``text`` is the prompt and what was generated, ``tokens`` the latter, cut; an empty one ended it."""
     return {
         "prompt": text.prompt,
         "text": text.text,
