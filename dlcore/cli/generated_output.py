@@ -117,7 +117,10 @@ class Output(AbstractContextManager["Output"]):
 
 
 def as_json(text: GeneratedText) -> dict[str, Any]:
-    """What a JSON line says of a text: ``text`` is the prompt and what was generated, ``tokens`` the latter, cut; an empty one ended it."""
+    """What a JSON line says of a text: ``text`` is the prompt and what was generated.
+
+    ``tokens`` are the pieces of the latter; an empty one at the end is what ended it.
+    """
     return {
         "prompt": text.prompt,
         "text": text.text,
