@@ -105,8 +105,8 @@ class ChineseCorpus(TextData):
         self.root, self.builtin = root, builtin
         self.level, self.hmm, self.user_dict, self.dictionary = level, hmm, user_dict, dictionary
         self.rules = Rules(documents, min_freq, rare == "split", val_size, test_size, max_words)
-        names = [root] if isinstance(root, str) else root
-        self.source = f"{builtin}, written for dlcore" if names is None else ", ".join(names)
+        names = [root] if isinstance(root, str) else root or [f"{builtin}, written for dlcore"]
+        self.source = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
         self.store: TokenStore | None = None
         self._corpus: Corpus | None = None
         self._kept: dict[str, Any] | None = None

@@ -23,7 +23,7 @@ from dlcore.text.token_store import TokenStore
 
 _VERSION = 1  # to be raised when a store becomes another one for other reasons than those below
 _DAY = 24 * 60 * 60  # seconds
-_ROOM = 1.6  # bytes on disk for each of text, while a store is made
+_ROOM = 2.2  # bytes on disk for each of text, while a store is made
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def build_store(
     raw = RawWords(folder, files, segmenter, rules.documents, processes)
     if not raw.count:
         raise DataError(f"{files[0].path}: expected text, got blank lines only.")
-    pieces = raw.cut_documents() if rules.words is None else False
+    pieces = raw.cut_documents() if rules.val_size or rules.test_size else False
     parts = part_of_each(len(raw.offsets) - 1, rules.val_size, rules.test_size)
     counts = np.zeros((2, raw.size), dtype=np.int64)  # of the training documents, and of the others
     for start, numbers in raw.slices():

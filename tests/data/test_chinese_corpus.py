@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.nn.functional import cross_entropy
 
 from dlcore.data import ChineseCorpus
+from dlcore.data.chinese_corpus import _LYRICS
 from dlcore.errors import ArgumentError, DataError
 from dlcore.text import NO_TARGET, Tokenizer
 from dlcore.text.dictionary import Dictionary
@@ -126,6 +127,7 @@ def test_parts_that_are_empty_are_others(poems):
     assert data.parts["test"] is data.parts["val"] is data.parts["train"]
 
 
+@pytest.mark.skipif(not list(_LYRICS.glob("*.txt")), reason="needs the lyrics")
 def test_the_builtin_lyrics(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     data = ChineseCorpus(builtin="lyrics", level="char", batch_size=2)
@@ -240,6 +242,18 @@ def test_the_corpus_of_the_training_is_parted_as_in_the_run(poems):
     assert changed.parts["test"].tokens.tolist() == first.parts["test"].tokens.tolist()
     with pytest.raises(ArgumentError, match=r"val_size: expected 0\.05, as in the run of the checkpoint, got 0\.2"):
         later(poems, first.state_dict(), val_size=0.2)
+
+
+def test_a_novel_is_cut_into_the_same_pieces(poems, tmp_path):
+    (tmp_path / "小说.txt").write_text("\n".join(POEMS * 3))
+    first = corpus(str(tmp_path / "小说.txt"), documents="none")
+    first.setup("fit")
+    assert first.in_pieces
+    assert first.parts["test"].documents > 1
+    changed = later(str(tmp_path / "小说.txt"), first.state_dict(), documents="none", min_freq=40, rare="unknown")
+    assert changed.store.folder != first.store.folder
+    for part in ("train", "val", "test"):
+        assert changed.parts[part].tokens.tolist() == first.parts[part].tokens.tolist()
 
 
 def test_other_text_is_taken_whole_in_the_words_of_the_checkpoint(poems, tmp_path):

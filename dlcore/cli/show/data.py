@@ -11,9 +11,10 @@ SUBJECT = Subject(
     "[-c RECIPE] [--flag VALUE ...]",
     "Of pictures: the grid, a row a class; one of them as its array, with the value on each pixel; its channels, "
     "histogram, gradients and edges; and what augmentation makes of it. Of a table: each column's kind, range, mean, "
-    "categories and missing values, and a histogram of each, coloured by the target.",
+    "categories and missing values, and a histogram of each, coloured by the target. Of a corpus: its parts, its most "
+    "frequent words, and a document with the cuts between its words.",
     (
-        Option("part", "train", "Which samples of pictures: train, val or test."),
+        Option("part", "train", "Which pictures or documents: train, val or test."),
         Option("index", "0", "Which of them is looked at closely, counted from 0."),
         Option(
             "out", "FILE.png", "Where the grid goes, others beside it (FILE_array.png); left out: show/data_RECIPE.png."
@@ -34,7 +35,7 @@ def run(argv: list[str]) -> int:
     index = int(words.number("index", 0, whole=True))
     check_number("--index", index, at_least=0)
     from dlcore.cli.show.prepared import prepared
-    from dlcore.data import Table
+    from dlcore.data import ChineseCorpus, Table
     from dlcore.insight.picture_data import image_shape
     from dlcore.insight.training_data import read_data
 
@@ -46,10 +47,16 @@ def run(argv: list[str]) -> int:
 
         show_table(words, command)
         return 0
+    if isinstance(datamodule, ChineseCorpus):
+        from dlcore.cli.show.corpus_data import show_corpus
+
+        read_data(datamodule)
+        show_corpus(words, datamodule, part, index)
+        return 0
     if image_shape(datamodule) is None:
         raise ArgumentError(
             "show data",
-            "pictures (facts with image_shape) or a Table",
+            "pictures (facts with image_shape), a Table or a ChineseCorpus",
             type(datamodule).__name__,
             "Choose other --data.",
         )

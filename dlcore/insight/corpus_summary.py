@@ -1,0 +1,72 @@
+"""What is in a corpus: how large its parts are, how long its documents, and which words come most often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlcore.data import ChineseCorpus
+from dlcore.errors import ArgumentError
+from dlcore.text.token_store import TokenPart
+
+_SLICE = 1 << 22  # tokens that are counted at a time
+
+
+@dataclass(frozen=True)
+class PartSummary:
+    """A part of a corpus.
+
+    Attributes:
+        name: ``train``, ``val`` or ``test``.
+        documents: How many documents it has.
+        tokens: Its tokens, an end for each document included.
+        characters: Its characters.
+        unknown: How many of its tokens are unknown.
+        lengths: Tokens of the shortest, the middle and the longest document.
+    """
+
+    name: str
+    documents: int
+    tokens: int
+    characters: int
+    unknown: int
+    lengths: tuple[int, int, int]
+
+
+def summarize_corpus(data: ChineseCorpus) -> list[PartSummary]:
+    """The parts of a corpus that was read; those without documents of their own are left out."""
+    counts = data.store.meta["parts"]  # type: ignore[union-attr]
+    summaries = []
+    for name, count in counts.items():
+        if count["documents"]:
+            lengths = np.sort(np.diff(data.parts[name].offsets.astype(np.int64))) - 1
+            spread = (int(lengths[0]), int(lengths[len(lengths) // 2]), int(lengths[-1]))
+            summaries.append(PartSummary(name, **count, lengths=spread))
+    return summaries
+
+
+def word_counts(part: TokenPart, size: int) -> np.ndarray:
+    """How often each of the vocabulary's `size` words comes in a part (V,)."""
+    counts = np.zeros(size, dtype=np.int64)
+    for start in range(0, len(part), _SLICE):
+        counts += np.bincount(part.tokens[start : start + _SLICE], minlength=size)
+        part.release()
+    return counts
+
+
+def document_words(data: ChineseCorpus, part: str, index: int) -> list[str]:
+    """The words of a document, as they were cut.
+
+    Args:
+        data: The corpus, which was read.
+        part: ``train``, ``val`` or ``test``.
+        index: The document, counted from 0 within the part.
+
+    Raises:
+        ArgumentError: There is no such document.
+    """
+    chosen = data.parts[part]
+    if index >= chosen.documents:
+        raise ArgumentError("--index", f"a document of {part}, 0 to {chosen.documents - 1:,}", index)
+    return [data.tokenizer.decode([number]) for number in chosen.document(index).tolist()]  # type: ignore[union-attr]
