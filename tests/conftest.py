@@ -157,7 +157,8 @@ def text_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(place)
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         fit(
-            *("-c", "rnn_lyrics", "--data.root=poems.txt", "--trainer.max_epochs=2", "--trainer.accelerator=cpu"),
+            *("-c", "rnn_lyrics", "--data.root=poems.txt", "--data.level=word", "--trainer.max_epochs=2"),
+            "--trainer.accelerator=cpu",
             *("--model.embedding_dim=16", "--model.hidden_size=24", "--progress_display=off", "--word_embeddings=on"),
             *("--text_samples.prompts=['', '明月', '*A* <b>|']", "--text_samples.length=20", "--token_loss=on"),
         )
