@@ -11,7 +11,10 @@ from dlcore.callbacks.mistakes import Mistakes
 from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from dlcore.callbacks.text_samples import TextSamples
+from dlcore.callbacks.token_loss import TokenLoss
 from dlcore.callbacks.weight_averaging import WeightAveraging
+from dlcore.callbacks.word_embeddings import WordEmbeddings
 
 # The order in which they act on new metrics; Checkpoint comes last, so that it keeps what the others did.
 __all__ = [  # noqa: RUF022
@@ -23,5 +26,8 @@ __all__ = [  # noqa: RUF022
     "InputSamples",
     "FeatureMaps",
     "Mistakes",
+    "TextSamples",
+    "TokenLoss",
+    "WordEmbeddings",
     "Checkpoint",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -12,6 +10,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
+from dlcore.callbacks.evaluating import evaluating
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import class_names, class_numbers, name_of, picture_shape, run_loggers, shown
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
@@ -107,7 +106,7 @@ class FeatureMaps(MetricCallback):
             for name, layer in self._chosen.items()
         ]
         try:
-            with _evaluating(model), trainer.precision_plugin.forward_context():
+            with evaluating(model), trainer.precision_plugin.forward_context():
                 return picture, model(picture), found
         finally:
             for hook in hooks:
@@ -161,15 +160,3 @@ def _first_weights(model: nn.Module, shape: tuple[int, int, int]) -> tuple[str, 
 
 def _size(weights: Tensor) -> str:
     return " × ".join(str(length) for length in weights.shape[1:])
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and back to what each layer was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

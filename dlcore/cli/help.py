@@ -25,6 +25,8 @@ COMMANDS = {
     "validate": "Measure a checkpoint on the validation samples.",
     "test": "Measure a checkpoint on the held-out test samples.",
     "predict": "Write a checkpoint's answers to a CSV file: index, class, probability of each class.",
+    "generate": "Write text with a trained text model.",
+    "neighbors": "Show the words that a trained text model takes for alike.",
     "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",

@@ -71,8 +71,16 @@ def _dispatch(argv: list[str]) -> int:
         from dlcore.cli import lr_find
 
         return lr_find.run(argv[1:])
+    if command == "generate":
+        from dlcore.cli import generate
+
+        return generate.run(argv[1:])
+    if command == "neighbors":
+        from dlcore.cli import neighbors
+
+        return neighbors.run(argv[1:])
     if command not in COMMANDS:
-        known = [*COMMANDS, "lr_find", "recipes", "show"]
+        known = [*COMMANDS, "generate", "lr_find", "neighbors", "recipes", "show"]
         raise UnknownNameError("command", command, known, "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):
         from dlcore.cli.help import print_command_help

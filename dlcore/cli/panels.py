@@ -119,7 +119,8 @@ def _next(command: Command) -> list[str]:
     if not found:
         return lines
     path = shell_word(_short(Path(found)))
-    return [f"python -m dlcore test --ckpt_path {path}", f"python -m dlcore predict --ckpt_path {path}", *lines]
+    use = "generate" if hasattr(command.model, "scores") else "predict"  # a text model writes
+    return [f"python -m dlcore test --ckpt_path {path}", f"python -m dlcore {use} --ckpt_path {path}", *lines]
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:

@@ -22,10 +22,10 @@ _BEFORE = (
 _RESULTS = (
     ("tensorboard --logdir lightning_logs", "the curves of all runs"),
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
+    ("python -m dlcore generate --prompt 明月", "text, by a trained text model"),
 )
 _HELP = (
     ("python -m dlcore --help", "the commands"),
-    ("python -m dlcore fit --help", "what people change"),
     ("python -m dlcore fit --help-all", "everything that can be changed"),
 )
 

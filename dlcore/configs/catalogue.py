@@ -90,6 +90,31 @@ def class_arguments(package: Package, name: str, root: Path = ROOT) -> dict[str,
     return class_info(package, name, root).arguments
 
 
+def settings_info(module: str, name: str, root: Path = ROOT) -> ClassInfo:
+    """Describe a dataclass of settings.
+
+    Args:
+        module: Its file below dlcore, as a path (``text/form.py``).
+        name: Its name.
+        root: Folder of dlcore's sources.
+    """
+    tree = ast.parse((root / module).read_text(encoding="utf-8"))
+    definition = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    docstring = ast.get_docstring(definition) or ""
+    texts = argument_help(docstring)
+    arguments = {
+        node.target.id: Argument(
+            node.target.id,
+            ast.unparse(node.annotation),
+            ast.unparse(node.value) if node.value else None,
+            texts.get(node.target.id, ""),
+        )
+        for node in definition.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    return ClassInfo(name, summary(docstring), arguments)
+
+
 def section_name(class_name: str) -> str:
     """The recipe's section for a callback: ``ReduceLROnPlateau`` is ``reduce_lr_on_plateau``."""
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)

@@ -14,6 +14,7 @@ from dlcore.tracking.figures.learning_curves import learning_curves
 from dlcore.tracking.figures.lr_range import lr_range
 from dlcore.tracking.figures.pixel_values import pixel_values
 from dlcore.tracking.figures.schedule_curve import schedule_curve
+from dlcore.tracking.figures.token_loss import token_loss
 from dlcore.tracking.figures.worst_predictions import worst_predictions
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "lr_range",
     "pixel_values",
     "schedule_curve",
+    "token_loss",
     "worst_predictions",
 ]

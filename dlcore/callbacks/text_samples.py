@@ -1,0 +1,100 @@
+"""What a text model writes, as training goes on."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any, final
+
+from lightning.pytorch import LightningModule, Trainer
+
+from dlcore.callbacks.evaluating import evaluating
+from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.text_run import tokenizer_of
+from dlcore.errors import CheckpointError, check_number
+from dlcore.text.form import Form
+from dlcore.text.generation import GeneratedText, generate_texts
+from dlcore.text.guide import Guide
+from dlcore.text.prompt import read_prompt
+from dlcore.text.sampling import Sampling
+
+_LONGEST_TAG = 20
+
+
+@final
+class TextSamples(MetricCallback):
+    """Writes texts for the same prompts with the same random numbers at each validation, and shows them in TensorBoard.
+
+    They are under TEXT, a card a prompt. Training draws the same random numbers with and without it.
+
+    Args:
+        prompts: What the texts begin with; an empty one is the beginning of a document.
+        length: Characters of each text, beside its prompt.
+        temperature: Scores are divided by it, above 0: below 1 is more careful.
+        top_k: Draw from the so many likeliest words only; 0: from all.
+        top_p: Draw from the fewest words whose probabilities add up to so much, in (0, 1].
+        seed: Where the random numbers come from, at least 0.
+        every_n_epochs: Write at each so many-th epoch, at least 1; where it validates several times, each time.
+
+    Raises:
+        ArgumentError: A value lies outside its range, or the run is not about text.
+    """
+
+    def __init__(
+        self,
+        prompts: list[str] = ["", "我", "春天"],  # noqa: B006 (never changed; a plain list is what --help shows)
+        length: int = 100,
+        temperature: float = 1.0,
+        top_k: int = 50,
+        top_p: float = 1.0,
+        seed: int = 0,
+        every_n_epochs: int = 1,
+    ) -> None:
+        check_number("seed", seed, at_least=0, whole=True)
+        check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
+        self.prompts, self.seed, self.every_n_epochs = list(prompts), seed, every_n_epochs
+        self.form, self.sampling = Form(length), Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check that the run is about text."""
+        super().on_train_start(trainer, pl_module)
+        Guide(self.form, tokenizer_of(trainer, pl_module, "text_samples").vocabulary)
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Write, in an epoch whose turn it is."""
+        if (trainer.current_epoch + 1) % self.every_n_epochs or not self.prompts:
+            return
+        tokenizer = tokenizer_of(trainer, model, "text_samples")
+        guide = Guide(self.form, tokenizer.vocabulary, model.device)
+        prompts = [read_prompt(prompt, tokenizer) for prompt in self.prompts]
+        scores: Any = model.scores
+        # All processes write: where parameters are sharded, one alone would wait for the others for ever.
+        try:
+            with evaluating(model), trainer.precision_plugin.forward_context():
+                texts = list(generate_texts(scores, guide, prompts, self.sampling, seed=self.seed))
+        except CheckpointError:  # a training that diverged goes on, and says so itself
+            return
+        if trainer.is_global_zero:
+            for logger in run_loggers(trainer):
+                for number, text in enumerate(texts, start=1):
+                    logger.log_text(f"samples/{tag(text.prompt, number)}", as_markdown(text), trainer.global_step)
+
+
+def tag(prompt: str, number: int) -> str:
+    """A prompt as the name of a card: its number, and its beginning without signs that part names."""
+    words = re.sub(r"[\s/]+", " ", prompt).strip()
+    short = words if len(words) <= _LONGEST_TAG else f"{words[:_LONGEST_TAG]}…"
+    return f"{number} {short or 'beginning of a text'}"
+
+
+def as_markdown(text: GeneratedText) -> str:
+    """A text as TensorBoard shows it: to the letter, the prompt bold, and below it how sure the network was."""
+    prompt = f"<strong>{_literal(text.prompt)}</strong>" if text.prompt else ""
+    return f"{prompt}{_literal(text.generated)}\n\n*perplexity {text.perplexity:.1f}*"
+
+
+def _literal(text: str) -> str:
+    """Text whose signs mean nothing to Markdown and HTML."""
+    escaped = re.sub(r"[\\`*_{}\[\]()#+.!|~:=^$>-]", lambda found: f"&#{ord(found[0])};", html.escape(text))
+    return escaped.replace("\n", "<br>").replace("  ", " &nbsp;")

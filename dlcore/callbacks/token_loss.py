@@ -1,0 +1,82 @@
+"""Where in a text a model errs: the loss of each token of a passage that it does not train on."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch.nn import functional
+
+from dlcore.callbacks.evaluating import evaluating
+from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.text_run import tokenizer_of
+from dlcore.errors import ArgumentError, check_number
+from dlcore.text import END
+from dlcore.text.prompt import read_prompt
+from dlcore.tracking.figures.token_loss import token_loss
+
+
+@final
+class TokenLoss(MetricCallback):
+    """Shows a held-out passage at each validation, each token on the colour of its loss: what is hard to foresee.
+
+    White is foreseen with certainty, the darkest colour is ln V nats, the loss of guessing among all V words. It is a
+    figure, since TensorBoard's texts have no colours; the last one is token_loss.png in the run's folder.
+
+    Args:
+        passage: A text of your own; left out, a document of the validation.
+        document: Which document of the validation, from 0.
+        num_tokens: Tokens that are shown, 1 to 1,000; fewer where the passage has fewer.
+        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+
+    Raises:
+        ArgumentError: A value lies outside its range, or the run is not about text.
+    """
+
+    def __init__(self, passage: str = "", document: int = 0, num_tokens: int = 200, every_n_epochs: int = 1) -> None:
+        check_number("document", document, at_least=0, whole=True)
+        check_number("num_tokens", num_tokens, at_least=1, at_most=1000, whole=True)
+        check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
+        self.passage, self.document, self.num_tokens = passage, document, num_tokens
+        self.every_n_epochs = every_n_epochs
+        self._ids: list[int] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the passage."""
+        super().on_train_start(trainer, pl_module)
+        tokenizer = tokenizer_of(trainer, pl_module, "token_loss")
+        if self.passage:
+            ids = list(read_prompt(self.passage, tokenizer).ids)
+        else:
+            part: Any = trainer.datamodule.parts["val"]  # type: ignore[attr-defined]
+            if self.document >= part.documents:
+                last = f"at most {part.documents - 1:,}, the last one's number"
+                raise ArgumentError("token_loss.document", last, self.document)
+            ids = [END, *part.document(self.document).tolist(), END]
+        self._ids = ids[: self.num_tokens + 1]
+
+    @torch.no_grad()
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Look, in an epoch whose turn it is."""
+        if (trainer.current_epoch + 1) % self.every_n_epochs or len(self._ids) < 2:
+            return
+        # All processes compute it: where parameters are sharded, one alone would wait for the others for ever.
+        tokens = torch.tensor(self._ids, device=model.device)
+        compute: Any = model.scores
+        with evaluating(model), trainer.precision_plugin.forward_context():
+            scores, _ = compute(tokens[:-1].unsqueeze(0))
+        losses = functional.cross_entropy(scores[0].float(), tokens[1:], reduction="none").tolist()
+        if not trainer.is_global_zero:
+            return
+        vocabulary = tokenizer_of(trainer, model, "token_loss").vocabulary
+        words = [vocabulary.text([number]) for number in self._ids[1:]]
+        mean = sum(losses) / len(losses)
+        title = f"Loss of each token, epoch {trainer.current_epoch + 1}: mean {mean:.2f} nats"
+        for logger in run_loggers(trainer):
+            draw = partial(token_loss, words, losses, math.log(len(vocabulary)), title)
+            logger.log_figure("token_loss/passage", draw, trainer.global_step, Path(logger.log_dir) / "token_loss.png")

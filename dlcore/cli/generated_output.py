@@ -1,0 +1,133 @@
+"""Where generated texts go, and where prompts come from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from dlcore.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from dlcore.text.generation import GeneratedText
+
+
+def read_prompts_file(name: str) -> list[str]:
+    """The prompts of a file, a line each; empty lines are passed over.
+
+    Raises:
+        ArgumentError: There is no such file, or no prompt in it.
+        DataError: It is neither UTF-8 nor GB18030; the message has the place.
+    """
+    from dlcore.text.corpus_files import look_through
+
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise ArgumentError("--prompts_file", "a text file with a prompt a line", name, "There is no such file.")
+    encoding = look_through(path).encoding
+    content = path.read_text(encoding="utf-8-sig" if encoding == "utf-8" else encoding)
+    prompts = [line for line in content.splitlines() if line.strip()]
+    if not prompts:
+        raise ArgumentError("--prompts_file", "at least one line that is not empty", name)
+    return prompts
+
+
+class Output(AbstractContextManager["Output"]):
+    """Texts to the terminal, or to a new file that is there as a whole or not at all.
+
+    Args:
+        form: ``text`` or ``json``.
+        name: The file; None for standard output.
+
+    Attributes:
+        streams: Whether somebody watches, who would see a text grow.
+
+    Raises:
+        ArgumentError: There is a file of that name, or no such folder.
+    """
+
+    def __init__(self, form: str, name: str | None) -> None:
+        self._json = form == "json"
+        self._path = None if name is None else Path(name).expanduser()
+        self._temporary: Path | None = None
+        self._file: IO[str] = sys.stdout
+        self._count, self._begun = 0, False
+        self.streams = self._path is None and not self._json and sys.stdout.isatty()
+        if self._path is None:
+            return
+        if self._path.exists():
+            what = "That is a folder" if self._path.is_dir() else "It is there already, and is left as it is"
+            raise ArgumentError("--output", "a new file", name, f"{what}: choose another name.")
+        if not self._path.parent.is_dir():
+            raise ArgumentError(
+                "--output", "a file in a folder that is there", name, f"Make it first: mkdir -p {self._path.parent}"
+            )
+
+    def __enter__(self) -> Output:
+        if self._path is None:
+            if hasattr(sys.stdout, "reconfigure"):
+                sys.stdout.reconfigure(errors="replace")  # a character that the terminal lacks ends nothing
+            self._file = sys.stdout
+        else:
+            self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+            self._file = self._temporary.open("w", encoding="utf-8", newline="\n")
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if self._path is None or self._temporary is None:
+            if self._begun:
+                self.add("\n")  # what is said of an interruption stands on a line of its own
+            return
+        self._file.close()
+        if kind is None:
+            self._temporary.replace(self._path)
+            print(f"{self._count:,} text{'s' * (self._count != 1)}: {self._path}")
+        else:
+            self._temporary.unlink(missing_ok=True)
+
+    def write(self, text: GeneratedText, together: int) -> None:
+        """Write one of several texts."""
+        self._count += 1
+        if self._json:
+            self._file.write(json.dumps(as_json(text), ensure_ascii=False) + "\n")
+        else:
+            if together > 1:
+                self._file.write("\n" * (self._count > 1) + f"[{self._count}/{together}]\n")
+            self._file.write(text.text + "\n")
+        self._file.flush()
+
+    def begin(self, prompt: str) -> None:
+        """Begin a text that is watched."""
+        self._begun = True
+        self.add(prompt)
+
+    def add(self, piece: str) -> None:
+        """Add what a token adds."""
+        self._file.write(piece)
+        self._file.flush()
+
+    def end(self) -> None:
+        """End it."""
+        self._begun = False
+        self.add("\n")
+
+
+def as_json(text: GeneratedText) -> dict[str, Any]:
+    """What a JSON line says of a text: ``text`` is the prompt and what was generated.
+
+    ``tokens`` are the pieces of the latter; an empty one at the end is what ended it.
+    """
+    return {
+        "prompt": text.prompt,
+        "text": text.text,
+        "seed": text.seed,
+        "prompt_number": text.prompt_number,
+        "number": text.number,
+        "tokens": list(text.pieces),
+        "mean_log_prob": round(text.mean_log_prob, 6),
+        "perplexity": round(text.perplexity, 4) if math.isfinite(text.perplexity) else None,
+    }

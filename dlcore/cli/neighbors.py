@@ -1,0 +1,107 @@
+"""``neighbors``: words that a trained text model takes for alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from dlcore.cli.flag_rows import flag_row
+from dlcore.cli.own_options import option_row, read_options
+from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.configs.catalogue import settings_info
+from dlcore.configs.recipe import find_recipe, recipe_name
+from dlcore.configs.request import Flag, Request, check_files
+from dlcore.errors import ArgumentError, check_number
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SUMMARY = "Words that a trained text model takes for alike: the nearest by the cosine of their embeddings."
+_COLUMN = 37
+_SIDE_BY_SIDE = 4
+_EXAMPLES = ("neighbors 明月", "neighbors 春风 秋风 --num 5", "neighbors 明月 --ckpt_path last -c rnn_lyrics")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is asked for beside the words.
+
+    Args:
+        ckpt_path: The best or the last checkpoint of the newest run of a text model, a run's folder, or a file.
+        num: Neighbours of each word.
+    """
+
+    ckpt_path: str = "best"
+    num: int = 10
+
+
+def run(argv: list[str]) -> int:
+    """Show the neighbours of words.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    arguments = settings_info("cli/neighbors.py", "Call").arguments
+    if {"-h", "--help", "--help-all"} & set(argv):
+        print_help()
+        return 0
+    given = read_options("neighbors", argv, arguments, {"k": "--num", "top_k": "--num", "n": "--num"}, takes_words=True)
+    call = Call(**{name: given.get(name) for name in given.values})
+    check_number("--num", call.num, at_least=1, whole=True)
+    words = list(dict.fromkeys(given.words))
+    if not words:
+        raise ArgumentError("neighbors", "one or more words", None, "For example: python -m dlcore neighbors 明月")
+    name = recipe_name(find_recipe(given.recipes[-1])) if given.recipes else None
+    check_files(Request("neighbors", flags=[Flag("ckpt_path", call.ckpt_path)]))
+    from dlcore.runs.generation import neighbors
+    from dlcore.runs.text_model import load_text_model
+
+    found = neighbors(words, load_text_model(call.ckpt_path, name), call.num)
+    console = open_console()
+    for first in range(0, len(words), _SIDE_BY_SIDE):
+        if first:
+            console.print()
+        console.print(_table({word: found[word] for word in words[first : first + _SIDE_BY_SIDE]}))
+    return 0
+
+
+def _table(found: dict[str, list[tuple[str, float]]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for word in found:
+        table.add_column(_shown(word), no_wrap=True)
+        table.add_column("cosine", justify="right", style="dim")
+    for row in range(max(map(len, found.values()))):
+        cells = [near[row] if row < len(near) else ("", None) for near in found.values()]
+        table.add_row(*(cell for word, cosine in cells
+                        for cell in (_shown(word), "" if cosine is None else f"{cosine:.3f}")))  # fmt: skip
+    return table
+
+
+def _shown(word: str) -> str:
+    """A word as it can be seen: a line break is ⏎, a blank ␣."""
+    return word.replace("\n", "⏎").replace(" ", "␣")
+
+
+def print_help() -> None:
+    """Print the short help."""
+    console = open_console()
+    usage = "python -m dlcore neighbors WORD [WORD ...] [--option VALUE ...]"
+    console.print(Text.assemble(("Usage: ", HEADING), usage), soft_wrap=True)
+    print_paragraph(console, SUMMARY)
+    console.print()
+    console.print(Text("Options", style=HEADING))
+    rows = [
+        option_row(argument, "best|last|FILE" if name == "ckpt_path" else None)
+        for name, argument in settings_info("cli/neighbors.py", "Call").arguments.items()
+    ]
+    rows.insert(1, flag_row("-c", "RECIPE", "Look among the runs of this recipe only, for best and last."))
+    print_columns(console, rows, column=_COLUMN)
+    console.print()
+    console.print(Text("Examples", style=HEADING))
+    for example in _EXAMPLES:  # never wrapped: a command is copied whole
+        console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)

@@ -1,0 +1,101 @@
+"""A text model out of its checkpoint, which is all that it needs to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from torch import nn
+
+import dlcore.models
+from dlcore.errors import CheckpointError
+from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
+from dlcore.runs.folder import run_folders, runs_root
+from dlcore.runs.link import check_weights
+from dlcore.text import Tokenizer
+
+_TRAIN = "python -m dlcore fit -c rnn_lyrics"
+
+
+class TextModel(NamedTuple):
+    """A network that writes text, with what cuts text for it.
+
+    Attributes:
+        model: The network, in evaluation mode and float64, in which a text does not depend on its batch.
+        tokenizer: Cuts text as that of the training was cut; its `vocabulary` has the words.
+        path: The checkpoint.
+    """
+
+    model: nn.Module
+    tokenizer: Tokenizer
+    path: Path
+
+
+def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, root: Path | None = None) -> TextModel:
+    """Load a text model from its checkpoint, without its corpus.
+
+    ``model, tokenizer, path = load_text_model("best")``
+
+    Args:
+        ckpt_path: ``best`` or ``last`` of the newest run of a text model, a run's folder (its last), or a file.
+        name: Look among the runs of this recipe only; None: among all.
+        root: Folder of all runs; None: lightning_logs in the working folder.
+
+    Raises:
+        CheckpointError: There is none, it cannot be read, or it is not a text model's.
+    """
+    path = _find(str(ckpt_path), root or runs_root(), name)
+    checkpoint = read_checkpoint(path)
+    record = checkpoint.get(RECORD_KEY)
+    if record is None:
+        raise CheckpointError(f"{path}: holds no config of dlcore's, so that nobody knows which model it is of.")
+    model_class = _class_of(record["config"])
+    if not hasattr(model_class, "scores"):
+        what = _class_path(record["config"], "model").rpartition(".")[2] or "model without a name"
+        raise CheckpointError(
+            f"{path}: expected a text model's checkpoint, got one of {what}, which writes no text. For its answers: "
+            f"python -m dlcore predict --ckpt_path {path}. To train one that writes: {_TRAIN}"
+        )
+    kept = checkpoint.get(_class_path(record["config"], "data").rpartition(".")[2])
+    if not isinstance(kept, dict) or "tokenizer" not in kept:
+        raise CheckpointError(f"{path}: holds no vocabulary. Train with data that keep it: {_TRAIN}")
+    model: nn.Module = model_class(**checkpoint["hyper_parameters"])
+    check_weights(model, checkpoint, str(path))
+    model.load_state_dict(checkpoint["state_dict"])
+    return TextModel(model.eval().double(), Tokenizer.from_state(kept["tokenizer"]), path)
+
+
+def _find(wanted: str, root: Path, name: str | None) -> Path:
+    """The checkpoint's file; of ``best`` and ``last`` without a recipe, that of the newest run of a text model."""
+    if wanted not in ("best", "last") or name is not None:
+        path = find_checkpoint(wanted, root, name)
+        if not path.exists():
+            raise CheckpointError(f"{wanted}: expected best, last, a run's folder or a file that is there.")
+        return path
+    for folder in reversed(run_folders(root)):
+        if any((folder / "checkpoints").glob("*.ckpt")) and _writes_text(folder / "config.yaml"):
+            return find_checkpoint(wanted, root, folder.parent.name)
+    raise CheckpointError(
+        f"--ckpt_path {wanted}: expected a checkpoint of a text model in {root}, but there is none. Train one first: "
+        f"{_TRAIN}"
+    )
+
+
+def _writes_text(config: Path) -> bool:
+    try:
+        content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(content, dict) and hasattr(_class_of(content), "scores")
+
+
+def _class_of(config: dict[str, Any]) -> Any:
+    """The model's class, one of dlcore's: a checkpoint does not make this process import other code."""
+    return getattr(dlcore.models, _class_path(config, "model").removeprefix("dlcore.models."), None)
+
+
+def _class_path(config: dict[str, Any], section: str) -> str:
+    chosen = config.get(section)
+    found = chosen.get("class_path") if isinstance(chosen, dict) else chosen
+    return found if isinstance(found, str) else ""

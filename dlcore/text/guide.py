@@ -1,0 +1,271 @@
+"""Which words may come next, so that a text ends with exactly the form that was asked for.
+
+A word that would go beyond what is left cannot come, and so on for each place of a line: the network chooses among the
+words that can. Shapes: V words.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dlcore.errors import ArgumentError
+from dlcore.text.form import LONGEST_LINE, Form
+from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
+
+_HAN = "[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+_MARKS = "，。！？；：、…—,.!?;:"
+_PARTING = "\n\n"  # what stands between two documents
+_BEFORE_FIRST_LINE = -1
+
+
+class Progress(NamedTuple):
+    """How far a text has come.
+
+    Attributes:
+        made: Characters or tokens that are there.
+        line: The present line's number, from 0; -1 for a line of the prompt that ends first.
+        column: Characters in the present line.
+        closed: Whether the present line has its punctuation mark.
+        fresh: Whether a document or a line begins here, so that the document cannot end.
+        finished: Whether the text is done.
+    """
+
+    made: int = 0
+    line: int = 0
+    column: int = 0
+    closed: bool = False
+    fresh: bool = False
+    finished: bool = False
+
+
+class _Choice(NamedTuple):
+    """What may come: words of one kind and at most so many characters (None: any number), and some words beside."""
+
+    kind: str | None
+    room: int | None = None
+    line_break: bool = False
+    marks: bool = False
+    end: bool = False
+
+
+class Guide:
+    """Leads texts to a form.
+
+    Args:
+        form: What is asked for.
+        vocabulary: The words that there are.
+        device: Where masks are wanted.
+
+    Attributes:
+        words_by_size: The numbers of the words, those together that make a text longer by the same.
+
+    Raises:
+        ArgumentError: The vocabulary lacks what the form needs: line breaks, words of one character.
+    """
+
+    def __init__(self, form: Form, vocabulary: Vocabulary, device: torch.device | str = "cpu") -> None:
+        self.form, self.vocabulary, self.device = form, vocabulary, device
+        words = vocabulary.words
+        self._break = vocabulary.id("\n")
+        han = re.compile(f"{_HAN}+")
+        kinds: dict[str, list[bool]] = {
+            "any": [True] * len(words),
+            "in a line": [len(word.splitlines()) == 1 and "\n" not in word for word in words],
+            "han": [han.fullmatch(word) is not None for word in words],
+        }
+        self._sizes = torch.tensor([len(word) for word in words])
+        self._longest = max(map(len, words[END + 1 :]), default=0)
+        self._kinds = {kind: torch.tensor(found) for kind, found in kinds.items()}
+        for number, character in enumerate(form.acrostic):
+            inside = "han" if form.line_length else "in a line"
+            begins = [
+                word == character or (word.startswith(character) and kinds[inside][place])
+                for place, word in enumerate(words)
+            ]
+            self._kinds[f"acrostic {number}"] = torch.tensor(begins)
+        for found in self._kinds.values():
+            found[: END + 1] = False  # what is unknown never comes; the end of a document has rules of its own
+        self._marks = torch.tensor([len(word) == 1 and word in _MARKS for word in words])
+        # Words by what they add to a length, for a search that compares texts of equal length.
+        added = torch.ones_like(self._sizes) if form.unit == "tokens" else self._sizes.clone()
+        if form.unit == "characters":
+            added[END], added[UNKNOWN] = len(_PARTING), 1
+        self.words_by_size = [(added == size).nonzero().flatten().to(device) for size in added.unique()]
+        self._masks: dict[_Choice, Tensor] = {}
+        self._check_vocabulary()
+
+    def _check_vocabulary(self) -> None:
+        form = self.form
+        if form.has_lines and self._break == UNKNOWN:
+            name = "line_length" if form.line_length else "acrostic" if form.acrostic else "lines"
+            raise ArgumentError(name, "nothing, since the network knows no line breaks", getattr(form, name))
+        kind = "han" if form.line_length else "in a line" if form.has_lines else "any"
+        if form.unit == "characters" and not bool((self._kinds[kind] & (self._sizes == 1)).any()):
+            remedy = "Count tokens: unit tokens." if kind == "any" else "Leave out what says how lines look."
+            raise ArgumentError("unit", "tokens, since the network knows no word of one character", form.unit, remedy)
+
+    # Where a text begins
+
+    def start(self, prompt: str) -> Progress:
+        """How far a text has come that begins with a prompt.
+
+        Raises:
+            ArgumentError: The length is none that the lines can have after this prompt.
+        """
+        form = self.form
+        if not form.has_lines:
+            return Progress(fresh=form.stop_at_end or not prompt or prompt.endswith("\n"))
+        begun = prompt.rpartition("\n")[2].rstrip("\r")
+        start = Progress()
+        if begun:
+            fits = begun[0] == form.acrostic[0] if form.acrostic else True
+            if form.line_length:
+                fits = fits and len(begun) < form.line_length and re.fullmatch(f"{_HAN}+", begun) is not None
+            elif form.total is None:
+                fits = fits and len(begun) < LONGEST_LINE
+            start = Progress(column=len(begun)) if fits else Progress(line=_BEFORE_FIRST_LINE)
+        if form.total is not None and not self._can_be_long(start, form.total):
+            near = range(max(1, form.total - self._reach()), form.total + self._reach())
+            possible = [n for n in near if self._can_be_long(start, n)]
+            below = [n for n in possible if n < form.total][-1:]
+            nearest = below + [n for n in possible if n > form.total][:1]
+            lines = f"lines of {form.line_length} characters" if form.line_length else f"the lines of {form.acrostic}"
+            raise ArgumentError(
+                "length",
+                f"one that {lines} can make{' after this prompt' * bool(prompt)}, such as "
+                f"{' or '.join(map(str, nearest))}",
+                form.total,
+                "Or give lines in its place.",
+            )
+        return start
+
+    def _reach(self) -> int:
+        """More than what the shortest text lacks to the next possible length."""
+        return ((self.form.line_length or 1) + 2) * (len(self.form.acrostic) + 3)
+
+    def _can_be_long(self, start: Progress, length: int) -> bool:
+        if start.line == _BEFORE_FIRST_LINE:
+            start, length = Progress(), length - 1
+        if self.form.line_length:
+            return self._lines_fit(length, self.form.line_length - start.column, 0)
+        return length >= max(1, 2 * len(self.form.acrostic) - 1 - bool(start.column))
+
+    def _lines_fit(self, left: int, missing: int, line: int, closed: bool = False) -> bool:
+        """Whether lines of `line_length` characters can fill what is left to the last character.
+
+        Args:
+            left: Characters that are left.
+            missing: Characters that the present line lacks.
+            line: The present line's number.
+            closed: Whether it has its mark.
+        """
+        size, left = self.form.line_length or 0, left - missing
+        least = max(0, len(self.form.acrostic) - 1 - line)  # further lines that the acrostic needs
+        most = left // (size + 1)  # each further line has a line break before it
+        if not self._marks.any():
+            return most >= least and left % (size + 1) == 0
+        # Marks fill the rest, at most one a line: of `more` further lines the rest is at most more + 1.
+        rest = left - (not closed)
+        return left >= 0 and most >= max(least, -(-rest // (size + 2)))
+
+    # What may come next
+
+    def allowed(self, progress: Progress) -> Tensor:
+        """The words that may come next (V,), at least one."""
+        choice = self._choice(progress)
+        if choice not in self._masks:
+            self._masks[choice] = self._mask(choice).to(self.device)
+        return self._masks[choice]
+
+    def _mask(self, choice: _Choice) -> Tensor:
+        mask = torch.zeros(len(self.vocabulary), dtype=torch.bool)
+        if choice.kind is not None:
+            mask |= self._kinds[choice.kind]
+            if choice.room is not None:
+                mask &= self._sizes <= choice.room
+            if choice.kind.startswith("acrostic") and not mask.any():
+                mask[UNKNOWN] = True  # stands for a character that the network does not know
+        if choice.marks:
+            mask |= self._marks
+        if choice.line_break:
+            mask[self._break] = True
+        if choice.end:
+            mask[END] = True
+        return mask
+
+    def _choice(self, progress: Progress) -> _Choice:
+        form = self.form
+        left = None if form.total is None else form.total - progress.made
+        if form.has_lines:
+            return (
+                self._choice_of_measured(progress, left) if form.line_length else self._choice_of_free(progress, left)
+            )
+        rest = left or 0
+        parting = 1 if form.unit == "tokens" else len(_PARTING)
+        end = not progress.fresh and (form.stop_at_end or rest > parting)
+        return _Choice("any", None if form.unit == "tokens" else min(rest, self._longest), end=end)
+
+    def _choice_of_measured(self, progress: Progress, left: int | None) -> _Choice:
+        """In lines of a given length."""
+        size, line = self.form.line_length or 0, progress.line
+        missing = size - progress.column
+        if line == _BEFORE_FIRST_LINE or progress.closed:
+            return _Choice(None, line_break=True)
+        if missing > 0:
+            return _Choice(self._kind(progress, "han"), min(missing, self._longest))
+        if left is None:
+            return _Choice(None, line_break=True, marks=True)
+        return _Choice(
+            None,
+            line_break=self._lines_fit(left - 1, size, line + 1),
+            marks=self._lines_fit(left - 1, 0, line, closed=True),
+        )
+
+    def _choice_of_free(self, progress: Progress, left: int | None) -> _Choice:
+        """In lines that end where the network ends them."""
+        line, column = progress.line, progress.column
+        if line == _BEFORE_FIRST_LINE:
+            return _Choice(None, line_break=True)
+        due = len(self.form.acrostic) - line  # lines of the acrostic that are not there yet, with this one
+        if left is None:
+            room = LONGEST_LINE - column
+        elif due > 1:
+            # No line takes more than its share of what is left, and so room is left for all of them.
+            room = (left + column + 1) // due - 1 - column
+        else:
+            room = left
+        can_break = column > 0 and (left is None or left > 1)
+        if room <= 0:
+            return _Choice(None, line_break=True)
+        return _Choice(self._kind(progress, "in a line"), min(room, self._longest), line_break=can_break)
+
+    def _kind(self, progress: Progress, usual: str) -> str:
+        begins = progress.column == 0 and progress.line < len(self.form.acrostic)
+        return f"acrostic {progress.line}" if begins else usual
+
+    # What came
+
+    def advance(self, progress: Progress, number: int) -> tuple[str, Progress]:
+        """What a word adds to the text, and how far the text has come with it."""
+        form = self.form
+        last_line = form.line_count is not None and progress.line == form.line_count - 1
+        is_break = form.has_lines and number == self._break
+        if number == END:
+            piece = "" if form.stop_at_end else _PARTING
+        elif is_break and last_line:
+            piece = ""
+        else:
+            piece = form.acrostic[progress.line] if number == UNKNOWN else self.vocabulary.words[number]
+        made = progress.made + (1 if form.unit == "tokens" else len(piece))
+        finished = made == form.total or (number == END and form.stop_at_end)
+        if not form.has_lines:
+            return piece, Progress(made, fresh=number in (END, self._break), finished=finished)
+        if is_break:
+            return piece, Progress(made, progress.line + 1, finished=finished or last_line)
+        closed = form.line_length is not None and progress.column == form.line_length
+        column = progress.column if closed else progress.column + len(piece)
+        return piece, Progress(made, progress.line, column, closed, finished=finished or (closed and last_line))
