@@ -71,12 +71,16 @@ def _dispatch(argv: list[str]) -> int:
         from dlcore.cli import lr_find
 
         return lr_find.run(argv[1:])
+    if command == "compare":
+        from dlcore.cli import compare
+
+        return compare.run(argv[1:])
     if command == "study":
         from dlcore.cli.study import front as study_front
 
         return study_front.run(argv[1:])
     if command not in COMMANDS:
-        known = [*COMMANDS, "lr_find", "recipes", "show", "study"]
+        known = [*COMMANDS, "compare", "lr_find", "recipes", "show", "study"]
         raise UnknownNameError("command", command, known, "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):
         from dlcore.cli.help import print_command_help

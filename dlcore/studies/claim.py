@@ -18,7 +18,7 @@ Grammar::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dlcore.errors import ConfigError, nearest
@@ -186,7 +186,7 @@ class _Reader:
     def both(self, depth: int) -> Condition:
         return self.joined("and", lambda: self.single(depth))
 
-    def joined(self, word: str, part) -> Condition:  # type: ignore[no-untyped-def]
+    def joined(self, word: str, part: Callable[[], Condition]) -> Condition:
         parts = [part()]
         while self.token == word:
             self.take()
@@ -235,7 +235,7 @@ class _Reader:
     def sum(self, depth: int) -> Value:
         return self.chain(("+", "-"), lambda: self.chain(("*", "/"), lambda: self.value(depth)))
 
-    def chain(self, signs: tuple[str, str], part) -> Value:  # type: ignore[no-untyped-def]
+    def chain(self, signs: tuple[str, str], part: Callable[[], Value]) -> Value:
         left = part()
         while self.token in signs:
             sign = self.take()

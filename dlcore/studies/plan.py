@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ class Job:
         number: Its place among the jobs, by which devices are dealt out.
         goes_on: Whether the folder holds a run that was interrupted and goes on.
         test: Whether the best checkpoint is measured on the test samples.
-        parent: Process that waits for it; 0: none on this machine.
     """
 
     variant: str
@@ -42,7 +40,6 @@ class Job:
     number: int
     goes_on: bool
     test: bool
-    parent: int
 
     @property
     def checkpoint(self) -> Path:
@@ -97,8 +94,7 @@ def make_plan(study: Study, runs: Path, redo: bool = False) -> Plan:
             jobs.append(
                 Job(
                     variant.name, seed, tuple(variant.words(seed)), digest, folder.absolute(), len(jobs), goes_on,
-                    study.test, os.getpid(),
-                )
+                    study.test)
             )  # fmt: skip
     return Plan(study, root, done, jobs)
 

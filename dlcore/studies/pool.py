@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import glob
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
@@ -60,7 +62,9 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
     """
     import joblib
 
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=threads):
+    with joblib.parallel_config(
+        backend="loky", inner_max_num_threads=threads, initializer=_end_with, initargs=(os.getpid(),)
+    ):
         # joblib does a single job at a time in its own process. There a crash or Ctrl-C would end all; so there are
         # two processes at least, of which one then has nothing to do.
         parallel = joblib.Parallel(
@@ -127,6 +131,21 @@ def _gpus() -> int:
     if visible is not None:
         return len([word for word in visible.split(",") if word.strip() not in ("", "-1")])
     return len(glob.glob("/dev/nvidia[0-9]*"))  # noqa: PTH207 (a pattern below /dev, not a folder's content)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that waits for it ends, however that was ended.
+
+    Without it a run whose study was killed would go on unseen, beside the one that goes on in its place.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if os.getppid() == parent:  # not so where something else starts the processes
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _end_processes() -> None:

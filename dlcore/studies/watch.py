@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.errors import Interrupted
 from dlcore.studies.record import PROGRESS, Record, write_json
 
 _EVERY = 0.5  # seconds
 
 
 class RunWatch(Callback):
-    """Writes how far a run is into its folder, twice a second, and ends the run when nobody waits for it any more.
+    """Writes how far a run is into its folder, twice a second.
 
     Args:
         folder: The run's folder.
         record: Its record; times, counts and sizes are put into it.
-        parent: Process that waits for it. The run ends when that process does; 0, or a process that did not start this
-            one: it goes on.
     """
 
-    def __init__(self, folder: Path, record: Record, parent: int) -> None:
+    def __init__(self, folder: Path, record: Record) -> None:
         self.folder, self.record = folder, record
-        self._parent = parent if parent == os.getppid() else 0
         self._began = self._last = 0.0
         self._before = record.times[-1][1] if record.times else 0.0  # of a run that goes on
 
@@ -82,8 +77,6 @@ class RunWatch(Callback):
             self._tell(trainer, model)
 
     def _tell(self, trainer: Trainer, model: LightningModule) -> None:
-        if self._parent and os.getppid() != self._parent:
-            raise Interrupted("The study that this run belongs to has ended.", 130)
         self._last = time.monotonic()
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
         epoch = _epochs(model)

@@ -77,7 +77,7 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
     from dlcore.runs import fit, test
     from dlcore.studies.watch import RunWatch
 
-    watch = RunWatch(job.folder, record, job.parent)
+    watch = RunWatch(job.folder, record)
     words = ["--ckpt_path", str(job.checkpoint)] if goes_on else [*job.words, *_one_device(job)]
     # The display belongs to the process that shows all runs.
     command = fit(*words, "--progress_display=off", callbacks=[watch], folder=job.folder)

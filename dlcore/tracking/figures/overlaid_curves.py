@@ -64,7 +64,7 @@ def overlaid_curves(
     legend = min(1.1 + 0.085 * min(longest, 34), 4.0)
     height = max(4.4, 1.6 + 0.27 * len(families))
     figure = style.new_figure(4.9 * len(drawn) + legend, height + 0.3 * bool(title) + 0.2 * bool(note))
-    figure.get_layout_engine().set(w_pad=0.15, wspace=0.04)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.1, wspace=0.04)
     charts = np.atleast_1d(figure.subplots(1, len(drawn)))
     colors = family_colors(len(families))
     for axes, quantity in zip(charts, drawn, strict=True):
