@@ -157,6 +157,8 @@ def number(run: RunResult, quantity: str, kind: str = "last") -> float | None:
     """One number of a run; see `Results.spread`."""
     if quantity.startswith("test/"):
         return run.record.test.get(quantity)
+    if quantity in ("weight_std", "weight_reach"):
+        return run.record.weights.get(quantity.removeprefix("weight_"))
     if quantity in ("seconds", "parameters", "epochs", "steps"):
         return float(getattr(run.record, quantity))
     if quantity.startswith("gap/"):
@@ -185,11 +187,11 @@ def spread(values: Sequence[float | None]) -> Spread | None:
 
 def claimed(run: RunResult, quantity: Quantity) -> float | None:
     """The value of a claim's quantity for one run; None where the run cannot tell."""
-    record, name = run.record, quantity.name
+    name = quantity.name
     if name in ("last", "lowest", "highest"):
         return run.last(quantity.metric) if name == "last" else run.best(quantity.metric, name == "highest")
     if name in ("weight_std", "weight_reach"):
-        return record.weights.get(name.removeprefix("weight_"))
+        return number(run, name)
     if name == "lr_cuts":
         return float(_lr_cuts(run.folder))
     if name in ("accuracy_after", "epochs_to"):

@@ -21,7 +21,7 @@ class Claim:
 
     Args:
         says: The claim in words.
-        holds: The same as something that can be checked; see `dlcore.studies.claim`.
+        holds: The same as something that can be checked; see `dlcore.studies.claim_reader`.
         textbook: What the textbook saw, in its own numbers; empty where it gives none.
     """
 

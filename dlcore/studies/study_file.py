@@ -27,7 +27,7 @@ from typing import Any
 from dlcore.configs import strict_yaml
 from dlcore.configs.recipe import find_recipe, recipe_text
 from dlcore.errors import ConfigError, UnknownNameError, nearest
-from dlcore.studies.claim import read_claim
+from dlcore.studies.claim_reader import read_claim
 from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_variants
 
 _KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims")

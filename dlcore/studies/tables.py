@@ -38,13 +38,17 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
         columns.append(("last val loss", lambda name: _number(results.spread(name, "val/loss"), False)))
     if results.study.test:
         columns.append((f"test {score}", lambda name: _number(results.spread(name, f"test/{score}"), share)))
+    if any(each.name.startswith("weight_") for claim in results.study.claims for each in claim.holds.quantities()):
+        columns.append(("95% of weights within ±", lambda name: _number(results.spread(name, "weight_reach"), False)))
     columns += [
         ("epochs", lambda name: _epochs(results.spread(name, "epochs"))),
-        ("time a run", lambda name: duration(results.spread(name, "seconds"))),
+        ("time", lambda name: duration(results.spread(name, "seconds"))),
         ("seeds", lambda name: str(len(results.of(name)))),
     ]
     if brief:
-        columns = [pair for pair in columns if pair[0] not in (f"last train {score}", "last val loss", "epochs")]
+        columns = [
+            pair for pair in columns if pair[0] not in (f"last train {score}", "last val loss", "epochs", "seeds")
+        ]
     heads = ["variant", *(head for head, _ in columns)]
     rows = [[variant.name, *(cell(variant.name) for _, cell in columns)] for variant in results.study.variants]
     return heads, rows

@@ -50,6 +50,10 @@ HEAVY = "{'torch', 'matplotlib', 'lightning', 'numpy', 'jsonargparse', 'pygments
         "from dlcore.cli.show.front import run; run([])",
         *(f"from dlcore.cli.show.front import run; run(['{subject}', '--help'])" for subject in SUBJECTS),
         "from dlcore.cli.lr_find import run; run(['--help'])",
+        "from dlcore.cli.compare import run; run(['--help'])",
+        "from dlcore.cli.study.front import run; run(['--help'])",
+        "from dlcore.cli.study.front import run; run([])",
+        "from dlcore.cli.study.front import run; run(['show', 'scaling'])",
     ],
 )
 def test_what_answers_at_once_imports_nothing_heavy(code, tmp_path):

@@ -1,7 +1,8 @@
 import pytest
 
 from dlcore.errors import ConfigError
-from dlcore.studies.claim import Arithmetic, Comparison, Logic, Number, Quantity, read_claim
+from dlcore.studies.claim import Arithmetic, Comparison, Logic, Number, Quantity
+from dlcore.studies.claim_reader import read_claim
 
 
 def test_a_comparison_is_read():

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from dlcore.studies.claim import read_claim
+from dlcore.studies.claim_reader import read_claim
 from dlcore.studies.verdict import CONFIRMED, CONTRADICTED, INCONCLUSIVE, interval, judge, student_t
 
 

@@ -90,7 +90,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for place, head in enumerate(heads):
         shown.add_column(
-            head, justify="left" if not place else "right", min_width=None if not place else _width(rows, place)
+            head, justify="left" if not place else "right", min_width=None if not place else _width(rows, place, head)
         )
     for row in rows:
         shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
@@ -117,9 +117,9 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     print_columns(console, rows_of_files, column=13, indent=0)
 
 
-def _width(rows: list[list[str]], place: int) -> int:
-    """Columns that the cells of one column need, so that numbers are never broken."""
-    return max(len(row[place]) for row in rows)
+def _width(rows: list[list[str]], place: int, head: str) -> int:
+    """Columns that the cells and the words of the head need, so that neither is broken."""
+    return max(*(len(row[place]) for row in rows), *map(len, head.split()))
 
 
 def _raise_interrupt(number: int, frame: Any) -> None:

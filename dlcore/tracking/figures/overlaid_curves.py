@@ -22,7 +22,7 @@ _X_LABELS = {"epoch": "epoch", "samples": "training samples seen", "seconds": "s
 _SHARES = ("accuracy", "f1", "precision", "recall")
 _KINDS = (("train", (0, (3, 2)), 1.3, 0.75), ("val", "-", 2.2, 1.0))
 # Above this ratio of the largest to the smallest loss the smaller ones would lie on one another.
-_LOG_FROM = 40.0
+_LOG_FROM = 80.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _common(curves: Sequence[Points]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _finish_chart(axes: Axes, quantity: str, x: str) -> None:
-    from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
     share = quantity.rpartition("_")[2] in _SHARES
     style.style_axes(axes, quantity.replace("_", " "), _X_LABELS.get(x, x))
@@ -131,6 +131,9 @@ def _finish_chart(axes: Axes, quantity: str, x: str) -> None:
     values = values[np.isfinite(values)]
     if not share and len(values) and values.min() > 0 and values.max() / values.min() > _LOG_FROM:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{quantity.replace('_', ' ')} (logarithmic)", fontsize=style.TITLE_SIZE, loc="left", pad=10)
     else:
         axes.margins(y=0.07)
