@@ -24,7 +24,7 @@ QUANTITIES: dict[str, tuple[int, str]] = {
     "parameters": (0, "trained parameters"),
     "seconds": (0, "seconds of training"),
 }
-# last("val/rmse", "NAME") and best("val/rmse", "NAME") take any metric.
+# last("val/rmse", "NAME") and the like take any metric that was logged.
 ANY_METRIC = {"last": "a metric's last value", "lowest": "its lowest value", "highest": "its highest value"}
 
 

@@ -1,8 +1,9 @@
 """The language of claims: ``accuracy("lr 0.1") < 0.4 and accuracy("lr 0.001") > 0.85``.
 
 Values are numbers (``0.4``, ``1e-3``, ``40%``) and what came out of a variant: ``accuracy("NAME")`` and the other
-`dlcore.studies.claim.QUANTITIES`. They are joined by ``+ - * /`` and brackets, compared by ``< <= > >=`` (also ``0.2 < x < 0.4``), and
-comparisons by ``and``, ``or``, ``not`` and brackets. Nothing of it is run as Python: this file reads it.
+`dlcore.studies.claim.QUANTITIES`. They are joined by ``+ - * /`` and brackets, compared by ``< <= > >=`` (also
+``0.2 < x < 0.4``), and comparisons by ``and``, ``or``, ``not`` and brackets. Nothing of it is run as Python: this file
+reads it.
 
 Grammar::
 

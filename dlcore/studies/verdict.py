@@ -116,7 +116,7 @@ def check(comparison: Comparison, measure: Measure) -> Checked:
     low, high, margin = interval(differences)
     above, below = (low > 0, high <= 0) if strict else (low >= 0, high < 0)
     outcome = True if above else False if below else None
-    why = "" if outcome is not None else f"the seeds' noise (± {margin:.3g}) is as large as the difference"
+    why = "" if outcome is not None else f"the seeds' noise (± {margin:.2g}) is larger than the difference"
     return Checked(comparison.text, outcome, *means, margin, len(seeds), why)
 
 

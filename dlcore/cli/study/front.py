@@ -13,6 +13,7 @@ from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_column
 from dlcore.configs.recipe import recipe_header, recipe_text
 from dlcore.errors import ConfigError
 from dlcore.studies import find_study, study_names
+from dlcore.studies.claim import ANY_METRIC, QUANTITIES
 
 SUBJECT = Subject(
     "study",
@@ -53,6 +54,7 @@ def run(argv: list[str]) -> int:
     """
     if wants_help(argv) or argv[:1] == ["help"]:
         print_subject_help(SUBJECT)
+        _print_claim_help()
         return 0
     action, *words = argv or ["list"]
     if action not in _ACTIONS:
@@ -89,6 +91,16 @@ def _list() -> None:
     print_paragraph(console, Text("Look at one: python -m dlcore study show NAME", style=QUIET))
     print_paragraph(console, Text("Start your own: python -m dlcore study copy NAME FILE", style=QUIET))
     print_paragraph(console, Text("More: python -m dlcore study --help", style=QUIET))
+
+
+def _print_claim_help() -> None:
+    """What a claim of a study's own file may ask for."""
+    console = open_console()
+    console.print()
+    console.print(Text('Claims, as in  holds: accuracy("NAME") < 0.4 and gap("NAME") > 1%', style=HEADING))
+    rows = [(f'{name}("NAME"{", N" * numbers})', meaning) for name, (numbers, meaning) in QUANTITIES.items()]
+    rows += [(f'{name}("val/rmse", "NAME")', meaning) for name, meaning in ANY_METRIC.items()]
+    print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=37)
 
 
 def _show(name: str) -> None:
