@@ -208,4 +208,5 @@ def test_the_trainer_has_every_flag_that_the_help_names():
 
 
 def test_the_commands_are_described_once_each():
-    assert list(short_help.COMMANDS) == ["fit", "validate", "test", "predict", "show", "lr_find", "recipes"]
+    commands = ["fit", "validate", "test", "predict", "show", "lr_find", "study", "compare", "recipes"]
+    assert list(short_help.COMMANDS) == commands
