@@ -79,8 +79,16 @@ def _dispatch(argv: list[str]) -> int:
         from dlcore.cli import neighbors
 
         return neighbors.run(argv[1:])
+    if command == "compare":
+        from dlcore.cli import compare
+
+        return compare.run(argv[1:])
+    if command == "study":
+        from dlcore.cli.study import front as study_front
+
+        return study_front.run(argv[1:])
     if command not in COMMANDS:
-        known = [*COMMANDS, "generate", "lr_find", "neighbors", "recipes", "show"]
+        known = [*COMMANDS, "compare", "generate", "lr_find", "neighbors", "recipes", "show", "study"]
         raise UnknownNameError("command", command, known, "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):
         from dlcore.cli.help import print_command_help

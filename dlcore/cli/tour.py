@@ -12,8 +12,8 @@ _FIRST = (
     ("python -m dlcore fit", "train an MLP on FashionMNIST"),
     ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
     ("python -m dlcore predict --ckpt_path best", "write its answers to a CSV file"),
-    ("python -m dlcore fit --model.dropout 0.25", "train again with one thing changed"),
     ("python -m dlcore recipes", "what else there is to train"),
+    ("python -m dlcore study", "lessons: variants trained, judged"),
 )
 _BEFORE = (
     ("python -m dlcore show", "data, layers, learning rates"),
@@ -22,11 +22,12 @@ _BEFORE = (
 _RESULTS = (
     ("tensorboard --logdir lightning_logs", "the curves of all runs"),
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
+    ("python -m dlcore compare RUN RUN", "two runs beside each other"),
     ("python -m dlcore generate --prompt 明月", "text, by a trained text model"),
 )
 _HELP = (
     ("python -m dlcore --help", "the commands"),
-    ("python -m dlcore fit --help-all", "everything that can be changed"),
+    ("python -m dlcore fit --help", "its flags (--help-all: all)"),
 )
 
 

@@ -20,7 +20,7 @@ from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallabl
 from dlcore.models.metric_log import MetricLog
 from dlcore.models.optimization import check_optimization, check_step, make_optimizer
 from dlcore.models.progress import keep_progress, kept_progress, take_up_progress
-from dlcore.models.schedules import make_schedule, step_schedule, stepped_schedule, steps_of_run
+from dlcore.models.schedules import check_length, make_schedule, step_schedule, stepped_schedule, steps_of_run
 from dlcore.nn import Penalty, Tally, Task
 from dlcore.optim import warmed_up, warmup_factor
 
@@ -117,9 +117,7 @@ class Model(LightningModule):
             optimizer,
             lambda: steps_of_run(self.trainer, self.accumulate_grad_batches),
         )
-        length = getattr(schedule, "total_steps", None)
-        if length is not None and length < (steps := steps_of_run(self.trainer, self.accumulate_grad_batches)):
-            raise ArgumentError("lr_scheduler.total_steps", f"at least the {steps:,} steps of the run", length)
+        check_length(schedule, lambda: steps_of_run(self.trainer, self.accumulate_grad_batches))
         return schedule
 
     def schedule_at(self, optimizer: Optimizer, steps: int) -> LRScheduler:

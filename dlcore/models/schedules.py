@@ -133,6 +133,21 @@ def step_schedule(schedule: LRScheduler) -> None:
         ) from error
 
 
+def check_length(schedule: LRScheduler, steps: Callable[[], int]) -> None:
+    """Check that a schedule of a fixed length lasts as long as the run.
+
+    Args:
+        schedule: The schedule.
+        steps: Gives the optimiser steps of the run.
+
+    Raises:
+        ArgumentError: It is shorter.
+    """
+    length = getattr(schedule, "total_steps", None)
+    if length is not None and length < (needed := steps()):
+        raise ArgumentError("lr_scheduler.total_steps", f"at least the {needed:,} steps of the run", length)
+
+
 def stepped_schedule(make: LRSchedulerCallable, optimizer: Optimizer, steps: int) -> LRScheduler:
     """A new schedule that has taken some steps already.
 

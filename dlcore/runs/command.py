@@ -38,6 +38,8 @@ class Command(LightningCLI):
         callbacks: Callbacks of the caller, beside those of the config.
         before: Called with the command when all is made and nothing has run yet.
         act: False makes everything (trainer, model, data) and does nothing with it: no run, no folder.
+        folder: Where a new run is kept; left out, the next free ``lightning_logs/<recipe>/version_<N>``. A run that
+            goes on stays where it is.
 
     Attributes:
         settings: Where its settings came from; the checkpoint that it began with.
@@ -59,11 +61,13 @@ class Command(LightningCLI):
         callbacks: Sequence[Callback] = (),
         before: Callable[[Command], None] | None = None,
         act: bool = True,
+        folder: Path | None = None,
     ) -> None:
         prepare_process()
         self.request, self.own_callbacks, self._before, self._act = request, list(callbacks), before, act
         self.settings = Settings(request)
         self.folder: Path | None = None
+        self._wanted_folder = folder
         self.linked: set[str] = set()
         self.changes: list[str] = []
         self.output: Any = None
@@ -199,7 +203,7 @@ class Command(LightningCLI):
         if arguments["logger"] in (None, True):
             if arguments["fast_dev_run"]:
                 return
-            logger, self._folder_is_new = make_logger(self.settings, self.trainer)
+            logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder)
             self.folder = Path(logger.log_dir).resolve()
             self.trainer.loggers = [logger]
         elif arguments["logger"]:

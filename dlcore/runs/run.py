@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch import Callback
+
 from dlcore.configs.request import read_request
 from dlcore.runs.command import Command
 
@@ -38,9 +43,15 @@ def prepare(command: str, *words: str) -> Command:
     return Command(read_request([command, *(str(word) for word in words)]), act=False)
 
 
-def fit(*words: str) -> Command:
-    """Train, as ``python -m dlcore fit`` does; see `run`."""
-    return run("fit", *words)
+def fit(*words: str, callbacks: Sequence[Callback] = (), folder: Path | None = None) -> Command:
+    """Train, as ``python -m dlcore fit`` does; see `run`.
+
+    Args:
+        words: As for `run`.
+        callbacks: Callbacks of the caller, beside those of the recipe.
+        folder: Where a new run is kept; None: the next free ``lightning_logs/<recipe>/version_<N>``.
+    """
+    return Command(read_request(["fit", *(str(word) for word in words)]), callbacks, folder=folder)
 
 
 def validate(*words: str) -> Command:

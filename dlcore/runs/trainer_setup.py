@@ -61,11 +61,16 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], model: Li
         raise FitError(f"trainer: {' '.join(str(error).split())}") from error
 
 
-def make_logger(settings: Settings, trainer: Trainer) -> tuple[RunLogger, bool]:
+def make_logger(settings: Settings, trainer: Trainer, wanted: Path | None = None) -> tuple[RunLogger, bool]:
     """Make the logger of a run in a new folder, or in the folder of the run that goes on.
 
     A checkpoint that is its run's newest state goes on in place. From an older one a new run branches off, so that
     nothing is lost.
+
+    Args:
+        settings: The run's settings.
+        trainer: Its trainer.
+        wanted: Folder of a new run; None: the next free one.
 
     Returns:
         The logger, and whether its folder was made for it by this process.
@@ -74,6 +79,8 @@ def make_logger(settings: Settings, trainer: Trainer) -> tuple[RunLogger, bool]:
     if newest is not None:
         step = settings.checkpoint["global_step"]
         return RunLogger(newest, newest.parent.name, run_version(newest) or 0, resume_step=step), False
+    if wanted is not None:
+        return RunLogger(wanted, settings.name, run_version(wanted) or 0), False
     root = runs_root(settings.root_dir)
     if not trainer.is_global_zero:
         # Other processes never write; they hear of the folder when the trainer's processes have met.

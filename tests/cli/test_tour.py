@@ -52,6 +52,10 @@ HEAVY = "{'torch', 'matplotlib', 'lightning', 'numpy', 'jsonargparse', 'pygments
         "from dlcore.cli.lr_find import run; run(['--help'])",
         "from dlcore.cli.generate import run; run(['--help'])",
         "from dlcore.cli.neighbors import run; run(['--help'])",
+        "from dlcore.cli.compare import run; run(['--help'])",
+        "from dlcore.cli.study.front import run; run(['--help'])",
+        "from dlcore.cli.study.front import run; run([])",
+        "from dlcore.cli.study.front import run; run(['show', 'scaling'])",
     ],
 )
 def test_what_answers_at_once_imports_nothing_heavy(code, tmp_path):

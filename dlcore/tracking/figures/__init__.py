@@ -12,12 +12,14 @@ from dlcore.tracking.figures.kernels import kernels
 from dlcore.tracking.figures.layer_by_step import layer_by_step
 from dlcore.tracking.figures.learning_curves import learning_curves
 from dlcore.tracking.figures.lr_range import lr_range
+from dlcore.tracking.figures.overlaid_curves import Family, overlaid_curves
 from dlcore.tracking.figures.pixel_values import pixel_values
 from dlcore.tracking.figures.schedule_curve import schedule_curve
 from dlcore.tracking.figures.token_loss import token_loss
 from dlcore.tracking.figures.worst_predictions import worst_predictions
 
 __all__ = [
+    "Family",
     "activation_rows",
     "activation_sheet",
     "captioned_pictures",
@@ -30,6 +32,7 @@ __all__ = [
     "layer_by_step",
     "learning_curves",
     "lr_range",
+    "overlaid_curves",
     "pixel_values",
     "schedule_curve",
     "token_loss",

@@ -1,0 +1,142 @@
+"""``compare``: runs beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
+from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns
+from dlcore.errors import ArgumentError, ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+    from dlcore.insight.run_comparison import Parting, RunComparison
+
+SUBJECT = Subject(
+    "compare",
+    "Lay runs beside each other: what differs in their settings, in their metrics, and from which step on.",
+    "RUN RUN ... [--out FILE.png]",
+    "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/). All are compared with the "
+    "first. Runs of other tools are compared too, as far as metrics.csv or TensorBoard's events tell.",
+    (
+        Option("x", "epoch", "What lies below the curves: epoch or step."),
+        Option("out", "FILE.png", "Where the picture goes; left out: show/compare_RUN_RUN.png."),
+    ),
+    ("compare mlp_textbook/version_0 mlp_textbook/version_1", "compare study_scaling/*/seed_0 --x step"),
+)
+
+
+def run(argv: list[str]) -> int:
+    """Compare runs.
+
+    Returns:
+        0.
+
+    Raises:
+        DlcoreError: Fewer than two runs, or one that is none.
+    """
+    if wants_help(argv):
+        print_subject_help(SUBJECT)
+        return 0
+    words = read_words(SUBJECT, argv)
+    if words.recipe:
+        raise ConfigError(f"compare: expected runs and --x, --out, got {words.recipe[0]!r}.")
+    if len(words.names) < 2:
+        received = words.names[0] if words.names else None
+        raise ArgumentError("compare", "two runs or more", received, f"For example: {SUBJECT.examples[0]}")
+    x = words.choice("x", ("epoch", "step"))
+    from dlcore.cli.show.picture import picture_path, save_picture
+    from dlcore.insight.run_comparison import compare_runs, find_run
+
+    comparison = compare_runs([find_run(name) for name in words.names])
+    path = picture_path(words.given.get("out"), f"compare_{'_'.join(comparison.names)}")
+    console = open_console()
+    _print_settings(console, comparison)
+    _print_metrics(console, comparison)
+    _print_partings(console, comparison)
+    figure = _figure(comparison, x)
+    if figure is not None:
+        console.print()
+        save_picture(figure, path)
+    return 0
+
+
+def _print_settings(console: Console, comparison: RunComparison) -> None:
+    console.print(Text("Settings that differ", style=HEADING))
+    for place in comparison.no_config:
+        console.print(Text(f"  {comparison.names[place]}: has no config.yaml", style=QUIET))
+    if not comparison.settings:
+        console.print(Text("  none", style=QUIET))
+        return
+    rows = [[name, *values] for name, values in comparison.settings]
+    console.print(_table(["setting", *comparison.names], rows))
+
+
+def _print_metrics(console: Console, comparison: RunComparison) -> None:
+    console.print()
+    console.print(Text("Metrics", style=HEADING))
+    rows = [
+        [f"{kind} {name}", *("–" if value is None else f"{value:.4g}" for value in values)]
+        for name, kind, values in comparison.metrics
+    ]
+    console.print(_table(["metric", *comparison.names], rows))
+
+
+def _print_partings(console: Console, comparison: RunComparison) -> None:
+    console.print()
+    console.print(Text(f"Where the curves part from {comparison.names[0]}", style=HEADING))
+    by_run: dict[int, list[Parting]] = {}
+    for parting in comparison.partings:
+        by_run.setdefault(parting.run, []).append(parting)
+    rows = [(Text(comparison.names[place]), _first_parting(found)) for place, found in by_run.items()]
+    column = 4 + max((len(name.plain) for name, _ in rows), default=0)
+    print_columns(console, rows, column=min(column, 44))
+
+
+def _first_parting(partings: list[Parting]) -> str:
+    apart = [parting for parting in partings if parting.step is not None]
+    if not any(parting.common for parting in partings):
+        return "no step is common to both: other batch sizes or intervals"
+    if not apart:
+        return f"nowhere: equal at all {max(parting.common for parting in partings):,} common steps"
+    first = min(apart, key=lambda parting: parting.step or 0)
+    left, right = first.values
+    return f"step {first.step:,}: {first.metric} {left:.6g} there, {right:.6g} here"
+
+
+def _figure(comparison: RunComparison, x: str) -> Figure | None:
+    import numpy as np
+
+    from dlcore.tracking.figures.overlaid_curves import Family, overlaid_curves
+
+    families = []
+    by_epoch = x == "epoch" and not any(
+        np.isnan(curve.epochs).all() for curves in comparison.curves for curve in curves.values()
+    )
+    for name, curves in zip(comparison.names, comparison.curves, strict=True):
+        points = {
+            metric: [(curve.epochs if by_epoch else curve.steps, curve.values)]
+            for metric, curve in curves.items()
+            if metric.partition("/")[0] in ("train", "val")
+        }
+        families.append(Family(name, points))
+    logged = {metric.partition("/")[2] for family in families for metric in family.curves}
+    others = sorted(name for name in logged if not name.endswith(("_step", "loss", "penalty")))
+    quantities = [name for name in ("loss", *(["accuracy"] if "accuracy" in logged else others[:1])) if name in logged]
+    if not quantities:
+        return None
+    return overlaid_curves(families, quantities, "epoch" if by_epoch else "step", "Runs compared")
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="left" if not place else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
+    return table

@@ -1,0 +1,134 @@
+"""``study``: list studies, show or copy one, carry one out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.text import Text
+
+from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_help
+from dlcore.cli.study.request import StudyRequest, read_study_request
+from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.configs.recipe import recipe_header, recipe_text
+from dlcore.errors import ConfigError
+from dlcore.studies import find_study, study_names
+from dlcore.studies.claim import ANY_METRIC, QUANTITIES
+
+SUBJECT = Subject(
+    "study",
+    "Train the variants of a study, compare them, and judge its claims.",
+    "NAME|FILE [--flag VALUE ...]   or   study [-c RECIPE] --vary SETTING=VALUES",
+    "Any flag of fit beats that of every variant. Runs that are done are not repeated; one that was interrupted goes "
+    "on. Runs, picture, report.html, results.json and results.csv lie in lightning_logs/study_NAME/. `study` alone "
+    "lists the studies; `study show NAME` prints one, `study copy NAME FILE` starts your own.",
+    (
+        Option("vary", "SETTING=A,B,C", "Make the variants here: every value; of several --vary, every combination."),
+        Option("random", "N", "Of the combinations of --vary, only so many, chosen by chance."),
+        Option("seeds", "1", "How many seeds each variant is trained with (3), or which: 0,7."),
+        Option("x", "epoch", "What lies below the curves: epoch, samples or seconds."),
+        Option("jobs", "N", "Runs at a time; left out: one a GPU, without any one a core."),
+        Option("redo", "", "Train again what is done already."),
+        Option("dry_run", "", "List the runs and check their settings; train nothing."),
+    ),
+    (
+        "study circles",
+        "study scaling --seeds 3 --trainer.max_epochs 2",
+        "study -c mlp_textbook --vary model.dropout=0,0.25,0.5 --vary data.batch_size=32,256",
+    ),
+)
+_ACTIONS = {"list": 0, "show": 1, "copy": 2}
+
+
+def run(argv: list[str]) -> int:
+    """Carry out ``study …``.
+
+    Args:
+        argv: What follows the word ``study``.
+
+    Returns:
+        The exit code: 0; 1 where a run failed or cannot be carried out.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    if wants_help(argv) or argv[:1] == ["help"]:
+        print_subject_help(SUBJECT)
+        _print_claim_help()
+        return 0
+    action, *words = argv or ["list"]
+    if action not in _ACTIONS:
+        return _carry_out(read_study_request(SUBJECT, argv))
+    if len(words) != _ACTIONS[action]:
+        expected = {"list": "nothing", "show": "one study (show NAME)", "copy": "a study and a file (copy NAME FILE)"}
+        received = f"`{' '.join(map(shell_word, words))}`" if words else "nothing"
+        raise ConfigError(f"study {action}: expected {expected[action]} after it, got {received}.")
+    if action == "show":
+        _show(words[0])
+    elif action == "copy":
+        _copy(words[0], words[1])
+    else:
+        _list()
+    return 0
+
+
+def _carry_out(request: StudyRequest) -> int:
+    from dlcore.cli.study.carry_out import carry_out, dry_run
+
+    return dry_run(request) if request.dry_run else carry_out(request)
+
+
+def _list() -> None:
+    console = open_console()
+    names = study_names()
+    headers = [recipe_header(find_study(name)) for name in names]
+    column = 4 + max(map(len, names), default=0)
+    rows = [(Text(name, style=NAME), text.partition("\n")[0]) for name, text in zip(names, headers, strict=True)]
+    console.print(Text("Studies: each trains some variants, compares them and judges its claims", style=HEADING))
+    print_columns(console, rows, column=column)
+    console.print()
+    print_paragraph(console, Text("Carry one out: python -m dlcore study NAME", style=QUIET))
+    print_paragraph(console, Text("Look at one: python -m dlcore study show NAME", style=QUIET))
+    print_paragraph(console, Text("Start your own: python -m dlcore study copy NAME FILE", style=QUIET))
+    print_paragraph(console, Text("More: python -m dlcore study --help", style=QUIET))
+
+
+def _print_claim_help() -> None:
+    """What a claim of a study's own file may ask for."""
+    console = open_console()
+    console.print()
+    console.print(Text('Claims, as in  holds: accuracy("NAME") < 0.4 and gap("NAME") > 1%', style=HEADING))
+    rows = [(f'{name}("NAME"{", N" * numbers})', meaning) for name, (numbers, meaning) in QUANTITIES.items()]
+    rows += [(f'{name}("val/rmse", "NAME")', meaning) for name, meaning in ANY_METRIC.items()]
+    print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=37)
+
+
+def _show(name: str) -> None:
+    content = recipe_text(find_study(name))
+    console = open_console()
+    if not console.is_terminal:
+        sys.stdout.write(content)  # to the letter: it may become a file
+        return
+    text = Text(content)
+    text.highlight_regex(r"(?m)^ *(?:- )?[\w. ]+(?=:)", NAME)
+    text.highlight_regex(r"(?m)(?:^|(?<=\s))#.*$", QUIET)
+    console.print(text, soft_wrap=True, end="")
+
+
+def _copy(name: str, target: str) -> None:
+    content = recipe_text(find_study(name))
+    path = Path(target).expanduser()
+    if path.stem in study_names():
+        raise ConfigError(f"{path}: a study of that name comes with dlcore, and would share its runs. Choose another.")
+    if path.is_dir() or path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{path}: a study's file name ends in .yaml; call it {path.with_suffix('.yaml')}.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: its folder does not exist. Make it first: mkdir -p {shell_word(str(path.parent))}")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise ConfigError(f"{path}: exists already, and is left as it is. Choose another name.") from error
+    console = open_console()
+    console.print(Text(f"Copied to {path}; change what you like. Runs will lie in lightning_logs/study_{path.stem}/."))
+    console.print(Text.assemble("Next: ", (f"python -m dlcore study {shell_word(str(path))}", NAME)))

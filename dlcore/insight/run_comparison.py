@@ -1,0 +1,173 @@
+"""Runs beside each other: what differs in their settings, in their metrics, and from which step on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcore.configs import strict_yaml
+from dlcore.configs.flat import flatten
+from dlcore.configs.recipe import recipe_text
+from dlcore.errors import ArgumentError, DataError
+from dlcore.tracking.curves import LoggedCurve, logged_curves
+
+_GREATER = ("accuracy", "f1", "precision", "recall", "r2")
+_MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Where a metric of a run and of the first run part.
+
+    Args:
+        metric: The metric.
+        run: Position of the run, from 1 on.
+        step: First step at which both have a value and the values differ; None: they never do.
+        values: The two values there.
+        common: How many steps both have a value at.
+    """
+
+    metric: str
+    run: int
+    step: int | None
+    values: tuple[float, float]
+    common: int
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Runs compared.
+
+    Args:
+        names: What tells the runs apart, of their paths.
+        settings: Settings that differ: name, and the value of each run.
+        metrics: Metric, whether best or last, and the value of each run (None: not logged).
+        partings: Where each run's curves leave the first run's, by metric.
+        curves: All curves of each run.
+        no_config: Positions of runs without a config.
+    """
+
+    names: tuple[str, ...]
+    settings: tuple[tuple[str, tuple[str, ...]], ...]
+    metrics: tuple[tuple[str, str, tuple[float | None, ...]], ...]
+    partings: tuple[Parting, ...]
+    curves: tuple[dict[str, LoggedCurve], ...]
+    no_config: tuple[int, ...]
+
+
+def find_run(text: str, runs: Path = Path("lightning_logs")) -> Path:
+    """The folder of a run: its path, its path below ``lightning_logs``, or a file in it.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    for path in (Path(text).expanduser(), runs / text):
+        if path.is_file():
+            path = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+        if path.is_dir():
+            return path
+    raise DataError(f"{text}: there is no such run, neither here nor in {runs}/. Runs lie in {runs}/RECIPE/version_N.")
+
+
+def compare_runs(folders: Sequence[Path]) -> RunComparison:
+    """Compare runs with the first of them.
+
+    Raises:
+        ArgumentError: There are fewer than two.
+        DataError: One is no run's folder.
+    """
+    if len(folders) < 2:
+        raise ArgumentError("compare", "two runs or more", str(folders[0]) if folders else None)
+    curves = tuple(logged_curves(folder) for folder in folders)
+    configs = [_config(folder) for folder in folders]
+    return RunComparison(
+        tuple(_names(folders)),
+        tuple(_differences(configs)),
+        tuple(_metrics(curves)),
+        tuple(_partings(curves)),
+        curves,
+        tuple(place for place, config in enumerate(configs) if not config),
+    )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    for name in ("config.yaml", "hparams.yaml"):
+        if (folder / name).is_file():
+            content = strict_yaml.load(recipe_text(folder / name), str(folder / name))
+            return dict(flatten(content)) if isinstance(content, dict) else {}
+    return {}
+
+
+def _differences(configs: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+    known = [config for config in configs if config]
+    names = list(dict.fromkeys(name for config in known for name in config))
+    found = []
+    for name in names:
+        values = tuple(_text(config[name]) if name in config else _MISSING for config in configs)
+        if len({value for value, config in zip(values, configs, strict=True) if config}) > 1:
+            found.append((name, values))
+    return found
+
+
+def _text(value: Any) -> str:
+    return "off" if value is None else str(value)
+
+
+def _metrics(curves: Sequence[dict[str, LoggedCurve]]) -> list[tuple[str, str, tuple[float | None, ...]]]:
+    """Best and last value of each metric of an epoch, those of validation first."""
+    names = sorted({name for each in curves for name in each}, key=lambda name: (not name.startswith("val"), name))
+    rows = []
+    for name in names:
+        stage, _, quantity = name.partition("/")
+        if stage not in ("train", "val", "test") or quantity.endswith("_step"):
+            continue
+        for kind in ("best", "last") if stage == "val" else ("last",):
+            rows.append((name, kind, tuple(_value(each.get(name), kind, name) for each in curves)))
+    return rows
+
+
+def _value(curve: LoggedCurve | None, kind: str, name: str) -> float | None:
+    if curve is None:
+        return None
+    if kind == "last":
+        return float(curve.values[-1])
+    there = curve.values[~np.isnan(curve.values)]
+    if not len(there):
+        return math.nan
+    return float(there.max() if name.rpartition("/")[2].rpartition("_")[2] in _GREATER else there.min())
+
+
+def _partings(curves: Sequence[dict[str, LoggedCurve]]) -> list[Parting]:
+    first = curves[0]
+    return [
+        _parting(name, place, first[name], other[name])
+        for name in first
+        for place, other in enumerate(curves)
+        if place and name in other
+    ]
+
+
+def _parting(name: str, place: int, left: LoggedCurve, right: LoggedCurve) -> Parting:
+    steps, at_left, at_right = np.intersect1d(left.steps, right.steps, return_indices=True)
+    a, b = left.values[at_left], right.values[at_right]
+    # Text has about seven digits of a float32: what agrees in six is the same.
+    apart = ~np.isclose(a, b, rtol=1e-6, atol=1e-12, equal_nan=True)
+    if not apart.any():
+        return Parting(name, place, None, (math.nan, math.nan), len(steps))
+    at = int(np.argmax(apart))
+    return Parting(name, place, int(steps[at]), (float(a[at]), float(b[at])), len(steps))
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """The shortest ends of the paths that tell them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    for length in range(2, max(map(len, parts)) + 1):
+        names = ["/".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{number}: {folder}" for number, folder in enumerate(folders, start=1)]

@@ -1,0 +1,117 @@
+"""What a claim means: numbers, quantities of variants, comparisons of them, and how these are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Name: how many numbers stand behind the variant, and what it is.
+QUANTITIES: dict[str, tuple[int, str]] = {
+    "accuracy": (0, "accuracy on the validation samples at the end"),
+    "best_accuracy": (0, "highest accuracy on the validation samples"),
+    "train_accuracy": (0, "accuracy on the training samples at the end"),
+    "test_accuracy": (0, "accuracy of the best checkpoint on the test samples"),
+    "gap": (0, "training accuracy less validation accuracy at the end"),
+    "loss": (0, "loss on the validation samples at the end"),
+    "best_loss": (0, "lowest loss on the validation samples"),
+    "train_loss": (0, "loss on the training samples at the end"),
+    "loss_gap": (0, "validation loss less training loss at the end"),
+    "accuracy_after": (1, "accuracy on the validation samples after so many epochs"),
+    "epochs_to": (1, "epochs until the validation accuracy is at least so much; infinite if it never is"),
+    "weight_std": (0, "standard deviation of all weights at the end"),
+    "weight_reach": (0, "what 95% of all weights lie within, on both sides of 0, at the end"),
+    "lr_cuts": (0, "how often the learning rate was cut"),
+    "parameters": (0, "trained parameters"),
+    "seconds": (0, "seconds of training"),
+}
+# last("val/rmse", "NAME") and the like take any metric that was logged.
+ANY_METRIC = {"last": "a metric's last value", "lowest": "its lowest value", "highest": "its highest value"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that came out of a variant: its name, the variant's, a metric or a number where it takes one."""
+
+    name: str
+    variant: str
+    metric: str = ""
+    at: float = 0.0
+    column: int = 0
+
+    def __str__(self) -> str:
+        first = f'"{self.metric}", ' if self.metric else ""
+        at = f", {self.at:g}" if QUANTITIES.get(self.name, (0,))[0] else ""
+        return f'{self.name}({first}"{self.variant}"{at})'
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Two values joined by ``+ - * /``."""
+
+    sign: str
+    left: Value
+    right: Value
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two values compared."""
+
+    relation: str
+    left: Value
+    right: Value
+    text: str
+
+
+@dataclass(frozen=True)
+class Logic:
+    """``and``, ``or`` or ``not`` of what can hold."""
+
+    word: str
+    parts: tuple[Condition, ...]
+
+
+Value = Number | Quantity | Arithmetic
+Condition = Comparison | Logic
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A claim that has been read: its text and its meaning."""
+
+    text: str
+    condition: Condition
+
+    def quantities(self) -> Iterator[Quantity]:
+        """All that it asks of variants."""
+        yield from _quantities(self.condition)
+
+    def comparisons(self) -> Iterator[Comparison]:
+        """Its comparisons, in order."""
+        yield from _comparisons(self.condition)
+
+
+def _quantities(node: Condition | Value) -> Iterator[Quantity]:
+    if isinstance(node, Quantity):
+        yield node
+    elif isinstance(node, Arithmetic | Comparison):
+        yield from _quantities(node.left)
+        yield from _quantities(node.right)
+    elif isinstance(node, Logic):
+        for part in node.parts:
+            yield from _quantities(part)
+
+
+def _comparisons(node: Condition) -> Iterator[Comparison]:
+    if isinstance(node, Comparison):
+        yield node
+    else:
+        for part in node.parts:
+            yield from _comparisons(part)

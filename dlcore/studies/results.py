@@ -1,0 +1,232 @@
+"""What came out of a study: curves and numbers of each run, and what they say of each variant."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+
+from dlcore.errors import DataError
+from dlcore.studies.claim import Quantity
+from dlcore.studies.record import DONE, Record
+from dlcore.studies.study import Study
+from dlcore.tracking.metrics_csv import read_metrics
+
+# What is better the greater it is.
+_GREATER = ("accuracy", "f1", "precision", "recall", "r2", "auroc")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A metric over a run (P points).
+
+    Args:
+        epochs: Epochs done at each point, with fractions (P,).
+        samples: Training samples gone through (P,).
+        seconds: Seconds of training (P,).
+        values: The metric (P,); NaN and infinity as they were logged.
+    """
+
+    epochs: np.ndarray
+    samples: np.ndarray
+    seconds: np.ndarray
+    values: np.ndarray
+
+    def x(self, axis: str) -> np.ndarray:
+        """One of ``epoch``, ``samples`` and ``seconds``."""
+        return {"epoch": self.epochs, "samples": self.samples, "seconds": self.seconds}[axis]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run that has ended: its record, its folder, its curves by metric (``val/accuracy``)."""
+
+    record: Record
+    folder: Path
+    curves: Mapping[str, Curve]
+
+    def last(self, metric: str) -> float | None:
+        """The last value of a metric; None where it was never logged."""
+        curve = self.curves.get(metric)
+        return float(curve.values[-1]) if curve is not None and len(curve.values) else None
+
+    def best(self, metric: str, greater: bool) -> float | None:
+        """The greatest or smallest value of a metric; NaN only where all are."""
+        curve = self.curves.get(metric)
+        if curve is None or not len(curve.values):
+            return None
+        values = curve.values[~np.isnan(curve.values)]
+        return float(values.max() if greater else values.min()) if len(values) else math.nan
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number over seeds: mean, standard deviation (n - 1 in the denominator; None with one seed), how many."""
+
+    mean: float
+    deviation: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that came out: the study, its runs that have ended well, and why others failed (variant, seed, error)."""
+
+    study: Study
+    runs: tuple[RunResult, ...]
+    failures: tuple[tuple[str, int, str], ...] = ()
+
+    def of(self, variant: str) -> list[RunResult]:
+        """The runs of a variant."""
+        return [run for run in self.runs if run.record.variant == variant]
+
+    @property
+    def score(self) -> str:
+        """The quantity by which variants are compared: accuracy, else the first besides the loss, else the loss."""
+        names = {name.partition("/")[2] for run in self.runs for name in run.curves if name.startswith("val/")}
+        for name in ("accuracy", *self.study.plot, *sorted(names)):
+            if name in names and name != "loss":
+                return name
+        return "loss"
+
+    def spread(self, variant: str, quantity: str, kind: str = "last") -> Spread | None:
+        """A quantity of a variant over its seeds.
+
+        Args:
+            variant: The variant.
+            quantity: ``val/accuracy``, ``test/accuracy``, ``gap``, ``seconds``, ….
+            kind: ``last`` or ``best``.
+        """
+        return spread([number(run, quantity, kind) for run in self.of(variant)])
+
+    def measure(self, quantity: Quantity) -> dict[int, float]:
+        """What a claim asks for, by seed."""
+        found = {run.record.seed: claimed(run, quantity) for run in self.of(quantity.variant)}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+
+def read_results(
+    study: Study, done: Mapping[tuple[str, int], tuple[Path, Record]], failures: Sequence[tuple[str, int, str]] = ()
+) -> Results:
+    """Read the runs of a study that have ended well, in the order of variants and seeds."""
+    runs = [
+        RunResult(record, folder, read_curves(folder, record))
+        for variant in study.variants
+        for seed in study.seeds
+        if (variant.name, seed) in done
+        for folder, record in [done[variant.name, seed]]
+        if record.status == DONE
+    ]
+    return Results(study, tuple(runs), tuple(failures))
+
+
+def read_curves(folder: Path, record: Record | None = None) -> dict[str, Curve]:
+    """All metrics of a run that were logged at least once, ``train/…`` and ``val/…``.
+
+    Args:
+        folder: The run's folder.
+        record: Its record, for samples and seconds; None: those of the curves are NaN.
+    """
+    try:
+        table = read_metrics(folder)
+    except DataError:
+        return {}
+    steps = np.array(table["step"], dtype=np.float64)
+    epochs = _numbers(table.get("epoch", [None] * len(steps)))
+    samples = epochs * (record.train_samples if record is not None and record.train_samples else math.nan)
+    seconds = np.full_like(steps, math.nan)
+    if record is not None and record.times:
+        known = np.array([[0.0, 0.0], *record.times])
+        seconds = np.interp(steps, known[:, 0], known[:, 1])
+    curves = {}
+    for name, column in table.items():
+        if name.partition("/")[0] not in ("train", "val"):
+            continue
+        there = np.array([value is not None for value in column])
+        if there.any():
+            curves[name] = Curve(epochs[there], samples[there], seconds[there], _numbers(column)[there])
+    return curves
+
+
+def number(run: RunResult, quantity: str, kind: str = "last") -> float | None:
+    """One number of a run; see `Results.spread`."""
+    if quantity.startswith("test/"):
+        return run.record.test.get(quantity)
+    if quantity in ("weight_std", "weight_reach"):
+        return run.record.weights.get(quantity.removeprefix("weight_"))
+    if quantity in ("seconds", "parameters", "epochs", "steps"):
+        return float(getattr(run.record, quantity))
+    if quantity.startswith("gap/"):
+        name = quantity.removeprefix("gap/")
+        train, val = run.last(f"train/{name}"), run.last(f"val/{name}")
+        if train is None or val is None:
+            return None
+        return train - val if is_greater(name) else val - train
+    return run.best(quantity, is_greater(quantity)) if kind == "best" else run.last(quantity)
+
+
+def is_greater(metric: str) -> bool:
+    """Whether more of it is better."""
+    return metric.rpartition("/")[2].rpartition("_")[2] in _GREATER
+
+
+def spread(values: Sequence[float | None]) -> Spread | None:
+    """Mean and standard deviation of what is there; None where nothing is."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return None
+    finite = all(map(math.isfinite, there))
+    mean = fmean(there) if finite else sum(there) / len(there)
+    return Spread(mean, (stdev(there) if finite else math.nan) if len(there) > 1 else None, len(there))
+
+
+def claimed(run: RunResult, quantity: Quantity) -> float | None:
+    """The value of a claim's quantity for one run; None where the run cannot tell."""
+    name = quantity.name
+    if name in ("last", "lowest", "highest"):
+        return run.last(quantity.metric) if name == "last" else run.best(quantity.metric, name == "highest")
+    if name in ("weight_std", "weight_reach"):
+        return number(run, name)
+    if name == "lr_cuts":
+        return float(_lr_cuts(run.folder))
+    if name in ("accuracy_after", "epochs_to"):
+        return _along(run.curves.get("val/accuracy"), name, quantity.at)
+    plain = {
+        "accuracy": ("val/accuracy", "last"),
+        "best_accuracy": ("val/accuracy", "best"),
+        "train_accuracy": ("train/accuracy", "last"),
+        "test_accuracy": ("test/accuracy", "last"),
+        "gap": ("gap/accuracy", "last"),
+        "loss": ("val/loss", "last"),
+        "best_loss": ("val/loss", "best"),
+        "train_loss": ("train/loss", "last"),
+        "loss_gap": ("gap/loss", "last"),
+        "parameters": ("parameters", "last"),
+        "seconds": ("seconds", "last"),
+    }
+    return number(run, *plain[name])
+
+
+def _along(curve: Curve | None, name: str, at: float) -> float | None:
+    if curve is None or not len(curve.values):
+        return None
+    reached = curve.epochs >= at - 1e-6 if name == "accuracy_after" else curve.values >= at
+    if not reached.any():
+        return math.inf if name == "epochs_to" else None
+    first = int(np.argmax(reached))
+    return float(curve.values[first] if name == "accuracy_after" else curve.epochs[first])
+
+
+def _lr_cuts(folder: Path) -> int:
+    """How often the learning rate fell from one logged point to the next."""
+    rates = [rate for rate in read_metrics(folder).get("lr", []) if rate is not None]
+    return sum(later < earlier * 0.999 for earlier, later in itertools.pairwise(rates))
+
+
+def _numbers(column: Sequence[float | None]) -> np.ndarray:
+    return np.array([math.nan if value is None else value for value in column], dtype=np.float64)

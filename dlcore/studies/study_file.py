@@ -1,0 +1,202 @@
+"""Study files: finding one by name or path, and reading it strictly.
+
+A study is a YAML file. The comment at its top is like a recipe's: what it is for, the command, the result::
+
+    title: Why inputs are scaled
+    recipe: mlp_textbook              # the base of all variants; a variant may name its own
+    settings: {trainer.max_epochs: 5} # flags for all variants
+    variants:
+      divided by 255: {data.scale: 255}
+      0 to 255: {data.scale: 1}
+    seeds: 3                          # 0, 1, 2; or a list
+    plot: [loss, accuracy]
+    x: epoch                          # or samples, seconds
+    claims:
+      - says: Without scaling it does not learn.
+        holds: train_accuracy("0 to 255") < 0.3 and train_accuracy("divided by 255") > 0.8
+        textbook: 12% and 85%
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dlcore.configs import strict_yaml
+from dlcore.configs.recipe import find_recipe, recipe_text
+from dlcore.errors import ConfigError, UnknownNameError, nearest
+from dlcore.studies.claim_reader import read_claim
+from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_variants
+
+_KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims")
+_CLAIM_KEYS = ("says", "holds", "textbook")
+_PLOT = ("loss", "accuracy")
+
+
+def study_names() -> list[str]:
+    """Names of the studies that come with dlcore, sorted."""
+    folder = _packaged_folder()
+    return sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") if folder.is_dir() else []
+
+
+def find_study(name_or_path: str) -> Path:
+    """The file of a study.
+
+    Args:
+        name_or_path: The name of a study that comes with dlcore, or a YAML file.
+
+    Raises:
+        UnknownNameError: A word that is neither; the nearest name is offered.
+        ConfigError: A path where no file is.
+    """
+    if name_or_path in study_names():
+        return _packaged_folder() / f"{name_or_path}.yaml"
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder, where a study (a YAML file) was expected.")
+    if not path.suffix and path.name == name_or_path:
+        remedy = "`python -m dlcore study` lists them; a file of your own is given with its path."
+        raise UnknownNameError("study", name_or_path, study_names(), remedy)
+    raise ConfigError(f"{path}: there is no such file.")
+
+
+def read_study(path: Path) -> Study:
+    """Read a study.
+
+    Raises:
+        ConfigError: The file cannot be read, is not such a YAML, or a claim in it cannot be read. The message has the
+            file, and the line or the place in it.
+        UnknownNameError: It has a key that studies do not have, or names a recipe or a variant that there is not.
+    """
+    content = strict_yaml.load(recipe_text(path), str(path))
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: a study is made of keys such as `title:` and `variants:`.")
+    _check_keys(content, _KEYS, f"key of a study (in {path})")
+    variants = _variants(content, path)
+    study = Study(
+        path.stem,
+        _text(content, "title", path) or path.stem,
+        variants,
+        seeds_of(content.get("seeds", 1), f"{path}: seeds"),
+        _claims(content.get("claims"), path),
+        _plot(content.get("plot"), path),
+        content.get("x", "epoch"),
+        bool(content.get("test", False)),
+        _text(content, "about", path),
+        origin=str(path),
+    )
+    if study.x not in X_AXES:
+        raise ConfigError(f"{path}: x: expected {' or '.join(X_AXES)}, got {study.x!r}.")
+    check_claims(study, str(path))
+    return study
+
+
+def check_claims(study: Study, where: str) -> None:
+    """Check that the claims are about variants that there are.
+
+    Raises:
+        UnknownNameError: A claim names another; the nearest is offered.
+    """
+    names = [variant.name for variant in study.variants]
+    for number, claim in enumerate(study.claims, start=1):
+        for quantity in claim.holds.quantities():
+            if quantity.variant not in names:
+                place = f"{where}: claims[{number}].holds, column {quantity.column + 1}"
+                raise UnknownNameError(f"variant (in {place})", quantity.variant, names)
+
+
+def seeds_of(value: Any, where: str) -> tuple[int, ...]:
+    """Seeds: so many from 0 on, or those that are listed.
+
+    Raises:
+        ConfigError: They are neither; the message begins with `where`.
+    """
+    seeds = list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    right = isinstance(seeds, list) and seeds and all(isinstance(s, int) and s >= 0 for s in seeds)
+    if not right or len(set(seeds)) != len(seeds):
+        raise ConfigError(f"{where}: expected how many (3), or a list without repetition ([0, 1, 2]), got {value!r}.")
+    return tuple(seeds)
+
+
+def _variants(content: dict[str, Any], path: Path) -> tuple[Variant, ...]:
+    base, common = content.get("recipe"), _settings(content.get("settings"), f"{path}: settings")
+    listed = content.get("variants")
+    if not isinstance(listed, dict):
+        raise ConfigError(f"{path}: variants: expected names with settings, got {listed!r}.")
+    variants = []
+    for name, settings in listed.items():
+        where = f"{path}: variants: {name}"
+        own = _settings(settings, where)
+        recipe = own.pop("recipe", base)
+        if not isinstance(recipe, str):
+            raise ConfigError(f"{where}: expected a recipe (`recipe: NAME`, here or for all variants), got {recipe!r}.")
+        beside = path.parent / recipe
+        if recipe.endswith((".yaml", ".yml")) and beside.is_file():
+            recipe = str(beside)  # a recipe beside the study, wherever the command is given
+        find_recipe(recipe)
+        variants.append(Variant(str(name), {**common, **own}, recipe))
+    check_variants(tuple(variants), f"{path}: variants")
+    return tuple(variants)
+
+
+def _settings(value: Any, where: str) -> dict[str, Any]:
+    """Settings as flags have them; a nested section is the same as its dotted names."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where}: expected settings such as `model.dropout: 0.25`, got {value!r}.")
+    for key in value:
+        if not isinstance(key, str) or key.startswith("-"):
+            raise ConfigError(f"{where}: expected a flag's name without dashes, such as model.dropout, got {key!r}.")
+        if key in ("seed_everything", "ckpt_path", "config"):
+            remedy = "Seeds stand in `seeds:`." if key == "seed_everything" else "It is not a variant's to set."
+            raise ConfigError(
+                f"{where}: expected a setting of model, data, trainer or a callback, got {key!r}. {remedy}"
+            )
+    return dict(value)
+
+
+def _claims(listed: Any, path: Path) -> tuple[Claim, ...]:
+    if listed is None:
+        return ()
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise ConfigError(f"{path}: claims: expected a list, each with `says:` and `holds:`, got {listed!r}.")
+    claims = []
+    for number, each in enumerate(listed, start=1):
+        where = f"{path}: claims[{number}]"
+        _check_keys(each, _CLAIM_KEYS, f"key of a claim (in {where})")
+        for key in ("says", "holds"):
+            if not isinstance(each.get(key), str) or not each[key].strip():
+                raise ConfigError(f"{where}: {key}: expected text, got {each.get(key)!r}.")
+        claims.append(Claim(each["says"], read_claim(each["holds"], f"{where}.holds"), str(each.get("textbook") or "")))
+    return tuple(claims)
+
+
+def _plot(value: Any, path: Path) -> tuple[str, ...]:
+    if value is None:
+        return _PLOT
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        raise ConfigError(f"{path}: plot: expected a list of quantities such as [loss, accuracy], got {value!r}.")
+    return tuple(value)
+
+
+def _text(content: dict[str, Any], key: str, path: Path) -> str:
+    value = content.get(key, "")
+    if not isinstance(value, str):
+        raise ConfigError(f"{path}: {key}: expected text, got {value!r}.")
+    return value.strip()
+
+
+def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], kind: str) -> None:
+    for key in content:
+        if key not in known:
+            near = nearest(str(key), known)
+            raise UnknownNameError(kind, str(key), [near] if near else known)
+
+
+def _packaged_folder() -> Path:
+    return Path(str(importlib.resources.files("dlcore.configs"))) / "studies"

@@ -1,0 +1,186 @@
+"""The table of a study, for terminal, report and files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from dlcore.studies.record import write_json
+from dlcore.studies.results import Results, Spread, is_greater, number
+from dlcore.studies.study import Claim
+from dlcore.studies.verdict import Verdict
+
+Verdicts = Sequence[tuple[Claim, Verdict]]
+
+
+def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the table: a row a variant, numbers as mean ± standard deviation over the seeds.
+
+    Args:
+        results: What came out.
+        brief: Leave out what a narrow terminal has no room for.
+    """
+    score = results.score
+    share = is_greater(score)
+    columns: list[tuple[str, Any]] = [
+        ("parameters", lambda name: _whole(results.spread(name, "parameters"))),
+        (f"best val {score}", lambda name: _number(results.spread(name, f"val/{score}", "best"), share)),
+        (f"last val {score}", lambda name: _number(results.spread(name, f"val/{score}"), share)),
+        (f"last train {score}", lambda name: _number(results.spread(name, f"train/{score}"), share)),
+        ("gap", lambda name: _number(results.spread(name, f"gap/{score}"), share)),
+    ]
+    if score != "loss":
+        columns.append(("last val loss", lambda name: _number(results.spread(name, "val/loss"), False)))
+    if results.study.test:
+        columns.append((f"test {score}", lambda name: _number(results.spread(name, f"test/{score}"), share)))
+    if any(each.name.startswith("weight_") for claim in results.study.claims for each in claim.holds.quantities()):
+        columns.append(("95% of weights within ±", lambda name: _number(results.spread(name, "weight_reach"), False)))
+    columns += [
+        ("epochs", lambda name: _epochs(results.spread(name, "epochs"))),
+        ("time", lambda name: duration(results.spread(name, "seconds"))),
+        ("seeds", lambda name: str(len(results.of(name)))),
+    ]
+    if brief:
+        columns = [
+            pair for pair in columns if pair[0] not in (f"last train {score}", "last val loss", "epochs", "seeds")
+        ]
+    heads = ["variant", *(head for head, _ in columns)]
+    rows = [[variant.name, *(cell(variant.name) for _, cell in columns)] for variant in results.study.variants]
+    return heads, rows
+
+
+def claim_rows(verdicts: Verdicts) -> Iterable[tuple[str, str, str, str]]:
+    """Verdict, claim, what was measured and the textbook's number of each claim."""
+    for claim, verdict in verdicts:
+        yield verdict.name, claim.says, "; ".join(measured(verdict)), claim.textbook
+
+
+def measured(verdict: Verdict) -> list[str]:
+    """Each comparison of a claim with its two sides, in words."""
+    lines = []
+    for each in verdict.checked:
+        sides = f" [{_plain(each.left)} against {_plain(each.right)}]" if each.left is not None else ""
+        noise = f", ± {each.margin:.2g} over {each.seeds} seeds" if each.margin is not None else ""
+        holds = {True: "holds", False: "does not hold", None: f"cannot be told: {each.why}"}[each.outcome]
+        lines.append(f"{each.text}{sides}{noise}: {holds}")
+    if verdict.one_seed:
+        lines.append("one seed: chance is not measured")
+    return lines
+
+
+def write_csv(results: Results, path: Path) -> None:
+    """Write a row a run."""
+    score = results.score
+    kinds = [("val", "best"), ("val", "last"), ("train", "last")]
+    names = [f"{kind} {part}/{metric}" for metric in dict.fromkeys((score, "loss")) for part, kind in kinds]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    heads = ("variant", "seed", "parameters", "epochs", "steps", "seconds")
+    tests = sorted({name for run in results.runs for name in run.record.test})
+    writer.writerow([*heads, *names, *tests, "folder"])
+    for run in results.runs:
+        record = run.record
+        numbers = [number(run, name.partition(" ")[2], name.partition(" ")[0]) for name in names]
+        writer.writerow(
+            [
+                *(getattr(record, head) for head in heads),
+                *("" if value is None else f"{value:.6g}" for value in numbers),
+                *(f"{record.test[name]:.6g}" if name in record.test else "" for name in tests),
+                run.folder,
+            ]
+        )
+    path.write_text(file.getvalue(), encoding="utf-8")
+
+
+def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None:
+    """Write all that came out as JSON."""
+    study, score = results.study, results.score
+    variants = [
+        {
+            "name": variant.name,
+            "recipe": variant.recipe,
+            "settings": dict(variant.settings),
+            **{
+                f"{kind} {name}": _plain_spread(results.spread(variant.name, name, kind))
+                for name, kind in (
+                    (f"val/{score}", "best"), (f"val/{score}", "last"), (f"train/{score}", "last"),
+                    (f"gap/{score}", "last"), ("val/loss", "last"), (f"test/{score}", "last"), ("seconds", "last"),
+                    ("parameters", "last"),
+                )
+            },
+        }
+        for variant in study.variants
+    ]  # fmt: skip
+    runs = [
+        {
+            "variant": run.record.variant,
+            "seed": run.record.seed,
+            "folder": str(run.folder),
+            "epochs": run.record.epochs,
+            "seconds": run.record.seconds,
+            "test": run.record.test,
+            "curves": {
+                name: {"epoch": curve.epochs.tolist(), "value": curve.values.tolist()}
+                for name, curve in run.curves.items()
+                if not name.endswith("_step")
+            },
+        }
+        for run in results.runs
+    ]
+    claims = [
+        {
+            "says": claim.says,
+            "holds": claim.holds.text,
+            "textbook": claim.textbook,
+            "verdict": verdict.name,
+            "checked": [asdict(each) for each in verdict.checked],
+        }
+        for claim, verdict in verdicts
+    ]
+    failures = [{"variant": name, "seed": seed, "error": error} for name, seed, error in results.failures]
+    write_json(
+        path,
+        {
+            "study": study.name, "title": study.title, "seeds": list(study.seeds), "claims": claims,
+            "variants": variants, "runs": runs, "failures": failures,
+        },
+    )  # fmt: skip
+
+
+def duration(spread: Spread | None) -> str:
+    """Seconds in words."""
+    if spread is None:
+        return "–"
+    minutes, rest = divmod(round(spread.mean), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{spread.mean:.1f} s"
+
+
+def _number(spread: Spread | None, share: bool) -> str:
+    if spread is None:
+        return "–"
+    if not math.isfinite(spread.mean):
+        return "not finite"
+    if share:
+        return f"{spread.mean:.1%}" + ("" if spread.deviation is None else f" ± {spread.deviation:.1%}")
+    return f"{spread.mean:.4g}" + ("" if spread.deviation is None else f" ± {spread.deviation:.2g}")
+
+
+def _whole(spread: Spread | None) -> str:
+    return "–" if spread is None else f"{spread.mean:,.0f}"
+
+
+def _epochs(spread: Spread | None) -> str:
+    return "–" if spread is None else f"{spread.mean:g}" if spread.deviation in (None, 0) else f"{spread.mean:.1f}"
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _plain_spread(spread: Spread | None) -> dict[str, Any] | None:
+    return None if spread is None else asdict(spread)

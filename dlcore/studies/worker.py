@@ -1,0 +1,129 @@
+"""One run of a study, in a process of its own. Nothing heavy is imported before it begins."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from dlcore.errors import DlcoreError, Interrupted
+from dlcore.studies.plan import Job, can_go_on
+from dlcore.studies.record import DONE, FAILED, LOG, Record, read_record
+
+_BINS = 81
+
+
+def train(job: Job) -> Record:
+    """Train one variant with one seed.
+
+    What it prints goes to ``log.txt`` in its folder. Whatever becomes of it is said by the record, in the folder too.
+
+    Args:
+        job: What to do.
+
+    Returns:
+        Its record: done, failed with the error, or still ``running`` when it was interrupted.
+    """
+    goes_on = can_go_on(job)
+    record = (read_record(job.folder) if goes_on else None) or Record(job.variant, job.seed, job.digest)
+    if not goes_on and job.folder.is_dir():
+        shutil.rmtree(job.folder)  # it ended before its first checkpoint
+    job.folder.mkdir(parents=True, exist_ok=True)
+    record.write(job.folder)
+    with (job.folder / LOG).open("a", encoding="utf-8", buffering=1) as log, _output_to(log):
+        try:
+            _fit(job, record, goes_on)
+            record.status = DONE
+        except Interrupted as interrupted:
+            print(interrupted)
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            record.status, record.error = FAILED, _said(error)
+    record.write(job.folder)
+    return record
+
+
+def inspect(job: Job) -> dict[str, Any]:
+    """What a run would be made of: its parameters, or the error that it would end with; nothing is trained.
+
+    Returns:
+        ``variant``, and ``parameters``, ``model`` and ``data``, or ``error``.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            from dlcore.runs import prepare
+
+            command = prepare("fit", *job.words)
+    except Exception as error:
+        return {"variant": job.variant, "error": _said(error)}
+    numbers = sum(parameter.numel() for parameter in command.model.parameters())
+    model, data = type(command.model).__name__, type(command.datamodule).__name__
+    return {"variant": job.variant, "parameters": numbers, "model": model, "data": data}
+
+
+def _said(error: Exception) -> str:
+    """An error in one line; one that is not for users has its type."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, DlcoreError) else f"{type(error).__name__}: {text}"
+
+
+def _fit(job: Job, record: Record, goes_on: bool) -> None:
+    from dlcore.runs import fit, test
+    from dlcore.studies.watch import RunWatch
+
+    watch = RunWatch(job.folder, record)
+    words = ["--ckpt_path", str(job.checkpoint)] if goes_on else [*job.words, *_one_device(job)]
+    # The display belongs to the process that shows all runs.
+    command = fit(*words, "--progress_display=off", callbacks=[watch], folder=job.folder)
+    record.weights = _weights(command.model)
+    if job.test:
+        best = job.folder / "checkpoints" / "best.ckpt"
+        output = test("--ckpt_path", str(best if best.is_file() else job.checkpoint), "--progress_display=off").output
+        record.test = {name: float(value) for name, value in output[0].items()}
+
+
+def _one_device(job: Job) -> list[str]:
+    """On a machine with GPUs each run takes one, in turn, unless it says itself which."""
+    import torch
+
+    if not torch.cuda.is_available() or any(word.startswith("--trainer.devices") for word in job.words):
+        return []
+    if "--trainer.accelerator=cpu" in job.words:
+        return []
+    return [f"--trainer.devices=[{job.number % torch.cuda.device_count()}]"]
+
+
+def _weights(model: Any) -> dict[str, Any]:
+    """How all weights of a model (no biases, no scales of batch norm) are distributed."""
+    import torch
+
+    tensors = [each.detach().flatten().float().cpu() for each in model.parameters() if each.dim() >= 2]
+    values = torch.cat(tensors) if tensors else torch.zeros(0)
+    values = values[values.isfinite()]
+    if not len(values):
+        return {}
+    # A share of sorted values and not torch.quantile, which refuses more than 16 million.
+    reach = values.abs().sort().values[math.ceil(0.95 * len(values)) - 1].item()
+    widest = 3 * reach or 1.0
+    counts = torch.histc(values.clamp(-widest, widest), _BINS, -widest, widest)
+    edges = torch.linspace(-widest, widest, _BINS + 1)
+    std = values.std().item() if len(values) > 1 else 0.0
+    return {"std": std, "reach": reach, "edges": edges.tolist(), "counts": counts.tolist()}
+
+
+@contextlib.contextmanager
+def _output_to(log: Any) -> Iterator[None]:
+    """Send what is printed and warned of to a file."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
+    try:
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            yield
+    finally:
+        warnings.formatwarning = before

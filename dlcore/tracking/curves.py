@@ -1,0 +1,91 @@
+"""The curves of a run folder of any kind: dlcore's own, Lightning's CSV logger's, or TensorBoard's events alone."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dlcore.errors import DataError
+from dlcore.tracking.event_files import find_event_files
+from dlcore.tracking.metrics_csv import read_metrics
+
+_NO_CURVES = ("step", "epoch")
+
+
+@dataclass(frozen=True)
+class LoggedCurve:
+    """A metric over a run (P points).
+
+    Args:
+        steps: Optimiser steps (P,), rising.
+        epochs: Epochs done (P,); NaN where the run does not say.
+        values: The metric (P,), as logged.
+    """
+
+    steps: np.ndarray
+    epochs: np.ndarray
+    values: np.ndarray
+
+
+def logged_curves(folder: Path) -> dict[str, LoggedCurve]:
+    """All metrics of a run, by name.
+
+    Raises:
+        DataError: The folder holds neither a table of metrics nor event files.
+    """
+    table = folder / "metrics.csv"
+    if table.is_file():
+        try:
+            return _from_columns(read_metrics(table))
+        except DataError:
+            return _from_columns(_read_other_csv(table))
+    if find_event_files(folder):
+        return _from_events(folder)
+    raise DataError(
+        f"{folder}: expected a run's folder, with metrics.csv or TensorBoard's event files, but has neither."
+    )
+
+
+def _from_columns(columns: dict[str, list[float | None]]) -> dict[str, LoggedCurve]:
+    steps, epochs = _numbers(columns["step"]), _numbers(columns.get("epoch", [None] * len(columns["step"])))
+    curves = {}
+    for name, column in columns.items():
+        there = np.array([value is not None for value in column], dtype=bool)
+        if name not in _NO_CURVES and there.any():
+            curves[name] = LoggedCurve(steps[there], epochs[there], _numbers(column)[there])
+    return curves
+
+
+def _read_other_csv(path: Path) -> dict[str, list[float | None]]:
+    """A table with a column ``step`` anywhere, several rows a step: Lightning's CSV logger writes such."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or "step" not in rows[0]:
+        raise DataError(f"{path}: expected a table with a column step, one row or more a step.")
+    try:
+        columns = {name: [float(row[name]) if row[name] else None for row in rows] for name in rows[0]}
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: expected numbers in all cells: {error}.") from error
+    return columns
+
+
+def _from_events(folder: Path) -> dict[str, LoggedCurve]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    curves = {}
+    for tag in events.Tags()["scalars"]:
+        points = events.Scalars(tag)
+        steps = np.array([point.step for point in points], dtype=np.float64)
+        values = np.array([point.value for point in points], dtype=np.float64)
+        curves[tag] = LoggedCurve(steps, np.full_like(steps, math.nan), values)
+    return curves
+
+
+def _numbers(column: list[float | None]) -> np.ndarray:
+    return np.array([math.nan if value is None else value for value in column], dtype=np.float64)

@@ -1,0 +1,188 @@
+"""Figure: curves of several runs or variants over each other, training dashed and validation solid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Points = tuple[np.ndarray, np.ndarray]
+
+_X_LABELS = {"epoch": "epoch", "samples": "training samples seen", "seconds": "seconds", "step": "optimiser step"}
+_SHARES = ("accuracy", "f1", "precision", "recall")
+_KINDS = (("train", (0, (3, 2)), 1.3, 0.75), ("val", "-", 2.2, 1.0))
+# Above this ratio of the largest to the smallest loss the smaller ones would lie on one another.
+_LOG_FROM = 80.0
+
+
+@dataclass(frozen=True)
+class Family:
+    """What belongs to one name: a curve a seed, for each metric.
+
+    Args:
+        name: The name, for the legend.
+        curves: By metric (``val/loss``), the curves: x (P,) and y (P,) of each.
+    """
+
+    name: str
+    curves: Mapping[str, Sequence[Points]] = field(default_factory=dict)
+
+
+def overlaid_curves(
+    families: Sequence[Family], quantities: Sequence[str], x: str = "epoch", title: str = "", note: str = ""
+) -> Figure:
+    """Draw a chart a quantity with the curves of all families.
+
+    Of several seeds the mean is a line and the range from the lowest to the highest a band behind it. Values that are
+    not finite interrupt a curve. The legend stands beside the charts, in the order of the last validation values.
+
+    Args:
+        families: What is compared, at least one.
+        quantities: The X of ``train/X`` and ``val/X``; those of which there is nothing are left out.
+        x: What lies below: ``epoch``, ``samples``, ``seconds`` or ``step``.
+        title: What it is about.
+        note: A line below the title.
+
+    Raises:
+        ArgumentError: There is none of the quantities.
+    """
+    drawn = [name for name in quantities if any(_has(family, name) for family in families)]
+    if not drawn:
+        there = sorted({metric for family in families for metric in family.curves})
+        raise ArgumentError("plot", f"quantities that were logged ({', '.join(there) or 'none'})", list(quantities))
+    longest = max(len(family.name) for family in families)
+    legend = min(1.1 + 0.085 * min(longest, 34), 4.0)
+    height = max(4.4, 1.6 + 0.27 * len(families))
+    figure = style.new_figure(4.9 * len(drawn) + legend, height + 0.3 * bool(title) + 0.2 * bool(note))
+    figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.1, wspace=0.04)
+    charts = np.atleast_1d(figure.subplots(1, len(drawn)))
+    colors = family_colors(len(families))
+    for axes, quantity in zip(charts, drawn, strict=True):
+        for family, color in zip(families, colors, strict=True):
+            _draw(axes, family, quantity, color)
+        _finish_chart(axes, quantity, x)
+    _add_legend(figure, charts[-1], families, colors, drawn[-1])
+    if title:
+        figure.suptitle(
+            drawable(title) + ("\n" if note else ""), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left"
+        )
+    if note:
+        _place_note(figure, note)
+    return style.finish(figure)
+
+
+def family_colors(count: int) -> list[str]:
+    """A colour for each: the house's as far as they go, a sequence from dark to light for more."""
+    if count <= len(style.CYCLE):
+        return list(style.CYCLE[:count])
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(color) for color in colormaps[style.SEQUENTIAL](np.linspace(0.0, 0.92, count))]
+
+
+def _has(family: Family, quantity: str) -> bool:
+    return any(family.curves.get(f"{kind}/{quantity}") for kind, *_ in _KINDS)
+
+
+def _draw(axes: Axes, family: Family, quantity: str, color: str) -> None:
+    for kind, dashes, width, alpha in _KINDS:
+        curves = family.curves.get(f"{kind}/{quantity}", ())
+        if not curves:
+            continue
+        grid, values = _common(curves)
+        finite = np.isfinite(values)
+        count = finite.sum(axis=0)
+        mean = np.where(count > 0, np.where(finite, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+        marker = "o" if kind == "val" and len(grid) <= 12 else None
+        axes.plot(grid, mean, color=color, linestyle=dashes, linewidth=width, alpha=alpha, marker=marker, markersize=4)
+        if len(curves) > 1 and kind == "val":
+            low = np.where(count > 0, np.where(finite, values, np.inf).min(axis=0), np.nan)
+            high = np.where(count > 0, np.where(finite, values, -np.inf).max(axis=0), np.nan)
+            axes.fill_between(grid, low, high, color=color, alpha=0.16, linewidth=0)
+
+
+def _common(curves: Sequence[Points]) -> tuple[np.ndarray, np.ndarray]:
+    """Curves on common points: their own where they are the same, else by straight lines between them."""
+    grid = np.asarray(curves[0][0], dtype=np.float64)
+    if all(len(x) == len(grid) and np.allclose(x, grid, equal_nan=True) for x, _ in curves):
+        return grid, np.stack([np.asarray(y, dtype=np.float64) for _, y in curves])
+    grid = np.unique(np.concatenate([np.asarray(x, dtype=np.float64) for x, _ in curves]))
+    return grid, np.stack([np.interp(grid, x, y, left=np.nan, right=np.nan) for x, y in curves])
+
+
+def _finish_chart(axes: Axes, quantity: str, x: str) -> None:
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+
+    share = quantity.rpartition("_")[2] in _SHARES
+    style.style_axes(axes, quantity.replace("_", " "), _X_LABELS.get(x, x))
+    lines = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines]
+    values = np.concatenate(lines) if lines else np.zeros(0)
+    values = values[np.isfinite(values)]
+    if not share and len(values) and values.min() > 0 and values.max() / values.min() > _LOG_FROM:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(f"{quantity.replace('_', ' ')} (logarithmic)", fontsize=style.TITLE_SIZE, loc="left", pad=10)
+    else:
+        axes.margins(y=0.07)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=x == "epoch", nbins=8, steps=[1, 2, 5, 10]))
+    if x in ("samples", "step"):
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if share:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -0.02), min(high, 1.02))
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if high - low > 0.05 else 1))
+
+
+def _add_legend(figure: Figure, axes: Axes, families: Sequence[Family], colors: Sequence[str], quantity: str) -> None:
+    from matplotlib.lines import Line2D
+
+    share = quantity.rpartition("_")[2] in _SHARES
+    # From top to bottom as the curves end, so that eye and legend agree.
+    order = sorted(range(len(families)), key=lambda place: -_end(families[place], quantity))
+    entries = [
+        Line2D([], [], color=colors[place], linewidth=2.2, label=drawable(_label(families[place], quantity, share)))
+        for place in order
+    ]
+    if any(name.startswith("train/") for family in families for name in family.curves):
+        entries += [
+            Line2D([], [], color="none", label=" "),
+            Line2D([], [], color="#555555", linewidth=2.2, label="validation"),
+            Line2D([], [], color="#555555", linewidth=1.3, linestyle=(0, (3, 2)), label="training"),
+        ]
+    axes.legend(
+        handles=entries, loc="upper left", bbox_to_anchor=(1.02, 1.02), frameon=False, fontsize=style.TICK_SIZE + 0.5,
+        labelcolor=style.INK, handlelength=1.9, labelspacing=0.55,
+    )  # fmt: skip
+
+
+def _label(family: Family, quantity: str, share: bool) -> str:
+    """A family's name, with its last validation value where it is a share."""
+    end = _end(family, quantity)
+    name = family.name if len(family.name) <= 34 else family.name[:33] + "…"
+    return f"{name}  {end:.1%}" if share and np.isfinite(end) else name
+
+
+def _end(family: Family, quantity: str) -> float:
+    ends = [float(y[-1]) for _, y in family.curves.get(f"val/{quantity}", ()) if len(y) and np.isfinite(y[-1])]
+    return sum(ends) / len(ends) if ends else -np.inf
+
+
+def _place_note(figure: Figure, note: str) -> None:
+    height = figure.get_figheight()
+    figure.text(
+        0.012, 1 - 0.47 / height, drawable(note), fontsize=style.TICK_SIZE, color="#666666", ha="left", va="top"
+    )
