@@ -53,7 +53,7 @@ class EpochTable:
         lines = []
         if cells.keys() != self.widths.keys():
             self.widths = self._fit_widths(keys, console.width, steps=epoch.startswith("step"), lr=lr is not None)
-            heads = (_crop(key.replace("/", " ", 1), width, console) for key, width in self.widths.items())
+            heads = (_crop(_head(key), width, console) for key, width in self.widths.items())
             lines.append(Text("  ".join(heads), "bold"))
         row = Text()
         for key, cell in cells.items():
@@ -73,7 +73,7 @@ class EpochTable:
     @staticmethod
     def _fit_widths(keys: list[str], room: int, steps: bool, lr: bool) -> dict[str, int]:
         """Widths of the columns, with two blanks between them within `room` if names can be cropped so far."""
-        names = {key: max(8, len(key)) for key in keys}
+        names = {key: max(8, len(_head(key))) for key in keys}
         first = {"epoch": 12 if steps else 6}
         last = ({"lr": 8} if lr else {}) | {"seconds": 7}
         room -= sum(width + 2 for width in [*first.values(), *last.values()]) - 2
@@ -98,6 +98,11 @@ def _columns(metrics: Mapping[str, Any], monitor: str) -> list[str]:
         for stage in ("train", "val")
         if name in names[stage]
     ]
+
+
+def _head(key: str) -> str:
+    """A column's name: ``train/bits_per_character`` is ``train bits/char``."""
+    return key.replace("/", " ", 1).replace("bits_per_character", "bits/char")
 
 
 def _crop(name: str, width: int, console: Console) -> str:
