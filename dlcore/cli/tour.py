@@ -11,9 +11,9 @@ _ABOUT = "The classic neural networks on PyTorch Lightning, from one small confi
 _FIRST = (
     ("python -m dlcore fit", "train an MLP on FashionMNIST"),
     ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
-    ("python -m dlcore predict --ckpt_path best", "write its answers to a CSV file"),
     ("python -m dlcore recipes", "what else there is to train"),
     ("python -m dlcore study", "lessons: variants trained, judged"),
+    ("python -m dlcore fit -c rnn_lyrics", "a text model; then: … dlcore generate"),
 )
 _BEFORE = (
     ("python -m dlcore show", "data, layers, learning rates"),
@@ -23,7 +23,6 @@ _RESULTS = (
     ("tensorboard --logdir lightning_logs", "the curves of all runs"),
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
     ("python -m dlcore compare RUN RUN", "two runs beside each other"),
-    ("python -m dlcore generate --prompt 明月", "text, by a trained text model"),
 )
 _HELP = (
     ("python -m dlcore --help", "the commands"),

@@ -40,7 +40,15 @@ def start(work, *words, **settings):
     env = os.environ | {"PYTHONPATH": root, "COLUMNS": "110", "XDG_CACHE_HOME": str(work / "cache")}
     command = [sys.executable, "-m", "dlcore", "study", *words]
     return subprocess.Popen(
-        command, cwd=work, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **settings
+        command,
+        cwd=work,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Tests that run in a shell's background would else hand on that Ctrl-C is to be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **settings,
     )
 
 
