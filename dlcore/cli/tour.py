@@ -13,7 +13,7 @@ _FIRST = (
     ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
     ("python -m dlcore recipes", "what else there is to train"),
     ("python -m dlcore study", "lessons: variants trained, judged"),
-    ("python -m dlcore fit -c rnn_lyrics", "a text model; then: … dlcore generate"),
+    ("python -m dlcore fit -c rnn_lyrics", "a text model; then: generate"),
 )
 _BEFORE = (
     ("python -m dlcore show", "data, layers, learning rates"),
