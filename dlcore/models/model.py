@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -97,7 +99,8 @@ class Model(LightningModule):
         try:
             return self._make_optimization()
         except ArgumentError as error:
-            raise error if error.argument.startswith("trainer.") else error.within("model") from error
+            own = error.argument.split(".")[0] in inspect.signature(type(self)).parameters  # else trainer's or data's
+            raise error.within("model") if own else error from error
 
     def _make_optimization(self) -> OptimizerLRScheduler:
         # Scaled gradients cannot be clipped when the fused optimiser itself takes the scale away.
@@ -112,12 +115,9 @@ class Model(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_schedule(optimizer)}}
 
     def _make_schedule(self, optimizer: Optimizer) -> LRScheduler:
-        schedule, self.schedule_per_batch = make_schedule(
-            self.schedule_factory,  # type: ignore[arg-type]
-            optimizer,
-            lambda: steps_of_run(self.trainer, self.accumulate_grad_batches),
-        )
-        check_length(schedule, lambda: steps_of_run(self.trainer, self.accumulate_grad_batches))
+        steps = partial(steps_of_run, self.trainer, self.accumulate_grad_batches)
+        schedule, self.schedule_per_batch = make_schedule(self.schedule_factory, optimizer, steps)  # type: ignore[arg-type]
+        check_length(schedule, steps)
         return schedule
 
     def schedule_at(self, optimizer: Optimizer, steps: int) -> LRScheduler:

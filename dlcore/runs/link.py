@@ -14,6 +14,9 @@ from dlcore.errors import CheckpointError, FitError
 # What a model may ask for by an argument of that name.
 LINKED = ("in_features", "num_classes", "image_shape", "class_names", "vocab_size")
 
+# What a sample is, by what a model asks for: data of another kind are of no use to it.
+_KINDS = {"in_features": "rows of numbers", "image_shape": "pictures", "vocab_size": "text"}
+
 
 def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any], data_name: str) -> dict[str, Any]:
     """Fill in what the model asks for and the data know.
@@ -31,6 +34,13 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
     Raises:
         FitError: The model is configured for other data.
     """
+    kinds = {name: kind for name, kind in _KINDS.items() if name in init_args}
+    if kinds.keys().isdisjoint(facts) and not facts.keys().isdisjoint(_KINDS) and kinds:
+        given = next(kind for name, kind in reversed(_KINDS.items()) if name in facts)
+        raise FitError(
+            f"data: expected {' or '.join(kinds.values())}, which this model is for, got {given}, which is what "
+            f"{data_name} gives. Choose other data (--data) or another model (--model)."
+        )
     filled: dict[str, Any] = {}
     tasks = list(facts.get("tasks", ()))
     if tasks and "task" in init_args:

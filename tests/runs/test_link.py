@@ -29,3 +29,16 @@ def test_refuses_sizes_of_other_data():
 
 def test_a_shape_is_filled_in_as_a_config_file_brings_it_back():
     assert link_facts({"image_shape": None}, set(), {"image_shape": (1, 28, 28)}, "X") == {"image_shape": [1, 28, 28]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "facts", "expected"),
+    [
+        ({"in_features": 35}, {"vocab_size": 9}, "expected rows of numbers, .*, got text, which is what Data gives"),
+        ({"vocab_size": 256}, {"in_features": 784, "image_shape": (1, 28, 28)}, "expected text, .*, got pictures"),
+        ({"image_shape": [1, 8, 8]}, {"in_features": 64}, "expected pictures, .*, got rows of numbers"),
+    ],
+)
+def test_data_of_another_kind_are_refused_though_every_size_is_given(asked, facts, expected):
+    with pytest.raises(FitError, match=expected):
+        link_facts(asked, set(asked), facts, "Data")

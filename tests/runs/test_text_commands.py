@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dlcore import runs
+from dlcore.cli.main import main
 
 SMALL = (
     "--model.embedding_dim=8",
@@ -105,3 +106,8 @@ def test_mixed_precision_clips_with_a_fused_optimizer(poems):
     assert run.trainer.optimizers[0].param_groups[0]["fused"]
     norm = sum(p.grad.square().sum() for p in run.model.parameters()).sqrt().item()
     assert norm == pytest.approx(0.01, rel=1e-3)
+
+
+def test_too_many_rows_for_a_short_text_are_the_datas_matter(workplace, capsys):
+    assert main(["fit", "-c", "rnn_lyrics", "--data.batch_size=100000", "--model.hidden_size=8"]) == 2
+    assert "data.batch_size: expected rows for " in capsys.readouterr().err
