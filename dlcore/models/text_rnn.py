@@ -31,7 +31,8 @@ class TextRNN(Model):
             before the output.
         embedding_dropout: Probability in [0, 1) with which a number of the embedding is dropped while training. All
             dropout is locked: in a batch, the same numbers at all steps of a stream.
-        dropout: Probability in [0, 1) with which a number between two recurrent layers is dropped while training.
+        dropout: Probability in [0, 1) with which a number between two recurrent layers is dropped while training; 0
+            with one layer, which has none after it.
         output_dropout: Probability in [0, 1) with which a number before the output is dropped while training.
         word_dropout: Probability in [0, 1) with which a whole word of the vocabulary is dropped from a training batch.
         weight_drop: Probability in [0, 1) with which a weight between a layer's states is dropped in a training batch.

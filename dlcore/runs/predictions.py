@@ -28,9 +28,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         command: The command, after its work.
 
     Returns:
-        The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``,
-        of several ``predictions_other.csv``) in the checkpoint's run folder
-        (in the working folder when it lies in none), and the number of its rows.
+        The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``; of a
+        pattern or a list ``predictions_other.csv``) in the checkpoint's run folder (in the working folder when it lies
+        in none), and the number of its rows.
     """
     path = _file(command)
     if isinstance(command.model.task, LanguageModeling):

@@ -50,9 +50,7 @@ class Corpus:
         """
         named = named_files(root)
         paths = each_once(named)
-        memory = (
-            cache_folder() / "texts" / "files" / f"{_hash(sorted(str(path.resolve()) for path in paths))[:32]}.json"
-        )
+        memory = cache_folder() / "texts" / "files" / f"{_hash(sorted(map(os.path.realpath, paths)))[:32]}.json"
         known = _remembered(memory)
         files, seen = [], {}
         for path in paths:
@@ -60,7 +58,7 @@ class Corpus:
                 state = path.stat()
             except OSError as error:
                 raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-            key = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+            key = f"{os.path.realpath(path)} {state.st_size} {state.st_mtime_ns}"
             if key in known:
                 encoding, digest = known[key]
                 files.append(TextFile(path, state.st_size, encoding, digest))

@@ -42,9 +42,9 @@ def find_files(root: str | Sequence[str]) -> list[Path]:
 
 def each_once(paths: Sequence[Path]) -> list[Path]:
     """Files under the first of their names."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for path in paths:
-        found.setdefault(path.resolve(), path)
+        found.setdefault(os.path.realpath(path), path)  # unlike `resolve`, no error for links in a circle
     return list(found.values())
 
 
