@@ -7,7 +7,7 @@ import dlcore
 
 ROOT = Path(dlcore.__file__).parent
 FLOORS = [
-    {"errors", "cache"},
+    {"errors", "cache", "processes", "progress_bar"},
     {"configs", "nn", "optim", "text"},
     {"tracking"},
     {"models", "data", "callbacks"},

@@ -84,10 +84,25 @@ class Output(AbstractContextManager["Output"]):
             return
         self._file.close()
         if kind is None:
-            self._temporary.replace(self._path)
+            self._name_file(self._temporary, self._path)
             print(f"{self._count:,} text{'s' * (self._count != 1)}: {self._path}")
         else:
             self._temporary.unlink(missing_ok=True)
+
+    def _name_file(self, temporary: Path, path: Path) -> None:
+        """Give the file its name, unless another has it by now."""
+        try:
+            try:
+                os.link(temporary, path)
+                temporary.unlink()
+            except FileExistsError:
+                raise
+            except OSError:  # a file system without hard links: the name is taken first, then the texts get it
+                path.open("x").close()
+                temporary.replace(path)
+        except FileExistsError:
+            what = f"A file of that name appeared meanwhile, and is left as it is: the texts are in {temporary}."
+            raise ArgumentError("--output", "a new file", str(path), what) from None
 
     def write(self, text: GeneratedText, together: int) -> None:
         """Write one of several texts."""

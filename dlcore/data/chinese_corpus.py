@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dlcore.data.corpus_notes import tell
+from dlcore.data.corpus_notes import tell, tell_repeated, tell_settled
 from dlcore.data.text_data import TextData
 from dlcore.errors import ArgumentError, DataError, check_number
 from dlcore.text import Vocabulary
@@ -117,7 +117,7 @@ class ChineseCorpus(TextData):
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
         """Take over what a checkpoint knows: how text is cut, and which corpus it was."""
         if kept and kept.get("tokenizer"):
-            self._kept = {name: kept[name] for name in ("tokenizer", "corpus")}
+            self._kept = {name: kept[name] for name in ("tokenizer", "corpus", "words_of") if name in kept}
             self.tokenizer = Tokenizer.from_state(kept["tokenizer"])
 
     def facts(self) -> dict[str, Any]:
@@ -143,7 +143,11 @@ class ChineseCorpus(TextData):
     def state_dict(self) -> dict[str, Any]:
         """What `TextData` keeps, and all that a prompt or further text need to be cut as the training text was."""
         if self._kept is None and self.tokenizer is not None:
-            self._kept = {"tokenizer": self.tokenizer.state(), "corpus": self._held_out()}
+            self._kept = {
+                "tokenizer": self.tokenizer.state(),
+                "corpus": self._held_out(),
+                "words_of": self._words_of(),
+            }
         return {**super().state_dict(), **(self._kept or {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -165,10 +169,13 @@ class ChineseCorpus(TextData):
         """Cut the text, or take the numbers from the cache; fill `parts`.
 
         Raises:
-            ArgumentError: Other documents would be held out than in the run of the checkpoint.
+            ArgumentError: Other documents would be held out, or a fit would have other words, than in the run of the
+                checkpoint.
             DataError: A run that goes on had another corpus.
         """
         corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root)
+        tell_repeated(corpus.repeated)
+        self._check_words()
         if self._kept is None:
             words = self.level == "word"
             cutter = Segmenter(Dictionary.of_files(self.dictionary, self.user_dict) if words else None, self.hmm)
@@ -208,6 +215,27 @@ class ChineseCorpus(TextData):
             "val_size": rules.val_size,
             "test_size": rules.test_size,
         }
+
+    def _words_of(self) -> dict[str, Any]:
+        """What decides how text is cut and which words there are, beside the dictionaries."""
+        rules = self.rules
+        rare = "split" if rules.split else "unknown"
+        own = {"level": self.level, "min_freq": rules.min_freq, "max_words": rules.max_words}
+        return {**own, "rare": rare, "hmm": self.hmm}
+
+    def _check_words(self) -> None:
+        """Words come from the checkpoint: a fit refuses arguments that want others, an evaluation says so."""
+        if self._kept is None:
+            return
+        before = self._kept.get("words_of", {})
+        for argument, value in self._words_of().items():
+            if value == before.get(argument, value):
+                continue
+            if self._stage == "fit":
+                remedy = "The words stay those of the checkpoint; a training with others goes without --ckpt_path."
+                expected = before[argument]
+                raise ArgumentError(argument, f"{expected}, as in the run of the checkpoint", value, remedy)
+            tell_settled(argument, value)
 
     def _in_kept_words(self, corpus: Corpus, rules: Rules) -> TokenStore:
         """A corpus in the words of the checkpoint: the store of the run itself, or one that is made for it."""

@@ -8,6 +8,21 @@ from dlcore.text.token_store import TokenStore
 
 
 @rank_zero_only
+def tell_repeated(count: int) -> None:
+    """Say that files had several names."""
+    if count == 1:
+        print("data: 1 file was named more than once, and is read once.")
+    elif count:
+        print(f"data: {count:,} times a file was named that had been named before; each is read once.")
+
+
+@rank_zero_only
+def tell_settled(argument: str, value: object) -> None:
+    """Say that an argument changes nothing beside a checkpoint."""
+    print(f"data: {argument} {value} changes nothing: the words are those of the checkpoint.")
+
+
+@rank_zero_only
 def tell(store: TokenStore) -> None:
     """Say how large a corpus is, how it was encoded, and how much of what was held out is unknown."""
     counts = store.meta["parts"]

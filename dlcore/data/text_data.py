@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
 
 from dlcore.data.place import place_in_run, stands_within_epoch
 from dlcore.data.token_streams import TextLoader, TrainStreams, TrainWindows, WholeDocuments
@@ -60,7 +59,8 @@ class TextData(LightningDataModule):
         self.in_pieces = False
         # The run's seed decides the order of an epoch. All processes have the same one (see `setup`).
         self.order_seed = torch.initial_seed() % 2**31
-        self._characters: Tensor | None = None
+        self._characters = torch.empty(0)  # of each word of the tokenizer that was counted
+        self._counted: Tokenizer | None = None
 
     @abstractmethod
     def load(self) -> None:
@@ -124,10 +124,11 @@ class TextData(LightningDataModule):
         """Say how many characters each target stands for, where the batch is used."""
         if not isinstance(batch, TextBatch):
             return batch
-        if self._characters is None or self._characters.device != batch.targets.device:
-            tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
+        tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
+        # A checkpoint may have brought other words since the last batch.
+        if self._counted is not tokenizer or self._characters.device != batch.targets.device:
             counts = tokenizer.vocabulary.characters(tokenizer.unknown_characters)
-            self._characters = torch.tensor(counts, device=batch.targets.device)
+            self._characters, self._counted = torch.tensor(counts, device=batch.targets.device), tokenizer
         known = batch.targets != NO_TARGET
         characters = torch.where(known, self._characters[batch.targets.clamp_min(0)], 0.0)
         return batch._replace(characters=characters)
@@ -146,20 +147,28 @@ class TextData(LightningDataModule):
         """Go on in the order of the run that is resumed.
 
         Raises:
-            ArgumentError: The run stands within an epoch, and its batches had another form: the place would be lost.
+            ArgumentError: The run stands within an epoch, and its batches had another form, or their text
+                another order: the place would be lost.
         """
         self.order_seed = state["order_seed"]
-        (rows, length), now = state["form_of_a_batch"], self._form()
-        fitting = self.trainer is not None and self.trainer.state.fn == "fit"
-        if fitting and state["within_epoch"] and [rows, length] != now:
-            raise ArgumentError(
-                "batch_size" if rows != now[0] else "sequence_length",
-                f"{rows} rows in all processes together, of {length} tokens, as the run had that goes on within an "
-                "epoch",
-                f"{now[0]} and {now[1]}",
-                "Choose others at the end of an epoch.",
-            )
+        if self.trainer is None or self.trainer.state.fn != "fit" or not state["within_epoch"]:
+            return
+        before, now = state["form_of_a_batch"], self._form()
+        for argument, value in now.items():
+            if value != before[argument]:
+                unit = " rows in all processes together" if argument == "batch_size" else ""
+                raise ArgumentError(
+                    argument,
+                    f"{before[argument]}{unit}, as the run had that goes on within an epoch",
+                    value,
+                    "Choose another at the end of an epoch.",
+                )
 
-    def _form(self) -> list[int]:
-        """Rows of a batch of all processes together, and tokens of a row."""
-        return [self.batch_size * (1 if self.trainer is None else self.trainer.world_size), self.sequence_length]
+    def _form(self) -> dict[str, int | bool]:
+        """What decides which text a batch holds, beside the seed; batch_size: of all processes together."""
+        return {
+            "batch_size": self.batch_size * (1 if self.trainer is None else self.trainer.world_size),
+            "sequence_length": self.sequence_length,
+            "windows": self.windows,
+            "shuffle_documents": self.shuffle_documents and not self.in_pieces and not self.windows,
+        }

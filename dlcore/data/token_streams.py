@@ -142,11 +142,11 @@ class TrainWindows(TextLoader):
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
         """The batches of an epoch, from one on."""
         ring = Ring(self.part, None, epoch, shuffle=False)
-        # All processes draw all windows, and each takes its own.
-        generator = np.random.default_rng((self.seed or 0, 0 if self.seed is None else epoch))
-        starts = generator.integers(0, len(self.part), (len(self), self.rows))
+        seed = (0, 0) if self.seed is None else (self.seed, epoch)
         for k in range(first, len(self)):
-            own = starts[k, self.rank :: self.world_size, None]
+            # All processes draw the windows of all, and each takes its own.
+            starts = np.random.default_rng((*seed, k)).integers(0, len(self.part), self.rows)
+            own = starts[self.rank :: self.world_size, None]
             yield _batch(ring.tokens(own + np.arange(-1, self.sequence_length)), continues=False)
 
 
@@ -165,6 +165,12 @@ class WholeDocuments(TextLoader):
         cuts = np.where(wished - offsets[cuts - 1] < offsets[cuts] - wished, cuts - 1, cuts)  # the nearer end
         bounds = offsets[np.unique([0, *cuts.tolist(), part.documents])].astype(np.int64)
         self.starts, self.lengths = bounds[:-1], np.diff(bounds)
+
+    @property
+    def first_documents(self) -> list[int]:
+        """The document with which each row of this process begins: its place in the part."""
+        own = self.starts[self.rank :: self.world_size]
+        return np.searchsorted(self.part.offsets, own.astype(self.part.offsets.dtype)).tolist()
 
     def __len__(self) -> int:
         return -(-int(self.lengths.max()) // self.sequence_length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,14 +47,31 @@ def take_up_progress(model: Model, kept: dict[str, Any]) -> None:
     for name, parameter in model.named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter)
-    # As many processes as there were go on with their own states and random numbers; others begin with new ones.
     rank, world_size = model.trainer.global_rank, model.trainer.world_size
-    parts = kept.get("carried", ())
-    model.carried = tuple(part[rank].to(model.device) for part in parts if len(part) == world_size)
+    model.carried = tuple(dealt(parts, rank, world_size).to(model.device) for parts in kept.get("carried", ()))
+    # As many processes as there were go on with their own random numbers; others begin with new ones.
     if len(states := kept.get("random_states", ())) == world_size:
         torch.set_rng_state(states[rank].cpu())
     if len(states := kept.get("cuda_random_states", ())) == world_size and model.device.type == "cuda":
         torch.cuda.set_rng_state(states[rank].cpu(), model.device)
+
+
+def dealt(parts: Sequence[Tensor], rank: int, world_size: int) -> Tensor:
+    """A process' share of a recurrent state, whatever the number of processes that kept it.
+
+    Process r of n has the rows r, r + n, … of a batch.
+
+    Args:
+        parts: What each process kept, its rows on dimension 1.
+        rank: Number of this process.
+        world_size: Number of processes that go on.
+    """
+    before = len(parts)
+    first = parts[0]
+    whole = first.new_empty(first.shape[0], sum(part.shape[1] for part in parts), *first.shape[2:])
+    for number, part in enumerate(parts):
+        whole[:, number::before] = part
+    return whole[:, rank::world_size].contiguous()
 
 
 def _of_all_processes(model: Model, state: Tensor) -> list[Tensor]:

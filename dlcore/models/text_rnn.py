@@ -12,7 +12,7 @@ from dlcore.errors import ArgumentError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.model import Model
 from dlcore.nn import LanguageModeling, LockedDropout, Recurrent, RecurrentState, Tally, TextTally, drop_words
-from dlcore.text import NO_TARGET, TextBatch
+from dlcore.text import NO_TARGET, UNKNOWN, TextBatch
 
 
 class TextRNN(Model):
@@ -31,7 +31,8 @@ class TextRNN(Model):
             before the output.
         embedding_dropout: Probability in [0, 1) with which a number of the embedding is dropped while training. All
             dropout is locked: in a batch, the same numbers at all steps of a stream.
-        dropout: Probability in [0, 1) with which a number between two recurrent layers is dropped while training.
+        dropout: Probability in [0, 1) with which a number between two recurrent layers is dropped while training; 0
+            with one layer, which has none after it.
         output_dropout: Probability in [0, 1) with which a number before the output is dropped while training.
         word_dropout: Probability in [0, 1) with which a whole word of the vocabulary is dropped from a training batch.
         weight_drop: Probability in [0, 1) with which a weight between a layer's states is dropped in a training batch.
@@ -78,6 +79,9 @@ class TextRNN(Model):
             check_number(name, given[name], at_least=1, whole=True)
         for name in ("embedding_dropout", "dropout", "output_dropout", "word_dropout", "weight_drop"):
             check_number(name, given[name], at_least=0, below=1)
+        if dropout and num_layers == 1:
+            remedy = "Set it to 0, take more layers, or use output_dropout."
+            raise ArgumentError("dropout", "0 with one recurrent layer, which has none after it", dropout, remedy)
         if vocab_size is None:
             raise ArgumentError(
                 "vocab_size",
@@ -85,7 +89,7 @@ class TextRNN(Model):
                 None,
                 "Give it, or data of text, which know it (`dlcore.runs` links them).",
             )
-        super().__init__(LanguageModeling(vocab_size), optimizer, lr_scheduler, warmup_steps)
+        super().__init__(LanguageModeling(vocab_size, UNKNOWN, NO_TARGET), optimizer, lr_scheduler, warmup_steps)
         # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
         self.word_dropout, self.carry_state = word_dropout, carry_state
@@ -163,7 +167,8 @@ class TextRNN(Model):
     def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """How well each token was foreseen (3, B, T): the targets, their nats, and the characters they stand for."""
         scores = self.output(self._evaluate(batch))
-        nats = cross_entropy(scores.mT, batch.targets, ignore_index=NO_TARGET, reduction="none")
+        # float32 whatever the model computes in: bfloat16 would round the tokens' numbers, too.
+        nats = cross_entropy(scores.mT.float(), batch.targets, ignore_index=NO_TARGET, reduction="none")
         return torch.stack([batch.targets.to(nats.dtype), nats, batch.characters.to(nats.dtype)])
 
     def _evaluate(self, batch: TextBatch) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from dlcore.errors import check_number
 from dlcore.nn.tasks import Task
-from dlcore.nn.text_tally import IGNORED, TextTally
+from dlcore.nn.text_tally import TextTally
 
 
 class LanguageModeling(Task):
@@ -19,21 +19,28 @@ class LanguageModeling(Task):
 
     Args:
         vocab_size: Number of tokens (V), at least 2.
+        unknown: Number of the unknown word, whose share is counted.
+        ignore_index: What stands where there is no target.
     """
 
-    def __init__(self, vocab_size: int) -> None:
+    def __init__(self, vocab_size: int, unknown: int = 0, ignore_index: int = -100) -> None:
         check_number("vocab_size", vocab_size, at_least=2, whole=True)
         self.out_features = vocab_size
+        self.unknown, self.ignore_index = unknown, ignore_index
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of raw scores (…, V) and targets (…) other than -100; 0 where there are none."""
+        """Mean cross-entropy in nats of raw scores (…, V) and targets (…) that are there; 0 where there are none.
+
+        It is computed in float32 at least: float16 does not hold the sum over a batch.
+        """
         flat = targets.reshape(-1)
-        total = cross_entropy(outputs.reshape(-1, self.out_features), flat, ignore_index=IGNORED, reduction="sum")
-        return total / (flat != IGNORED).sum().clamp(min=1)
+        scores = outputs.reshape(-1, self.out_features).to(torch.promote_types(outputs.dtype, torch.float32))
+        total = cross_entropy(scores, flat, ignore_index=self.ignore_index, reduction="sum")
+        return total / (flat != self.ignore_index).sum().clamp(min=1)
 
     def tally(self, device: torch.device | str, evaluation: bool = False) -> TextTally:
         """Sums over tokens; in an evaluation also of right guesses, which take a look at all scores."""
-        return TextTally(device, accuracy=evaluation)
+        return TextTally(device, evaluation, self.unknown, self.ignore_index)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Probabilities (…, V) by softmax."""

@@ -9,10 +9,6 @@ from torch import Tensor
 
 from dlcore.nn.tallies import Tally, sum_dtype
 
-# Number of the unknown word, and what stands where there is no target: torch's own `ignore_index`.
-UNKNOWN = 0
-IGNORED = -100
-
 
 class TextTally(Tally):
     """Sums over tokens: nats, characters, unknown words, right guesses. Places without target count nowhere.
@@ -20,13 +16,17 @@ class TextTally(Tally):
     Args:
         device: Where the sums live.
         accuracy: Whether right guesses are counted.
+        unknown: Number of the unknown word.
+        ignore_index: What stands where there is no target.
     """
 
     unit = "tokens"
 
-    def __init__(self, device: torch.device | str = "cpu", accuracy: bool = False) -> None:
+    def __init__(
+        self, device: torch.device | str = "cpu", accuracy: bool = False, unknown: int = 0, ignore_index: int = -100
+    ) -> None:
         super().__init__(torch.zeros(4, dtype=sum_dtype(device), device=device))
-        self.accuracy = accuracy
+        self.accuracy, self.unknown, self.ignore_index = accuracy, unknown, ignore_index
 
     @property
     def count(self) -> int:
@@ -39,17 +39,17 @@ class TextTally(Tally):
         Args:
             loss: Mean loss of the batch's targets in nats, a scalar.
             outputs: Raw scores (…, V); looked at for the accuracy only.
-            targets: The tokens (…); -100 where there is none.
+            targets: The tokens (…); `ignore_index` where there is none.
             characters: How many characters each target stands for (…); None: 1 each.
         """
-        there = targets != IGNORED
+        there = targets != self.ignore_index
         tokens = there.sum()
         # A batch without any target has no mean.
         nats = torch.where(tokens > 0, loss.detach().to(self.dtype), 0.0)
         self.loss_sum.addcmul_(nats, tokens.to(self.dtype))
         counted = there if characters is None else characters * there
         right = (outputs.detach().argmax(dim=-1) == targets).sum() if self.accuracy else torch.zeros_like(tokens)
-        sums = (tokens, counted.sum(dtype=self.dtype), (targets == UNKNOWN).sum(), right)
+        sums = (tokens, counted.sum(dtype=self.dtype), (targets == self.unknown).sum(), right)
         self.metric_sums.add_(torch.stack([total.to(self.dtype) for total in sums]))
 
     def metrics(self, thorough: bool = False) -> dict[str, float]:

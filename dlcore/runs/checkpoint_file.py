@@ -76,7 +76,7 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
     if wanted in ("best", "last"):
         for folder in reversed(run_folders(root, name)):
             if (folder / "checkpoints").is_dir() and any((folder / "checkpoints").glob("*.ckpt")):
-                return _of_run(folder, wanted)
+                return checkpoint_of_run(folder, wanted)
         runs = f"runs of {name!r}" if name else "runs"
         raise CheckpointError(
             f"--ckpt_path {wanted}: expected a checkpoint among the {runs} in {root}, but there is none. Train first: "
@@ -84,11 +84,11 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
         )
     path = Path(wanted).expanduser()
     if path.is_dir():
-        return _of_run(path, "last")
+        return checkpoint_of_run(path, "last")
     return path
 
 
-def _of_run(folder: Path, wanted: str) -> Path:
+def checkpoint_of_run(folder: Path, wanted: str) -> Path:
     """The best checkpoint of a run, or its newest by step that is whole."""
     files = list((folder / "checkpoints").glob("*.ckpt"))
     if wanted == "best":

@@ -28,12 +28,15 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         command: The command, after its work.
 
     Returns:
-        The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``) in the checkpoint's run folder
-        (in the working folder when it lies in none), and the number of its rows.
+        The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``; of a
+        pattern or a list ``predictions_other.csv``) in the checkpoint's run folder (in the working folder when it lies
+        in none), and the number of its rows.
     """
     path = _file(command)
     if isinstance(command.model.task, LanguageModeling):
-        return path, write_documents(path, command.output, command.datamodule.vocabulary.text)
+        data = command.datamodule
+        firsts = data.predict_dataloader().first_documents
+        return path, write_documents(path, command.output, data.vocabulary.text, firsts)
     answers = torch.cat(list(command.output)).float().cpu()
     facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
     names = facts.get("class_names")
@@ -67,7 +70,15 @@ def _file(command: Command) -> Path:
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     # Answers to other data than the run's own lie beside those to its own.
     elsewhere = command.request.value("data.path") or command.request.value("data.root")
-    return (folder or Path()) / (f"predictions_{Path(elsewhere).stem}.csv" if elsewhere else "predictions.csv")
+    return (folder or Path()) / (f"predictions_{_name_of(str(elsewhere))}.csv" if elsewhere else "predictions.csv")
+
+
+def _name_of(data: str) -> str:
+    """A short name of data: that of their file or folder; ``other`` for a pattern or a list, which have none."""
+    path = Path(data).expanduser()
+    if not path.exists():
+        return "other"
+    return path.stem.strip(".") or path.resolve().stem or "other"  # "." and ".." are names of a folder with another
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from torch import nn
 
 import dlcore.models
 from dlcore.errors import CheckpointError
-from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
+from dlcore.runs.checkpoint_file import RECORD_KEY, checkpoint_of_run, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import run_folders, runs_root
 from dlcore.runs.link import check_weights
 from dlcore.text import Tokenizer
@@ -75,7 +75,7 @@ def _find(wanted: str, root: Path, name: str | None) -> Path:
         return path
     for folder in reversed(run_folders(root)):
         if any((folder / "checkpoints").glob("*.ckpt")) and _writes_text(folder / "config.yaml"):
-            return find_checkpoint(wanted, root, folder.parent.name)
+            return checkpoint_of_run(folder, wanted)
     raise CheckpointError(
         f"--ckpt_path {wanted}: expected a checkpoint of a text model in {root}, but there is none. Train one first: "
         f"{_TRAIN}"

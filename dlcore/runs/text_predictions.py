@@ -15,7 +15,9 @@ from dlcore.text import END
 _LONGEST = 40  # characters of a document's beginning that are shown
 
 
-def write_documents(path: Path, answers: Sequence[Tensor], text: Callable[[Sequence[int]], str]) -> int:
+def write_documents(
+    path: Path, answers: Sequence[Tensor], text: Callable[[Sequence[int]], str], first_documents: Sequence[int]
+) -> int:
     """Write a row for each document: how well the model foresaw it.
 
     The columns: ``index``, the document's place in the data, from 0; ``tokens``, its end included; ``characters``;
@@ -26,6 +28,7 @@ def write_documents(path: Path, answers: Sequence[Tensor], text: Callable[[Seque
         path: The file.
         answers: Of each batch, targets, nats and characters of each token (3, B, T); rows go on from batch to batch.
         text: Gives the text of numbers of the vocabulary.
+        first_documents: The document with which each row begins (B): its place in the data.
 
     Returns:
         The number of documents.
@@ -34,22 +37,24 @@ def write_documents(path: Path, answers: Sequence[Tensor], text: Callable[[Seque
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["index", "tokens", "characters", "bits per character", "beginning"])
-        for tokens, nats, characters in _documents(torch.cat(list(answers), dim=-1).float().cpu()):
+        together = torch.cat(list(answers), dim=-1).float().cpu()
+        for index, tokens, nats, characters in _documents(together, first_documents):
             beginning = text(tokens[:_LONGEST]).strip().partition("\n")[0][:_LONGEST]
             bits = f"{nats / math.log(2) / characters:.4f}" if characters else ""
-            writer.writerow([count, len(tokens), round(characters), bits, beginning])
+            writer.writerow([index, len(tokens), round(characters), bits, beginning])
             count += 1
     return count
 
 
-def _documents(answers: Tensor) -> Iterator[tuple[list[int], float, float]]:
-    """Tokens, sum of nats and sum of characters of each document."""
+def _documents(answers: Tensor, first_documents: Sequence[int]) -> Iterator[tuple[int, list[int], float, float]]:
+    """Place, tokens, sum of nats and sum of characters of each document."""
     targets, nats, characters = answers
-    for row, tokens in enumerate(targets.long()):
+    for row, (tokens, first) in enumerate(zip(targets.long(), first_documents, strict=True)):
         begin = 0
-        for end in (tokens == END).nonzero().flatten().tolist():
+        for index, end in enumerate((tokens == END).nonzero().flatten().tolist(), first):
             piece = slice(begin, end + 1)
             yield (
+                index,
                 tokens[piece].tolist(),
                 nats[row, piece].double().sum().item(),
                 characters[row, piece].double().sum().item(),

@@ -16,7 +16,7 @@ from pathlib import Path
 from dlcore.cache import cache_folder, locked
 from dlcore.errors import DataError
 from dlcore.text import normalization
-from dlcore.text.corpus_files import TextFile, find_files, look_through
+from dlcore.text.corpus_files import TextFile, each_once, look_through, named_files
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules, build_store
 from dlcore.text.token_store import TokenStore
@@ -33,10 +33,12 @@ class Corpus:
     Attributes:
         files: The files, in order.
         digest: Hash of their content.
+        repeated: How often a file was named that had been named before.
     """
 
     files: tuple[TextFile, ...]
     digest: str
+    repeated: int = 0
 
     @classmethod
     def find(cls, root: str | Sequence[str]) -> Corpus:
@@ -46,15 +48,17 @@ class Corpus:
             ArgumentError: There is nothing of that name.
             DataError: A file is not text that can be read; or there is none.
         """
-        paths = find_files(root)
-        memory = (
-            cache_folder() / "texts" / "files" / f"{_hash(sorted(str(path.resolve()) for path in paths))[:32]}.json"
-        )
+        named = named_files(root)
+        paths = each_once(named)
+        memory = cache_folder() / "texts" / "files" / f"{_hash(sorted(map(os.path.realpath, paths)))[:32]}.json"
         known = _remembered(memory)
         files, seen = [], {}
         for path in paths:
-            state = path.stat()
-            key = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+            try:
+                state = path.stat()
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+            key = f"{os.path.realpath(path)} {state.st_size} {state.st_mtime_ns}"
             if key in known:
                 encoding, digest = known[key]
                 files.append(TextFile(path, state.st_size, encoding, digest))
@@ -65,7 +69,8 @@ class Corpus:
             raise DataError(f"{files[0].path}: expected text, got an empty file.")
         if seen != known:
             _remember(memory, seen)
-        return cls(tuple(file for file in files if file.size), _hash([file.digest for file in files]))
+        whole = tuple(file for file in files if file.size)
+        return cls(whole, _hash([file.digest for file in files]), len(named) - len(paths))
 
 
 def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: int | None = None) -> TokenStore:

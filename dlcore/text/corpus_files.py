@@ -36,7 +36,20 @@ class TextFile:
 
 
 def find_files(root: str | Sequence[str]) -> list[Path]:
-    """The files of a corpus, in natural order (2 before 10).
+    """The files of a corpus, each once, as `named_files` names them: the same text must not both train and test."""
+    return each_once(named_files(root))
+
+
+def each_once(paths: Sequence[Path]) -> list[Path]:
+    """Files under the first of their names."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(os.path.realpath(path), path)  # unlike `resolve`, no error for links in a circle
+    return list(found.values())
+
+
+def named_files(root: str | Sequence[str]) -> list[Path]:
+    """The files of a corpus, in natural order (2 before 10); twice what a list, a pattern or a link names twice.
 
     Args:
         root: A file, a folder (all ``.txt`` and ``.text`` in it and in its folders), a pattern
@@ -49,12 +62,12 @@ def find_files(root: str | Sequence[str]) -> list[Path]:
     if not isinstance(root, str):
         if not root:
             raise ArgumentError("root", "at least one file", list(root))
-        return [path for one in root for path in find_files(one)]
+        return [path for one in root for path in named_files(one)]
     top = Path(root).expanduser()
     if top.is_file():
         return [top]
     if top.is_dir():
-        found = [path for path in _below(top) if path.suffix.lower() in ENDINGS]
+        found = [path for path in _below(top) if path.suffix.lower() in ENDINGS and _may_be_read(path)]
         if not found:
             raise DataError(f"{root}: expected text files ({', '.join(ENDINGS)}) in the folder, got none.")
     else:
@@ -76,6 +89,11 @@ def _below(top: Path) -> Iterator[Path]:
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
         yield from (Path(folder) / name for name in names if not name.startswith("."))
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether this is a file, or a link that leads nowhere, which is an error later; a pipe would be waited for."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def look_through(path: Path) -> TextFile:

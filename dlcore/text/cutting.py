@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from dlcore.errors import DataError
+from dlcore.processes import cores
+from dlcore.progress_bar import progress_bar
 from dlcore.text.documents import Block, Documents, part
 from dlcore.text.segmentation import Segmenter
 
@@ -71,7 +73,7 @@ def cut_blocks(
     """
     count = (cores() if total > _FEW else 1) if processes is None else processes
     goes_on = False
-    with _progress(total) as advance:
+    with progress_bar("cutting text into words", total, "bytes") as advance:
         if count == 1:
             for block in blocks:
                 yield block, cut_block(segmenter, block.text, block.ends, goes_on, documents)
@@ -91,11 +93,6 @@ def cut_blocks(
             for done, answer in waiting:
                 yield done, answer.result()
                 advance(done.size)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -152,16 +149,3 @@ def answer() -> None:
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             _send(target, cut_block(segmenter, *pickle.load(source)))
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, on standard error; elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("cutting text into words"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("cut", total=total)
-        yield lambda size: progress.advance(task, size)

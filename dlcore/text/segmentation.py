@@ -6,9 +6,10 @@ Shapes: N characters of a text, M words.
 from __future__ import annotations
 
 import re
-from functools import cached_property
+import string
+from functools import cache, cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,17 +24,21 @@ _REMEMBERED = 1 << 16  # stretches of letters and signs whose pieces are remembe
 _NUMBER = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")
 
 
-def _signs(text: str, size: int = 1 << 16) -> np.ndarray:
-    table = np.zeros(size, dtype=bool)
-    table[[ord(sign) for sign in text]] = True
-    return table
+class _Signs(NamedTuple):
+    """Tables of signs (65536,), bool: letters and digits, what runs are made of, Chinese characters."""
+
+    letters: np.ndarray
+    in_runs: np.ndarray
+    chinese: np.ndarray
 
 
-_LETTERS = _signs("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-_IN_RUNS = _LETTERS | _signs("+#&._%-")
-_CHINESE = _signs("")
-_CHINESE[0x4E00 : 0x9FD5 + 1] = True
-_IN_RUNS |= _CHINESE
+@cache
+def _signs() -> _Signs:
+    letters, others, chinese = (np.zeros(_MOST + 1, dtype=bool) for _ in range(3))
+    letters[[ord(sign) for sign in string.ascii_letters + string.digits]] = True
+    others[[ord(sign) for sign in "+#&._%-"]] = True
+    chinese[0x4E00 : 0x9FD5 + 1] = True
+    return _Signs(letters, letters | others | chinese, chinese)
 
 
 class Segmenter:
@@ -105,7 +110,7 @@ class Segmenter:
     def _starts(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Where words begin (M,), ascending; and the node of the word at each place (N,), -1 where it has none."""
         codes = _codes(text)
-        begins, ends = _stretches(_signs_in(codes, _IN_RUNS))
+        begins, ends = _stretches(_signs_in(codes, _signs().in_runs))
         lengths, nodes = best_words(codes, begins, ends, self.tables)
         is_start = np.ones(len(codes), dtype=bool)
         is_start[_places(begins, ends)] = False
@@ -120,7 +125,7 @@ class Segmenter:
         if self.hmm:
             starts = self._join(text, codes, starts, single, nodes)
         else:  # letters and digits that are in no longer word are joined
-            letters = single & _signs_in(codes[starts], _LETTERS)
+            letters = single & _signs_in(codes[starts], _signs().letters)
             joined = letters[1:] & letters[:-1]
             starts = starts[np.concatenate([[True], ~joined])]
         return starts, nodes
@@ -130,7 +135,7 @@ class Segmenter:
     ) -> np.ndarray:
         """Where words begin once stretches of single characters were joined by the hidden Markov model."""
         alone = np.zeros(len(codes), dtype=bool)
-        alone[starts[single]] = _signs_in(codes[starts[single]], _IN_RUNS)
+        alone[starts[single]] = _signs_in(codes[starts[single]], _signs().in_runs)
         begins, ends = _stretches(alone)
         joins = (ends - begins > 1) & ~self.tables.are_words(codes, begins, ends)
         begins, ends = begins[joins], ends[joins]
@@ -138,7 +143,7 @@ class Segmenter:
         nodes[inside] = -1
         alone[:] = False
         alone[inside] = True
-        chinese = alone & _signs_in(codes, _CHINESE)
+        chinese = alone & _signs_in(codes, _signs().chinese)
         is_start = np.zeros(len(codes) + 1, dtype=bool)
         is_start[starts] = True
         of_chinese = _stretches(chinese)

@@ -18,13 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcore.cache import cache_folder
+from dlcore.cache import cache_folder, locked
 from dlcore.text.dictionary import Dictionary
 
 _VERSION = 1
 _CUT = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")  # what jieba looks up; other signs are words of their own
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: Fibonacci hashing
 _CHARACTERS = 1 << 16
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError)  # of tables that are not there, or damaged
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,17 @@ class WordTables:
     def of(cls, dictionary: Dictionary) -> WordTables:
         """The tables of a dictionary, from the cache if they are there; made and kept otherwise."""
         place = cache_folder() / "words" / f"{dictionary.digest[:32]}-{_VERSION}"
-        with suppress(OSError, ValueError, KeyError, EOFError):
+        with suppress(*_UNREADABLE):
             return cls._load(place)
-        made = cls._make(dictionary)
-        with suppress(OSError):  # it saves a second at the next start, no more
+        made = None
+        with suppress(OSError), locked(place.with_name(f"{place.name}.lock")):  # it saves a second, no more
+            with suppress(*_UNREADABLE):  # another process may have made them while this one waited
+                return cls._load(place)
+            made = cls._make(dictionary)
             shutil.rmtree(place, ignore_errors=True)  # damaged
             made._save(place)
             return cls._load(place)
-        return made
+        return made or cls._make(dictionary)
 
     @classmethod
     def _make(cls, dictionary: Dictionary) -> WordTables:

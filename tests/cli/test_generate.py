@@ -10,7 +10,9 @@ import pytest
 from lightning.pytorch import Trainer
 
 import dlcore
+from dlcore.cli.generated_output import Output
 from dlcore.cli.main import main
+from dlcore.errors import ArgumentError
 from dlcore.models import MLP
 
 LONG = "明月春风，不知道🙂" * 200  # 2,000 characters
@@ -145,6 +147,25 @@ def test_a_file_that_is_there_is_not_written_over(refused, tmp_path):
     (tmp_path / "kept.txt").write_text("mine")
     assert "It is there already" in refused("generate", f"--output={tmp_path / 'kept.txt'}")
     assert (tmp_path / "kept.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_is_not_written_over(tmp_path, monkeypatch, capsys, links):
+    if not links:  # as on a file system without hard links
+        monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(PermissionError()))
+    with Output("text", str(tmp_path / "new.txt")) as output:
+        output.add("明月\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["new.txt"]
+    assert (tmp_path / "new.txt").read_text(encoding="utf-8") == "明月\n"
+    output = Output("text", str(tmp_path / "kept.txt")).__enter__()
+    output.add("明月\n")
+    (tmp_path / "kept.txt").write_text("mine")
+    with pytest.raises(ArgumentError, match="appeared meanwhile, and is left as it is: the texts are in") as error:
+        output.__exit__(None, None, None)
+    assert (tmp_path / "kept.txt").read_text() == "mine"
+    (texts,) = tmp_path.glob(".kept.txt.*")
+    assert str(texts) in str(error.value)
+    assert texts.read_text(encoding="utf-8") == "明月\n"
 
 
 def test_a_file_of_bad_bytes_is_named_with_the_place(refused, tmp_path):

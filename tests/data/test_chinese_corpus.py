@@ -211,8 +211,63 @@ def test_a_place_within_an_epoch_needs_batches_of_the_same_form(poems, make_trai
     model, data = model_and_data(poems)
     make_trainer(callbacks=[SaveAt(3, tmp_path / "c.ckpt")]).fit(model, data)
     model, data = model_and_data(poems, sequence_length=9)
-    with pytest.raises(ArgumentError, match=r"sequence_length: expected 4 rows .* of 10 tokens, .* got '4 and 9'"):
+    with pytest.raises(ArgumentError, match=r"sequence_length: expected 10, as .* within an epoch, got 9"):
         make_trainer().fit(model, data, ckpt_path=tmp_path / "c.ckpt", weights_only=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 5}, r"batch_size: expected 4 rows in all processes together, as .*, got 5"),
+        ({"windows": True}, "windows: expected False, as"),
+        ({"shuffle_documents": False}, "shuffle_documents: expected True, as"),
+    ],
+)
+def test_a_place_within_an_epoch_needs_text_in_the_same_order(poems, make_trainer, tmp_path, settings, message):
+    model, data = model_and_data(poems)
+    make_trainer(callbacks=[SaveAt(3, tmp_path / "c.ckpt")], limit_train_batches=4).fit(model, data)
+    model, data = model_and_data(poems, **settings)
+    with pytest.raises(ArgumentError, match=message):
+        make_trainer().fit(model, data, ckpt_path=tmp_path / "c.ckpt", weights_only=True)
+
+
+def test_characters_are_those_of_the_words_at_hand(poems, tmp_path):
+    first = corpus(poems, level="word")
+    first.setup("fit")
+    (tmp_path / "新.txt").write_text("\n\n".join(POEMS[::-1]).replace("明月", "月"), encoding="utf-8")
+    data = corpus(str(tmp_path / "新.txt"))
+    data.load()
+    data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
+    data.expect(None, first.state_dict())
+    data.load()
+    words = data.vocabulary.words
+    for batch in data.test_dataloader():
+        moved = data.on_after_batch_transfer(batch, 0)
+        for target, characters in zip(batch.targets.flatten().tolist(), moved.characters.flatten(), strict=True):
+            assert target < 2 or characters == len(words[target])
+
+
+@pytest.mark.parametrize("settings", [{"min_freq": 9}, {"max_words": 5}, {"rare": "unknown"}, {"level": "word"}])
+def test_words_that_a_checkpoint_settles_are_not_asked_for_in_vain(poems, settings, capsys):
+    first = corpus(poems)
+    first.setup("fit")
+    ((name, value),) = settings.items()
+    message = rf"{name}: expected .*, as in the run of the checkpoint, got '?{value}"
+    with pytest.raises(ArgumentError, match=message):
+        later(poems, first.state_dict(), stage="fit", **settings)
+    capsys.readouterr()
+    later(poems, first.state_dict(), **settings)
+    assert f"data: {name} {value} changes nothing: the words are those of the checkpoint" in capsys.readouterr().out
+    later(poems, first.state_dict())
+    assert "changes nothing" not in capsys.readouterr().out
+
+
+def test_a_file_that_is_named_twice_is_read_once(poems, capsys):
+    once, twice = corpus(poems), corpus([poems, str(Path(poems).parent / "*.txt")])
+    once.setup("fit")
+    twice.setup("fit")
+    assert twice.parts["train"].documents == once.parts["train"].documents
+    assert "data: 1 file was named more than once, and is read once" in capsys.readouterr().out
 
 
 def later(root, kept, stage="test", **settings):

@@ -137,6 +137,31 @@ def test_windows_lie_anywhere_and_go_on_nowhere():
     assert len(starts) > 90
 
 
+def test_windows_are_drawn_as_they_are_needed():
+    tokens = np.broadcast_to(np.uint16(7), (10**14,))  # all windows of an epoch together would be 160 TB
+    endless = TokenPart(tokens, np.array([0, len(tokens)], dtype=np.uint64))
+    batch = next(iter(TrainWindows(endless, 4, 5, 1)))
+    assert batch.inputs.shape == (4, 5)
+
+
+def test_windows_of_batches_and_epochs_differ():
+    def starts(epoch):
+        return [tuple(b.targets[:, 0].tolist()) for b in TrainWindows(DOCUMENTS, 4, 5, 1, position=lambda: (epoch, 0))]
+
+    assert len(set(starts(0) + starts(1))) == 10
+
+
+@pytest.mark.parametrize("wished", [1, 2, 5, 12, 40])
+def test_rows_of_an_evaluation_know_their_first_document(wished):
+    loader = WholeDocuments(DOCUMENTS, wished, 200)
+    assert len(loader.first_documents) == len(loader.starts)
+    (batch,) = loader
+    for row, first in zip(batch.targets, loader.first_documents, strict=True):
+        assert row[0] == DOCUMENTS.document(first)[0]
+    shares = [WholeDocuments(DOCUMENTS, wished, 200, rank=rank, world_size=2).first_documents for rank in range(2)]
+    assert shares == [loader.first_documents[0::2], loader.first_documents[1::2]]
+
+
 @pytest.mark.parametrize("wished", [1, 2, 5, 12, 40])
 def test_an_evaluation_charges_each_token_and_end_once(wished):
     inputs, targets = rows(WholeDocuments(DOCUMENTS, wished, 6))

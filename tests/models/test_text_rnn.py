@@ -11,6 +11,8 @@ from torch.optim import LBFGS, SGD, Adam
 
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models import TextRNN
+from dlcore.models.progress import dealt
+from dlcore.text import NO_TARGET, TextBatch
 
 DROPS = {"embedding_dropout": 0.1, "dropout": 0.2, "output_dropout": 0.3, "word_dropout": 0.1, "weight_drop": 0.2}
 ADAM = partial(Adam, lr=0.01)
@@ -204,6 +206,7 @@ def test_it_learns_the_rule(make_trainer):
         ({"vocab_size": 1}, r"^vocab_size: expected a whole number at least 2, got 1\."),
         ({"hidden_size": 0}, r"^hidden_size: expected a whole number at least 1, got 0\."),
         ({"weight_drop": 1.0}, r"^weight_drop: expected a number at least 0 and below 1, got 1\.0\."),
+        ({"num_layers": 1, "dropout": 0.2}, r"^dropout: expected 0 with one recurrent layer, .* got 0\.2\."),
         ({"embedding_dropout": -0.1}, r"^embedding_dropout: expected"),
     ],
 )
@@ -215,3 +218,38 @@ def test_wrong_arguments_are_named(settings, message):
 def test_a_wrong_cell_is_named():
     with pytest.raises(UnknownNameError, match="'lstn'"):
         make_model(cell="lstn")
+
+
+def test_a_run_goes_on_with_its_states_in_another_number_of_processes(make_trainer, tmp_path):
+    def fit(path=None, **settings):
+        model = make_model()
+        trainer = make_trainer(max_epochs=2, num_sanity_val_steps=0, **settings)
+        trainer.fit(model, datamodule=Streams(), ckpt_path=path, weights_only=True)
+        return model
+
+    whole = fit(callbacks=[SaveWithinEpoch(tmp_path / "part.ckpt")])
+    kept = torch.load(tmp_path / "part.ckpt", weights_only=True)
+    # As two processes would have kept them: rows 0, 2 and rows 1, 3.
+    kept["carried"] = [[part[0][:, 0::2], part[0][:, 1::2]] for part in kept["carried"]]
+    torch.save(kept, tmp_path / "part.ckpt")
+    assert_equal(whole, fit(tmp_path / "part.ckpt"))
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2), (2, 2), (6, 1)])
+def test_rows_of_states_are_dealt_out_as_the_rows_of_text_are(before, after):
+    rows = torch.arange(2 * 6 * 3.0).view(2, 6, 3)
+    parts = [rows[:, rank::before] for rank in range(before)]
+    for rank in range(after):
+        assert torch.equal(dealt(parts, rank, after), rows[:, rank::after])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_predictions_of_low_precision_name_the_tokens_exactly(dtype):
+    model = make_model(vocab_size=9000).eval().to(dtype)
+    targets = torch.tensor([[8999, 4097, 2049, NO_TARGET]])
+    batch = TextBatch(torch.tensor([[1, 2, 3, 4]]), targets, torch.tensor([[1.0, 2.0, 300.0, 0.0]]), False)
+    with torch.no_grad():
+        found = model.predict_step(batch, 0)
+    assert found.dtype == torch.float32
+    assert torch.equal(found[0].long(), targets)
+    assert found[2].tolist() == [[1, 2, 300, 0]]

@@ -80,3 +80,23 @@ def test_a_hopeless_model_has_no_overflow():
     tally = task.tally("cpu")
     tally.add(torch.tensor(1e4), scores(), TARGETS, CHARACTERS)
     assert tally.metrics()["perplexity"] == math.inf
+
+
+def test_the_loss_of_half_precision_scores_does_not_overflow():
+    torch.manual_seed(0)
+    outputs, targets = torch.randn(64, 200, 50).half(), torch.randint(0, 50, (64, 200))
+    task = LanguageModeling(50)
+    loss = task.loss(outputs, targets)  # the nats' sum, 55,000 and more, is beyond or near what float16 holds
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(task.loss(outputs.double(), targets).item(), rel=1e-5)
+    assert task.loss(outputs.double(), targets).dtype == torch.float64
+
+
+def test_words_and_places_that_count_apart_may_have_other_numbers():
+    task = LanguageModeling(4, unknown=2, ignore_index=3)
+    targets = torch.tensor([[2, 1, 3, 0]])
+    tally = task.tally("cpu")
+    outputs = torch.zeros(1, 4, 4)
+    tally.add(task.loss(outputs, targets), outputs, targets)
+    assert tally.count == 3
+    assert tally.metrics()["unknown_share"] == pytest.approx(1 / 3)

@@ -1,3 +1,6 @@
+import os
+import shutil
+
 import pytest
 import torch
 
@@ -57,3 +60,16 @@ def test_cosines_by_hand():
     ((first, second, third),) = nearest_words(embeddings, [2], 5)
     assert (first[0], second[0], third[0]) == (3, 4, 5)
     assert [first[1], second[1], third[1]] == pytest.approx([0.6, 0.0, -1.0])
+
+
+def test_the_newest_run_of_a_text_model_is_it_that_writes(text_run, tmp_path):
+    """A later run under the same recipe's name may be of another model."""
+    recipe = tmp_path / "lightning_logs" / "mine"
+    shutil.copytree(text_run, recipe / "version_0")
+    shutil.copytree(text_run, recipe / "version_1")
+    (recipe / "version_1" / "config.yaml").write_text("model:\n  class_path: dlcore.models.MLP\n", encoding="utf-8")
+    for number in (0, 1):
+        for file in (recipe / f"version_{number}" / "checkpoints").iterdir():
+            os.utime(file, (number, number))
+    found = load_text_model("best", root=tmp_path / "lightning_logs").path
+    assert found == recipe / "version_0" / "checkpoints" / "best.ckpt"

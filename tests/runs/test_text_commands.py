@@ -70,6 +70,31 @@ def test_what_batches_that_are_limited_cut_off_is_no_answer(poems):
     assert count == len(rows_of(path)) == 0  # six of eight tokens have been seen
 
 
+def test_a_document_keeps_its_place_where_others_are_cut_off(workplace):
+    from dlcore.runs.text_predictions import write_documents
+
+    targets = torch.tensor([[5, 6, 1, 7], [8, 1, 9, 1]])  # the first row's second document has no end yet
+    answers = torch.stack([targets.float(), torch.ones(2, 4), torch.ones(2, 4)])
+    assert write_documents(workplace / "a.csv", [answers], str, [0, 3]) == 3
+    assert [row["index"] for row in rows_of(workplace / "a.csv")] == ["0", "3", "4"]
+
+
+def test_answers_to_several_files_have_a_plain_name(poems, workplace):
+    from dlcore.runs.predictions import write_predictions
+
+    run = runs.fit(*poems)
+    names = {
+        f"--data.root={workplace}/*.txt": "predictions_other.csv",
+        f"--data.root=[{workplace}/诗.txt]": "predictions_other.csv",
+        f"--data.root={workplace}/诗.txt": "predictions_诗.csv",
+        "--data.root=.": f"predictions_{workplace.name}.csv",
+    }
+    for flag, name in names.items():
+        path, count = write_predictions(runs.predict("--ckpt_path=last", flag))
+        assert path == run.folder / name
+        assert [row["index"] for row in rows_of(path)] == [str(k) for k in range(count)]
+
+
 def test_two_processes_train_and_evaluate_as_one(poems, workplace):
     """Equal steps, and the perplexity that one process finds, to five digits."""
     program = "import sys\nfrom dlcore.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"

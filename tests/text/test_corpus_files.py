@@ -135,3 +135,25 @@ def test_the_digest_is_that_of_the_content(write, own_cache):
     one = Corpus.find(str(write("a.txt", POEM))).digest
     assert Corpus.find(str(write("b.txt", POEM))).digest == one
     assert Corpus.find(str(write("a.txt", POEM + "完"))).digest != one
+
+
+def test_a_file_counts_once_whatever_its_names(write, tmp_path):
+    one, two = write("1.txt", POEM), write("2.txt", POEM)
+    (tmp_path / "3.txt").symlink_to(one)
+    assert find_files([str(two), str(tmp_path), str(tmp_path / "*.txt")]) == [two, one]
+
+
+@pytest.mark.parametrize(("target", "reason"), [("gone.txt", "No such file"), ("b.txt", "Too many levels")])
+def test_a_link_that_leads_nowhere_is_named(write, tmp_path, own_cache, target, reason):
+    write("诗/a.txt", POEM)
+    (tmp_path / "诗" / "b.txt").symlink_to(target)
+    with pytest.raises(DataError, match=rf"b\.txt: cannot be read \({reason}"):
+        Corpus.find(str(tmp_path / "诗"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_is_passed_over(write, tmp_path):
+    path = write("诗/a.txt", POEM)
+    os.mkfifo(tmp_path / "诗" / "pipe.txt")
+    (tmp_path / "诗" / "folder.txt").mkdir()
+    assert find_files(str(tmp_path / "诗")) == [path]

@@ -1,12 +1,17 @@
 """Text is cut exactly as jieba cuts it: the same words on much varied text, with any dictionary."""
 
 import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dlcore.cache import locked
 from dlcore.text.dictionary import Dictionary, quiet_jieba
 from dlcore.text.normalization import normalize
 from dlcore.text.segmentation import FIRST_OTHER, Segmenter
@@ -199,7 +204,7 @@ def test_words_do_not_depend_on_what_stands_behind_a_line_break(make_segmenter):
 def test_tables_are_kept_for_the_user_alone(own_cache, monkeypatch):
     dictionary = Dictionary("甲乙 5\n丙 2\n".encode())
     first = WordTables.of(dictionary)
-    (place,) = (own_cache / "words").iterdir()
+    (place,) = (own_cache / "words").glob("*-1")  # the lock lies beside it
     assert place.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in place.iterdir()} == {0o600}
     monkeypatch.setattr(Dictionary, "read", lambda self: pytest.fail("read again"))
@@ -218,6 +223,29 @@ def test_tables_without_a_cache(own_cache):
 def test_damaged_tables_are_made_anew(own_cache):
     dictionary = Dictionary("甲乙 5\n丙 2\n".encode())
     WordTables.of(dictionary)
-    (place,) = (own_cache / "words").iterdir()
+    (place,) = (own_cache / "words").glob("*-1")  # the lock lies beside it
     (place / "keys.npy").write_bytes(b"")
     assert Segmenter(dictionary).cut("甲乙丙") == ["甲乙", "丙"]
+
+
+def test_tables_that_another_process_makes_are_waited_for(own_cache, tmp_path, monkeypatch):
+    (tmp_path / "词.txt").write_text("明月 5\n东风 3\n", encoding="utf-8")
+    dictionary = Dictionary.of_files(str(tmp_path / "词.txt"), None)
+    made = WordTables._make(dictionary)
+    place = own_cache / "words" / f"{dictionary.digest[:32]}-1"
+    monkeypatch.setattr(WordTables, "_make", lambda dictionary: pytest.fail("made twice"))
+    with ThreadPoolExecutor(1) as pool:
+        with locked(place.with_name(f"{place.name}.lock")):
+            waiting = pool.submit(WordTables.of, dictionary)
+            time.sleep(0.2)
+            made._save(place)
+        assert waiting.result(timeout=20).weights.tolist() == made.weights.tolist()
+
+
+def test_importing_makes_no_tables_of_signs():
+    program = (
+        "from dlcore.text import segmentation as module\n"
+        "print([name for name, value in vars(module).items() if isinstance(value, module.np.ndarray)])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout.strip() == "[]"

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from dlcore.cache import cache_folder, locked
 from dlcore.data.drawn_clothing.draws import Draws, Floats
-from dlcore.data.images.decoding import cores
-from dlcore.data.images.progress_bar import progress_bar
+from dlcore.processes import cores
+from dlcore.progress_bar import progress_bar
 
 CLASS_NAMES = ("circle", "no circle")
 COUNTS = {"train": 10_000, "val": 1_000, "test": 2_000}

@@ -10,7 +10,6 @@ Shapes: M files, C channels.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -27,8 +26,9 @@ from torch import Tensor
 
 from dlcore.data.images import decoder
 from dlcore.data.images.jpegs import decode_jpeg
-from dlcore.data.images.progress_bar import progress_bar
 from dlcore.errors import DataError
+from dlcore.processes import cores
+from dlcore.progress_bar import progress_bar
 
 _SHARE = 64  # files a process is given at a time
 
@@ -144,11 +144,6 @@ def _decode_jpegs(
         target.write(pixels.data)
         found.append((row, decoder.moments(pixels)))
     return found, others
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
