@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dlcore.nn import LanguageModeling
 from dlcore.runs.folder import run_of_checkpoint
+from dlcore.runs.other_data import named_after_data
 from dlcore.runs.text_predictions import write_documents
 
 if TYPE_CHECKING:
@@ -68,17 +69,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
 
 def _file(command: Command) -> Path:
     folder = run_of_checkpoint(command.settings.checkpoint_path)
-    # Answers to other data than the run's own lie beside those to its own.
-    elsewhere = command.request.value("data.path") or command.request.value("data.root")
-    return (folder or Path()) / (f"predictions_{_name_of(str(elsewhere))}.csv" if elsewhere else "predictions.csv")
-
-
-def _name_of(data: str) -> str:
-    """A short name of data: that of their file or folder; ``other`` for a pattern or a list, which have none."""
-    path = Path(data).expanduser()
-    if not path.exists():
-        return "other"
-    return path.stem.strip(".") or path.resolve().stem or "other"  # "." and ".." are names of a folder with another
+    return (folder or Path()) / named_after_data(command, "predictions.csv")
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlcore.nn import ClassTally
 from dlcore.runs.folder import run_of_checkpoint
+from dlcore.runs.other_data import named_after_data
 from dlcore.tracking import confusion_matrix
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def write_test_report(command: Command) -> list[Path]:
-    """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder.
+    """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder, of other data beside them.
 
     Args:
         command: The command, after its work.
@@ -37,11 +38,11 @@ def write_test_report(command: Command) -> list[Path]:
         # Six digits are more than 10,000 samples can tell; JSON knows no NaN.
         **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
     }
-    paths = [folder / "test.json"]
+    paths = [folder / named_after_data(command, "test.json")]
     if isinstance(tally, ClassTally):
         names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
         report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
-        paths.append(folder / "confusion_matrix.png")
+        paths.append(folder / named_after_data(command, "confusion_matrix.png"))
         confusion_matrix(tally.confusion.cpu().numpy(), names).savefig(paths[-1])
     paths[0].write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
     return paths

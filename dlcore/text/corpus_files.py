@@ -48,6 +48,9 @@ def each_once(paths: Sequence[Path]) -> list[Path]:
     return list(found.values())
 
 
+_USUAL = "的一是不了人我在有他這中大來上國說們你，。"  # in any text, by the forms of Big5
+
+
 def named_files(root: str | Sequence[str]) -> list[Path]:
     """The files of a corpus, in natural order (2 before 10); twice what a list, a pattern or a link names twice.
 
@@ -134,6 +137,8 @@ def look_through(path: Path) -> TextFile:
 def _other_encoding(path: Path, wrong: int) -> str:
     """GB18030, if a file that is not UTF-8 is that."""
     elsewhere = _first_wrong(path, "gb18030")
+    if elsewhere < 0 and _is_big5(path):
+        raise DataError(f"{path}: expected UTF-8 or GB18030, got what looks like Big5. Save it as UTF-8.")
     if elsewhere < 0 and not _is_damaged_utf8(path):
         return "gb18030"
     if elsewhere < 0 or elsewhere <= wrong or _is_damaged_utf8(path):
@@ -160,6 +165,19 @@ def _first_wrong(path: Path, encoding: str) -> int:
             place += len(block)
             if not block:
                 return -1
+
+
+def _is_big5(path: Path) -> bool:
+    """Whether the beginning reads as Chinese in Big5, whose bytes often are GB18030 too: characters nobody writes."""
+    with path.open("rb") as file:
+        block = file.read(_BLOCK)
+    try:
+        as_big5 = codecs.getincrementaldecoder("big5")("strict").decode(block)
+    except UnicodeDecodeError:
+        return False
+    as_gb18030 = codecs.getincrementaldecoder("gb18030")("strict").decode(block)
+    usual = [sum(map(text.count, _USUAL)) / len(text) for text in (as_big5, as_gb18030)]
+    return usual[0] > 0.02 and usual[0] > 4 * usual[1]
 
 
 def _is_damaged_utf8(path: Path) -> bool:

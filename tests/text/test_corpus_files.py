@@ -157,3 +157,13 @@ def test_what_is_no_file_is_passed_over(write, tmp_path):
     os.mkfifo(tmp_path / "诗" / "pipe.txt")
     (tmp_path / "诗" / "folder.txt").mkdir()
     assert find_files(str(tmp_path / "诗")) == [path]
+
+
+def test_big5_is_named_and_not_taken_for_gb18030(tmp_path):
+    path = tmp_path / "繁體.txt"
+    path.write_bytes("我們在這裡說話，他是一個不說話的人。\n來來往往的人，大家都有話要說。\n".encode("big5") * 30)
+    with pytest.raises(DataError, match=r"got what looks like Big5\. Save it as UTF-8"):
+        look_through(path)
+    simplified = tmp_path / "简体.txt"
+    simplified.write_bytes("我们在这里说话，他是一个不说话的人。\n人来人往。\n".encode("gb18030") * 30)
+    assert look_through(simplified).encoding == "gb18030"
