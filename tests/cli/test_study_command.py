@@ -39,6 +39,8 @@ def test_shows_and_copies_a_study(capsys):
         (["scalling"], "Unknown study: 'scalling'. Did you mean 'scaling'?"),
         (["show"], "study show: expected one study (show NAME) after it, got nothing."),
         (["copy", "scaling", "x.txt"], "a study's file name ends in .yaml; call it x.yaml."),
+        (["copy", "scaling", "."], "a folder; name a file in it, such as scaling.yaml"),
+        (["copy", "scaling", "x" * 300 + ".yaml"], "cannot be written: File name too long"),
         (["copy", "scaling", "depth.yaml"], "a study of that name comes with dlcore"),
         (["nowhere.yaml"], "nowhere.yaml: there is no such file."),
         (["--seeds", "3"], "study: expected a study's name, or --vary, got nothing."),
