@@ -1,8 +1,10 @@
+import warnings
 from pathlib import Path
 
 import pytest
 
 from dlcore.cli.main import main
+from dlcore.cli.study import carry_out
 from dlcore.cli.study.front import SUBJECT
 from dlcore.cli.study.request import read_study_request
 from dlcore.errors import DlcoreError
@@ -88,3 +90,10 @@ def test_variants_from_the_command_line():
 def test_words_of_other_programs_do_no_harm():
     with pytest.raises(DlcoreError):
         read_study_request(SUBJECT, ["../scaling"])
+
+
+def test_a_warning_of_a_study_is_a_line_without_places_in_the_code(monkeypatch):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # so that it is put back
+    monkeypatch.setattr(carry_out, "dry_run", lambda request: 0)
+    assert main(["study", "scaling", "--dry_run"]) == 0
+    assert warnings.formatwarning("kept", UserWarning, "plan.py", 1) == "dlcore: warning: kept\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from rich.text import Text
@@ -71,6 +72,7 @@ def run(argv: list[str]) -> int:
 def _carry_out(request: StudyRequest) -> int:
     from dlcore.cli.study.carry_out import carry_out, dry_run
 
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
     return dry_run(request) if request.dry_run else carry_out(request)
 
 
