@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -15,15 +15,29 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time do something; the others wait. The lock of a process that dies is free again."""
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Let one process at a time do something. The lock of a process that dies is free again.
+
+    Args:
+        path: The file that is locked; it is made, and its content is left as it is.
+        wait: Whether the others wait.
+
+    Yields:
+        Whether it is this process's turn: False only where it does not wait and another holds the lock. A system or a
+        file system without locks lets all do it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":  # each makes its own, and the first to rename wins
-        yield
+        yield True
         return
     import fcntl
 
-    with path.open("w") as file:
-        with suppress(OSError):  # a network file system without locks: as above
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    with path.open("a") as file:
+        turn = True
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            turn = wait
+        except OSError:  # a network file system without locks: as above
+            pass
+        yield turn

@@ -27,7 +27,7 @@ SUBJECT = Subject(
         Option("x", "epoch", "What lies below the curves: epoch or step."),
         Option("out", "FILE.png", "Where the picture goes; left out: show/compare_RUN_RUN.png."),
     ),
-    ("compare mlp_textbook/version_0 mlp_textbook/version_1", "compare study_scaling/*/seed_0 --x step"),
+    ("compare mlp_textbook/version_0 mlp_textbook/version_1", "compare lightning_logs/study_scaling/*/seed_0 --x step"),
 )
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.text import Text
 
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
+from dlcore.cli.yaml_shelf import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
 from dlcore.configs.recipe import find_recipe, recipe_header, recipe_name, recipe_names, recipe_text
-from dlcore.errors import ConfigError, UnknownNameError
+from dlcore.errors import UnknownNameError
 
 _USAGE = (
     ("python -m dlcore recipes", "list the recipes that come with dlcore"),
     ("python -m dlcore recipes show NAME", "print a recipe"),
     ("python -m dlcore recipes copy NAME FILE", "copy a recipe to a file of your own"),
 )
-_ACTIONS = {"list": 0, "show": 1, "copy": 2}
 
 
 def run(argv: list[str]) -> int:
@@ -36,15 +35,12 @@ def run(argv: list[str]) -> int:
         _print_usage()
         return 0
     action, *words = argv or ["list"]
-    if action not in _ACTIONS:
+    if action not in ACTIONS:
         remedy = f"To see it: python -m dlcore recipes show {action}." if action in recipe_names() else ""
-        raise UnknownNameError("action of `recipes`", action, _ACTIONS, remedy)
-    if len(words) != _ACTIONS[action]:
-        expected = {"list": "nothing", "show": "one recipe (show NAME)", "copy": "a recipe and a file (copy NAME FILE)"}
-        received = f"`{' '.join(map(shell_word, words))}`" if words else "nothing"
-        raise ConfigError(f"recipes {action}: expected {expected[action]} after it, got {received}.")
+        raise UnknownNameError("action of `recipes`", action, ACTIONS, remedy)
+    check_words("recipes", action, words, "recipe")
     if action == "show":
-        _show(words[0])
+        show_yaml(recipe_text(find_recipe(words[0])))
     elif action == "copy":
         _copy(words[0], words[1])
     else:
@@ -68,40 +64,10 @@ def _list() -> None:
     print_paragraph(console, Text("Start your own: python -m dlcore recipes copy NAME FILE", style=QUIET))
 
 
-def _show(name: str) -> None:
-    content = recipe_text(find_recipe(name))
-    console = open_console()
-    if not console.is_terminal:
-        sys.stdout.write(content)  # to the letter: it may become a file
-        return
-    text = Text(content)
-    text.highlight_regex(r"(?m)^ *(?:- )?[\w./]+(?=:)", NAME)
-    text.highlight_regex(r"(?m)(?:^|(?<=\s))#.*$", QUIET)
-    console.print(text, soft_wrap=True, end="")
-
-
 def _copy(name: str, target: str) -> None:
-    content = recipe_text(find_recipe(name))
-    path = Path(target).expanduser()
-    try:
-        if path.is_dir():
-            raise ConfigError(f"{path}: a folder; name a file in it, such as {path / f'{name}.yaml'}.")
-        if path.suffix not in (".yaml", ".yml"):
-            raise ConfigError(f"{path}: a recipe's file name ends in .yaml; call it {path}.yaml.")
-        if not path.parent.is_dir():
-            folder = shell_word(str(path.parent))
-            raise ConfigError(f"{path}: its folder does not exist. Make it first: mkdir -p {folder}")
-        with path.open("x", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError as error:
-        raise ConfigError(f"{path}: exists already, and is left as it is. Choose another name.") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}.") from error
-    console = open_console()
-    console.print(
-        Text(f"Copied to {path}; change what you like. Its runs will lie in lightning_logs/{recipe_name(path)}/.")
-    )
-    console.print(Text.assemble("Next: ", (f"python -m dlcore fit -c {shell_word(str(path))}", NAME)))
+    content, path = recipe_text(find_recipe(name)), Path(target).expanduser()
+    copy_yaml(content, path, "recipe", name)
+    say_copied(path, f"Its runs will lie in lightning_logs/{recipe_name(path)}/.", "fit -c")
 
 
 def _print_usage() -> None:

@@ -15,8 +15,8 @@ from dlcore.configs.flat import flatten
 from dlcore.configs.recipe import recipe_text
 from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.curves import LoggedCurve, logged_curves
+from dlcore.tracking.metric_names import is_greater
 
-_GREATER = ("accuracy", "f1", "precision", "recall", "r2")
 _MISSING = "–"
 
 
@@ -139,7 +139,7 @@ def _value(curve: LoggedCurve | None, kind: str, name: str) -> float | None:
     there = curve.values[~np.isnan(curve.values)]
     if not len(there):
         return math.nan
-    return float(there.max() if name.rpartition("/")[2].rpartition("_")[2] in _GREATER else there.min())
+    return float(there.max() if is_greater(name) else there.min())
 
 
 def _partings(curves: Sequence[dict[str, LoggedCurve]]) -> list[Parting]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlcore.errors import ConfigError
+from dlcore import cache
+from dlcore.errors import ArgumentError, ConfigError, FitError
 from dlcore.studies import pool
 from dlcore.studies.plan import Job, Plan, clear_leftovers, make_plan
 from dlcore.studies.record import DONE, FAILED, Record
@@ -33,11 +34,13 @@ class Outcome:
         results: What came out of its runs.
         verdicts: Its claims, in order, and what became of them.
         folder: Where its files are: ``curves.png``, ``report.html``, ``results.json`` and ``results.csv``.
+        no_picture: Why there is no ``curves.png``; empty where there is one.
     """
 
     results: Results
     verdicts: tuple[tuple[Claim, Verdict], ...]
     folder: Path
+    no_picture: str = ""
 
 
 def run_study(
@@ -93,27 +96,47 @@ def check_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> dict[str, str
 
     Returns:
         The variants that cannot be trained, and why.
+
+    Raises:
+        FitError: A process died over it.
     """
     firsts = list({job.variant: job for job in reversed(jobs)}.values())
-    found = pool.run_jobs(inspect, firsts, at_once, threads) if firsts else ()
+    try:
+        found = list(pool.run_jobs(inspect, firsts, at_once, threads)) if firsts else []
+    except BrokenProcessPool as error:
+        raise FitError(
+            "A process died while the settings were checked (killed by the system, for want of memory?). Nothing has "
+            "been trained. Do fewer runs at a time: --jobs 1"
+        ) from error
     return {each["variant"]: each["error"] for each in found if "error" in each}
 
 
 def conclude(results: Results, folder: Path) -> Outcome:
     """Judge the claims and write the study's files, as far as there are results."""
     verdicts = tuple((claim, judge(claim.holds, results.measure)) for claim in results.study.claims)
-    outcome = Outcome(results, verdicts, folder)
-    write_json_results(outcome.results, verdicts, folder / RESULTS)
+    write_json_results(results, verdicts, folder / RESULTS)
     write_csv(results, folder / TABLE)
+    no_picture = _draw(results, folder / CURVES)
+    picture = b"" if no_picture else (folder / CURVES).read_bytes()
+    (folder / REPORT).write_text(report_html(results, verdicts, picture, no_picture), encoding="utf-8")
+    return Outcome(results, verdicts, folder, no_picture)
+
+
+def _draw(results: Results, path: Path) -> str:
+    """Draw the curves; where there are none, remove an older picture and say why."""
     study = results.study
+    why = "no run has ended well"
     if results.runs:
-        with contextlib.suppress(ConfigError):
-            quantities = [name for name in study.plot if _is_there(results, name)] or ["loss", results.score]
-            figure = overlaid_curves(families(results), quantities, study.x, study.title, _note(results))
-            write_png(figure, folder / CURVES)
-    picture = (folder / CURVES).read_bytes() if results.runs else b""
-    (folder / REPORT).write_text(report_html(results, verdicts, picture), encoding="utf-8")
-    return outcome
+        quantities = [name for name in study.plot if _is_there(results, name)] or ["loss", results.score]
+        try:
+            write_png(overlaid_curves(families(results), quantities, study.x, study.title, _note(results)), path)
+        except ArgumentError:
+            asked = ", ".join(dict.fromkeys((*study.plot, *quantities)))
+            why = f"no run has logged train/X or val/X for an X of {asked}"
+        else:
+            return ""
+    path.unlink(missing_ok=True)  # of an earlier time
+    return f"No curves are drawn: {why}."
 
 
 def families(results: Results) -> list[Family]:
@@ -138,19 +161,14 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: One is at work on it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            who = file.read().strip()
+    path = folder / ".lock"
+    with cache.locked(path, wait=False) as turn:
+        if not turn:
+            who = path.read_text(encoding="utf-8").strip()
             raise ConfigError(
                 f"{folder}: another process{f' ({who})' * bool(who)} is at work on this study. Wait for it, or end it."
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+            )
+        path.write_text(str(os.getpid()), encoding="utf-8")
         yield
 
 

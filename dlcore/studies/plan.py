@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlcore.configs.choice import stacked_recipes
+from dlcore.errors import DataError
 from dlcore.studies.record import DONE, FAILED, RUNNING, Record, read_record
 from dlcore.studies.study import Study, Variant
+from dlcore.studies.vary import parsed
 
 _IRRELEVANT = ("progress_display",)  # what changes nothing of a run's outcome
 
@@ -68,7 +71,8 @@ def make_plan(study: Study, runs: Path, redo: bool = False) -> Plan:
     """Compare a study with what lies in its folder.
 
     A run is done if a folder of its variant and seed has the same settings and has ended well; one that was interrupted
-    goes on from its last checkpoint; one that failed begins anew.
+    goes on from its last checkpoint; one that failed begins anew. Where a record cannot be read its run is kept, with
+    a warning, and another is made beside it.
 
     Args:
         study: The study.
@@ -89,8 +93,8 @@ def make_plan(study: Study, runs: Path, redo: bool = False) -> Plan:
             if found is not None and found[1].status == DONE:
                 done[variant.name, seed] = found
                 continue
-            goes_on = found is not None and (found[0] / "checkpoints" / "last.ckpt").is_file()
-            folder = found[0] if found is not None and goes_on else _new_folder(root / variant.folder, seed)
+            goes_on = found is not None
+            folder = found[0] if found is not None else _new_folder(root / variant.folder, seed)
             jobs.append(
                 Job(
                     variant.name, seed, tuple(variant.words(seed)), digest, folder.absolute(), len(jobs), goes_on,
@@ -102,23 +106,47 @@ def make_plan(study: Study, runs: Path, redo: bool = False) -> Plan:
 def digest_of(variant: Variant, seed: int, test: bool) -> str:
     """Tells the settings of a run from all others: 12 hexadecimal digits of what recipe, variant and seed say."""
     recipe = {key: value for key, value in stacked_recipes([variant.recipe]).items() if key not in _IRRELEVANT}
-    settings = {key: value for key, value in variant.settings.items() if key.partition(".")[0] not in _IRRELEVANT}
+    # A flag's value is text, a file's a number: to the run both say the same.
+    settings = {key: value for key, value in parsed(variant.settings).items() if _top(key) not in _IRRELEVANT}
     content: dict[str, Any] = {"recipe": recipe, "settings": settings, "seed": seed, "test": test}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _top(key: str) -> str:
+    return key.partition(".")[0]
+
+
 def can_go_on(job: Job) -> bool:
-    """Whether a run with these settings lies in the job's folder that was interrupted and has a checkpoint."""
+    """Whether a run with these settings lies in the job's folder that was interrupted and has a checkpoint.
+
+    Raises:
+        DataError: Its record cannot be read.
+    """
     record = read_record(job.folder)
     return record is not None and (record.digest, record.status) == (job.digest, RUNNING) and job.checkpoint.is_file()
 
 
 def clear_leftovers(jobs: list[Job]) -> None:
-    """Remove what failed runs, and those that ended before their first checkpoint, left in the folders of jobs."""
+    """Remove what failed runs, and those that ended before their first checkpoint, left in the folders of jobs.
+
+    Raises:
+        DataError: A folder holds a run that is to be kept; see `clear`.
+    """
     for job in jobs:
-        if job.folder.is_dir() and not can_go_on(job):
-            shutil.rmtree(job.folder)
+        if job.folder.is_dir() and not job.goes_on:
+            clear(job.folder)
+
+
+def clear(folder: Path) -> None:
+    """Remove the folder of a run that is worth nothing.
+
+    Raises:
+        DataError: It may be worth something: it has ended well, or has checkpoints and has not failed.
+    """
+    if not _is_worthless(folder):
+        raise DataError(f"{folder}: holds a run that is kept; the same command makes another beside it. Give it again.")
+    shutil.rmtree(folder)
 
 
 def _folders(parent: Path, seed: int) -> Iterator[Path]:
@@ -130,11 +158,19 @@ def _folders(parent: Path, seed: int) -> Iterator[Path]:
 
 
 def _newest(parent: Path, seed: int, digest: str) -> tuple[Path, Record] | None:
-    """The newest run with these settings that has not failed."""
+    """The newest run with these settings that has ended well or can go on."""
     found = None
     for folder in _folders(parent, seed):
-        record = read_record(folder)
-        if record is not None and record.digest == digest and record.status != FAILED:
+        try:
+            record = read_record(folder)
+        except DataError as error:
+            kept = "has nothing to lose" if _is_worthless(folder) else "is kept, and does not count"
+            warnings.warn(f"{error} The run {kept}.", stacklevel=2)
+            continue
+        if record is None or record.digest != digest:
+            continue
+        begun = record.status == RUNNING and (folder / "checkpoints" / "last.ckpt").is_file()
+        if record.status == DONE or begun:
             found = folder, record
     return found
 
@@ -143,9 +179,27 @@ def _new_folder(parent: Path, seed: int) -> Path:
     """The next free folder; one that holds no more than a run that failed or never began is free too."""
     number = 1
     for folder in _folders(parent, seed):
-        record = read_record(folder)
-        kept = record is not None and record.status != FAILED and (folder / "checkpoints" / "last.ckpt").is_file()
-        if not kept and (record is None or record.status != DONE):
+        if _is_worthless(folder):
             return folder
         number += 1
     return parent / (f"seed_{seed}" if number == 1 else f"seed_{seed}_{number}")
+
+
+def _is_worthless(folder: Path) -> bool:
+    """Whether a folder's run has failed, or has neither ended well nor a checkpoint. In doubt it is worth something."""
+    try:
+        record = read_record(folder)
+    except DataError:
+        return not _has_checkpoint(folder)
+    if record is not None and record.status == FAILED:
+        return True
+    return (record is None or record.status == RUNNING) and not _has_checkpoint(folder)
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    try:
+        return any(path.suffix == ".ckpt" for path in (folder / "checkpoints").iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError:  # it cannot be told
+        return True

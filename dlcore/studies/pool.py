@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from dlcore.errors import check_number
+from dlcore.errors import DataError, check_number
 from dlcore.studies.plan import Job
 from dlcore.studies.record import FAILED, RUNNING, Record, read_record
 
@@ -102,8 +102,8 @@ def train_all(work: Callable[[Job], Record], jobs: Sequence[Job], at_once: int, 
 
 
 def _alone(work: Callable[[Job], Record], job: Job, threads: int) -> Iterator[Record]:
-    finished = read_record(job.folder)
-    if finished is not None and finished.digest == job.digest and finished.status != RUNNING:
+    finished = _begun(job)
+    if finished is not None and finished.status != RUNNING:
         yield finished
         return
     try:
@@ -112,15 +112,20 @@ def _alone(work: Callable[[Job], Record], job: Job, threads: int) -> Iterator[Re
         yield _failed(job)
 
 
-def _begun(job: Job) -> bool:
-    record = read_record(job.folder)
-    return record is not None and record.digest == job.digest
+def _begun(job: Job) -> Record | None:
+    """The record of a job that has begun."""
+    try:
+        record = read_record(job.folder)
+    except DataError:
+        return None
+    return record if record is not None and record.digest == job.digest else None
 
 
 def _failed(job: Job) -> Record:
-    record = read_record(job.folder) or Record(job.variant, job.seed, job.digest)
+    begun = _begun(job)
+    record = begun or Record(job.variant, job.seed, job.digest)
     record.status, record.error = FAILED, _DIED
-    if job.folder.is_dir():
+    if begun is not None:  # never over a record that is of another run or cannot be read
         record.write(job.folder)
     return record
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dlcore.errors import DataError
+
 RECORD, PROGRESS, LOG = "study_run.json", "progress.json", "log.txt"
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
@@ -58,13 +60,21 @@ class Record:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record in a run's folder; None where there is none that can be read."""
-    content = read_json(folder / RECORD)
+    """The record in a run's folder; None where there is no such file.
+
+    Raises:
+        DataError: There is one that cannot be read: what the run has come to is not known.
+    """
+    path = folder / RECORD
     known = {each.name for each in fields(Record)}
     try:
-        return Record(**{name: value for name, value in content.items() if name in known}) if content else None
-    except TypeError:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Record(**{name: value for name, value in content.items() if name in known})
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        text = " ".join(str(error).split())
+        raise DataError(f"{path}: expected the record of a run of a study, which cannot be read: {text}.") from error
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -41,13 +41,14 @@ _RULE = (
 )
 
 
-def report_html(results: Results, verdicts: Verdicts, picture: bytes) -> str:
+def report_html(results: Results, verdicts: Verdicts, picture: bytes, no_picture: str = "") -> str:
     """The report.
 
     Args:
         results: What came out.
         verdicts: The claims and what became of them.
         picture: The curves, a PNG file's content; empty without one.
+        no_picture: Why there is none.
     """
     study = results.study
     heads, rows = table(results)
@@ -76,6 +77,8 @@ def report_html(results: Results, verdicts: Verdicts, picture: bytes) -> str:
         data = base64.b64encode(picture).decode()
         text = f"Curves of all variants: {', '.join(study.plot)}"
         parts.append(f'<h2>Curves</h2><img alt="{escape(text)}" src="data:image/png;base64,{data}">')
+    elif no_picture:
+        parts.append(f'<h2>Curves</h2><p class="quiet">{escape(no_picture)}</p>')
     parts += ["<h2>Results</h2>", _table(heads, rows, numbers=True)]
     if len(study.seeds) > 1:
         parts.append('<p class="quiet">Mean ± standard deviation over the seeds.</p>')

@@ -15,27 +15,21 @@ from dlcore.errors import DataError
 from dlcore.studies.claim import Quantity
 from dlcore.studies.record import DONE, Record
 from dlcore.studies.study import Study
-from dlcore.tracking.metrics_csv import read_metrics
-
-# What is better the greater it is.
-_GREATER = ("accuracy", "f1", "precision", "recall", "r2", "auroc")
+from dlcore.tracking.curves import LoggedCurve, logged_curves
+from dlcore.tracking.metric_names import is_greater
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A metric over a run (P points).
+class Curve(LoggedCurve):
+    """A metric over a run (P points), and how much had been done at each point.
 
     Args:
-        epochs: Epochs done at each point, with fractions (P,).
         samples: Training samples gone through (P,).
         seconds: Seconds of training (P,).
-        values: The metric (P,); NaN and infinity as they were logged.
     """
 
-    epochs: np.ndarray
     samples: np.ndarray
     seconds: np.ndarray
-    values: np.ndarray
 
     def x(self, axis: str) -> np.ndarray:
         """One of ``epoch``, ``samples`` and ``seconds``."""
@@ -126,30 +120,25 @@ def read_results(
 
 
 def read_curves(folder: Path, record: Record | None = None) -> dict[str, Curve]:
-    """All metrics of a run that were logged at least once, ``train/…`` and ``val/…``.
+    """What was logged of a run at least once: ``train/…``, ``val/…`` and ``lr``; nothing where nothing was.
 
     Args:
         folder: The run's folder.
         record: Its record, for samples and seconds; None: those of the curves are NaN.
     """
     try:
-        table = read_metrics(folder)
+        logged = logged_curves(folder)
     except DataError:
         return {}
-    steps = np.array(table["step"], dtype=np.float64)
-    epochs = _numbers(table.get("epoch", [None] * len(steps)))
-    samples = epochs * (record.train_samples if record is not None and record.train_samples else math.nan)
-    seconds = np.full_like(steps, math.nan)
-    if record is not None and record.times:
-        known = np.array([[0.0, 0.0], *record.times])
-        seconds = np.interp(steps, known[:, 0], known[:, 1])
+    epoch = record.train_samples if record is not None and record.train_samples else math.nan
+    times = np.array([[0.0, 0.0], *record.times]) if record is not None and record.times else None
     curves = {}
-    for name, column in table.items():
-        if name.partition("/")[0] not in ("train", "val"):
+    for name, curve in logged.items():
+        if name.partition("/")[0] not in ("train", "val", "lr"):
             continue
-        there = np.array([value is not None for value in column])
-        if there.any():
-            curves[name] = Curve(epochs[there], samples[there], seconds[there], _numbers(column)[there])
+        unknown = np.full_like(curve.steps, math.nan)
+        seconds = unknown if times is None else np.interp(curve.steps, times[:, 0], times[:, 1])
+        curves[name] = Curve(curve.steps, curve.epochs, curve.values, curve.epochs * epoch, seconds)
     return curves
 
 
@@ -170,11 +159,6 @@ def number(run: RunResult, quantity: str, kind: str = "last") -> float | None:
     return run.best(quantity, is_greater(quantity)) if kind == "best" else run.last(quantity)
 
 
-def is_greater(metric: str) -> bool:
-    """Whether more of it is better."""
-    return metric.rpartition("/")[2].rpartition("_")[2] in _GREATER
-
-
 def spread(values: Sequence[float | None]) -> Spread | None:
     """Mean and standard deviation of what is there; None where nothing is."""
     there = [value for value in values if value is not None]
@@ -193,7 +177,7 @@ def claimed(run: RunResult, quantity: Quantity) -> float | None:
     if name in ("weight_std", "weight_reach"):
         return number(run, name)
     if name == "lr_cuts":
-        return float(_lr_cuts(run.folder))
+        return _lr_cuts(run.curves.get("lr"))
     if name in ("accuracy_after", "epochs_to"):
         return _along(run.curves.get("val/accuracy"), name, quantity.at)
     plain = {
@@ -222,11 +206,8 @@ def _along(curve: Curve | None, name: str, at: float) -> float | None:
     return float(curve.values[first] if name == "accuracy_after" else curve.epochs[first])
 
 
-def _lr_cuts(folder: Path) -> int:
+def _lr_cuts(rates: Curve | None) -> float | None:
     """How often the learning rate fell from one logged point to the next."""
-    rates = [rate for rate in read_metrics(folder).get("lr", []) if rate is not None]
-    return sum(later < earlier * 0.999 for earlier, later in itertools.pairwise(rates))
-
-
-def _numbers(column: Sequence[float | None]) -> np.ndarray:
-    return np.array([math.nan if value is None else value for value in column], dtype=np.float64)
+    if rates is None:
+        return None
+    return float(sum(later < earlier * 0.999 for earlier, later in itertools.pairwise(rates.values)))

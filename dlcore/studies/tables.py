@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.studies.record import write_json
-from dlcore.studies.results import Results, Spread, is_greater, number
+from dlcore.studies.results import Results, Spread, number
 from dlcore.studies.study import Claim
 from dlcore.studies.verdict import Verdict
+from dlcore.tracking.metric_names import is_share
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
 
@@ -26,7 +27,7 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
         brief: Leave out what a narrow terminal has no room for.
     """
     score = results.score
-    share = is_greater(score)
+    share = is_share(score)
     columns: list[tuple[str, Any]] = [
         ("parameters", lambda name: _whole(results.spread(name, "parameters"))),
         (f"best val {score}", lambda name: _number(results.spread(name, f"val/{score}", "best"), share)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlcore.configs import strict_yaml
@@ -65,7 +65,7 @@ def grid(recipe: str, varied: Sequence[tuple[str, list[str]]], draws: int | None
     settings = [dict(zip(names, each, strict=True)) for place, each in enumerate(combinations) if place in wanted]
     short = _short_names(names)
     variants = tuple(
-        Variant(", ".join(f"{short[name]} {value}" for name, value in each.items()), _parsed(each), recipe)
+        Variant(", ".join(f"{short[name]} {value}" for name, value in each.items()), parsed(each), recipe)
         for each in settings
     )
     check_variants(variants, "--vary")
@@ -94,12 +94,12 @@ def _short_names(names: list[str]) -> dict[str, str]:
     return {name: end if ends.count(end) == 1 else name for name, end in zip(names, ends, strict=True)}
 
 
-def _parsed(settings: dict[str, str]) -> dict[str, Any]:
-    """Values as YAML has them, so that 0.1 and 0.10 are the same setting."""
-    parsed: dict[str, Any] = {}
+def parsed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings whose text is read as YAML, so that 0.1 and 0.10 are the same; what is no text stays as it is."""
+    values: dict[str, Any] = {}
     for name, text in settings.items():
         try:
-            parsed[name] = strict_yaml.load(text, "--vary")
+            values[name] = strict_yaml.load(text, "--vary") if isinstance(text, str) else text
         except ConfigError:
-            parsed[name] = text  # a name with brackets: leaky_relu(negative_slope=0.2)
-    return parsed
+            values[name] = text  # a name with brackets: leaky_relu(negative_slope=0.2)
+    return values

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from dlcore.errors import DlcoreError, Interrupted
-from dlcore.studies.plan import Job, can_go_on
+from dlcore.errors import ArgumentError, DlcoreError, Interrupted
+from dlcore.studies.devices import device_by_number, taken_device
+from dlcore.studies.plan import Job, can_go_on, clear
 from dlcore.studies.record import DONE, FAILED, LOG, Record, read_record
 
 _BINS = 81
@@ -28,12 +28,17 @@ def train(job: Job) -> Record:
     Returns:
         Its record: done, failed with the error, or still ``running`` when it was interrupted.
     """
-    goes_on = can_go_on(job)
-    record = (read_record(job.folder) if goes_on else None) or Record(job.variant, job.seed, job.digest)
-    if not goes_on and job.folder.is_dir():
-        shutil.rmtree(job.folder)  # it ended before its first checkpoint
-    job.folder.mkdir(parents=True, exist_ok=True)
-    record.write(job.folder)
+    record = Record(job.variant, job.seed, job.digest)
+    try:
+        goes_on = can_go_on(job)
+        record = (read_record(job.folder) if goes_on else None) or record
+        if not goes_on and job.folder.is_dir():
+            clear(job.folder)  # it ended before its first checkpoint
+        job.folder.mkdir(parents=True, exist_ok=True)
+        record.write(job.folder)
+    except (DlcoreError, OSError) as error:  # nothing is written into a folder that is another run's
+        record.status, record.error = FAILED, _said(error)
+        return record
     with (job.folder / LOG).open("a", encoding="utf-8", buffering=1) as log, _output_to(log):
         try:
             _fit(job, record, goes_on)
@@ -59,7 +64,8 @@ def inspect(job: Job) -> dict[str, Any]:
         with contextlib.redirect_stdout(sys.stderr):
             from dlcore.runs import prepare
 
-            command = prepare("fit", *job.words)
+            command = prepare("fit", *job.words, *device_by_number(job))
+            _check_one_device(command.trainer)
     except Exception as error:
         return {"variant": job.variant, "error": _said(error)}
     numbers = sum(parameter.numel() for parameter in command.model.parameters())
@@ -78,25 +84,24 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
     from dlcore.studies.watch import RunWatch
 
     watch = RunWatch(job.folder, record)
-    words = ["--ckpt_path", str(job.checkpoint)] if goes_on else [*job.words, *_one_device(job)]
-    # The display belongs to the process that shows all runs.
-    command = fit(*words, "--progress_display=off", callbacks=[watch], folder=job.folder)
-    record.weights = _weights(command.model)
-    if job.test:
-        best = job.folder / "checkpoints" / "best.ckpt"
-        output = test("--ckpt_path", str(best if best.is_file() else job.checkpoint), "--progress_display=off").output
-        record.test = {name: float(value) for name, value in output[0].items()}
+    words = ["--ckpt_path", str(job.checkpoint)] if goes_on else job.words
+    with taken_device(job) as device:
+        # The display belongs to the process that shows all runs.
+        common = [*device, "--progress_display=off"]
+        command = fit(*words, *common, callbacks=[watch], folder=job.folder)
+        record.weights = _weights(command.model)
+        if job.test:
+            best = job.folder / "checkpoints" / "best.ckpt"
+            output = test("--ckpt_path", str(best if best.is_file() else job.checkpoint), *common).output
+            record.test = {name: float(value) for name, value in output[0].items()}
 
 
-def _one_device(job: Job) -> list[str]:
-    """On a machine with GPUs each run takes one, in turn, unless it says itself which."""
-    import torch
-
-    if not torch.cuda.is_available() or any(word.startswith("--trainer.devices") for word in job.words):
-        return []
-    if "--trainer.accelerator=cpu" in job.words:
-        return []
-    return [f"--trainer.devices=[{job.number % torch.cuda.device_count()}]"]
+def _check_one_device(trainer: Any) -> None:
+    """A run on several devices starts the command line that it is in again: here that of the whole study."""
+    number = trainer.num_devices * trainer.num_nodes
+    if number > 1:
+        remedy = "Give --trainer.devices 1 --trainer.num_nodes 1, or train it outside a study: python -m dlcore fit …"
+        raise ArgumentError("trainer.devices", "one device a run, in a study", number, remedy)
 
 
 def _weights(model: Any) -> dict[str, Any]:

@@ -1,8 +1,10 @@
+import warnings
 from pathlib import Path
 
 import pytest
 
 from dlcore.cli.main import main
+from dlcore.cli.study import carry_out
 from dlcore.cli.study.front import SUBJECT
 from dlcore.cli.study.request import read_study_request
 from dlcore.errors import DlcoreError
@@ -39,6 +41,8 @@ def test_shows_and_copies_a_study(capsys):
         (["scalling"], "Unknown study: 'scalling'. Did you mean 'scaling'?"),
         (["show"], "study show: expected one study (show NAME) after it, got nothing."),
         (["copy", "scaling", "x.txt"], "a study's file name ends in .yaml; call it x.yaml."),
+        (["copy", "scaling", "."], "a folder; name a file in it, such as scaling.yaml"),
+        (["copy", "scaling", "x" * 300 + ".yaml"], "cannot be written: File name too long"),
         (["copy", "scaling", "depth.yaml"], "a study of that name comes with dlcore"),
         (["nowhere.yaml"], "nowhere.yaml: there is no such file."),
         (["--seeds", "3"], "study: expected a study's name, or --vary, got nothing."),
@@ -86,3 +90,10 @@ def test_variants_from_the_command_line():
 def test_words_of_other_programs_do_no_harm():
     with pytest.raises(DlcoreError):
         read_study_request(SUBJECT, ["../scaling"])
+
+
+def test_a_warning_of_a_study_is_a_line_without_places_in_the_code(monkeypatch):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # so that it is put back
+    monkeypatch.setattr(carry_out, "dry_run", lambda request: 0)
+    assert main(["study", "scaling", "--dry_run"]) == 0
+    assert warnings.formatwarning("kept", UserWarning, "plan.py", 1) == "dlcore: warning: kept\n"

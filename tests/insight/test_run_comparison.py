@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from dlcore.cli.compare import SUBJECT
 from dlcore.cli.main import main
 from dlcore.errors import ArgumentError, DataError
 from dlcore.insight.run_comparison import compare_runs, find_run
@@ -31,6 +32,15 @@ def test_settings_metrics_and_the_step_where_curves_part(tmp_path):
         "val/accuracy": 30,
     }
     assert found.partings[0].values == (0.25, 0.75)
+
+
+def test_the_best_auroc_is_the_highest(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        writer = MetricsCsv(tmp_path / name / "metrics.csv")
+        for step, value in enumerate((0.5, 0.9, 0.7), start=1):
+            writer.write({"epoch": step, "val/auroc": value}, step)
+    assert ("val/auroc", "best", (0.9, 0.9)) in compare_runs([tmp_path / "a", tmp_path / "b"]).metrics
 
 
 def test_equal_runs_part_nowhere_and_other_steps_are_not_common(tmp_path):
@@ -83,3 +93,12 @@ def test_one_run_and_folders_without_runs_are_refused(tmp_path, monkeypatch, cap
     assert "compare: expected two runs or more, got 'x'" in capsys.readouterr().err
     assert main(["compare", "x", "y"]) == 2
     assert "x: there is no such run" in capsys.readouterr().err
+
+
+def test_the_example_of_the_help_names_runs_that_a_shell_finds(tmp_path, monkeypatch):
+    """Here the runs of a study lie; what a shell does not find it hands over with its asterisk."""
+    (tmp_path / "lightning_logs" / "study_scaling" / "a" / "seed_0").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    patterns = [word for example in SUBJECT.examples for word in example.split() if "*" in word]
+    assert patterns
+    assert all(list(tmp_path.glob(pattern)) for pattern in patterns)

@@ -1,3 +1,6 @@
+import contextlib
+import errno
+import fcntl
 from dataclasses import replace
 
 import pytest
@@ -7,6 +10,7 @@ from dlcore.studies.outcome import locked
 from dlcore.studies.plan import clear_leftovers, digest_of, make_plan
 from dlcore.studies.record import DONE, FAILED, RUNNING, Record
 from dlcore.studies.study import Study, Variant
+from dlcore.studies.worker import train
 
 STUDY = Study("s", "T", (Variant("a b", {"model.dropout": 0.1}, "mlp_textbook"),), seeds=(0, 1))
 
@@ -57,6 +61,64 @@ def test_the_digest_is_of_settings_and_not_of_their_order_or_the_display():
     assert digest_of(other, 0, False) == digest
     assert digest_of(variant, 1, False) != digest
     assert digest_of(replace(variant, recipe="mlp_fashion_mnist"), 0, False) != digest
+
+
+def test_a_setting_given_as_text_is_the_same_as_that_of_a_file():
+    variant = Variant("a", {"trainer.max_epochs": 16, "model.optimizer.lr": 0.001}, "mlp_textbook")
+    flags = replace(variant, settings={"trainer.max_epochs": "16", "model.optimizer.lr": "1e-3"})
+    assert digest_of(flags, 0, False) == digest_of(variant, 0, False)
+    other = replace(variant, settings={"trainer.max_epochs": "17", "model.optimizer.lr": "1e-3"})
+    assert digest_of(other, 0, False) != digest_of(variant, 0, False)
+
+
+@pytest.mark.parametrize("content", ['{"variant": "a", "se', '{"variant": "a", "renamed_later": 0}', None])
+def test_a_run_with_checkpoints_whose_record_cannot_be_read_is_never_removed(tmp_path, content):
+    first, second = make_plan(STUDY, tmp_path).jobs
+    for job, name in ((first, "last.ckpt"), (second, "best.ckpt")):
+        leave(job, DONE)
+        (job.folder / "checkpoints" / name).write_bytes(b"x")
+        record = job.folder / "study_run.json"
+        record.unlink() if content is None else record.write_text(content)
+    with contextlib.nullcontext() if content is None else pytest.warns(UserWarning, match=r"study_run\.json.* is kept"):
+        jobs = make_plan(STUDY, tmp_path).jobs
+    assert [job.folder.name for job in jobs] == ["seed_0_2", "seed_1_2"]
+    clear_leftovers(jobs)
+    assert train(replace(first, number=0)).status == FAILED
+    assert first.checkpoint.is_file()
+    assert (second.folder / "checkpoints" / "best.ckpt").is_file()
+
+
+def test_a_folder_without_checkpoints_and_without_a_readable_record_is_used_again(tmp_path):
+    first, second = make_plan(STUDY, tmp_path).jobs
+    leave(first, RUNNING)
+    (first.folder / "study_run.json").write_text("{")
+    second.folder.mkdir(parents=True)
+    with pytest.warns(UserWarning, match=r"study_run\.json"):
+        jobs = make_plan(STUDY, tmp_path).jobs
+    assert [job.folder.name for job in jobs] == ["seed_0", "seed_1"]
+    clear_leftovers(jobs)
+    assert not first.folder.exists()
+
+
+def test_repeating_that_stopped_before_a_checkpoint_does_not_hide_what_was_done(tmp_path):
+    for job in make_plan(STUDY, tmp_path).jobs:
+        leave(job, DONE)
+    again = make_plan(STUDY, tmp_path, redo=True).jobs
+    leave(again[0], RUNNING)
+    leave(again[1], RUNNING, checkpoint=True)
+    plan = make_plan(STUDY, tmp_path)
+    assert [folder.name for folder, _ in plan.done.values()] == ["seed_0"]
+    assert [(job.folder.name, job.goes_on) for job in plan.jobs] == [("seed_1_2", True)]
+    assert [job.folder.name for job in make_plan(STUDY, tmp_path, redo=True).jobs] == ["seed_0_2", "seed_1_3"]
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path / "s"):
+        pass
 
 
 def test_a_second_process_is_kept_from_the_same_study(tmp_path):

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from dlcore.errors import DataError
 from dlcore.studies.claim_reader import read_claim
 from dlcore.studies.record import DONE, Record, read_record
 from dlcore.studies.results import Results, claimed, read_curves, read_results
@@ -91,9 +92,31 @@ def test_runs_that_have_not_ended_well_do_not_count(tmp_path):
     assert read_results(Study("s", "T", (Variant("a", {}, "r"),)), {("a", 0): (folder, record)}).runs == ()
 
 
-def test_a_record_is_read_as_written_and_one_that_is_cut_is_none(tmp_path):
+@pytest.mark.parametrize("content", ['{"variant": "a", "se', "[]", '{"variant": "a", "renamed_later": 0}'])
+def test_a_record_is_read_as_written_and_one_that_cannot_be_read_is_not_taken_for_none(tmp_path, content):
     folder, record = write_run(tmp_path / "明月")
     assert read_record(folder) == record
-    (folder / "study_run.json").write_text('{"variant": "a", "se')
-    assert read_record(folder) is None
+    assert read_record(tmp_path) is None
+    (folder / "study_run.json").write_text(content)
+    with pytest.raises(DataError, match=r"study_run\.json: expected the record of a run"):
+        read_record(folder)
+
+
+def test_a_run_without_logged_values_can_tell_nothing(tmp_path):
+    folder, record = write_run(tmp_path / "a")
+    (folder / "metrics.csv").unlink()
+    run = read_results(Study("s", "T", (Variant("a", {}, "r"),)), {("a", 0): (folder, record)}).runs[0]
+    assert claimed(run, next(read_claim('lr_cuts("a") < 1').quantities())) is None
+
+
+def test_the_table_shows_r2_as_a_number_and_no_percentage(tmp_path):
+    folder, record = write_run(tmp_path / "a")
+    (folder / "metrics.csv").unlink()
+    MetricsCsv(folder / "metrics.csv").write({"epoch": 1, "val/r2": 0.5}, 5)
+    found = read_results(Study("s", "T", (Variant("a", {}, "r"),)), {("a", 0): (folder, record)})
+    heads, rows = table(found)
+    assert dict(zip(heads, rows[0], strict=True))["last val r2"] == "0.5"
+
+
+def test_a_number_that_was_never_logged_leaves_no_score():
     assert Results(Study("s", "T", ()), ()).score == "loss"

@@ -106,6 +106,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         console.print(Text(f"failed: {variant}, seed {seed}: {error}", style="red"), soft_wrap=True)
     if any(run.record.is_sample for run in results.runs):
         print_paragraph(console, Text("built-in sample: the numbers mean nothing for the real data.", style="yellow"))
+    if outcome.no_picture:
+        print_paragraph(console, Text(outcome.no_picture, style="yellow"))
     console.print()
     files = [
         ("picture", outcome.folder / CURVES),
@@ -113,7 +115,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         ("tables", f"{outcome.folder / RESULTS}, {TABLE}"),
         ("TensorBoard", f"tensorboard --logdir {shell_word(str(outcome.folder))}"),
     ]
-    rows_of_files = [(Text(name, style=QUIET), str(path)) for name, path in files if name != "picture" or results.runs]
+    shown_files = files[1:] if outcome.no_picture else files
+    rows_of_files = [(Text(name, style=QUIET), str(path)) for name, path in shown_files]
     print_columns(console, rows_of_files, column=13, indent=0)
 
 

@@ -17,6 +17,7 @@ from dlcore.studies.plan import Job, Plan
 from dlcore.studies.record import DONE, PROGRESS, RUNNING, Record, read_json
 from dlcore.studies.results import Spread
 from dlcore.studies.tables import duration
+from dlcore.tracking.metric_names import is_share
 
 _MOST_ROWS, _BAR = 24, 16
 _SHOWN = ("val/accuracy", "val/rmse", "val/loss", "train/loss")
@@ -130,7 +131,7 @@ def _metric_words(metrics: dict[str, Any]) -> str:
     for name in _SHOWN:
         value = metrics.get(name)
         if isinstance(value, float | int) and math.isfinite(value):
-            return f"{name} {value:.1%}" if name.endswith("accuracy") else f"{name} {value:.4g}"
+            return f"{name} {value:.1%}" if is_share(name) else f"{name} {value:.4g}"
     return ""
 
 

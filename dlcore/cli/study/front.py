@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+import warnings
 from pathlib import Path
 
 from rich.text import Text
 
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_help
 from dlcore.cli.study.request import StudyRequest, read_study_request
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
+from dlcore.cli.yaml_shelf import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
 from dlcore.configs.recipe import recipe_header, recipe_text
 from dlcore.errors import ConfigError
 from dlcore.studies import find_study, study_names
@@ -37,7 +38,6 @@ SUBJECT = Subject(
         "study -c mlp_textbook --vary model.dropout=0,0.25,0.5 --vary data.batch_size=32,256",
     ),
 )
-_ACTIONS = {"list": 0, "show": 1, "copy": 2}
 
 
 def run(argv: list[str]) -> int:
@@ -57,14 +57,11 @@ def run(argv: list[str]) -> int:
         _print_claim_help()
         return 0
     action, *words = argv or ["list"]
-    if action not in _ACTIONS:
+    if action not in ACTIONS:
         return _carry_out(read_study_request(SUBJECT, argv))
-    if len(words) != _ACTIONS[action]:
-        expected = {"list": "nothing", "show": "one study (show NAME)", "copy": "a study and a file (copy NAME FILE)"}
-        received = f"`{' '.join(map(shell_word, words))}`" if words else "nothing"
-        raise ConfigError(f"study {action}: expected {expected[action]} after it, got {received}.")
+    check_words("study", action, words, "study")
     if action == "show":
-        _show(words[0])
+        show_yaml(recipe_text(find_study(words[0])))
     elif action == "copy":
         _copy(words[0], words[1])
     else:
@@ -75,6 +72,7 @@ def run(argv: list[str]) -> int:
 def _carry_out(request: StudyRequest) -> int:
     from dlcore.cli.study.carry_out import carry_out, dry_run
 
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
     return dry_run(request) if request.dry_run else carry_out(request)
 
 
@@ -103,32 +101,9 @@ def _print_claim_help() -> None:
     print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=37)
 
 
-def _show(name: str) -> None:
-    content = recipe_text(find_study(name))
-    console = open_console()
-    if not console.is_terminal:
-        sys.stdout.write(content)  # to the letter: it may become a file
-        return
-    text = Text(content)
-    text.highlight_regex(r"(?m)^ *(?:- )?[\w. ]+(?=:)", NAME)
-    text.highlight_regex(r"(?m)(?:^|(?<=\s))#.*$", QUIET)
-    console.print(text, soft_wrap=True, end="")
-
-
 def _copy(name: str, target: str) -> None:
-    content = recipe_text(find_study(name))
-    path = Path(target).expanduser()
-    if path.stem in study_names():
+    content, path = recipe_text(find_study(name)), Path(target).expanduser()
+    if path.stem in study_names() and path.suffix in (".yaml", ".yml"):
         raise ConfigError(f"{path}: a study of that name comes with dlcore, and would share its runs. Choose another.")
-    if path.is_dir() or path.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{path}: a study's file name ends in .yaml; call it {path.with_suffix('.yaml')}.")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: its folder does not exist. Make it first: mkdir -p {shell_word(str(path.parent))}")
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError as error:
-        raise ConfigError(f"{path}: exists already, and is left as it is. Choose another name.") from error
-    console = open_console()
-    console.print(Text(f"Copied to {path}; change what you like. Runs will lie in lightning_logs/study_{path.stem}/."))
-    console.print(Text.assemble("Next: ", (f"python -m dlcore study {shell_word(str(path))}", NAME)))
+    copy_yaml(content, path, "study", name)
+    say_copied(path, f"Runs will lie in lightning_logs/study_{path.stem}/.", "study")

@@ -10,6 +10,7 @@ import numpy as np
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
 from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.metric_names import is_greater, is_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 Columns = Mapping[str, Sequence[float | None]]
 
 _KINDS = (("train", "training", style.TRAIN), ("val", "validation", style.VALIDATION))
-# Quantities that are shares and better the greater they are; all others are better the smaller they are.
-_SHARES = ("accuracy", "f1")
 
 
 def learning_curves(columns: Columns, title: str = "", quantities: Sequence[str] = ("loss", "accuracy")) -> Figure:
@@ -56,7 +55,7 @@ def learning_curves(columns: Columns, title: str = "", quantities: Sequence[str]
 def _draw_quantity(axes: Axes, name: str, columns: Columns, epochs: np.ndarray) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    share = name.rpartition("_")[2] in _SHARES
+    share = is_share(name)
     for kind, label, color in _KINDS:
         values = np.array([np.nan if v is None else v for v in columns.get(f"{kind}/{name}", ())], dtype=np.float64)
         there = np.array([v is not None for v in columns.get(f"{kind}/{name}", ())], dtype=bool)
@@ -64,7 +63,7 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, epochs: np.ndarray) 
             continue
         x, y = epochs[there], np.where(np.isfinite(values[there]), values[there], np.nan)
         if kind == "val" and np.isfinite(y).any():
-            best = int(np.nanargmax(y) if share else np.nanargmin(y))
+            best = int(np.nanargmax(y) if is_greater(name) else np.nanargmin(y))
             axes.plot(x[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=color)
             label += f", best {y[best]:.1%}" if share else f", best {y[best]:.4g}"
         # Few points, as one an epoch, are marked; a curve of many is one line.

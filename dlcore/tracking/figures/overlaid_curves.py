@@ -11,6 +11,7 @@ import numpy as np
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
 from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.metric_names import is_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 Points = tuple[np.ndarray, np.ndarray]
 
 _X_LABELS = {"epoch": "epoch", "samples": "training samples seen", "seconds": "seconds", "step": "optimiser step"}
-_SHARES = ("accuracy", "f1", "precision", "recall")
 _KINDS = (("train", (0, (3, 2)), 1.3, 0.75), ("val", "-", 2.2, 1.0))
 # Above this ratio of the largest to the smallest loss the smaller ones would lie on one another.
 _LOG_FROM = 80.0
@@ -124,7 +124,7 @@ def _common(curves: Sequence[Points]) -> tuple[np.ndarray, np.ndarray]:
 def _finish_chart(axes: Axes, quantity: str, x: str) -> None:
     from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-    share = quantity.rpartition("_")[2] in _SHARES
+    share = is_share(quantity)
     style.style_axes(axes, quantity.replace("_", " "), _X_LABELS.get(x, x))
     lines = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.lines]
     values = np.concatenate(lines) if lines else np.zeros(0)
@@ -150,7 +150,7 @@ def _finish_chart(axes: Axes, quantity: str, x: str) -> None:
 def _add_legend(figure: Figure, axes: Axes, families: Sequence[Family], colors: Sequence[str], quantity: str) -> None:
     from matplotlib.lines import Line2D
 
-    share = quantity.rpartition("_")[2] in _SHARES
+    share = is_share(quantity)
     # From top to bottom as the curves end, so that eye and legend agree.
     order = sorted(range(len(families)), key=lambda place: -_end(families[place], quantity))
     entries = [

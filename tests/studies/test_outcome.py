@@ -1,0 +1,48 @@
+import os
+
+import pytest
+
+from dlcore.errors import FitError
+from dlcore.studies import outcome
+from dlcore.studies.outcome import check_jobs, conclude
+from dlcore.studies.plan import make_plan
+from dlcore.studies.record import DONE, Record
+from dlcore.studies.results import read_results
+from dlcore.studies.study import Study, Variant
+from dlcore.studies.worker import inspect
+from dlcore.tracking import MetricsCsv
+
+
+def test_a_study_whose_runs_logged_nothing_to_draw_has_its_report_and_says_so(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    MetricsCsv(folder / "metrics.csv").write({"epoch": 1, "val/perplexity_step": 3.0}, 5)
+    (tmp_path / "curves.png").write_bytes(b"of an older run")
+    study = Study("s", "T", (Variant("a", {}, "r"),), plot=("f1",))
+    record = Record("a", 0, "d", DONE)
+    results = read_results(study, {("a", 0): (folder, record)})
+    object.__setattr__(results.runs[0], "curves", {})
+    found = conclude(results, tmp_path)
+    assert not (tmp_path / "curves.png").exists()
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "data:image" not in text
+    assert "No curves are drawn" in text
+    assert "f1" in found.no_picture
+
+
+def die(job):
+    os._exit(9)
+
+
+def test_a_process_that_dies_while_settings_are_checked_is_an_error_in_words(tmp_path, monkeypatch):
+    jobs = make_plan(Study("s", "T", (Variant("a", {}, "mlp_textbook"),)), tmp_path).jobs
+    monkeypatch.setattr(outcome, "inspect", die)
+    with pytest.raises(FitError, match=r"died while the settings .* --jobs"):
+        check_jobs(jobs, 1, 1)
+
+
+def test_a_run_on_several_devices_is_refused(tmp_path):
+    settings = {"trainer.devices": 2, "trainer.accelerator": "cpu"}
+    jobs = make_plan(Study("s", "T", (Variant("a", settings, "mlp_table_binary"),)), tmp_path).jobs
+    assert "expected one device a run" in inspect(jobs[0])["error"]
+    assert "python -m dlcore fit" in inspect(jobs[0])["error"]

@@ -1,0 +1,21 @@
+import pytest
+
+from dlcore.tracking.metric_names import is_greater, is_share
+
+
+@pytest.mark.parametrize(
+    ("name", "greater", "share"),
+    [
+        ("val/accuracy", True, True),
+        ("train/accuracy_step", False, False),
+        ("top5_accuracy", True, True),
+        ("val/auroc", True, True),
+        ("f1", True, True),
+        ("precision", True, True),
+        ("val/r2", True, False),
+        ("val/loss", False, False),
+        ("val/rmse", False, False),
+    ],
+)
+def test_what_is_better_the_greater_and_what_is_a_share(name, greater, share):
+    assert (is_greater(name), is_share(name)) == (greater, share)
