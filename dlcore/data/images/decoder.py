@@ -163,12 +163,16 @@ def resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Ima
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
 
 
-def moments(pixels: NDArray[np.uint8]) -> list[list[int]]:
-    """Sum and sum of squares of each channel of a picture (C, H, W): what mean and deviation of any set follow from."""
+def moments(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Sum and sum of squares of each channel of pictures (…, C, H, W): what mean and deviation of any set follow from.
+
+    Shape:
+        (…, 2, C)
+    """
     # Single precision is exact up to 2^24: for a row of 258 squares. Bytes are several times slower to add up.
-    rows: NDArray[Any] = pixels.astype(np.float32 if pixels.shape[2] <= _EXACT_ROW else np.float64)
-    sums = rows.sum(axis=2), np.einsum("chw,chw->ch", rows, rows)
-    return [[int(total) for total in of_rows.sum(axis=1, dtype=np.float64)] for of_rows in sums]
+    rows: NDArray[Any] = pixels.astype(np.float32 if pixels.shape[-1] <= _EXACT_ROW else np.float64)
+    sums = np.stack([rows.sum(axis=-1), np.einsum("...w,...w->...", rows, rows)], axis=-3)
+    return sums.sum(axis=-1, dtype=np.float64).astype(np.int64)
 
 
 def main() -> None:
@@ -194,7 +198,7 @@ def main() -> None:
                     target.write(pixels.tobytes())
                 except OSError as error:
                     answer["failed"] = str(error)
-                answer["moments"].append([row, moments(pixels)])
+                answer["moments"].append([row, moments(pixels).tolist()])
             print(json.dumps(answer), flush=True)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dlcore.data.images import decoder
@@ -30,7 +31,8 @@ from dlcore.errors import DataError
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
 
-_SHARE = 64  # files a process is given at a time
+_SHARE = 64  # files that are taken at a time,
+_SHARE_BYTES = 2**20  # or fewer, so that their pixels stay in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
         file.truncate(len(files) * form.row_bytes)
     moments = np.zeros((len(files), 2, form.channels), dtype=np.int64)
     broken: dict[int, str] = {}
-    shares = iter([range(start, min(start + _SHARE, len(files))) for start in range(0, len(files), _SHARE)])
+    size = min(_SHARE, max(1, _SHARE_BYTES // form.row_bytes))
+    shares = iter([range(start, min(start + size, len(files))) for start in range(0, len(files), size)])
     lock = threading.Lock()
     failures: list[str] = []
 
@@ -87,7 +90,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
                         share = next(shares, None)
                     if share is None:
                         return
-                    found, others = _decode_jpegs(files, share, file, form)
+                    ordinary, sums, others = _decode_jpegs(files, share, file, form)
                     answer: dict[str, Any] = {"moments": [], "broken": []}
                     if others:
                         process = process or stack.enter_context(_process(target, form))
@@ -97,8 +100,9 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
                         failures.append(answer["failed"])
                         return
                     with lock:
-                        for row, sums in (*found, *answer["moments"]):
-                            moments[row] = sums
+                        moments[ordinary] = sums
+                        for row, own in answer["moments"]:
+                            moments[row] = own
                         broken.update((row, reason) for row, reason in answer["broken"])
                         advance(len(share))
 
@@ -109,7 +113,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
             except Exception as error:
                 failures.append(f"{type(error).__name__}: {error}")
 
-        count = min(cores(), -(-len(files) // _SHARE))
+        count = min(cores(), -(-len(files) // size))
         threads = [
             threading.Thread(target=feed_safely, name=f"decode-{number}", daemon=True) for number in range(count)
         ]
@@ -128,22 +132,26 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
 
 def _decode_jpegs(
     files: Sequence[Path], rows: range, target: FileIO, form: Form
-) -> tuple[list[tuple[int, list[list[int]]]], list[int]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
     """Decode the ordinary JPEG files among some rows, and write them where they belong.
 
     Returns:
-        The moments of those rows, and the rows that are left to the general decoder.
+        Those rows, their moments (N, 2, C), and the rows that are left to the general decoder.
     """
-    found, others = [], []
-    for row in rows:
-        pixels = decode_jpeg(files[row], form.size, form.channels, form.resize)
-        if pixels is None:
-            others.append(row)
-            continue
-        target.seek(row * form.row_bytes)
+    pixels = np.empty((len(rows), form.channels, *form.size), dtype=np.uint8)
+    ordinary = np.zeros(len(rows), dtype=bool)
+    for place, row in enumerate(rows):
+        picture = decode_jpeg(files[row], form.size, form.channels, form.resize)
+        if picture is not None:
+            pixels[place], ordinary[place] = picture, True
+    if ordinary.any():
+        # All of the share at once; what is not there yet are zeros, which its process overwrites.
+        pixels[~ordinary] = 0
+        target.seek(rows.start * form.row_bytes)
         target.write(pixels.data)
-        found.append((row, decoder.moments(pixels)))
-    return found, others
+    places = np.flatnonzero(ordinary)
+    others = [row for row, found in zip(rows, ordinary, strict=True) if not found]
+    return places + rows.start, decoder.moments(pixels[places]), others
 
 
 @contextmanager
