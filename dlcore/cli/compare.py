@@ -113,6 +113,7 @@ def _figure(comparison: RunComparison, x: str) -> Figure | None:
     import numpy as np
 
     from dlcore.tracking.figures.overlaid_curves import Family, overlaid_curves
+    from dlcore.tracking.metric_names import main_metric
 
     families = []
     by_epoch = x == "epoch" and not any(
@@ -126,8 +127,7 @@ def _figure(comparison: RunComparison, x: str) -> Figure | None:
         }
         families.append(Family(name, points))
     logged = {metric.partition("/")[2] for family in families for metric in family.curves}
-    others = sorted(name for name in logged if not name.endswith(("_step", "loss", "penalty")))
-    quantities = [name for name in ("loss", *(["accuracy"] if "accuracy" in logged else others[:1])) if name in logged]
+    quantities = [name for name in dict.fromkeys(("loss", main_metric(logged))) if name in logged]
     if not quantities:
         return None
     return overlaid_curves(families, quantities, "epoch" if by_epoch else "step", "Runs compared")

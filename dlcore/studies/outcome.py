@@ -127,7 +127,9 @@ def _draw(results: Results, path: Path) -> str:
     study = results.study
     why = "no run has ended well"
     if results.runs:
-        quantities = [name for name in study.plot if _is_there(results, name)] or ["loss", results.score]
+        # What is compared is drawn, also where the study names what is drawn for pictures and has a text.
+        wanted = dict.fromkeys((*study.plot, *(() if "accuracy" not in study.plot else (results.score,))))
+        quantities = [name for name in wanted if _is_there(results, name)] or ["loss", results.score]
         try:
             write_png(overlaid_curves(families(results), quantities, study.x, study.title, _note(results)), path)
         except ArgumentError:

@@ -16,7 +16,7 @@ from dlcore.studies.claim import Quantity
 from dlcore.studies.record import DONE, Record
 from dlcore.studies.study import Study
 from dlcore.tracking.curves import LoggedCurve, logged_curves
-from dlcore.tracking.metric_names import is_greater
+from dlcore.tracking.metric_names import is_greater, main_metric
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,11 @@ class Results:
 
     @property
     def score(self) -> str:
-        """The quantity by which variants are compared: accuracy, else the first besides the loss, else the loss."""
+        """The quantity by which variants are compared: the one that tells most (`main_metric`)."""
         names = {name.partition("/")[2] for run in self.runs for name in run.curves if name.startswith("val/")}
-        for name in ("accuracy", *self.study.plot, *sorted(names)):
-            if name in names and name != "loss":
-                return name
-        return "loss"
+        drawn = [name for name in self.study.plot if name in names and name != "loss"]
+        best = main_metric(names)
+        return drawn[0] if drawn and best not in ("bits_per_character", *drawn) else best
 
     def spread(self, variant: str, quantity: str, kind: str = "last") -> Spread | None:
         """A quantity of a variant over its seeds.

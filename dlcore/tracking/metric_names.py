@@ -1,6 +1,8 @@
-"""What a metric's name says of it: whether more is better, and whether it is a share."""
+"""What a metric's name says of it: whether more is better, whether it is a share, and which of several tells most."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 # Shares of 1, shown as percentages; all are better the greater they are.
 _SHARES = ("accuracy", "f1", "precision", "recall", "auroc")
@@ -16,6 +18,16 @@ def is_greater(metric: str) -> bool:
 def is_share(metric: str) -> bool:
     """Whether a metric is a share from 0 to 1, shown as a percentage."""
     return _quantity(metric) in _SHARES
+
+
+def main_metric(names: Collection[str]) -> str:
+    """The metric that tells most, of names without a part: of text bits per character, else accuracy, else the loss.
+
+    Where there is none of the three, it is the first by the alphabet.
+    """
+    told = sorted(name for name in names if not name.endswith(("_step", "penalty")))
+    ranks = ("bits_per_character", "accuracy", *(name for name in told if name != "loss"))
+    return next((name for name in ranks if name in names), "loss")
 
 
 def _quantity(metric: str) -> str:

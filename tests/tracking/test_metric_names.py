@@ -1,6 +1,6 @@
 import pytest
 
-from dlcore.tracking.metric_names import is_greater, is_share
+from dlcore.tracking.metric_names import is_greater, is_share, main_metric
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,17 @@ from dlcore.tracking.metric_names import is_greater, is_share
 )
 def test_what_is_better_the_greater_and_what_is_a_share(name, greater, share):
     assert (is_greater(name), is_share(name)) == (greater, share)
+
+
+@pytest.mark.parametrize(
+    ("names", "best"),
+    [
+        (["loss", "accuracy", "f1"], "accuracy"),
+        (["loss", "accuracy", "perplexity", "bits_per_character"], "bits_per_character"),
+        (["loss", "rmse", "mae", "loss_step"], "mae"),
+        (["loss", "penalty"], "loss"),
+        ([], "loss"),
+    ],
+)
+def test_the_metric_that_tells_most(names, best):
+    assert main_metric(names) == best

@@ -20,7 +20,7 @@ from dlcore.studies.tables import duration
 from dlcore.tracking.metric_names import is_share
 
 _MOST_ROWS, _BAR = 24, 16
-_SHOWN = ("val/accuracy", "val/rmse", "val/loss", "train/loss")
+_SHOWN = ("val/bits_per_character", "val/accuracy", "val/rmse", "val/loss", "train/loss")
 
 
 class StudyDisplay:
