@@ -41,7 +41,7 @@ class ChineseCorpus(TextData):
         documents: What parts documents: blank_line (and files), file, or none (all is one). Fewer than 40 documents are
             cut into pieces at line breaks, so that some can be held out.
         level: Whether text is cut into words (by jieba) or characters: word or char.
-        min_freq: How often a word must come in the training documents to be kept.
+        min_freq: How often a word must come in the training documents to be kept (a character too, with rare unknown).
         max_words: Most words that are kept, the most frequent (the characters of split ones come in addition); left
             out: all that come often enough. Much of a training step goes by their number.
         rare: What becomes of rarer words: split (their characters, so that hardly anything is unknown) or unknown.

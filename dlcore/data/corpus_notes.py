@@ -27,11 +27,15 @@ def tell(store: TokenStore) -> None:
     """Say how large a corpus is, how it was encoded, and how much of what was held out is unknown."""
     counts = store.meta["parts"]
     shown = ", ".join(f"{count['documents']:,} {name}" for name, count in counts.items())
-    held = counts["val"] if counts["val"]["tokens"] else counts["train"]
+    held_out = counts["val"]["tokens"] or counts["test"]["tokens"]
+    held = counts["val"] if counts["val"]["tokens"] else counts["test"] if held_out else counts["train"]
+    which = "held-out" if held_out else "all"
     what = "pieces of documents" if store.meta["pieces"] else "documents"
     encoding = " and ".join(name.upper() for name in store.meta["encodings"])
     print(
         f"data: {encoding} text, {what}: {shown}; {sum(count['characters'] for count in counts.values()):,} "
         f"characters, {sum(count['tokens'] for count in counts.values()):,} tokens; vocabulary "
-        f"{len(store.words) + 2:,}, unknown {held['unknown'] / max(1, held['tokens']):.2%} of held-out tokens."
+        f"{len(store.words) + 2:,}, unknown {held['unknown'] / max(1, held['tokens']):.2%} of {which} tokens."
     )
+    if not held_out:
+        print("data: nothing is held out (val_size and test_size are 0): metrics are those of the training text.")

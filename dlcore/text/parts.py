@@ -40,7 +40,9 @@ def _spread(argument: str, size: float, count: int) -> np.ndarray:
     if 0 < size < 1 and count * share < 1:
         share = Fraction(1, max(1, count))  # one at least
     if share >= 1:
-        raise ArgumentError(argument, f"at most {max(0, count - 1):,} of {count:,} documents", size)
+        short = "The text is too short to hold some of it out: give more, or --data.val_size 0 --data.test_size 0."
+        most = f"at most {max(0, count - 1):,} of {count:,} documents"
+        raise ArgumentError(argument, most, size, short if count < 2 else "")
     top, bottom = share.numerator, share.denominator
     numbers = np.arange(count, dtype=np.int64)
     return (numbers + 1) * top // bottom > numbers * top // bottom

@@ -370,3 +370,12 @@ def test_two_processes_read_the_streams_of_one(poems, tmp_path, one_thread):
             together[0::2], together[1::2] = shares[0][field], shares[1][field]
             assert torch.equal(together, batch[field])
         assert batch[3] == shares[0][3] == shares[1][3]
+
+
+def test_a_text_too_short_to_hold_anything_out_is_told_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "短.txt").write_text("春眠不觉晓\n", encoding="utf-8")
+    with pytest.raises(ArgumentError, match="The text is too short to hold some of it out: give more, or"):
+        ChineseCorpus(str(tmp_path / "短.txt")).facts()
+    ChineseCorpus(str(tmp_path / "短.txt"), val_size=0, test_size=0, min_freq=1).facts()
+    assert "nothing is held out" in capsys.readouterr().out
