@@ -230,5 +230,5 @@ def test_pictures_and_classes_come_from_the_data(workplace):
     model = prepare("fit", "--model=CNN", "--model.architecture=small_resnet").model
     assert list(model.hparams.image_shape) == [1, 28, 28]
     assert model.network.output.out_features == 10
-    with pytest.raises(ArgumentError, match=r"model\.image_shape: expected channels, height and width of a picture"):
+    with pytest.raises(FitError, match="expected pictures, which this model is for, got rows of numbers"):
         prepare("fit", "--model=CNN", "--data=Table", "--data.builtin=breast_cancer")
