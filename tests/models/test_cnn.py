@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcore.errors import ArgumentError, DlcoreError, UnknownNameError
+from dlcore.errors import ArgumentError, DlcoreError, FitError, UnknownNameError
 from dlcore.insight import check_gradients
 from dlcore.models import CNN
 from dlcore.nn import block_settings, convolutional
