@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from store_texts import CHARACTERS, RULES
 
+from dlcore.text.corpus import Corpus, token_store
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.word_tables import WordTables
@@ -44,5 +46,17 @@ def make_segmenter(jieba_tables):
         if dictionary is None:
             made.__dict__["tables"] = jieba_tables
         return made
+
+    return make
+
+
+@pytest.fixture
+def store_of(tmp_path, own_cache):
+    """The store of a text."""
+
+    def make(text, segmenter=CHARACTERS, rules=RULES, processes=1, name="诗.txt"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return token_store(Corpus.find(str(path)), segmenter, rules, processes)
 
     return make

@@ -1,48 +1,18 @@
 """A corpus becomes numbers on disk: the right ones, once, whole or not at all."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 
 import numpy as np
 import pytest
+from store_texts import RULES, WORDS, poems
 
-from dlcore.errors import ArgumentError, DataError
+from dlcore.errors import DataError
 from dlcore.text import END, UNKNOWN
 from dlcore.text import corpus as corpus_module
-from dlcore.text.corpus import Corpus, token_store
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.parts import part_of_each
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules
-
-RULES = Rules("blank_line", min_freq=3, split=True, val_size=0.05, test_size=0.05)
-CHARACTERS = Segmenter(None)
-WORDS = Dictionary("明月 9\n东风 7\n何处 5\n几时 3\n有 9\n人 9\n".encode())
-
-
-@pytest.fixture
-def store_of(tmp_path, own_cache):
-    """The store of a text."""
-
-    def make(text, segmenter=CHARACTERS, rules=RULES, processes=1, name="诗.txt"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return token_store(Corpus.find(str(path)), segmenter, rules, processes)
-
-    return make
-
-
-def poems(count, seed=0):
-    """Documents of one to four lines."""
-    chance = random.Random(seed)
-    pieces = ["明月", "东风", "何处", "几时", "有", "人", "，", "。", "a", "bc", "罕"]
-    lines = [["".join(chance.choices(pieces, k=9)) for _ in range(chance.randint(1, 4))] for _ in range(count)]
-    return ["\n".join(lines_of) for lines_of in lines]
 
 
 def documents_of(store, part):
@@ -50,31 +20,6 @@ def documents_of(store, part):
     words = ["<unk>", "<end>", *store.words]
     assert (chosen.tokens[chosen.offsets[1:].astype(int) - 1] == END).all()
     return ["".join(words[number] for number in chosen.document(place)) for place in range(chosen.documents)]
-
-
-def test_held_out_documents_are_spread_evenly():
-    parts = part_of_each(45, 0.05, 0.05)
-    assert np.flatnonzero(parts == 2).tolist() == [19, 39]
-    assert np.flatnonzero(parts == 1).tolist() == [20, 41]  # the 20th and 40th of those that do not test
-    parts = part_of_each(200, 10, 5)
-    assert np.flatnonzero(parts == 2).tolist() == [39, 79, 119, 159, 199]
-    assert (parts == 1).sum() == 10
-    assert (part_of_each(3, 0.05, 0.05) == [0, 1, 2]).all()
-    assert (part_of_each(3, 0, 0) == 0).all()
-
-
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ((0.05, 3), "test_size: .* at most 2 of 3"),
-        ((1, 2), "val_size: .* 0 of 1"),
-        ((-1, 0), "val_size: expected a share"),
-        ((0, 1.5), "test_size: expected a share"),
-    ],
-)
-def test_sizes_that_leave_nothing(sizes, message):
-    with pytest.raises(ArgumentError, match=message):
-        part_of_each(3, *sizes)
 
 
 def test_documents_go_to_their_parts(store_of):
@@ -223,80 +168,3 @@ def test_a_cache_folder_that_cannot_be_written_is_said(store_of, own_cache):
     own_cache.parent.write_text("a file")
     with pytest.raises(DataError, match=r"cannot be kept .*XDG_CACHE_HOME"):
         store_of("\n\n".join(poems(50)))
-
-
-# Real processes
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from dlcore.text import corpus
-from dlcore.text.segmentation import Segmenter
-from dlcore.text.store_building import Rules
-
-real = corpus.build_store
-def counted(*words):
-    print("built", flush=True)
-    return real(*words)
-corpus.build_store = counted
-while not Path(sys.argv[2]).exists():
-    pass
-store = corpus.token_store(corpus.Corpus.find(sys.argv[1]), Segmenter(None), Rules("blank_line", 3, True, .05, .05))
-print(int(store.part("train").tokens.astype(int).sum()))
-assert "torch" not in sys.modules
-"""
-
-
-def test_of_several_processes_at_once_one_builds_and_the_others_wait(tmp_path, own_cache):
-    (tmp_path / "a.txt").write_text("\n\n".join(poems(2000)))
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "a.txt"), str(tmp_path / "go")]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    time.sleep(0.5)
-    (tmp_path / "go").touch()
-    answers = [process.communicate(timeout=120)[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(map(len, answers)) == [1, 1, 2]
-    assert len({answer[-1] for answer in answers}) == 1
-
-
-KILLED = """
-import sys
-from dlcore.text import corpus, store_building
-from dlcore.text.segmentation import Segmenter
-
-def wait(*words):
-    print("writing", flush=True)
-    sys.stdin.read()
-store_building._write_parts = wait
-rules = store_building.Rules("blank_line", 3, True, .05, .05)
-corpus.token_store(corpus.Corpus.find(sys.argv[1]), Segmenter(None), rules, 2)
-"""
-
-
-def test_a_killed_process_leaves_no_half_store(tmp_path, own_cache, store_of):
-    text = "\n\n".join(poems(300))
-    (tmp_path / "诗.txt").write_text(text)
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path / "诗.txt")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "writing\n"
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
-    (left,) = (own_cache / "texts").rglob("part-*")
-    assert list((own_cache / "texts").rglob("meta.json")) == []
-    os.utime(left, (1, 1))  # what is younger than a day might be another process's
-    store = store_of(text)
-    assert store.meta["parts"]["train"]["documents"] == 271
-    assert not left.exists()
-
-
-def test_a_process_that_cuts_and_dies_is_an_error_and_nothing_is_kept(store_of, own_cache, monkeypatch):
-    from dlcore.text import cutting
-
-    monkeypatch.setattr(cutting, "PROGRAM", "import sys; sys.stdin.buffer.read(9)")
-    with pytest.raises(DataError, match="A process that cuts text was ended"):
-        store_of("\n\n".join(poems(300)), processes=2)
-    assert list((own_cache / "texts").rglob("meta.json")) == []
