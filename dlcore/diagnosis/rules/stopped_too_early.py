@@ -1,0 +1,42 @@
+"""A run that was still improving when its epochs were over."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dlcore.diagnosis.curve_shape import checks_since_best, fall_at_end
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import percent, short
+
+_FALLS = 0.01  # of the validation loss, with each check
+_ANNEALED = 0.05  # last rate, as a share of the highest
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a validation loss whose best value is the last or last but one, and that falls towards it."""
+    losses, rates = run.values("val/loss"), run.values("lr")
+    falls = fall_at_end(losses)
+    if len(losses) < 2 or not run.finite or checks_since_best(losses) > 1 or not falls > _FALLS:
+        return None
+    # A schedule that came to its end would have to be stretched: more epochs alone change the whole run.
+    if run.event("stopped_early") or (len(rates) and rates[-1] < _ANNEALED * np.max(rates)):
+        return None
+    epochs = run.settings.number("trainer.max_epochs")
+    known = run.epochs if math.isnan(epochs) else min(epochs, run.epochs)
+    longer = run.settings.flag("trainer.max_epochs", 2 * math.ceil(known)) if known >= 1 else ()
+    return Finding(
+        "stopped_too_early",
+        f"validation was still improving at the end (loss {short(losses[-1])}, {percent(falls)} less with each check)",
+        "likely",
+        "note",
+        {"falls": falls, "val_loss": float(losses[-1])},
+        flags=(*longer, "--ckpt_path last") if longer else (),
+        advice="train longer",
+    )
+
+
+RULE = Rule("stopped_too_early", look)
