@@ -150,11 +150,11 @@ class ParameterDistribution(Callback):
             width = len(str(max(len(counted) - 1, 10)))
             histograms |= {f"activations/{n:0{width}d}_{name}": each for n, (name, each) in enumerate(counted.items())}
         step = self._last_look = trainer.global_step
-        epoch = model.epochs_done() if hasattr(model, "epochs_done") else float(trainer.current_epoch)
+        epochs_done: Any = getattr(model, "epochs_done", lambda: float(trainer.current_epoch))
         for logger in self._loggers:
             logger.log_histograms(histograms, step)
         background = self._loggers[0].background
-        background.submit(self._table.write, _Rows(rows, step, epoch))
+        background.submit(self._table.write, _Rows(rows, step, epochs_done()))
         background.submit(self._kept.keep, {tag: each for tag, each in histograms.items() if _is_parameter(tag)}, step)
 
     def _draw(self, trainer: Trainer) -> None:

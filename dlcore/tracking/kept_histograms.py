@@ -74,8 +74,8 @@ def read_distributions(path: Path) -> tuple[Distributions | None, Distributions 
 def _distributions(content: Any) -> Distributions | None:
     if content is None:
         return None
-    histograms = {
-        tag: Histogram(**{name: tuple(value) if isinstance(value, list) else value for name, value in each.items()})
-        for tag, each in content["histograms"].items()
-    }
+    histograms = {}
+    for tag, each in content["histograms"].items():
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in each.items()}
+        histograms[tag] = Histogram(**values)
     return Distributions(int(content["step"]), histograms)

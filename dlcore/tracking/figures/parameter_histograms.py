@@ -44,7 +44,7 @@ def parameter_histograms(first: Distributions | None, last: Distributions | None
     figure.suptitle(drawable(heading), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
     grid = figure.subplots(down, across, squeeze=False)
     for axes, tag in zip(grid.flat, shown, strict=False):
-        _draw(axes, tag, first and first.histograms.get(tag), last and last.histograms.get(tag))
+        _draw(axes, tag, *(None if look is None else look.histograms.get(tag) for look in (first, last)))
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
     return style.finish(figure)
