@@ -1,130 +1,209 @@
-"""How weights, biases and gradients are distributed, layer by layer, as training goes on."""
+"""How weights, gradients, updates and activations are distributed, layer by layer, as training goes on."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.activation_watch import ActivationWatch
+from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
-from dlcore.tracking import count_histogram, layer_by_step
+from dlcore.tracking.figures.layer_overview import layer_overview
+from dlcore.tracking.figures.parameter_histograms import parameter_histograms
+from dlcore.tracking.kept_histograms import KeptHistograms
+from dlcore.tracking.layer_table import FILE, LayerTable, read_layers
 from dlcore.tracking.run_logger import RunLogger
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Samples that activations are added up over; batches at most; share of an epoch's batches at most, for the cost.
+_SAMPLES, _BATCHES, _SHARE = 1024, 32, 0.05
+
 
 @final
-class ParameterDistribution(MetricCallback):
-    """Shows weights, biases and gradients as TensorBoard histograms, and in overview pictures at the end.
+class ParameterDistribution(Callback):
+    """Shows weights, biases, gradients, updates and activations, layer by layer, and what is wrong with them.
 
-    Counting happens on the device, drawing and writing in the background: training does not wait. A look is taken
-    before the first step and at the validation of an epoch, or at its end; the gradients are those of the last step
-    before. The pictures, weights.png and gradients.png in the run's folder, have a row a layer and a column a look: the
-    spread of the weights, and the size of their gradients.
+    A look is taken before the first step, and at the last step of an epoch or at every so many-th step: gradients and
+    update are those of that step, activations those of the training batches up to it (about 1,024 samples, at most 5%
+    of an epoch). All is counted on the device; reading, drawing and writing happen in the background.
+
+    In TensorBoard, histograms by layer. In the run's folder, layers.csv (numbers of each layer and look), layers.png
+    (norm of gradients, size of updates, spread of weights, dead and saturated units: a row a layer, a column a look)
+    and distributions.png (histograms of weights and biases, at the start and at the end). NaN and infinite numbers are
+    counted and shown.
 
     Args:
-        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
-        gradients: Whether gradients are shown too.
+        every_n_epochs: Look at the end of each so many-th epoch, and of the last one; at least 1.
+        every_n_steps: Look also after each so many-th optimiser step, at least 1; left out: not.
+        gradients: Whether gradients are shown.
+        updates: Whether updates are shown: for that the weights are copied before the step of a look.
+        activations: Layers whose values are shown: hidden (each activation function's output; of a network without
+            any, the recurrent layers'), none, or a pattern for names of layers, as `show model` gives them: linear_*.
 
     Raises:
-        ArgumentError: A value lies outside its range.
+        ArgumentError: A value lies outside its range, or no layer's name fits the pattern.
     """
 
-    def __init__(self, every_n_epochs: int = 1, gradients: bool = True) -> None:
+    def __init__(
+        self,
+        every_n_epochs: int = 1,
+        every_n_steps: int | None = None,
+        gradients: bool = True,
+        updates: bool = True,
+        activations: str = "hidden",
+    ) -> None:
         check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
-        self.every_n_epochs, self.gradients = every_n_epochs, gradients
-        # Spread of the weights and norm of the gradients of each layer, at each look; read from the device at the end.
-        self._steps: list[int] = []
-        self._spreads: list[Tensor] = []
-        self._norms: list[Tensor] = []
-        self._layers: list[str] = []
+        if every_n_steps is not None:
+            check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
+        self.every_n_epochs, self.every_n_steps = every_n_epochs, every_n_steps
+        self.gradients, self.updates, self.activations = gradients, updates, activations
+        self._loggers: list[RunLogger] = []
+        self._is_look = False
+        self._last_look = -1
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the initial weights."""
-        super().on_train_start(trainer, pl_module)
-        self._layers = [_layer(name) for name, _ in _trained(pl_module) if _kind(name) == "weights"]
-        if not self._steps:
+        self._activations = ActivationWatch(pl_module, self.activations)
+        self._weights = WeightWatch(pl_module, self.gradients, self.updates)
+        # No process but the first looks, and no look needs the others: after a step all have the same weights.
+        self._loggers = run_loggers(trainer) if trainer.is_global_zero else []
+        if not self._loggers:
+            return
+        self._folder = Path(self._loggers[0].log_dir)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._table = LayerTable(self._folder / FILE, last_step=trainer.global_step)
+        self._kept = KeptHistograms(self._folder)
+        self._is_look, self._last_look = False, trainer.global_step
+        if trainer.global_step == 0:
             self._look(trainer, pl_module)
 
-    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Look, in an epoch whose turn it is."""
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Watch the batches up to a look."""
+        if not self._loggers:
+            return
+        batches = _batches_a_step(trainer, pl_module)
+        leads_to_step = trainer.is_last_batch or (batch_idx + 1) % batches == 0
+        self._is_look = leads_to_step and self._is_due(trainer)
+        if not self._activations.is_open and (
+            self._is_look or self._batches_to_look(trainer, batch_idx, batches) <= _window(trainer, batch)
+        ):
+            self._activations.open()
+        self._activations.start_batch(last=self._is_look)
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Any) -> None:
+        """Look at the gradients of the step of a look, and remember the weights before it."""
+        if self._is_look:
+            self._weights.before_step()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look, after the step of a look."""
+        if self._loggers and self._activations.is_open:
+            self._activations.end_batch(batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None)
+            if self._is_look:
+                self._is_look = False
+                self._look(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the weights of a run that ended at another step than planned, and draw the overviews."""
+        if self._loggers and trainer.global_step != self._last_look:
+            self._look(trainer, pl_module)
+        self._draw(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Draw the overviews of what there is."""
+        self._draw(trainer)
+
+    def _is_due(self, trainer: Trainer) -> bool:
+        """Whether the step at hand is that of a look."""
+        step, epoch = trainer.global_step + 1, trainer.current_epoch + 1
+        if trainer.is_last_batch and (epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs):
+            return True
+        return step == trainer.max_steps or (self.every_n_steps is not None and step % self.every_n_steps == 0)
+
+    def _batches_to_look(self, trainer: Trainer, batch_idx: int, batches_a_step: int) -> float:
+        """In how many batches, this one included, the next look comes; infinite where that is not known."""
+        distances = [math.inf]
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
-            self._look(trainer, model)
+            distances.append(trainer.num_training_batches - batch_idx)
+        if self.every_n_steps is not None:
+            steps = self.every_n_steps - trainer.global_step % self.every_n_steps
+            distances.append(steps * batches_a_step - batch_idx % batches_a_step)
+        return min(distances)
 
     @torch.no_grad()
     def _look(self, trainer: Trainer, model: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        tensors: dict[str, Tensor] = {}
-        spreads, norms = [], []
-        for number, (name, parameter) in enumerate(_trained(model)):
-            kind, layer = _kind(name), _layer(name)
-            tensors[f"{kind}/{number:02d}_{layer}"] = parameter
-            if self.gradients and parameter.grad is not None:
-                tensors[f"gradients/{number:02d}_{layer}_{kind}"] = parameter.grad
-            if kind == "weights":
-                spreads.append(parameter.std(correction=0))
-                norms.append(parameter.new_tensor(torch.nan) if parameter.grad is None else parameter.grad.norm())
-        if spreads:
-            self._steps.append(trainer.global_step)
-            self._spreads.append(torch.stack(spreads).float())
-            self._norms.append(torch.stack(norms).float())
-        for logger in _run_loggers(trainer):
-            counted = {tag: count_histogram(tensor) for tag, tensor in tensors.items()}
-            logger.log_histograms(counted, trainer.global_step)
+        rows, histograms = self._weights.after_step()
+        if self._activations.is_open:
+            seen, counted = self._activations.close()
+            rows += seen
+            width = len(str(max(len(counted) - 1, 10)))
+            histograms |= {f"activations/{n:0{width}d}_{name}": each for n, (name, each) in enumerate(counted.items())}
+        step = self._last_look = trainer.global_step
+        epochs_done: Any = getattr(model, "epochs_done", lambda: float(trainer.current_epoch))
+        for logger in self._loggers:
+            logger.log_histograms(histograms, step)
+        background = self._loggers[0].background
+        background.submit(self._table.write, _Rows(rows, step, epochs_done()))
+        background.submit(self._kept.keep, {tag: each for tag, each in histograms.items() if _is_parameter(tag)}, step)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the overviews."""
-        if trainer.is_global_zero and self._steps:
-            for logger in _run_loggers(trainer):
-                for name in ("weights", "gradients") if self.gradients else ("weights",):
-                    path = Path(logger.log_dir) / f"{name}.png"
-                    logger.log_figure(f"layer_by_step/{name}", partial(self.draw, name), trainer.global_step, path)
-
-    def draw(self, what: str) -> Figure:
-        """Draw an overview: a row a layer, a column a look.
-
-        Args:
-            what: ``weights`` (standard deviation) or ``gradients`` (norm).
-        """
-        looks = self._spreads if what == "weights" else self._norms
-        title, label = {
-            "weights": ("Spread of the weights", "standard deviation"),
-            "gradients": ("Size of the gradients", "norm at the last step"),
-        }[what]
-        # The initial weights were looked at before there were gradients.
-        first = 1 if what == "gradients" and len(looks) > 1 else 0
-        # Looks that a checkpoint brought back lie in main memory.
-        values = torch.stack([look.cpu() for look in looks[first:]], dim=1).numpy()
-        return layer_by_step(values, self._layers, self._steps[first:], title, label)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The looks so far, so that the picture of a run that is resumed is whole."""
-        return {"steps": list(self._steps), "spreads": list(self._spreads), "norms": list(self._norms)}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the looks of the run that is resumed."""
-        self._steps = list(state_dict["steps"])
-        self._spreads, self._norms = list(state_dict["spreads"]), list(state_dict["norms"])
+    def _draw(self, trainer: Trainer) -> None:
+        loggers, self._loggers = self._loggers, []
+        for number, logger in enumerate(loggers):
+            folder = self._folder if number == 0 else None
+            for tag, draw in (
+                ("layers", partial(_draw_layers, self._folder)),
+                ("distributions", partial(_draw_distributions, self._kept)),
+            ):
+                if tag == "distributions" or self._weights.has_weights:
+                    logger.log_figure(tag, draw, trainer.global_step, folder and folder / f"{tag}.png")
 
 
-def _trained(model: LightningModule) -> list[tuple[str, Tensor]]:
-    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+class _Rows:
+    """Rows for the table of layers, whose numbers are read from the device when they are written."""
+
+    def __init__(self, rows: list[dict[str, Any]], step: int, epoch: float) -> None:
+        self._rows, self._step, self._epoch = rows, step, epoch
+        numbers = [value for row in rows for value in row.values() if isinstance(value, Tensor)]
+        self._numbers = torch.stack([number.float() for number in numbers]) if numbers else torch.empty(0)
+
+    def __iter__(self) -> Any:
+        numbers = iter(self._numbers.tolist())
+        for row in self._rows:
+            read = {name: next(numbers) if isinstance(value, Tensor) else value for name, value in row.items()}
+            read["not_finite"] = int(read["not_finite"])
+            yield {"step": self._step, "epoch": self._epoch, **read}
 
 
-def _kind(name: str) -> str:
-    return "biases" if name.endswith("bias") else "weights"
+def _draw_layers(folder: Path) -> Figure:
+    return layer_overview(read_layers(folder))
 
 
-def _layer(name: str) -> str:
-    return name.removeprefix("network.").rpartition(".")[0] or name
+def _draw_distributions(kept: KeptHistograms) -> Figure:
+    return parameter_histograms(kept.first, kept.last)
 
 
-def _run_loggers(trainer: Trainer) -> list[RunLogger]:
-    return [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+def _batches_a_step(trainer: Trainer, model: LightningModule) -> int:
+    return int(getattr(model, "accumulate_grad_batches", trainer.accumulate_grad_batches))
+
+
+def _window(trainer: Trainer, batch: Any) -> int:
+    """Over how many batches activations are added up."""
+    first = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
+    samples = len(first) if isinstance(first, Tensor) and first.dim() else 1
+    share = trainer.num_training_batches * _SHARE
+    return int(max(1, min(-(-_SAMPLES // max(samples, 1)), _BATCHES, share)))
+
+
+def _is_parameter(tag: str) -> bool:
+    return tag.startswith(("weights/", "biases/"))

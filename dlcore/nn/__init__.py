@@ -12,6 +12,7 @@ from dlcore.nn.penalties import L2Form, Penalty
 from dlcore.nn.perceptron import perceptron
 from dlcore.nn.recurrent import CELLS, Recurrent, RecurrentState
 from dlcore.nn.residual import ResidualBlock, residual_network
+from dlcore.nn.saturation import saturated
 from dlcore.nn.tallies import BinaryTally, ClassTally, RegressionTally, SampleTally, Tally
 from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
 from dlcore.nn.text_tally import TextTally
@@ -54,5 +55,6 @@ __all__ = [
     "output_size",
     "perceptron",
     "residual_network",
+    "saturated",
     "size_formula",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dlcore.tracking.background import BackgroundWriter
-from dlcore.tracking.figures import confusion_matrix, layer_by_step, learning_curves
+from dlcore.tracking.figures import confusion_matrix, layer_maps, layer_overview, learning_curves, parameter_histograms
 from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
 from dlcore.tracking.metrics_csv import MetricsCsv, read_metrics
 
@@ -20,8 +20,10 @@ __all__ = [
     "RunLogger",
     "confusion_matrix",
     "count_histogram",
-    "layer_by_step",
+    "layer_maps",
+    "layer_overview",
     "learning_curves",
+    "parameter_histograms",
     "read_metrics",
 ]
 

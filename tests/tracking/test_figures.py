@@ -1,4 +1,3 @@
-import io
 import math
 import sys
 import threading
@@ -7,35 +6,18 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from drawn import picture, texts
 
 from dlcore.errors import ArgumentError
-from dlcore.tracking import confusion_matrix, layer_by_step, learning_curves
-from dlcore.tracking.figures import fonts, style
+from dlcore.tracking import (
+    confusion_matrix,
+    layer_maps,
+    learning_curves,
+)
+from dlcore.tracking.figures import LayerMap, fonts
 from dlcore.tracking.figures.style import to_png
 
 CLASSES = ["裤子", "T恤", "Bag"]
-
-
-def picture(figure):
-    content, width, height = to_png(figure)
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    assert image.size == (width, height)
-    return np.asarray(image)
-
-
-def texts(figure):
-    from matplotlib.text import Text
-
-    return {text.get_text() for text in figure.findobj(Text)} - {""}
-
-
-def rgb(color):
-    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
-
-
-def count_pixels(image, color):
-    return int((image == rgb(color)).all(axis=-1).sum())
 
 
 @pytest.mark.parametrize("counts", [[[5, 1, 0], [0, 0, 0], [2, 0, 2]], torch.tensor([[5, 1, 0], [0, 0, 0], [2, 0, 2]])])
@@ -55,34 +37,6 @@ def test_confusion_matrix_refuses_what_does_not_fit():
         confusion_matrix(np.eye(3), ["a", "b"])
     with pytest.raises(ArgumentError, match="counts: expected no negative entry"):
         confusion_matrix([[1, -1], [0, 1]], ["a", "b"])
-
-
-def test_layer_by_step_gives_nan_infinity_and_zero_their_own_colours():
-    values = [[1e-3, math.nan, 1.0, 0.0], [1e-2, 1e-1, math.inf, 1.0]]
-    figure = layer_by_step(values, ["first", "second"], [0, 10, 20, 30], "Gradient norm", "L2 norm")
-    assert {"first", "second", "NaN", "infinite", "zero", "Gradient norm", "L2 norm", "step", "30"} <= texts(figure)
-    image = picture(figure)
-    for color in (style.NOT_A_NUMBER, style.INFINITE, style.ZERO):
-        assert count_pixels(image, color) > 2000
-
-
-def test_layer_by_step_without_special_values_has_no_legend():
-    figure = layer_by_step([[0.0, 1.0]], ["first"], [0, 10], "t", "share", log=False, limits=(0, 1))
-    assert not {"NaN", "infinite", "zero"} & texts(figure)
-    assert count_pixels(picture(figure), style.NOT_A_NUMBER) == 0
-
-
-@pytest.mark.parametrize("log", [True, False])
-@pytest.mark.parametrize("value", [math.nan, math.inf, 0.0, 3.0])
-def test_layer_by_step_draws_all_the_same_value(value, log):
-    picture(layer_by_step(np.full((2, 3), value), ["a", "b"], [1, 2, 3], "t", "l", log=log))
-
-
-def test_layer_by_step_refuses_what_does_not_fit():
-    with pytest.raises(ArgumentError, match=r"values: expected shape \(1 layers, 3 steps\), not empty, got \(1, 2\)"):
-        layer_by_step([[1.0, 2.0]], ["a"], [1, 2, 3], "t", "l")
-    with pytest.raises(ArgumentError, match=r"no negative number on a logarithmic scale, got .*Use log=False"):
-        layer_by_step([[1.0, -2.0]], ["a"], [1, 2], "t", "l")
 
 
 def curves(**columns):
@@ -150,7 +104,7 @@ def cjk_family():
 def test_chinese_class_names_are_drawn():
     # A character that a font lacks is a warning of matplotlib's, and so an error here.
     picture(confusion_matrix(np.eye(3), CLASSES, title="混淆矩阵"))
-    picture(layer_by_step([[1.0, 2.0]], ["隐藏层"], [1, 2], "梯度", "范数"))
+    picture(layer_maps([LayerMap("梯度", "范数", [[1.0, 2.0]], ["隐藏层"], [1, 2])]))
     picture(learning_curves(curves(**{"val/loss": [None, 1.0, None, 2.0]}), title="时尚"))
 
 
@@ -160,7 +114,7 @@ def test_without_a_chinese_font_boxes_are_drawn_and_the_remedy_is_said_once(no_c
     assert len(caught) == 1
     picture(figure)
     assert {"□□", "T□", "Bag"} <= texts(figure)
-    picture(layer_by_step([[1.0]], ["隐藏层"], [1], "梯度", "范数"))
+    picture(layer_maps([LayerMap("梯度", "范数", [[1.0]], ["隐藏层"], [1])]))
 
 
 def test_latin_text_needs_no_look_for_fonts(no_cjk_font):

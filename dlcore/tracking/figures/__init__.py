@@ -9,10 +9,12 @@ from dlcore.tracking.figures.feature_maps import feature_maps
 from dlcore.tracking.figures.hand_made_features import hand_made_features
 from dlcore.tracking.figures.image_grid import image_grid
 from dlcore.tracking.figures.kernels import kernels
-from dlcore.tracking.figures.layer_by_step import layer_by_step
+from dlcore.tracking.figures.layer_maps import LayerMap, layer_maps
+from dlcore.tracking.figures.layer_overview import layer_overview
 from dlcore.tracking.figures.learning_curves import learning_curves
 from dlcore.tracking.figures.lr_range import lr_range
 from dlcore.tracking.figures.overlaid_curves import Family, overlaid_curves
+from dlcore.tracking.figures.parameter_histograms import parameter_histograms
 from dlcore.tracking.figures.pixel_values import pixel_values
 from dlcore.tracking.figures.schedule_curve import schedule_curve
 from dlcore.tracking.figures.token_loss import token_loss
@@ -20,6 +22,7 @@ from dlcore.tracking.figures.worst_predictions import worst_predictions
 
 __all__ = [
     "Family",
+    "LayerMap",
     "activation_rows",
     "activation_sheet",
     "captioned_pictures",
@@ -29,10 +32,12 @@ __all__ = [
     "hand_made_features",
     "image_grid",
     "kernels",
-    "layer_by_step",
+    "layer_maps",
+    "layer_overview",
     "learning_curves",
     "lr_range",
     "overlaid_curves",
+    "parameter_histograms",
     "pixel_values",
     "schedule_curve",
     "token_loss",

@@ -1,0 +1,208 @@
+"""What flows through a network while it trains: inputs, hidden layers' values, outputs, over a few batches.
+
+Shapes: N samples, K classes; a layer's outputs are (N, units), (N, channels, …) or (N, T, units).
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import activation as torch_activations
+from torch.utils.hooks import RemovableHandle
+
+from dlcore.errors import ArgumentError
+from dlcore.nn import Binary, Multiclass, saturated
+from dlcore.tracking.histogram import HistogramTensors, count_histogram
+
+# A histogram of so many values is as good as one of all: pictures' feature maps have millions.
+_MOST_VALUES = 2**18
+_NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
+
+
+class ActivationWatch:
+    """Adds up what chosen layers give in the training batches between `open` and `close`, on their device.
+
+    Args:
+        model: The network.
+        pattern: ``hidden`` (each activation function's output; of a network without any, the recurrent layers'),
+            ``none``, or a pattern for names of layers as `show model` gives them: ``linear_*``.
+
+    Raises:
+        ArgumentError: No layer has a name that fits the pattern.
+    """
+
+    def __init__(self, model: nn.Module, pattern: str = "hidden") -> None:
+        self._model, self._layers = model, _choose(model, pattern)
+        self._handles: list[RemovableHandle] = []
+        self.counts_histograms = False  # only in the last batch, so that they are of one state of the network
+        self._reset()
+
+    def _reset(self) -> None:
+        self._seen: dict[str, _Values] = {}
+        self._calls: dict[str, int] = {}
+        self._answers: Tensor | None = None
+        self._targets: Tensor | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is watching."""
+        return bool(self._handles)
+
+    def open(self) -> None:
+        """Watch from now on."""
+        self._reset()
+        self._handles = [
+            module.register_forward_hook(lambda module, _, output, name=name: self._see(name, module, output))
+            for name, module in self._layers.items()
+        ]
+        self._handles.append(self._model.register_forward_hook(self._see_network))
+
+    def start_batch(self, last: bool) -> None:
+        """Begin a batch; of the last one, histograms are counted too."""
+        self._calls.clear()
+        self.counts_histograms = last
+
+    def end_batch(self, targets: Any) -> None:
+        """Count a batch's targets: class indices (N,) or probabilities (N, K)."""
+        if self._answers is not None and isinstance(targets, Tensor) and len(targets):
+            classes = targets.argmax(1) if targets.dim() == 2 and targets.shape[1] > 1 else targets.reshape(-1).round()
+            if self._targets is None:
+                self._targets = torch.zeros_like(self._answers)
+            _count_classes(self._targets, classes)
+
+    def close(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
+        """End the watch.
+
+        Returns:
+            A row of the table of layers for each layer, whose numbers are texts or scalars on the device; and each
+            layer's histogram.
+        """
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        inputs, outputs = self._seen.pop("inputs", None), self._seen.pop("outputs", None)
+        rows = [values.row(name) for name, values in self._seen.items()]
+        histograms = {name: each.histogram for name, each in self._seen.items() if each.histogram is not None}
+        if inputs is not None:
+            rows.insert(0, inputs.row("inputs"))
+        if outputs is not None:
+            shares = {"top_share": _top(self._answers), "top_target": _top(self._targets)}
+            rows.append(outputs.row("outputs") | {name: share for name, share in shares.items() if share is not None})
+        self._reset()
+        return rows, histograms
+
+    def _see(self, name: str, module: nn.Module, output: Any) -> None:
+        if not module.training:  # an evaluation in between
+            return
+        # A module that is used several times in one pass is as many layers.
+        self._calls[name] = number = self._calls.get(name, 0) + 1
+        name = name if number == 1 else f"{name}:{number}"
+        self._add(name, module, output[0] if isinstance(output, tuple) else output)
+
+    def _see_network(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if not module.training:
+            return
+        self._add("inputs", None, inputs[0] if inputs else None)
+        self._add("outputs", None, output)
+        task = getattr(module, "task", None)
+        if isinstance(output, Tensor) and output.dim() == 2 and len(output) and isinstance(task, Multiclass | Binary):
+            if self._answers is None:
+                self._answers = torch.zeros(max(output.shape[1], 2), device=output.device)
+            answers = (output.detach()[:, 0] > 0) if isinstance(task, Binary) else output.detach().argmax(1)
+            _count_classes(self._answers, answers)
+
+    @torch.no_grad()
+    def _add(self, name: str, module: nn.Module | None, output: Any) -> None:
+        if isinstance(output, Tensor) and output.is_floating_point() and output.numel():
+            values = self._seen.setdefault(name, _Values(module, name))
+            values.add(output.detach())
+            if self.counts_histograms and module is not None:
+                samples = max(_MOST_VALUES * len(output) // output.numel(), 1)
+                values.histogram = count_histogram(output[:samples])
+
+
+class _Values:
+    """Sums over the values of one layer.
+
+    Args:
+        module: The layer; None for what has no units: the network's inputs and outputs.
+        name: The kind, where there is no module.
+    """
+
+    def __init__(self, module: nn.Module | None, name: str) -> None:
+        self.module, self.kind = module, name if module is None else type(module).__name__
+        self.histogram: HistogramTensors | None = None
+        self._count = 0
+        self._sums: Tensor | None = None  # sum, sum of squares, values that are not finite, saturated values
+        self._low = self._high = torch.empty(0)  # of each unit
+
+    def add(self, values: Tensor) -> None:
+        values = values.float()
+        hits = None if self.module is None else saturated(self.module, values)
+        flat = values.reshape(-1)
+        zero = flat.new_zeros(())
+        sums = torch.stack([
+            flat.sum(), flat.dot(flat), flat.numel() - flat.isfinite().sum(), zero if hits is None else hits.sum()
+        ])  # fmt: skip
+        # Features are in the last dimension of (N, units) and (N, T, units), channels in the second of maps.
+        units = 1 if values.dim() in (4, 5) else values.dim() - 1
+        others = [dim for dim in range(values.dim()) if dim != units] or [0]
+        low, high = values.amin(others), values.amax(others)
+        if self._sums is None:
+            self._sums, self._low, self._high = sums, low, high
+            self._saturates = hits is not None
+        else:
+            self._sums += sums
+            if low.shape == self._low.shape:
+                self._low, self._high = torch.minimum(self._low, low), torch.maximum(self._high, high)
+        self._count += flat.numel()
+
+    def row(self, name: str) -> dict[str, Any]:
+        assert self._sums is not None
+        total, squares, not_finite, hits = self._sums.unbind()
+        mean = total / self._count
+        row: dict[str, Any] = {
+            "layer": name,
+            "kind": self.kind,
+            "mean": mean,
+            "std": (squares / self._count - mean.square()).clamp_min(0).sqrt(),
+            "maximum": torch.maximum(self._low.abs().amax(), self._high.abs().amax()),
+            "not_finite": not_finite,
+        }
+        if self.module is not None:
+            row["dead"] = (self._low == self._high).float().mean()
+            if self._saturates:
+                row["saturated"] = hits / self._count
+        return row
+
+
+def _choose(model: nn.Module, pattern: str) -> dict[str, nn.Module]:
+    if pattern == "none":
+        return {}
+    named = {short_name(name): module for name, module in model.named_modules() if name}
+    if pattern == "hidden":
+        kinds = tuple(getattr(torch_activations, name) for name in torch_activations.__all__)
+        found = {n: m for n, m in named.items() if isinstance(m, kinds) and not isinstance(m, _NO_HIDDEN_LAYER)}
+        return found or {name: module for name, module in named.items() if isinstance(module, nn.RNNBase)}
+    found = {name: module for name, module in named.items() if fnmatch(name, pattern)}
+    if not found:
+        remedy = f"Its layers: {', '.join(list(named)[:12])}{', …' * (len(named) > 12)}."
+        raise ArgumentError("activations", "hidden, none, or a pattern for names of layers", pattern, remedy)
+    return found
+
+
+def short_name(name: str) -> str:
+    """A layer's name as it is shown: without the name of the module that holds the whole network."""
+    return name.removeprefix("network.")
+
+
+def _count_classes(counts: Tensor, classes: Tensor) -> None:
+    classes = classes.long().clamp(0, len(counts) - 1)
+    counts.scatter_add_(0, classes, torch.ones_like(counts[:1]).expand(len(classes)))
+
+
+def _top(counts: Tensor | None) -> Tensor | None:
+    return None if counts is None else counts.max() / counts.sum()

@@ -1,0 +1,122 @@
+"""What one optimiser step does to a network's parameters: their gradients before it, their change by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcore.callbacks.activation_watch import short_name
+from dlcore.tracking.histogram import HistogramTensors, count_histogram
+
+
+class WeightWatch:
+    """Looks at trained parameters around a step, on their device.
+
+    Args:
+        model: The network.
+        gradients: Whether to look at gradients.
+        updates: Whether to look at what the step changed: for that the weights are copied before it.
+    """
+
+    def __init__(self, model: nn.Module, gradients: bool = True, updates: bool = True) -> None:
+        self._gradients, self._updates = gradients, updates
+        self._kinds = {name: type(module).__name__ for name, module in model.named_modules()}
+        self._parameters = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        layers = list(dict.fromkeys(_module(name) for name in self._parameters))
+        width = len(str(max(len(layers) - 1, 10)))
+        self._numbers = {layer: f"{number:0{width}d}" for number, layer in enumerate(layers)}
+        self._before: dict[str, Tensor] = {}
+        self._histograms: dict[str, HistogramTensors] = {}
+        self._norms: dict[str, Tensor] = {}
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is anything that the table of layers has rows for."""
+        return any(parameter.dim() > 1 for parameter in self._parameters.values())
+
+    @torch.no_grad()
+    def before_step(self) -> None:
+        """Look at the gradients, as they are before they are clipped, and remember the weights."""
+        if self._before or self._norms:  # L-BFGS computes gradients several times a step
+            return
+        for name, parameter in self._parameters.items():
+            if parameter.grad is not None and self._gradients:
+                counted = count_histogram(parameter.grad)
+                self._histograms[self._tag("gradients", name)] = counted
+                if parameter.dim() > 1:
+                    self._norms[name] = _norm(counted)
+            if parameter.dim() > 1 and self._updates:
+                self._before[name] = parameter.detach().clone()
+
+    @torch.no_grad()
+    def after_step(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
+        """Look at the weights, and at what the step changed.
+
+        Returns:
+            A row of the table of layers for each weight with two dimensions or more, whose numbers are texts or scalars
+            on the device; and histograms by TensorBoard's tag.
+        """
+        rows, histograms = [], self._histograms
+        for name, parameter in self._parameters.items():
+            counted = count_histogram(parameter)
+            histograms[self._tag("biases" if _is_bias(name) else "weights", name)] = counted
+            if parameter.dim() < 2:
+                continue
+            row = _row(counted, parameter)
+            row |= {"layer": _layer(name), "kind": self._kinds.get(_module(name), "Parameter")}
+            if name in self._norms:
+                row["gradient_norm"] = self._norms[name]
+                row["not_finite"] = row["not_finite"] + _not_finite(self._histograms[self._tag("gradients", name)])
+            if name in self._before:
+                change = parameter - self._before[name]
+                row["update_ratio"] = change.norm() / self._before[name].norm()
+                histograms[self._tag("updates", name)] = count_histogram(change)
+            rows.append(row)
+        self._before, self._histograms, self._norms = {}, {}, {}
+        return rows, histograms
+
+    def _tag(self, what: str, name: str) -> str:
+        """TensorBoard's tag: ``gradients/02_output_weights``. The number sorts the layers, from the input's side."""
+        part = "" if what in ("weights", "biases") else "_biases" if _is_bias(name) else "_weights"
+        return f"{what}/{self._numbers[_module(name)]}_{_layer(name)}{part}"
+
+
+def _row(counted: HistogramTensors, weight: Tensor) -> dict[str, Any]:
+    low, high, total, squares = counted.moments.unbind()
+    mean = total / weight.numel()
+    row: dict[str, Any] = {
+        "weight_norm": _norm(counted),
+        "weight_std": (squares / weight.numel() - mean.square()).clamp_min(0).sqrt(),
+        "weight_max": torch.maximum(low.abs(), high.abs()),
+        "not_finite": _not_finite(counted),
+    }
+    if len(weight) > 1:
+        low, high = weight.detach().flatten(1).aminmax(dim=0)
+        row["unit_spread"] = (high - low).max()
+    return row
+
+
+def _norm(counted: HistogramTensors) -> Tensor:
+    """The norm of what was counted; NaN where not all of it is finite."""
+    norm = counted.moments[3].sqrt()
+    return torch.where(_not_finite(counted) > 0, torch.nan, norm)
+
+
+def _not_finite(counted: HistogramTensors) -> Tensor:
+    return counted.slots[-2:].sum()
+
+
+def _is_bias(name: str) -> bool:
+    return "bias" in name.rpartition(".")[2]
+
+
+def _module(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+def _layer(name: str) -> str:
+    """A parameter's layer as it is shown; of a layer with several (recurrent ones), with the parameter's name."""
+    layer, _, own = name.rpartition(".")
+    return short_name(layer) if own in ("weight", "bias") and layer else short_name(name)

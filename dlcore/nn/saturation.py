@@ -1,0 +1,34 @@
+"""Where an activation is saturated: its derivative is below 1% of its peak, and hardly any gradient gets through."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+# sigmoid' = y·(1 − y) ≤ 0.25 is below 1% of that beyond about ±6, tanh' = 1 − y² ≤ 1 beyond ±3. Softsign' = (1 − |y|)².
+_SHARE = 0.01
+
+
+def saturated(activation: nn.Module, outputs: Tensor) -> Tensor | None:
+    """Which of an activation's outputs lie where it is saturated.
+
+    Args:
+        activation: The activation's module.
+        outputs: What it gave, of any shape.
+
+    Returns:
+        Booleans of the outputs' shape; None for an activation that does not saturate on both sides (ReLU, whose dead
+        units are another matter).
+    """
+    if isinstance(activation, nn.Sigmoid):
+        return outputs * (1 - outputs) < 0.25 * _SHARE
+    if isinstance(activation, nn.Tanh):
+        return 1 - outputs.square() < _SHARE
+    if isinstance(activation, nn.Softsign):
+        return (1 - outputs.abs()).square() < _SHARE
+    if isinstance(activation, nn.LogSigmoid | nn.ReLU6):  # one side is its use
+        return None
+    if isinstance(activation, nn.Hardtanh):
+        return (outputs <= activation.min_val) | (outputs >= activation.max_val)
+    if isinstance(activation, nn.Hardsigmoid):
+        return (outputs <= 0) | (outputs >= 1)
+    return None

@@ -1,0 +1,139 @@
+"""Figure: numbers of layers over the steps of training, as heat maps that share their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_MOST_TICKS, _MOST_NAMES = 7, 40
+_ROW, _WIDE = 0.32, 6.2  # inches: a layer's height, a map's width
+
+
+@dataclass(frozen=True)
+class LayerMap:
+    """One heat map: a row a layer (the first layer on top), a column a step.
+
+    Args:
+        title: What is shown.
+        label: The numbers' name and unit, for the colour bar.
+        values: The numbers (layers, steps); on a logarithmic scale none is negative. Masked ones are left blank; NaN,
+            infinity and, on a logarithmic scale, zero have colours of their own, which a legend explains.
+        layers: The layers' names, the input's side first.
+        steps: The steps at which the numbers were taken, rising.
+        log: Whether the colours follow the logarithm.
+        limits: Numbers of the darkest and the lightest colour, as (0, 1) for shares; None for the least and the
+            greatest number that is drawn.
+
+    Raises:
+        ArgumentError: The shape does not fit the names and steps, or a logarithm of a negative number is asked for.
+    """
+
+    title: str
+    label: str
+    values: Any
+    layers: Sequence[str]
+    steps: Sequence[int]
+    log: bool = True
+    limits: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.values)
+        if shape != (len(self.layers), len(self.steps)) or 0 in shape:
+            expected = f"shape ({len(self.layers)} layers, {len(self.steps)} steps), not empty"
+            raise ArgumentError("values", expected, shape)
+        if self.log and (np.ma.asarray(self.values) < 0).any():
+            least = np.nanmin(np.ma.asarray(self.values).filled(np.nan))
+            raise ArgumentError("values", "no negative number on a logarithmic scale", least, "Use log=False.")
+
+
+def layer_maps(maps: Sequence[LayerMap], title: str = "") -> Figure:
+    """Draw heat maps, two beside each other.
+
+    Args:
+        maps: The maps, at least one.
+        title: What the run is.
+
+    Raises:
+        ArgumentError: There is no map.
+    """
+    if not maps:
+        raise ArgumentError("maps", "at least one map", "none")
+    across = min(len(maps), 2)
+    pairs = [maps[place : place + across] for place in range(0, len(maps), across)]
+    heights = [min(max(_ROW * max(len(each.layers) for each in pair), 1.0), 9.0) + 1.1 for pair in pairs]
+    widths = [_WIDE + 0.07 * max(max(map(len, each.layers)) for each in maps[side::across]) for side in range(across)]
+    figure = style.new_figure(min(sum(widths), 17), min(sum(heights), 30) + (0.3 if title else 0))
+    if title:
+        figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE + 1, color=style.INK, x=0.01, ha="left")
+    grid = figure.subplots(
+        len(pairs), across, squeeze=False, gridspec_kw={"height_ratios": heights, "width_ratios": widths}
+    )
+    for axes, each in zip(grid.flat, maps, strict=False):
+        _draw(figure, axes, each)
+    for axes in grid.flat[len(maps) :]:
+        axes.set_axis_off()
+    return style.finish(figure)
+
+
+def _draw(figure: Figure | SubFigure, axes: Axes, each: LayerMap) -> None:
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.patches import Patch
+
+    blank = np.ma.getmaskarray(np.ma.asarray(each.values))
+    table = np.ma.asarray(each.values, dtype=np.float64).filled(1.0)
+    drawn = table[np.isfinite(table) & ((table > 0) | (not each.log)) & ~blank]
+    low, high = (drawn.min(), drawn.max()) if drawn.size else (1.0, 1.0)
+    if each.limits is not None:
+        low, high = each.limits
+    elif low == high:
+        low, high = (low / 2, high * 2) if each.log else (low - 0.5, high + 0.5)
+    norm = LogNorm(low, high) if each.log else Normalize(low, high)
+    special = [
+        (np.isnan(table), style.NOT_A_NUMBER, "NaN"),
+        (np.isinf(table), style.INFINITE, "infinite"),
+        ((table == 0) & each.log, style.ZERO, "zero"),
+    ]
+    colors = colormaps[style.SEQUENTIAL](norm(np.clip(np.nan_to_num(table, nan=low), low, high)))
+    for where, color, _ in [*special, (blank, style.PAPER, "")]:
+        colors[where] = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0]
+    axes.imshow(colors, aspect="auto", interpolation="nearest")
+    style.style_axes(axes, drawable(each.title), "step", grid=False)
+    places = range(0, len(each.steps), -(-len(each.steps) // _MOST_TICKS))
+    axes.set_xticks(places, [f"{each.steps[place]:,}" for place in places])
+    named = range(0, len(each.layers), -(-len(each.layers) // _MOST_NAMES))
+    axes.set_yticks(named, [drawable(each.layers[place]) for place in named])
+    axes.set_yticks(np.arange(len(each.layers) + 1) - 0.5, minor=True)
+    axes.grid(axis="y", which="minor", color=style.PAPER, linewidth=1.5 if len(each.layers) <= 30 else 0.5)
+    axes.tick_params(which="minor", length=0)
+
+    bar = figure.colorbar(ScalarMappable(norm, style.SEQUENTIAL), ax=axes, pad=0.02)
+    bar.set_label(drawable(each.label), fontsize=style.LABEL_SIZE, color=style.INK)
+    bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, which="both")
+    bar.outline.set_visible(False)
+    if each.log:  # the scale's own marks, at powers of ten and their multiples, are too few or crowd each other
+        marks = np.geomspace(low, high, 4).tolist()
+        bar.set_ticks(marks, labels=[f"{mark:.2g}" for mark in marks], minor=False)
+        bar.minorticks_off()
+    shown = [
+        Patch(facecolor=color, edgecolor=style.FAINT, label=name)
+        for where, color, name in special
+        if (where & ~blank).any()
+    ]
+    if shown:
+        axes.legend(
+            handles=shown, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, ncols=len(shown),
+            frameon=False, fontsize=style.TICK_SIZE,
+        )  # fmt: skip

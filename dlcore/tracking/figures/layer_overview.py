@@ -1,0 +1,58 @@
+"""Figure: what ails a network's layers, over the steps of training, from its table of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures.layer_maps import LayerMap, layer_maps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Column, title, label of the colours, whether they follow the logarithm (shares do not).
+_MAPS = (
+    ("gradient_norm", "Size of the gradients", "norm", True),
+    ("update_ratio", "Size of the updates (usual: 1e-4 to 1e-2)", "‖Δw‖ / ‖w‖", True),
+    ("weight_std", "Spread of the weights", "standard deviation", True),
+    ("std", "Spread of the activations", "standard deviation", True),
+    ("dead", "Dead units (the same for all samples)", "share", False),
+    ("saturated", "Saturated values (derivative below 1%)", "share", False),
+)
+
+
+def layer_overview(columns: Mapping[str, Sequence[Any]], title: str = "") -> Figure:
+    """Draw heat maps of what was seen of a network's layers: gradients, updates, weights, activations, dead units.
+
+    Args:
+        columns: The run's table of layers, as `dlcore.tracking.layer_table.read_layers` gives it.
+        title: What the run is.
+
+    Raises:
+        ArgumentError: The table is empty.
+    """
+    maps = [found for what in _MAPS if (found := _map(columns, *what)) is not None]
+    if not maps:
+        raise ArgumentError("columns", "a table of layers with at least one number", "none")
+    return layer_maps(maps, title)
+
+
+def _map(columns: Mapping[str, Sequence[Any]], name: str, title: str, label: str, log: bool) -> LayerMap | None:
+    layers, steps = np.array(columns["layer"], dtype=object), np.array(columns["step"], dtype=np.float64)
+    values = np.array(columns[name], dtype=np.float64)
+    # A number that was there and is none any more is shown as such; one that does not apply is left blank.
+    lost = np.isnan(values) & (np.array(columns["not_finite"], dtype=np.float64) > 0)
+    applies = {layer for layer, value in zip(layers, values, strict=True) if not np.isnan(value)}
+    if not applies:
+        return None
+    rows = {layer: number for number, layer in enumerate(dict.fromkeys(each for each in layers if each in applies))}
+    inside = np.array([layer in rows for layer in layers], dtype=bool) & (~np.isnan(values) | lost)
+    taken = np.unique(steps[inside])
+    table = np.ma.masked_all((len(rows), len(taken)))
+    for layer, step, value in zip(layers[inside], steps[inside], values[inside], strict=True):
+        table[rows[layer], np.searchsorted(taken, step)] = value
+    limits = None if log else (0.0, 1.0)
+    return LayerMap(title, label, table, list(rows), [int(step) for step in taken], log, limits)

@@ -1,0 +1,94 @@
+"""Figure: histograms of weights and biases, group by group from the input to the output, at a run's start and end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.figures.mosaic import fit_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from dlcore.tracking.histogram import Histogram
+    from dlcore.tracking.kept_histograms import Distributions
+
+_ACROSS, _MOST, _WIDE, _HIGH = 4, 16, 3.1, 2.7  # charts in a row, charts in all; inches of a chart
+
+
+def parameter_histograms(first: Distributions | None, last: Distributions | None, title: str = "") -> Figure:
+    """Draw a histogram for each group of parameters: the weights into a layer, and its biases.
+
+    The textbook's figure: for one hidden layer a row of four. The start is an outline, the end is filled. Of a network
+    with many groups the first and the last eight are drawn.
+
+    Args:
+        first: Histograms at the start; None: not known.
+        last: Histograms at the end; None: there is only a start.
+        title: What the run is.
+    """
+    present = last or first
+    tags = list(present.histograms) if present is not None else []
+    shown = tags if len(tags) <= _MOST else [*tags[: _MOST // 2], *tags[-_MOST // 2 :]]
+    across = min(_ACROSS, max(len(shown), 1))
+    down = max(-(-len(shown) // across), 1)
+    figure = style.new_figure(across * _WIDE + 0.2, down * _HIGH + 0.75)
+    looks = ((first, "outline"), (last, "filled"))
+    steps = [f"step {each.step:,} ({how})" for each, how in looks if each is not None]
+    part = f", {len(shown)} of {len(tags)} groups" if len(shown) < len(tags) else ""
+    heading = f"{title}{': ' * bool(title)}weights and biases at {' and '.join(steps) or 'no step'}{part}"
+    figure.suptitle(drawable(heading), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    grid = figure.subplots(down, across, squeeze=False)
+    for axes, tag in zip(grid.flat, shown, strict=False):
+        _draw(axes, tag, *(None if look is None else look.histograms.get(tag) for look in (first, last)))
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    return style.finish(figure)
+
+
+def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None) -> None:
+    kind, _, name = tag.partition("/")
+    style.style_axes(axes, "", "", "parameters" if axes.get_subplotspec().is_first_col() else "")  # type: ignore[union-attr]
+    axes.set_title(
+        fit_text(f"{name.partition('_')[2]} {kind}", _WIDE - 0.4, style.LABEL_SIZE),
+        fontsize=style.LABEL_SIZE, color=style.INK, loc="left", pad=6,
+    )  # fmt: skip
+    color = style.BLUE if kind == "weights" else style.ORANGE
+    notes = []
+    # Both by the same bars, or a wide and a narrow distribution could not be compared by eye.
+    there = [each for each in (first, last) if each is not None and each.counts]
+    if there:
+        low, high = min(each.edges[0] for each in there), max(each.edges[-1] for each in there)
+        bars = min(len(there[-1].counts), max(10, round(2 * there[-1].count ** 0.5)))
+        edges = np.linspace(low, high, bars + 1)
+        top = 0.0
+        for each in there:
+            heights = _rebinned(each, edges)
+            if each is last:
+                axes.stairs(heights, edges, fill=True, color=color, alpha=0.75)
+            elif each.minimum == each.maximum and last is not None:
+                # As biases that begin at zero: a line, since its height would say nothing.
+                axes.axvline(each.minimum, color=style.INK, linewidth=1, linestyle=":")
+                continue
+            else:
+                axes.stairs(heights, edges, color=style.INK, linewidth=1)
+            top = max(top, heights.max())
+        axes.set_ylim(0, 1.2 * top)
+        notes.append(f"{there[-1].minimum:.2g} to {there[-1].maximum:.2g}")
+    present = last or first
+    if present is not None and (present.nan or present.infinite):
+        notes.append(f"{present.nan:,} NaN, {present.infinite:,} infinite")
+    axes.text(
+        0.98, 0.97, "\n".join(notes), ha="right", va="top", transform=axes.transAxes, fontsize=style.TICK_SIZE - 1,
+        color=style.INK,
+    )  # fmt: skip
+
+
+def _rebinned(histogram: Histogram, edges: np.ndarray) -> np.ndarray:
+    """Counts in other bins, as if a bin's values were spread evenly over it."""
+    below = np.concatenate([[0], np.cumsum(histogram.counts)])
+    return np.diff(np.interp(edges, histogram.edges, below))

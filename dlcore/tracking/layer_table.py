@@ -1,0 +1,117 @@
+"""``layers.csv``: what each look at a network's layers found, one row a layer and look."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dlcore.errors import DataError
+
+FILE = "layers.csv"
+COLUMNS = (
+    "step", "epoch", "layer", "kind",
+    "weight_norm", "weight_std", "weight_max", "gradient_norm", "update_ratio", "unit_spread",
+    "mean", "std", "maximum", "dead", "saturated", "top_share", "top_target", "not_finite",
+)  # fmt: skip
+_TEXT = ("layer", "kind")
+
+# A cell: text in the columns `layer` and `kind`, a number in the others; one that is not known is left out.
+Cells = Mapping[str, str | float]
+
+
+class LayerTable:
+    """Writes the looks at a network's layers as a table.
+
+    The columns, each empty where it does not apply:
+
+    - ``step`` (optimiser steps done), ``epoch`` (epochs done), ``layer``, ``kind`` (the layer's torch class; ``inputs``
+      and ``outputs`` of the whole network have rows of that kind).
+    - Of weights with two dimensions or more: ``weight_norm`` (L2), ``weight_std``, ``weight_max`` (greatest magnitude),
+      ``gradient_norm`` (L2, before clipping), ``update_ratio`` (‖change in the step‖ / ‖weights before it‖) and
+      ``unit_spread`` (greatest difference between two units' weights of one and the same input: 0 where all units are
+      alike).
+    - Of values that flow through: ``mean``, ``std``, ``maximum`` (greatest magnitude); of hidden units ``dead`` (share
+      of units with one and the same value for all samples) and ``saturated`` (share of values at which the activation's
+      derivative is below 1% of its peak); of a classifier's outputs ``top_share`` (share of the samples that got the
+      commonest answer) and ``top_target`` (share of the commonest target).
+    - ``not_finite``: how many of the layer's numbers are NaN or infinite.
+
+    Args:
+        path: The file. An existing one is continued.
+        last_step: Rows of later steps are dropped (a run goes on from the checkpoint of this step); None keeps all.
+
+    Raises:
+        DataError: The file exists and is not such a table.
+    """
+
+    def __init__(self, path: Path, last_step: int | None = None) -> None:
+        self.path = path
+        rows = _rows(path) if path.exists() else []
+        kept = [row for row in rows if last_step is None or float(row["step"]) <= last_step]
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(kept)
+        temporary.replace(path)
+
+    def write(self, rows: Iterable[Cells]) -> None:
+        """Append the rows of one look; they are in the file when this returns."""
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
+
+
+def read_layers(path: str | Path) -> dict[str, list[str] | list[float]]:
+    """Read a run's ``layers.csv``.
+
+    Args:
+        path: The file, or the run's folder.
+
+    Returns:
+        The columns by name, all of the same length: texts for ``layer`` and ``kind``, else numbers, NaN for an empty
+        cell.
+
+    Raises:
+        DataError: There is no such file, or it is not such a table.
+    """
+    path = Path(path) / FILE if Path(path).is_dir() else Path(path)
+    rows = _rows(path)
+    return {
+        name: [row[name] for row in rows] if name in _TEXT else [float(row[name] or "nan") for row in rows]
+        for name in COLUMNS
+    }
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The table's rows; one that a killed process left half written, without its end of line, is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a table of layers: {error}.") from error
+    reader = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise DataError(f"{path}: expected a table with the columns {', '.join(COLUMNS)}.")
+    rows = list(reader)
+    numbers = [name for name in COLUMNS if name not in _TEXT]
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values() or not all(_is_number(row[name]) for name in numbers):
+            raise DataError(f"{path}, line {number}: expected {len(COLUMNS)} cells, numbers but for layer and kind.")
+    return rows
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _text(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) else "" if math.isnan(value) else f"{value:.6g}"
