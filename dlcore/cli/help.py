@@ -31,6 +31,7 @@ COMMANDS = {
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
     "study": "Train variants beside each other, compare them in one picture, judge the study's claims.",
     "compare": "Lay runs beside each other: settings, metrics, the step from which on they part, one picture.",
+    "explain": "Say why a run went well or badly, and what to try.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }
 # Flags of Lightning's Trainer that people change: the value where nobody sets one, and what it means.

@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcore.diagnosis.evidence import Evidence, read_evidence
 from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.healthy import reasons
+from dlcore.diagnosis.healthy import reasons, summary
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.rules import RULES
 
@@ -22,41 +22,52 @@ class Diagnosis:
 
     Args:
         folder: The run's folder.
+        summary: How long it trained, and what came of it, a sentence.
         faults: What the run suffers from, root causes first.
         consequences: What follows from a fault, and the name of the fault that it follows from.
         notes: What is worth knowing and does no harm.
         healthy: What speaks for the run, a clause each; empty where there is a fault.
         missing: What could not be looked at, and how to change that, a sentence each.
+        poor: Whether even the training samples were learned badly.
     """
 
     folder: Path
+    summary: str = ""
     faults: tuple[Finding, ...] = ()
     consequences: tuple[tuple[Finding, str], ...] = ()
     notes: tuple[Finding, ...] = ()
     healthy: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    poor: bool = False
 
     @property
     def first(self) -> Finding | None:
         """The finding to begin with: the first fault; None where nothing is wrong."""
         return self.faults[0] if self.faults else None
 
+    @property
+    def verdict(self) -> str:
+        """What to begin with: the first fault's name, or that there is none."""
+        if self.faults:
+            return self.faults[0].title
+        return "the result is poor, and no known reason for it was found" if self.poor else "nothing wrong was found"
+
     def lines(self) -> list[str]:
         """At most five short lines, for the end of a fit: two faults, or why all is well and what is worth knowing."""
-        if not self.faults:
-            lines = [f"nothing wrong: {'; '.join(self.healthy)}" if self.healthy else "nothing wrong was found"]
-            lines += [line for note in self.notes for line in note.lines()]
-        else:
+        if self.faults:
             lines = [line for fault in self.faults[:2] for line in fault.lines()]
             if self.consequences and len(self.faults) == 1:
                 titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
                 lines.append(f"from it follow: {titles}")
-        return lines[:_MOST_LINES]
+            return lines[:_MOST_LINES]
+        lines = [f"{self.verdict}{': ' * bool(self.healthy)}{'; '.join(self.healthy[:2])}", *self.healthy[2:]]
+        return [*lines, *("; ".join(note.lines()) for note in self.notes)][:_MOST_LINES]
 
     def as_json(self) -> dict[str, Any]:
         """The diagnosis as plain values."""
         return {
             "run": str(self.folder),
+            "summary": self.summary,
             "faults": [finding.as_json() for finding in self.faults],
             "consequences": [{**finding.as_json(), "follows_from": cause} for finding, cause in self.consequences],
             "notes": [finding.as_json() for finding in self.notes],
@@ -78,8 +89,8 @@ def diagnose(folder: str | Path) -> Diagnosis:
     """
     run = read_evidence(Path(folder))
     faults, consequences, notes = weigh(run, RULES)
-    healthy = () if faults else reasons(run)
-    return Diagnosis(run.folder, faults, consequences, notes, healthy, _missing(run))
+    healthy = () if faults or run.poor else reasons(run)
+    return Diagnosis(run.folder, summary(run), faults, consequences, notes, healthy, _missing(run), run.poor)
 
 
 def weigh(
@@ -87,31 +98,33 @@ def weigh(
 ) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...], tuple[Finding, ...]]:
     """Ask all rules, and tell root causes from what follows from them.
 
-    A finding is a consequence where a rule above it that found a fault explains it; notes explain other notes only,
-    and what is explained away as a mere note is left out.
+    A finding is a consequence where a rule above it that found a fault explains it; what follows from a consequence
+    does so from its cause too. A mere note explains nothing, but it may excuse a fault (`Rule.excuses`).
 
     Returns:
         Faults, consequences with the name of their cause, notes.
     """
     found = [(rule, finding) for rule in rules if (finding := rule.look(run)) is not None]
+    excused = {name for rule, _ in found for name in rule.excuses}
+    found = [(rule, finding) for rule, finding in found if rule.name not in excused]
+    sick = [(rule, finding) for rule, finding in found if finding.kind == "fault"]
     faults: list[Finding] = []
     consequences: list[tuple[Finding, str]] = []
-    notes: list[Finding] = []
-    for place, (rule, finding) in enumerate(found):
-        before = found[:place]
-        cause = next((other for other, its in before if rule.name in other.explains and its.kind == "fault"), None)
-        harmless = any(rule.name in other.explains and its.kind == "note" for other, its in before)
-        if cause is not None:
-            consequences += [(finding, cause.name)] if finding.kind == "fault" and not rule.is_cause else []
-        elif finding.kind == "fault" and not (harmless and rule.name in _NOT_COMPARED):
+    causes: dict[str, str] = {}  # of each fault: itself, or what it follows from
+    for rule, finding in sick:
+        cause = next((causes[other] for other in causes if rule.name in _explained(sick, other)), "")
+        causes[rule.name] = cause or rule.name
+        if not cause:
             faults.append(finding)
-        elif not harmless:
-            notes.append(finding)
+        elif not rule.is_cause:
+            consequences.append((finding, cause))
+    explained = {name for rule, _ in sick for name in rule.explains}
+    notes = [finding for rule, finding in found if finding.kind == "note" and rule.name not in explained]
     return tuple(faults), tuple(consequences), tuple(notes)
 
 
-# Faults told by validation, which a note can take back: an average that trails behind is no poor network.
-_NOT_COMPARED = ("no_learning", "overfitting", "underfitting")
+def _explained(found: Sequence[tuple[Rule, Finding]], name: str) -> tuple[str, ...]:
+    return next(rule.explains for rule, _ in found if rule.name == name)
 
 
 def _missing(run: Evidence) -> tuple[str, ...]:

@@ -98,12 +98,28 @@ class Evidence:
         names = ("train/loss", "train/loss_step", "val/loss")
         return all(np.isfinite(self.values(name)).all() for name in names)
 
+    @cached_property
+    def peak_loss(self) -> float:
+        """The highest training loss that was logged and finite; NaN where there is none."""
+        logged = np.concatenate([self.values("train/loss_step"), self.values("train/loss")])
+        logged = logged[np.isfinite(logged)]
+        return float(logged.max()) if len(logged) else math.nan
+
+    @cached_property
+    def start_loss(self) -> float:
+        """The loss of guessing, ln K; where K is not known the first training loss; NaN where there is none."""
+        if not math.isnan(self.chance_loss):
+            return self.chance_loss
+        firsts = [values[0] for name in ("train/loss_step", "train/loss") if len(values := self.values(name))]
+        return float(firsts[0]) if firsts and math.isfinite(firsts[0]) else math.nan
+
     # What chance would reach
 
     @cached_property
     def is_classifier(self) -> bool:
         """Whether the run tells samples' classes apart; a text model, whose classes are words, is none here."""
-        return "train/accuracy" in self.curves or "val/accuracy" in self.curves
+        is_text = "val/bits_per_character" in self.curves or self.settings.text("model") == "TextRNN"
+        return not is_text and ("train/accuracy" in self.curves or "val/accuracy" in self.curves)
 
     @cached_property
     def num_classes(self) -> int | None:
@@ -113,11 +129,13 @@ class Evidence:
 
     @cached_property
     def chance_accuracy(self) -> float:
-        """The accuracy of who always names the commonest class; NaN where it is not known."""
-        common = self.layers.last(OUTPUTS, "top_target") if self.layers is not None and self.is_classifier else math.nan
+        """The accuracy of who always names the commonest class; NaN where it is not known.
+
+        A look has few samples, whose commonest class is commoner than it is in truth: the look with the least counts.
+        """
         by_number = 1 / self.num_classes if self.num_classes else math.nan
-        # One look has about 1,024 samples: the commonest of them is a little commoner than it is in truth.
-        return float(np.fmax(common, by_number))
+        seen = self.layers.over_time(OUTPUTS, "top_target")[1] if self.layers is not None and self.is_classifier else []
+        return float(np.fmax(min(seen, default=math.nan), by_number))
 
     @cached_property
     def chance_loss(self) -> float:
@@ -130,7 +148,7 @@ class Evidence:
         Args:
             part: ``train`` or ``val``.
         """
-        accuracy = self.last(f"{part}/accuracy")
+        accuracy = self.last(f"{part}/accuracy") if self.is_classifier else math.nan
         if not math.isnan(accuracy):
             return (accuracy - self.chance_accuracy) / (1 - self.chance_accuracy)
         return self.last(f"{part}/r2")

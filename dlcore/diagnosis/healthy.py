@@ -10,10 +10,31 @@ from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.wording import percent, short
 from dlcore.tracking.metric_names import is_greater, is_share, main_metric
 
+_PARTS = {"train": "training", "val": "validation"}
+
+
+def summary(run: Evidence) -> str:
+    """How long a run trained, and what came of it: ``5 epochs, 9,375 steps; at the end accuracy 85.1% …``."""
+    length = f"{run.steps:,} steps"
+    if math.isfinite(run.epochs):
+        length = f"{run.epochs:g} epoch{'s' * (run.epochs != 1)}, {length}"
+    ends = []
+    told = next((name for name in ("accuracy", "bits_per_character", "r2") if f"val/{name}" in run.curves), "")
+    for metric in ("loss", *([told] if told else [])):
+        values = {word: run.last(f"{part}/{metric}") for part, word in _PARTS.items()}
+        known = [f"{word} {_number(metric, value)}" for word, value in values.items() if not math.isnan(value)]
+        if known:
+            ends.append(f"{_words(metric)} {', '.join(known)}")
+    return f"{length}; at the end: {'; '.join(ends)}" if ends else length
+
 
 def reasons(run: Evidence) -> tuple[str, ...]:
     """What speaks for a run, a clause each: its result, the gap to training, and the state of its layers."""
     return tuple(clause for clause in (_result(run), _gap(run), _layers(run)) if clause)
+
+
+def _number(metric: str, value: float) -> str:
+    return (percent if is_share(metric) else short)(value)
 
 
 def _result(run: Evidence) -> str:
@@ -26,13 +47,12 @@ def _result(run: Evidence) -> str:
     if not np.isfinite(curve.values).any():
         return ""
     place = int(np.nanargmax(curve.values) if is_greater(name) else np.nanargmin(curve.values))
-    word = {"val": "validation", "train": "training"}[part]
     where = run.moment(name, place)
     to = f" of {run.epochs:g}" if math.isfinite(run.epochs) and where.startswith("epoch") else ""
-    first, best = ((percent if is_share(name) else short)(float(curve.values[at])) for at in (0, place))
+    first, best = (_number(name, float(curve.values[at])) for at in (0, place))
     if place == 0:
-        return f"{word} {_words(name)} {best} at {where}{to}"
-    return f"{word} improved until {where}{to} ({_words(name)} {first} to {best})"
+        return f"{_PARTS[part]} {_words(name)} {best} at {where}{to}"
+    return f"{_PARTS[part]} improved until {where}{to} ({_words(name)} {first} to {best})"
 
 
 def _gap(run: Evidence) -> str:
@@ -67,4 +87,5 @@ def _layers(run: Evidence) -> str:
 
 
 def _words(name: str) -> str:
-    return {"r2": "R²", "loss": "loss"}.get(name.partition("/")[2], name.partition("/")[2].replace("_", " "))
+    metric = name.rpartition("/")[2]
+    return {"r2": "R²"}.get(metric, metric.replace("_", " "))

@@ -88,6 +88,11 @@ class RunSettings:
             return "the learning rate"
         return f"{self.optimizer}'s rate {self.lr:g}" if self.optimizer else f"the learning rate {self.lr:g}"
 
+    @property
+    def usual_lr(self) -> float:
+        """A rate that mostly works to begin with: of optimisers that adapt to the gradients' size, and of others."""
+        return 0.001 if self.is_adaptive else 0.01
+
     def changed_rate(self, factor: float) -> tuple[str, ...]:
         """Flags for a learning rate so many times as large, one digit of it; of a schedule with a peak, the peak."""
         name = "model.lr_scheduler.max_lr" if self.has("model.lr_scheduler.max_lr") else "model.optimizer.lr"

@@ -22,4 +22,4 @@ def short(number: float) -> str:
 
 def times(factor: float) -> str:
     """A factor: ``22 times``."""
-    return f"{short(factor) if factor < 10 else f'{factor:,.0f}'} times"
+    return f"{f'{factor:,.0f}' if 10 <= factor < 1e6 else short(factor)} times"

@@ -30,6 +30,7 @@ from dlcore.diagnosis.rules import (
     validation_not_comparable,
     vanishing_gradients,
     wide_initialization,
+    worsening,
 )
 
 RULES: tuple[Rule, ...] = tuple(
@@ -57,6 +58,7 @@ RULES: tuple[Rule, ...] = tuple(
         class_collapse,
         underfitting,
         overfitting,
+        worsening,
         unsteady,
         plateau,
         stopped_too_early,

@@ -25,4 +25,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("average_trails", look, ("no_learning", "overfitting", "underfitting"))
+RULE = Rule("average_trails", look, excuses=("no_learning", "overfitting", "underfitting", "worsening"))

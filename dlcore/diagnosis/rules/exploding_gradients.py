@@ -10,12 +10,17 @@ from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short, times
 
 _LARGE = 100.0  # gradient's norm, as a multiple of the weights'
+_THROWN = 0.3  # of the weights' size in a step
 _GROWN = 5.0  # weights that spread this much tell of too large a rate instead
 
 
 def look(run: Evidence) -> Finding | None:
     """Find the layer whose gradient is largest beside its weights, in a run that came to nothing."""
     if run.layers is None or not run.poor or max(run.layers.growth.values(), default=1.0) > _GROWN:
+        return None
+    # Large targets make large gradients too: only where they throw the weights about are they an illness.
+    thrown = max((run.layers.over_time(name, "update_ratio")[1].max() for name in run.layers.update_ratios), default=0)
+    if run.finite and not thrown > _THROWN:
         return None
     found = None
     for name in run.layers.layers_with("gradient_norm"):
@@ -40,4 +45,9 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("exploding_gradients", look, ("not_finite", "dead_units", "saturated_units", *STUCK), needs_layers=True)
+RULE = Rule(
+    "exploding_gradients",
+    look,
+    ("not_finite", "learning_rate_too_high", "dead_units", "saturated_units", *STUCK),
+    needs_layers=True,
+)

@@ -25,16 +25,20 @@ def look(run: Evidence) -> Finding | None:
     else:
         slow, certain = ratio < _SLOW, ratio < _SLOW / 30
     losses = run.values("train/loss")
-    falls = run.still_falls > _FALLS or (certain and run.still_falls >= 0)
+    # So short a way may have been gone that the loss hardly moved: then it counts that it went down.
+    crept = len(losses) > 2 and run.learned_nothing and losses[-1] < losses[0]
+    slow = slow or (crept and ratio < 10 * _SLOW and bool((losses[1:] < losses[:-1]).all()))
+    falls = run.still_falls > _FALLS or crept or (certain and run.still_falls >= 0)
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
         return None
     confidence: Confidence = "possible" if math.isnan(ratio) or run.skill("train") > 0.9 else "likely"
     text = f"{run.settings.rate} is low"
     if not math.isnan(ratio):
         text += f": no layer's weights change by more than {short(ratio)} of their size in a step (1e-3 is usual)"
-    text += (
-        f", and the training loss, {short(losses[-1])}, was still falling by {percent(run.still_falls)} with each check"
-    )
+    if run.still_falls > _FALLS:
+        text += f", and the training loss, {short(losses[-1])}, was still falling by {percent(run.still_falls)} a check"
+    else:
+        text += f", and the training loss hardly moved in {run.steps:,} steps"
     return Finding(
         "learning_rate_too_low",
         text,

@@ -64,4 +64,4 @@ def _flags(run: Evidence) -> tuple[str, ...]:
     return tuple(brakes[:2])
 
 
-RULE = Rule("overfitting", look, ("plateau", "unsteady", "stopped_too_early"))
+RULE = Rule("overfitting", look, ("worsening", "plateau", "unsteady", "stopped_too_early"))

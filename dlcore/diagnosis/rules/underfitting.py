@@ -23,7 +23,7 @@ def look(run: Evidence) -> Finding | None:
         return None
     layers = run.settings.hidden_layers
     sizes = run.settings.values.get("model.hidden_sizes")
-    narrow = isinstance(sizes, list) and layers is not None and min([*sizes, 1000 if sizes else 0]) < 10
+    narrow = isinstance(sizes, list) and layers is not None and min(sizes, default=1000) < (run.num_classes or 5)
     confidence: Confidence = "likely" if narrow else "possible"
     accuracy = run.last("train/accuracy")
     result = f"R² {short(train)}" if math.isnan(accuracy) else f"accuracy {percent(accuracy)}"
@@ -36,7 +36,7 @@ def look(run: Evidence) -> Finding | None:
         confidence,
         numbers={"train_skill": train, "falls": run.still_falls},
         flags=wider or tuple(brakes[:2]),
-        advice="give the network more or wider layers, or features that say more; take dropout and penalties off",
+        advice="give the network more or wider layers, or features that say more; wrong labels look the same",
     )
 
 

@@ -44,9 +44,8 @@ def _harm(run: Evidence) -> str:
     """How training suffered, in words; empty where it did not."""
     if not run.finite:
         return "the loss did not stay finite"
-    highest = float(max(run.values(name).max() for name in ("train/loss", "train/loss_step") if name in run.curves))
-    if highest > 3 * run.chance_loss and run.skill("train") < 0.85:
-        return f"the loss rose to {short(highest)}, {times(highest / run.chance_loss)} that of guessing"
+    if run.peak_loss > 3 * run.chance_loss and run.skill("train") < 0.85:
+        return f"the loss rose to {short(run.peak_loss)}, {times(run.peak_loss / run.chance_loss)} that of guessing"
     if run.poor:
         return f"even the training samples are learned badly ({_result(run)})"
     return ""

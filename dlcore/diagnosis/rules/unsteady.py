@@ -16,7 +16,8 @@ def look(run: Evidence) -> Finding | None:
     train = swing(run.values("train/loss"))
     val = swing(run.values("val/loss"))
     # A loss near 0 swings by much of itself, and that means nothing.
-    if not train > _SWINGS or not run.finite or run.last("train/loss") < 0.2 * run.chance_loss:
+    swings = train > _SWINGS or (train > _SWINGS / 3 and val > _SWINGS)
+    if not swings or not run.finite or run.last("train/loss") < 0.2 * run.chance_loss:
         return None
     return Finding(
         "unsteady",
