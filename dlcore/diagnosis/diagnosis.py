@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlcore.diagnosis.evidence import Evidence, read_evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.healthy import reasons, summary
@@ -88,7 +90,8 @@ def diagnose(folder: str | Path) -> Diagnosis:
         ConfigError: Its config is not plain YAML.
     """
     run = read_evidence(Path(folder))
-    faults, consequences, notes = weigh(run, RULES)
+    with np.errstate(all="ignore"):  # a comparison with what is not finite is false, and that is right
+        faults, consequences, notes = weigh(run, RULES)
     healthy = () if faults or run.poor else reasons(run)
     return Diagnosis(run.folder, summary(run), faults, consequences, notes, healthy, _missing(run), run.poor)
 

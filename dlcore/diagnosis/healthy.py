@@ -19,7 +19,7 @@ def summary(run: Evidence) -> str:
     if math.isfinite(run.epochs):
         length = f"{run.epochs:g} epoch{'s' * (run.epochs != 1)}, {length}"
     ends = []
-    told = next((name for name in ("accuracy", "bits_per_character", "r2") if f"val/{name}" in run.curves), "")
+    told = next((name for name in ("bits_per_character", "accuracy", "r2") if f"val/{name}" in run.curves), "")
     for metric in ("loss", *([told] if told else [])):
         values = {word: run.last(f"{part}/{metric}") for part, word in _PARTS.items()}
         known = [f"{word} {_number(metric, value)}" for word, value in values.items() if not math.isnan(value)]

@@ -37,4 +37,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("not_finite", look, ("exploding_gradients", "saturated_units", "dead_units", "vanishing_gradients", *STUCK))
+RULE = Rule("not_finite", look, ("saturated_units", "dead_units", "vanishing_gradients", *STUCK))

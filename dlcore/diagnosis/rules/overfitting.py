@@ -26,6 +26,8 @@ def look(run: Evidence) -> Finding | None:
     # Neighbours are averaged, so that one lucky check does not make the rest a rise.
     smooth = smoothed(val.values)
     best = int(np.argmin(smooth))
+    if min(smooth.min(), train.values.min()) <= 0:  # no loss that shares can be taken of
+        return None
     end, train_end = float(smooth[-1]), float(smoothed(train.values)[-1])
     rise = end / float(smooth[best]) - 1
     fall = 1 - train_end / float(train.values[best])
