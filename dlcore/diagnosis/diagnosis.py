@@ -57,13 +57,17 @@ class Diagnosis:
     def lines(self) -> list[str]:
         """At most five short lines, for the end of a fit: two faults, or why all is well and what is worth knowing."""
         if self.faults:
-            lines = [line for fault in self.faults[:2] for line in fault.lines()]
-            if self.consequences and len(self.faults) == 1:
-                titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
-                lines.append(f"from it follow: {titles}")
-            return lines[:_MOST_LINES]
-        lines = [f"{self.verdict}{': ' * bool(self.healthy)}{'; '.join(self.healthy[:2])}", *self.healthy[2:]]
-        return [*lines, *("; ".join(note.lines()) for note in self.notes)][:_MOST_LINES]
+            blocks = [fault.lines() for fault in self.faults[:2]]
+            titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
+            blocks += [[f"from it follow: {titles}"]] if titles and len(self.faults) == 1 else []
+        else:
+            head, *more = self.healthy or ("",)
+            blocks = [[f"{self.verdict}{': ' * bool(head)}{head}"], *([clause] for clause in more)]
+            blocks += [note.lines() for note in self.notes]
+        lines: list[str] = []
+        for block in blocks:
+            lines += block if len(lines) + len(block) <= _MOST_LINES else []
+        return lines
 
     def as_json(self) -> dict[str, Any]:
         """The diagnosis as plain values."""

@@ -38,11 +38,13 @@ def _number(metric: str, value: float) -> str:
 
 
 def _result(run: Evidence) -> str:
+    watched = run.settings.text("checkpoint.monitor")
     part = "val" if any(name.startswith("val/") for name in run.curves) else "train"
     names = {name.partition("/")[2] for name in run.curves if name.startswith(f"{part}/")} - {"loss_step"}
     if not names:
         return ""
-    name = f"{part}/{main_metric(names)}"
+    name = watched if watched in run.curves else f"{part}/{main_metric(names)}"
+    part = name.partition("/")[0]
     curve = run.curve(name)
     if not np.isfinite(curve.values).any():
         return ""
