@@ -9,7 +9,7 @@ from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Request
 
 # Callbacks that a fit has unless somebody switches them off: a run that keeps nothing and says nothing is no use.
-ALWAYS_ON: dict[str, dict[str, Any]] = {"checkpoint": {}, "progress_display": {}}
+ALWAYS_ON: dict[str, dict[str, Any]] = {"checkpoint": {}, "progress_display": {}, "run_summary": {}}
 
 # Arguments that hold a class with arguments of its own.
 NESTED_CLASSES = ("model.optimizer", "model.lr_scheduler")

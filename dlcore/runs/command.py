@@ -17,6 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import dlcore.callbacks
 import dlcore.data
 import dlcore.models
+from dlcore.callbacks.run_events import RunEvents
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
@@ -193,10 +194,11 @@ class Command(LightningCLI):
 
     def _make_callbacks(self, config: Namespace, show: bool) -> list[Callback]:
         made = [self._make(section, config) for section in callback_sections() if config[section] is not None]
-        wanted = [callback for callback in made if show or not isinstance(callback, ProgressBar)]
+        shown = [callback for callback in made if show and isinstance(callback, ProgressBar)]
         if self.request.command != "fit":
-            wanted = [callback for callback in wanted if isinstance(callback, ProgressBar)]
-        return [*self.own_callbacks, *wanted]
+            return [*self.own_callbacks, *shown]
+        others = [callback for callback in made if not isinstance(callback, ProgressBar)]
+        return [*self.own_callbacks, *shown, RunEvents(self.request.line()), *others]
 
     def _add_logger(self, arguments: dict[str, Any]) -> None:
         """Choose the run's folder, now that all else is known to be right."""

@@ -16,7 +16,12 @@ class FirstNotFinite:
     """
 
     def __init__(self, known: Iterable[str | None] = ()) -> None:
-        self._known = set(known)
+        self._known = set(filter(None, known))
+
+    @property
+    def any(self) -> bool:
+        """Whether one was found already."""
+        return bool(self._known)
 
     def find(self, numbers: Mapping[str, float]) -> dict[str, float]:
         """Those of the numbers that are the first of their metrics to be NaN or infinite."""
@@ -25,13 +30,14 @@ class FirstNotFinite:
         return new
 
 
-def not_finite_text(found: Mapping[str, float], step: int) -> str:
+def not_finite_text(found: Mapping[str, float], step: int, advice: bool) -> str:
     """Say so, in a line.
 
     Args:
         found: What `FirstNotFinite.find` gave, at least one.
         step: The step that they belong to.
+        advice: Whether to say what may help; once a run is enough.
     """
     values = ", ".join(f"{name} is {'NaN' if math.isnan(y) else 'infinite'}" for name, y in found.items())
-    lost = any(name.endswith(("loss", "loss_step")) for name in found)
+    lost = advice and any(name.endswith(("loss", "loss_step")) for name in found)
     return f"Not finite: {values} at step {step:,}{f': {_REMEDY}' if lost else ''}."

@@ -130,8 +130,13 @@ class RunLogger(Logger):
             self._table.write(numbers, step)
         if self._layout.add(curves):
             self._add(self._layout.to_summary(), step)
+        advice = not self._first_not_finite.any
         if found := self._first_not_finite.find(curves):
-            self._log_not_finite(found, step, numbers.get("epoch"))
+            for name, value in found.items():
+                text = not_finite_text({name: value}, step, advice)
+                self.log_event("not_finite", text, step, numbers.get("epoch"), metric=name, value=value)
+            if self.tell is not None:
+                self.tell(not_finite_text(found, step, advice))
 
     @rank_zero_only
     def log_event(self, kind: str, text: str, step: int | None = None, epoch: float | None = None, **own: Any) -> None:
@@ -154,13 +159,6 @@ class RunLogger(Logger):
             self._timeline.write(kind, text, step, epoch, **own)
         if kind != "new_best":
             experiment.add_text("events", escaped(text), step)
-
-    def _log_not_finite(self, found: Mapping[str, float], step: int, epoch: float | None) -> None:
-        for name, value in found.items():
-            text = not_finite_text({name: value}, step)
-            self.log_event("not_finite", text, step, epoch, metric=name, value=value)
-        if self.tell is not None:
-            self.tell(not_finite_text(found, step))
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | argparse.Namespace, *args: Any, **kwargs: Any) -> None:
