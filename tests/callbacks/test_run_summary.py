@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dlcore.callbacks import RunSummary, run_summary
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.run_events import RunEvents
+from dlcore.cli.main import main
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
 from dlcore.runs import fit
@@ -275,6 +276,13 @@ def test_a_fit_has_a_summary_unless_it_is_switched_off(workplace, small):
     without = fit(*small, "--trainer.max_epochs=1", "--run_summary=off")
     assert not (without.folder / "summary.md").exists()
     assert [event["kind"] for event in read_events(without.folder)] == ["started", "new_best", "finished"]
+
+
+def test_the_end_of_a_fit_names_the_page(workplace, small, capsys):
+    assert main(["fit", *small, "--trainer.max_epochs=1"]) == 0
+    assert "\nsummary  lightning_logs/mlp_fashion_mnist/version_0/summary.md\n" in capsys.readouterr().out
+    assert main(["fit", *small, "--trainer.max_epochs=1", "--run_summary=off"]) == 0
+    assert "summary" not in capsys.readouterr().out
 
 
 def test_a_run_that_goes_on_has_one_page_with_both_commands(workplace, small):

@@ -143,7 +143,7 @@ def _finish_y(axes: Axes, name: str, values: np.ndarray) -> None:
     elif is_share(name):
         low, high = axes.get_ylim()
         axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
-        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if high - low > 0.08 else 1))
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if high - low > 0.05 else 1))
     elif name == "r2" and values.min() < _LOWEST_R2 and values.max() > 0:
         # Worse than that is only the beginning, and would press all the rest together.
         axes.set_ylim(_LOWEST_R2, axes.get_ylim()[1] if values.max() > 1 else 1.05)
