@@ -7,7 +7,6 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
-from typing import final
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -20,12 +19,11 @@ from dlcore.errors import Interrupted
 _LONGEST_ERROR = 300
 
 
-@final
 class RunEvents(MetricCallback):
     """Writes into ``events.jsonl`` when a run begins and how it ends, and says when a metric is not finite any more.
 
     It stands after what shows the progress, so that its lines are below those of the table, and before all that reads
-    the events. Every fit of the command line has it.
+    the events. Every fit of the command line has it, as `dlcore.runs.record.RunRecord`.
 
     Args:
         command: The command line of the fit, for the event of its beginning; empty where there is none.

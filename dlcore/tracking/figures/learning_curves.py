@@ -24,6 +24,7 @@ _KINDS = (("train", "training", style.TRAIN), ("val", "validation", style.VALIDA
 # Above this ratio of the largest to the smallest value the smaller ones would lie on one another.
 _LOG_FROM = 80.0
 _LOWEST_R2 = -1.0
+_LEAST_SPAN = 0.02
 
 
 def learning_curves(
@@ -142,6 +143,9 @@ def _finish_y(axes: Axes, name: str, values: np.ndarray) -> None:
         axes.set_yticks([])
     elif is_share(name):
         low, high = axes.get_ylim()
+        if high - low < _LEAST_SPAN:  # what hardly changes shall not look as if it did
+            low, high = (low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2
+            axes.set_ylim(low, high)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if high - low > 0.05 else 1))
     elif name == "r2" and values.min() < _LOWEST_R2 and values.max() > 0:

@@ -123,6 +123,12 @@ def test_the_beginning_of_r2_does_not_press_the_rest_together():
     assert titles(learning_curves(curves(**{"val/r2": [-17.0, -3.0, -2.0, -5.0]}))) == ["R²"]
 
 
+def test_an_accuracy_that_hardly_changes_looks_so():
+    figure = learning_curves(curves(**{"val/accuracy": [0.1, 0.1001, 0.1, 0.1]}), quantities=["accuracy"])
+    assert figure.axes[0].get_ylim() == pytest.approx((0.09, 0.11), abs=1e-4)
+    assert all(axes.get_ylim()[0] < 0.5 for axes in learning_curves(BOTH, quantities=["accuracy"]).axes)
+
+
 @pytest.mark.parametrize("epochs", [[0.0, 0.0, 1.0, 1.0], [None] * 4])
 def test_where_epochs_are_not_told_or_counted_from_zero_the_axis_has_steps(epochs):
     figure = learning_curves({**BOTH, "epoch": epochs})
