@@ -13,6 +13,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from dlcore.callbacks import Checkpoint, EarlyStopping
+from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import shell_word
 from dlcore.runs import Command
 from dlcore.runs.predictions import write_predictions
@@ -62,6 +63,8 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
     if command.folder is not None:
         rows["kept in"] = _short(command.folder)
+        if (command.folder / PAGE).is_file():
+            rows["summary"] = _short(command.folder / PAGE)
         rows["next"] = "\n".join(_next(command))
     _print_rows(console, "done", rows)
     warn_of_sample(console, command.datamodule)
