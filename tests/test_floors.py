@@ -10,6 +10,7 @@ FLOORS = [
     {"errors", "cache", "processes", "progress_bar"},
     {"configs", "nn", "optim", "text"},
     {"tracking"},
+    {"diagnosis"},
     {"models", "data", "callbacks"},
     {"runs"},
     {"studies", "insight"},

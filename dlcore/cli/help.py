@@ -30,6 +30,7 @@ COMMANDS = {
     "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
     "study": "Train variants beside each other, compare them in one picture, judge the study's claims.",
+    "explain": "Say why a run went well or badly, and what to try.",
     "compare": "Lay runs beside each other: settings, metrics, the step from which on they part, one picture.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }

@@ -83,12 +83,16 @@ def _dispatch(argv: list[str]) -> int:
         from dlcore.cli import compare
 
         return compare.run(argv[1:])
+    if command == "explain":
+        from dlcore.cli import explain
+
+        return explain.run(argv[1:])
     if command == "study":
         from dlcore.cli.study import front as study_front
 
         return study_front.run(argv[1:])
     if command not in COMMANDS:
-        known = [*COMMANDS, "compare", "generate", "lr_find", "neighbors", "recipes", "show", "study"]
+        known = [*COMMANDS, "compare", "explain", "generate", "lr_find", "neighbors", "recipes", "show", "study"]
         raise UnknownNameError("command", command, known, "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):
         from dlcore.cli.help import print_command_help

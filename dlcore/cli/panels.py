@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from rich.text import Text
 from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import shell_word
+from dlcore.diagnosis import diagnose
+from dlcore.errors import DlcoreError
 from dlcore.runs import Command
 from dlcore.runs.predictions import write_predictions
 from dlcore.runs.test_report import write_test_report
@@ -55,19 +56,31 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
     else:
         epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
         rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)}"
-    lost = [name for name, value in command.metrics.items() if not math.isfinite(value)]
-    if lost:
-        rows["diverged"] = f"{', '.join(lost)}: not finite any more (try a smaller learning rate, or scaled inputs)"
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
     if command.folder is not None:
+        findings, more = _findings(command)
+        if findings:
+            rows["findings"] = findings
         rows["kept in"] = _short(command.folder)
         if (command.folder / PAGE).is_file():
             rows["summary"] = _short(command.folder / PAGE)
-        rows["next"] = "\n".join(_next(command))
+        rows["next"] = "\n".join([*more, *_next(command)])
     _print_rows(console, "done", rows)
     warn_of_sample(console, command.datamodule)
+
+
+def _findings(command: Command) -> tuple[str, list[str]]:
+    """Why the run went as it did, a few lines, and where there is more."""
+    try:
+        diagnosis = diagnose(command.folder) if command.folder is not None else None
+    except DlcoreError:  # a run so short that it logged nothing, or whose files are not there any more
+        return "", []
+    if diagnosis is None:
+        return "", []
+    more = [f"python -m dlcore explain {shell_word(_short(command.folder))}"] if diagnosis.faults else []
+    return "\n".join(diagnosis.lines()), more
 
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:

@@ -22,7 +22,7 @@ _BEFORE = (
 _RESULTS = (
     ("tensorboard --logdir lightning_logs", "the curves of all runs"),
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
-    ("python -m dlcore compare RUN RUN", "two runs beside each other"),
+    ("python -m dlcore explain", "why the newest run went as it did"),
 )
 _HELP = (
     ("python -m dlcore --help", "the commands"),

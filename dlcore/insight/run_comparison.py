@@ -74,6 +74,18 @@ def find_run(text: str, runs: Path = Path("lightning_logs")) -> Path:
     raise DataError(f"{text}: there is no such run, neither here nor in {runs}/. Runs lie in {runs}/RECIPE/version_N.")
 
 
+def newest_run(runs: Path = Path("lightning_logs")) -> Path:
+    """The folder of the run that was written to last.
+
+    Raises:
+        DataError: There is no run yet.
+    """
+    tables = {path: path.stat().st_mtime for path in runs.glob("*/version_*/metrics.csv")}
+    if not tables:
+        raise DataError(f"There is no run in {runs}/ yet. Train one: python -m dlcore fit")
+    return max(tables, key=lambda path: tables[path]).parent
+
+
 def compare_runs(folders: Sequence[Path]) -> RunComparison:
     """Compare runs with the first of them.
 

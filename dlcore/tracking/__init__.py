@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlcore.tracking.background import BackgroundWriter
 from dlcore.tracking.figures import confusion_matrix, layer_maps, layer_overview, learning_curves, parameter_histograms
-from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
 from dlcore.tracking.metrics_csv import MetricsCsv, read_metrics
 
 if TYPE_CHECKING:
+    from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
     from dlcore.tracking.run_logger import RunLogger
 
 __all__ = [
@@ -29,7 +29,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # RunLogger alone needs Lightning, which takes seconds to import: figures and tables shall not wait for it.
+    # RunLogger needs Lightning and histograms need torch, which take seconds to import: figures and tables, and what
+    # reads them, shall not wait for it.
+    if name in ("Histogram", "HistogramTensors", "count_histogram"):
+        from dlcore.tracking import histogram
+
+        return getattr(histogram, name)
     if name == "RunLogger":
         from dlcore.tracking.run_logger import RunLogger
 

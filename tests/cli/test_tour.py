@@ -53,6 +53,7 @@ HEAVY = "{'torch', 'matplotlib', 'lightning', 'numpy', 'jsonargparse', 'pygments
         "from dlcore.cli.generate import run; run(['--help'])",
         "from dlcore.cli.neighbors import run; run(['--help'])",
         "from dlcore.cli.compare import run; run(['--help'])",
+        "from dlcore.cli.explain import run; run(['--help'])",
         "from dlcore.cli.study.front import run; run(['--help'])",
         "from dlcore.cli.study.front import run; run([])",
         "from dlcore.cli.study.front import run; run(['show', 'scaling'])",

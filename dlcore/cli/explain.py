@@ -1,0 +1,126 @@
+"""``explain``: why a run went well or badly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
+from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dlcore.diagnosis import Diagnosis, Finding
+
+SUBJECT = Subject(
+    "explain",
+    "Say why a run went well or badly, and what to try.",
+    "[RUN ...] [--json]",
+    "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/); left out, the newest one. "
+    "Its curves, its config and what the callback ParameterDistribution saw of its layers are looked at. Runs of other "
+    "tools are explained from metrics.csv or TensorBoard's events alone.",
+    (Option("json", "", "Print a line of JSON a run, with all numbers."),),
+    (
+        "explain",
+        "explain mlp_textbook/version_0 mlp_textbook/version_1",
+        "explain lightning_logs/mine/version_3 --json",
+    ),
+)
+_COLUMN = 29  # the longest finding's name, and two blanks on each side
+
+
+def run(argv: list[str]) -> int:
+    """Explain runs.
+
+    Returns:
+        0.
+
+    Raises:
+        DlcoreError: There is no such run, or it holds no curves.
+    """
+    if wants_help(argv):
+        print_subject_help(SUBJECT)
+        return 0
+    words = read_words(SUBJECT, argv)
+    if words.recipe:
+        raise ConfigError(f"explain: expected runs and --json, got {words.recipe[0]!r}.")
+    from dlcore.diagnosis import diagnose
+    from dlcore.insight.run_comparison import find_run, newest_run
+
+    folders = [find_run(name) for name in words.names] or [newest_run()]
+    diagnoses = [diagnose(folder) for folder in folders]  # all, before the first line is printed
+    if "json" in words.given:
+        for each in diagnoses:
+            print(json.dumps(each.as_json(), ensure_ascii=False))
+        return 0
+    console = open_console()
+    for number, each in enumerate(diagnoses):
+        if number:
+            console.print()
+        _print_diagnosis(console, each)
+    return 0
+
+
+def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
+    console.print(Text(str(diagnosis.folder), style=HEADING), soft_wrap=True)
+    print_paragraph(console, diagnosis.summary, indent=2)
+    if diagnosis.faults:
+        _print_findings(console, "What is wrong", diagnosis.faults)
+        if diagnosis.consequences:
+            console.print()
+            console.print(Text("What follows from it", style=HEADING))
+            _print_columns(console, [(finding, finding.text) for finding, _ in diagnosis.consequences])
+    else:
+        console.print()
+        console.print(Text(diagnosis.verdict[:1].upper() + diagnosis.verdict[1:], style=HEADING))
+        for clause in diagnosis.healthy:
+            print_paragraph(console, clause[:1].upper() + clause[1:] + ".", indent=2)
+    _print_findings(console, "Worth knowing", diagnosis.notes)
+    if diagnosis.missing:
+        console.print()
+        console.print(Text("What could not be looked at", style=HEADING))
+        for sentence in diagnosis.missing:
+            print_paragraph(console, Text(sentence, style=QUIET), indent=2)
+    _print_next(console, diagnosis)
+
+
+def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...]) -> None:
+    if not findings:
+        return
+    console.print()
+    console.print(Text(heading, style=HEADING))
+    rows: list[tuple[Finding | None, Text | str]] = []
+    for finding in findings:
+        where = f" [{finding.layer}]" if finding.layer and finding.layer not in finding.text else ""
+        sure = "" if finding.kind == "note" else f" ({finding.confidence})"
+        rows.append((finding, f"{finding.text}{where}.{sure}"))
+        if finding.flags:
+            rows.append((None, Text("try: ").append(" ".join(finding.flags), style=NAME)))
+        if finding.advice:
+            rows.append((None, Text(f"{'that is' if finding.flags else 'try'}: {finding.advice}", style=QUIET)))
+    _print_columns(console, rows)
+
+
+def _print_columns(console: Console, rows: list[tuple[Finding | None, Text | str]]) -> None:
+    print_columns(console, [("" if finding is None else finding.title, text) for finding, text in rows], column=_COLUMN)
+
+
+def _print_next(console: Console, diagnosis: Diagnosis) -> None:
+    """The command that trains the run anew with the first fault's remedy; never wrapped, it is copied whole."""
+    config = diagnosis.folder / "config.yaml"
+    if diagnosis.first is None or not diagnosis.first.flags or not config.is_file():
+        return
+    console.print()
+    console.print(Text("Next", style=HEADING))
+    command = f"  python -m dlcore fit -c {shell_word(_short(config))} {' '.join(diagnosis.first.flags)}"
+    console.print(Text(command, style=NAME), soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,149 @@
+"""A run's diagnosis: what its record says went wrong or well, root causes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcore.diagnosis.evidence import Evidence, read_evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.healthy import reasons, summary
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rules import RULES
+
+_MOST_LINES = 5  # of the short form
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found in a run.
+
+    Args:
+        folder: The run's folder.
+        summary: How long it trained, and what came of it, a sentence.
+        faults: What the run suffers from, root causes first.
+        consequences: What follows from a fault, and the name of the fault that it follows from.
+        notes: What is worth knowing and does no harm.
+        healthy: What speaks for the run, a clause each; empty where there is a fault.
+        missing: What could not be looked at, and how to change that, a sentence each.
+        poor: Whether even the training samples were learned badly.
+    """
+
+    folder: Path
+    summary: str = ""
+    faults: tuple[Finding, ...] = ()
+    consequences: tuple[tuple[Finding, str], ...] = ()
+    notes: tuple[Finding, ...] = ()
+    healthy: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    poor: bool = False
+
+    @property
+    def first(self) -> Finding | None:
+        """The finding to begin with: the first fault; None where nothing is wrong."""
+        return self.faults[0] if self.faults else None
+
+    @property
+    def verdict(self) -> str:
+        """What to begin with: the first fault's name, or that there is none."""
+        if self.faults:
+            return self.faults[0].title
+        return "the result is poor, and no known reason for it was found" if self.poor else "nothing wrong was found"
+
+    def lines(self) -> list[str]:
+        """At most five short lines, for the end of a fit: two faults, or why all is well and what is worth knowing."""
+        if self.faults:
+            blocks = [fault.lines() for fault in self.faults[:2]]
+            titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
+            blocks += [[f"from it follow: {titles}"]] if titles and len(self.faults) == 1 else []
+        else:
+            head, *more = self.healthy or ("",)
+            blocks = [[f"{self.verdict}{': ' * bool(head)}{head}"], *([clause] for clause in more)]
+            blocks += [note.lines() for note in self.notes]
+        lines: list[str] = []
+        for block in blocks:
+            lines += block if len(lines) + len(block) <= _MOST_LINES else []
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """The diagnosis as plain values."""
+        return {
+            "run": str(self.folder),
+            "summary": self.summary,
+            "faults": [finding.as_json() for finding in self.faults],
+            "consequences": [{**finding.as_json(), "follows_from": cause} for finding, cause in self.consequences],
+            "notes": [finding.as_json() for finding in self.notes],
+            "healthy": list(self.healthy),
+            "missing": list(self.missing),
+        }
+
+
+def diagnose(folder: str | Path) -> Diagnosis:
+    """Say why a run went well or badly, from what lies in its folder.
+
+    Args:
+        folder: The run's folder, with metrics (of dlcore, of Lightning's CSV logger, or TensorBoard's events); what it
+            has of config.yaml, layers.csv and events.jsonl is used too.
+
+    Raises:
+        DataError: The folder holds no curves.
+        ConfigError: Its config is not plain YAML.
+    """
+    run = read_evidence(Path(folder))
+    with np.errstate(all="ignore"):  # a comparison with what is not finite is false, and that is right
+        faults, consequences, notes = weigh(run, RULES)
+    healthy = () if faults or run.poor else reasons(run)
+    return Diagnosis(run.folder, summary(run), faults, consequences, notes, healthy, _missing(run), run.poor)
+
+
+def weigh(
+    run: Evidence, rules: Sequence[Rule]
+) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...], tuple[Finding, ...]]:
+    """Ask all rules, and tell root causes from what follows from them.
+
+    A finding is a consequence where a rule above it that found a fault explains it; what follows from a consequence
+    does so from its cause too. A mere note explains nothing, but it may excuse a fault (`Rule.excuses`).
+
+    Returns:
+        Faults, consequences with the name of their cause, notes.
+    """
+    found = [(rule, finding) for rule in rules if (finding := rule.look(run)) is not None]
+    excused = {name for rule, _ in found for name in rule.excuses}
+    found = [(rule, finding) for rule, finding in found if rule.name not in excused]
+    sick = [(rule, finding) for rule, finding in found if finding.kind == "fault"]
+    faults: list[Finding] = []
+    consequences: list[tuple[Finding, str]] = []
+    causes: dict[str, str] = {}  # of each fault: itself, or what it follows from
+    for rule, finding in sick:
+        cause = next((causes[other] for other in causes if rule.name in _explained(sick, other)), "")
+        causes[rule.name] = cause or rule.name
+        if not cause:
+            faults.append(finding)
+        elif not rule.is_cause:
+            consequences.append((finding, cause))
+    explained = {name for rule, _ in sick for name in rule.explains}
+    notes = [finding for rule, finding in found if finding.kind == "note" and rule.name not in explained]
+    return tuple(faults), tuple(consequences), tuple(notes)
+
+
+def _explained(found: Sequence[tuple[Rule, Finding]], name: str) -> tuple[str, ...]:
+    return next(rule.explains for rule, _ in found if rule.name == name)
+
+
+def _missing(run: Evidence) -> tuple[str, ...]:
+    found = []
+    if run.layers is None:
+        on = "" if run.settings.is_on("parameter_distribution") else " (--parameter_distribution on)"
+        found.append(
+            "Without layers.csv inputs, weights, gradients and units could not be looked at: train with the callback "
+            f"ParameterDistribution{on}."
+        )
+    if not run.settings.values:
+        found.append("Without config.yaml the settings are not known: remedies are in words.")
+    if "val/loss" not in run.curves:
+        found.append("Without val/loss nothing can be said of how the run does on samples that it was not trained on.")
+    return tuple(found)

@@ -1,0 +1,93 @@
+"""The numbers that speak for a run in which nothing is wrong."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.wording import percent, short
+from dlcore.tracking.metric_names import is_greater, is_share, main_metric
+
+_PARTS = {"train": "training", "val": "validation"}
+
+
+def summary(run: Evidence) -> str:
+    """How long a run trained, and what came of it: ``5 epochs, 9,375 steps; at the end accuracy 85.1% …``."""
+    length = f"{run.steps:,} steps"
+    if math.isfinite(run.epochs):
+        length = f"{run.epochs:g} epoch{'s' * (run.epochs != 1)}, {length}"
+    ends = []
+    told = next((name for name in ("bits_per_character", "accuracy", "r2") if f"val/{name}" in run.curves), "")
+    for metric in ("loss", *([told] if told else [])):
+        values = {word: run.last(f"{part}/{metric}") for part, word in _PARTS.items()}
+        known = [f"{word} {_number(metric, value)}" for word, value in values.items() if not math.isnan(value)]
+        if known:
+            ends.append(f"{_words(metric)} {', '.join(known)}")
+    return f"{length}; at the end: {'; '.join(ends)}" if ends else length
+
+
+def reasons(run: Evidence) -> tuple[str, ...]:
+    """What speaks for a run, a clause each: its result, the gap to training, and the state of its layers."""
+    return tuple(clause for clause in (_result(run), _gap(run), _layers(run)) if clause)
+
+
+def _number(metric: str, value: float) -> str:
+    return (percent if is_share(metric) else short)(value)
+
+
+def _result(run: Evidence) -> str:
+    watched = run.settings.text("checkpoint.monitor")
+    part = "val" if any(name.startswith("val/") for name in run.curves) else "train"
+    names = {name.partition("/")[2] for name in run.curves if name.startswith(f"{part}/")} - {"loss_step"}
+    if not names:
+        return ""
+    name = watched if watched in run.curves else f"{part}/{main_metric(names)}"
+    part = name.partition("/")[0]
+    curve = run.curve(name)
+    if not np.isfinite(curve.values).any():
+        return ""
+    place = int(np.nanargmax(curve.values) if is_greater(name) else np.nanargmin(curve.values))
+    where = run.moment(name, place)
+    to = f" of {run.epochs:g}" if math.isfinite(run.epochs) and where.startswith("epoch") else ""
+    first, best = (_number(name, float(curve.values[at])) for at in (0, place))
+    if place == 0:
+        return f"{_PARTS[part]} {_words(name)} {best} at {where}{to}"
+    return f"{_PARTS[part]} improved until {where}{to} ({_words(name)} {first} to {best})"
+
+
+def _gap(run: Evidence) -> str:
+    train, val = run.last("train/accuracy"), run.last("val/accuracy")
+    if math.isnan(train) or math.isnan(val):
+        train, val = run.last("train/loss"), run.last("val/loss")
+        both = not (math.isnan(train) or math.isnan(val))
+        close = both and abs(val - train) < 0.2 * abs(train)
+        return f"training and validation lie close (loss {short(train)} and {short(val)})" if close else ""
+    if abs(train - val) > 0.05:
+        return ""
+    return f"training and validation lie close (accuracy {percent(train)} and {percent(val)})"
+
+
+def _layers(run: Evidence) -> str:
+    if run.layers is None:
+        return ""
+    found = []
+    ratios = list(run.layers.update_ratios.values())
+    if ratios and 1e-4 <= max(ratios) <= 5e-2:
+        low, high = short(min(ratios)), short(max(ratios))
+        span = low if low == high else f"{low} to {high}"
+        found.append(f"a step changes the weights by {span} of their size")
+    dead = [run.layers.last(name, "dead") for name in run.layers.layers_with("dead")]
+    if dead and max(dead) < 0.5:
+        found.append(f"at most {percent(max(dead))} of a layer's units are dead" if max(dead) else "no dead units")
+    saturated = [run.layers.last(name, "saturated") for name in run.layers.layers_with("saturated")]
+    if saturated and max(saturated) < 0.5:
+        share = percent(max(saturated))
+        found.append("no saturated units" if share == "0%" else f"at most {share} of a layer's outputs are saturated")
+    return ", ".join(found)
+
+
+def _words(name: str) -> str:
+    metric = name.rpartition("/")[2]
+    return {"r2": "R²"}.get(metric, metric.replace("_", " "))

@@ -1,0 +1,67 @@
+"""The rules, root causes first. A new rule is a file here and its name in this list.
+
+The order is the order of the report: what stands above is told before what stands below. What a finding explains away
+stands in its own file (`Rule.explains`).
+"""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rules import (
+    average_trails,
+    class_collapse,
+    constant_initialization,
+    dead_units,
+    exploding_gradients,
+    inputs_not_finite,
+    large_batch,
+    learning_rate_too_high,
+    learning_rate_too_low,
+    no_learning,
+    not_finite,
+    overfitting,
+    plateau,
+    saturated_units,
+    stopped_too_early,
+    tiny_input,
+    underfitting,
+    unscaled_input,
+    unsteady,
+    validation_not_comparable,
+    vanishing_gradients,
+    wide_initialization,
+    worsening,
+)
+
+RULES: tuple[Rule, ...] = tuple(
+    module.RULE
+    for module in (
+        # What the network was given
+        inputs_not_finite,
+        unscaled_input,
+        tiny_input,
+        constant_initialization,
+        wide_initialization,
+        # How far each step went
+        exploding_gradients,
+        learning_rate_too_high,
+        not_finite,
+        # What became of its units
+        saturated_units,
+        vanishing_gradients,
+        dead_units,
+        learning_rate_too_low,
+        large_batch,
+        # What came of it
+        average_trails,
+        no_learning,
+        class_collapse,
+        underfitting,
+        overfitting,
+        worsening,
+        unsteady,
+        plateau,
+        stopped_too_early,
+        validation_not_comparable,
+    )
+)

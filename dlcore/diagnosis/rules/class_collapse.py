@@ -1,0 +1,33 @@
+"""A classifier that gives nearly always the same answer."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.layer_looks import OUTPUTS
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import percent
+
+
+def look(run: Evidence) -> Finding | None:
+    """Compare the commonest answer with the commonest target at the last look."""
+    if run.layers is None:
+        return None
+    answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
+    # Of two classes half are always answered one way: there only hardly anything else is a collapse.
+    collapsed = answer > 0.98 if run.num_classes == 2 else answer > max(2 * target, target + 0.25)
+    if not collapsed or not target < 0.9 or not run.poor:
+        return None
+    return Finding(
+        "class_collapse",
+        f"{percent(answer)} of the samples get one and the same answer; the commonest class has {percent(target)}",
+        "certain",
+        numbers={"top_share": answer, "top_target": target},
+        layer=OUTPUTS,
+        step=int(run.layers.over_time(OUTPUTS, "top_share")[0][-1]),
+        flags=run.settings.changed_rate(0.1) + run.settings.flag("data.balanced", "true"),
+        advice="take a smaller learning rate; where classes are rare, weigh or balance them",
+    )
+
+
+RULE = Rule("class_collapse", look, ("underfitting", "stopped_too_early", "plateau"), needs_layers=True)

@@ -1,0 +1,60 @@
+"""Units that all begin alike get the same gradient in each step, and stay alike: the layer has one unit in truth."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import short
+
+_NO_DIFFERENCE = 1e-5  # between units, as a share of the greatest weight: what rounding makes
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a hidden layer whose weights were all alike before the first step."""
+    if run.layers is None:
+        return None
+    names = run.layers.layers_with("weight_std")
+    # Outputs differ by their targets: without hidden layers, or above ones that differ, they may begin alike.
+    alike = [name for name in names[:-1] if _begins_alike(run, name)]
+    if not alike:
+        return None
+    layer = alike[0]
+    value = run.layers.first(layer, "weight_max")
+    spread = run.layers.over_time(layer, "unit_spread")[1]
+    width = run.layers.last(layer, "weight_max")
+    stayed = bool(len(spread) > 1 and spread[-1] <= _NO_DIFFERENCE * width)
+    what = f"at {short(value)}" if _is_constant(run, layer) else "alike"
+    confidence: Confidence = "certain" if stayed else "likely"
+    return Finding(
+        "constant_initialization",
+        f"the weights of {', '.join(alike)} all began {what}"
+        + ("" if what == "alike" else ", so that the units are alike")
+        + (f", and still are after {run.steps:,} steps" if stayed else ""),
+        confidence,
+        numbers={"unit_spread": float(spread[0]) if len(spread) else 0.0, "layers": float(len(alike))},
+        layer=layer,
+        step=0,
+        flags=run.settings.flag("model.initializer", "default"),
+        advice="begin with weights drawn at random",
+    )
+
+
+def _begins_alike(run: Evidence, layer: str) -> bool:
+    spread = run.layers.first(layer, "unit_spread") if run.layers is not None else math.nan
+    return spread == 0 or (math.isnan(spread) and _is_constant(run, layer))
+
+
+def _is_constant(run: Evidence, layer: str) -> bool:
+    return run.layers is not None and run.layers.first(layer, "weight_std") == 0
+
+
+RULE = Rule(
+    "constant_initialization",
+    look,
+    ("learning_rate_too_high", *STUCK, "vanishing_gradients", "dead_units", "saturated_units", "learning_rate_too_low"),
+    needs_layers=True,
+    is_cause=True,
+)

@@ -1,0 +1,28 @@
+"""Inputs that are NaN or infinite: nothing that follows from them is a number."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.layer_looks import INPUTS
+from dlcore.diagnosis.rule import THROWN_OFF, Rule
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find numbers among the inputs that are not finite."""
+    if run.layers is None or (step := run.layers.first_step(INPUTS, "not_finite", 1)) is None:
+        return None
+    count = run.layers.over_time(INPUTS, "not_finite")[1].max()
+    return Finding(
+        "inputs_not_finite",
+        f"{count:,.0f} of the numbers that the network was fed at step {step:,} are NaN or infinite",
+        "certain",
+        numbers={"inputs_not_finite": count},
+        layer=INPUTS,
+        step=step,
+        flags=run.settings.flag("data.missing", "mean") if run.settings.text("data") == "Table" else (),
+        advice="look at the data: python -m dlcore show data",
+    )
+
+
+RULE = Rule("inputs_not_finite", look, THROWN_OFF, needs_layers=True, is_cause=True)

@@ -1,0 +1,83 @@
+"""Steps that overshoot: the loss jumps up, the weights are flung far from where they began, and training ends badly."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import percent, short, times
+
+_GROWN = 5.0  # times as wide as at the start
+_JUMP = 3.0  # times the loss of guessing, or the first loss
+_FAR = 30  # times a rate that mostly works
+_FAST = 0.05  # of the weights' size in a step
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find what an overshooting rate leaves behind, where training ended badly."""
+    if not (run.poor or _worsened(run) or run.last("train/loss") > run.chance_loss):
+        return None
+    growth = run.layers.growth if run.layers is not None else {}
+    layer = max(growth, key=lambda name: growth[name], default="")
+    signs, numbers = [], {}
+    peak, jump = run.peak_loss, run.peak_loss / run.start_loss if run.start_loss > 0 else math.nan
+    if jump > _JUMP:
+        beside = "what it began with" if math.isnan(run.chance_loss) else "that of guessing"
+        signs.append(f"the loss rose to {short(peak)}, {times(jump)} {beside}")
+        numbers |= {"highest_loss": peak, "jump": jump}
+    # Weights also grow on a long way to a good place, and in a network too small for its task.
+    if layer and growth[layer] > _GROWN and (signs or _worsened(run) or run.learned_nothing or _is_dead(run)):
+        signs.append(f"the weights of {layer} spread to {times(growth[layer])} their first width")
+        numbers |= {"growth": growth[layer]}
+    if run.fastest_update > _FAST:
+        share = percent(run.fastest_update) if run.fastest_update < 1 else times(run.fastest_update)
+        signs.append(f"weights change by {share} of their size in a step")
+        numbers |= {"update_ratio": run.fastest_update}
+    lr, usual = run.settings.lr, run.settings.usual_lr
+    if not signs and not run.finite and lr >= _FAR * usual:
+        signs.append("it is far above what mostly works")
+    if not signs:
+        return None
+    confidence: Confidence = "certain" if len(signs) > 1 and "growth" in numbers else "likely"
+    if run.layers is None and len(signs) < 2 and run.finite and not _worsened(run):
+        confidence = "possible"
+    return Finding(
+        "learning_rate_too_high",
+        f"{run.settings.rate} is too high: {', and '.join(signs)}{_result(run)}",
+        confidence,
+        numbers=numbers | ({"lr": run.settings.lr} if not math.isnan(run.settings.lr) else {}),
+        layer=layer if "growth" in numbers else "",
+        flags=run.settings.changed_rate(usual / lr if lr >= _FAR * usual else 0.1),
+        advice="take a learning rate a tenth as large (python -m dlcore lr_find suggests one)",
+    )
+
+
+def _worsened(run: Evidence) -> bool:
+    """Whether the training loss ended well above its own lowest value."""
+    losses = run.values("train/loss")
+    if len(losses) < 3 or not run.finite:
+        return False
+    return bool(losses[-1] > 1.3 * losses.min() and losses[-1] > 0.3 * run.chance_loss)
+
+
+def _is_dead(run: Evidence) -> bool:
+    """Whether nearly all units of a layer are dead."""
+    layers = run.layers
+    return layers is not None and any(layers.last(name, "dead") > 0.9 for name in layers.layers_with("dead"))
+
+
+def _result(run: Evidence) -> str:
+    accuracy = run.last("train/accuracy")
+    if not run.finite:
+        return "; in the end it was no number any more"
+    return "" if math.isnan(accuracy) else f"; training accuracy ended at {percent(accuracy)}"
+
+
+RULE = Rule(
+    "learning_rate_too_high",
+    look,
+    ("not_finite", "saturated_units", "dead_units", "learning_rate_too_low", *STUCK),
+    is_cause=True,
+)

@@ -1,0 +1,57 @@
+"""Steps so short that training was still on its way when it ended."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import percent, short
+
+_SLOW = 3e-4  # of the weights' size in a step; 1e-3 is usual, the fastest layer counts
+_STANDING = 1e-6
+_FALLS = 0.003  # of the loss, with each check
+_LOW = {True: 5e-5, False: 1e-3}  # rates below which curves alone raise suspicion: adaptive optimisers, others
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find short steps in a run whose training loss was still falling."""
+    if run.settings.text("model.weights"):  # a pretrained network is tuned in short steps
+        return None
+    ratio = run.fastest_update
+    if math.isnan(ratio):
+        slow, certain = run.settings.lr < _LOW[run.settings.is_adaptive], False
+    else:
+        slow, certain = ratio < _SLOW, ratio < _SLOW / 30
+    losses = run.values("train/loss")
+    # So short a way may have been gone that the loss hardly moved: then it counts that it went down.
+    crept = len(losses) > 2 and run.learned_nothing and losses[-1] < losses[0]
+    slow = slow or (crept and ratio < 10 * _SLOW and bool((losses[1:] < losses[:-1]).all()))
+    falls = run.still_falls > _FALLS or crept or (certain and run.still_falls >= 0)
+    if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
+        return None
+    confidence: Confidence = "possible" if math.isnan(ratio) or run.skill("train") > 0.9 else "likely"
+    text = f"{run.settings.rate} is low"
+    if not math.isnan(ratio):
+        text += f": no layer's weights change by more than {short(ratio)} of their size in a step (1e-3 is usual)"
+    if run.still_falls > _FALLS:
+        text += f", and the training loss, {short(losses[-1])}, was still falling by {percent(run.still_falls)} a check"
+    else:
+        text += f", and the training loss hardly moved in {run.steps:,} steps"
+    return Finding(
+        "learning_rate_too_low",
+        text,
+        "certain" if certain and run.poor else confidence,
+        numbers={"falls": run.still_falls} | ({} if math.isnan(ratio) else {"update_ratio": ratio}),
+        flags=run.settings.changed_rate(min(1e-3 / ratio, 100) if ratio > 0 else 10),
+        advice="take a learning rate ten times as large (python -m dlcore lr_find suggests one), or train longer",
+    )
+
+
+RULE = Rule(
+    "learning_rate_too_low",
+    look,
+    ("stopped_too_early", "underfitting", "no_learning", "class_collapse", "plateau"),
+    is_cause=True,
+)

@@ -1,0 +1,66 @@
+"""Results at chance although the weights move: nothing that carries over was found in the data."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import percent, short
+
+_CHANCE = 0.07  # of the way from guessing to faultless
+_ENOUGH = 100  # steps
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find validation at chance from start to end, whatever training did."""
+    if not run.finite or run.steps < _ENOUGH:
+        return None
+    moves = math.isnan(run.fastest_update) or run.fastest_update > 1e-6
+    trained = not run.learned_nothing
+    if not moves or not (_stays_at_chance(run) if run.is_classifier else _explains_nothing(run)):
+        return None
+    confidence: Confidence = "likely" if len(run.values("val/loss")) > 2 and run.layers is not None else "possible"
+    return Finding(
+        "no_learning",
+        f"{_result(run)}: "
+        + (
+            "what is learned by heart does not carry over" if trained else "nothing is learned, though the weights move"
+        ),
+        confidence,
+        numbers={name: run.last(name) for name in ("train/loss", "val/loss") if name in run.curves},
+        advice="see whether the labels belong to the inputs (python -m dlcore show data), and whether this kind of "
+        "network can see what they follow from",
+    )
+
+
+def _stays_at_chance(run: Evidence) -> bool:
+    chance = run.chance_accuracy
+    part = "val/accuracy" if "val/accuracy" in run.curves else "train/accuracy"
+    accuracies, losses = run.values(part), run.values(part.replace("accuracy", "loss"))
+    # The mean of the later checks: of many checks on few samples the best one lies above chance by luck.
+    mean = float(np.mean(accuracies[len(accuracies) // 2 :]))
+    # A loss that falls below guessing's knows something, even where the commonest answer stays the best one.
+    informed = bool(len(losses)) and np.min(losses) < 0.97 * run.chance_loss
+    return (mean - chance) / (1 - chance) < _CHANCE and not informed
+
+
+def _explains_nothing(run: Evidence) -> bool:
+    part = "val/r2" if "val/r2" in run.curves else "train/r2"
+    values = run.values(part)
+    # R² of who always answers the mean is 0. One far below it is still on its way there.
+    return len(values) > 2 and bool(np.max(values) < 0.02) and values[-1] > -0.2 and not run.still_falls > 0.01
+
+
+def _result(run: Evidence) -> str:
+    if not run.is_classifier:
+        return f"R² is {short(run.last('val/r2' if 'val/r2' in run.curves else 'train/r2'))}"
+    parts = {"training": run.last("train/accuracy"), "validation": run.last("val/accuracy")}
+    seen = ", ".join(f"{name} {percent(value)}" for name, value in parts.items() if not math.isnan(value))
+    return f"accuracy is at chance ({seen}; chance is {percent(run.chance_accuracy)})"
+
+
+RULE = Rule("no_learning", look, STUCK)

@@ -1,0 +1,40 @@
+"""A loss that is NaN or infinite: from there on nothing is learned any more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import short
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find the first loss that is no number."""
+    first = None
+    for name in ("train/loss_step", "train/loss", "val/loss"):
+        curve = run.curve(name)
+        lost = np.flatnonzero(~np.isfinite(curve.values))
+        if len(lost) and (first is None or curve.steps[lost[0]] < first[1]):
+            before = curve.values[: lost[0]]
+            first = name, int(curve.steps[lost[0]]), float(before[-1]) if len(before) else None
+    if first is None:
+        return None
+    name, step, before = first
+    event = run.event("not_finite")
+    if event is not None and isinstance(event.get("step"), int):
+        step = min(step, event["step"])
+    text = f"{name} is not a number any more at step {step:,}"
+    return Finding(
+        "not_finite",
+        text + (f"; the value before was {short(before)}" if before is not None else ", the first that was logged"),
+        "certain",
+        numbers={} if before is None else {"before": before},
+        step=step,
+        flags=run.settings.changed_rate(0.1) + run.settings.flag("trainer.gradient_clip_val", 1),
+        advice="take a smaller learning rate, clip the gradients, look for inputs that are not finite or not scaled",
+    )
+
+
+RULE = Rule("not_finite", look, ("saturated_units", "dead_units", "vanishing_gradients", *STUCK))

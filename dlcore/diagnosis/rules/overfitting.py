@@ -1,0 +1,69 @@
+"""Training goes on to improve while validation gets worse: the network learns its samples by heart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dlcore.diagnosis.curve_shape import smoothed
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import percent, short
+
+_RISE = 0.08  # of the lowest validation loss
+_FALL = 0.1  # of the training loss since then
+_GAP = 1.3  # validation loss by training loss
+_POINTS = 0.03  # accuracy of training less that of validation
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a validation loss that rises from its lowest value while the training loss falls on."""
+    val, train = run.curve("val/loss"), run.curve("train/loss")
+    if len(val.values) < 4 or not run.finite or len(train.values) != len(val.values):
+        return None
+    # Neighbours are averaged, so that one lucky check does not make the rest a rise.
+    smooth = smoothed(val.values)
+    best = int(np.argmin(smooth))
+    if min(smooth.min(), train.values.min()) <= 0:  # no loss that shares can be taken of
+        return None
+    end, train_end = float(smooth[-1]), float(smoothed(train.values)[-1])
+    rise = end / float(smooth[best]) - 1
+    fall = 1 - train_end / float(train.values[best])
+    points = run.last("train/accuracy") - run.last("val/accuracy")
+    if not (rise > _RISE and fall > _FALL and end > _GAP * train_end) or points < _POINTS:
+        return None
+    lowest = int(np.argmin(val.values))
+    accuracies = [percent(run.last(f"{part}/accuracy")) for part in ("train", "val")]
+    gap = f"; accuracy {accuracies[0]} in training, {accuracies[1]} in validation"
+    confidence: Confidence = "certain" if rise > 0.2 and end > 2 * train_end else "likely"
+    return Finding(
+        "overfitting",
+        f"since {run.moment('val/loss', lowest)} the validation loss has risen from {short(val.values[lowest])} to "
+        f"{short(val.values[-1])} while the training loss fell to {short(train.values[-1])}"
+        f"{gap * (not math.isnan(points))}",
+        confidence,
+        numbers={"lowest": float(val.values[lowest]), "rise": rise, "gap": end / train_end},
+        step=int(val.steps[lowest]),
+        flags=_flags(run),
+        advice="more data or augmentation, dropout, weight decay, fewer units, or stop at the best check",
+    )
+
+
+def _flags(run: Evidence) -> tuple[str, ...]:
+    """Up to two brakes that are not on yet."""
+    settings = run.settings
+    brakes = []
+    if not settings.dropouts:
+        brakes += settings.flag("model.dropout" if settings.has("model.dropout") else "model.output_dropout", 0.3)
+    if not settings.is_on("early_stopping"):
+        brakes += settings.flag("early_stopping", "on")
+    if not settings.augmentations and settings.text("data") == "ImageFolder":
+        brakes += settings.flag("data.flip", 0.5)
+    if settings.number("model.optimizer.weight_decay") == 0:
+        brakes += settings.flag("model.optimizer.weight_decay", 0.0001)
+    return tuple(brakes[:2])
+
+
+RULE = Rule("overfitting", look, ("worsening", "plateau", "unsteady", "stopped_too_early"))

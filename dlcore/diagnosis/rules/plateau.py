@@ -1,0 +1,39 @@
+"""Validation that has not improved for long, at a rate that was never lowered."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlcore.diagnosis.curve_shape import checks_since_best
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import short
+
+_CHECKS = 8
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find many checks since the best one, while the rate stayed what it was."""
+    losses, rates = run.values("val/loss"), run.values("lr")
+    if len(losses) <= _CHECKS or not run.finite or not len(rates) or not np.allclose(rates, rates[0], rtol=1e-3):
+        return None
+    since = checks_since_best(losses)
+    if since < max(_CHECKS, len(losses) / 4):
+        return None
+    curve = run.curve("val/loss")
+    place = len(losses) - 1 - since
+    return Finding(
+        "plateau",
+        f"validation, best at {run.moment('val/loss', place)} ({short(losses[place])}), has not improved in {since} "
+        "checks, and the rate was never lowered",
+        "likely",
+        "note",
+        {"checks": float(since), "best": float(losses[place])},
+        step=int(curve.steps[place]),
+        flags=() if run.settings.is_on("reduce_lr_on_plateau") else run.settings.flag("reduce_lr_on_plateau", "on"),
+        advice="lower the learning rate where validation stops improving",
+    )
+
+
+RULE = Rule("plateau", look)

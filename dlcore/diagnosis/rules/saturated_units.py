@@ -1,0 +1,40 @@
+"""Sigmoids and tanhs pushed to their ends, where they are flat and let no gradient through."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding, Kind
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import percent
+
+_SHARE = 0.5  # of a layer's outputs
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find the layer with the largest share of saturated outputs at the last look."""
+    if run.layers is None:
+        return None
+    shares = {name: run.layers.last(name, "saturated") for name in run.layers.layers_with("saturated")}
+    layer = max(shares, key=lambda name: shares[name], default="")
+    if not layer or not shares[layer] >= _SHARE:
+        return None
+    suffers = run.poor or run.last("train/loss") > run.chance_loss
+    kind: Kind = "fault" if suffers or shares[layer] > 0.9 else "note"
+    confidence: Confidence = "likely" if suffers else "possible"
+    step = run.layers.first_step(layer, "saturated", _SHARE)
+    return Finding(
+        "saturated_units",
+        f"{percent(shares[layer])} of the outputs of {layer} ({run.layers.kind_of(layer)}) lie where its derivative is "
+        f"below 1% of its peak, since step {step:,}",
+        confidence,
+        kind,
+        {"saturated": shares[layer]},
+        layer,
+        step,
+        (run.settings.flag("model.activation", "ReLU") if run.settings.activation in ("sigmoid", "tanh") else ())
+        or run.settings.flag("model.batch_norm", "true"),
+        "use ReLU, smaller initial weights or batch normalisation",
+    )
+
+
+RULE = Rule("saturated_units", look, (*STUCK, "vanishing_gradients", "learning_rate_too_low"), needs_layers=True)

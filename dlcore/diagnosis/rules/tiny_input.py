@@ -1,0 +1,58 @@
+"""Inputs so small that the first layer's gradients, which are proportional to them, vanish."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding, Kind
+from dlcore.diagnosis.layer_looks import INPUTS
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import short
+
+_TINY = 0.01  # a standard deviation
+_PIXELS = 90.0  # standard deviation of FashionMNIST's pixels from 0 to 255
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find tiny inputs, and tell whether batch normalisation makes up for them."""
+    std, maximum = run.input("std"), run.input("maximum")
+    measured = not math.isnan(std)
+    if not measured and run.settings.text("data") == "FashionMNIST":
+        std = _PIXELS / run.settings.number("data.scale")
+    if not 0 < std < _TINY:
+        return None
+    normed = run.settings.batch_norm or (run.layers is not None and run.layers.has_kind("BatchNorm", "LayerNorm"))
+    kind: Kind = "fault" if run.poor or not normed else "note"
+    confidence: Confidence = "possible" if normed else "certain" if run.poor and measured else "likely"
+    text = f"the inputs are tiny (standard deviation {short(std)}"
+    text += f", largest {short(maximum)})" if measured else ")"
+    if normed:
+        text += "; batch normalisation scales what comes of them, slowly where they are near its epsilon"
+    elif run.layers is not None and (names := run.layers.layers_with("update_ratio")):
+        ratio = run.layers.median(names[0], "update_ratio")
+        text += f": the weights of {names[0]} change by {short(ratio)} of their size in a step"
+    scale = run.settings.text("data") == "FashionMNIST"
+    standardize = run.settings.values.get("data.standardize") is False
+    return Finding(
+        "tiny_input",
+        text,
+        confidence,
+        kind,
+        {"std": std, "maximum": maximum} if measured else {"std": std},
+        INPUTS,
+        flags=run.settings.flag("data.scale", 255)
+        if scale
+        else run.settings.flag("data.standardize", "true")
+        if standardize
+        else run.settings.flag("model.batch_norm", "true"),
+        advice="scale the inputs, so that their standard deviation is near 1, or use batch normalisation",
+    )
+
+
+RULE = Rule(
+    "tiny_input",
+    look,
+    (*STUCK, "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch"),
+    is_cause=True,
+)

@@ -1,0 +1,43 @@
+"""Even the training samples are learned badly, and no more time would help: the network cannot do better."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import percent, short
+
+_CHECKS = 5
+_STILL = 0.01  # of the loss, with each check
+_POOR = {True: 0.6, False: 0.3}  # of the way from guessing to faultless (classifier); R² (regression)
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a training result that is poor, hardly moves any more, and is about that of validation."""
+    train, val = run.skill("train"), run.skill("val")
+    if not train < _POOR[run.is_classifier] or len(run.values("train/loss")) < _CHECKS:
+        return None
+    if not abs(run.still_falls) < _STILL or train - val > 0.1 or run.learned_nothing:
+        return None
+    layers = run.settings.hidden_layers
+    sizes = run.settings.values.get("model.hidden_sizes")
+    narrow = isinstance(sizes, list) and layers is not None and min(sizes, default=1000) < (run.num_classes or 5)
+    confidence: Confidence = "likely" if narrow else "possible"
+    accuracy = run.last("train/accuracy")
+    result = f"R² {short(train)}" if math.isnan(accuracy) else f"accuracy {percent(accuracy)}"
+    brakes = [flag for name in run.settings.dropouts for flag in run.settings.flag(name, 0)]
+    wider = run.settings.flag("model.hidden_sizes", "[256,128]") if narrow else ()
+    return Finding(
+        "underfitting",
+        f"even the training samples are learned badly ({result}), and the loss hardly falls any more "
+        f"({percent(max(run.still_falls, 0))} a check)" + (f"; hidden layers: {sizes}" if layers is not None else ""),
+        confidence,
+        numbers={"train_skill": train, "falls": run.still_falls},
+        flags=wider or tuple(brakes[:2]),
+        advice="give the network more or wider layers, or features that say more; wrong labels look the same",
+    )
+
+
+RULE = Rule("underfitting", look, ("plateau", "unsteady", "class_collapse"))

@@ -1,0 +1,36 @@
+"""Training that looks worse than validation because it alone is made harder: that is meant so, and no fault."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import short
+
+_ABOVE = 1.01  # training loss by validation loss, the median over the checks
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a training loss above validation's in a run with dropout or changed samples."""
+    trains, vals = run.values("train/loss"), run.values("val/loss")
+    if not len(trains) or len(trains) != len(vals) or not run.finite:
+        return None
+    train, val = float(trains[-1]), float(vals[-1])
+    dropouts = [f"{name} {value:g}" for name, value in run.settings.dropouts.items()]
+    reasons = dropouts + [f"{name} {value:g}" for name, value in run.settings.augmentations.items()]
+    if not reasons or not train > val or not np.median(trains / vals) > _ABOVE:
+        return None
+    more = f" and {len(reasons) - 2} more" * (len(reasons) > 2)
+    return Finding(
+        "validation_not_comparable",
+        f"training loss ({short(train)}) above validation's ({short(val)}) is no fault: only training has "
+        f"{', '.join(reasons[:2])}{more}",
+        "certain",
+        "note",
+        {"train": train, "val": val},
+    )
+
+
+RULE = Rule("validation_not_comparable", look)

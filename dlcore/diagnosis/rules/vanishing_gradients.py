@@ -1,0 +1,55 @@
+"""Gradients that shrink from layer to layer on their way back: the first layers hardly learn."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.layer_looks import LayerLooks
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import short, times
+
+_SHRINKS = 1e-3  # gradient by weights of the first layer, as a share of the last layer's
+_LAYERS = 3  # with fewer there is no way back to shrink on
+
+
+def look(run: Evidence) -> Finding | None:
+    """Compare the first layer's gradient with the last one's, where training came to little."""
+    if run.layers is None or not run.poor:
+        return None
+    sizes = _relative_gradients(run.layers)
+    if len(sizes) < _LAYERS:
+        return None
+    first, last = next(iter(sizes)), list(sizes)[-1]
+    if not 0 <= sizes[first] < _SHRINKS * sizes[last]:
+        return None
+    squashing = run.settings.activation in ("sigmoid", "tanh", "logsigmoid", "softsign", "hardtanh", "hardsigmoid")
+    confidence: Confidence = "certain" if squashing and run.learned_nothing else "likely"
+    gradient, at_end = (run.layers.median(name, "gradient_norm") for name in (first, last))
+    smaller = f"{times(at_end / gradient)} smaller than" if gradient > 0 else "0 beside"
+    through = f" through {run.settings.text('model.activation')}" * squashing
+    return Finding(
+        "vanishing_gradients",
+        f"on its way back{through} the gradient shrinks: in {first} it is {short(gradient)}, {smaller} {short(at_end)} "
+        f"in {last}",
+        confidence,
+        numbers={"first_gradient_norm": gradient, "last_gradient_norm": at_end},
+        layer=first,
+        step=int(run.layers.over_time(first, "gradient_norm")[0][0]),
+        flags=(run.settings.flag("model.activation", "ReLU") if squashing else ())
+        or run.settings.flag("model.batch_norm", "true"),
+        advice="use ReLU and its initial weights (kaiming_normal), batch normalisation, or fewer layers",
+    )
+
+
+def _relative_gradients(layers: LayerLooks) -> dict[str, float]:
+    """Each layer's gradient as a share of its weights, the median over the looks, from the input to the output."""
+    sizes = {}
+    for name in layers.layers_with("gradient_norm"):
+        weights = layers.median(name, "weight_norm")
+        gradient = layers.median(name, "gradient_norm")
+        if weights > 0 and gradient >= 0:
+            sizes[name] = gradient / weights
+    return sizes
+
+
+RULE = Rule("vanishing_gradients", look, (*STUCK, "learning_rate_too_low"), needs_layers=True)

@@ -1,0 +1,73 @@
+"""Initial weights so large that each layer blows up what comes in: units saturate, or scores and gradients explode."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.layer_looks import LayerLooks
+from dlcore.diagnosis.rule import THROWN_OFF, Rule
+from dlcore.diagnosis.wording import short, times
+
+_WIDE = 5.0  # times as large as what comes in; Xavier's weights give 1, He's 1.4
+_SATURATED = 0.5  # share of outputs
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a layer that began with wide weights, in a run that suffered."""
+    if run.layers is None or not _suffered(run, run.layers):
+        return None
+    gains = _gains(run, run.layers)
+    layer = max(gains, key=lambda name: gains[name], default="")
+    if not layer or gains[layer] < _WIDE:
+        return None
+    std = run.layers.first(layer, "weight_std")
+    initializer = run.settings.text("model.initializer")
+    return Finding(
+        "wide_initialization",
+        f"the weights of {layer} began with a standard deviation of {short(std)}"
+        f"{f' ({initializer})' * (initializer not in ('', 'default'))}: its outputs are {times(gains[layer])} as wide "
+        "as its inputs",
+        "likely",
+        numbers={"weight_std": std, "gain": gains[layer]},
+        layer=layer,
+        step=0,
+        flags=run.settings.flag("model.initializer", "xavier_normal"),
+        advice="begin with smaller weights (Xavier's for tanh and sigmoid, He's for ReLU)",
+    )
+
+
+def _suffered(run: Evidence, layers: LayerLooks) -> bool:
+    saturated = max((layers.last(name, "saturated") for name in layers.layers_with("saturated")), default=0.0)
+    return run.poor or saturated > _SATURATED or run.last("train/loss") > run.chance_loss
+
+
+def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
+    """How much wider each linear layer's outputs are than its inputs: standard deviation times √inputs.
+
+    The table has no sizes. Norm and deviation give how many weights there are, and a layer's inputs are the outputs of
+    the layer before; of the last layer the classes are known.
+    """
+    names = layers.layers_with("weight_std")
+    if run.num_classes is None or any(layers.kind_of(name) != "Linear" for name in names):
+        return {}
+    outputs = 1.0 if run.settings.text("model.task") == "binary" else float(run.num_classes)
+    gains = {}
+    for name in reversed(names):
+        std, norm = layers.first(name, "weight_std"), layers.first(name, "weight_norm")
+        if not std > 0:
+            return {}
+        inputs = (norm / std) ** 2 / outputs
+        gains[name] = std * math.sqrt(inputs)
+        outputs = inputs
+    return gains
+
+
+RULE = Rule(
+    "wide_initialization",
+    look,
+    (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"),
+    needs_layers=True,
+    is_cause=True,
+)

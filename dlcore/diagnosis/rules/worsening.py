@@ -1,0 +1,43 @@
+"""Validation that got worse while training did not improve either: later steps undid what earlier ones had reached."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dlcore.diagnosis.curve_shape import smoothed
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import short
+
+_RISE = 0.25  # of the lowest validation loss
+_POINTS = 0.02  # of accuracy, from the best check to the last
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a validation loss well above its lowest, with an accuracy below its best."""
+    values = run.values("val/loss")
+    if len(values) < 4 or not run.finite:
+        return None
+    smooth = smoothed(values)
+    rise = float(smooth[-1] / smooth.min() - 1) if smooth.min() > 0 else 0.0
+    accuracies = run.values("val/accuracy")
+    lost = float(accuracies.max() - smoothed(accuracies)[-1]) if len(accuracies) else math.nan
+    if rise < (2 * _RISE if math.isnan(lost) else _RISE) or lost < _POINTS:
+        return None
+    best = int(np.argmin(values))
+    return Finding(
+        "worsening",
+        f"the validation loss was best at {run.moment('val/loss', best)} ({short(values[best])}) and ended at "
+        f"{short(values[-1])}",
+        "possible",
+        numbers={"rise": rise} | ({} if math.isnan(lost) else {"accuracy_lost": lost}),
+        step=int(run.curve("val/loss").steps[best]),
+        flags=run.settings.changed_rate(0.1),
+        advice="take a smaller learning rate, or a schedule that lowers it",
+    )
+
+
+RULE = Rule("worsening", look, ("unsteady", "plateau"))

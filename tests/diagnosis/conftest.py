@@ -1,0 +1,41 @@
+"""Real short runs, each trained once for all tests that look at it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from dlcore.data import drawn_clothing, fashion_mnist
+
+QUIET = ("--trainer.accelerator=cpu", "--progress_display=off")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Train on 1,000 pictures that dlcore draws (or on data of a test's own); give the run's folder."""
+    from dlcore.runs import fit
+
+    place, folders = tmp_path_factory.mktemp("diagnosed"), {}
+
+    def train(*flags: str) -> Path:
+        if flags not in folders:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # dlcore warns of some of what is done wrong on purpose
+                patch.chdir(place)
+                patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+                patch.setattr(fashion_mnist, "SYSTEM_FOLDER", place / "absent")
+                patch.setattr(fashion_mnist.FashionMNIST, "prepare_data", lambda self: None)
+                patch.setattr(
+                    fashion_mnist, "draw_clothing", lambda n, seed: drawn_clothing.draw_clothing(n // 20, seed)
+                )
+                folders[flags] = fit(*(flags if "-c" in flags else ("-c", "mlp_textbook", *flags)), *QUIET).folder
+            torch.set_num_threads(threads)
+        return folders[flags]
+
+    return train
