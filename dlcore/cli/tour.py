@@ -17,6 +17,7 @@ _FIRST = (
 )
 _BEFORE = (
     ("python -m dlcore show", "data, layers, learning rates"),
+    ("python -m dlcore check", "whether a recipe can learn"),
     ("python -m dlcore lr_find", "a learning rate to begin with"),
 )
 _RESULTS = (
