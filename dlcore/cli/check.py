@@ -28,7 +28,7 @@ SUBJECT = Subject(
     (),
     ("check -c cnn_images --data.root photos/", "check -c mlp_textbook --data.scale 1"),
 )
-_COLUMN = 16
+_COLUMN = 14
 _SIGNS = {"": ("–", "dim"), "ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
 
 
@@ -71,7 +71,6 @@ def run(argv: list[str]) -> int:
 
 def _print_result(console: Console, result: CheckResult) -> None:
     """A row for each finding, and its remedies below it."""
-    rows: list[tuple[Text, Text]] = []
     for number, finding in enumerate(sorted(result.findings, key=lambda each: -each.verdict)):
         sign, style = _SIGNS[finding.verdict.word]
         further = number > 0 and finding.verdict.word == "ok"
@@ -80,11 +79,13 @@ def _print_result(console: Console, result: CheckResult) -> None:
         seen.append(finding.seen, style="dim" if not finding.verdict else "not bold default")
         if finding.expected:
             seen.append(f" (expected: {finding.expected})", style=f"not bold {QUIET}")
-        rows.append((name, seen))
-        for remedy in finding.remedies:
-            flag, colon, does = remedy.partition(": ")
-            rows.append((Text(), Text.assemble("→ ", (flag, NAME), (f"{colon}{does}", QUIET))))
-    print_columns(console, rows, column=_COLUMN, indent=0)
+        print_columns(console, [(name, seen)], column=_COLUMN, indent=0)
+        parts = [remedy.partition(": ") for remedy in finding.remedies]
+        rows: list[tuple[Text | str, Text | str]] = [
+            ("→", Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET)))
+            for flag, colon, does in parts
+        ]
+        print_columns(console, rows, column=_COLUMN + 3, indent=_COLUMN)
 
 
 def _print_end(console: Console, report: PreflightReport, words: Words) -> None:

@@ -22,10 +22,13 @@ def check_batch_norm(case: Case, result: CheckResult) -> None:
     result.numbers |= {"batch": together, "last": last}
     batches = getattr(case.schedule, "batches_per_epoch", len(case.loader))
     if leaves_one_sample(samples, data.batch_size, case.trainer.world_size, batches):
+        size = data.batch_size + 1
+        while leaves_one_sample(samples, size, case.trainer.world_size, samples):
+            size += 1
         result.fail(
             f"{samples:,} samples in batches of {together:,} leave a batch of one sample, which has no variance",
             "--data.drop_last true: leaves it out" if data.batch_size > 1 else "",
-            f"--data.batch_size {max(data.batch_size + 1, 16)}",
+            f"--data.batch_size {size if data.batch_size > 1 else max(size, 32)}",
         )
         return
     seen = f"batches of {together:,}, the last of {last:,}"

@@ -23,10 +23,12 @@ from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
 from dlcore.insight.training_data import read_data, train_loader
 from dlcore.models import Model
+from dlcore.nn import Regression
 from dlcore.text import TextBatch
 
 # Of the training batches so many are looked at: until one of these is reached.
 _TARGETS, _BATCHES, _NUMBERS = 1024, 64, 20_000_000
+_SAMPLES = 32
 
 
 class Case:
@@ -59,11 +61,13 @@ class Case:
         found: list[Any] = []
         targets = numbers = 0
         for batch in self.loader:
+            if len(batch[0]) < 2 and self.normalizes:
+                continue  # has no variance: another check says so
             found.append(self.delivered(batch))
             targets, numbers = targets + found[-1][1].numel(), numbers + found[-1][0].numel()
             if targets >= _TARGETS or len(found) >= _BATCHES or numbers >= _NUMBERS:
                 break
-        return found
+        return found or [self.plain_batch(_SAMPLES)]
 
     def delivered(self, batch: Any) -> Any:
         """A loader's batch as the model gets it."""
@@ -71,10 +75,18 @@ class Case:
         batch = move_data_to_device(data.on_before_batch_transfer(batch, 0), self.device)
         return data.on_after_batch_transfer(batch, 0)
 
-    def plain_batch(self, most: int) -> Any:
-        """The first training samples (B at most `most`), not augmented; of text a few rows."""
+    def plain_batch(self, most: int, varied: bool = False) -> Any:
+        """The first training samples (B at most `most`), not augmented; of text a few rows.
+
+        Args:
+            most: How many samples, of text tokens.
+            varied: Take of each class equally many, as far as there are.
+        """
         if isinstance(self.datamodule, ArrayData) and isinstance(self.loader, BatchLoader):
-            return self.delivered(self.datamodule.parts["train"].fetch(self.loader.order(0)[:most]))
+            part, order = self.datamodule.parts["train"], self.loader.order(0)
+            if varied and not isinstance(self.model.task, Regression):
+                order = order[_turns(part.targets[order])]
+            return self.delivered(part.fetch(order[:most]))
         first = self.batches[0]
         if isinstance(first, TextBatch):
             rows = max(1, most // max(first.inputs.shape[1], 1))
@@ -95,7 +107,8 @@ class Case:
             copied = copy.deepcopy(self.model)
         finally:
             self.model._trainer = trainer
-        copied = self.trainer.precision_plugin.convert_module(copied).to(self.device).train()
+        self.trainer.precision_plugin.convert_module(copied)  # in place
+        copied.to(self.device).train()
         if not noise:
             for layer in copied.modules():
                 _silence(layer)
@@ -140,6 +153,15 @@ class Case:
     def normalizes(self) -> bool:
         """Whether the network has batch normalisation."""
         return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.model.modules())
+
+
+def _turns(classes: Tensor) -> Tensor:
+    """An order of samples (N,) in which the classes take turns."""
+    turn = torch.empty_like(classes)
+    for label in classes.unique():
+        own = classes == label
+        turn[own] = torch.arange(int(own.sum()), device=classes.device)
+    return turn.argsort(stable=True)
 
 
 def _silence(layer: nn.Module) -> None:

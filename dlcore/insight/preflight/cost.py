@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from dlcore.insight.model_summary import ModelSummary, summarize_model
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.machine import free_memory, memory_size
-from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.preflight.report import CheckResult, Verdict
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import shorten
 
@@ -29,11 +29,15 @@ def check_cost(case: Case, result: CheckResult) -> None:
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(case.device)
     validation = _validation_seconds(case)
-    watch = _Stopwatch()
-    shorten(case.trainer, _STEPS, watch)
     schedule = case.schedule  # asked for before the trainer is another
-    case.trainer.fit(case.fresh_model(), datamodule=case.datamodule)
-    _tell_time(schedule, watch.seconds_a_batch, validation, case, result)
+    norm = case.earlier.get("batch norm")
+    if norm is not None and norm.verdict is Verdict.FAILED:
+        result.skip("no time was measured: batch normalisation would stop the training")
+    else:
+        watch = _Stopwatch()
+        shorten(case.trainer, _STEPS, watch)
+        case.trainer.fit(case.fresh_model(), datamodule=case.datamodule)
+        _tell_time(schedule, watch.seconds_a_batch, validation, case, result)
     if on_gpu:
         _tell_memory(torch.cuda.max_memory_allocated(case.device), _gpu_bytes(case), "peak on the GPU", result)
     else:
@@ -163,7 +167,7 @@ class _Stopwatch(Callback):
 def duration(seconds: float) -> str:
     """A duration in the unit that one would say it in."""
     if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
+        return f"{1000 * seconds:.2g} ms" if seconds < 0.1 else f"{1000 * seconds:.0f} ms"
     if seconds < 100:
         return f"{seconds:.2g} s"
     if seconds < 100 * 60:

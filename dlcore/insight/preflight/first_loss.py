@@ -32,15 +32,12 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         losses = [(case.loss(model, batch).item(), len(batch[1])) for batch in case.batches]
     loss = sum(value * count for value, count in losses) / sum(count for _, count in losses)
     result.numbers |= {"loss": loss, "guess": guess}
-    seen = f"{loss:.4g}; {words}"
     if not math.isfinite(loss):
-        result.fail(f"{loss}; {words}", *_too_large(case))
+        result.fail(f"{loss}, not {words}", *_too_large(case))
     elif loss > _EXCESS * guess + _slack(case.model.task, guess):
         note = result.fail if loss > _FAR * guess else result.warn
-        note(
-            f"{loss:.4g}, {loss / guess:.3g} times as much as {words}: the first answers are far too sure",
-            *_too_large(case),
-        )
+        how = "large" if isinstance(case.model.task, Regression) else "sure"
+        note(f"{loss:.4g}, {loss / guess:,.3g} times {words}: the first answers are far too {how}", *_too_large(case))
     elif loss < _BELOW * guess and not isinstance(case.model.task, Regression):
         result.warn(
             f"{loss:.4g}, clearly less than {words}: an untrained network cannot know so much. Are the weights trained "
@@ -48,7 +45,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
             case.flag("data", "ignore", "'[COLUMN]'", "leaves out a column that holds the answer"),
         )
     else:
-        result.ok(seen)
+        result.ok(f"{loss:.4g}; compare {words}")
 
 
 def guessing_loss(case: Case) -> tuple[float | None, str]:
@@ -57,13 +54,13 @@ def guessing_loss(case: Case) -> tuple[float | None, str]:
     if isinstance(task, Multiclass | Binary | LanguageModeling):
         count = task.out_features if isinstance(task, LanguageModeling) else task.num_classes
         kind = "words" if isinstance(task, LanguageModeling) else "classes"
-        return math.log(count), f"guessing among {count:,} {kind} costs ln {count:,} = {math.log(count):.3g}"
+        guess = math.log(count)
+        return guess, f"what guessing among {count:,} {kind} costs (ln {count:,} = {guess:.3g})"
     if isinstance(task, Regression):
         targets = torch.cat([batch[1].reshape(len(batch[1]), -1) for batch in case.batches]).float()
         zero = task.loss(torch.zeros_like(targets), targets).item()
         middle = task.loss(targets.mean(dim=0).expand_as(targets), targets).item()
-        guess = max(zero, middle)
-        return guess, f"always answering 0 costs {zero:.4g}, always the mean {middle:.4g}"
+        return max(zero, middle), f"what always answering 0 costs ({zero:.4g}; always the mean: {middle:.4g})"
     return None, ""
 
 
@@ -75,7 +72,10 @@ def _too_large(case: Case) -> list[str]:
     """What makes first answers too sure, the likeliest first."""
     initializer = getattr(case.model.hparams, "initializer", "default")
     wide = [case.flag("model", "initializer", "default", "torch's own initial weights")] * (initializer != "default")
-    unit = []
+    unit: list[str] = []
     if isinstance(case.model.task, Regression):
-        unit = [case.flag("data", "target_unit", "0.001", "a smaller unit makes small targets larger numbers")]
+        spread = torch.cat([batch[1].reshape(-1) for batch in case.batches]).float().std().item()
+        if 0 < spread < 1:
+            power = 10.0 ** math.floor(math.log10(spread))
+            unit = [case.flag("data", "target_unit", f"{power:g}", "in this unit the targets are about 1")]
     return [*case.remedies("inputs"), *wide, *unit]

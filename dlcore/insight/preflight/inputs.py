@@ -20,7 +20,8 @@ _MANY_UNKNOWN = 0.1
 def check_inputs(case: Case, result: CheckResult) -> None:
     """Look at some training batches, as the network gets them."""
     if isinstance(case.batches[0], TextBatch):
-        return _check_tokens(case, result)
+        _check_tokens(case, result)
+        return
     inputs = torch.cat([batch[0].flatten(1).float() for batch in case.batches])
     broken = ~torch.isfinite(inputs)
     if broken.any():
@@ -31,7 +32,7 @@ def check_inputs(case: Case, result: CheckResult) -> None:
             case.flag("data", "missing", "mean", "fills gaps of a table with the mean of the training rows"),
             expected="finite numbers: one NaN makes the loss NaN, and then all weights",
         )
-        return None
+        return
     std, mean = torch.std_mean(inputs, correction=0)
     size = inputs.square().mean().sqrt().item()
     spread = inputs.amax(dim=0) - inputs.amin(dim=0)
@@ -39,23 +40,23 @@ def check_inputs(case: Case, result: CheckResult) -> None:
     result.numbers |= {"mean": mean.item(), "std": std.item(), "size": size, "constant": constant}
     result.numbers |= {"min": inputs.min().item(), "max": inputs.max().item()}
     seen = (
-        f"mean {mean:.3g}, standard deviation {std:.3g}, from {inputs.min():.3g} to {inputs.max():.3g} "
+        f"mean {mean if abs(mean) > 1e-4 * std else 0:.3g}, standard deviation {std:.3g}, from {inputs.min():.3g} to {inputs.max():.3g} "
         f"({len(inputs):,} samples of {inputs.shape[1]:,} numbers)"
     )
     normalised = "; batch normalisation softens it" if case.normalizes else ""
     if std == 0:
-        return result.fail(f"all numbers are {mean:.3g}: there is nothing to tell samples apart by") and None
-    if size > _LARGE:
+        result.fail(f"all numbers are {mean:.3g}: there is nothing to tell samples apart by")
+    elif size > _LARGE:
         result.warn(
             f"not scaled: {seen}{_largest(case, inputs)}{normalised}", *_scaling(case), expected="numbers of about 1"
         )
     elif size < _SMALL:
-        result.warn(f"tiny: {seen}{normalised}", *_scaling(case), expected="numbers of about 1")
+        norm = "" if case.normalizes else case.flag("model", "batch_norm", "true", "brings sums to about 1")
+        result.warn(f"tiny: {seen}{normalised}", *_scaling(case), norm, expected="numbers of about 1")
     else:
         result.ok(seen)
-    if constant > 0.5:
+    if 0.5 < constant < 1:
         result.warn(f"{constant:.0%} of the features are the same in all {len(inputs):,} samples: they say nothing")
-    return None
 
 
 def _scaling(case: Case) -> list[str]:

@@ -6,6 +6,7 @@ Shapes: N samples, K classes, V words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,20 +26,22 @@ def check_labels(case: Case, result: CheckResult) -> None:
     """Count the targets of the training and the validation set."""
     task, data = case.model.task, case.datamodule
     if isinstance(task, LanguageModeling):
-        return _count_words(case, result)
+        _count_words(case, result)
+        return
     if not isinstance(data, ArrayData):
         result.skip(f"{type(data).__name__} does not hold its targets in memory")
-        return None
+        return
     train, val = (data.parts[name].targets[data.parts[name].indices] for name in ("train", "val"))
     if isinstance(task, Regression):
-        return _look_at_numbers(train, val, result)
-    if isinstance(task, Multiclass | Binary):
-        return _count_classes(case, train, val, task.num_classes, result)
-    result.skip(f"nothing known of the task {type(task).__name__}")
-    return None
+        _look_at_numbers(train, val, result)
+    elif isinstance(task, Multiclass | Binary):
+        _count_classes(case, task, train, val, result)
+    else:
+        result.skip(f"nothing known of the task {type(task).__name__}")
 
 
-def _count_classes(case: Case, train: Tensor, val: Tensor, classes: int, result: CheckResult) -> None:
+def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Tensor, result: CheckResult) -> None:
+    classes = task.num_classes
     low, high = int(min(train.min(), val.min())), int(max(train.max(), val.max()))
     if low < 0 or high >= classes:
         seen = f"targets from {low} to {high}, but the model has {classes} classes"
@@ -73,7 +76,7 @@ def _count_classes(case: Case, train: Tensor, val: Tensor, classes: int, result:
     )
     seen += f"; always answering {names[commonest]!r} is right in {right:.1%} of the validation"
     uneven = max(there) > _HEAVY * min(there)
-    evened = case.model.task.class_weights is not None or getattr(case.datamodule, "balanced", False)  # type: ignore[union-attr]
+    evened = task.class_weights is not None or getattr(case.datamodule, "balanced", False)
     if uneven and not evened:
         result.warn(f"uneven: {seen}", *_evening(case, counts))
     else:
@@ -110,8 +113,9 @@ def _look_at_numbers(train: Tensor, val: Tensor, result: CheckResult) -> None:
 
 
 def _count_words(case: Case, result: CheckResult) -> None:
-    part = getattr(case.datamodule, "parts", {}).get("train")
-    if part is None:
+    data: Any = case.datamodule
+    part = getattr(data, "parts", {}).get("train")
+    if part is None or not hasattr(data, "vocabulary"):
         result.skip("the text is not in memory")
         return
     tokens = np.asarray(part.tokens[:_MOST_TOKENS]).astype(np.int64)
@@ -121,7 +125,7 @@ def _count_words(case: Case, result: CheckResult) -> None:
     shares = counts[counts > 0] / counts.sum()
     nats = float(-(shares * np.log(shares)).sum())
     result.numbers |= {"commonest": float(share), "nats_by_frequency": nats, "tokens": float(len(part.tokens))}
-    word = case.datamodule.vocabulary.text([int(counts.argmax())])
+    word = data.vocabulary.text([int(counts.argmax())])
     shown = repr(word) if word.strip() else "the line break" if word == "\n" else "the end of a document"
     result.ok(
         f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; knowing only how often "

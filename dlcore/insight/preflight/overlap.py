@@ -43,11 +43,12 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     repeated = sum(known.values()) - len(known)
     share, within = again / max(len(found), 1), repeated / max(sum(known.values()), 1)
     result.numbers |= {"share": share, "repeated": float(repeated), "repeated_share": within}
-    looked = f"{again:,} of {len(found):,} validation {unit} are among {sum(known.values()):,} of training"
+    seen_of = f"{sum(known.values()):,} of " if sum(known.values()) < _count(train) else ""
+    looked = f"{again:,} of {len(found):,} validation {unit} are among {seen_of}the {_count(train):,} of training"
     if repeated:
-        looked += f"; {repeated:,} of training are there twice or more"
+        looked += f"; {repeated:,} of training repeat another of it"
     # Rows of a few categories repeat by their nature, in training as much as in validation.
-    natural = not isinstance(data, TextData) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
+    natural = isinstance(train, Part) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
     if share <= _SOME or natural:
         result.ok(looked)
         return
@@ -68,6 +69,10 @@ def _same(train: Any, val: Any) -> bool:
     if train.inputs is not val.inputs:
         return False
     return bool(torch.isin(val.indices, train.indices).all())
+
+
+def _count(part: Any) -> int:
+    return len(part) if isinstance(part, Part) else part.documents
 
 
 def _few(part: Part) -> bool:
