@@ -80,12 +80,14 @@ def _print_result(console: Console, result: CheckResult) -> None:
         if finding.expected:
             seen.append(f" (expected: {finding.expected})", style=f"not bold {QUIET}")
         print_columns(console, [(name, seen)], column=_COLUMN, indent=0)
-        parts = [remedy.partition(": ") for remedy in finding.remedies]
-        rows: list[tuple[Text | str, Text | str]] = [
-            ("→", Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET)))
-            for flag, colon, does in parts
-        ]
+        rows = [("→", _remedy(remedy)) for remedy in finding.remedies]
         print_columns(console, rows, column=_COLUMN + 3, indent=_COLUMN)
+
+
+def _remedy(remedy: str) -> Text:
+    """The flag, and what it does."""
+    flag, colon, does = remedy.partition(": ")
+    return Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET))
 
 
 def _print_end(console: Console, report: PreflightReport, words: Words) -> None:

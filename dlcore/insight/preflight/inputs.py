@@ -39,10 +39,9 @@ def check_inputs(case: Case, result: CheckResult) -> None:
     constant = (spread == 0).float().mean().item() if len(inputs) > 1 else 0.0
     result.numbers |= {"mean": mean.item(), "std": std.item(), "size": size, "constant": constant}
     result.numbers |= {"min": inputs.min().item(), "max": inputs.max().item()}
-    seen = (
-        f"mean {mean if abs(mean) > 1e-4 * std else 0:.3g}, standard deviation {std:.3g}, from {inputs.min():.3g} to {inputs.max():.3g} "
-        f"({len(inputs):,} samples of {inputs.shape[1]:,} numbers)"
-    )
+    middle = mean.item() if abs(mean) > 1e-4 * std else 0.0
+    seen = f"mean {middle:.3g}, standard deviation {std:.3g}, from {inputs.min():.3g} to {inputs.max():.3g}"
+    seen += f" ({len(inputs):,} samples of {inputs.shape[1]:,} numbers)"
     normalised = "; batch normalisation softens it" if case.normalizes else ""
     if std == 0:
         result.fail(f"all numbers are {mean:.3g}: there is nothing to tell samples apart by")

@@ -27,9 +27,10 @@ from dlcore.text import TextBatch
 
 _SAMPLES = 32
 _TOKENS = 256
-_STEPS, _SECONDS = 400, 8.0
+_STEPS, _SECONDS = 1500, 8.0
 _TRIALS = (1e-4, 1e-3, 1e-2, 1e-1)  # rates that are tried when the recipe's own does not do it
-_TRIAL_SECONDS = 2.5
+_TRIAL_STEPS, _TRIAL_SECONDS = 400, 2.5
+_STUCK = 200  # steps in which nothing changed: more will not change it
 _FEW = 10  # steps: with fewer there was no time to see anything
 _LEARNED, _BEGUN = 0.5, 0.1  # of the way from a constant answer to the best one
 _KNOWN = 0.9
@@ -110,7 +111,7 @@ def _explain(
 ) -> None:
     """Name the cause: by trying other rates, not by guessing."""
     rates = [rate for rate in _TRIALS if not 0.5 < rate / max(trial.rate, 1e-30) < 2]
-    others = [_train(case, batch, levels, rate, _STEPS, _TRIAL_SECONDS) for rate in rates]
+    others = [_train(case, batch, levels, rate, _TRIAL_STEPS, _TRIAL_SECONDS) for rate in rates]
     learned = [other for other in others if other.way >= _KNOWN and not other.diverged]
     # Of several the middle one: the highest is near where it gets too high, the lowest is slow.
     best = learned[(len(learned) - 1) // 2] if learned else max(others, key=lambda other: other.way)
@@ -122,7 +123,7 @@ def _explain(
     elif better and best.rate > trial.rate:
         cause = "it hardly moves: the learning rate is too low" if _still(trial) else "slow: the learning rate is low"
     elif _still(trial):
-        cause = "it does not move, at no learning rate tried: no gradient comes through"
+        cause = "it does not move at any learning rate tried: no gradient comes through"
     else:
         cause = "it gets hardly further than one constant answer would, at any learning rate tried"
     fell = f"with it the loss fell to {best.best:.2g} in {_steps(best)}"
@@ -174,7 +175,8 @@ def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, ste
         evaluated.clear()
         optimizer.step(evaluate)
         losses.append(evaluated[0])
-        if not math.isfinite(losses[-1]) or losses[-1] <= target:
+        stuck = step == _STUCK and max(losses) - min(losses) < 1e-3 * abs(losses[0])
+        if not math.isfinite(losses[-1]) or losses[-1] <= target or stuck:
             break
         timed_out = step + 1 < steps and time.monotonic() - begun > seconds
         if timed_out:
