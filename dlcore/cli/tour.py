@@ -7,7 +7,7 @@ from rich.text import Text
 from dlcore import __version__
 from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
 
-_ABOUT = "The classic neural networks on PyTorch Lightning, from one small config, and why training goes well or badly."
+_ABOUT = "Classic networks on PyTorch Lightning, and why training goes well or badly."
 _FIRST = (
     ("python -m dlcore fit", "train an MLP on FashionMNIST"),
     ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),

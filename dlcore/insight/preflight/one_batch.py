@@ -30,7 +30,7 @@ _TOKENS = 256
 _STEPS, _SECONDS = 1500, 8.0
 _TRIALS = (1e-4, 1e-3, 1e-2, 1e-1)  # rates that are tried when the recipe's own does not do it
 _TRIAL_STEPS, _TRIAL_SECONDS = 400, 2.5
-_STUCK = 200  # steps in which nothing changed: more will not change it
+_STUCK = 200  # steps after which a loss that leapt, or has not moved, is let go
 _FEW = 10  # steps: with fewer there was no time to see anything
 _LEARNED, _BEGUN = 0.5, 0.1  # of the way from a constant answer to the best one
 _KNOWN = 0.9
@@ -175,7 +175,8 @@ def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, ste
         evaluated.clear()
         optimizer.step(evaluate)
         losses.append(evaluated[0])
-        stuck = step == _STUCK and max(losses) - min(losses) < 1e-3 * abs(losses[0])
+        rise, span = max(losses) / losses[0], max(losses) - min(losses)
+        stuck = step >= _STUCK and (rise > _LEAP or (step == _STUCK and span < 1e-3 * losses[0]))
         if not math.isfinite(losses[-1]) or losses[-1] <= target or stuck:
             break
         timed_out = step + 1 < steps and time.monotonic() - begun > seconds
