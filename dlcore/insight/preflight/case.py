@@ -150,6 +150,11 @@ class Case:
             return error
 
     @property
+    def endless(self) -> bool:
+        """Whether the run ends only when somebody stops it."""
+        return self.trainer.max_epochs == -1 and self.trainer.max_steps < 0
+
+    @property
     def normalizes(self) -> bool:
         """Whether the network has batch normalisation."""
         return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.model.modules())

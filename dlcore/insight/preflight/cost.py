@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from dlcore.insight.model_summary import ModelSummary, summarize_model
 from dlcore.insight.preflight.case import Case
@@ -33,16 +34,27 @@ def check_cost(case: Case, result: CheckResult) -> None:
     norm = case.earlier.get("batch norm")
     if norm is not None and norm.verdict is Verdict.FAILED:
         result.skip("no time was measured: batch normalisation would stop the training")
+    elif not isinstance(schedule, SchedulePreview) and not case.endless:
+        result.skip("no time was measured: the training would not begin")
     else:
         watch = _Stopwatch()
         shorten(case.trainer, _STEPS, watch)
-        case.trainer.fit(case.fresh_model(), datamodule=case.datamodule)
+        _fit(case)
         _tell_time(schedule, watch.seconds_a_batch, validation, case, result)
     if on_gpu:
         _tell_memory(torch.cuda.max_memory_allocated(case.device), _gpu_bytes(case), "peak on the GPU", result)
     else:
         _tell_memory(_bytes(summary, case), free_memory(), _parts(summary, case), result)
     _tell_disk(summary, case, result)
+
+
+def _fit(case: Case) -> None:
+    try:
+        case.trainer.fit(case.fresh_model(), datamodule=case.datamodule)
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to Ctrl-C is a silent exit with 1
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _tell_time(schedule: Any, batch: float, validation: float, case: Case, result: CheckResult) -> None:
@@ -57,7 +69,9 @@ def _tell_time(schedule: Any, batch: float, validation: float, case: Case, resul
     result.numbers |= {"seconds_an_epoch": epoch, "seconds_a_validation": validation, "seconds_of_the_run": run}
     stops = any("early_stopping" in note for note in schedule.notes)
     result.ok(
-        f"about {duration(epoch)} an epoch and {duration(validation)} a validation: {duration(run)} for the run"
+        f"about {duration(epoch)} an epoch"
+        + f" and {duration(validation)} a validation" * (validation > 0)
+        + f": {duration(run)} for the run"
         + ", if nothing stops it early" * stops
     )
 
@@ -114,6 +128,8 @@ def _validation_seconds(case: Case) -> float:
     """Seconds of a validation, by some of its batches."""
     trainer = case.trainer
     limit = trainer.limit_val_batches
+    if not is_overridden("val_dataloader", case.datamodule):
+        return 0.0
     loader = case.datamodule.val_dataloader()
     batches = min(len(loader), limit) if isinstance(limit, int) else int(len(loader) * limit)
     if not batches:

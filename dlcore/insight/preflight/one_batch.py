@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import LBFGS, Adadelta
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from dlcore.insight.preflight.attainable import attainable_losses
@@ -110,13 +111,16 @@ def _explain(
     case: Case, batch: Any, levels: tuple[float, float], trial: Trial, seen: str, expected: str, result: CheckResult
 ) -> None:
     """Name the cause: by trying other rates, not by guessing."""
-    rates = [rate for rate in _TRIALS if not 0.5 < rate / max(trial.rate, 1e-30) < 2]
+    trials = (*_TRIALS, 1.0) if class_of(case.model.optimizer_factory) in (LBFGS, Adadelta) else _TRIALS
+    rates = [rate for rate in trials if not 0.5 < rate / max(trial.rate, 1e-30) < 2]
     others = [_train(case, batch, levels, rate, _TRIAL_STEPS, _TRIAL_SECONDS) for rate in rates]
     learned = [other for other in others if other.way >= _KNOWN and not other.diverged]
     # Of several the middle one: the highest is near where it gets too high, the lowest is slow.
     best = learned[(len(learned) - 1) // 2] if learned else max(others, key=lambda other: other.way)
     better = best.way >= _LEARNED or (best.way > 2 * max(trial.way, _BEGUN) and not best.diverged)
-    note = result.warn if trial.way >= _BEGUN and not trial.diverged else result.fail
+    faster = better and best.rate > trial.rate and not _still(trial)
+    slow = not trial.diverged and (trial.way >= _BEGUN or faster)
+    note = result.warn if slow or _warms_up(case, batch, levels, trial) else result.fail
     if trial.diverged or (better and best.rate < trial.rate):
         what = "it diverges" if trial.diverged else "it does not settle"
         cause = f"{what}: the learning rate is too high" if better and best.rate < trial.rate else what
@@ -131,6 +135,14 @@ def _explain(
     said = [*case.remedies("inputs"), *([] if better else [*case.remedies("layers"), *case.remedies("first loss")])]
     remedies = dict.fromkeys([*said, rate])
     note(f"{seen}; {cause}", *remedies, expected=expected)
+
+
+def _warms_up(case: Case, batch: Any, levels: tuple[float, float], trial: Trial) -> bool:
+    """Whether the run comes to its highest rate by way of one at which the network learns."""
+    if not isinstance(case.schedule, SchedulePreview) or not 0 < case.schedule.rates[0] < trial.rate / 2:
+        return False
+    gentle = _train(case, batch, levels, float(case.schedule.rates[0]), _TRIAL_STEPS, _TRIAL_SECONDS)
+    return gentle.way >= _LEARNED and not gentle.diverged
 
 
 def rate_of_run(case: Case) -> float:

@@ -18,7 +18,7 @@ from dlcore.data.text_data import TextData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 
-# Of each part so many samples are looked at, and so many bytes.
+# Of each part at most so many samples are looked at, and so many bytes.
 _SAMPLES, _BYTES = 20_000, 400_000_000
 _SOME, _MOST = 0.01, 0.5  # shares of the validation samples: a warning, a failure
 
@@ -86,7 +86,8 @@ def _hashes(part: Any) -> Iterator[int]:
     if isinstance(part, Part):
         first = part.inputs[:1]
         most = min(_SAMPLES, max(1, _BYTES // max(first.numel() * first.element_size(), 1)))
-        for chosen in part.indices[:most].split(1000):
+        # Spread over the whole set, which may be sorted by class.
+        for chosen in part.indices[:: -(-len(part) // most)].split(1000):
             for row in part.inputs.index_select(0, chosen).numpy():
                 yield hash(row.tobytes())
         return

@@ -94,7 +94,7 @@ def _carried_out(name: str, check: Callable[[Case, CheckResult], object], case: 
         check(case, result)
     except DlcoreError as error:
         result.fail(str(error))
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+    except Exception as error:
         # Of a model or of data of the user's own: one that breaks here breaks in the training.
         if os.environ.get("DLCORE_DEBUG"):
             raise

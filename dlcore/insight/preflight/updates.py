@@ -20,7 +20,7 @@ def check_updates(case: Case, result: CheckResult) -> None:
     """Count the optimiser steps of an epoch and of the run."""
     schedule = case.schedule
     if not isinstance(schedule, SchedulePreview):
-        if case.trainer.max_epochs == -1 and case.trainer.max_steps < 0:
+        if case.endless:
             result.warn("the run has no end", "--trainer.max_epochs 20", expected="an end")
         else:
             result.fail(str(schedule))
@@ -32,9 +32,10 @@ def check_updates(case: Case, result: CheckResult) -> None:
     if total >= _FEW or class_of(case.model.optimizer_factory) is LBFGS:
         result.ok(seen)
         return
-    remedies = [f"--trainer.max_epochs {math.ceil(_WISHED / epoch):,}".replace(",", "")]
+    cut = 0 <= case.trainer.max_steps <= total
+    remedies = [f"--trainer.max_steps {_WISHED}" if cut else f"--trainer.max_epochs {math.ceil(_WISHED / epoch)}"]
     data = case.datamodule
-    if isinstance(data, ArrayData) and epoch > 0:
+    if isinstance(data, ArrayData) and not cut:
         together = len(data.parts["train"]) * epochs / _WISHED / case.trainer.world_size
         size = 2 ** max(3, math.floor(math.log2(max(together, 8))))
         if size < data.batch_size:

@@ -167,6 +167,20 @@ def test_the_rate_is_that_of_the_schedule_where_it_sets_it(look, make_model):
     assert remedies(result)[0].startswith("--model.lr_scheduler.max_lr ")
 
 
+def test_a_rate_that_the_run_warms_up_to_is_no_failure(look, make_model):
+    make = partial(make_model, hidden_sizes=(64,))
+    assert look("one batch", make(lr=100.0)).verdict is Verdict.FAILED
+    warm = look("one batch", make(lr=100.0, warmup_steps=1000))
+    assert warm.verdict is Verdict.WARNING
+    assert "the learning rate is too high" in warm.findings[0].seen
+
+
+def test_a_rate_that_is_low_but_works_is_no_failure(look, make_model):
+    result = look("one batch", make_model(hidden_sizes=(64,), lr=0.0005))
+    assert result.verdict is Verdict.WARNING
+    assert "slow: the learning rate is low" in result.findings[0].seen
+
+
 @pytest.mark.filterwarnings("ignore:initializer")
 def test_what_no_rate_mends_is_not_blamed_on_the_rate(look, make_model):
     result = look("one batch", make_model(hidden_sizes=(64,), initializer="zeros"))

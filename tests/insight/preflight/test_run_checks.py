@@ -43,6 +43,13 @@ def test_few_updates_come_with_a_smaller_batch(look, make_model, tiny_data):
     assert look("updates", lbfgs, tiny_data(batch_size=103), max_epochs=50).verdict is Verdict.OK
 
 
+def test_a_run_that_is_cut_short_is_told_so(look):
+    assert look("updates", max_steps=20).findings[0].remedies == ("--trainer.max_steps 1000",)
+    nothing = look("cost", limit_train_batches=0)
+    assert nothing.findings[0].seen == "no time was measured: the training would not begin"
+    assert nothing.verdict is Verdict.OK
+
+
 def test_a_run_without_end_and_a_schedule_that_is_too_short_are_named(look, make_model):
     assert look("updates", max_epochs=-1).findings[0].remedies == ("--trainer.max_epochs 20",)
     model = make_model(lr_scheduler=partial(OneCycleLR, max_lr=0.1, total_steps=10))
