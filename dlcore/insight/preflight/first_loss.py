@@ -9,6 +9,7 @@ import math
 
 import torch
 
+from dlcore.insight.preflight.attainable import attainable_losses
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression, Task
@@ -38,7 +39,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         note = result.fail if loss > _FAR * guess else result.warn
         how = "large" if isinstance(case.model.task, Regression) else "sure"
         note(f"{loss:.4g}, {loss / guess:,.3g} times {words}: the first answers are far too {how}", *_too_large(case))
-    elif loss < _BELOW * guess and not isinstance(case.model.task, Regression):
+    elif not isinstance(case.model.task, Regression) and loss < _BELOW * _frequencies(case):
         result.warn(
             f"{loss:.4g}, clearly less than {words}: an untrained network cannot know so much. Are the weights trained "
             "already, or is the answer among the inputs?",
@@ -62,6 +63,13 @@ def guessing_loss(case: Case) -> tuple[float | None, str]:
         middle = task.loss(targets.mean(dim=0).expand_as(targets), targets).item()
         return max(zero, middle), f"what always answering 0 costs ({zero:.4g}; always the mean: {middle:.4g})"
     return None, ""
+
+
+def _frequencies(case: Case) -> float:
+    """The loss of who knows how often each class comes, and nothing else: of rare classes it is low without a leak."""
+    text = isinstance(case.model.task, LanguageModeling)
+    targets = torch.cat([batch[1].flatten() if text else batch[1] for batch in case.batches])
+    return (attainable_losses(case.model.task, targets) or (0.0, 0.0))[0]
 
 
 def _slack(task: Task, guess: float) -> float:

@@ -35,8 +35,8 @@ def check_layers(case: Case, result: CheckResult) -> None:
         ratio = result.numbers.get("gradient_ratio")
         dead, saturated = result.numbers.get("dead"), result.numbers.get("saturated")
         parts = [f"gradient of the first weights {ratio:.2g} times that of the last"] if ratio is not None else []
-        parts += [f"at most {dead:.0%} dead units"] if dead is not None else []
-        parts += [f"at most {saturated:.0%} saturated"] if saturated is not None else []
+        parts += [f"at most {dead:.0%} of a layer's units dead"] if dead else []
+        parts += [f"at most {saturated:.0%} of its values saturated"] if saturated else []
         frozen = int(result.numbers["frozen"])
         parts += [f"{frozen:,} frozen parameters"] if frozen else []
         result.ok("; ".join(parts) or "the gradient reaches every parameter")
@@ -149,7 +149,7 @@ def _dead(values: Tensor) -> float:
     if values.dim() == 2:
         spread = values.amax(dim=0) - values.amin(dim=0)
     else:  # (N, U, H, W), or (N, T, U) of a recurrent layer
-        units = 1 if values.dim() == 4 else values.dim() - 1
+        units = 1 if values.dim() >= 4 else values.dim() - 1
         flat = values.movedim(units, 0).flatten(1)
         spread = flat.amax(dim=1) - flat.amin(dim=1)
     return (spread == 0).float().mean().item()

@@ -53,6 +53,25 @@ def test_a_loss_far_below_guessing_is_no_beginning(look, make_model, tiny_data):
     assert look("first loss", model, data, trained=True).verdict is Verdict.NOT_APPLICABLE
 
 
+def test_a_low_loss_of_rare_classes_is_no_leak(look, make_model, tiny_data):
+    data = tiny_data(task="binary")
+    load = data.load
+
+    def rare():
+        parts = load()
+        parts["train"].targets[:] = 0
+        parts["train"].targets[:5] = 1
+        return parts
+
+    data.load = rare
+    model = make_model(task="binary", num_classes=2)
+    with torch.no_grad():
+        model.network.output.bias -= 2  # leans to class 0, which nearly all are
+    result = look("first loss", model, data)
+    assert result.numbers["loss"] < 0.5 * math.log(2)
+    assert result.verdict is Verdict.OK
+
+
 def test_a_regression_is_compared_with_answering_0(look, make_model, tiny_data):
     data = tiny_data(task="regression")
     result = look("first loss", make_model(task="regression", num_classes=1), data)
@@ -121,8 +140,9 @@ def test_dead_units_are_counted(look, make_model):
     assert result.findings[0].seen == "80% of the units of activation_1 answer all samples alike (dead)"
 
 
-def test_saturated_values_are_counted(look, make_model):
-    model = make_model(hidden_sizes=(10,), activation="Tanh")
+@pytest.mark.parametrize("activation", ["Tanh", "Sigmoid"])
+def test_saturated_values_are_counted(activation, look, make_model):
+    model = make_model(hidden_sizes=(10,), activation=activation)
     with torch.no_grad():
         model.network.linear_1.bias[:7] = 100
         model.network.linear_1.weight[7:] *= 0.01
