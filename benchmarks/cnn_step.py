@@ -17,7 +17,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
+from step_clock import StepClock
 from torch import Tensor, nn
 from torch.optim import SGD
 
@@ -52,22 +53,6 @@ class Noise(ArrayData):
         return {"image_shape": [1, 28, 28], "num_classes": 10}
 
 
-class Clock(Callback):
-    """Times the steps after the first ones."""
-
-    def __init__(self) -> None:
-        self.start = self.seconds = 0.0
-
-    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Start after the warm steps."""
-        if trainer.global_step == WARM:
-            self.start = time.process_time()
-
-    def on_train_end(self, *args: Any) -> None:
-        """Stop."""
-        self.seconds = time.process_time() - self.start
-
-
 def make_model(data: Noise, channels_last: bool = True) -> CNN:
     torch.manual_seed(0)
     return CNN(channels_last=channels_last, optimizer=OPTIMIZER, **data.facts())
@@ -92,7 +77,7 @@ def by_hand(data: Noise, channels_last: bool) -> tuple[float, nn.Module]:
 
 def by_dlcore(data: Noise) -> tuple[float, nn.Module]:
     data = copy.copy(data)  # the trainer stays with this one
-    model, clock = make_model(data), Clock()
+    model, clock = make_model(data), StepClock(WARM)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", limit_val_batches=0, enable_model_summary=False, callbacks=[clock], **quiet

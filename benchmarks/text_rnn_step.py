@@ -19,7 +19,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
+from step_clock import StepClock
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
@@ -70,22 +71,6 @@ class Network(nn.Module):
         return self.output(outputs), state
 
 
-class Clock(Callback):
-    """Times the steps after the first ones."""
-
-    def __init__(self) -> None:
-        self.start = self.seconds = 0.0
-
-    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Start after the warm steps."""
-        if trainer.global_step == WARM:
-            self.start = time.process_time()
-
-    def on_train_end(self, *args: Any) -> None:
-        """Stop."""
-        self.seconds = time.process_time() - self.start
-
-
 def make_model(arguments: argparse.Namespace) -> TextRNN:
     torch.manual_seed(0)
     size = arguments.hidden_size
@@ -115,7 +100,7 @@ def by_hand(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Modul
 
 
 def by_dlcore(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Module]:
-    model, clock = make_model(arguments), Clock()
+    model, clock = make_model(arguments), StepClock(WARM)
     model.gradient_clip_val = CLIP
     # Fit alone: a validation there is none, and Lightning would say so.
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")

@@ -46,7 +46,7 @@ def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
         if words[:1] == ["fit"] and "--help" not in words and "--trainer.devices" not in words:
             epochs = [] if "--trainer.max_epochs" in words else ["--trainer.max_epochs=1"]
             words += [*(() if "--ckpt_path" in words else SMALLER), *epochs]
-        if words[:1] == ["lr_find"] or (words[:1] == ["show"] and words[1] != "activation"):
+        if words[:1] in (["check"], ["lr_find"]) or (words[:1] == ["show"] and words[1] != "activation"):
             words += SMALLER[:1]
         if "--trainer.devices" not in words:
             assert main(words) == 0, command

@@ -11,6 +11,7 @@ from dlcore.callbacks.mistakes import Mistakes
 from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from dlcore.callbacks.run_summary import RunSummary
 from dlcore.callbacks.text_samples import TextSamples
 from dlcore.callbacks.token_loss import TokenLoss
 from dlcore.callbacks.weight_averaging import WeightAveraging
@@ -29,5 +30,6 @@ __all__ = [  # noqa: RUF022
     "TextSamples",
     "TokenLoss",
     "WordEmbeddings",
+    "RunSummary",
     "Checkpoint",
 ]

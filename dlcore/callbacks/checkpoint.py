@@ -13,6 +13,7 @@ from typing import Any, Literal, final
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 
+from dlcore.callbacks.events import record
 from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
 from dlcore.errors import ArgumentError, Interrupted, check_number
 
@@ -126,7 +127,11 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         value = read_monitor(trainer, self.monitor, "checkpoint.monitor")
         improved = value is not None and is_better(value, self.best, self.mode)
         if improved:
+            before = {} if self.best is None else {"before": self.best}
+            earlier = f" (before {self.best:.4f} at epoch {self.best_epoch})" if before else ""
             self.best, self.best_step, self.best_epoch = value, trainer.global_step, trainer.current_epoch + 1
+            text = f"New best {self.monitor}: {value:.4f}{earlier}."
+            record(trainer, "new_best", text, metric=self.monitor, value=value, **before)
         self._save(trainer)
         if improved and self._folder is not None and trainer.is_global_zero:
             _same_file(self._folder / "last.ckpt", self._folder / "best.ckpt")

@@ -6,6 +6,7 @@ from typing import Any, Literal, final
 
 from lightning.pytorch import LightningModule, Trainer
 
+from dlcore.callbacks.events import record
 from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
 from dlcore.errors import ArgumentError, check_number
 
@@ -53,6 +54,7 @@ class EarlyStopping(MetricCallback):
         self.reason = ""
         if self.checks_without_improvement >= self.patience:
             self._stop(trainer, "before this run was resumed; raise early_stopping.patience to go on")
+            record(trainer, "stopped_early", self.reason, **self._numbers())
             say(trainer, self.reason)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
@@ -67,7 +69,12 @@ class EarlyStopping(MetricCallback):
             self.checks_without_improvement += 1
             if self.checks_without_improvement >= self.patience:
                 self._stop(trainer, f"now {value:.4f}")
-                self.tell(trainer, self.reason)
+                self.tell(trainer, "stopped_early", self.reason, **self._numbers(), value=value)
+
+    def _numbers(self) -> dict[str, Any]:
+        """What belongs to the event."""
+        checks = self.checks_without_improvement
+        return {"metric": self.monitor, "best": self.best, "best_epoch": self.best_epoch, "checks": checks}
 
     def _stop(self, trainer: Trainer, now: str) -> None:
         checks = "check" if self.checks_without_improvement == 1 else "checks"

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from dlcore.callbacks.events import record
 from dlcore.configs.catalogue import section_name
 from dlcore.errors import ArgumentError, nearest
 
@@ -18,7 +19,7 @@ class MetricCallback(Callback):
     """
 
     _batches_at_start = -1
-    _news = ""
+    _news: tuple[str, ...] = ()
 
     @abstractmethod
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
@@ -37,17 +38,30 @@ class MetricCallback(Callback):
             raise ArgumentError(f"{section}.monitor", "a metric of the training (no validation)", monitor, remedy)
         self._batches_at_start = trainer.fit_loop.epoch_loop.total_batch_idx
 
-    def tell(self, trainer: Trainer, news: str) -> None:
-        """Print what was decided: at the end of an epoch below its line of the progress table, else at once."""
+    def tell(self, trainer: Trainer, kind: str, news: str, **numbers: Any) -> None:
+        """Print what was decided, and write it down as an event.
+
+        It is printed at the end of an epoch below its line of the progress table, else at once.
+
+        Args:
+            trainer: The run's trainer.
+            kind: What happened, one of `dlcore.tracking.timeline.KINDS`.
+            news: The same for people, with its reason: a line.
+            numbers: What else belongs to it.
+        """
+        record(trainer, kind, news, **numbers)
+        self._say_later(trainer, news)
+
+    def _say_later(self, trainer: Trainer, news: str) -> None:
         if trainer.is_last_batch:
-            self._news = news
+            self._news = (*self._news, news)
         else:
             say(trainer, news)
 
     def _tell_news(self, trainer: Trainer) -> None:
         if self._news:
-            say(trainer, self._news)
-            self._news = ""
+            say(trainer, *self._news)
+            self._news = ()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Keep nothing back."""

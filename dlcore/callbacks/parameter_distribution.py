@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Samples that activations are added up over; batches at most; share of an epoch's batches at most, for the cost.
-_SAMPLES, _BATCHES, _SHARE = 1024, 32, 0.05
+_SAMPLES, _BATCHES, _SHARE = 512, 32, 0.05
 
 
 @final
@@ -33,8 +33,8 @@ class ParameterDistribution(Callback):
     """Shows weights, biases, gradients, updates and activations, layer by layer, and what is wrong with them.
 
     A look is taken before the first step, and at the last step of an epoch or at every so many-th step: gradients and
-    update are those of that step, activations those of the training batches up to it (about 1,024 samples, at most 5%
-    of an epoch). All is counted on the device; reading, drawing and writing happen in the background.
+    update are those of that step, activations those of the training batches up to it (about 512 samples, at most 5% of
+    an epoch). All is counted on the device; reading, drawing and writing happen in the background.
 
     In TensorBoard, histograms by layer. In the run's folder, layers.csv (numbers of each layer and look), layers.png
     (norm of gradients, size of updates, spread of weights, dead and saturated units: a row a layer, a column a look)
@@ -93,9 +93,10 @@ class ParameterDistribution(Callback):
         batches = _batches_a_step(trainer, pl_module)
         leads_to_step = trainer.is_last_batch or (batch_idx + 1) % batches == 0
         self._is_look = leads_to_step and self._is_due(trainer)
-        if not self._activations.is_open and (
-            self._is_look or self._batches_to_look(trainer, batch_idx, batches) <= _window(trainer, batch)
-        ):
+        if not self._activations.is_open:
+            distance = self._batches_to_look(trainer, batch_idx, batches)
+            if not self._is_look and (distance > _BATCHES or distance > _window(trainer, batch)):
+                return
             self._activations.open()
         self._activations.start_batch(last=self._is_look)
 

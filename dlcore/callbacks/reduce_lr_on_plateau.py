@@ -104,11 +104,12 @@ class ReduceLROnPlateau(MetricCallback):
         rate = float(group["lr"])
         if rate < before:
             self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate})
-            self.tell(
-                trainer,
+            news = (
                 f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved in {checks} "
-                f"{'check' if checks == 1 else 'checks'} (patience {self.patience}): best {best:.4f}, now {value:.4f}.",
+                f"{'check' if checks == 1 else 'checks'} (patience {self.patience}): best {best:.4f}, now {value:.4f}."
             )
+            numbers = {"before": before, "after": rate, "metric": self.monitor, "best": best, "value": value}
+            self.tell(trainer, "learning_rate_cut", news, **numbers)
 
     def state_dict(self) -> dict[str, Any]:
         """Counts and cuts. Factor, patience and the like are not kept: the user's present ones count."""

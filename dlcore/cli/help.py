@@ -28,6 +28,7 @@ COMMANDS = {
     "generate": "Write text with a trained text model.",
     "neighbors": "Show the words that a trained text model takes for alike.",
     "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
+    "check": "Look at a recipe before a long run: can it learn, what will it cost; exit code 1 if a check fails.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
     "study": "Train variants beside each other, compare them in one picture, judge the study's claims.",
     "explain": "Say why a run went well or badly, and what to try.",

@@ -71,6 +71,10 @@ def _dispatch(argv: list[str]) -> int:
         from dlcore.cli import lr_find
 
         return lr_find.run(argv[1:])
+    if command == "check":
+        from dlcore.cli import check
+
+        return check.run(argv[1:])
     if command == "generate":
         from dlcore.cli import generate
 
@@ -92,7 +96,8 @@ def _dispatch(argv: list[str]) -> int:
 
         return study_front.run(argv[1:])
     if command not in COMMANDS:
-        known = [*COMMANDS, "compare", "explain", "generate", "lr_find", "neighbors", "recipes", "show", "study"]
+        own = ["check", "compare", "explain", "generate", "lr_find", "neighbors", "recipes", "show", "study"]
+        known = [*COMMANDS, *own]
         raise UnknownNameError("command", command, known, "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):
         from dlcore.cli.help import print_command_help

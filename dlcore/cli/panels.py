@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from dlcore.callbacks import Checkpoint, EarlyStopping
+from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import shell_word
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError
@@ -63,6 +64,8 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
         if findings:
             rows["findings"] = findings
         rows["kept in"] = _short(command.folder)
+        if (command.folder / PAGE).is_file():
+            rows["summary"] = _short(command.folder / PAGE)
         rows["next"] = "\n".join([*more, *_next(command)])
     _print_rows(console, "done", rows)
     warn_of_sample(console, command.datamodule)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
+
+from dlcore.configs.shell import shell_word as shell_word
 
 HEADING, NAME, VALUE, QUIET = "bold", "cyan", "green", "dim"
 _WIDEST = 110  # longer lines are hard to read
@@ -54,11 +54,6 @@ def print_paragraph(console: Console, text: Text | str, *, indent: int = 0) -> N
     """Print text wrapped to the console's width."""
     for line in _as_text(text).wrap(console, max(console.width - indent, 20)):
         console.print(Text(" " * indent).append_text(_stripped(line)), soft_wrap=True)
-
-
-def shell_word(word: str) -> str:
-    """A word as one types it in a shell: in quotes only if it needs them. Letters of any script need none."""
-    return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else shlex.quote(word)
 
 
 def _as_text(content: Text | str) -> Text:

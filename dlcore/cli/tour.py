@@ -7,7 +7,7 @@ from rich.text import Text
 from dlcore import __version__
 from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
 
-_ABOUT = "The classic neural networks on PyTorch Lightning, from one small config, and why training goes well or badly."
+_ABOUT = "Classic networks on PyTorch Lightning, and why training goes well or badly."
 _FIRST = (
     ("python -m dlcore fit", "train an MLP on FashionMNIST"),
     ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
@@ -17,6 +17,7 @@ _FIRST = (
 )
 _BEFORE = (
     ("python -m dlcore show", "data, layers, learning rates"),
+    ("python -m dlcore check", "whether a recipe can learn"),
     ("python -m dlcore lr_find", "a learning rate to begin with"),
 )
 _RESULTS = (

@@ -8,8 +8,10 @@ from typing import Any
 from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Request
 
-# Callbacks that a fit has unless somebody switches them off: a run that keeps nothing and says nothing is no use.
-ALWAYS_ON: dict[str, dict[str, Any]] = {"checkpoint": {}, "progress_display": {}}
+# Callbacks that a fit has unless somebody switches them off: a run that keeps, shows and says nothing is no use.
+ALWAYS_ON: dict[str, dict[str, Any]] = {
+    name: {} for name in ("checkpoint", "parameter_distribution", "progress_display", "run_summary")
+}
 
 # Arguments that hold a class with arguments of its own.
 NESTED_CLASSES = ("model.optimizer", "model.lr_scheduler")

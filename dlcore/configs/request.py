@@ -9,6 +9,7 @@ from pathlib import Path
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.flag_hints import remedy_for_word
 from dlcore.configs.recipe import find_recipe, read_recipe, recipe_name
+from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError
 
 COMMANDS = ("fit", "validate", "test", "predict")
@@ -54,6 +55,16 @@ class Request:
     def without(self, name: str) -> list[Flag]:
         """The flags but for those of that name."""
         return [flag for flag in self.flags if flag.name != name]
+
+    def line(self) -> str:
+        """The command line, to be typed again."""
+        words = [f"-c {shell_word(recipe)}" for recipe in self.recipes]
+        for flag in self.flags:
+            switches = {"null": "off", "{}": "on"} if flag.name in callback_sections() else {}
+            value = switches.get(flag.value or "", flag.value)
+            between = "=" if value and value.startswith("-") else " "
+            words.append(f"--{flag.name}" + ("" if value is None else between + shell_word(value)))
+        return " ".join(["python -m dlcore", self.command, *words])
 
     @property
     def name(self) -> str | None:

@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from dlcore.insight.lr_range_test import RangeTest, find_learning_rate
     from dlcore.insight.model_summary import ModelSummary, summarize_model
     from dlcore.insight.picture_data import summarize_pictures
+    from dlcore.insight.preflight import PreflightReport, check_recipe, check_training
     from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
     from dlcore.insight.table_columns import summarize_table
 
 __all__ = [
     "GradientReport",
     "ModelSummary",
+    "PreflightReport",
     "RangeTest",
     "SchedulePreview",
     "activation_curve",
     "check_gradients",
+    "check_recipe",
+    "check_training",
     "config_lines",
     "find_learning_rate",
     "preview_schedule",
@@ -32,10 +36,13 @@ __all__ = [
 _FILES = {
     "GradientReport": "gradient_check",
     "ModelSummary": "model_summary",
+    "PreflightReport": "preflight",
     "RangeTest": "lr_range_test",
     "SchedulePreview": "schedule_preview",
     "activation_curve": "activation_curves",
     "check_gradients": "gradient_check",
+    "check_recipe": "preflight",
+    "check_training": "preflight",
     "config_lines": "config_sources",
     "find_learning_rate": "lr_range_test",
     "preview_schedule": "schedule_preview",

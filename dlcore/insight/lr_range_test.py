@@ -17,9 +17,9 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
+from dlcore.insight.short_training import shorten
 from dlcore.insight.training_data import read_data
 from dlcore.models import Model
-from dlcore.runs.link import BatchNormCheck
 
 _SMOOTHING = 0.9  # a longer memory lags so far behind that the lowest point comes too late
 _DIVERGED = 4.0  # times the lowest smoothed loss
@@ -89,7 +89,7 @@ def find_learning_rate(
     try:
         model.schedule_factory = None
         model.warmup_steps = 0
-        _shorten(trainer, num_steps, ramp)
+        shorten(trainer, num_steps, ramp)
         trainer.fit(model, datamodule=datamodule)
     finally:
         model.schedule_factory = schedule_factory
@@ -143,17 +143,6 @@ def smooth(losses: np.ndarray, beta: float = _SMOOTHING) -> np.ndarray:
         average = beta * average + (1 - beta) * loss
         averages[step] = average / (1 - beta ** (step + 1))
     return averages
-
-
-def _shorten(trainer: Trainer, num_steps: int, ramp: Callback) -> None:
-    """Make of a trainer one that takes so many steps, watches nothing but the ramp and leaves nothing behind."""
-    check = [callback for callback in trainer.callbacks if isinstance(callback, BatchNormCheck)]  # type: ignore[attr-defined]
-    trainer.callbacks = [*check, ramp]  # type: ignore[attr-defined]
-    trainer.loggers = []
-    trainer.limit_val_batches = 0
-    trainer.num_sanity_val_steps = 0
-    trainer.fit_loop.max_epochs, trainer.fit_loop.min_epochs = -1, None
-    trainer.fit_loop.epoch_loop.max_steps, trainer.fit_loop.epoch_loop.min_steps = num_steps, None
 
 
 class _Ramp(Callback):

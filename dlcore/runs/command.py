@@ -148,7 +148,11 @@ class Command(LightningCLI):
         if self.request.command == "predict":
             arguments["devices"] = 1
         if self.request.command == "fit":
-            callbacks += [BatchNormCheck(), RunRecord(self.config_dump, self.settings.name, facts)]
+            record = RunRecord(self.config_dump, self.settings.name, facts, self.request.line())
+            # Its lines stand below those of the progress, and its events are there for all that comes after.
+            places = [place for place, callback in enumerate(callbacks) if isinstance(callback, ProgressBar)]
+            callbacks.insert(max(places, default=-1) + 1, record)
+            callbacks.append(BatchNormCheck())
             if kept := self.settings.kept_config.get("model"):
                 callbacks.append(ResumedOptimization(kept, self.config_dump["model"]))
         else:
@@ -193,10 +197,9 @@ class Command(LightningCLI):
 
     def _make_callbacks(self, config: Namespace, show: bool) -> list[Callback]:
         made = [self._make(section, config) for section in callback_sections() if config[section] is not None]
-        wanted = [callback for callback in made if show or not isinstance(callback, ProgressBar)]
-        if self.request.command != "fit":
-            wanted = [callback for callback in wanted if isinstance(callback, ProgressBar)]
-        return [*self.own_callbacks, *wanted]
+        shown = [callback for callback in made if show and isinstance(callback, ProgressBar)]
+        others = [callback for callback in made if not isinstance(callback, ProgressBar)]
+        return [*self.own_callbacks, *shown, *(others if self.request.command == "fit" else [])]
 
     def _add_logger(self, arguments: dict[str, Any]) -> None:
         """Choose the run's folder, now that all else is known to be right."""

@@ -91,6 +91,20 @@ def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> No
             )
 
 
+def leaves_one_sample(samples: int, batch_size: int, world_size: int, batches: int) -> bool:
+    """Whether some process of some step gets a single sample, or none.
+
+    Args:
+        samples: Training samples.
+        batch_size: Samples in a batch of one process.
+        world_size: Number of processes.
+        batches: Batches of an epoch.
+    """
+    whole, rest = divmod(samples, batch_size * world_size)
+    # The last batch counts only where the epoch is not cut short before it.
+    return batch_size == 1 or (0 < rest < 2 * world_size and batches > whole)
+
+
 class BatchNormCheck(Callback):
     """Refuses to begin when batch normalisation would meet a single sample, whose variance does not exist.
 
@@ -105,10 +119,8 @@ class BatchNormCheck(Callback):
         if not normalises or not isinstance(data, ArrayData):
             return
         samples, together = len(data.parts["train"]), data.batch_size * trainer.world_size
-        rest = samples % together
-        # The last batch counts only where the epoch is not cut short before it.
-        has_rest = rest > 0 and trainer.num_training_batches > samples // together
-        if data.batch_size == 1 or (has_rest and rest < 2 * trainer.world_size):
+        batches = int(trainer.num_training_batches)
+        if leaves_one_sample(samples, data.batch_size, trainer.world_size, batches):
             raise FitError(
                 f"data.batch_size: {samples:,} samples in batches of {together:,} leave some process a batch of one "
                 "sample, on which batch normalisation cannot work. Choose another size, or --data.drop_last true."

@@ -1,4 +1,4 @@
-"""What a run keeps of how it came about: its config, and what its data knew."""
+"""What a run keeps of how it came about, and of what became of it: its config, what its data knew, its events."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ from typing import Any
 import lightning
 import torch
 import yaml
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
+from dlcore.callbacks.run_events import RunEvents
 from dlcore.runs.checkpoint_file import RECORD_KEY
 from dlcore.runs.trainer_setup import folder_of
 
 
-class RunRecord(Callback):
+class RunRecord(RunEvents):
     """Writes ``config.yaml`` into the run's folder and the same into each checkpoint, so that either is enough.
+
+    It writes the run's events too: one callback and not two, since each costs a few microseconds a step.
 
     Args:
         config: The whole config, plain values.
         name: The run's name.
         facts: What the data know (`ArrayData.facts`): class names, scale, source.
+        command: The command line of the fit.
     """
 
-    def __init__(self, config: dict[str, Any], name: str, facts: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], name: str, facts: dict[str, Any], command: str = "") -> None:
+        super().__init__(command)
         self.config, self.name, self.facts = config, name, facts
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -21,6 +21,26 @@ def find_event_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("events.out.tfevents.*"))
 
 
+def prepare_event_files(folder: Path, resume_step: int | None) -> int | None:
+    """Prepare a run's folder for one more event file.
+
+    Args:
+        folder: The run's folder.
+        resume_step: Step of the checkpoint that the run goes on from; what lies beyond it is dropped. None: it does
+            not go on, it begins or is added to.
+
+    Returns:
+        The step from which on TensorBoard is to forget what it knows of the run; None where a run that has ended is
+        added to.
+    """
+    if resume_step is not None:
+        drop_events_after(folder, resume_step)
+        return resume_step + 1
+    # At the beginning too: TensorBoard's slow reader takes no notice of the first such mark that it meets, so that
+    # without one there the first resume would purge nothing.
+    return None if find_event_files(folder) else 0
+
+
 def drop_events_after(folder: Path, last_step: int) -> None:
     """Take out of a run's event files what was logged after a step, and how the session began and ended.
 

@@ -24,6 +24,41 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 60
 
 
+class Session:
+    """A run as the tab shows it: one line, with its settings, from a start to an end.
+
+    Attributes:
+        shown: Whether there is such a line: not for what only adds to a run that has ended.
+    """
+
+    def __init__(self) -> None:
+        self.shown = True
+        self._settings: dict[str, bool | float | str] = {}
+        self._begun = self._ended = False
+
+    def add(self, params: Mapping[str, Any] | argparse.Namespace) -> None:
+        """Take note of settings; several calls add up."""
+        self._settings.update(columns(params))
+
+    def begin(self) -> Summary | None:
+        """The record of its start, at the first call with settings; else None.
+
+        To be asked for as late as possible: TensorBoard takes the first record of a run and no second one, and settings
+        may come in several calls (the model's own by Lightning, those of the recipe by the run).
+        """
+        if not self.shown or self._begun or not self._settings:
+            return None
+        self._begun = True
+        return session_start(self._settings)
+
+    def end(self, success: bool) -> Summary | None:
+        """The record of its end, at the first call after its start; else None."""
+        if not self.shown or not self._begun or self._ended:
+            return None
+        self._ended = True
+        return session_end(success)
+
+
 def columns(params: Mapping[str, Any] | argparse.Namespace) -> dict[str, bool | float | str]:
     """Turn nested settings into a flat table for the HPARAMS tab.
 

@@ -20,13 +20,18 @@ def is_share(metric: str) -> bool:
     return _quantity(metric) in _SHARES
 
 
+def spoken(quantity: str) -> str:
+    """A metric's name without its part, as figures and pages show it: ``bits per character``, ``R²``."""
+    return "R²" if quantity == "r2" else quantity.replace("_", " ")
+
+
 def main_metric(names: Collection[str]) -> str:
-    """The metric that tells most, of names without a part: of text bits per character, else accuracy, else the loss.
+    """The metric that tells most, of names without a part: of text bits per character, else accuracy, else R².
 
     Where there is none of the three, it is the first by the alphabet.
     """
     told = sorted(name for name in names if not name.endswith(("_step", "penalty")))
-    ranks = ("bits_per_character", "accuracy", *(name for name in told if name != "loss"))
+    ranks = ("bits_per_character", "accuracy", "r2", *(name for name in told if name != "loss"))
     return next((name for name in ranks if name in names), "loss")
 
 

@@ -1,4 +1,4 @@
-"""The logger of a run: TensorBoard events and ``metrics.csv`` in the run's own folder."""
+"""The logger of a run: TensorBoard events, ``metrics.csv`` and ``events.jsonl`` in the run's own folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
-from dlcore.tracking import hparams
+from dlcore.tracking import hparams, timeline
 from dlcore.tracking.background import BackgroundWriter
-from dlcore.tracking.event_files import drop_events_after, find_event_files
+from dlcore.tracking.event_files import prepare_event_files
 from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
 from dlcore.tracking.layout import TrainValidationLayout
+from dlcore.tracking.markdown import escaped
 from dlcore.tracking.metrics_csv import MetricsCsv
+from dlcore.tracking.not_finite import FirstNotFinite, not_finite_text
+from dlcore.tracking.summaries import figure_summary, histogram_summary, number_of, scalars_summary
+from dlcore.tracking.timeline import Timeline, read_events
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +34,7 @@ _FLUSH_SECONDS, _EVENT_QUEUE = 5, 1000
 
 
 class RunLogger(Logger):
-    """Logs one run into one folder: event files for TensorBoard, and ``metrics.csv``.
+    """Logs one run into one folder: event files for TensorBoard, ``metrics.csv`` and ``events.jsonl``.
 
     Scalars are written at once. Histograms are counted on the device and written in the background; figures are drawn
     and written in the background. Only the process of rank zero writes; nothing is written before the first use.
@@ -39,11 +43,16 @@ class RunLogger(Logger):
     step stay (what led to a checkpoint is logged at steps up to the checkpoint's own, before it is written).
     Without it, a folder that already holds a run is added to: so a test later adds its results.
 
+    The first value of a metric that is NaN or infinite is an event of its own.
+
     Args:
         folder: The run's folder (``lightning_logs/<recipe>/version_<N>``), made if it is not there.
         name: The recipe's name.
         version: The run's number.
         resume_step: Step (`global_step`) of the checkpoint that the run goes on from; None for a new run or to add.
+
+    Attributes:
+        tell: Called with a line for the terminal when a metric is not finite for the first time; None: nobody.
 
     Raises:
         ArgumentError: `resume_step` is negative.
@@ -55,14 +64,15 @@ class RunLogger(Logger):
             check_number("resume_step", resume_step, at_least=0)
         self.background = BackgroundWriter()
         self._folder, self._name, self._version, self._resume_step = Path(folder), name, version, resume_step
+        self.tell: Callable[[str], None] | None = None
         self._experiment: SummaryWriter | None = None
         self._table: MetricsCsv | None = None
         self._layout = TrainValidationLayout()
-        self._hparams: dict[str, bool | float | str] = {}
+        self._session = hparams.Session()
         self._last_step = resume_step or 0
-        self._not_finite: set[str] = set()
-        # A session is what the HPARAMS tab shows as one line; None: this logger only adds to a finished one.
-        self._session: str | None = "not begun"
+        self._timeline: Timeline | None = None
+        self._first_not_finite = FirstNotFinite()
+        self._not_counted: set[str] = set()  # curves of what histograms leave out
 
     @property
     def name(self) -> str:
@@ -110,18 +120,45 @@ class RunLogger(Logger):
         Raises:
             ArgumentError: A value is not one number.
         """
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
         _ = self.experiment  # opens the table too
         step = self._note_step(step)
-        numbers = {name: _number(name, value) for name, value in metrics.items()}
+        numbers = {name: number_of(name, value) for name, value in metrics.items()}
         curves = {name: float(value) for name, value in numbers.items() if name != "epoch"}
-        self._begin_session()
-        self._add(Summary(value=[Summary.Value(tag=name, simple_value=y) for name, y in curves.items()]), step)
+        self._add(self._session.begin(), step)
+        self._add(scalars_summary(curves), step)
         if self._table is not None:
             self._table.write(numbers, step)
         if self._layout.add(curves):
             self._add(self._layout.to_summary(), step)
+        advice = not self._first_not_finite.any
+        if found := self._first_not_finite.find(curves):
+            for name, value in found.items():
+                text = not_finite_text({name: value}, step, advice)
+                self.log_event("not_finite", text, step, numbers.get("epoch"), metric=name, value=value)
+            if self.tell is not None:
+                self.tell(not_finite_text(found, step, advice))
+
+    @rank_zero_only
+    def log_event(self, kind: str, text: str, step: int | None = None, epoch: float | None = None, **own: Any) -> None:
+        """Write what happened into ``events.jsonl``, and into TensorBoard as a text under ``events``.
+
+        A new best state is only in the file: TensorBoard shows few texts of a tag, and its curves show the best.
+
+        Args:
+            kind: What happened, one of `timeline.KINDS`.
+            text: The same for people, with its reason.
+            step: Optimiser steps that were done; None for the latest one that was logged.
+            epoch: Epochs that were done, with their fraction; None where that is not known.
+            own: Numbers and names that belong to it.
+
+        Raises:
+            ArgumentError: There is no such kind.
+        """
+        experiment, step = self.experiment, self._note_step(step)  # the first opens the file too
+        if self._timeline is not None:
+            self._timeline.write(kind, text, step, epoch, **own)
+        if kind != "new_best":
+            experiment.add_text("events", escaped(text), step)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | argparse.Namespace, *args: Any, **kwargs: Any) -> None:
@@ -132,7 +169,7 @@ class RunLogger(Logger):
             args: Not used.
             kwargs: Not used.
         """
-        self._hparams.update(hparams.columns(params))
+        self._session.add(params)
 
     @rank_zero_only
     def log_histogram(self, tag: str, values: Tensor | HistogramTensors | Histogram, step: int) -> None:
@@ -200,12 +237,10 @@ class RunLogger(Logger):
         if self._experiment is None:
             return
         try:
-            self._begin_session()
+            self._add(self._session.begin(), self._last_step)
             self.background.close()
         finally:
-            if self._session == "begun":
-                self._add(hparams.session_end(status in ("success", "finished")), self._last_step)
-                self._session = "ended"
+            self._add(self._session.end(status in ("success", "finished")), self._last_step)
             self._close()
 
     def _open(self) -> SummaryWriter:
@@ -214,16 +249,11 @@ class RunLogger(Logger):
         purge_step = None
         if self._table is None:  # the first time, not after a finalize
             self._folder.mkdir(parents=True, exist_ok=True)
-            if self._resume_step is not None:
-                drop_events_after(self._folder, self._resume_step)
-                purge_step = self._resume_step + 1
-            elif not find_event_files(self._folder):
-                # Marks the beginning. TensorBoard's slow reader takes no notice of the first mark that it meets, so
-                # that without this one the first resume would purge nothing.
-                purge_step = 0
-            else:
-                self._session = None
+            purge_step = prepare_event_files(self._folder, self._resume_step)
+            self._session.shown = purge_step is not None
             self._table = MetricsCsv(self._folder / "metrics.csv", self._resume_step)
+            self._timeline = Timeline(self._folder / timeline.FILE, self._resume_step)
+            self._first_not_finite = FirstNotFinite(event.get("metric") for event in read_events(self._folder))
             self._layout.add(self._table.columns)
         atexit.register(self._close)
         return SummaryWriter(
@@ -239,61 +269,23 @@ class RunLogger(Logger):
                 self._experiment = None
             atexit.unregister(self._close)
 
-    def _add(self, summary: Summary, step: int) -> None:
-        self.experiment.file_writer.add_summary(summary, step)
+    def _add(self, summary: Summary | None, step: int) -> None:
+        if summary is not None:
+            self.experiment.file_writer.add_summary(summary, step)
 
     def _note_step(self, step: int | None) -> int:
         step = self._last_step if step is None else int(step)
         self._last_step = max(self._last_step, step)
         return step
 
-    def _begin_session(self) -> None:
-        # As late as possible: TensorBoard takes the first record of a run and no second one, and settings may come in
-        # several calls (the model's own by Lightning, those of the recipe by the run).
-        if self._session == "not begun" and self._hparams:
-            self._add(hparams.session_start(self._hparams), self._last_step)
-            self._session = "begun"
-
     def _write_histograms(self, values: Mapping[str, HistogramTensors | Histogram], step: int) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
         for tag, value in values.items():
             counted = value.read() if isinstance(value, HistogramTensors) else value
-            summary = counted.to_summary(tag)
-            for kind, number in (("nan", counted.nan), ("infinite", counted.infinite)):
-                name = f"{tag}/{kind}"
-                if number or name in self._not_finite:
-                    self._not_finite.add(name)
-                    summary.value.append(Summary.Value(tag=name, simple_value=number))
-            self._add(summary, step)
+            self._add(histogram_summary(tag, counted, self._not_counted), step)
 
     def _write_figure(self, tag: str, draw: Callable[[], Figure], step: int, path: Path | None) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        from dlcore.tracking.figures.style import to_png
-
-        try:
-            content, width, height = to_png(draw())
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_name(f".{path.name}.tmp")
-                temporary.write_bytes(content)
-                temporary.replace(path)
-        except Exception as error:
-            error.add_note(f"(figure {tag})")
-            raise
-        image = Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)
-        self._add(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+        self._add(figure_summary(tag, draw, path), step)
 
     def __getstate__(self) -> dict[str, Any]:
         # Processes that Lightning spawns get a copy: files and threads stay here.
-        return {**vars(self), "_experiment": None}
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, Tensor) and value.numel() == 1:
-        return value.item()
-    try:
-        return value if isinstance(value, int) else float(value)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"metrics[{name!r}]", "a number", value, "Log its mean or its parts.") from error
+        return {**vars(self), "_experiment": None, "tell": None}

@@ -50,6 +50,7 @@ HEAVY = "{'torch', 'matplotlib', 'lightning', 'numpy', 'jsonargparse', 'pygments
         "from dlcore.cli.show.front import run; run([])",
         *(f"from dlcore.cli.show.front import run; run(['{subject}', '--help'])" for subject in SUBJECTS),
         "from dlcore.cli.lr_find import run; run(['--help'])",
+        "from dlcore.cli.check import run; run(['--help'])",
         "from dlcore.cli.generate import run; run(['--help'])",
         "from dlcore.cli.neighbors import run; run(['--help'])",
         "from dlcore.cli.compare import run; run(['--help'])",

@@ -26,6 +26,7 @@ def test_what_is_better_the_greater_and_what_is_a_share(name, greater, share):
     [
         (["loss", "accuracy", "f1"], "accuracy"),
         (["loss", "accuracy", "perplexity", "bits_per_character"], "bits_per_character"),
+        (["loss", "rmse", "mae", "r2"], "r2"),
         (["loss", "rmse", "mae", "loss_step"], "mae"),
         (["loss", "penalty"], "loss"),
         ([], "loss"),

@@ -1,16 +1,18 @@
-"""Figure: loss and accuracy of training and validation over the epochs."""
+"""Figure: the curves of one run over its epochs, with what happened in it, and below them the learning rate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
+from dlcore.tracking.figures.event_marks import draw_marks, event_marks
 from dlcore.tracking.figures.fonts import drawable
-from dlcore.tracking.metric_names import is_greater, is_share
+from dlcore.tracking.figures.rate_strip import draw_rate, rate_points
+from dlcore.tracking.metric_names import is_greater, is_share, main_metric, spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,82 +21,173 @@ if TYPE_CHECKING:
 Columns = Mapping[str, Sequence[float | None]]
 
 _KINDS = (("train", "training", style.TRAIN), ("val", "validation", style.VALIDATION))
+# Above this ratio of the largest to the smallest value the smaller ones would lie on one another.
+_LOG_FROM = 80.0
+_LOWEST_R2 = -1.0
+_LEAST_SPAN = 0.02
 
 
-def learning_curves(columns: Columns, title: str = "", quantities: Sequence[str] = ("loss", "accuracy")) -> Figure:
-    """Draw the curves of one run, a chart a quantity, training and validation on one chart.
+def learning_curves(
+    columns: Columns,
+    title: str = "",
+    quantities: Sequence[str] | None = None,
+    events: Sequence[Mapping[str, Any]] = (),
+) -> Figure:
+    """Draw the curves of one run, a chart a quantity, one below the other, training and validation on one chart.
 
-    The best validation is marked. A value that is NaN or infinite interrupts its curve.
+    The best validation is marked. A value that is NaN or infinite interrupts its curve. Events are lines through all
+    charts, named below them. Below the charts lies a strip with the learning rate, where it changed.
 
     Args:
-        columns: The run's metrics as `read_metrics` gives them: ``step``, ``epoch`` (counted from 0) and
-            ``train/X``, ``val/X`` for each quantity X; None where a step has no value.
+        columns: The run's metrics as `read_metrics` gives them: ``step``, ``epoch`` (epochs done, with their fraction)
+            and ``train/X``, ``val/X`` for each quantity X; None where a step has no value. Behind the loss lies
+            ``train/loss_step``, where there are more points of it.
         title: What the run is.
-        quantities: What to draw, where there is any of it.
+        quantities: What to draw, where there is any of it; None: the loss and the metric that tells most.
+        events: What happened, as `read_events` gives it.
 
     Raises:
         ArgumentError: None of the quantities is there.
     """
-    drawn = [name for name in quantities if any(columns.get(f"{kind}/{name}") for kind, *_ in _KINDS)]
+    wanted = drawn_quantities(columns) if quantities is None else tuple(quantities)
+    drawn = [name for name in wanted if _has(columns, name)]
     if not drawn:
-        raise ArgumentError(
-            "columns",
-            f"train/X or val/X for an X of {', '.join(quantities)}",
-            sorted(columns),
-            "Nothing was logged yet?",
-        )
-    figure = style.new_figure(5.2 * len(drawn), 3.9)
-    epochs = _epochs(columns)
-    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
-        _draw_quantity(axes, name, columns, epochs)
+        expected = f"train/X or val/X for an X of {', '.join(wanted)}"
+        raise ArgumentError("columns", expected, sorted(columns), "Nothing was logged yet?")
+    x, unit = _positions(columns)
+    marks = event_marks(events, columns["step"], x)
+    rate = rate_points(columns.get("lr", ()), x, events, unit == "epoch")
+    heights = [2.75] * len(drawn) + [1.0] * (rate is not None)
+    figure = style.new_figure(8.4, sum(heights) + 0.9 + 0.3 * bool(title) + 0.25 * bool(marks))
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06, hspace=0.02)
+    charts = np.atleast_1d(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
+    for axes, name in zip(charts, drawn, strict=False):
+        _draw_quantity(axes, name, columns, x)
+    if rate is not None:
+        draw_rate(charts[-1], *rate)
+    _finish_x(charts, unit, x, columns)
+    draw_marks(figure, charts, marks, unit)
     if title:
         figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE + 1, color=style.INK, x=0.01, ha="left")
     return style.finish(figure)
 
 
-def _draw_quantity(axes: Axes, name: str, columns: Columns, epochs: np.ndarray) -> None:
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+def drawn_quantities(columns: Columns) -> tuple[str, ...]:
+    """What is drawn of a run: the loss, and of the other metrics the one that tells most."""
+    stages = ("train", "val")
+    names = {name.partition("/")[2] for name in columns if name.partition("/")[0] in stages and any_of(columns[name])}
+    return tuple(dict.fromkeys(("loss", main_metric(names))))
 
+
+def any_of(column: Sequence[float | None]) -> bool:
+    """Whether a column has any value."""
+    return any(value is not None for value in column)
+
+
+def _has(columns: Columns, quantity: str) -> bool:
+    names = [f"{kind}/{quantity}" for kind, *_ in _KINDS] + ["train/loss_step"] * (quantity == "loss")
+    return any(any_of(columns.get(name, ())) for name in names)
+
+
+def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray) -> None:
     share = is_share(name)
+    style.style_axes(axes, spoken(name))
+    finite: list[np.ndarray] = []
+    if name == "loss":
+        finite += _draw_steps(axes, columns, x)
     for kind, label, color in _KINDS:
-        values = np.array([np.nan if v is None else v for v in columns.get(f"{kind}/{name}", ())], dtype=np.float64)
-        there = np.array([v is not None for v in columns.get(f"{kind}/{name}", ())], dtype=bool)
+        values = _numbers(columns.get(f"{kind}/{name}", ()))
+        there = np.array([value is not None for value in columns.get(f"{kind}/{name}", ())], dtype=bool)
         if not there.any():
             continue
-        x, y = epochs[there], np.where(np.isfinite(values[there]), values[there], np.nan)
+        at, y = x[there], np.where(np.isfinite(values[there]), values[there], np.nan)
+        finite.append(y[np.isfinite(y)])
         if kind == "val" and np.isfinite(y).any():
             best = int(np.nanargmax(y) if is_greater(name) else np.nanargmin(y))
-            axes.plot(x[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=color)
+            axes.plot(
+                at[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=color, label="_best"
+            )
             label += f", best {y[best]:.1%}" if share else f", best {y[best]:.4g}"
         # Few points, as one an epoch, are marked; a curve of many is one line.
-        marker = "o" if len(x) <= 40 else None
-        axes.plot(x, y, color=color, linewidth=1.8, marker=marker, markersize=3.5, label=label)
-    style.style_axes(axes, name.replace("_", " "), "epoch")
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10]))
+        marker = "o" if len(at) <= 40 else None
+        axes.plot(at, y, color=color, linewidth=1.8, marker=marker, markersize=3.5, label=label)
+    _finish_y(axes, name, np.concatenate(finite) if finite else np.zeros(0))
+    if axes.get_legend_handles_labels()[1]:
+        # On the title's line, where it hides no point.
+        axes.legend(
+            loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderpad=0.2, borderaxespad=0.1,
+            fontsize=style.TICK_SIZE, labelcolor=style.INK, handlelength=1.6, columnspacing=1.4,
+        )  # fmt: skip
+
+
+def _draw_steps(axes: Axes, columns: Columns, x: np.ndarray) -> list[np.ndarray]:
+    """The loss within the epochs: faint, behind the epochs' own, where it tells more than these."""
+    values = _numbers(columns.get("train/loss_step", ()))
+    there = np.array([value is not None for value in columns.get("train/loss_step", ())], dtype=bool)
+    epochs = sum(value is not None for value in columns.get("train/loss", ()))
+    if not there.any() or (epochs > 1 and there.sum() <= 2 * epochs):
+        return []
+    y = np.where(np.isfinite(values[there]), values[there], np.nan)
+    marker = "." if there.sum() <= 3 else None
+    axes.plot(x[there], y, color=style.TRAIN, linewidth=0.9, alpha=0.35, marker=marker, label="training, step by step")
+    return [y[np.isfinite(y)]]
+
+
+def _finish_y(axes: Axes, name: str, values: np.ndarray) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+
     axes.margins(y=0.12)
-    if share:
+    note = ""
+    if not len(values):
+        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", color=style.INK)
+        axes.set_yticks([])
+    elif is_share(name):
         low, high = axes.get_ylim()
+        if high - low < _LEAST_SPAN:  # what hardly changes shall not look as if it did
+            low, high = (low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2
+            axes.set_ylim(low, high)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if high - low > 0.05 else 1))
-    axes.legend(
-        loc="lower right" if share else "upper right",  # where these curves seldom are
-        framealpha=0.85,
-        edgecolor="none",
-        fontsize=style.TICK_SIZE,
-        labelcolor=style.INK,
-    )
+    elif name == "r2" and values.min() < _LOWEST_R2 and values.max() > 0:
+        # Worse than that is only the beginning, and would press all the rest together.
+        axes.set_ylim(_LOWEST_R2, axes.get_ylim()[1] if values.max() > 1 else 1.05)
+        note = "from −1 on"
+    elif name != "r2" and values.min() > 0 and values.max() / values.min() > _LOG_FROM:
+        axes.set_yscale("log")
+        decades = np.log10(values.max() / values.min())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 3 else (1,), numticks=7))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+        note = "logarithmic"
+    if note:
+        axes.set_title(f"{spoken(name)} ({note})", fontsize=style.TITLE_SIZE, loc="left", pad=10)
 
 
-def _epochs(columns: Columns) -> np.ndarray:
-    """How many epochs of training each row has behind it, with fractions; steps where epochs are not known."""
-    steps = np.array(columns["step"], dtype=np.float64)
-    epochs = np.array([np.nan if v is None else v for v in columns.get("epoch", ())], dtype=np.float64)
-    if not np.isfinite(epochs).any():
-        return steps
-    # The last row of a run belongs to the end of its epoch or, interrupted, to somewhere in it; all whole epochs
-    # before it say how many steps an epoch has.
-    known = np.isfinite(epochs)
-    ends = {epoch: steps[known & (epochs == epoch)].max() for epoch in np.unique(epochs[known])}
-    whole = {epoch: step for epoch, step in ends.items() if epoch != max(ends)} or ends
-    per_epoch = max(max((step / (epoch + 1) for epoch, step in whole.items()), default=1.0), 1.0)
-    return steps / per_epoch
+def _finish_x(charts: np.ndarray, unit: str, x: np.ndarray, columns: Columns) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    logged = np.zeros(len(x), dtype=bool)
+    for name, column in columns.items():
+        if name.startswith(("train/", "val/")):
+            logged |= np.array([value is not None for value in column], dtype=bool)
+    end = float(np.nanmax(x[logged])) if logged.any() and np.isfinite(x[logged]).any() else 1.0
+    charts[-1].set_xlim(0, (end or 1.0) * 1.02)
+    charts[-1].set_xlabel(unit, fontsize=style.LABEL_SIZE, color=style.INK)
+    whole = end >= 2 or unit != "epoch"
+    charts[-1].xaxis.set_major_locator(MaxNLocator(integer=whole, nbins=10, steps=[1, 2, 5, 10]))
+
+
+def _positions(columns: Columns) -> tuple[np.ndarray, str]:
+    """Where each row lies: by epochs done, where all rows say; else by steps.
+
+    Lightning's own modules count epochs from 0, and without fractions: that is no place on an axis.
+    """
+    steps, epochs = _numbers(columns["step"]), _numbers(columns.get("epoch", ()))
+    counted_from_zero = (epochs == np.round(epochs)).all() and (epochs[steps > 0] == 0).any() if len(epochs) else True
+    if counted_from_zero or not np.isfinite(epochs).all():
+        return steps, "optimiser step"
+    return epochs, "epoch"
+
+
+def _numbers(column: Sequence[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in column], dtype=np.float64)

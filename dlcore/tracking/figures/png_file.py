@@ -44,7 +44,13 @@ def write_png(figure: Figure, path: Path) -> None:
     """Write a figure; see `check_png_path`. A reader never sees half a file."""
     check_png_path(path)
     content, _, _ = to_png(figure, software=_MAKER)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    replace_png(content, path)
+
+
+def replace_png(content: bytes, path: Path) -> None:
+    """Put a picture into its place in one step, in a folder that is made where it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         beside.write_bytes(content)
         beside.replace(path)

@@ -1,0 +1,99 @@
+"""The events of a run's life: it started or went on, a number was lost, it was interrupted, it failed or finished."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from dlcore.callbacks.events import epochs_done, record
+from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.pictures import run_loggers
+from dlcore.errors import Interrupted
+
+_LONGEST_ERROR = 300
+
+
+class RunEvents(MetricCallback):
+    """Writes into ``events.jsonl`` when a run begins and how it ends, and says when a metric is not finite any more.
+
+    It stands after what shows the progress, so that its lines are below those of the table, and before all that reads
+    the events. Every fit of the command line has it, as `dlcore.runs.record.RunRecord`.
+
+    Args:
+        command: The command line of the fit, for the event of its beginning; empty where there is none.
+    """
+
+    def __init__(self, command: str = "") -> None:
+        self.command = command
+        self._began: float | None = None
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Nothing: the loggers themselves look at each number."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the beginning, and listen to the loggers."""
+        super().on_train_start(trainer, pl_module)
+        self._began = time.monotonic()
+        own = {"command": self.command} if self.command else {}
+        if trainer.ckpt_path is not None:
+            place, step = _seen_from_here(Path(trainer.ckpt_path)), trainer.global_step
+            text = f"Resumed at step {step:,} (epoch {epochs_done(trainer):g}) from {place}."
+            record(trainer, "resumed", text, checkpoint=place, **own)
+        else:
+            parameters = sum(parameter.numel() for parameter in pl_module.parameters())
+            text = f"Started: {type(pl_module).__name__} with {parameters:,} parameters."
+            record(trainer, "started", text, parameters=parameters, **own)
+        for logger in run_loggers(trainer):
+            logger.tell = partial(self._say_later, trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write that it came to its end."""
+        self._tell_news(trainer)
+        epochs, seconds = epochs_done(trainer), self._seconds()
+        text = f"Finished: {epochs:g} epoch{'s' * (epochs != 1)}, {trainer.global_step:,} steps."
+        record(trainer, "finished", text, seconds=seconds)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Write what ended it, while the process still lives."""
+        super().on_exception(trainer, pl_module, exception)
+        if self._began is None:
+            return
+        step, name = trainer.global_step, _signal_name(exception)
+        if name:
+            saved = isinstance(exception, Interrupted)
+            text = f"Interrupted by {name} at step {step:,}{'' if saved else ', at once: nothing was saved by that'}."
+            record(trainer, "interrupted", text, signal=name, seconds=self._seconds())
+            return
+        said = " ".join(f"{type(exception).__name__}: {exception}".split())
+        said = said if len(said) <= _LONGEST_ERROR else f"{said[: _LONGEST_ERROR - 1]}…"
+        text = f"Failed at step {step:,}: {said}"
+        record(trainer, "failed", text, error=type(exception).__name__, seconds=self._seconds())
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Listen no more."""
+        for logger in run_loggers(trainer):
+            logger.tell = None
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - (self._began or time.monotonic()), 1)
+
+
+def _signal_name(exception: BaseException) -> str:
+    """The signal that an exception stands for; empty for one that stands for none."""
+    if isinstance(exception, Interrupted):
+        return signal.Signals(exception.exit_code - 128).name
+    if isinstance(exception, SIGTERMException):  # Lightning's own, of a run without dlcore's checkpoints
+        return "SIGTERM"
+    return "SIGINT" if isinstance(exception, KeyboardInterrupt) else ""
+
+
+def _seen_from_here(path: Path) -> str:
+    """A path as seen from the working folder, where it lies below it; else the file with the folders next to it."""
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else os.path.join(*path.parts[-4:])  # noqa: PTH118

@@ -1,0 +1,165 @@
+"""What a run leaves for people: its curves as a picture, and a page that can be sent to somebody."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, final
+
+import lightning
+import torch
+from lightning.pytorch import LightningModule, Trainer
+
+import dlcore
+from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.pictures import run_loggers
+from dlcore.configs import strict_yaml
+from dlcore.configs.flat import flatten
+from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number
+from dlcore.tracking import learning_curves, read_metrics
+from dlcore.tracking.figures.learning_curves import Columns
+from dlcore.tracking.figures.png_file import replace_png
+from dlcore.tracking.figures.style import to_png
+from dlcore.tracking.refresh import Refresh
+from dlcore.tracking.run_logger import RunLogger
+from dlcore.tracking.run_page import RunFacts, run_page
+from dlcore.tracking.timeline import read_events
+
+CURVES, PAGE = "curves.png", "summary.md"
+# Seconds that the first picture takes, with the import of what draws it.
+_FIRST_PICTURE = 1.0
+# Settings that the page names, each with its word.
+_SETTINGS = {
+    "model.optimizer": "",
+    "model.optimizer.lr": "lr ",
+    "model.lr_scheduler": "",
+    "data.batch_size": "batch size ",
+    "trainer.precision": "precision ",
+    "seed_everything": "seed ",
+}
+
+
+@final
+class RunSummary(MetricCallback):
+    """Draws the curves of a run with its events, and writes a page about it: curves.png and summary.md in its folder.
+
+    Both are written when the training ends, also by an error or by Ctrl-C; the curves, in a smaller part of the time,
+    also while it goes on. All is drawn and written in the background: training does not wait.
+
+    Args:
+        refresh_share: Part of the training's time that drawing the curves anew may take, in [0, 1]; 0: only at the end.
+
+    Raises:
+        ArgumentError: The share lies outside its range.
+    """
+
+    def __init__(self, refresh_share: float = 0.01) -> None:
+        check_number("refresh_share", refresh_share, at_least=0, at_most=1)
+        self.refresh_share = refresh_share
+        self._refresh: Refresh | None = None
+        self._trains = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to count the time."""
+        super().on_train_start(trainer, pl_module)
+        self._trains = True
+        self._refresh = Refresh(self.refresh_share, _FIRST_PICTURE) if self.refresh_share else None
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Draw the curves anew, where it is time."""
+        loggers = run_loggers(trainer)
+        if loggers and trainer.is_global_zero and self._refresh is not None and self._refresh.due():
+            loggers[0].background.submit(self._redraw, Path(loggers[0].log_dir), self._refresh)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw and write."""
+        self._finish(trainer, pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Draw and write what there is. The loggers wait for it before the process ends."""
+        super().on_exception(trainer, pl_module, exception)
+        self._finish(trainer, pl_module)
+
+    def _finish(self, trainer: Trainer, model: LightningModule) -> None:
+        trains, self._trains = self._trains, False
+        if trains and trainer.is_global_zero:
+            for logger in run_loggers(trainer):
+                facts = _facts(trainer, model, Path(logger.log_dir))
+                logger.background.submit(self._write, logger, facts, trainer.global_step)
+
+    # In the background
+
+    def _redraw(self, folder: Path, refresh: Refresh) -> None:
+        began = time.monotonic()
+        try:
+            content, _, _ = to_png(_draw(read_metrics(folder), folder))
+            replace_png(content, folder / CURVES)
+        except (ArgumentError, DataError):
+            pass  # nothing of it was logged yet; or the table is being written: the next time it is whole
+        finally:
+            refresh.took(time.monotonic() - began)
+
+    def _write(self, logger: RunLogger, facts: RunFacts, step: int) -> None:
+        folder = Path(logger.log_dir)
+        columns = read_metrics(folder) if (folder / "metrics.csv").is_file() else {"step": []}
+        picture = ""
+        try:
+            figure = _draw(columns, folder)
+        except ArgumentError:  # it ended before anything was logged
+            pass
+        else:
+            logger.log_figure("curves", lambda: figure, step, folder / CURVES)
+            picture = CURVES
+        text = run_page(facts, columns, read_events(folder), _findings(folder), picture)
+        beside = folder / f".{PAGE}.{os.getpid()}.tmp"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(folder / PAGE)
+
+
+def _draw(columns: Columns, folder: Path) -> Any:
+    return learning_curves(columns, _name(folder), events=read_events(folder))
+
+
+def _name(folder: Path) -> str:
+    """What a run is called: its recipe and its number."""
+    folder = folder.resolve()
+    return f"{folder.parent.name}, {folder.name}"
+
+
+def _findings(folder: Path) -> list[str]:
+    """What the run's diagnosis found, a line each."""
+    return []
+
+
+def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    frozen = f", {parameters - trained:,} of them frozen" if trained < parameters else ""
+    tally = getattr(model, "eval_tally", None)
+    unit = f" {tally.unit}" if tally is not None else ""
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in getattr(data, "parts", {}).items())
+    source = f", from {data.source}" if getattr(data, "source", "") else ""
+    processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    rows = {
+        "Model": f"{type(model).__name__}, {parameters:,} parameters{frozen}",
+        "Data": f"{type(data).__name__}: {sizes}{unit}{source}" if data is not None else "",
+        "Settings": _settings(folder),
+        "Device": f"{trainer.strategy.root_device}{processes}",
+        "Made with": f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}",
+    }
+    sample = "These are results on a built-in sample: they mean nothing for the real data."
+    return RunFacts(_name(folder), rows, sample if getattr(data, "is_sample", False) else "")
+
+
+def _settings(folder: Path) -> str:
+    """The settings that a reader asks for first; all of them are in ``config.yaml``."""
+    try:
+        text = (folder / "config.yaml").read_text(encoding="utf-8")
+        config: Mapping[str, Any] = dict(flatten(strict_yaml.load(text, "config.yaml")))
+    except (OSError, DlcoreError):  # a run from a program of the user's own has none
+        return ""
+    chosen = [(word, config[name]) for name, word in _SETTINGS.items() if config.get(name) is not None]
+    return ", ".join(f"{word}{value:g}" if isinstance(value, float) else f"{word}{value}" for word, value in chosen)

@@ -1,0 +1,104 @@
+"""``check``: a recipe looked at before a long run. Exit code 1 if a check fails."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from dlcore.cli.show.subject import Subject, print_subject_help, read_words, wants_help
+from dlcore.cli.terminal import NAME, QUIET, open_console, print_columns, shell_word
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dlcore.cli.show.subject import Words
+    from dlcore.insight.preflight import CheckResult, PreflightReport
+
+SUBJECT = Subject(
+    "check",
+    "Look at a recipe before a long run: can it learn, and what will it cost?",
+    "[-c RECIPE] [--flag VALUE ...]",
+    "In some seconds: the scale of the inputs, the balance of the labels, samples that are in training and validation, "
+    "the first loss against that of guessing, the gradient in each layer, whether one small batch can be learned by "
+    "heart with the recipe's learning rate, batch normalisation, the number of updates, time, memory and disk. Each "
+    "failure comes with the flag that mends it. Nothing is kept: no run, no weights. Exit code 1 if a check fails, 0 "
+    "with warnings only.",
+    (),
+    ("check -c cnn_images --data.root photos/", "check -c mlp_textbook --data.scale 1"),
+)
+_COLUMN = 14
+_SIGNS = {"": ("–", "dim"), "ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
+
+
+def run(argv: list[str]) -> int:
+    """Check a recipe.
+
+    Returns:
+        0 if no check failed, else 1.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    if wants_help(argv):
+        print_subject_help(SUBJECT)
+        return 0
+    words = read_words(SUBJECT, argv)
+    from rich.rule import Rule
+
+    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.insight.preflight import check_training
+
+    warnings.filterwarnings("ignore", r"initializer .* makes all units")  # the check of the layers says it
+    command = prepared(words)
+    console = open_console()
+    speaks = command.trainer.is_global_zero
+    if speaks:
+        console.print(Rule(f"dlcore check: {recipe_title(words)}", align="left", style="cyan"))
+    report = check_training(
+        command.model,
+        command.datamodule,
+        command.trainer,
+        trained=bool(command.settings.checkpoint),
+        tell=lambda result: _print_result(console, result) if speaks else None,
+    )
+    if speaks:
+        say_sample(console, command)
+        _print_end(console, report, words)
+    return 0 if report.ready else 1
+
+
+def _print_result(console: Console, result: CheckResult) -> None:
+    """A row for each finding, and its remedies below it."""
+    for number, finding in enumerate(sorted(result.findings, key=lambda each: -each.verdict)):
+        sign, style = _SIGNS[finding.verdict.word]
+        further = number > 0 and finding.verdict.word == "ok"
+        name = Text.assemble((" " if further else sign, style), " ", result.name if number == 0 else "")
+        seen = Text(f"{finding.verdict.word}: " if finding.verdict.word not in ("", "ok") else "", style=style)
+        seen.append(finding.seen, style="dim" if not finding.verdict else "not bold default")
+        if finding.expected:
+            seen.append(f" (expected: {finding.expected})", style=f"not bold {QUIET}")
+        print_columns(console, [(name, seen)], column=_COLUMN, indent=0)
+        rows = [("→", _remedy(remedy)) for remedy in finding.remedies]
+        print_columns(console, rows, column=_COLUMN + 3, indent=_COLUMN)
+
+
+def _remedy(remedy: str) -> Text:
+    """The flag, and what it does."""
+    flag, colon, does = remedy.partition(": ")
+    return Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET))
+
+
+def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
+    """One line: whether it may go."""
+    count = len(report.warnings)
+    warned = f", {count} warning{'s' * (count != 1)}" if count else ""
+    if report.ready:
+        flags = " ".join(shell_word(word) for word in words.recipe)
+        line = Text.assemble(("ready", "bold green"), f"{warned}: ", (f"python -m dlcore fit {flags}".strip(), NAME))
+    else:
+        line = Text.assemble(
+            (f"not ready: {len(report.failed)} failed", "bold red"), f" ({', '.join(report.failed)}){warned}"
+        )
+    console.print(line, soft_wrap=True)  # a command is copied whole

@@ -1,0 +1,191 @@
+"""Check: how long the run will take, and whether memory and disk are large enough: by some real training steps."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
+
+from dlcore.insight.model_summary import ModelSummary, summarize_model
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.machine import free_memory, memory_size
+from dlcore.insight.preflight.report import CheckResult, Verdict
+from dlcore.insight.schedule_preview import SchedulePreview
+from dlcore.insight.short_training import shorten
+
+_WARM_UP, _STEPS, _SECONDS = 3, 200, 3.0
+_EVALUATED = 5  # validation batches
+_TIGHT = 0.8  # of what is free
+
+
+def check_cost(case: Case, result: CheckResult) -> None:
+    """Train a copy of the model for some seconds, as the run would, and multiply."""
+    summary = summarize_model(case.model, case.datamodule)
+    on_gpu = case.device.type == "cuda"
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(case.device)
+    validation = _validation_seconds(case)
+    schedule = case.schedule  # asked for before the trainer is another
+    norm = case.earlier.get("batch norm")
+    if norm is not None and norm.verdict is Verdict.FAILED:
+        result.skip("no time was measured: batch normalisation would stop the training")
+    elif not isinstance(schedule, SchedulePreview) and not case.endless:
+        result.skip("no time was measured: the training would not begin")
+    else:
+        watch = _Stopwatch()
+        shorten(case.trainer, _STEPS, watch)
+        _fit(case)
+        _tell_time(schedule, watch.seconds_a_batch, validation, case, result)
+    if on_gpu:
+        _tell_memory(torch.cuda.max_memory_allocated(case.device), _gpu_bytes(case), "peak on the GPU", result)
+    else:
+        _tell_memory(_bytes(summary, case), free_memory(), _parts(summary, case), result)
+    _tell_disk(summary, case, result)
+
+
+def _fit(case: Case) -> None:
+    try:
+        case.trainer.fit(case.fresh_model(), datamodule=case.datamodule)
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to Ctrl-C is a silent exit with 1
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _tell_time(schedule: Any, batch: float, validation: float, case: Case, result: CheckResult) -> None:
+    result.numbers["seconds_a_batch"] = batch
+    if not isinstance(schedule, SchedulePreview):
+        result.ok(f"{1000 * batch:.3g} ms a training batch; the run's length is not known")
+        return
+    epoch = schedule.batches_per_epoch * batch
+    every = case.trainer.check_val_every_n_epoch or 1
+    epochs = len(schedule.rates) / schedule.steps_per_epoch
+    run = epochs * (epoch + validation / every)
+    result.numbers |= {"seconds_an_epoch": epoch, "seconds_a_validation": validation, "seconds_of_the_run": run}
+    stops = any("early_stopping" in note for note in schedule.notes)
+    result.ok(
+        f"about {duration(epoch)} an epoch"
+        + f" and {duration(validation)} a validation" * (validation > 0)
+        + f": {duration(run)} for the run"
+        + ", if nothing stops it early" * stops
+    )
+
+
+def _tell_memory(needed: float, free: float | None, what: str, result: CheckResult) -> None:
+    result.numbers["memory"] = needed
+    if free is None:
+        result.ok(f"memory: {memory_size(needed)} ({what})")
+        return
+    result.numbers["memory_free"] = free
+    seen = f"memory: about {memory_size(needed)} ({what}), {memory_size(free)} free"
+    remedies = ("--data.batch_size N: smaller, with --trainer.accumulate_grad_batches for the same updates",)
+    if needed > free:
+        result.fail(seen, *remedies)
+    elif needed > _TIGHT * free:
+        result.warn(seen, *remedies)
+    else:
+        result.ok(seen)
+
+
+def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
+    """The best and the last checkpoint, each with what the optimiser keeps; one more while it is written."""
+    needed = 3 * (summary.weight_bytes + (summary.optimizer_bytes or 0))
+    place = Path(case.trainer.default_root_dir).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    result.numbers |= {"disk": needed, "disk_free": free}
+    seen = f"disk: {memory_size(needed)} for checkpoints, {memory_size(free)} free"
+    if needed > free:
+        result.fail(seen, "--trainer.default_root_dir FOLDER: on a larger disk")
+    elif needed > _TIGHT * free:
+        result.warn(seen, "--trainer.default_root_dir FOLDER: on a larger disk")
+    else:
+        result.ok(seen)
+
+
+def _bytes(summary: ModelSummary, case: Case) -> int:
+    values = summary.output_bytes * len(case.batches[0][0])
+    return summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0) + values
+
+
+def _parts(summary: ModelSummary, case: Case) -> str:
+    values = summary.output_bytes * len(case.batches[0][0])
+    kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
+    return f"{memory_size(kept)} weights, gradients, {summary.optimizer}; {memory_size(values)} values of a batch"
+
+
+def _gpu_bytes(case: Case) -> float:
+    return float(torch.cuda.get_device_properties(case.device).total_memory)
+
+
+def _validation_seconds(case: Case) -> float:
+    """Seconds of a validation, by some of its batches."""
+    trainer = case.trainer
+    limit = trainer.limit_val_batches
+    if not is_overridden("val_dataloader", case.datamodule):
+        return 0.0
+    loader = case.datamodule.val_dataloader()
+    batches = min(len(loader), limit) if isinstance(limit, int) else int(len(loader) * limit)
+    if not batches:
+        return 0.0
+    model = case.fresh_model().eval()
+    taken: list[float] = []
+    begun = last = time.perf_counter()
+    with torch.no_grad():
+        for batch in loader:
+            case.loss(model, case.delivered(batch)).item()
+            now = time.perf_counter()
+            taken.append(now - last)
+            last = now
+            if len(taken) >= min(_EVALUATED, batches) or now - begun > _SECONDS:
+                break
+    later = taken[1:] or taken  # the first one warms up
+    return batches * sum(later) / len(later)
+
+
+class _Stopwatch(Callback):
+    """Times the batches of a training, and ends it when enough is known."""
+
+    def __init__(self) -> None:
+        self._ends: list[float] = []
+        self._begun = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin."""
+        self._begun = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the time; all processes stop together."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        self._ends.append(time.perf_counter())
+        enough = self._ends[-1] - self._begun > _SECONDS
+        if trainer.world_size > 1:
+            enough = trainer.strategy.reduce_boolean_decision(enough, all=False)
+        trainer.should_stop = trainer.should_stop or enough
+
+    @property
+    def seconds_a_batch(self) -> float:
+        """Mean time from one batch to the next, when it runs warm."""
+        ends = [self._begun, *self._ends]
+        ends = ends[min(_WARM_UP, len(ends) - 2) :]
+        return (ends[-1] - ends[0]) / (len(ends) - 1)
+
+
+def duration(seconds: float) -> str:
+    """A duration in the unit that one would say it in."""
+    if seconds < 1:
+        return f"{1000 * seconds:.2g} ms" if seconds < 0.1 else f"{1000 * seconds:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.2g} min"
+    return f"{seconds / 3600:,.1f} h"

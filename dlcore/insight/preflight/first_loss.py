@@ -1,0 +1,89 @@
+"""Check: the loss before the first step against that of an answer which favours nothing.
+
+Shapes: K classes, V words.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from dlcore.insight.preflight.attainable import attainable_losses
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.report import CheckResult
+from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression, Task
+
+_EXCESS, _FAR = 1.5, 5.0  # times the guess: a warning, a failure
+_TOLERANCE = 0.2  # in nats: scores of two classes differ by chance
+_BELOW = 0.5
+
+
+def check_first_loss(case: Case, result: CheckResult) -> None:
+    """Compute the loss of some training batches with the initial weights."""
+    if case.trained:
+        result.skip("the weights are those of a checkpoint")
+        return
+    guess, words = guessing_loss(case)
+    if guess is None:
+        result.skip(f"no known loss of guessing for the task {type(case.model.task).__name__}")
+        return
+    model = case.fresh_model()
+    with torch.no_grad():
+        losses = [(case.loss(model, batch).item(), len(batch[1])) for batch in case.batches]
+    loss = sum(value * count for value, count in losses) / sum(count for _, count in losses)
+    result.numbers |= {"loss": loss, "guess": guess}
+    if not math.isfinite(loss):
+        result.fail(f"{loss}, not {words}", *_too_large(case))
+    elif loss > _EXCESS * guess + _slack(case.model.task, guess):
+        note = result.fail if loss > _FAR * guess else result.warn
+        how = "large" if isinstance(case.model.task, Regression) else "sure"
+        note(f"{loss:.4g}, {loss / guess:,.3g} times {words}: the first answers are far too {how}", *_too_large(case))
+    elif not isinstance(case.model.task, Regression) and loss < _BELOW * _frequencies(case):
+        result.warn(
+            f"{loss:.4g}, clearly less than {words}: an untrained network cannot know so much. Are the weights trained "
+            "already, or is the answer among the inputs?",
+            case.flag("data", "ignore", "'[COLUMN]'", "leaves out a column that holds the answer"),
+        )
+    else:
+        result.ok(f"{loss:.4g}; compare {words}")
+
+
+def guessing_loss(case: Case) -> tuple[float | None, str]:
+    """The loss of a network that has learned nothing, and where it comes from in words."""
+    task: Task = case.model.task
+    if isinstance(task, Multiclass | Binary | LanguageModeling):
+        count = task.out_features if isinstance(task, LanguageModeling) else task.num_classes
+        kind = "words" if isinstance(task, LanguageModeling) else "classes"
+        guess = math.log(count)
+        return guess, f"what guessing among {count:,} {kind} costs (ln {count:,} = {guess:.3g})"
+    if isinstance(task, Regression):
+        targets = torch.cat([batch[1].reshape(len(batch[1]), -1) for batch in case.batches]).float()
+        zero = task.loss(torch.zeros_like(targets), targets).item()
+        middle = task.loss(targets.mean(dim=0).expand_as(targets), targets).item()
+        return max(zero, middle), f"what always answering 0 costs ({zero:.4g}; always the mean: {middle:.4g})"
+    return None, ""
+
+
+def _frequencies(case: Case) -> float:
+    """The loss of who knows how often each class comes, and nothing else: of rare classes it is low without a leak."""
+    text = isinstance(case.model.task, LanguageModeling)
+    targets = torch.cat([batch[1].flatten() if text else batch[1] for batch in case.batches])
+    return (attainable_losses(case.model.task, targets) or (0.0, 0.0))[0]
+
+
+def _slack(task: Task, guess: float) -> float:
+    return guess if isinstance(task, Regression) else _TOLERANCE
+
+
+def _too_large(case: Case) -> list[str]:
+    """What makes first answers too sure, the likeliest first."""
+    initializer = getattr(case.model.hparams, "initializer", "default")
+    wide = [case.flag("model", "initializer", "default", "torch's own initial weights")] * (initializer != "default")
+    unit: list[str] = []
+    if isinstance(case.model.task, Regression):
+        spread = torch.cat([batch[1].reshape(-1) for batch in case.batches]).float().std().item()
+        if 0 < spread < 1:
+            power = 10.0 ** math.floor(math.log10(spread))
+            unit = [case.flag("data", "target_unit", f"{power:g}", "in this unit the targets are about 1")]
+    return [*case.remedies("inputs"), *wide, *unit]

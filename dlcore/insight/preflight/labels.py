@@ -1,0 +1,137 @@
+"""Check: what is to be learned. How often each class comes, classes that are missing, targets out of range.
+
+Shapes: N samples, K classes, V words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcore.data.array_data import ArrayData
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.report import CheckResult
+from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
+
+_HEAVY = 10  # times as many samples of the commonest class as of the rarest
+_MOST_TOKENS = 1_000_000
+_MOST_WEIGHTS = 20
+
+
+def check_labels(case: Case, result: CheckResult) -> None:
+    """Count the targets of the training and the validation set."""
+    task, data = case.model.task, case.datamodule
+    if isinstance(task, LanguageModeling):
+        _count_words(case, result)
+        return
+    if not isinstance(data, ArrayData):
+        result.skip(f"{type(data).__name__} does not hold its targets in memory")
+        return
+    train, val = (data.parts[name].targets[data.parts[name].indices] for name in ("train", "val"))
+    if isinstance(task, Regression):
+        _look_at_numbers(train, val, result)
+    elif isinstance(task, Multiclass | Binary):
+        _count_classes(case, task, train, val, result)
+    else:
+        result.skip(f"nothing known of the task {type(task).__name__}")
+
+
+def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Tensor, result: CheckResult) -> None:
+    classes = task.num_classes
+    low, high = int(min(train.min(), val.min())), int(max(train.max(), val.max()))
+    if low < 0 or high >= classes:
+        seen = f"targets from {low} to {high}, but the model has {classes} classes"
+        result.fail(seen, "leave --model.num_classes out: the data say it", expected=f"0 to {classes - 1}")
+        return
+    names = case.datamodule.facts().get("class_names") if hasattr(case.datamodule, "facts") else None
+    names = [str(name) for name in names or range(classes)]
+    counts, held_out = (torch.bincount(part.long(), minlength=classes).tolist() for part in (train, val))
+    commonest = int(np.argmax(counts))
+    right = held_out[commonest] / sum(held_out)
+    result.numbers |= {"commonest": max(counts), "rarest": min(counts), "always_the_commonest": right}
+    if sum(count > 0 for count in counts) == 1:
+        result.fail(f"all {sum(counts):,} training samples are of one class, {names[commonest]!r}: nothing to learn")
+        return
+    missing = [names[place] for place in range(classes) if not counts[place]]
+    unseen = [names[place] for place in range(classes) if not counts[place] and held_out[place]]
+    if unseen:
+        result.fail(f"validation has classes that training lacks: {_listed(unseen)}", _other_split(case))
+    elif missing:
+        result.warn(f"no training sample of {len(missing)} of {classes} classes: {_listed(missing)}")
+    unchecked = [names[place] for place in range(classes) if counts[place] and not held_out[place]]
+    if unchecked:
+        result.warn(
+            f"no validation sample of {_listed(unchecked)}: nobody will see how well they are learned",
+            _other_split(case),
+        )
+    there = [count for count in counts if count]
+    seen = (
+        f"{min(there):,} to {max(there):,} training samples a class"
+        if min(there) < max(there)
+        else f"{min(there):,} training samples of each class"
+    )
+    seen += f"; always answering {names[commonest]!r} is right in {right:.1%} of the validation"
+    uneven = max(there) > _HEAVY * min(there)
+    evened = task.class_weights is not None or getattr(case.datamodule, "balanced", False)
+    if uneven and not evened:
+        result.warn(f"uneven: {seen}", *_evening(case, counts))
+    else:
+        result.ok(seen + "; class weights or balanced epochs make up for it" * uneven)
+
+
+def _evening(case: Case, counts: Sequence[int]) -> list[str]:
+    """The flags that make rare classes count."""
+    remedies = [case.flag("data", "balanced", "true", "each class comes equally often")]
+    if len(counts) <= _MOST_WEIGHTS and all(counts):
+        weights = [sum(counts) / (len(counts) * count) for count in counts]
+        text = "'[" + ", ".join(f"{weight:.2g}" for weight in weights) + "]'"
+        remedies.append(case.flag("model", "class_weights", text, "each class counts the same in the loss"))
+    return remedies
+
+
+def _other_split(case: Case) -> str:
+    return case.flag("data", "split_seed", 1, "another choice of the validation samples")
+
+
+def _look_at_numbers(train: Tensor, val: Tensor, result: CheckResult) -> None:
+    train, val = train.reshape(len(train), -1).double(), val.reshape(len(val), -1).double()
+    if not (torch.isfinite(train).all() and torch.isfinite(val).all()):
+        result.fail("some targets are NaN or infinite", expected="finite numbers")
+        return
+    std, mean = (part.mean().item() for part in torch.std_mean(train, dim=0, correction=0))
+    error = (val - train.mean(dim=0)).square().mean().sqrt().item()
+    result.numbers |= {"mean": mean, "std": std, "rmse_of_the_mean": error}
+    if std == 0:
+        result.fail(f"all {len(train):,} training targets are {mean:.4g}: nothing to learn")
+        return
+    seen = f"targets of mean {mean:.4g} and deviation {std:.4g}; always answering the mean has rmse"
+    result.ok(f"{seen} {error:.4g} in validation")
+
+
+def _count_words(case: Case, result: CheckResult) -> None:
+    data: Any = case.datamodule
+    part = getattr(data, "parts", {}).get("train")
+    if part is None or not hasattr(data, "vocabulary"):
+        result.skip("the text is not in memory")
+        return
+    tokens = np.asarray(part.tokens[:_MOST_TOKENS]).astype(np.int64)
+    words = case.model.task.out_features
+    counts = np.bincount(tokens, minlength=words)
+    share = counts.max() / counts.sum()
+    shares = counts[counts > 0] / counts.sum()
+    nats = float(-(shares * np.log(shares)).sum())
+    result.numbers |= {"commonest": float(share), "nats_by_frequency": nats, "tokens": float(len(part.tokens))}
+    word = data.vocabulary.text([int(counts.argmax())])
+    shown = repr(word) if word.strip() else "the line break" if word == "\n" else "the end of a document"
+    result.ok(
+        f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; knowing only how often "
+        f"each comes costs {nats:.3g} nats"
+    )
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

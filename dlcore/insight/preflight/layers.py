@@ -1,0 +1,195 @@
+"""Check: one pass forward and backward through the initial network. Does the signal come through, in every layer?
+
+Shapes: N samples, U units of a layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.report import CheckResult
+from dlcore.models import Model
+
+_SAMPLES = 512
+_VANISHING, _EXPLODING = 1e-3, 1e3  # gradient of the first layer of weights, in units of the last one's
+_LOST = 1e-6
+_USUAL = "about 0.01 to 10"
+_MANY, _ALL = 0.5, 0.99
+_FLAT = 0.01  # of the derivative's peak: an activation has had enough there
+
+
+def check_layers(case: Case, result: CheckResult) -> None:
+    """Send a batch through a copy of the network, in training mode, and its gradient back."""
+    model = case.fresh_model(noise=False)
+    outputs = _watch(model)
+    loss = case.loss(model, case.plain_batch(_SAMPLES))
+    loss.backward()
+    _look_at_parameters(case, model, result)
+    _look_at_gradients(case, model, result)
+    _look_at_activations(case, outputs, result)
+    if not result.findings:
+        ratio = result.numbers.get("gradient_ratio")
+        dead, saturated = result.numbers.get("dead"), result.numbers.get("saturated")
+        parts = [f"gradient of the first weights {ratio:.2g} times that of the last"] if ratio is not None else []
+        parts += [f"at most {dead:.0%} of a layer's units dead"] if dead else []
+        parts += [f"at most {saturated:.0%} of its values saturated"] if saturated else []
+        frozen = int(result.numbers["frozen"])
+        parts += [f"{frozen:,} frozen parameters"] if frozen else []
+        result.ok("; ".join(parts) or "the gradient reaches every parameter")
+
+
+def _look_at_parameters(case: Case, model: Model, result: CheckResult) -> None:
+    """Parameters that cannot learn, and units that will stay alike."""
+    parameters = dict(model.named_parameters())
+    result.numbers["frozen"] = sum(p.numel() for p in parameters.values() if not p.requires_grad)
+    unused = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
+    if unused:
+        result.warn(
+            f"no gradient ever comes to {_listed(unused)}: the network does not use them",
+            "take them out of the model, or use them in forward (over several processes training would stop)",
+        )
+    if not any(p.requires_grad for p in parameters.values()):
+        result.fail("all parameters are frozen: nothing can be learned")
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
+    names = {id(layer): name for name, layer in model.named_modules()}
+    alike = [names[id(layer)] for layer in layers[:-1] if _alike(layer.weight)]
+    if alike and not case.trained:
+        result.fail(
+            f"all units of {_listed(alike)} have the same weights: they get the same gradient and stay alike, so that "
+            "the layer does no more than one unit would",
+            case.flag("model", "initializer", "default", "torch's own initial weights, drawn by chance"),
+        )
+
+
+def _look_at_gradients(case: Case, model: Model, result: CheckResult) -> None:
+    """How the gradient changes on its way from the last weights to the first."""
+    weights = {name: p for name, p in model.named_parameters() if p.dim() > 1 and p.grad is not None}
+    norms = {name: p.grad.norm().item() for name, p in weights.items()}  # type: ignore[union-attr]
+    broken = [name for name, p in weights.items() if not torch.isfinite(p.grad).all()]  # type: ignore[arg-type]
+    if broken:
+        result.fail(f"the gradient is NaN or infinite in {_listed(broken)}", *_calmer(case))
+        return
+    none = [name for name, norm in norms.items() if norm == 0]
+    if none and any(result.findings):
+        return  # units that are alike: said already
+    if none:
+        result.fail(f"the gradient is exactly 0 in {_listed(none)}: these layers cannot learn", *_passing(case, model))
+        return
+    if len(norms) < 2:
+        return
+    first, last = next(iter(norms)), list(norms)[-1]
+    ratio = norms[first] / norms[last]
+    result.numbers |= {"gradient_ratio": ratio, "first_gradient": norms[first], "last_gradient": norms[last]}
+    seen = f"the gradient of {_short(first)} is {ratio:.1e} times that of {_short(last)}"
+    if ratio < _VANISHING:
+        note = result.fail if ratio < _LOST else result.warn
+        note(
+            f"vanishing: {seen}: the first layers will hardly learn",
+            *_passing(case, model),
+            expected=_USUAL,
+        )
+    elif ratio > _EXPLODING:
+        result.fail(f"exploding: {seen}", *_calmer(case), expected=_USUAL)
+
+
+def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]], result: CheckResult) -> None:
+    """Units that answer everything alike, and values beyond the slope of a sigmoid."""
+    dead = {name: _dead(values) for name, (_, values) in outputs.items() if len(values) > 1}
+    saturated = {
+        name: share for name, (layer, values) in outputs.items() if (share := _saturated(layer, values)) is not None
+    }
+    if dead:
+        result.numbers["dead"] = max(dead.values())
+    if saturated:
+        result.numbers["saturated"] = max(saturated.values())
+    if not all(torch.isfinite(values).all() for _, values in outputs.values()):
+        result.fail("some activations are NaN or infinite", *_calmer(case))
+        return
+    if any(finding.seen.startswith("all units") for finding in result.findings):
+        return
+    asleep = [name for name, share in dead.items() if share > _MANY]
+    if asleep:
+        note = result.fail if max(dead.values()) > _ALL else result.warn
+        note(
+            f"{max(dead.values()):.0%} of the units of {_listed(asleep)} answer all samples alike (dead)",
+            *case.remedies("inputs"),
+            case.flag("model", "activation", "'leaky_relu(negative_slope=0.1)'", "lets a gradient through below 0"),
+            case.flag("model", "initializer", "he_normal", "made for ReLU"),
+        )
+    full = [name for name, share in saturated.items() if share > _MANY]
+    if full:
+        result.warn(
+            f"{max(saturated.values()):.0%} of the values of {_listed(full)} are saturated: there is hardly a slope",
+            *_calmer(case),
+        )
+
+
+def _watch(model: Model) -> dict[str, tuple[nn.Module, Tensor]]:
+    """Notes the outputs of each activation and recurrent layer in what it gives back, samples first."""
+    found: dict[str, tuple[nn.Module, Tensor]] = {}
+
+    def noting(name: str) -> Any:
+        def hook(layer: nn.Module, args: Any, output: Any) -> None:
+            found[name] = (layer, (output[0] if isinstance(output, tuple) else output).detach().float())
+
+        return hook
+
+    for name, layer in model.named_modules():
+        if type(layer).__module__ == nn.ReLU.__module__ or isinstance(layer, nn.RNN):
+            layer.register_forward_hook(noting(name))
+    return found
+
+
+def _dead(values: Tensor) -> float:
+    """The share of units (features or channels) whose output is the same for all samples and places."""
+    if values.dim() == 2:
+        spread = values.amax(dim=0) - values.amin(dim=0)
+    else:  # (N, U, H, W), or (N, T, U) of a recurrent layer
+        units = 1 if values.dim() >= 4 else values.dim() - 1
+        flat = values.movedim(units, 0).flatten(1)
+        spread = flat.amax(dim=1) - flat.amin(dim=1)
+    return (spread == 0).float().mean().item()
+
+
+def _saturated(layer: nn.Module, values: Tensor) -> float | None:
+    """The share of values where the derivative is below 1% of its peak; None for an activation without ceiling."""
+    if isinstance(layer, nn.Sigmoid):
+        slope = 4 * values * (1 - values)
+    elif isinstance(layer, nn.Tanh) or (isinstance(layer, nn.RNN) and layer.nonlinearity == "tanh"):
+        slope = 1 - values.square()
+    else:
+        return None
+    return (slope < _FLAT).float().mean().item()
+
+
+def _alike(weight: Tensor) -> bool:
+    return weight.shape[0] > 1 and bool((weight == weight[:1]).all())
+
+
+def _calmer(case: Case) -> list[str]:
+    """Flags that make a signal smaller."""
+    usual = case.flag("model", "initializer", "default", "torch's own initial weights")
+    chosen = getattr(case.model.hparams, "initializer", "default") != "default"
+    return [*case.remedies("inputs"), usual if chosen else ""]
+
+
+def _passing(case: Case, model: Model) -> list[str]:
+    """Flags that let a gradient through many layers."""
+    steep = any(isinstance(layer, nn.Sigmoid | nn.Tanh) for layer in model.modules())
+    relu = case.flag("model", "activation", "ReLU", "its slope is 1, a sigmoid's at most 1/4") if steep else ""
+    norm = "" if case.normalizes else case.flag("model", "batch_norm", "true", "brings each layer's sums back to 1")
+    name = "xavier_normal" if steep else "he_normal"
+    return [*case.remedies("inputs"), relu, norm, case.flag("model", "initializer", name, "keeps the signal's size")]
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("network.").removesuffix(".weight")
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    shown = ", ".join(_short(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

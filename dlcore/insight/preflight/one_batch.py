@@ -1,0 +1,237 @@
+"""Check: can the network learn one small batch by heart, with the recipe's optimiser and learning rate?
+
+If it cannot do that, it will learn nothing from many. Schedule, warm-up, dropout and augmentation are off.
+
+Reference: Karpathy (2019), "A Recipe for Training Neural Networks": "overfit a single batch".
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import LBFGS, Adadelta
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
+
+from dlcore.insight.preflight.attainable import attainable_losses
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.schedule_preview import SchedulePreview
+from dlcore.models import Model
+from dlcore.models.factory_settings import class_of
+from dlcore.models.optimization import make_optimizer
+from dlcore.text import TextBatch
+
+_SAMPLES = 32
+_TOKENS = 256
+_STEPS, _SECONDS = 1500, 8.0
+_TRIALS = (1e-4, 1e-3, 1e-2, 1e-1)  # rates that are tried when the recipe's own does not do it
+_TRIAL_STEPS, _TRIAL_SECONDS = 400, 2.5
+_STUCK = 200  # steps after which a loss that leapt, or has not moved, is let go
+_FEW = 10  # steps: with fewer there was no time to see anything
+_LEARNED, _BEGUN = 0.5, 0.1  # of the way from a constant answer to the best one
+_KNOWN = 0.9
+_MOVED = 0.01
+_LEAP = 20.0  # times the first loss
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A short training on one batch.
+
+    Attributes:
+        rate: Its learning rate.
+        losses: The loss before each step, and after the last.
+        way: How much of the way from a constant answer (0) to knowing all answers (1) the lowest loss stands for.
+        timed_out: Whether time was up before all steps were taken.
+    """
+
+    rate: float
+    losses: list[float]
+    way: float
+    timed_out: bool
+
+    @property
+    def first(self) -> float:
+        """The loss before the first step."""
+        return self.losses[0]
+
+    @property
+    def best(self) -> float:
+        """The lowest loss."""
+        return min((loss for loss in self.losses if math.isfinite(loss)), default=math.nan)
+
+    @property
+    def highest(self) -> float:
+        """The highest loss; infinite where it was not finite."""
+        return max(loss if math.isfinite(loss) else math.inf for loss in self.losses)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss leapt far above its beginning, or ended above it.
+
+        Huge weights may still answer one batch rightly: with other batches they leap again.
+        """
+        return self.highest > _LEAP * self.first or self.losses[-1] > 2 * self.first
+
+
+def check_one_batch(case: Case, result: CheckResult) -> None:
+    """Train a copy of the model on one batch."""
+    batch = case.plain_batch(_TOKENS if isinstance(case.batches[0], TextBatch) else _SAMPLES, varied=True)
+    levels = attainable_losses(case.model.task, batch[1])
+    if levels is None:
+        result.skip(f"no known loss of a perfect answer for the task {type(case.model.task).__name__}")
+        return
+    constant, perfect = levels
+    if constant - perfect < 1e-6 * max(abs(constant), 1e-12):
+        result.skip("all targets of the batch are alike: there is nothing to learn by heart")
+        return
+    trial = _train(case, batch, levels, rate_of_run(case), _STEPS, _SECONDS)
+    result.numbers |= {"first": trial.first, "best": trial.best, "steps": len(trial.losses) - 1, "way": trial.way}
+    end = f"{trial.highest:.3g} and {trial.losses[-1]:.3g}" if trial.diverged else f"{trial.best:.3g}"
+    seen = f"loss {trial.first:.3g} → {end} in {_steps(trial)} on {_size(batch)}, learning rate {trial.rate:.2g}"
+    expected = f"towards {perfect:.2g}; always the same answer would cost {constant:.3g}"
+    if not math.isfinite(trial.first):
+        result.fail(f"the loss is {trial.first} before the first step", expected="a finite loss")
+    elif trial.way >= _LEARNED and not trial.diverged:
+        result.ok(seen)
+    elif _small(case.model, batch) and trial.best < trial.first and not trial.diverged:
+        result.ok(f"{seen}; so small a network cannot know all by heart")
+    elif trial.timed_out and (len(trial.losses) < _FEW or _falls(trial)):
+        result.ok(f"{seen}, where time was up; it was still falling")
+    else:
+        _explain(case, batch, levels, trial, seen, expected, result)
+
+
+def _explain(
+    case: Case, batch: Any, levels: tuple[float, float], trial: Trial, seen: str, expected: str, result: CheckResult
+) -> None:
+    """Name the cause: by trying other rates, not by guessing."""
+    trials = (*_TRIALS, 1.0) if class_of(case.model.optimizer_factory) in (LBFGS, Adadelta) else _TRIALS
+    rates = [rate for rate in trials if not 0.5 < rate / max(trial.rate, 1e-30) < 2]
+    others = [_train(case, batch, levels, rate, _TRIAL_STEPS, _TRIAL_SECONDS) for rate in rates]
+    learned = [other for other in others if other.way >= _KNOWN and not other.diverged]
+    # Of several the middle one: the highest is near where it gets too high, the lowest is slow.
+    best = learned[(len(learned) - 1) // 2] if learned else max(others, key=lambda other: other.way)
+    better = best.way >= _LEARNED or (best.way > 2 * max(trial.way, _BEGUN) and not best.diverged)
+    faster = better and best.rate > trial.rate and not _still(trial)
+    slow = not trial.diverged and (trial.way >= _BEGUN or faster)
+    note = result.warn if slow or _warms_up(case, batch, levels, trial) else result.fail
+    if trial.diverged or (better and best.rate < trial.rate):
+        what = "it diverges" if trial.diverged else "it does not settle"
+        cause = f"{what}: the learning rate is too high" if better and best.rate < trial.rate else what
+    elif better and best.rate > trial.rate:
+        cause = "it hardly moves: the learning rate is too low" if _still(trial) else "slow: the learning rate is low"
+    elif _still(trial):
+        cause = "it does not move at any learning rate tried: no gradient comes through"
+    else:
+        cause = "it gets hardly further than one constant answer would, at any learning rate tried"
+    fell = f"with it the loss fell to {best.best:.2g} in {_steps(best)}"
+    rate = f"{_rate_flag(case)} {best.rate:g}: {fell}" if better else ""
+    said = [*case.remedies("inputs"), *([] if better else [*case.remedies("layers"), *case.remedies("first loss")])]
+    remedies = dict.fromkeys([*said, rate])
+    note(f"{seen}; {cause}", *remedies, expected=expected)
+
+
+def _warms_up(case: Case, batch: Any, levels: tuple[float, float], trial: Trial) -> bool:
+    """Whether the run comes to its highest rate by way of one at which the network learns."""
+    if not isinstance(case.schedule, SchedulePreview) or not 0 < case.schedule.rates[0] < trial.rate / 2:
+        return False
+    gentle = _train(case, batch, levels, float(case.schedule.rates[0]), _TRIAL_STEPS, _TRIAL_SECONDS)
+    return gentle.way >= _LEARNED and not gentle.diverged
+
+
+def rate_of_run(case: Case) -> float:
+    """The highest rate that the run will take."""
+    if isinstance(case.schedule, SchedulePreview):
+        return float(case.schedule.rates.max())
+    optimizer = make_optimizer(case.model.optimizer_factory, [nn.Parameter(torch.zeros(1, 1))])
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def _rate_flag(case: Case) -> str:
+    """The flag that sets that rate."""
+    factory = case.model.schedule_factory
+    sets_it = factory is not None and class_of(factory) in (OneCycleLR, CyclicLR)
+    return "--model.lr_scheduler.max_lr" if sets_it else "--model.optimizer.lr"
+
+
+def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, steps: int, seconds: float) -> Trial:
+    """Train a copy on the batch until it knows it, until the loss is lost, or until steps or seconds are up."""
+    model = case.fresh_model(noise=False)
+    optimizer = make_optimizer(model.optimizer_factory, [p for p in model.parameters() if p.requires_grad])
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    penalty = model.penalty
+    penalized = penalty.select(model.named_parameters()) if penalty else []
+    losses: list[float] = []
+    evaluated: list[float] = []
+
+    def evaluate() -> float:
+        optimizer.zero_grad()
+        loss = case.loss(model, batch)
+        evaluated.append(loss.item())
+        total = loss + penalty(penalized) if penalized else loss  # type: ignore[misc]
+        total.backward()
+        _clip(model)
+        return total.item()
+
+    constant, perfect = levels
+    target = perfect + 0.05 * (constant - perfect)
+    begun, timed_out = time.monotonic(), False
+    for step in range(steps):
+        evaluated.clear()
+        optimizer.step(evaluate)
+        losses.append(evaluated[0])
+        rise, span = max(losses) / losses[0], max(losses) - min(losses)
+        stuck = step >= _STUCK and (rise > _LEAP or (step == _STUCK and span < 1e-3 * losses[0]))
+        if not math.isfinite(losses[-1]) or losses[-1] <= target or stuck:
+            break
+        timed_out = step + 1 < steps and time.monotonic() - begun > seconds
+        if timed_out:
+            break
+    with torch.no_grad():
+        losses.append(case.loss(model, batch).item())
+    tail = losses[-max(3, len(losses) // 20) :]
+    lowest = min(losses[-1], max(tail)) if all(map(math.isfinite, tail)) else math.inf
+    way = (constant - lowest) / (constant - perfect) if math.isfinite(lowest) else -math.inf
+    return Trial(rate, losses, way, timed_out)
+
+
+def _clip(model: Model) -> None:
+    if model.gradient_clip_val is None:
+        return
+    if model.gradient_clip_algorithm == "value":
+        nn.utils.clip_grad_value_(model.parameters(), model.gradient_clip_val)
+    else:
+        nn.utils.clip_grad_norm_(model.parameters(), model.gradient_clip_val)
+
+
+def _still(trial: Trial) -> bool:
+    return abs(trial.first - trial.best) < _MOVED * abs(trial.first)
+
+
+def _falls(trial: Trial) -> bool:
+    """Whether the loss was still falling when time was up."""
+    return not trial.diverged and trial.best < 0.98 * trial.first and trial.losses[-1] <= 1.05 * trial.best
+
+
+def _small(model: Model, batch: Any) -> bool:
+    """Whether the network has fewer numbers than the batch has targets to learn by heart, or is linear."""
+    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    linear = sum(isinstance(layer, nn.Linear | nn.modules.conv._ConvNd | nn.RNNBase) for layer in model.modules()) < 2
+    return weights < batch[1].numel() * 2 or linear
+
+
+def _steps(trial: Trial) -> str:
+    steps = len(trial.losses) - 1
+    return f"{steps} step{'s' * (steps != 1)}"
+
+
+def _size(batch: Any) -> str:
+    targets = batch[1]
+    return f"{targets.numel():,} tokens" if isinstance(batch, TextBatch) else f"{len(targets):,} samples"

@@ -1,0 +1,96 @@
+"""Check: do samples of the training set come again in the validation set?
+
+Shapes: N samples.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.text_data import TextData
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.report import CheckResult
+
+# Of each part at most so many samples are looked at, and so many bytes.
+_SAMPLES, _BYTES = 20_000, 400_000_000
+_SOME, _MOST = 0.01, 0.5  # shares of the validation samples: a warning, a failure
+
+
+def check_overlap(case: Case, result: CheckResult) -> None:
+    """Compare hashes of the first samples of both sets."""
+    data = case.datamodule
+    if not isinstance(data, ArrayData | TextData):
+        result.skip(f"{type(data).__name__} does not hold its samples in memory")
+        return
+    train, val = data.parts["train"], data.parts["val"]
+    unit = "documents" if isinstance(data, TextData) else "samples"
+    if _same(train, val):
+        seen = f"the training {unit} themselves validate: val/… says nothing of others"
+        # Whoever holds nothing out has asked for it; small data of a lesson do.
+        result.numbers["share"] = 1.0
+        result.ok(f"{seen} ({case.flag('data', 'val_size', 0.2, 'holds some out')})")
+        return
+    known = Counter(_hashes(train))
+    found = list(_hashes(val))
+    again = sum(digest in known for digest in found)
+    repeated = sum(known.values()) - len(known)
+    share, within = again / max(len(found), 1), repeated / max(sum(known.values()), 1)
+    result.numbers |= {"share": share, "repeated": float(repeated), "repeated_share": within}
+    seen_of = f"{sum(known.values()):,} of " if sum(known.values()) < _count(train) else ""
+    looked = f"{again:,} of {len(found):,} validation {unit} are among {seen_of}the {_count(train):,} of training"
+    if repeated:
+        looked += f"; {repeated:,} of training repeat another of it"
+    # Rows of a few categories repeat by their nature, in training as much as in validation.
+    natural = isinstance(train, Part) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
+    if share <= _SOME or natural:
+        result.ok(looked)
+        return
+    note = result.fail if share > _MOST else result.warn
+    note(
+        f"{looked}: val/… will look better than the network is",
+        "take the copies out of the files, or hold out others",
+        expected="none",
+    )
+
+
+def _same(train: Any, val: Any) -> bool:
+    """Whether one set is the other, or holds most of it by number."""
+    if train is val:
+        return True
+    if not isinstance(train, Part):
+        return bool(train.tokens is val.tokens)
+    if train.inputs is not val.inputs:
+        return False
+    return bool(torch.isin(val.indices, train.indices).all())
+
+
+def _count(part: Any) -> int:
+    return len(part) if isinstance(part, Part) else part.documents
+
+
+def _few(part: Part) -> bool:
+    """Whether rows have few different values: repeating is no wonder then."""
+    rows = part.inputs[part.indices[:1000]]
+    return all(len(column.unique()) <= 20 for column in rows.T)
+
+
+def _hashes(part: Any) -> Iterator[int]:
+    """A number for each sample, the same for the same content."""
+    if isinstance(part, Part):
+        first = part.inputs[:1]
+        most = min(_SAMPLES, max(1, _BYTES // max(first.numel() * first.element_size(), 1)))
+        # Spread over the whole set, which may be sorted by class.
+        for chosen in part.indices[:: -(-len(part) // most)].split(1000):
+            for row in part.inputs.index_select(0, chosen).numpy():
+                yield hash(row.tobytes())
+        return
+    offsets = np.asarray(part.offsets[: _SAMPLES + 1]).astype(np.int64)
+    for begin, end in pairwise(offsets):
+        yield hash(part.tokens[begin:end].tobytes())

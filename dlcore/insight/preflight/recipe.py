@@ -1,0 +1,103 @@
+"""All checks of a recipe, one after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+from lightning.pytorch import LightningDataModule, Trainer
+
+from dlcore.errors import DlcoreError, FitError
+from dlcore.insight.preflight.batch_norm import check_batch_norm
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.cost import check_cost
+from dlcore.insight.preflight.first_loss import check_first_loss
+from dlcore.insight.preflight.inputs import check_inputs
+from dlcore.insight.preflight.labels import check_labels
+from dlcore.insight.preflight.layers import check_layers
+from dlcore.insight.preflight.one_batch import check_one_batch
+from dlcore.insight.preflight.overlap import check_overlap
+from dlcore.insight.preflight.report import CheckResult, PreflightReport
+from dlcore.insight.preflight.updates import check_updates
+from dlcore.models import Model
+from dlcore.runs import prepare
+
+# In this order: what is cheap and explains others comes first; the cost uses the trainer up and comes last.
+CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
+    "inputs": check_inputs,
+    "labels": check_labels,
+    "overlap": check_overlap,
+    "first loss": check_first_loss,
+    "layers": check_layers,
+    "one batch": check_one_batch,
+    "batch norm": check_batch_norm,
+    "updates": check_updates,
+    "cost": check_cost,
+}
+
+
+def check_recipe(*words: str) -> PreflightReport:
+    """Check a recipe before a long run: its data, its network, its learning rate, what it costs.
+
+    ``check_recipe("-c", "mlp_textbook", "--data.scale", "1").failed``
+
+    Args:
+        words: What would stand behind ``fit`` on the command line.
+
+    Raises:
+        DlcoreError: Something asked for cannot be done.
+    """
+    command = prepare("fit", *words)
+    if not isinstance(command.model, Model):
+        raise FitError(f"check: expected a dlcore.models.Model, got {type(command.model).__name__}.")
+    if command.settings.checkpoint:
+        command.model.load_state_dict(command.settings.checkpoint["state_dict"])
+    return check_training(command.model, command.datamodule, command.trainer, trained=bool(command.settings.checkpoint))
+
+
+def check_training(
+    model: Model,
+    datamodule: LightningDataModule,
+    trainer: Trainer,
+    trained: bool = False,
+    tell: Callable[[CheckResult], None] | None = None,
+) -> PreflightReport:
+    """Check model, data and trainer. Weights and random numbers are as before afterwards; no file is written.
+
+    Args:
+        model: The model.
+        datamodule: The data.
+        trainer: The trainer. It is used up: make another for a training.
+        trained: Whether the model's weights are those of a training already.
+        tell: Hears each result as soon as it is known.
+
+    Raises:
+        DlcoreError: The data cannot be read.
+    """
+    random_state = torch.get_rng_state()
+    try:
+        case = Case(model, datamodule, trainer, trained)
+        for name, check in CHECKS.items():
+            torch.manual_seed(0)
+            result = case.earlier[name] = _carried_out(name, check, case)
+            if tell is not None:
+                tell(result)
+        return PreflightReport(list(case.earlier.values()))
+    finally:
+        torch.set_rng_state(random_state)
+
+
+def _carried_out(name: str, check: Callable[[Case, CheckResult], object], case: Case) -> CheckResult:
+    result = CheckResult(name)
+    try:
+        check(case, result)
+    except DlcoreError as error:
+        result.fail(str(error))
+    except Exception as error:
+        # Of a model or of data of the user's own: one that breaks here breaks in the training.
+        if os.environ.get("DLCORE_DEBUG"):
+            raise
+        said = " ".join(str(error).split())
+        result.fail(f"ended with {type(error).__name__}: {said[:300]}", "DLCORE_DEBUG=1 shows where")
+    return result

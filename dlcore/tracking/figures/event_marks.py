@@ -1,0 +1,112 @@
+"""Marks of events in charts over the epochs: a thin line each, a name below the charts for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcore.tracking.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Kinds that are drawn, in the order of the legend: what they are called, colour, dashes.
+_LOOKS: dict[str, tuple[str, str, Any]] = {
+    "learning_rate_cut": ("learning rate cut", style.PURPLE, (0, (4, 2))),
+    "stopped_early": ("stopped early", style.GREEN, "-"),
+    "resumed": ("resumed", style.SKY, "-"),
+    "interrupted": ("interrupted", style.ORANGE, (0, (1, 1.5))),
+    "not_finite": ("not finite", style.NOT_A_NUMBER, (0, (1, 1))),
+    "failed": ("failed", style.INFINITE, "-"),
+}
+_NAMED = 3  # so many places are named one by one; of more, only the number
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The events of one kind.
+
+    Args:
+        kind: Their kind.
+        places: Where they are on the x axis, rising.
+        about: What they are about (the metric that is not finite); empty where the kind says it all.
+    """
+
+    kind: str
+    places: tuple[float, ...]
+    about: str = ""
+
+    def label(self, unit: str) -> str:
+        """What the legend says: ``resumed (epoch 2, 5)``."""
+        name = _LOOKS[self.kind][0] + (f": {self.about}" if self.about else "")
+        if len(self.places) > _NAMED:
+            return f"{name} ({len(self.places)} times)"
+        where = ", ".join(f"{place:.3g}" if unit == "epoch" else f"{place:,.0f}" for place in self.places)
+        return f"{name} ({unit.removeprefix('optimiser ')} {where})"
+
+
+def event_marks(
+    events: Sequence[Mapping[str, Any]], steps: Sequence[float | None], positions: np.ndarray
+) -> list[Mark]:
+    """What is to be marked.
+
+    Args:
+        events: Events as `read_events` gives them.
+        steps: Steps (P,) of a run's rows, rising.
+        positions: Where these rows lie on the x axis (P,).
+
+    Returns:
+        A mark a kind, in the legend's order.
+    """
+    resumed = {event["step"] for event in events if event["kind"] == "resumed"}
+    known = np.array([np.nan if step is None else step for step in steps], dtype=np.float64)
+    found: dict[str, list[float]] = {kind: [] for kind in _LOOKS}
+    lost: dict[str, None] = {}
+    for event in events:
+        # What broke off and went on at the same place is one mark.
+        if event["kind"] not in _LOOKS or (event["kind"] in ("interrupted", "failed") and event["step"] in resumed):
+            continue
+        # The first number that is lost is the moment; the others follow from it.
+        if event["kind"] == "not_finite":
+            lost[str(event.get("metric", ""))] = None
+            if len(lost) > 1:
+                continue
+        place = float(np.interp(event["step"], known, positions)) if len(known) else float(event["step"])
+        found[event["kind"]].append(place)
+    about = f"{next(iter(lost), '')}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}"
+    return [
+        Mark(kind, tuple(sorted(places)), about if kind == "not_finite" else "")
+        for kind, places in found.items()
+        if places
+    ]
+
+
+def draw_marks(figure: Figure, charts: np.ndarray, marks: Sequence[Mark], unit: str) -> None:
+    """Draw the marks through all charts, behind the curves, and name them below.
+
+    Args:
+        figure: The figure.
+        charts: Its charts, which share their x axis.
+        marks: What is marked.
+        unit: What the x axis counts.
+    """
+    if not marks:
+        return
+    from matplotlib.lines import Line2D
+
+    entries = []
+    for mark in marks:
+        _, color, dashes = _LOOKS[mark.kind]
+        # Many lines together must not hide the curves.
+        alpha = float(np.clip(9 / len(mark.places), 0.3, 0.9))
+        for axes in charts:
+            for place in mark.places:
+                axes.axvline(place, color=color, linestyle=dashes, linewidth=1.1, alpha=alpha, zorder=1.5)
+        entries.append(Line2D([], [], color=color, linestyle=dashes, linewidth=1.4, label=mark.label(unit)))
+    figure.legend(
+        handles=entries, loc="outside lower left", ncols=min(len(entries), 3), frameon=False,
+        fontsize=style.TICK_SIZE, labelcolor=style.INK, handlelength=1.6, columnspacing=1.6,
+    )  # fmt: skip

@@ -1,0 +1,188 @@
+"""``summary.md``: a run on one page, to be sent to somebody who was not there."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcore.tracking.figures.learning_curves import Columns, any_of
+from dlcore.tracking.markdown import escaped, table
+from dlcore.tracking.metric_names import is_greater, is_share, main_metric, spoken
+
+# A page is read, a log is searched: of many events the middle is left out.
+_MOST_EVENTS = 40
+_ENDS = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed"}
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a page says that no file of the run holds.
+
+    Args:
+        name: What the run is called (``mlp_fashion_mnist, version_3``).
+        rows: Facts in their order: name and value (``Model``, ``MLP, 535,818 parameters``).
+        note: A warning on top; empty for none.
+    """
+
+    name: str
+    rows: Mapping[str, str]
+    note: str = ""
+
+
+def run_page(
+    facts: RunFacts,
+    columns: Columns,
+    events: Sequence[Mapping[str, Any]],
+    findings: Sequence[str] = (),
+    picture: str = "",
+) -> str:
+    """Write the page.
+
+    Args:
+        facts: What was trained, on what.
+        columns: The run's metrics, as `read_metrics` gives them.
+        events: What happened, as `read_events` gives it.
+        findings: What was found out about the run, a line each.
+        picture: File of the curves, as seen from the page; empty for none.
+
+    Returns:
+        Markdown. Folders of the user's are shown as seen from the working folder or from ``~``.
+    """
+    commands = [str(event["command"]) for event in events if event.get("command")]
+    rows = {**facts.rows, "Time": _duration(sum(map(_seconds, _sessions(events))))}
+    lines = [f"# {escaped(facts.name)}", "", f"**{_headline(columns, events)}**", ""]
+    lines += [f"> {escaped(facts.note)}", ""] if facts.note else []
+    lines += [f"- {name}: {escaped(value)}" for name, value in rows.items() if value]
+    results = _results(columns)
+    lines += ["", "## Result", "", *results] if results else []
+    lines += ["", "## Findings", "", *(f"- {escaped(finding)}" for finding in findings)] if findings else []
+    lines += ["", "## Curves", "", f"![Curves of the run over its epochs]({picture})"] if picture else []
+    lines += ["", "## What happened", "", *_story(events)] if events else []
+    lines += ["", "## Do it again", "", "```bash", *commands, "```"] if commands else []
+    return without_places("\n".join(lines) + "\n")
+
+
+def without_places(text: str) -> str:
+    """Text without the user's folders: the working folder is left out, the home folder is ``~``."""
+    for place, short in ((Path.cwd(), "."), (Path.home(), "~")):
+        if place != Path(place.anchor):
+            # A whole folder's name only; what lies in the working folder is named without it.
+            text = re.sub(rf"{re.escape(str(place))}/(?=[^\s/])", "" if short == "." else "~/", text)
+            text = re.sub(rf"{re.escape(str(place))}(?![\w.-])", short, text)
+    return text
+
+
+def _sessions(events: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """The events parted where the run was started and where it was resumed."""
+    sessions: list[list[Mapping[str, Any]]] = []
+    for event in events:
+        if event["kind"] in ("started", "resumed") or not sessions:
+            sessions.append([])
+        sessions[-1].append(event)
+    return sessions
+
+
+def _seconds(session: Sequence[Mapping[str, Any]]) -> float:
+    """How long a session took; of one that was killed, until the last that is known of it."""
+    for event in reversed(session):
+        if "seconds" in event:
+            return float(event["seconds"])
+    first, last = (datetime.fromisoformat(str(event["time"])) for event in (session[0], session[-1]))
+    return (last - first).total_seconds()
+
+
+def _headline(columns: Columns, events: Sequence[Mapping[str, Any]]) -> str:
+    """How it ended, and what it reached."""
+    session = _sessions(events)[-1] if events else []
+    kinds = [event["kind"] for event in session]
+    end = next((event for event in reversed(session) if event["kind"] in _ENDS), None)
+    said = _ENDS[end["kind"]] if end else "Not ended"
+    early = " early" if said == "Finished" and "stopped_early" in kinds else ""
+    epochs = end.get("epoch") if end else None
+    after = "" if epochs is None else f" after {epochs:g} epoch{'s' * (epochs != 1)}"
+    lost = [str(event.get("metric")) for event in events if event["kind"] == "not_finite"]
+    diverged = ", diverged" if any(name.endswith(("loss", "loss_step")) for name in lost) else ""
+    name = f"val/{main_metric([n.removeprefix('val/') for n in columns if n.startswith('val/')])}"
+    best = _best(columns, name)
+    reached = f": best {name} {_shown(name, best[0])} at epoch {best[1]:g}" if best else ""
+    return escaped(f"{said}{early}{after}{diverged}{reached}.")
+
+
+def _results(columns: Columns) -> list[str]:
+    """A table: best and last of each metric, and the gap between training and validation."""
+    names = {
+        name.partition("/")[2] for name in columns if name.startswith(("train/", "val/")) and any_of(columns[name])
+    }
+    names = {name for name in names if not name.endswith(("_step", "penalty"))}
+    first = [name for name in ("loss", main_metric(names)) if name in names]
+    rows = []
+    for name in dict.fromkeys([*first, *sorted(names)]):
+        train, val = _last(columns, f"train/{name}"), _last(columns, f"val/{name}")
+        best = _best(columns, f"val/{name}")
+        gap = "" if train is None or val is None else _gap(name, val - train)
+        reached = f"{_shown(name, best[0])} (epoch {best[1]:g})" if best else ""
+        rows.append([spoken(name), reached, _shown(name, val), _shown(name, train), gap])
+    heads = ["metric", "best validation", "last validation", "last training", "gap (validation − training)"]
+    return table(heads, rows) if rows else []
+
+
+def _best(columns: Columns, name: str) -> tuple[float, float] | None:
+    """The best value of a metric and the epochs that were done by then."""
+    values = np.array([np.nan if v is None else v for v in columns.get(name, ())], dtype=np.float64)
+    values[~np.isfinite(values)] = np.nan
+    if not np.isfinite(values).any():
+        return None
+    at = int(np.nanargmax(values) if is_greater(name) else np.nanargmin(values))
+    epoch = columns.get("epoch", columns["step"])[at]
+    return float(values[at]), math.nan if epoch is None else float(epoch)
+
+
+def _last(columns: Columns, name: str) -> float | None:
+    return next((value for value in reversed(columns.get(name, ())) if value is not None), None)
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2%}" if is_share(name) and math.isfinite(value) else f"{value:.4g}"
+
+
+def _gap(name: str, value: float) -> str:
+    if not math.isfinite(value):
+        return ""
+    return f"{value * 100:+.2f} points" if is_share(name) else f"{value:+.3g}"
+
+
+def _story(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The events, a line each. Of the best states the last one is told; of lost numbers the first, and which follow."""
+    bests = [event for event in events if event["kind"] == "new_best"]
+    lost = [event for event in events if event["kind"] == "not_finite"]
+    lines = []
+    for event in events:
+        if event in bests[:-1] or event in lost[1:]:
+            continue
+        epoch = f"epoch {event['epoch']:g}, " if event.get("epoch") is not None else ""
+        text = str(event["text"])
+        if event in lost and lost[1:]:
+            others = [f"{other.get('metric')} (step {other['step']:,})" for other in lost[1:]]
+            text += f" Then: {', '.join(others)}."
+        lines.append(f"- {epoch}step {event['step']:,}: {escaped(text)}")
+    if len(lines) <= _MOST_EVENTS:
+        return lines
+    half = _MOST_EVENTS // 2
+    return [*lines[:half], f"- … {len(lines) - 2 * half:,} more are in events.jsonl …", *lines[-half:]]
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
