@@ -9,12 +9,16 @@ from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short, times
 
 _SHRINKS = 1e-3  # gradient by weights of the first layer, as a share of the last layer's
+_DEAD = 0.9  # of a layer's units
 _LAYERS = 3  # with fewer there is no way back to shrink on
 
 
 def look(run: Evidence) -> Finding | None:
     """Compare the first layer's gradient with the last one's, where training came to little."""
     if run.layers is None or not run.poor:
+        return None
+    # No gradient gets through a layer whose units are dead: then they are the reason.
+    if any(run.layers.last(name, "dead") >= _DEAD for name in run.layers.layers_with("dead")):
         return None
     sizes = _relative_gradients(run.layers)
     if len(sizes) < _LAYERS:
