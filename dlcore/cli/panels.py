@@ -73,11 +73,11 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
 
 def _findings(command: Command) -> tuple[str, list[str]]:
     """Why the run went as it did, a few lines, and where there is more."""
-    try:
-        diagnosis = diagnose(command.folder) if command.folder is not None else None
-    except DlcoreError:  # a run so short that it logged nothing, or whose files are not there any more
+    if command.folder is None or not (command.folder / "metrics.csv").is_file():  # nothing was logged
         return "", []
-    if diagnosis is None:
+    try:
+        diagnosis = diagnose(command.folder)
+    except DlcoreError:  # its files were taken away, or changed by hand
         return "", []
     more = [f"python -m dlcore explain {shell_word(_short(command.folder))}"] if diagnosis.faults else []
     return "\n".join(diagnosis.lines()), more

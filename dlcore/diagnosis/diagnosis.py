@@ -55,7 +55,11 @@ class Diagnosis:
         return "the result is poor, and no known reason for it was found" if self.poor else "nothing wrong was found"
 
     def lines(self) -> list[str]:
-        """At most five short lines, for the end of a fit: two faults, or why all is well and what is worth knowing."""
+        """At most five short lines, for the end of a fit; see `blocks`."""
+        return [line for block in self.blocks() for line in block]
+
+    def blocks(self) -> list[list[str]]:
+        """At most five short lines, those of a finding together: two faults, or why all is well and what to know."""
         if self.faults:
             blocks = [fault.lines() for fault in self.faults[:2]]
             titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
@@ -64,10 +68,10 @@ class Diagnosis:
             head, *more = self.healthy or ("",)
             blocks = [[f"{self.verdict}{': ' * bool(head)}{head}"], *([clause] for clause in more)]
             blocks += [note.lines() for note in self.notes]
-        lines: list[str] = []
+        chosen: list[list[str]] = []
         for block in blocks:
-            lines += block if len(lines) + len(block) <= _MOST_LINES else []
-        return lines
+            chosen += [block] if sum(map(len, [*chosen, block])) <= _MOST_LINES else []
+        return chosen
 
     def as_json(self) -> dict[str, Any]:
         """The diagnosis as plain values."""

@@ -5,8 +5,6 @@ Shapes: P points of a curve, K classes.
 
 from __future__ import annotations
 
-import importlib
-import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +17,8 @@ from dlcore.diagnosis.curve_shape import fall_at_end
 from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS, LayerLooks
 from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.tracking.curves import LoggedCurve, logged_curves
+from dlcore.tracking.layer_table import FILE, read_layers
+from dlcore.tracking.timeline import read_events
 
 _NO_CURVE = LoggedCurve(np.array([]), np.array([]), np.array([]))
 
@@ -201,27 +201,12 @@ def read_evidence(folder: Path) -> Evidence:
         ConfigError: Its config is not plain YAML.
     """
     return Evidence(
-        folder, RunSettings.read(folder), logged_curves(folder), _read_looks(folder), tuple(_read_events(folder))
+        folder, RunSettings.read(folder), logged_curves(folder), _read_looks(folder), tuple(read_events(folder))
     )
 
 
 def _read_looks(folder: Path) -> LayerLooks | None:
-    if not (folder / "layers.csv").is_file():
+    if not (folder / FILE).is_file():
         return None
-    table = importlib.import_module("dlcore.tracking.layer_table").read_layers(folder / "layers.csv")
+    table = read_layers(folder)
     return LayerLooks(table) if len(table["layer"]) else None
-
-
-def _read_events(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "events.jsonl"
-    if not path.is_file():
-        return []
-    events = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:  # a line that a crash cut off
-            continue
-        if isinstance(event, dict):
-            events.append(event)
-    return events

@@ -40,4 +40,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("underfitting", look, ("plateau", "unsteady", "class_collapse"))
+RULE = Rule("underfitting", look, ("plateau", "unsteady"))
