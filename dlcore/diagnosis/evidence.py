@@ -141,8 +141,10 @@ class Evidence:
 
     @cached_property
     def chance_loss(self) -> float:
-        """Ln K, the cross-entropy of who knows nothing; NaN where it is not known."""
-        return math.log(self.num_classes) if self.num_classes else math.nan
+        """The cross-entropy of who knows nothing, ln K (of a text model K is its vocabulary); NaN: not known."""
+        words = self.settings.number("model.vocab_size")
+        classes = self.num_classes or (words if words >= 2 else None)
+        return math.log(classes) if classes else math.nan
 
     def skill(self, part: str) -> float:
         """How far a part's last result lies between chance (0) and faultless (1); R² of a regression; else NaN.
@@ -168,8 +170,11 @@ class Evidence:
 
     @cached_property
     def poor(self) -> bool:
-        """Whether even the training samples are learned badly: nearer to chance than to faultless. Not known is no."""
-        return self.learned_nothing or self.skill("train") < 0.4
+        """Whether even the training samples are learned badly: nearer to chance than to faultless. Not known is no.
+
+        A loss above that of guessing is bad, whatever the accuracy.
+        """
+        return self.learned_nothing or self.skill("train") < 0.4 or self.last("train/loss") > self.chance_loss
 
     # Layers
 

@@ -87,10 +87,11 @@ class LayerLooks:
 
     @property
     def growth(self) -> dict[str, float]:
-        """How many times as wide as at the start each layer's weights lie at the end."""
+        """How many times as wide as at the start each layer's weights lay when they lay widest."""
         found = {}
         for name in self.layers_with("weight_std"):
-            start, end = self.first(name, "weight_std"), self.last(name, "weight_std")
-            if start > 0 and np.isfinite(end):
-                found[name] = end / start
+            values = self.over_time(name, "weight_std")[1]
+            values = values[np.isfinite(values)]
+            if len(values) and values[0] > 0:
+                found[name] = float(values.max() / values[0])
         return found

@@ -17,7 +17,7 @@ _FAST = 0.05  # of the weights' size in a step
 
 def look(run: Evidence) -> Finding | None:
     """Find what an overshooting rate leaves behind, where training ended badly."""
-    if not (run.poor or _worsened(run) or run.last("train/loss") > run.chance_loss):
+    if not (run.poor or _worsened(run)):
         return None
     growth = run.layers.growth if run.layers is not None else {}
     layer = max(growth, key=lambda name: growth[name], default="")
@@ -37,7 +37,7 @@ def look(run: Evidence) -> Finding | None:
         signs.append(f"weights change by {share} of their size in a step")
         numbers |= {"update_ratio": run.fastest_update}
     lr, usual = run.settings.lr, run.settings.usual_lr
-    if not signs and not run.finite and lr >= _FAR * usual:
+    if not signs and (not run.finite or _is_dead(run)) and lr >= _FAR * usual:
         signs.append("it is far above what mostly works")
     if not signs:
         return None

@@ -18,7 +18,7 @@ def look(run: Evidence) -> Finding | None:
     layer = max(shares, key=lambda name: shares[name], default="")
     if not layer or not shares[layer] >= _SHARE:
         return None
-    suffers = run.poor or run.last("train/loss") > run.chance_loss
+    suffers = run.poor
     kind: Kind = "fault" if suffers or shares[layer] > 0.9 else "note"
     confidence: Confidence = "likely" if suffers else "possible"
     step = run.layers.first_step(layer, "saturated", _SHARE)

@@ -40,7 +40,7 @@ def look(run: Evidence) -> Finding | None:
 
 def _suffered(run: Evidence, layers: LayerLooks) -> bool:
     saturated = max((layers.last(name, "saturated") for name in layers.layers_with("saturated")), default=0.0)
-    return run.poor or saturated > _SATURATED or run.last("train/loss") > run.chance_loss
+    return run.poor or saturated > _SATURATED
 
 
 def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
