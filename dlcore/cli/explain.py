@@ -102,7 +102,7 @@ def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...
         if finding.flags:
             rows.append((None, Text("try: ").append(" ".join(finding.flags), style=NAME)))
         if finding.advice:
-            rows.append((None, Text(f"{'that is' if finding.flags else 'try'}: {finding.advice}", style=QUIET)))
+            rows.append((None, Text(f"{'' if finding.flags else 'try: '}{finding.advice}", style=QUIET)))
     _print_columns(console, rows)
 
 
@@ -111,14 +111,17 @@ def _print_columns(console: Console, rows: list[tuple[Finding | None, Text | str
 
 
 def _print_next(console: Console, diagnosis: Diagnosis) -> None:
-    """The command that trains the run anew with the first fault's remedy; never wrapped, it is copied whole."""
-    config = diagnosis.folder / "config.yaml"
-    if diagnosis.first is None or not diagnosis.first.flags or not config.is_file():
+    """The command that tries the first remedy; never wrapped, it is copied whole."""
+    config, last = diagnosis.folder / "config.yaml", diagnosis.folder / "checkpoints" / "last.ckpt"
+    first = diagnosis.first or next((note for note in diagnosis.notes if note.flags), None)
+    if first is None or not first.flags or not config.is_file():
         return
+    # More epochs go on where the run ended; every other remedy is for a run of its own.
+    goes_on = first.name == "stopped_too_early" and last.is_file()
+    begin = f"--ckpt_path {shell_word(_short(last))}" if goes_on else f"-c {shell_word(_short(config))}"
     console.print()
     console.print(Text("Next", style=HEADING))
-    command = f"  python -m dlcore fit -c {shell_word(_short(config))} {' '.join(diagnosis.first.flags)}"
-    console.print(Text(command, style=NAME), soft_wrap=True)
+    console.print(Text(f"  python -m dlcore fit {begin} {' '.join(first.flags)}", style=NAME), soft_wrap=True)
 
 
 def _short(path: Path) -> str:

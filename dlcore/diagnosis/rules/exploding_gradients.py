@@ -6,17 +6,19 @@ import numpy as np
 
 from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short, times
 
 _LARGE = 100.0  # gradient's norm, as a multiple of the weights'
 _THROWN = 0.3  # of the weights' size in a step
-_GROWN = 5.0  # weights that spread this much tell of too large a rate instead
+_GROWN = 5.0  # weights that had spread this much tell of too large a rate instead
+_NEAR = 10  # steps
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find the layer whose gradient is largest beside its weights, in a run that came to nothing."""
-    if run.layers is None or not run.poor or max(run.layers.growth.values(), default=1.0) > _GROWN:
+    """Find the first look at which a gradient dwarfed its weights, in a run that came to nothing."""
+    if run.layers is None or not run.poor:
         return None
     # Large targets make large gradients too: only where they throw the weights about are they an illness.
     thrown = max((run.layers.over_time(name, "update_ratio")[1].max() for name in run.layers.update_ratios), default=0)
@@ -26,11 +28,11 @@ def look(run: Evidence) -> Finding | None:
     for name in run.layers.layers_with("gradient_norm"):
         steps, gradients = run.layers.over_time(name, "gradient_norm")
         weights = run.layers.first(name, "weight_norm")
-        ratios = np.where(np.isfinite(gradients), gradients, 0) / weights if weights > 0 else np.zeros(len(steps))
-        if found is None or ratios.max() > found[1]:
-            place = int(np.argmax(ratios))
-            found = name, float(ratios[place]), float(gradients[place]), int(steps[place])
-    if found is None or found[1] < _LARGE:
+        large = np.flatnonzero(gradients >= _LARGE * weights) if weights > 0 else []
+        if len(large) and (found is None or steps[large[0]] < found[3]):
+            gradient = float(gradients[large[0]])
+            found = name, gradient / weights, gradient, int(steps[large[0]])
+    if found is None or _grown(run.layers, found[3]) > _GROWN:
         return None
     layer, ratio, gradient, step = found
     return Finding(
@@ -43,6 +45,18 @@ def look(run: Evidence) -> Finding | None:
         flags=run.settings.flag("trainer.gradient_clip_val", 1.0) + run.settings.changed_rate(0.1),
         advice="clip the gradients, take a smaller learning rate, or scale targets and initial weights down",
     )
+
+
+def _grown(layers: LayerLooks, step: int) -> float:
+    """How far the weights had spread when the step came: at the look before it, or where that is far, at its own."""
+    before = layers.steps[layers.steps < step]
+    at = before[-1] if len(before) and step - before[-1] <= _NEAR else step
+    grown = 1.0
+    for name in layers.layers_with("weight_std"):
+        steps, widths = layers.over_time(name, "weight_std")
+        here = widths[steps == at]
+        grown = max(grown, float(here[0] / widths[0])) if len(here) and widths[0] > 0 else grown
+    return grown
 
 
 RULE = Rule(

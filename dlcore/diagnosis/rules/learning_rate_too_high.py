@@ -51,7 +51,7 @@ def look(run: Evidence) -> Finding | None:
         numbers=numbers | ({"lr": run.settings.lr} if not math.isnan(run.settings.lr) else {}),
         layer=layer if "growth" in numbers else "",
         flags=run.settings.changed_rate(usual / lr if lr >= _FAR * usual else 0.1),
-        advice="take a learning rate a tenth as large (python -m dlcore lr_find suggests one)",
+        advice="take a smaller learning rate (python -m dlcore lr_find suggests one)",
     )
 
 

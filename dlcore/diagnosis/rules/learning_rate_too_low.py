@@ -45,7 +45,7 @@ def look(run: Evidence) -> Finding | None:
         "certain" if certain and run.poor else confidence,
         numbers={"falls": run.still_falls} | ({} if math.isnan(ratio) else {"update_ratio": ratio}),
         flags=run.settings.changed_rate(min(1e-3 / ratio, 100) if ratio > 0 else 10),
-        advice="take a learning rate ten times as large (python -m dlcore lr_find suggests one), or train longer",
+        advice="take a larger learning rate (python -m dlcore lr_find suggests one), or train longer",
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
-from pathlib import Path
 
 import numpy as np
 
@@ -27,26 +25,16 @@ def look(run: Evidence) -> Finding | None:
     # A schedule that came to its end would have to be stretched: more epochs alone change the whole run.
     if run.event("stopped_early") or (len(rates) and rates[-1] < _ANNEALED * np.max(rates)):
         return None
+    longer = run.settings.flag("trainer.max_epochs", 2 * math.ceil(run.epochs)) if run.epochs >= 1 else ()
     return Finding(
         "stopped_too_early",
         f"validation was still improving at the end (loss {short(losses[-1])}, {percent(falls)} less with each check)",
         "likely",
         "note",
         {"falls": falls, "val_loss": float(losses[-1])},
-        flags=_longer(run),
+        flags=longer,
         advice="train longer",
     )
-
-
-def _longer(run: Evidence) -> tuple[str, ...]:
-    """Flags that go on with this run."""
-    if not run.epochs >= 1:
-        return ()
-    flags = run.settings.flag("trainer.max_epochs", 2 * math.ceil(run.epochs))
-    last = run.folder / "checkpoints" / "last.ckpt"
-    here = Path.cwd()
-    path = last.resolve().relative_to(here) if last.resolve().is_relative_to(here) else last
-    return (*flags, f"--ckpt_path {shlex.quote(str(path))}") if flags and last.is_file() else flags
 
 
 RULE = Rule("stopped_too_early", look)
