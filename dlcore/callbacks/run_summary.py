@@ -17,6 +17,7 @@ from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers
 from dlcore.configs import strict_yaml
 from dlcore.configs.flat import flatten
+from dlcore.diagnosis import diagnose
 from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number
 from dlcore.tracking import learning_curves, read_metrics
 from dlcore.tracking.figures.learning_curves import Columns
@@ -130,7 +131,10 @@ def _name(folder: Path) -> str:
 
 def _findings(folder: Path) -> list[str]:
     """What the run's diagnosis found, a line each."""
-    return []
+    try:
+        return diagnose(folder).lines()
+    except DlcoreError:  # nothing was logged yet
+        return []
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
