@@ -104,9 +104,10 @@ class ReduceLROnPlateau(MetricCallback):
         rate = float(group["lr"])
         if rate < before:
             self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate})
+            counted = f"{checks} {'check' if checks == 1 else 'checks'} (patience {self.patience})"
             news = (
-                f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved{self._margin()} in {checks} "
-                f"{'check' if checks == 1 else 'checks'} (patience {self.patience}): best {best:.4f}, now {value:.4f}."
+                f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved{self._margin()} "
+                f"in {counted}: best {best:.4f}, now {value:.4f}."
             )
             numbers = {"before": before, "after": rate, "metric": self.monitor, "best": best, "value": value}
             self.tell(trainer, "learning_rate_cut", news, **numbers)

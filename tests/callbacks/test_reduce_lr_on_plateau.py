@@ -91,10 +91,8 @@ def test_each_cut_is_told_with_its_reason(fit, capsys):
     [("rel", 0.05, " by more than 5%"), ("abs", 0.05, " by more than 0.05"), ("rel", 1e-4, ""), ("abs", 0.0, "")],
 )
 def test_a_cut_says_by_how_much_the_metric_should_have_improved(mode, threshold, margin, fit, capsys):
-    fit(
-        [0.9, 0.89 if threshold > 0.01 else 0.9],
-        ReduceLROnPlateau(patience=0, threshold=threshold, threshold_mode=mode),
-    )
+    losses = [0.9, 0.89 if margin else 0.9]
+    fit(losses, ReduceLROnPlateau(patience=0, threshold=threshold, threshold_mode=mode))
     assert f"val/loss has not improved{margin} in 1 check (patience 0)" in capsys.readouterr().out
 
 
