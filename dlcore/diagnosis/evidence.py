@@ -134,8 +134,10 @@ class Evidence:
         A look has few samples, whose commonest class is commoner than it is in truth: the look with the least counts.
         """
         by_number = 1 / self.num_classes if self.num_classes else math.nan
-        seen = self.layers.over_time(OUTPUTS, "top_target")[1] if self.layers is not None and self.is_classifier else []
-        return float(np.fmax(min(seen, default=math.nan), by_number))
+        if self.layers is None or not self.is_classifier:
+            return by_number
+        seen = self.layers.over_time(OUTPUTS, "top_target")[1]
+        return float(np.fmax(seen.min(), by_number)) if len(seen) else by_number
 
     @cached_property
     def chance_loss(self) -> float:

@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.skipif(not fashion_mnist.SYSTEM_FOLDER.is_dir(), reason="the system has no FashionMNIST"),
 ]
 ADAM = "--model.optimizer=Adam"
-CUT = ("--trainer.limit_train_batches=400", "--trainer.max_epochs=3", "--trainer.limit_val_batches=2")
+CUT = ("--trainer.limit_train_batches=250", "--trainer.max_epochs=3", "--trainer.limit_val_batches=2")
 RUNS = {
     "pixels 0 to 255": ("unscaled_input", ("--data.scale=1", *CUT)),
     "tiny pixels": ("tiny_input", ("--data.scale=2550000", *CUT)),
@@ -28,7 +28,7 @@ RUNS = {
     "5,000 samples by heart": (
         "overfitting",
         (
-            *(ADAM, "--model.optimizer.lr=0.001", "--data.val_size=55000", "--data.batch_size=128"),
+            *(ADAM, "--model.optimizer.lr=0.001", "--data.val_size=58000", "--data.batch_size=128"),
             *("--trainer.max_epochs=40", "--trainer.limit_val_batches=5"),
         ),
     ),

@@ -48,7 +48,9 @@ def _begins_alike(run: Evidence, layer: str) -> bool:
 
 
 def _is_constant(run: Evidence, layer: str) -> bool:
-    return run.layers is not None and run.layers.first(layer, "weight_std") == 0
+    if run.layers is None:
+        return False
+    return run.layers.first(layer, "weight_std") <= _NO_DIFFERENCE * run.layers.first(layer, "weight_max")
 
 
 RULE = Rule(

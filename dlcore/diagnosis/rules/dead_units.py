@@ -36,6 +36,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(
-    "dead_units", look, (*STUCK, "vanishing_gradients", "learning_rate_too_low", "saturated_units"), needs_layers=True
-)
+RULE = Rule("dead_units", look, (*STUCK, "learning_rate_too_low"), needs_layers=True)

@@ -21,7 +21,8 @@ def look(run: Evidence) -> Finding | None:
         return None
     growth = run.layers.growth if run.layers is not None else {}
     layer = max(growth, key=lambda name: growth[name], default="")
-    signs, numbers = [], {}
+    signs: list[str] = []
+    numbers: dict[str, float] = {}
     peak, jump = run.peak_loss, run.peak_loss / run.start_loss if run.start_loss > 0 else math.nan
     if jump > _JUMP:
         beside = "what it began with" if math.isnan(run.chance_loss) else "that of guessing"

@@ -12,13 +12,13 @@ from dlcore.diagnosis.wording import short
 
 def look(run: Evidence) -> Finding | None:
     """Find the first loss that is no number."""
-    first = None
+    first: tuple[str, int, float | None] | None = None
     for name in ("train/loss_step", "train/loss", "val/loss"):
         curve = run.curve(name)
         lost = np.flatnonzero(~np.isfinite(curve.values))
         if len(lost) and (first is None or curve.steps[lost[0]] < first[1]):
-            before = curve.values[: lost[0]]
-            first = name, int(curve.steps[lost[0]]), float(before[-1]) if len(before) else None
+            place = int(lost[0])
+            first = name, int(curve.steps[place]), float(curve.values[place - 1]) if place else None
     if first is None:
         return None
     name, step, before = first

@@ -54,7 +54,7 @@ def look(run: Evidence) -> Finding | None:
 def _flags(run: Evidence) -> tuple[str, ...]:
     """Up to two brakes that are not on yet."""
     settings = run.settings
-    brakes = []
+    brakes: tuple[str, ...] = ()
     if not settings.dropouts:
         brakes += settings.flag("model.dropout" if settings.has("model.dropout") else "model.output_dropout", 0.3)
     if not settings.is_on("early_stopping"):
@@ -63,7 +63,7 @@ def _flags(run: Evidence) -> tuple[str, ...]:
         brakes += settings.flag("data.flip", 0.5)
     if settings.number("model.optimizer.weight_decay") == 0:
         brakes += settings.flag("model.optimizer.weight_decay", 0.0001)
-    return tuple(brakes[:2])
+    return brakes[:2]
 
 
 RULE = Rule("overfitting", look, ("worsening", "plateau", "unsteady", "stopped_too_early"))

@@ -9,12 +9,16 @@ from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short, times
 
 _SHRINKS = 1e-3  # gradient by weights of the first layer, as a share of the last layer's
+_DEAD = 0.9  # of a layer's units
 _LAYERS = 3  # with fewer there is no way back to shrink on
 
 
 def look(run: Evidence) -> Finding | None:
     """Compare the first layer's gradient with the last one's, where training came to little."""
     if run.layers is None or not run.poor:
+        return None
+    # No gradient gets through a layer whose units are dead: then they are the reason.
+    if any(run.layers.last(name, "dead") >= _DEAD for name in run.layers.layers_with("dead")):
         return None
     sizes = _relative_gradients(run.layers)
     if len(sizes) < _LAYERS:
@@ -27,6 +31,7 @@ def look(run: Evidence) -> Finding | None:
     gradient, at_end = (run.layers.median(name, "gradient_norm") for name in (first, last))
     smaller = f"{times(at_end / gradient)} smaller than" if gradient > 0 else "0 beside"
     through = f" through {run.settings.text('model.activation')}" * squashing
+    normed = run.settings.batch_norm
     return Finding(
         "vanishing_gradients",
         f"on its way back{through} the gradient shrinks: in {first} it is {short(gradient)}, {smaller} {short(at_end)} "
@@ -36,7 +41,7 @@ def look(run: Evidence) -> Finding | None:
         layer=first,
         step=int(run.layers.over_time(first, "gradient_norm")[0][0]),
         flags=(run.settings.flag("model.activation", "ReLU") if squashing else ())
-        or run.settings.flag("model.batch_norm", "true"),
+        or run.settings.flag(*(("model.initializer", "kaiming_normal") if normed else ("model.batch_norm", "true"))),
         advice="use ReLU and its initial weights (kaiming_normal), batch normalisation, or fewer layers",
     )
 
@@ -52,4 +57,4 @@ def _relative_gradients(layers: LayerLooks) -> dict[str, float]:
     return sizes
 
 
-RULE = Rule("vanishing_gradients", look, (*STUCK, "learning_rate_too_low"), needs_layers=True)
+RULE = Rule("vanishing_gradients", look, (*STUCK, "dead_units", "learning_rate_too_low"), needs_layers=True)

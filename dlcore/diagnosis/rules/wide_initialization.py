@@ -19,8 +19,8 @@ def look(run: Evidence) -> Finding | None:
     if run.layers is None or not _suffered(run, run.layers):
         return None
     gains = _gains(run, run.layers)
-    layer = max(gains, key=lambda name: gains[name], default="")
-    if not layer or gains[layer] < _WIDE:
+    layer = next((name for name in gains if gains[name] >= _WIDE), "")
+    if not layer:
         return None
     std = run.layers.first(layer, "weight_std")
     initializer = run.settings.text("model.initializer")
@@ -61,7 +61,7 @@ def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
         inputs = (norm / std) ** 2 / outputs
         gains[name] = std * math.sqrt(inputs)
         outputs = inputs
-    return gains
+    return dict(reversed(gains.items()))
 
 
 RULE = Rule(
