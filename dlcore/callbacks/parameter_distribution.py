@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -19,6 +20,7 @@ from dlcore.tracking.figures.layer_overview import layer_overview
 from dlcore.tracking.figures.parameter_histograms import parameter_histograms
 from dlcore.tracking.kept_histograms import KeptHistograms
 from dlcore.tracking.layer_table import FILE, LayerTable, read_layers
+from dlcore.tracking.refresh import Refresh
 from dlcore.tracking.run_logger import RunLogger
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 # Samples that activations are added up over; batches at most; share of an epoch's batches at most, for the cost.
 _SAMPLES, _BATCHES, _SHARE = 512, 32, 0.05
+_FIRST_FIGURE = 1.0  # seconds that the first one takes, with the import of what draws it
 
 
 @final
@@ -38,8 +41,9 @@ class ParameterDistribution(Callback):
 
     In TensorBoard, histograms by layer. In the run's folder, layers.csv (numbers of each layer and look), layers.png
     (norm of gradients, size of updates, spread of weights, dead and saturated units: a row a layer, a column a look)
-    and distributions.png (histograms of weights and biases, at the start and at the end). NaN and infinite numbers are
-    counted and shown.
+    and distributions.png (histograms of weights and biases, at the start and at the end). Both figures are drawn at the
+    end; layers.png also while the training goes on, in at most 1% of its time. NaN and infinite numbers are counted and
+    shown.
 
     Args:
         every_n_epochs: Look at the end of each so many-th epoch, and of the last one; at least 1.
@@ -82,6 +86,7 @@ class ParameterDistribution(Callback):
         self._folder.mkdir(parents=True, exist_ok=True)
         self._table = LayerTable(self._folder / FILE, last_step=trainer.global_step)
         self._kept = KeptHistograms(self._folder)
+        self._refresh = Refresh(expected=_FIRST_FIGURE)
         self._is_look, self._last_look = False, trainer.global_step
         if trainer.global_step == 0:
             self._look(trainer, pl_module)
@@ -157,6 +162,8 @@ class ParameterDistribution(Callback):
         background = self._loggers[0].background
         background.submit(self._table.write, _Rows(rows, step, epochs_done()))
         background.submit(self._kept.keep, {tag: each for tag, each in histograms.items() if _is_parameter(tag)}, step)
+        if self._weights.has_weights and self._refresh.due():
+            background.submit(_redraw, self._loggers[0], self._folder, step, self._refresh)
 
     def _draw(self, trainer: Trainer) -> None:
         loggers, self._loggers = self._loggers, []
@@ -184,6 +191,14 @@ class _Rows:
             read = {name: next(numbers) if isinstance(value, Tensor) else value for name, value in row.items()}
             read["not_finite"] = int(read["not_finite"])
             yield {"step": self._step, "epoch": self._epoch, **read}
+
+
+def _redraw(logger: RunLogger, folder: Path, step: int, refresh: Refresh) -> None:
+    began = time.monotonic()
+    try:
+        logger.log_figure("layers", partial(_draw_layers, folder), step, folder / "layers.png")
+    finally:
+        refresh.took(time.monotonic() - began)
 
 
 def _draw_layers(folder: Path) -> Figure:

@@ -104,12 +104,20 @@ class ReduceLROnPlateau(MetricCallback):
         rate = float(group["lr"])
         if rate < before:
             self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate})
+            counted = f"{checks} {'check' if checks == 1 else 'checks'} (patience {self.patience})"
             news = (
-                f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved in {checks} "
-                f"{'check' if checks == 1 else 'checks'} (patience {self.patience}): best {best:.4f}, now {value:.4f}."
+                f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved{self._margin()} "
+                f"in {counted}: best {best:.4f}, now {value:.4f}."
             )
             numbers = {"before": before, "after": rate, "metric": self.monitor, "best": best, "value": value}
             self.tell(trainer, "learning_rate_cut", news, **numbers)
+
+    def _margin(self) -> str:
+        """By how much it should have improved, where that is not next to nothing."""
+        threshold, relative = self._settings["threshold"], self._settings["threshold_mode"] == "rel"
+        if not threshold or (relative and threshold < 1e-3):
+            return ""
+        return f" by more than {100 * threshold:g}%" if relative else f" by more than {threshold:g}"
 
     def state_dict(self) -> dict[str, Any]:
         """Counts and cuts. Factor, patience and the like are not kept: the user's present ones count."""

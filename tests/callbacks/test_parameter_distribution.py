@@ -7,7 +7,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dlcore.callbacks import Checkpoint, ParameterDistribution
+from dlcore.callbacks import Checkpoint, ParameterDistribution, parameter_distribution
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
 from dlcore.tracking.kept_histograms import read_distributions
@@ -183,6 +183,12 @@ def test_figures_are_drawn_at_the_end(fit, tmp_path):
     first, last = read_distributions(tmp_path / "run")
     assert (first.step, last.step) == (0, 14)
     assert list(last.histograms) == [tag for pair in zip(WEIGHTS, BIASES, strict=True) for tag in pair]
+
+
+def test_the_overview_is_drawn_while_the_training_goes_on_too(fit, monkeypatch):
+    monkeypatch.setattr(parameter_distribution, "_FIRST_FIGURE", 0.0)
+    events, _ = fit()
+    assert [event.step for event in events.Images("layers")] == [0, 14]  # the next would be due a hundred times later
 
 
 def test_figures_are_drawn_of_a_run_that_fails_too(fit, tmp_path):

@@ -86,6 +86,16 @@ def test_each_cut_is_told_with_its_reason(fit, capsys):
     assert callback.cuts == [{"epoch": 4, "step": 8, "lr": 0.05}, {"epoch": 6, "step": 12, "lr": 0.025}]
 
 
+@pytest.mark.parametrize(
+    ("mode", "threshold", "margin"),
+    [("rel", 0.05, " by more than 5%"), ("abs", 0.05, " by more than 0.05"), ("rel", 1e-4, ""), ("abs", 0.0, "")],
+)
+def test_a_cut_says_by_how_much_the_metric_should_have_improved(mode, threshold, margin, fit, capsys):
+    losses = [0.9, 0.89 if margin else 0.9]
+    fit(losses, ReduceLROnPlateau(patience=0, threshold=threshold, threshold_mode=mode))
+    assert f"val/loss has not improved{margin} in 1 check (patience 0)" in capsys.readouterr().out
+
+
 def test_the_cut_is_in_the_checkpoint_of_the_same_validation(fit, tmp_path):
     fit([0.9, 0.95], ReduceLROnPlateau(patience=0))
     checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)

@@ -93,7 +93,7 @@ def test_a_run_leaves_a_picture_and_a_page(train):
 
 
 def test_findings_have_a_section_of_their_own(train, monkeypatch):
-    assert "## Findings\n\n- nothing wrong was found: validation " in page_of(train())
+    assert "## Findings\n\n- " in page_of(train())
     monkeypatch.setattr(run_summary, "_findings", lambda folder: [f"{folder.name}: all | well."])
     assert "## Findings\n\n- version_0: all \\| well.\n" in page_of(train())
 
@@ -280,7 +280,7 @@ def test_a_fit_has_a_summary_unless_it_is_switched_off(workplace, small):
 
 def test_the_end_of_a_fit_names_the_page(workplace, small, capsys):
     assert main(["fit", *small, "--trainer.max_epochs=1"]) == 0
-    assert "\nsummary   lightning_logs/mlp_fashion_mnist/version_0/summary.md\n" in capsys.readouterr().out
+    assert re.search(r"\nsummary +lightning_logs/mlp_fashion_mnist/version_0/summary\.md\n", capsys.readouterr().out)
     assert main(["fit", *small, "--trainer.max_epochs=1", "--run_summary=off"]) == 0
     assert "summary" not in capsys.readouterr().out
 

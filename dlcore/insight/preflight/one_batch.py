@@ -101,7 +101,7 @@ def check_one_batch(case: Case, result: CheckResult) -> None:
         result.ok(seen)
     elif _small(case.model, batch) and trial.best < trial.first and not trial.diverged:
         result.ok(f"{seen}; so small a network cannot know all by heart")
-    elif trial.timed_out and (len(trial.losses) < _FEW or _falls(trial)):
+    elif trial.timed_out and (len(trial.losses) < _FEW or (len(trial.losses) < _STUCK and _falls(trial))):
         result.ok(f"{seen}, where time was up; it was still falling")
     else:
         _explain(case, batch, levels, trial, seen, expected, result)
