@@ -28,7 +28,7 @@ def look(run: Evidence) -> Finding | None:
     for name in run.layers.layers_with("gradient_norm"):
         steps, gradients = run.layers.over_time(name, "gradient_norm")
         weights = run.layers.first(name, "weight_norm")
-        large = np.flatnonzero(gradients >= _LARGE * weights) if weights > 0 else []
+        large = np.flatnonzero(gradients >= _LARGE * weights) if weights > 0 else np.array([], dtype=int)
         if len(large) and (found is None or steps[large[0]] < found[3]):
             gradient = float(gradients[large[0]])
             found = name, gradient / weights, gradient, int(steps[large[0]])

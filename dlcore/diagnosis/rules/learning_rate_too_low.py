@@ -12,7 +12,7 @@ from dlcore.diagnosis.wording import percent, short
 _SLOW = 3e-4  # of the weights' size in a step; 1e-3 is usual, the fastest layer counts
 _STANDING = 1e-6
 _FALLS = 0.003  # of the loss, with each check
-_LOW = {True: 5e-5, False: 1e-3}  # rates below which curves alone raise suspicion: adaptive optimisers, others
+_LOW = {True: 5e-5, False: 1e-3}  # rates that raise suspicion by themselves: of adaptive optimisers, of others
 
 
 def look(run: Evidence) -> Finding | None:
@@ -20,10 +20,9 @@ def look(run: Evidence) -> Finding | None:
     if run.settings.text("model.weights"):  # a pretrained network is tuned in short steps
         return None
     ratio = run.fastest_update
-    if math.isnan(ratio):
-        slow, certain = run.settings.lr < _LOW[run.settings.is_adaptive], False
-    else:
-        slow, certain = ratio < _SLOW, ratio < _SLOW / 30
+    low = run.settings.lr < _LOW[run.settings.is_adaptive]
+    slow = low if math.isnan(ratio) else ratio < (3 * _SLOW if low else _SLOW)
+    certain = ratio < _SLOW / 30
     losses = run.values("train/loss")
     # So short a way may have been gone that the loss hardly moved: then it counts that it went down.
     crept = len(losses) > 2 and run.learned_nothing and losses[-1] < losses[0]
