@@ -23,10 +23,16 @@ from lightning.pytorch import Callback
 
 from dlcore.runs import fit
 
-OFF = ("--parameter_distribution=off",)
+OFF = ("--parameter_distribution=off", "--run_summary=off")
 NETWORKS = {
     "mlp": ("-c", "mlp_fashion_mnist", "--early_stopping=off"),
-    "resnet18": ("-c", "cnn_fashion_mnist", "--model.architecture=resnet18", "--weight_averaging=off"),
+    "resnet18": (
+        "-c",
+        "cnn_fashion_mnist",
+        "--model.architecture=resnet18",
+        "--model.convolutions=1",
+        "--weight_averaging=off",
+    ),
 }
 
 
@@ -71,7 +77,6 @@ def main() -> None:
         *NETWORKS[arguments.network],
         f"--trainer.max_epochs={arguments.epochs}",
         f"--trainer.limit_train_batches={arguments.batches}",
-        f"--trainer.limit_val_batches={arguments.batches}",
     )
     ratios: dict[str, list[float]] = {"wall": [], "cpu": []}
     with tempfile.TemporaryDirectory() as folder:
