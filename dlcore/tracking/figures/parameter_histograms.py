@@ -77,7 +77,8 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
             else:
                 axes.stairs(heights, edges, color=style.INK, linewidth=1)
             top = max(top, heights.max())
-        axes.set_ylim(0, 1.2 * top)
+        if top:
+            axes.set_ylim(0, 1.2 * top)
         notes.append(f"{there[-1].minimum:.2g} to {there[-1].maximum:.2g}")
     present = last or first
     if present is not None and (present.nan or present.infinite):

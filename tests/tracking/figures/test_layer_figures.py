@@ -117,6 +117,8 @@ def test_parameter_histograms_draw_what_there_is():
     assert "1 NaN, 1 infinite" in " ".join(texts(parameter_histograms(None, last)))
     for one, other in ((first, None), (None, None), (first, last)):
         picture(parameter_histograms(one, other))
+    # Biases that began at zero, and of which nothing is finite any more.
+    picture(parameter_histograms(*looks({"biases/00_a": [0.0, 0.0]}, {"biases/00_a": [math.nan, math.nan]})))
     many = {f"weights/{number:02d}_layer": [1.0, 2.0] for number in range(40)}
     figure = parameter_histograms(*looks(many, many))
     assert "16 of 40 groups" in " ".join(texts(figure))
