@@ -14,9 +14,11 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers.logger import Logger
 from torch import Tensor
 
+from dlcore.callbacks import parameter_distribution, run_summary
 from dlcore.data import drawn_clothing, fashion_mnist
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.images import circles
+from dlcore.tracking.figures.style import new_figure
 
 
 class TinyData(ArrayData):
@@ -107,6 +109,18 @@ def make_trainer(one_thread: None, tmp_path: Any) -> Callable[..., Trainer]:
         return Trainer(**{**quiet, **ours, "default_root_dir": tmp_path, **settings})
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def blank_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fit ends with three figures: a second that hundreds of tests have no use for (see the mark `figures`)."""
+    if request.node.get_closest_marker("figures") is None:
+        for module, name in (
+            (parameter_distribution, "layer_overview"),
+            (parameter_distribution, "parameter_histograms"),
+            (run_summary, "learning_curves"),
+        ):
+            monkeypatch.setattr(module, name, lambda *args, **kwargs: new_figure(1, 1))
 
 
 # Commands

@@ -14,6 +14,8 @@ from dlcore.tracking.kept_histograms import read_distributions
 from dlcore.tracking.layer_table import read_layers
 from dlcore.tracking.run_logger import RunLogger
 
+pytestmark = pytest.mark.figures
+
 WEIGHTS = ["weights/00_linear_1", "weights/01_linear_2", "weights/02_output"]
 BIASES = ["biases/00_linear_1", "biases/01_linear_2", "biases/02_output"]
 GRADIENTS = [f"gradients/{tag.split('/')[1]}_{tag.split('/')[0]}" for tag in WEIGHTS + BIASES]

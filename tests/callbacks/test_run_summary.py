@@ -23,6 +23,8 @@ from dlcore.runs import fit
 from dlcore.tracking import BackgroundWriter, RunLogger, read_metrics
 from dlcore.tracking.timeline import read_events
 
+pytestmark = pytest.mark.figures
+
 
 def page_of(folder):
     return (folder / "summary.md").read_text(encoding="utf-8")
