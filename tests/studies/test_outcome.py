@@ -3,8 +3,9 @@ import os
 import pytest
 
 from dlcore.errors import FitError
-from dlcore.studies import outcome
-from dlcore.studies.outcome import check_jobs, conclude
+from dlcore.studies import campaign
+from dlcore.studies.campaign import check_jobs
+from dlcore.studies.outcome import conclude
 from dlcore.studies.plan import make_plan
 from dlcore.studies.record import DONE, Record
 from dlcore.studies.results import read_results
@@ -27,7 +28,7 @@ def test_a_study_whose_runs_logged_nothing_to_draw_has_its_report_and_says_so(tm
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "data:image" not in text
     assert "No curves are drawn" in text
-    assert "f1" in found.no_picture
+    assert "f1" in found.pictures[0].text
 
 
 def die(job):
@@ -36,7 +37,7 @@ def die(job):
 
 def test_a_process_that_dies_while_settings_are_checked_is_an_error_in_words(tmp_path, monkeypatch):
     jobs = make_plan(Study("s", "T", (Variant("a", {}, "mlp_textbook"),)), tmp_path).jobs
-    monkeypatch.setattr(outcome, "inspect", die)
+    monkeypatch.setattr(campaign, "inspect", die)
     with pytest.raises(FitError, match=r"died while the settings .* --jobs"):
         check_jobs(jobs, 1, 1)
 
