@@ -102,7 +102,7 @@ class StudyDisplay:
             words = verdict_words(self.outcomes[folder]) if folder in self.outcomes else ""
             table.add_row(Text(plan.study.name), bar(share), Text(f"{ended}/{all_runs}"), Text(words), Text(""))
         names = [self._name(row[0]) for row in at_work[:_MOST_ROWS]]
-        shown = [Text(""), run_table(at_work[:_MOST_ROWS], names)] if at_work else []
+        shown: list[RenderableType] = [Text(""), run_table(at_work[:_MOST_ROWS], names)] if at_work else []
         return Group(table, *shown, self._foot(""))
 
     def _foot(self, more: str) -> Text:
