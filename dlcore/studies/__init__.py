@@ -12,13 +12,18 @@ from dlcore.studies.study import Claim, Study, Variant
 from dlcore.studies.study_file import find_study, read_study, study_names
 
 if TYPE_CHECKING:
-    from dlcore.studies.outcome import Outcome, run_study
+    from dlcore.studies.campaign import Listener, run_studies, run_study
+    from dlcore.studies.outcome import Outcome
 
-__all__ = ["Claim", "Outcome", "Study", "Variant", "find_study", "read_study", "run_study", "study_names"]
+__all__ = [
+    "Claim", "Listener", "Outcome", "Study", "Variant", "find_study", "read_study", "run_studies", "run_study",
+    "study_names",
+]  # fmt: skip
+_HEAVY = {"Outcome": "outcome", "Listener": "campaign", "run_study": "campaign", "run_studies": "campaign"}
 
 
 def __getattr__(name: str) -> Any:
     # What carries studies out needs numpy and joblib; lists and help shall not wait for them.
-    if name in ("Outcome", "run_study"):
-        return getattr(importlib.import_module("dlcore.studies.outcome"), name)
+    if name in _HEAVY:
+        return getattr(importlib.import_module(f"dlcore.studies.{_HEAVY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from dlcore.studies.vary import parsed
 def taken_device(job: Job) -> Iterator[list[str]]:
     """Take a GPU for a run, and give it back at the end.
 
-    Each GPU has a file below the study's folder that a run locks: runs end in any order, so that their numbers alone
+    Each GPU has a file in the folder of all runs that a run locks: runs end in any order, so that their numbers alone
     would lay two on one GPU beside an idle one. Where more runs than GPUs go on, the rest is dealt out by number.
 
     Yields:
@@ -28,7 +28,7 @@ def taken_device(job: Job) -> Iterator[list[str]]:
     gpus = _gpus(job)
     with contextlib.ExitStack() as held:
         for gpu in gpus:
-            if held.enter_context(locked(job.folder.parents[1] / f".gpu_{gpu}.lock", wait=False)):
+            if held.enter_context(locked(job.folder.parents[2] / f".gpu_{gpu}.lock", wait=False)):
                 yield _flag(gpu)
                 return
         yield device_by_number(job)

@@ -33,6 +33,7 @@ class Job:
         number: Its place among the jobs, by which devices are dealt out.
         goes_on: Whether the folder holds a run that was interrupted and goes on.
         test: Whether the best checkpoint is measured on the test samples.
+        study: The folder's name of its study.
     """
 
     variant: str
@@ -43,6 +44,12 @@ class Job:
     number: int
     goes_on: bool
     test: bool
+    study: str
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Study and variant: its runs differ by their seed only."""
+        return self.study, self.variant
 
     @property
     def checkpoint(self) -> Path:
@@ -67,7 +74,7 @@ class Plan:
     jobs: list[Job]
 
 
-def make_plan(study: Study, runs: Path, redo: bool = False) -> Plan:
+def make_plan(study: Study, runs: Path, redo: bool = False, first: int = 0) -> Plan:
     """Compare a study with what lies in its folder.
 
     A run is done if a folder of its variant and seed has the same settings and has ended well; one that was interrupted
@@ -78,6 +85,7 @@ def make_plan(study: Study, runs: Path, redo: bool = False) -> Plan:
         study: The study.
         runs: Folder of all runs (``lightning_logs``).
         redo: Do everything again, in new folders beside those that are there.
+        first: The first job's number.
 
     Raises:
         DlcoreError: A recipe cannot be read.
@@ -97,8 +105,8 @@ def make_plan(study: Study, runs: Path, redo: bool = False) -> Plan:
             folder = found[0] if found is not None else _new_folder(root / variant.folder, seed)
             jobs.append(
                 Job(
-                    variant.name, seed, tuple(variant.words(seed)), digest, folder.absolute(), len(jobs), goes_on,
-                    study.test)
+                    variant.name, seed, tuple(variant.words(seed)), digest, folder.absolute(), first + len(jobs),
+                    goes_on, study.test, study.folder)
             )  # fmt: skip
     return Plan(study, root, done, jobs)
 

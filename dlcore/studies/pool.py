@@ -5,6 +5,7 @@ joblib's backends for clusters (Ray, Dask) take the same function and the same j
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import threading
@@ -79,8 +80,10 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
             raise
 
 
-def train_all(work: Callable[[Job], Record], jobs: Sequence[Job], at_once: int, threads: int) -> Iterator[Record]:
-    """Carry out runs whatever becomes of single ones.
+def train_all(
+    work: Callable[[Job], Record], jobs: Sequence[Job], at_once: int, threads: int
+) -> Iterator[tuple[Job, Record]]:
+    """Carry out runs whatever becomes of single ones, and give each with its record as it ends.
 
     Where a process dies, all that were at work have to begin again from their last checkpoint; they do so one at a
     time, so that the one at fault is found, and the others go on after them.
@@ -88,28 +91,32 @@ def train_all(work: Callable[[Job], Record], jobs: Sequence[Job], at_once: int, 
     left = list(jobs)
     while left:
         try:
-            for record in run_jobs(work, left, at_once, threads):
-                left = [job for job in left if (job.variant, job.seed) != (record.variant, record.seed)]
-                yield record
+            for job, record in run_jobs(functools.partial(with_job, work), left, at_once, threads):
+                left = [each for each in left if each.folder != job.folder]
+                yield job, record
         except BrokenProcessPool:
             suspects = [job for job in left if _begun(job)]
             for job in suspects:
                 left.remove(job)
-                yield from _alone(work, job, threads)
+                yield job, _alone(work, job, threads)
             if not suspects:
-                yield from (_failed(job) for job in left)
+                yield from ((job, _failed(job)) for job in left)
                 left = []
 
 
-def _alone(work: Callable[[Job], Record], job: Job, threads: int) -> Iterator[Record]:
+def with_job(work: Callable[[Job], Result], job: Job) -> tuple[Job, Result]:
+    """What a job is and what came of it: results come in any order."""
+    return job, work(job)
+
+
+def _alone(work: Callable[[Job], Record], job: Job, threads: int) -> Record:
     finished = _begun(job)
     if finished is not None and finished.status != RUNNING:
-        yield finished
-        return
+        return finished
     try:
-        yield from run_jobs(work, [job], 1, threads)
+        return next(iter(list(run_jobs(work, [job], 1, threads))))
     except BrokenProcessPool:
-        yield _failed(job)
+        return _failed(job)
 
 
 def _begun(job: Job) -> Record | None:

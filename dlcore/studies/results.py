@@ -83,7 +83,7 @@ class Results:
     def score(self) -> str:
         """The quantity by which variants are compared: the one that tells most (`main_metric`)."""
         names = {name.partition("/")[2] for run in self.runs for name in run.curves if name.startswith("val/")}
-        drawn = [name for name in self.study.plot if name in names and name != "loss"]
+        drawn = [name for name in self.study.quantities if name in names and name != "loss"]
         best = main_metric(names)
         return drawn[0] if drawn and best not in ("bits_per_character", *drawn) else best
 

@@ -13,6 +13,8 @@ from dlcore.studies.claim import Expression
 
 XAxis = Literal["epoch", "samples", "seconds"]
 X_AXES: tuple[str, ...] = get_args(XAxis)
+# What may stand in `plot` and is no quantity with a curve.
+PICTURES = ("distributions", "activations")
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Claim:
         says: The claim in words.
         holds: The same as something that can be checked; see `dlcore.studies.claim_reader`.
         textbook: What the textbook saw, in its own numbers; empty where it gives none.
+        full_only: Why it is not judged where the study is cut to be quick; empty where it is.
     """
 
     says: str
     holds: Expression
     textbook: str = ""
+    full_only: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,12 @@ class Study:
         variants: What is compared.
         seeds: Each variant is trained once with each.
         claims: What is to come out.
-        plot: Quantities that the picture shows: of ``val/X`` and ``train/X``, the X.
+        plot: Quantities that the picture shows: of ``val/X`` and ``train/X``, the X. ``distributions`` and
+            ``activations`` are pictures of their own: of the parameters, and of what the hidden units give.
         x: What lies below the curves.
         test: Whether the best checkpoint of each run is measured on the test samples too.
         about: What a reader of the report should know, a paragraph.
+        quick: Whether it is cut: fewer epochs, one seed; its runs have a folder of their own.
     """
 
     name: str
@@ -80,12 +86,23 @@ class Study:
     x: str = "epoch"
     test: bool = False
     about: str = ""
+    quick: bool = False
     origin: str = field(default="", compare=False)
 
     @property
     def folder(self) -> str:
         """The name of the folder of its runs."""
-        return f"study_{folder_name(self.name)}"
+        return f"study_{folder_name(self.name)}{'_quick' * self.quick}"
+
+    @property
+    def heading(self) -> str:
+        """Its title, which says so where it is cut."""
+        return f"{self.title}{' (quick)' * self.quick}"
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What the picture of curves shows."""
+        return tuple(name for name in self.plot if name not in PICTURES)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Study:
         """The same study with settings that beat those of every variant."""

@@ -9,8 +9,9 @@ A study is a YAML file. The comment at its top is like a recipe's: what it is fo
       divided by 255: {data.scale: 255}
       0 to 255: {data.scale: 1}
     seeds: 3                          # 0, 1, 2; or a list
-    plot: [loss, accuracy]
+    plot: [loss, accuracy]            # also: distributions (of parameters), activations (spread of hidden values)
     x: epoch                          # or samples, seconds
+    quick: {settings: {trainer.max_epochs: 2}}  # what --quick cuts; see `dlcore.studies.quick`
     claims:
       - says: Without scaling it does not learn.
         holds: train_accuracy("0 to 255") < 0.3 and train_accuracy("divided by 255") > 0.8
@@ -20,18 +21,19 @@ A study is a YAML file. The comment at its top is like a recipe's: what it is fo
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dlcore.configs import strict_yaml
 from dlcore.configs.recipe import find_recipe, recipe_text
-from dlcore.errors import ConfigError, UnknownNameError, nearest
+from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim_reader import read_claim
+from dlcore.studies.quick import check_quick, cut
+from dlcore.studies.settings_section import check_keys, read_settings
 from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_variants
 
-_KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims")
-_CLAIM_KEYS = ("says", "holds", "textbook")
+_KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims", "quick")
+_CLAIM_KEYS = ("says", "holds", "textbook", "full_only")
 _PLOT = ("loss", "accuracy")
 
 
@@ -64,18 +66,22 @@ def find_study(name_or_path: str) -> Path:
     raise ConfigError(f"{path}: there is no such file.")
 
 
-def read_study(path: Path) -> Study:
+def read_study(path: Path, quick: bool = False) -> Study:
     """Read a study.
 
+    Args:
+        path: Its file.
+        quick: Cut it as its section ``quick`` says.
+
     Raises:
-        ConfigError: The file cannot be read, is not such a YAML, or a claim in it cannot be read. The message has the
-            file, and the line or the place in it.
+        ConfigError: The file cannot be read, is not such a YAML, a claim in it cannot be read, or there are no cuts
+            where they are asked for. The message has the file, and the line or the place in it.
         UnknownNameError: It has a key that studies do not have, or names a recipe or a variant that there is not.
     """
     content = strict_yaml.load(recipe_text(path), str(path))
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: a study is made of keys such as `title:` and `variants:`.")
-    _check_keys(content, _KEYS, f"key of a study (in {path})")
+    check_keys(content, _KEYS, f"key of a study (in {path})")
     variants = _variants(content, path)
     study = Study(
         path.stem,
@@ -92,7 +98,11 @@ def read_study(path: Path) -> Study:
     if study.x not in X_AXES:
         raise ConfigError(f"{path}: x: expected {' or '.join(X_AXES)}, got {study.x!r}.")
     check_claims(study, str(path))
-    return study
+    section, where = content.get("quick"), f"{path}: quick"
+    if not quick:
+        check_quick(study, section, where)
+        return study
+    return cut(study, section, where)
 
 
 def check_claims(study: Study, where: str) -> None:
@@ -123,14 +133,14 @@ def seeds_of(value: Any, where: str) -> tuple[int, ...]:
 
 
 def _variants(content: dict[str, Any], path: Path) -> tuple[Variant, ...]:
-    base, common = content.get("recipe"), _settings(content.get("settings"), f"{path}: settings")
+    base, common = content.get("recipe"), read_settings(content.get("settings"), f"{path}: settings")
     listed = content.get("variants")
     if not isinstance(listed, dict):
         raise ConfigError(f"{path}: variants: expected names with settings, got {listed!r}.")
     variants = []
     for name, settings in listed.items():
         where = f"{path}: variants: {name}"
-        own = _settings(settings, where)
+        own = read_settings(settings, where)
         recipe = own.pop("recipe", base)
         if not isinstance(recipe, str):
             raise ConfigError(f"{where}: expected a recipe (`recipe: NAME`, here or for all variants), got {recipe!r}.")
@@ -143,23 +153,6 @@ def _variants(content: dict[str, Any], path: Path) -> tuple[Variant, ...]:
     return tuple(variants)
 
 
-def _settings(value: Any, where: str) -> dict[str, Any]:
-    """Settings as flags have them; a nested section is the same as its dotted names."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: expected settings such as `model.dropout: 0.25`, got {value!r}.")
-    for key in value:
-        if not isinstance(key, str) or key.startswith("-"):
-            raise ConfigError(f"{where}: expected a flag's name without dashes, such as model.dropout, got {key!r}.")
-        if key in ("seed_everything", "ckpt_path", "config"):
-            remedy = "Seeds stand in `seeds:`." if key == "seed_everything" else "It is not a variant's to set."
-            raise ConfigError(
-                f"{where}: expected a setting of model, data, trainer or a callback, got {key!r}. {remedy}"
-            )
-    return dict(value)
-
-
 def _claims(listed: Any, path: Path) -> tuple[Claim, ...]:
     if listed is None:
         return ()
@@ -168,11 +161,12 @@ def _claims(listed: Any, path: Path) -> tuple[Claim, ...]:
     claims = []
     for number, each in enumerate(listed, start=1):
         where = f"{path}: claims[{number}]"
-        _check_keys(each, _CLAIM_KEYS, f"key of a claim (in {where})")
+        check_keys(each, _CLAIM_KEYS, f"key of a claim (in {where})")
         for key in ("says", "holds"):
             if not isinstance(each.get(key), str) or not each[key].strip():
                 raise ConfigError(f"{where}: {key}: expected text, got {each.get(key)!r}.")
-        claims.append(Claim(each["says"], read_claim(each["holds"], f"{where}.holds"), str(each.get("textbook") or "")))
+        others = (str(each.get(key) or "") for key in ("textbook", "full_only"))
+        claims.append(Claim(each["says"], read_claim(each["holds"], f"{where}.holds"), *others))
     return tuple(claims)
 
 
@@ -189,13 +183,6 @@ def _text(content: dict[str, Any], key: str, path: Path) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{path}: {key}: expected text, got {value!r}.")
     return value.strip()
-
-
-def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], kind: str) -> None:
-    for key in content:
-        if key not in known:
-            near = nearest(str(key), known)
-            raise UnknownNameError(kind, str(key), [near] if near else known)
 
 
 def _packaged_folder() -> Path:

@@ -10,13 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dlcore.studies.claim import QUANTITIES
 from dlcore.studies.record import write_json
-from dlcore.studies.results import Results, Spread, number
+from dlcore.studies.results import Results, Spread, number, spread
 from dlcore.studies.study import Claim
 from dlcore.studies.verdict import Verdict
 from dlcore.tracking.metric_names import is_share
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
+_SHARES = ("accuracy", "best_accuracy", "train_accuracy", "test_accuracy", "gap", "accuracy_after")
 
 
 def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[str]]]:
@@ -63,7 +65,7 @@ def claim_rows(verdicts: Verdicts) -> Iterable[tuple[str, str, str, str]]:
 
 def measured(verdict: Verdict) -> list[str]:
     """Each comparison of a claim with its two sides, in words."""
-    lines = []
+    lines = [f"not judged: {verdict.why}"] if verdict.why else []
     for each in verdict.checked:
         sides = f" [{_plain(each.left)} against {_plain(each.right)}]" if each.left is not None else ""
         noise = f", ± {each.margin:.2g} over {each.seeds} seeds" if each.margin is not None else ""
@@ -72,6 +74,22 @@ def measured(verdict: Verdict) -> list[str]:
     if verdict.one_seed:
         lines.append("one seed: chance is not measured")
     return lines
+
+
+def claim_values(results: Results, claim: Claim) -> str:
+    """What was measured of a claim, in a cell: each of its quantities as a mean over the seeds."""
+    quantities = list({str(each): each for each in claim.holds.quantities()}.values())
+    kinds = {(each.name, each.metric, each.at) for each in quantities}
+    variants = {each.variant for each in quantities}
+    cells = []
+    for each in quantities:
+        at = f" {each.at:g}" if QUANTITIES.get(each.name, (0,))[0] else ""
+        kind = f"{each.metric or each.name.replace('_', ' ')}{at}"
+        words = ", ".join([each.variant] * (len(variants) > 1) + [kind] * (len(kinds) > 1))
+        share = is_share(each.metric) if each.metric else each.name in _SHARES
+        value = _number(spread(list(results.measure(each).values())), share)
+        cells.append(f"{words}{': ' * bool(words)}{value}")
+    return "; ".join(cells)
 
 
 def write_csv(results: Results, path: Path) -> None:
@@ -139,6 +157,7 @@ def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None
             "holds": claim.holds.text,
             "textbook": claim.textbook,
             "verdict": verdict.name,
+            "why": verdict.why,
             "checked": [asdict(each) for each in verdict.checked],
         }
         for claim, verdict in verdicts
@@ -147,7 +166,8 @@ def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None
     write_json(
         path,
         {
-            "study": study.name, "title": study.title, "seeds": list(study.seeds), "claims": claims,
+            "study": study.name, "title": study.title, "quick": study.quick, "seeds": list(study.seeds),
+            "claims": claims,
             "variants": variants, "runs": runs, "failures": failures,
         },
     )  # fmt: skip

@@ -20,7 +20,8 @@ from statistics import NormalDist, fmean, stdev
 
 from dlcore.studies.claim import Arithmetic, Comparison, Condition, Expression, Number, Quantity, Value
 
-CONFIRMED, CONTRADICTED, INCONCLUSIVE = "CONFIRMED", "CONTRADICTED", "INCONCLUSIVE"
+CONFIRMED, CONTRADICTED, INCONCLUSIVE, SKIPPED = "CONFIRMED", "CONTRADICTED", "INCONCLUSIVE", "SKIPPED"
+NAMES = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, SKIPPED)
 _NAMES = {True: CONFIRMED, False: CONTRADICTED, None: INCONCLUSIVE}
 # Student's t that leaves 2.5% on each side, for 1 to 30 degrees of freedom.
 _T = (
@@ -57,10 +58,17 @@ class Checked:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim: `name` is CONFIRMED, CONTRADICTED or INCONCLUSIVE; `checked` has each comparison."""
+    """What became of a claim.
+
+    Args:
+        name: CONFIRMED, CONTRADICTED, INCONCLUSIVE, or SKIPPED: it was not judged.
+        checked: Each comparison.
+        why: Why it was not judged; empty where it was.
+    """
 
     name: str
     checked: tuple[Checked, ...]
+    why: str = ""
 
     @property
     def one_seed(self) -> bool:

@@ -58,7 +58,7 @@ def inspect(job: Job) -> dict[str, Any]:
     """What a run would be made of: its parameters, or the error that it would end with; nothing is trained.
 
     Returns:
-        ``variant``, and ``parameters``, ``model`` and ``data``, or ``error``.
+        ``parameters``, ``model`` and ``data``, or ``error``.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -67,10 +67,10 @@ def inspect(job: Job) -> dict[str, Any]:
             command = prepare("fit", *job.words, *device_by_number(job))
             _check_one_device(command.trainer)
     except Exception as error:
-        return {"variant": job.variant, "error": _said(error)}
+        return {"error": _said(error)}
     numbers = sum(parameter.numel() for parameter in command.model.parameters())
     model, data = type(command.model).__name__, type(command.datamodule).__name__
-    return {"variant": job.variant, "parameters": numbers, "model": model, "data": data}
+    return {"parameters": numbers, "model": model, "data": data}
 
 
 def _said(error: Exception) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dlcore.errors import ConfigError
-from dlcore.studies.outcome import locked
+from dlcore.studies.campaign import locked
 from dlcore.studies.plan import clear_leftovers, digest_of, make_plan
 from dlcore.studies.record import DONE, FAILED, RUNNING, Record
 from dlcore.studies.study import Study, Variant

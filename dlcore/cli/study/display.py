@@ -1,26 +1,24 @@
-"""What a terminal shows while a study goes on: a row a run."""
+"""What a terminal shows while studies go on: of one a row a run, of several a row a study and the runs at work."""
 
 from __future__ import annotations
 
-import math
 import time
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from dlcore.cli.study.progress_rows import Row, bar, clock, ended_words, plain_table, run_table, share_done
 from dlcore.cli.terminal import QUIET
+from dlcore.studies.outcome import Outcome
 from dlcore.studies.plan import Job, Plan
-from dlcore.studies.record import DONE, PROGRESS, RUNNING, Record, read_json
-from dlcore.studies.results import Spread
-from dlcore.studies.tables import duration
-from dlcore.tracking.metric_names import is_share
+from dlcore.studies.record import PROGRESS, Record, read_json
+from dlcore.studies.verdict import NAMES
 
-_MOST_ROWS, _BAR = 24, 16
-_SHOWN = ("val/bits_per_character", "val/accuracy", "val/rmse", "val/loss", "train/loss")
+_MOST_ROWS = 24
 
 
 class StudyDisplay:
@@ -28,14 +26,16 @@ class StudyDisplay:
 
     Args:
         console: Where.
-        title: What the study is about.
+        title: What the study is about, or what several are.
+        together: Whether several studies are shown as one.
     """
 
-    def __init__(self, console: Console, title: str) -> None:
-        self.console, self.title = console, title
-        self.jobs: Sequence[Job] = ()
-        self.ended: dict[tuple[str, int], Record] = {}
-        self.done_before = self.at_once = 0
+    def __init__(self, console: Console, title: str, together: bool = False) -> None:
+        self.console, self.title, self.together = console, title, together
+        self.plans: Sequence[Plan] = ()
+        self.jobs: list[Job] = []
+        self.records: dict[Path, Record] = {}
+        self.outcomes: dict[str, Outcome] = {}
         self._began = time.monotonic()
         self._live: Live | None = None
 
@@ -46,52 +46,76 @@ class StudyDisplay:
         if self._live is not None:
             self._live.stop()
 
-    def begin(self, plan: Plan, at_once: int) -> None:
+    def begin(self, plans: Sequence[Plan], at_once: int) -> None:
         """Say what is to be done, and begin to show it."""
-        self.jobs, self.done_before, self.at_once = plan.jobs, len(plan.done), at_once
-        runs = f"{len(plan.jobs)} run{'s' * (len(plan.jobs) != 1)}"
-        before = f", {self.done_before} done before" if self.done_before else ""
-        if not plan.jobs:
-            self.console.print(Text(f"{self.title}: all {self.done_before} runs are done (--redo repeats them)."))
+        self.plans, self.jobs = plans, [job for plan in plans for job in plan.jobs]
+        done = sum(len(plan.done) for plan in plans)
+        if not self.jobs:
+            self.console.print(Text(f"{self.title}: all {done} runs are done (--redo repeats them)."))
             return
-        go_on = sum(job.goes_on for job in plan.jobs)
+        runs = f"{len(self.jobs)} run{'s' * (len(self.jobs) != 1)}"
+        before = f", {done} done before" if done else ""
+        go_on = sum(job.goes_on for job in self.jobs)
         rest = f", {go_on} of them go on where they stopped" if go_on else ""
         self.console.print(Text(f"{self.title}: {runs} to do{rest}{before}; {at_once} at a time."))
         if self.console.is_terminal:
-            self._live = Live(get_renderable=self._table, console=self.console, refresh_per_second=2)
+            table = self._studies if self.together else self._runs
+            self._live = Live(get_renderable=table, console=self.console, refresh_per_second=2)
             self._live.start()
 
-    def end(self, record: Record) -> None:
+    def end(self, job: Job, record: Record) -> None:
         """Show that a run has ended."""
-        self.ended[record.variant, record.seed] = record
+        self.records[job.folder] = record
         if self._live is None:
-            place = f"{len(self.ended)}/{len(self.jobs)}"
-            words = f"failed: {record.error}" if record.error else _metric_words(self._metrics(record))
-            taken = "" if record.error else f"  {duration(Spread(record.seconds, None, 1))}"
-            line = f"{place}  {record.variant}, seed {record.seed}: {words or record.status}{taken}"
+            place = f"{len(self.records)}/{len(self.jobs)}"
+            study = f"{self._name(job)}: " * self.together
+            line = f"{place}  {study}{ended_words(record, read_json(job.folder / PROGRESS))}"
             self.console.print(Text(line), soft_wrap=True)
 
-    def _metrics(self, record: Record) -> dict[str, Any]:
-        job = next((job for job in self.jobs if (job.variant, job.seed) == (record.variant, record.seed)), None)
-        return read_json(job.folder / PROGRESS).get("metrics", {}) if job is not None else {}
+    def conclude(self, outcome: Outcome) -> None:
+        """Show that a study has ended."""
+        study = outcome.results.study
+        self.outcomes[study.folder] = outcome
+        if self.together and self._live is None:
+            self.console.print(Text(f"{study.name}: {verdict_words(outcome) or 'no claims'}"), soft_wrap=True)
 
-    def _table(self) -> RenderableType:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-        for head in ("variant", "seed", "", "epoch", "metric", "left"):
-            table.add_column(head, no_wrap=True, overflow="ellipsis", justify="right" if head == "left" else "left")
-        rows = [(job, self.ended.get((job.variant, job.seed)), read_json(job.folder / PROGRESS)) for job in self.jobs]
-        for job, record, progress in _chosen(rows):
-            table.add_row(*_row(job, record, progress))
+    def _name(self, job: Job) -> str:
+        return next(plan.study.name for plan in self.plans if plan.study.folder == job.study)
+
+    def _rows(self, jobs: Sequence[Job]) -> list[Row]:
+        return [(job, self.records.get(job.folder), read_json(job.folder / PROGRESS)) for job in jobs]
+
+    def _runs(self) -> RenderableType:
+        rows = self._rows(self.jobs)
         hidden = len(rows) - min(len(rows), _MOST_ROWS)
+        return Group(run_table(_chosen(rows)), self._foot(f", {hidden} not shown" * bool(hidden)))
+
+    def _studies(self) -> RenderableType:
+        table = plain_table("study", "", "runs", "claims", "")
+        at_work: list[Row] = []
+        for plan in self.plans:
+            folder, rows = plan.study.folder, self._rows(plan.jobs)
+            at_work += [row for row in rows if row[1] is None and row[2]]
+            all_runs = len(plan.done) + len(rows)
+            ended = len(plan.done) + sum(row[1] is not None for row in rows)
+            share = (len(plan.done) + sum(share_done(row[1], row[2]) for row in rows)) / max(all_runs, 1)
+            words = verdict_words(self.outcomes[folder]) if folder in self.outcomes else ""
+            table.add_row(Text(plan.study.name), bar(share), Text(f"{ended}/{all_runs}"), Text(words), Text(""))
+        names = [self._name(row[0]) for row in at_work[:_MOST_ROWS]]
+        shown: list[RenderableType] = [Text(""), run_table(at_work[:_MOST_ROWS], names)] if at_work else []
+        return Group(table, *shown, self._foot(""))
+
+    def _foot(self, more: str) -> Text:
         seconds = time.monotonic() - self._began
-        failed = sum(bool(record.error) for record in self.ended.values())
-        foot = f"{len(self.ended)} of {len(self.jobs)} runs ended{f', {failed} failed' * bool(failed)}"
-        foot += f"{f', {hidden} not shown' * bool(hidden)}; {_clock(seconds)} so far. "
-        foot += "Ctrl-C stops; study again goes on."
-        return Group(table, Text(foot, style=QUIET))
+        failed = sum(bool(record.error) for record in self.records.values())
+        foot = f"{len(self.records)} of {len(self.jobs)} runs ended{f', {failed} failed' * bool(failed)}{more}; "
+        return Text(f"{foot}{clock(seconds)} so far. Ctrl-C stops; the same command goes on.", style=QUIET)
 
 
-Row = tuple[Job, Record | None, dict[str, Any]]
+def verdict_words(outcome: Outcome) -> str:
+    """How many claims of a study have which verdict: ``2 confirmed, 1 skipped``."""
+    count = Counter(verdict.name for _, verdict in outcome.verdicts)
+    return ", ".join(f"{count[name]} {name.lower()}" for name in NAMES if count[name])
 
 
 def _chosen(rows: list[Row]) -> list[Row]:
@@ -101,41 +125,3 @@ def _chosen(rows: list[Row]) -> list[Row]:
     order = sorted(range(len(rows)), key=lambda place: (rows[place][1] is not None, not rows[place][2], place))
     kept = set(order[:_MOST_ROWS])
     return [row for place, row in enumerate(rows) if place in kept]
-
-
-def _row(job: Job, record: Record | None, progress: dict[str, Any]) -> list[Text]:
-    epoch, epochs = progress.get("epoch") or 0.0, progress.get("epochs") or 0
-    share = min(epoch / epochs, 1.0) if epochs > 0 else 0.0
-    if record is not None and record.error:
-        return [*map(Text, (job.variant, str(job.seed))), Text("failed", "red"), Text(""), Text(record.error, "red")]
-    if record is not None and record.status in (DONE, RUNNING):
-        share, left = 1.0, Text(duration(Spread(record.seconds, None, 1)), QUIET)
-    elif not progress:
-        left = Text("waits", QUIET)
-    else:
-        left = Text(_left(share, epoch, progress))
-    filled = round(share * _BAR)
-    bar = Text("━" * filled, "cyan").append("━" * (_BAR - filled), "grey37")
-    words = f"{epoch:.1f}/{epochs}" if epochs > 0 else f"{epoch:.1f}"
-    metric = Text(_metric_words(progress.get("metrics", {})))
-    return [Text(job.variant), Text(str(job.seed)), bar, Text(words if progress else ""), metric, left]
-
-
-def _left(share: float, epoch: float, progress: dict[str, Any]) -> str:
-    """Time left, from the time that this start of the run took for its part."""
-    seconds = (progress.get("seconds") or 0.0) - (progress.get("began") or 0.0)
-    return _clock(seconds * (1 - share) / share) if share > 0.01 and seconds > 1 else ""
-
-
-def _metric_words(metrics: dict[str, Any]) -> str:
-    for name in _SHOWN:
-        value = metrics.get(name)
-        if isinstance(value, float | int) and math.isfinite(value):
-            return f"{name} {value:.1%}" if is_share(name) else f"{name} {value:.4g}"
-    return ""
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

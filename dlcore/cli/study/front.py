@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_help
-from dlcore.cli.study.request import StudyRequest, read_study_request
+from dlcore.cli.study.request import ALL, StudyRequest, read_study_request
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
 from dlcore.cli.yaml_shelf import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
 from dlcore.configs.recipe import recipe_header, recipe_text
@@ -19,21 +19,24 @@ from dlcore.studies.claim import ANY_METRIC, QUANTITIES
 SUBJECT = Subject(
     "study",
     "Train the variants of a study, compare them, and judge its claims.",
-    "NAME|FILE [--flag VALUE ...]   or   study [-c RECIPE] --vary SETTING=VALUES",
+    "NAME|FILE|all [--flag VALUE ...]   or   study [-c RECIPE] --vary SETTING=VALUES",
     "Any flag of fit beats that of every variant. Runs that are done are not repeated; one that was interrupted goes "
     "on. Runs, picture, report.html, results.json and results.csv lie in lightning_logs/study_NAME/. `study` alone "
-    "lists the studies; `study show NAME` prints one, `study copy NAME FILE` starts your own.",
+    "lists the studies; `study show NAME` prints one, `study copy NAME FILE` starts your own. `study all` carries out "
+    "all that come with dlcore, and lays their claims side by side in lightning_logs/studies.html.",
     (
         Option("vary", "SETTING=A,B,C", "Make the variants here: every value; of several --vary, every combination."),
         Option("random", "N", "Of the combinations of --vary, only so many, chosen by chance."),
         Option("seeds", "1", "How many seeds each variant is trained with (3), or which: 0,7."),
         Option("x", "epoch", "What lies below the curves: epoch, samples or seconds."),
         Option("jobs", "N", "Runs at a time; left out: one a GPU, without any one a core."),
+        Option("quick", "", "Cut to what the study's file says: fewer epochs, one seed; a folder of its own."),
         Option("redo", "", "Train again what is done already."),
         Option("dry_run", "", "List the runs and check their settings; train nothing."),
     ),
     (
         "study circles",
+        "study all --quick",
         "study scaling --seeds 3 --trainer.max_epochs 2",
         "study -c mlp_textbook --vary model.dropout=0,0.25,0.5 --vary data.batch_size=32,256",
     ),
@@ -86,6 +89,7 @@ def _list() -> None:
     print_columns(console, rows, column=column)
     console.print()
     print_paragraph(console, Text("Carry one out: python -m dlcore study NAME", style=QUIET))
+    print_paragraph(console, Text("All of them: python -m dlcore study all --quick", style=QUIET))
     print_paragraph(console, Text("Look at one: python -m dlcore study show NAME", style=QUIET))
     print_paragraph(console, Text("Start your own: python -m dlcore study copy NAME FILE", style=QUIET))
     print_paragraph(console, Text("More: python -m dlcore study --help", style=QUIET))
@@ -103,7 +107,7 @@ def _print_claim_help() -> None:
 
 def _copy(name: str, target: str) -> None:
     content, path = recipe_text(find_study(name)), Path(target).expanduser()
-    if path.stem in study_names() and path.suffix in (".yaml", ".yml"):
+    if path.stem in (*study_names(), ALL) and path.suffix in (".yaml", ".yml"):
         raise ConfigError(f"{path}: a study of that name comes with dlcore, and would share its runs. Choose another.")
     copy_yaml(content, path, "study", name)
     say_copied(path, f"Runs will lie in lightning_logs/study_{path.stem}/.", "study")

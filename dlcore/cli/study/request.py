@@ -11,27 +11,35 @@ from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.configs.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
 from dlcore.studies.study import X_AXES, Study
-from dlcore.studies.study_file import find_study, read_study, seeds_of
+from dlcore.studies.study_file import find_study, read_study, seeds_of, study_names
 from dlcore.studies.vary import grid, read_vary
 
-_SWITCHES = ("redo", "dry_run")
+_SWITCHES = ("redo", "dry_run", "quick")
+ALL = "all"
 
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """A study with what the command line changes of it.
+    """Studies with what the command line changes of them.
 
     Args:
-        study: The study, changed.
+        studies: The studies, changed: one, or all that come with dlcore.
         jobs: Runs at a time; None: left to dlcore.
         redo: Whether what is done is done again.
         dry_run: Whether nothing is trained.
+        together: Whether they are shown as one, with a report of all.
     """
 
-    study: Study
+    studies: tuple[Study, ...]
     jobs: int | None
     redo: bool
     dry_run: bool
+    together: bool = False
+
+    @property
+    def study(self) -> Study:
+        """The study, where it is one; the first of several."""
+        return self.studies[0]
 
 
 def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
@@ -53,25 +61,32 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
         else:
             _check_setting(flag, subject)
             settings[flag.name] = flag.value
-    study = _study(name, request.recipes, [str(text) for text in given.get("vary", ())], _whole(given, "random"))
-    if "seeds" in given:
-        study = replace(study, seeds=_seeds(str(given["seeds"][-1])))
-    if "x" in given:
-        x = str(given["x"][-1])
-        if x not in X_AXES:
-            raise ArgumentError("--x", " or ".join(X_AXES), x)
-        study = replace(study, x=x)
-    return StudyRequest(study.with_settings(settings), _whole(given, "jobs"), "redo" in given, "dry_run" in given)
-
-
-def _study(name: str | None, recipes: list[str], vary: list[str], draws: int | None) -> Study:
+    vary, draws, quick = [str(text) for text in given.get("vary", ())], _whole(given, "random"), "quick" in given
     if name is not None:
-        if vary or recipes or draws is not None:
-            raise ConfigError(
-                f"study {name}: its variants are those of its file. Without a name: study -c RECIPE --vary …; a study "
-                f"of your own: python -m dlcore study copy {name} FILE"
-            )
-        return read_study(find_study(name))
+        studies = _by_name(name, bool(vary or request.recipes or draws is not None), quick)
+    elif quick:
+        raise ConfigError("--quick: the cuts are those of a study's file; beside --vary give --trainer.max_epochs.")
+    else:
+        studies = (_varied(request.recipes, vary, draws),)
+    changes: dict[str, Any] = {"seeds": _seeds(str(given["seeds"][-1]))} if "seeds" in given else {}
+    if "x" in given:
+        changes["x"] = str(given["x"][-1])
+        if changes["x"] not in X_AXES:
+            raise ArgumentError("--x", " or ".join(X_AXES), changes["x"])
+    changed = tuple(replace(study, **changes).with_settings(settings) for study in studies)
+    return StudyRequest(changed, _whole(given, "jobs"), "redo" in given, "dry_run" in given, name == ALL)
+
+
+def _by_name(name: str, own_variants: bool, quick: bool) -> tuple[Study, ...]:
+    if own_variants:
+        raise ConfigError(
+            f"study {name}: its variants are those of its file. Without a name: study -c RECIPE --vary …; a study "
+            f"of your own: python -m dlcore study copy {'NAME' if name == ALL else name} FILE"
+        )
+    return tuple(read_study(find_study(each), quick) for each in (study_names() if name == ALL else [name]))
+
+
+def _varied(recipes: list[str], vary: list[str], draws: int | None) -> Study:
     if not vary:
         raise ArgumentError(
             "study",

@@ -67,7 +67,7 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
         edges = np.linspace(low, high, bars + 1)
         top = 0.0
         for each in there:
-            heights = _rebinned(each, edges)
+            heights = rebinned(each, edges)
             if each is last:
                 axes.stairs(heights, edges, fill=True, color=color, alpha=0.75)
             elif each.minimum == each.maximum and last is not None:
@@ -89,7 +89,7 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
     )  # fmt: skip
 
 
-def _rebinned(histogram: Histogram, edges: np.ndarray) -> np.ndarray:
+def rebinned(histogram: Histogram, edges: np.ndarray) -> np.ndarray:
     """Counts in other bins, as if a bin's values were spread evenly over it."""
     below = np.concatenate([[0], np.cumsum(histogram.counts)])
     return np.diff(np.interp(edges, histogram.edges, below))

@@ -1,0 +1,185 @@
+"""Carrying out studies: the runs of all of them through one pool, each judged as soon as its last run has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dlcore import cache
+from dlcore.errors import ConfigError, FitError
+from dlcore.studies import pool
+from dlcore.studies.outcome import Outcome, conclude
+from dlcore.studies.plan import Job, Plan, clear_leftovers, make_plan
+from dlcore.studies.record import DONE, FAILED, Record
+from dlcore.studies.results import read_results
+from dlcore.studies.study import Study
+from dlcore.studies.worker import inspect, train
+
+RUNS = Path("lightning_logs")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told how studies go on.
+
+    Args:
+        began: Called with the plans and the number of runs at a time, before the first run.
+        ended: Called with each run that has ended.
+        concluded: Called with each study that has ended, in any order.
+    """
+
+    began: Callable[[Sequence[Plan], int], None] = lambda plans, at_once: None
+    ended: Callable[[Job, Record], None] = lambda job, record: None
+    concluded: Callable[[Outcome], None] = lambda outcome: None
+
+
+def run_study(
+    study: Study,
+    runs: Path = RUNS,
+    at_once: int | None = None,
+    redo: bool = False,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Carry out what is left of a study, and judge it; see `run_studies`."""
+    return run_studies([study], runs, at_once, redo, listener)[0]
+
+
+def run_studies(
+    studies: Sequence[Study],
+    runs: Path = RUNS,
+    at_once: int | None = None,
+    redo: bool = False,
+    listener: Listener | None = None,
+) -> list[Outcome]:
+    """Carry out what is left of studies, in their order, and judge them.
+
+    Their runs share one pool: while the last long run of a study goes on, those of the next one begin.
+
+    Args:
+        studies: The studies, each with a folder of its own.
+        runs: Folder of all runs.
+        at_once: Runs at a time; None: as many as there are GPUs, without any as there are cores.
+        redo: Do everything again.
+        listener: Who is told how it goes.
+
+    Returns:
+        What came out of each, in their order.
+
+    Raises:
+        DlcoreError: They cannot be carried out. A run that fails does not raise: it is among the failures.
+    """
+    told = listener or Listener()
+    with contextlib.ExitStack() as held:
+        for study in studies:
+            held.enter_context(locked(runs / study.folder))
+        plans = make_plans(studies, runs, redo)
+        jobs = [job for plan in plans for job in plan.jobs]
+        together, threads = pool.share_out(len(jobs), at_once)
+        told.began(plans, together)
+        clear_leftovers(jobs)
+        refused = check_jobs(jobs, together, threads)
+        possible = [job for job in jobs if job.group not in refused]
+        if jobs and not possible and not any(plan.done for plan in plans):
+            (_, name), error = next(iter(refused.items()))
+            raise ConfigError(f"No variant can be trained. {name}: {error}")
+        open_studies = {plan.study.folder: _OpenStudy(plan) for plan in plans}
+        for job in jobs:
+            if job.group in refused:
+                failed = Record(job.variant, job.seed, "", FAILED, refused[job.group])
+                told.ended(job, failed)
+                open_studies[job.study].take(job, failed)
+        for each in open_studies.values():
+            each.conclude_if_ended(told)
+        for job, record in pool.train_all(train, possible, together, threads):
+            told.ended(job, record)
+            open_studies[job.study].take(job, record)
+            open_studies[job.study].conclude_if_ended(told)
+        return [each.conclude(told) for each in open_studies.values()]
+
+
+def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list[Plan]:
+    """The plan of each study, their jobs numbered through; see `make_plan`.
+
+    Raises:
+        ConfigError: Two of them have the same folder.
+    """
+    plans: list[Plan] = []
+    for study in studies:
+        if any(plan.study.folder == study.folder for plan in plans):
+            raise ConfigError(f"Two studies would have the same folder, {runs / study.folder}. Rename one of them.")
+        plans.append(make_plan(study, runs, redo, first=sum(len(plan.jobs) for plan in plans)))
+    return plans
+
+
+def check_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> dict[tuple[str, str], str]:
+    """Make what each variant would train with, before the first one begins: a mistake shows now, not in an hour.
+
+    Returns:
+        Study and variant of those that cannot be trained, and why.
+
+    Raises:
+        FitError: A process died over it.
+    """
+    firsts = list({job.group: job for job in reversed(jobs)}.values())[::-1]
+    work = functools.partial(pool.with_job, inspect)
+    try:
+        found = list(pool.run_jobs(work, firsts, at_once, threads)) if firsts else []
+    except BrokenProcessPool as error:
+        raise FitError(
+            "A process died while the settings were checked (killed by the system, for want of memory?). Nothing has "
+            "been trained. Do fewer runs at a time: --jobs 1"
+        ) from error
+    return {job.group: each["error"] for job, each in found if "error" in each}
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second process from the same study.
+
+    Raises:
+        ConfigError: One is at work on it.
+    """
+    path = folder / ".lock"
+    with cache.locked(path, wait=False) as turn:
+        if not turn:
+            who = path.read_text(encoding="utf-8").strip()
+            raise ConfigError(
+                f"{folder}: another process{f' ({who})' * bool(who)} is at work on this study. Wait for it, or end it."
+            )
+        path.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+
+
+@dataclass
+class _OpenStudy:
+    """A study of which runs may still go on."""
+
+    plan: Plan
+    failures: list[tuple[str, int, str]] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+    def __post_init__(self) -> None:
+        self.done, self.left = dict(self.plan.done), {job.folder for job in self.plan.jobs}
+
+    def take(self, job: Job, record: Record) -> None:
+        """A run has ended; one that was interrupted is neither done nor failed."""
+        self.left.discard(job.folder)
+        if record.status == DONE:
+            self.done[job.variant, job.seed] = job.folder, record
+        elif record.status == FAILED:
+            self.failures.append((job.variant, job.seed, record.error))
+
+    def conclude_if_ended(self, told: Listener) -> None:
+        if not self.left:
+            self.conclude(told)
+
+    def conclude(self, told: Listener) -> Outcome:
+        if self.outcome is None:
+            self.outcome = conclude(read_results(self.plan.study, self.done, self.failures), self.plan.root)
+            told.concluded(self.outcome)
+        return self.outcome

@@ -1,0 +1,65 @@
+"""Figure: how widely the values of hidden units are spread in several runs, layer by layer, as training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.figures.mosaic import fit_text
+from dlcore.tracking.figures.overlaid_curves import Points, family_colors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST, _WIDE, _HIGH = 4, 4.4, 4.2  # charts; inches of a chart
+
+
+def hidden_spread(runs: Sequence[tuple[str, Mapping[str, Points]]], title: str = "", note: str = "") -> Figure:
+    """Draw a chart for each layer with a curve for each run; of many layers the first four.
+
+    Args:
+        runs: Name of each run, and by layer its looks: epochs (P,) and standard deviations of the values (P,).
+        title: What is compared.
+        note: A line below the title.
+
+    Raises:
+        ArgumentError: No run has a look at a layer.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    layers = list(dict.fromkeys(layer for _, looks in runs for layer in looks))
+    if not layers:
+        raise ArgumentError("runs", "at least one with a look at a layer", [name for name, _ in runs])
+    shown = layers[:_MOST]
+    longest = min(max(len(name) for name, _ in runs), 34)
+    figure = style.new_figure(_WIDE * len(shown) + 1.1 + 0.085 * longest, _HIGH + 0.5)
+    figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.1, wspace=0.04)
+    figure.suptitle(drawable(f"{title}\n"), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left")
+    less = f"; {len(shown)} of {len(layers)} layers" if len(shown) < len(layers) else ""
+    lines = f"standard deviation of the values that a layer gives, logarithmic{less}{f'; {note}' if note else ''}"
+    figure.text(
+        0.012, 1 - 0.47 / figure.get_figheight(), drawable(lines), fontsize=style.TICK_SIZE, color="#666666", va="top"
+    )
+    colors = family_colors(len(runs))
+    charts = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
+    for axes, layer in zip(charts, shown, strict=True):
+        style.style_axes(axes, fit_text(layer, _WIDE - 0.5, style.TITLE_SIZE), "epoch")
+        for (name, looks), color in zip(runs, colors, strict=True):
+            epochs, values = (np.asarray(each, dtype=np.float64) for each in looks.get(layer, ((), ())))
+            # Where all units are dead there is no spread, and on a logarithmic axis no place.
+            drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+            marker = "o" if len(drawn) <= 12 else None
+            axes.plot(epochs, drawn, color=color, linewidth=2, marker=marker, markersize=4.5, label=drawable(name))
+        axes.set_yscale("log")
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    charts[-1].legend(
+        loc="upper left", bbox_to_anchor=(1.02, 1.02), frameon=False, fontsize=style.TICK_SIZE + 0.5,
+        labelcolor=style.INK,
+    )  # fmt: skip
+    return style.finish(figure)

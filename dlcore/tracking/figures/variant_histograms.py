@@ -1,0 +1,160 @@
+"""Figure: histograms of weights and biases of several runs side by side, on axes by which widths compare by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.figures.mosaic import fit_text
+from dlcore.tracking.figures.overlaid_curves import family_colors
+from dlcore.tracking.figures.parameter_histograms import rebinned
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from dlcore.tracking.histogram import Histogram
+    from dlcore.tracking.kept_histograms import Distributions
+
+MOST_COLUMNS, MOST_ROWS = 8, 8
+_WIDE, _HIGH = 2.6, 1.75  # inches of a chart
+_OUTLINE = 24  # bars of an outline
+_OUTSIDE = 5e-4  # share of the parameters at each end of a column that a row's axis need not reach
+
+
+@dataclass(frozen=True)
+class Column:
+    """One run.
+
+    Args:
+        name: What it is called.
+        first: Its histograms at the start; None: not known.
+        last: Its histograms at the end; None: there is only a start.
+    """
+
+    name: str
+    first: Distributions | None
+    last: Distributions | None
+
+
+def variant_histograms(columns: Sequence[Column], title: str = "", note: str = "") -> Figure:
+    """Draw a row for each group of parameters and a column for each run.
+
+    The start is an outline, the end is filled; each is as high as its chart, since widths are what is compared. All
+    charts of a row have the same axis, which holds all but one in a thousand of each run's parameters. Of many runs and
+    groups the first eight are drawn.
+
+    Args:
+        columns: The runs, at least one with histograms.
+        title: What is compared.
+        note: A line below the title.
+
+    Raises:
+        ArgumentError: No run has histograms.
+    """
+    shown = columns[:MOST_COLUMNS]
+    tags = list(dict.fromkeys(tag for each in shown for look in _looks(each) for tag in look.histograms))
+    if not tags:
+        raise ArgumentError("columns", "at least one run with histograms", [each.name for each in columns])
+    rows = tags[:MOST_ROWS]
+    parts = [("runs", len(shown), len(columns)), ("groups of parameters", len(rows), len(tags))]
+    less = [f"{few} of {all_of_them} {what}" for what, few, all_of_them in parts if few < all_of_them]
+    lines = "; ".join([*([note] if note else []), "outline: start, filled: end", *less])
+    figure = style.new_figure(len(shown) * _WIDE + 0.5, len(rows) * _HIGH + 1.25)
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.02)
+    figure.suptitle(drawable(f"{title}\n"), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left")
+    height = figure.get_figheight()
+    figure.text(0.012, 1 - 0.47 / height, drawable(lines), fontsize=style.TICK_SIZE, color="#666666", va="top")
+    grid = figure.subplots(len(rows), len(shown), squeeze=False)
+    colors = family_colors(len(columns))
+    for down, tag in enumerate(rows):
+        limits = _limits([look.histograms[tag] for each in shown for look in _looks(each) if tag in look.histograms])
+        for across, each in enumerate(shown):
+            axes = grid[down, across]
+            first, last = (None if look is None else look.histograms.get(tag) for look in (each.first, each.last))
+            _draw(axes, first, last, colors[across], limits)
+            if not down:
+                name = fit_text(each.name, _WIDE - 0.3, style.LABEL_SIZE + 1)
+                axes.set_title(name, fontsize=style.LABEL_SIZE + 1, color=style.INK, loc="left", pad=8)
+            if not across:
+                kind, _, name = tag.partition("/")
+                label = fit_text(f"{name.partition('_')[2]} {kind}", _HIGH - 0.2, style.LABEL_SIZE)
+                axes.set_ylabel(label, fontsize=style.LABEL_SIZE, color=style.INK)
+    return style.finish(figure)
+
+
+def _looks(column: Column) -> list[Distributions]:
+    return [look for look in (column.first, column.last) if look is not None]
+
+
+def _limits(histograms: Sequence[Histogram]) -> tuple[float, float]:
+    """An axis that holds nearly all of each histogram."""
+    ends = [_middle(each) for each in histograms if each.counts]
+    if not ends:
+        return -1.0, 1.0
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    margin = 0.04 * (high - low) or max(abs(high), 1e-6)
+    return low - margin, high + margin
+
+
+def _middle(histogram: Histogram) -> tuple[float, float]:
+    """Where nearly all of a histogram's values lie."""
+    shares = np.concatenate([[0.0], np.cumsum(histogram.counts)]) / max(histogram.count, 1)
+    low, high = np.interp([_OUTSIDE, 1 - _OUTSIDE], shares, histogram.edges)
+    return float(low), float(high)
+
+
+def _draw(axes: Axes, first: Histogram | None, last: Histogram | None, color: str, limits: tuple[float, float]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    style.style_axes(axes)
+    axes.set_xlim(*limits)
+    axes.set_ylim(0, 1.3)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    for each, filled in ((last, True), (first, False)):
+        if each is not None and each.counts:
+            _draw_histogram(axes, each, color, filled)
+    shown = last or first
+    notes = [] if shown is None else _notes(shown)
+    axes.text(
+        0.98, 0.97, "\n".join(notes) if shown is not None else "no such group", ha="right", va="top", color=style.INK,
+        transform=axes.transAxes, fontsize=style.TICK_SIZE - 1, linespacing=1.25,
+    )  # fmt: skip
+
+
+def _draw_histogram(axes: Axes, histogram: Histogram, color: str, filled: bool) -> None:
+    if histogram.minimum == histogram.maximum:
+        # All have one value, as biases that begin at zero: a line, since it has no width.
+        axes.axvline(histogram.minimum, ymax=1 / 1.3, color=color if filled else style.INK, linewidth=1,
+                     linestyle="-" if filled else ":")  # fmt: skip
+        return
+    # Of few parameters fewer bars, or each would stand alone; so of the start, whose outline lies over the end.
+    bars = min(len(histogram.counts) if filled else _OUTLINE, max(8, round(2 * histogram.count**0.5)))
+    edges = np.linspace(histogram.edges[0], histogram.edges[-1], bars + 1)
+    heights = rebinned(histogram, edges)
+    heights = heights / heights.max()
+    if filled:  # with a border, so that one that is narrow beside the others is still seen
+        axes.stairs(heights, edges, fill=True, facecolor=color, edgecolor=color, alpha=0.7, linewidth=0.8)
+    else:
+        axes.stairs(heights, edges, color=style.INK, linewidth=0.8)
+
+
+def _notes(histogram: Histogram) -> list[str]:
+    notes = []
+    if histogram.count:
+        mean = histogram.sum / histogram.count
+        std = max(histogram.sum_of_squares / histogram.count - mean**2, 0.0) ** 0.5
+        notes = [f"std {std:.2g}", f"{histogram.minimum:.2g} to {histogram.maximum:.2g}"]
+        if histogram.minimum == histogram.maximum:
+            notes = [f"all {histogram.minimum:.2g}"]
+    if histogram.nan or histogram.infinite:
+        notes.append(f"{histogram.nan:,} NaN, {histogram.infinite:,} infinite")
+    return notes
