@@ -23,6 +23,8 @@ from dlcore.diagnosis.rules import (
     plateau,
     saturated_units,
     stopped_too_early,
+    strong_penalty,
+    tight_clipping,
     tiny_input,
     underfitting,
     unscaled_input,
@@ -43,6 +45,8 @@ RULES: tuple[Rule, ...] = tuple(
         constant_initialization,
         wide_initialization,
         # How far each step went
+        strong_penalty,
+        tight_clipping,
         exploding_gradients,
         learning_rate_too_high,
         not_finite,

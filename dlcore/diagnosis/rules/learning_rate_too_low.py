@@ -31,7 +31,12 @@ def look(run: Evidence) -> Finding | None:
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
         return None
     confidence: Confidence = "possible" if math.isnan(ratio) or run.skill("train") > 0.9 else "likely"
+    # A warm-up that never came to its end: not the rate is low, but the factor on it.
+    warmup = run.settings.number("model.warmup_steps")
+    warming = warmup > 2 * run.steps
     text = f"{run.settings.rate} is low"
+    if warming:
+        text = f"the run of {run.steps:,} steps ended within its warm-up of {warmup:,.0f} steps"
     if not math.isnan(ratio):
         text += f": no layer's weights change by more than {short(ratio)} of their size in a step (1e-3 is usual)"
     if run.still_falls > _FALLS:
@@ -43,8 +48,12 @@ def look(run: Evidence) -> Finding | None:
         text,
         "certain" if certain and run.poor else confidence,
         numbers={"falls": run.still_falls} | ({} if math.isnan(ratio) else {"update_ratio": ratio}),
-        flags=run.settings.changed_rate(min(1e-3 / ratio, 100) if ratio > 0 else 10),
-        advice="take a larger learning rate (python -m dlcore lr_find suggests one), or train longer",
+        flags=run.settings.flag("model.warmup_steps", run.steps // 20)
+        if warming
+        else run.settings.changed_rate(min(1e-3 / ratio, 100) if ratio > 0 else 10),
+        advice="take fewer steps of warm-up, or train longer"
+        if warming
+        else "take a larger learning rate (python -m dlcore lr_find suggests one), or train longer",
     )
 
 
