@@ -108,8 +108,9 @@ def test_chance_and_skill_are_of_the_classes(tmp_path):
 
 
 def test_the_shape_of_curves_in_numbers():
-    assert fall_at_end(np.array([5.0, 4.0, 3.0, 2.0])) == pytest.approx(0.5)
-    assert fall_at_end(np.array([1.0, 2.0, 4.0])) == pytest.approx(-0.375)
+    assert fall_at_end(np.array([5.0, 4.0, 3.0, 2.0])) == pytest.approx(1 / 3)
+    assert fall_at_end(np.array([1.0, 2.0, 4.0])) == pytest.approx(-1.5 / (7 / 3))
+    assert fall_at_end(np.array([0.1, 0.04])) == pytest.approx(0.6)  # a loss cannot lose more than itself
     assert math.isnan(fall_at_end(np.array([1.0])))
     assert math.isnan(fall_at_end(np.array([1.0, math.nan, 1.0])))
     assert smoothed(np.array([3.0, 0.0, 3.0])).tolist() == [1.5, 2.0, 1.5]
@@ -140,6 +141,17 @@ def test_a_poor_run_without_a_known_reason_is_not_called_well(tmp_path):
     losses, accuracies = [2.0, 1.99, 1.98], [0.3, 0.31, 0.32]
     diagnosis = diagnose(write_run(tmp_path, train_loss=losses, train_accuracy=accuracies))
     assert diagnosis.lines()[0] == "the result is poor, and no known reason for it was found"
+
+
+def test_one_hidden_unit_is_named_also_in_a_run_that_still_falls(tmp_path):
+    config = {"model": {"class_path": "dlcore.models.MLP", "init_args": {"hidden_sizes": [1], "num_classes": 10}}}
+    curves = {
+        "train_loss": [2.12, 1.84, 1.72],
+        "train_accuracy": [0.14, 0.23, 0.24],
+        "val_accuracy": [0.18, 0.23, 0.25],
+    }
+    finding = diagnose(write_run(tmp_path, config, **curves)).first
+    assert (finding.name, finding.flags) == ("underfitting", ("--model.hidden_sizes [256,128]",))
 
 
 def test_pretrained_networks_may_go_in_short_steps(tmp_path):

@@ -27,6 +27,7 @@ from dlcore.diagnosis.rules import (
     tight_clipping,
     tiny_input,
     underfitting,
+    uneven_class_weights,
     unscaled_input,
     unsteady,
     validation_not_comparable,
@@ -44,6 +45,7 @@ RULES: tuple[Rule, ...] = tuple(
         tiny_input,
         constant_initialization,
         wide_initialization,
+        uneven_class_weights,
         # How far each step went
         strong_penalty,
         tight_clipping,
