@@ -77,7 +77,8 @@ def rule(name):
 
 
 def test_every_rule_has_a_run():
-    assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES}
+    elsewhere = {"unscaled_target", "rate_cut_to_nothing"}  # in test_diagnosis.py, of curves that are made up
+    assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES} | elsewhere
 
 
 @pytest.mark.parametrize("name", FAULTS)

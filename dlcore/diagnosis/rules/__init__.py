@@ -21,6 +21,7 @@ from dlcore.diagnosis.rules import (
     not_finite,
     overfitting,
     plateau,
+    rate_cut_to_nothing,
     saturated_units,
     stopped_too_early,
     strong_penalty,
@@ -29,6 +30,7 @@ from dlcore.diagnosis.rules import (
     underfitting,
     uneven_class_weights,
     unscaled_input,
+    unscaled_target,
     unsteady,
     validation_not_comparable,
     vanishing_gradients,
@@ -41,6 +43,7 @@ RULES: tuple[Rule, ...] = tuple(
     for module in (
         # What the network was given
         inputs_not_finite,
+        unscaled_target,
         unscaled_input,
         tiny_input,
         constant_initialization,
@@ -49,6 +52,7 @@ RULES: tuple[Rule, ...] = tuple(
         # How far each step went
         strong_penalty,
         tight_clipping,
+        rate_cut_to_nothing,
         exploding_gradients,
         learning_rate_too_high,
         not_finite,
