@@ -43,6 +43,7 @@ class ActivationWatch:
     def _reset(self) -> None:
         self._seen: dict[str, _Values] = {}
         self._calls: dict[str, int] = {}
+        self._passed = False
         self._answers: Tensor | None = None
         self._targets: Tensor | None = None
 
@@ -63,6 +64,7 @@ class ActivationWatch:
     def start_batch(self, last: bool) -> None:
         """Begin a batch; of the last one, histograms are counted too."""
         self._calls.clear()
+        self._passed = False
         self.counts_histograms = last
 
     def end_batch(self, targets: Any) -> None:
@@ -95,7 +97,7 @@ class ActivationWatch:
         return rows, histograms
 
     def _see(self, name: str, module: nn.Module, output: Any) -> None:
-        if not module.training:  # an evaluation in between
+        if not module.training or self._passed:  # an evaluation in between; L-BFGS passes a batch several times
             return
         # A module that is used several times in one pass is as many layers.
         self._calls[name] = number = self._calls.get(name, 0) + 1
@@ -103,8 +105,9 @@ class ActivationWatch:
         self._add(name, module, output[0] if isinstance(output, tuple) else output)
 
     def _see_network(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if not module.training:
+        if not module.training or self._passed:
             return
+        self._passed = True
         self._add("inputs", None, inputs[0] if inputs else None)
         self._add("outputs", None, output)
         task = getattr(module, "task", None)

@@ -37,7 +37,7 @@ class ParameterDistribution(Callback):
 
     A look is taken before the first step, and at the last step of an epoch or at every so many-th step: gradients and
     update are those of that step, activations those of the training batches up to it (about 512 samples, at most 5% of
-    an epoch). All is counted on the device; reading, drawing and writing happen in the background.
+    an epoch, but two batches). All is counted on the device; reading, drawing and writing happen in the background.
 
     In TensorBoard, histograms by layer. In the run's folder, layers.csv (numbers of each layer and look), layers.png
     (norm of gradients, size of updates, spread of weights, dead and saturated units: a row a layer, a column a look)
@@ -217,7 +217,9 @@ def _window(trainer: Trainer, batch: Any) -> int:
     """Over how many batches activations are added up."""
     first = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
     samples = len(first) if isinstance(first, Tensor) and first.dim() else 1
-    share = trainer.num_training_batches * _SHARE
+    # Two at least: an epoch's last batch, on which looks are taken, may have a handful of samples only, of which any
+    # unit may be dead and any class the commonest.
+    share = max(trainer.num_training_batches * _SHARE, 2)
     return int(max(1, min(-(-_SAMPLES // max(samples, 1)), _BATCHES, share)))
 
 

@@ -15,16 +15,17 @@ def smoothed(values: np.ndarray, width: int = 3) -> np.ndarray:
 
 
 def fall_at_end(values: np.ndarray) -> float:
-    """How much a curve falls from point to point at its end, as a share of its last value; below 0 where it rises.
+    """How much a curve falls from point to point at its end, as a share of its value before; below 0 where it rises.
 
-    It is the slope of the straight line through the last third of the points, at least 3; through 2 where there are no
-    more. NaN for fewer, and for values that are not finite.
+    It is the slope of the straight line through the last third of the points, at least 3 (2 where there are no more),
+    as a share of that line's last value but one. NaN for fewer, and for values that are not finite.
     """
     tail = values[-max(3, len(values) // 3) :]
-    if len(tail) < 2 or not np.isfinite(tail).all() or tail[-1] == 0:
+    if len(tail) < 2 or not np.isfinite(tail).all():
         return float("nan")
-    slope = np.polyfit(np.arange(len(tail)), tail, 1)[0]
-    return float(-slope / abs(tail[-1]))
+    slope, start = np.polyfit(np.arange(len(tail)), tail, 1)
+    before = abs(start + slope * (len(tail) - 2))
+    return float(-slope / before) if before > 0 else float("nan")
 
 
 def swing(values: np.ndarray) -> float:

@@ -146,6 +146,20 @@ class Evidence:
         classes = self.num_classes or (words if words >= 2 else None)
         return math.log(classes) if classes else math.nan
 
+    @cached_property
+    def prior_loss(self) -> float:
+        """The cross-entropy of who knows how often two classes come, and no more: of a rare one far below ln 2.
+
+        Where classes are weighed, or more than two, `chance_loss`.
+        """
+        if self.num_classes != 2 or self.layers is None or self.settings.values.get("model.class_weights") is not None:
+            return self.chance_loss
+        seen = self.layers.over_time(OUTPUTS, "top_target")[1]
+        share = float(seen.mean()) if len(seen) else 0.5
+        if not 0.5 <= share < 1:
+            return self.chance_loss
+        return -share * math.log(share) - (1 - share) * math.log(1 - share)
+
     def skill(self, part: str) -> float:
         """How far a part's last result lies between chance (0) and faultless (1); R² of a regression; else NaN.
 
@@ -164,7 +178,7 @@ class Evidence:
             return True
         skill = self.skill("train")
         if not math.isnan(skill):
-            return skill < 0.07 and not self.last("train/loss") < 0.9 * self.chance_loss
+            return skill < 0.07 and not self.last("train/loss") < 0.9 * self.prior_loss
         losses = self.train_loss
         return len(losses) > 1 and bool(losses[-1] > 0.98 * losses[0])
 

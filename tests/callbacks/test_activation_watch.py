@@ -146,3 +146,17 @@ def test_layers_are_chosen_by_a_pattern():
     assert list(watched(model, torch.ones(2, 1), pattern="none")[0]) == ["inputs", "outputs"]
     with pytest.raises(ArgumentError, match=r"activations: expected hidden, none, or a pattern .* got 'conv_\*'"):
         ActivationWatch(model, "conv_*")
+
+
+def test_of_a_batch_that_passes_several_times_the_first_time_counts():
+    model, watch = Scores(nn.ReLU(), task=Multiclass(2)), ActivationWatch(nn.ReLU())
+    watch = ActivationWatch(model)
+    watch.open()
+    watch.start_batch(last=True)
+    for scale in (1, 10, 100):  # as L-BFGS does within a step
+        model(scale * torch.tensor([[1.0, 3.0]]))
+    watch.end_batch(torch.tensor([1]))
+    rows, histograms = watch.close()
+    assert [row["layer"] for row in rows] == ["inputs", "0", "outputs"]
+    assert [row["maximum"].item() for row in rows] == [3, 3, 3]
+    assert list(histograms) == ["0"]

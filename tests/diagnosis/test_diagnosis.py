@@ -18,6 +18,7 @@ from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.diagnosis.wording import percent, short, times
 from dlcore.tracking import MetricsCsv
 from dlcore.tracking.layer_table import COLUMNS, FILE, LayerTable
+from dlcore.tracking.timeline import Timeline
 
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.03}}
 CONFIG = {
@@ -108,8 +109,9 @@ def test_chance_and_skill_are_of_the_classes(tmp_path):
 
 
 def test_the_shape_of_curves_in_numbers():
-    assert fall_at_end(np.array([5.0, 4.0, 3.0, 2.0])) == pytest.approx(0.5)
-    assert fall_at_end(np.array([1.0, 2.0, 4.0])) == pytest.approx(-0.375)
+    assert fall_at_end(np.array([5.0, 4.0, 3.0, 2.0])) == pytest.approx(1 / 3)
+    assert fall_at_end(np.array([1.0, 2.0, 4.0])) == pytest.approx(-1.5 / (7 / 3))
+    assert fall_at_end(np.array([0.1, 0.04])) == pytest.approx(0.6)  # a loss cannot lose more than itself
     assert math.isnan(fall_at_end(np.array([1.0])))
     assert math.isnan(fall_at_end(np.array([1.0, math.nan, 1.0])))
     assert smoothed(np.array([3.0, 0.0, 3.0])).tolist() == [1.5, 2.0, 1.5]
@@ -140,6 +142,48 @@ def test_a_poor_run_without_a_known_reason_is_not_called_well(tmp_path):
     losses, accuracies = [2.0, 1.99, 1.98], [0.3, 0.31, 0.32]
     diagnosis = diagnose(write_run(tmp_path, train_loss=losses, train_accuracy=accuracies))
     assert diagnosis.lines()[0] == "the result is poor, and no known reason for it was found"
+
+
+def test_one_hidden_unit_is_named_also_in_a_run_that_still_falls(tmp_path):
+    config = {"model": {"class_path": "dlcore.models.MLP", "init_args": {"hidden_sizes": [1], "num_classes": 10}}}
+    curves = {
+        "train_loss": [2.12, 1.84, 1.72],
+        "train_accuracy": [0.14, 0.23, 0.24],
+        "val_accuracy": [0.18, 0.23, 0.25],
+    }
+    finding = diagnose(write_run(tmp_path, config, **curves)).first
+    assert (finding.name, finding.flags) == ("underfitting", ("--model.hidden_sizes [256,128]",))
+
+
+def test_large_targets_are_named_with_the_unit_that_makes_them_about_1(tmp_path):
+    # rmse/√(1 − R²) = 300 is the standard deviation, in a unit of 100 already.
+    config = {"data": {"class_path": "dlcore.data.Table", "init_args": {"target_unit": 100.0}}}
+    curves = {"train_rmse": [3000.0, 2900.0, 2800.0], "train_r2": [-99.0, -93.0, -87.0], "train_loss": [9e6, 8e6, 7e6]}
+    finding = diagnose(write_run(tmp_path, config, **curves)).first
+    assert (finding.name, finding.flags) == ("unscaled_target", ("--data.target_unit 10000",))
+    assert finding.numbers["std"] == pytest.approx(300)
+
+
+def test_a_rate_that_was_cut_to_nothing_is_not_called_too_low(tmp_path):
+    config = CONFIG | {"reduce_lr_on_plateau": {"factor": 0.001}}
+    losses = [1.0, 0.8, 0.7, 0.69, 0.68, 0.67]
+    folder = write_run(tmp_path, config, lr=[1e-3, 1e-3, 1e-6, 1e-9, 1e-9, 1e-9], train_loss=losses, val_loss=losses)
+    Timeline(folder / "events.jsonl").write("learning_rate_cut", "Learning rate cut.", 20, 2.0)
+    faults = diagnose(folder).faults
+    assert names(faults) == ["rate_cut_to_nothing"]
+    assert faults[0].flags == ("--reduce_lr_on_plateau.factor 0.5",)
+    annealed = write_run(tmp_path / "b", lr=[1e-3, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7], train_loss=losses, val_loss=losses)
+    assert diagnose(annealed).faults == ()
+
+
+def test_always_naming_the_common_one_of_two_classes_is_no_learning(tmp_path):
+    config = {"model": {"class_path": "dlcore.models.MLP", "init_args": {"num_classes": 2}}}
+    accuracies, losses = [0.97] * 12, [0.5, 0.2, *[0.14] * 10]  # knowing the classes' shares alone costs 0.135
+    curves = {f"{part}_accuracy": accuracies for part in ("train", "val")} | {"train_loss": losses, "val_loss": losses}
+    folder = write_run(tmp_path, config, **curves)
+    outputs = {"layer": "outputs", "kind": "outputs", "top_share": 1.0, "top_target": 0.97}
+    LayerTable(folder / FILE).write([{"step": 10 * step, "epoch": step, **outputs} for step in range(1, 13)])
+    assert names(diagnose(folder).faults) == ["no_learning"]
 
 
 def test_pretrained_networks_may_go_in_short_steps(tmp_path):

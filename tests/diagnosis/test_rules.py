@@ -25,6 +25,7 @@ OVERSHOT = (
     *(POINTS, "--data.size=2000", "--data.noise=0.3", "--model.hidden_sizes=[]", "--model.optimizer.lr=1"),
     *("--model.optimizer.momentum=0.9", "--trainer.max_epochs=20"),
 )
+ADAM_USUAL = (ADAM, "--model.optimizer.lr=0.001")
 TOO_FAST = (ADAM, "--model.optimizer.lr=0.1")
 # The first finding of these runs: what was done to them.
 FAULTS = {
@@ -32,6 +33,9 @@ FAULTS = {
     "tiny_input": ("--data.scale=2550000",),
     "constant_initialization": ("--model.initializer=zeros",),
     "wide_initialization": ("--model.activation=Tanh", "--model.initializer=normal(std=1)"),
+    "uneven_class_weights": (*ADAM_USUAL, "--model.class_weights=[1000,1,1,1,1,1,1,1,1,1]", "--trainer.max_epochs=2"),
+    "strong_penalty": (*ADAM_USUAL, "--model.optimizer.weight_decay=1", "--trainer.max_epochs=30"),
+    "tight_clipping": ("--trainer.gradient_clip_val=1e-6",),
     "learning_rate_too_high": TOO_FAST,
     "learning_rate_too_low": (ADAM, "--model.optimizer.lr=1e-6"),
     "large_batch": (ADAM, "--model.optimizer.lr=0.01", "--data.batch_size=500"),
@@ -73,7 +77,8 @@ def rule(name):
 
 
 def test_every_rule_has_a_run():
-    assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES}
+    elsewhere = {"unscaled_target", "rate_cut_to_nothing"}  # in test_diagnosis.py, of curves that are made up
+    assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES} | elsewhere
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -131,3 +136,30 @@ def test_a_remedy_is_a_flag_of_this_runs_classes(trained):
     assert diagnose(trained(*FAULTS["constant_initialization"])).first.flags == ("--model.initializer default",)
     # Points has neither a scale nor a way to fill gaps in.
     assert diagnose(trained(*FAULTS["inputs_not_finite"])).first.flags == ()
+
+
+def test_a_run_that_has_hardly_begun_is_not_called_a_collapse(trained):
+    # Five updates: most samples still get one answer, and a smaller rate would be the worst that one could do.
+    diagnosis = diagnose(trained("--data.batch_size=1000", "--trainer.max_epochs=5"))
+    assert diagnosis.first.name == "large_batch"
+    assert "class_collapse" not in [finding.name for finding, _ in diagnosis.consequences]
+
+
+def test_a_low_rate_is_never_answered_by_a_lower_one(trained):
+    # The loss creeps, although the output's weights take usual steps.
+    finding = diagnose(trained("--model.optimizer.lr=0.0005", "--trainer.max_epochs=4")).first
+    assert finding.name == "learning_rate_too_low"
+    assert float(finding.flags[0].rpartition(" ")[2]) > 0.0005
+
+
+def test_a_warm_up_longer_than_the_run_is_named_and_not_the_rate(trained):
+    finding = diagnose(trained("--model.warmup_steps=100000", "--trainer.max_epochs=3")).first
+    assert finding.name == "learning_rate_too_low"
+    assert "within its warm-up of 100,000 steps" in finding.text
+    assert finding.flags[0].startswith("--model.warmup_steps ")
+
+
+def test_a_cosine_is_stretched_with_the_run(trained):
+    cosine = ("--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=8")
+    finding = rule("stopped_too_early").look(read_evidence(trained(*HEALTHY, *cosine)))
+    assert finding.flags == ("--trainer.max_epochs 16", "--model.lr_scheduler.T_max 16")

@@ -14,10 +14,11 @@ def look(run: Evidence) -> Finding | None:
     if run.layers is None:
         return None
     answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
-    # Of two classes half are always answered one way: there only hardly anything else is a collapse.
-    collapsed = answer > 0.98 if run.num_classes == 2 else answer > max(2 * target, target + 0.25)
-    if not collapsed or not target < 0.9 or not run.poor:
+    # Of two classes half are always answered one way: there only hardly anything else is a collapse. A network that is
+    # on its way prefers a class too, and that is no collapse.
+    if not answer > (0.98 if run.num_classes == 2 else 0.9) or not target < 0.9 or not run.poor:
         return None
+    smaller_rate = run.settings.changed_rate(0.1) if run.settings.lr > run.settings.usual_lr else ()
     return Finding(
         "class_collapse",
         f"{percent(answer)} of the samples get one and the same answer; the commonest class has {percent(target)}",
@@ -25,8 +26,9 @@ def look(run: Evidence) -> Finding | None:
         numbers={"top_share": answer, "top_target": target},
         layer=OUTPUTS,
         step=int(run.layers.over_time(OUTPUTS, "top_share")[0][-1]),
-        flags=run.settings.changed_rate(0.1) + run.settings.flag("data.balanced", "true"),
-        advice="take a smaller learning rate; where classes are rare, weigh or balance them",
+        flags=smaller_rate + run.settings.flag("data.balanced", "true"),
+        advice="see whether the labels belong to the inputs, weigh or balance rare classes, or change the learning "
+        "rate (python -m dlcore lr_find suggests one)",
     )
 
 

@@ -11,6 +11,7 @@ from dlcore.diagnosis.wording import percent, short
 
 _SLOW = 3e-4  # of the weights' size in a step; 1e-3 is usual, the fastest layer counts
 _STANDING = 1e-6
+_ENOUGH = 100  # steps: fewer lead nowhere at any rate
 _FALLS = 0.003  # of the loss, with each check
 _LOW = {True: 5e-5, False: 1e-3}  # rates that raise suspicion by themselves: of adaptive optimisers, of others
 
@@ -25,13 +26,18 @@ def look(run: Evidence) -> Finding | None:
     certain = ratio < _SLOW / 30
     losses = run.values("train/loss")
     # So short a way may have been gone that the loss hardly moved: then it counts that it went down.
-    crept = len(losses) > 2 and run.learned_nothing and losses[-1] < losses[0]
+    crept = len(losses) > 2 and run.steps >= _ENOUGH and run.learned_nothing and losses[-1] < losses[0]
     slow = slow or (crept and ratio < 10 * _SLOW and bool((losses[1:] < losses[:-1]).all()))
     falls = run.still_falls > _FALLS or crept or (certain and run.still_falls >= 0)
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
         return None
     confidence: Confidence = "possible" if math.isnan(ratio) or run.skill("train") > 0.9 else "likely"
+    # A warm-up that never came to its end: not the rate is low, but the factor on it.
+    warmup = run.settings.number("model.warmup_steps")
+    warming = warmup > 2 * run.steps
     text = f"{run.settings.rate} is low"
+    if warming:
+        text = f"the run of {run.steps:,} steps ended within its warm-up of {warmup:,.0f} steps"
     if not math.isnan(ratio):
         text += f": no layer's weights change by more than {short(ratio)} of their size in a step (1e-3 is usual)"
     if run.still_falls > _FALLS:
@@ -43,8 +49,12 @@ def look(run: Evidence) -> Finding | None:
         text,
         "certain" if certain and run.poor else confidence,
         numbers={"falls": run.still_falls} | ({} if math.isnan(ratio) else {"update_ratio": ratio}),
-        flags=run.settings.changed_rate(min(1e-3 / ratio, 100) if ratio > 0 else 10),
-        advice="take a larger learning rate (python -m dlcore lr_find suggests one), or train longer",
+        flags=run.settings.flag("model.warmup_steps", run.steps // 20)
+        if warming
+        else run.settings.changed_rate(min(max(1e-3 / ratio, 3), 100) if ratio > 0 else 10),
+        advice="take fewer steps of warm-up, or train longer"
+        if warming
+        else "take a larger learning rate (python -m dlcore lr_find suggests one), or train longer",
     )
 
 

@@ -44,7 +44,7 @@ def _stays_at_chance(run: Evidence) -> bool:
     # The mean of the later checks: of many checks on few samples the best one lies above chance by luck.
     mean = float(np.mean(accuracies[len(accuracies) // 2 :]))
     # A loss that falls below guessing's knows something, even where the commonest answer stays the best one.
-    informed = bool(len(losses)) and np.min(losses) < 0.97 * run.chance_loss
+    informed = bool(len(losses)) and np.min(losses) < 0.97 * run.prior_loss
     return (mean - chance) / (1 - chance) < _CHANCE and not informed
 
 

@@ -25,16 +25,23 @@ def look(run: Evidence) -> Finding | None:
     # A schedule that came to its end would have to be stretched: more epochs alone change the whole run.
     if run.event("stopped_early") or (len(rates) and rates[-1] < _ANNEALED * np.max(rates)):
         return None
-    longer = run.settings.flag("trainer.max_epochs", 2 * math.ceil(run.epochs)) if run.epochs >= 1 else ()
     return Finding(
         "stopped_too_early",
         f"validation was still improving at the end (loss {short(losses[-1])}, {percent(falls)} less with each check)",
         "likely",
         "note",
         {"falls": falls, "val_loss": float(losses[-1])},
-        flags=longer,
+        flags=_longer(run),
         advice="train longer",
     )
+
+
+def _longer(run: Evidence) -> tuple[str, ...]:
+    if not run.epochs >= 1:
+        return ()
+    epochs = 2 * math.ceil(run.epochs)
+    # A cosine rises again beyond its length: it has to grow with the run.
+    return run.settings.flag("trainer.max_epochs", epochs) + run.settings.flag("model.lr_scheduler.T_max", epochs)
 
 
 RULE = Rule("stopped_too_early", look)

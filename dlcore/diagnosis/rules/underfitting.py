@@ -17,13 +17,16 @@ _POOR = {True: 0.6, False: 0.3}  # of the way from guessing to faultless (classi
 def look(run: Evidence) -> Finding | None:
     """Find a training result that is poor, hardly moves any more, and is about that of validation."""
     train, val = run.skill("train"), run.skill("val")
-    if not train < _POOR[run.is_classifier] or len(run.values("train/loss")) < _CHECKS:
-        return None
-    if not abs(run.still_falls) < _STILL or train - val > 0.1 or run.learned_nothing:
+    if not train < _POOR[run.is_classifier] or train - val > 0.1 or run.learned_nothing:
         return None
     layers = run.settings.hidden_layers
     sizes = run.settings.values.get("model.hidden_sizes")
-    narrow = isinstance(sizes, list) and layers is not None and min(sizes, default=1000) < (run.num_classes or 5)
+    least = min(sizes, default=1000) if isinstance(sizes, list) and layers is not None else 1000
+    narrow = least < (run.num_classes or 5)
+    still = len(run.values("train/loss")) >= _CHECKS and abs(run.still_falls) < _STILL
+    # What has to pass through a fraction of as many units as there are classes will not come through later either.
+    if not still and not least < (run.num_classes or 0) / 3:
+        return None
     confidence: Confidence = "likely" if narrow else "possible"
     accuracy = run.last("train/accuracy")
     result = f"R² {short(train)}" if math.isnan(accuracy) else f"accuracy {percent(accuracy)}"
@@ -31,8 +34,9 @@ def look(run: Evidence) -> Finding | None:
     wider = run.settings.flag("model.hidden_sizes", "[256,128]") if narrow else ()
     return Finding(
         "underfitting",
-        f"even the training samples are learned badly ({result}), and the loss hardly falls any more "
-        f"({percent(max(run.still_falls, 0))} a check)" + (f"; hidden layers: {sizes}" if layers is not None else ""),
+        f"even the training samples are learned badly ({result})"
+        + f", and the loss hardly falls any more ({percent(max(run.still_falls, 0))} a check)" * still
+        + (f"; hidden layers: {sizes}" if layers is not None else ""),
         confidence,
         numbers={"train_skill": train, "falls": run.still_falls},
         flags=wider or tuple(brakes[:2]),

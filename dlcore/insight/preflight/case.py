@@ -150,6 +150,11 @@ class Case:
             return error
 
     @property
+    def target_unit(self) -> float:
+        """What the data divide the targets by."""
+        return float(getattr(self.datamodule, "target_unit", 1.0))
+
+    @property
     def endless(self) -> bool:
         """Whether the run ends only when somebody stops it."""
         return self.trainer.max_epochs == -1 and self.trainer.max_steps < 0

@@ -5,6 +5,7 @@ Shapes: N samples, K classes, V words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
 
+_FAR = 1000.0  # size of a regression's targets: first answers are near 0
 _HEAVY = 10  # times as many samples of the commonest class as of the rarest
 _MOST_TOKENS = 1_000_000
 _MOST_WEIGHTS = 20
@@ -33,7 +35,7 @@ def check_labels(case: Case, result: CheckResult) -> None:
         return
     train, val = (data.parts[name].targets[data.parts[name].indices] for name in ("train", "val"))
     if isinstance(task, Regression):
-        _look_at_numbers(train, val, result)
+        _look_at_numbers(case, train, val, result)
     elif isinstance(task, Multiclass | Binary):
         _count_classes(case, task, train, val, result)
     else:
@@ -97,7 +99,7 @@ def _other_split(case: Case) -> str:
     return case.flag("data", "split_seed", 1, "another choice of the validation samples")
 
 
-def _look_at_numbers(train: Tensor, val: Tensor, result: CheckResult) -> None:
+def _look_at_numbers(case: Case, train: Tensor, val: Tensor, result: CheckResult) -> None:
     train, val = train.reshape(len(train), -1).double(), val.reshape(len(val), -1).double()
     if not (torch.isfinite(train).all() and torch.isfinite(val).all()):
         result.fail("some targets are NaN or infinite", expected="finite numbers")
@@ -109,7 +111,13 @@ def _look_at_numbers(train: Tensor, val: Tensor, result: CheckResult) -> None:
         result.fail(f"all {len(train):,} training targets are {mean:.4g}: nothing to learn")
         return
     seen = f"targets of mean {mean:.4g} and deviation {std:.4g}; always answering the mean has rmse"
-    result.ok(f"{seen} {error:.4g} in validation")
+    seen = f"{seen} {error:.4g} in validation"
+    if math.hypot(mean, std) > _FAR:
+        factor = 10.0 ** math.floor(math.log10(std))
+        unit = case.flag("data", "target_unit", f"{factor * case.target_unit:g}", "in this unit they are nearer to 0")
+        result.warn(f"large: {seen}", unit if factor >= 10 else "", expected="numbers of about 1")
+        return
+    result.ok(seen)
 
 
 def _count_words(case: Case, result: CheckResult) -> None:

@@ -24,6 +24,7 @@ from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.models import Model
 from dlcore.models.factory_settings import class_of
 from dlcore.models.optimization import make_optimizer
+from dlcore.nn import Regression
 from dlcore.text import TextBatch
 
 _SAMPLES = 32
@@ -126,13 +127,16 @@ def _explain(
         cause = f"{what}: the learning rate is too high" if better and best.rate < trial.rate else what
     elif better and best.rate > trial.rate:
         cause = "it hardly moves: the learning rate is too low" if _still(trial) else "slow: the learning rate is low"
+    elif _still(trial) and _target(case):
+        cause = "it hardly moves at any learning rate tried: the targets are far from where answers begin"
     elif _still(trial):
         cause = "it does not move at any learning rate tried: no gradient comes through"
     else:
         cause = "it gets hardly further than one constant answer would, at any learning rate tried"
     fell = f"with it the loss fell to {best.best:.2g} in {_steps(best)}"
     rate = f"{_rate_flag(case)} {best.rate:g}: {fell}" if better else ""
-    said = [*case.remedies("inputs"), *([] if better else [*case.remedies("layers"), *case.remedies("first loss")])]
+    others_said = [*case.remedies("layers"), *case.remedies("first loss"), *_target(case)]
+    said = [*case.remedies("inputs"), *([] if better else others_said)]
     remedies = dict.fromkeys([*said, rate])
     note(f"{seen}; {cause}", *remedies, expected=expected)
 
@@ -151,6 +155,11 @@ def rate_of_run(case: Case) -> float:
         return float(case.schedule.rates.max())
     optimizer = make_optimizer(case.model.optimizer_factory, [nn.Parameter(torch.zeros(1, 1))])
     return float(optimizer.param_groups[0]["lr"])
+
+
+def _target(case: Case) -> list[str]:
+    """The remedies of a regression's targets; those of uneven classes are none here."""
+    return case.remedies("labels") if isinstance(case.model.task, Regression) else []
 
 
 def _rate_flag(case: Case) -> str:

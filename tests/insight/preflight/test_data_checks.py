@@ -129,6 +129,13 @@ def test_numbers_to_predict_are_compared_with_their_mean(look, tiny_data, make_m
     assert same.findings[0].seen == "all 103 training targets are 1: nothing to learn"
 
 
+def test_targets_far_from_0_are_named(look, tiny_data, make_model):
+    model = make_model(task="regression", num_classes=1)
+    result = look("labels", model, changed(tiny_data(task="regression"), targets=lambda old: 1e5 * old + 1e6))
+    assert result.verdict is Verdict.WARNING
+    assert result.findings[0].seen.startswith("large: targets of mean ")
+
+
 @pytest.mark.parametrize(("copies", "verdict"), [(0, Verdict.OK), (5, Verdict.WARNING), (40, Verdict.FAILED)])
 def test_samples_of_both_sets_are_counted(copies, verdict, look, tiny_data):
     def inputs(old):

@@ -1,0 +1,52 @@
+"""A learning rate that was cut to next to nothing long before the end: what comes after changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.wording import short
+
+_NOTHING = 1e-3  # of the highest rate
+_PART = 0.3  # of the run
+_STEEP = 0.1  # a factor below which a single cut is a large one
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a large part of the run that was spent at a tiny share of its highest rate."""
+    curve = run.curve("lr")
+    if len(curve.values) < 3 or not np.isfinite(curve.values).all():
+        return None
+    peak = int(np.argmax(curve.values))
+    tiny = np.flatnonzero(curve.values[peak:] < _NOTHING * curve.values[peak])
+    if not len(tiny):
+        return None
+    begin = peak + int(tiny[0])
+    part = 1 - float(curve.steps[begin]) / run.steps
+    if part < _PART or curve.values[begin:].max() >= _NOTHING * curve.values[peak]:
+        return None
+    was_cut = run.event("learning_rate_cut") is not None
+    steep = was_cut and run.settings.number("reduce_lr_on_plateau.factor") < _STEEP
+    return Finding(
+        "rate_cut_to_nothing",
+        f"the learning rate {'was cut' if was_cut else 'fell'} from {short(curve.values[peak])} to "
+        f"{short(curve.values[begin])} by {run.moment('lr', begin)}: in the rest of the run, {part:.0%} of it, the "
+        "weights hardly moved",
+        "certain",
+        numbers={"peak": float(curve.values[peak]), "rate": float(curve.values[begin]), "part": part},
+        step=int(curve.steps[begin]),
+        flags=run.settings.flag("reduce_lr_on_plateau.factor", 0.5) if steep else (),
+        advice="cut the rate later, in smaller steps, or down to a bound (--reduce_lr_on_plateau.min_lr)"
+        if was_cut
+        else "take a schedule that falls more slowly (python -m dlcore show schedule)",
+    )
+
+
+RULE = Rule(
+    "rate_cut_to_nothing",
+    look,
+    ("learning_rate_too_low", "underfitting", "plateau", "stopped_too_early"),
+    is_cause=True,
+)

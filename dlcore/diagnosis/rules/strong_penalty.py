@@ -1,0 +1,58 @@
+"""Weight decay, L1 or L2 so strong that it wins over what is learned: the weights shrink to nothing."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import percent, short
+
+_SHRUNK = 0.2  # of the first width of a layer's weights
+_SETTINGS = ("model.optimizer.weight_decay", "model.l1", "model.l2")
+_LITTLE = 0.4  # of the way from guessing to faultless
+_ROSE = 1.2  # the last training loss by the lowest
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find weights that shrank under a penalty, in a run that came to little or lost what it had learned."""
+    strengths = {name: run.settings.number(name) for name in _SETTINGS if run.settings.number(name) > 0}
+    if run.layers is None or not strengths or not run.finite or not _suffered(run):
+        return None
+    left = {
+        name: run.layers.last(name, "weight_std") / run.layers.first(name, "weight_std")
+        for name in run.layers.layers_with("weight_std")
+        if run.layers.first(name, "weight_std") > 0
+    }
+    layer = min(left, key=lambda name: left[name], default="")
+    if not layer or not left[layer] < _SHRUNK:
+        return None
+    said = " and ".join(
+        f"{name.rpartition('.')[2].replace('_', ' ')} {short(value)}" for name, value in strengths.items()
+    )
+    return Finding(
+        "strong_penalty",
+        f"the weights of {layer} have shrunk to {percent(left[layer])} of their first width under {said}",
+        "certain" if left[layer] < _SHRUNK / 4 else "likely",
+        numbers={"left": left[layer]} | {name.rpartition(".")[2]: value for name, value in strengths.items()},
+        layer=layer,
+        flags=tuple(flag for name in strengths for flag in run.settings.flag(name, 0)),
+        advice="take a factor a hundredth as large, or none",
+    )
+
+
+def _suffered(run: Evidence) -> bool:
+    losses = run.values("train/loss")
+    rose = len(losses) > 1 and bool(losses[-1] > _ROSE * losses.min())
+    return run.poor or rose or run.skill("val") < _LITTLE
+
+
+RULE = Rule(
+    "strong_penalty",
+    look,
+    (
+        *("learning_rate_too_high", "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low"),
+        *STUCK,
+    ),
+    needs_layers=True,
+    is_cause=True,
+)

@@ -1,0 +1,44 @@
+"""Gradients that are clipped to a sliver of themselves: with them the steps shrink, whatever the learning rate."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import short, times
+
+_TIGHT = 100.0  # norm of one layer's gradient, as a multiple of the bound
+_SLOW = 3e-4  # of the weights' size in a step
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find short steps beside gradients far above the bound that they are clipped to."""
+    bound = run.settings.number("trainer.gradient_clip_val")
+    by_value = run.settings.text("trainer.gradient_clip_algorithm") == "value"
+    # What divides by the gradients' size makes up for it; and bounds of each number say nothing of the norm.
+    if run.layers is None or not bound > 0 or by_value or run.settings.is_adaptive or not run.fastest_update < _SLOW:
+        return None
+    norms = {name: run.layers.median(name, "gradient_norm") for name in run.layers.layers_with("gradient_norm")}
+    layer = max(norms, key=lambda name: norms[name], default="")
+    if not layer or not norms[layer] > _TIGHT * bound:
+        return None
+    return Finding(
+        "tight_clipping",
+        f"gradients are clipped to a norm of {short(bound)}, and that of {layer} alone is {short(norms[layer])}, "
+        f"{times(norms[layer] / bound)} as much: no layer's weights change by more than {short(run.fastest_update)} of "
+        "their size in a step (1e-3 is usual)",
+        "certain" if run.poor else "likely",
+        numbers={"bound": bound, "gradient_norm": norms[layer], "update_ratio": run.fastest_update},
+        layer=layer,
+        flags=run.settings.flag("trainer.gradient_clip_val", 1.0),
+        advice="clip at about the usual norm of the gradients, or not at all",
+    )
+
+
+RULE = Rule(
+    "tight_clipping",
+    look,
+    ("vanishing_gradients", "learning_rate_too_low", "large_batch", *STUCK),
+    needs_layers=True,
+    is_cause=True,
+)

@@ -1,0 +1,38 @@
+"""Class weights so far apart that the network answers with the heaviest class wherever it is in doubt."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.layer_looks import OUTPUTS
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import percent, times
+
+_UNEVEN = 20.0  # heaviest class by lightest
+_MANY = 0.3  # of the samples
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find one answer far commoner than any target, in a run whose classes count very differently."""
+    weights = run.settings.values.get("model.class_weights")
+    numbers = [each for each in weights if isinstance(each, int | float)] if isinstance(weights, list) else []
+    if run.layers is None or not numbers or not min(numbers) > 0 or max(numbers) / min(numbers) < _UNEVEN:
+        return None
+    # Weights that make up for rare classes even the answers out: they are meant so.
+    answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
+    if not answer > max(2 * target, _MANY):
+        return None
+    ratio = max(numbers) / min(numbers)
+    return Finding(
+        "uneven_class_weights",
+        f"in the loss one class counts {times(ratio)} as much as another: {percent(answer)} of the samples get one and "
+        f"the same answer; the commonest class has {percent(target)}",
+        "certain" if run.poor else "likely",
+        numbers={"ratio": ratio, "top_share": answer, "top_target": target},
+        layer=OUTPUTS,
+        flags=run.settings.flag("model.class_weights", "null"),
+        advice="weigh each class by one divided by its share of the samples, or not at all (python -m dlcore check)",
+    )
+
+
+RULE = Rule("uneven_class_weights", look, ("dead_units", *STUCK), needs_layers=True, is_cause=True)

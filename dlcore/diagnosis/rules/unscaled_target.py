@@ -1,0 +1,43 @@
+"""Targets of a regression far from 0, where answers begin: the way there is long, whatever the learning rate."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.wording import short
+
+_LARGE = 100.0  # the first error, which is about the size of the targets
+_POOR = 0.3  # R²
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find a first error that tells of large targets, in a run that came to little."""
+    errors, shares = run.values("train/rmse"), run.values("train/r2")
+    if not len(errors) or not len(shares) or not errors[0] > _LARGE or not run.last("train/r2") < _POOR:
+        return None
+    spread = float(errors[0] / math.sqrt(1 - shares[0])) if shares[0] < 1 else math.nan  # R² is 1 - rmse²/variance
+    if not 0 < spread < math.inf:
+        return None
+    unit = run.settings.number("data.target_unit")
+    better = unit * 10.0 ** math.floor(math.log10(spread))
+    return Finding(
+        "unscaled_target",
+        f"the targets are large (standard deviation {short(spread)}, the first answers were off by "
+        f"{short(errors[0])}), and networks begin with answers near 0: R² ended at {short(run.last('train/r2'))}",
+        "certain" if errors[0] > 10 * _LARGE and run.finite else "likely",
+        numbers={"std": spread, "first_error": float(errors[0])},
+        flags=run.settings.flag("data.target_unit", f"{better:g}") if better >= 10 * unit else (),
+        advice="give the targets in a unit in which they are about 1, and subtract their mean where it is far larger "
+        "than their spread",
+    )
+
+
+RULE = Rule(
+    "unscaled_target",
+    look,
+    ("exploding_gradients", "learning_rate_too_high", "learning_rate_too_low", *STUCK),
+    is_cause=True,
+)
