@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -13,9 +12,10 @@ from pathlib import Path
 from dlcore import cache
 from dlcore.errors import ConfigError, FitError
 from dlcore.studies import pool
+from dlcore.studies.crew import Crew, LocalCrew
 from dlcore.studies.outcome import Outcome, conclude
 from dlcore.studies.plan import Job, Plan, clear_leftovers, make_plan
-from dlcore.studies.record import DONE, FAILED, Record
+from dlcore.studies.record import DONE, FAILED, RECORD, Record
 from dlcore.studies.results import read_results
 from dlcore.studies.study import Study
 from dlcore.studies.worker import inspect, train
@@ -44,9 +44,10 @@ def run_study(
     at_once: int | None = None,
     redo: bool = False,
     listener: Listener | None = None,
+    crew: Crew | None = None,
 ) -> Outcome:
     """Carry out what is left of a study, and judge it; see `run_studies`."""
-    return run_studies([study], runs, at_once, redo, listener)[0]
+    return run_studies([study], runs, at_once, redo, listener, crew)[0]
 
 
 def run_studies(
@@ -55,6 +56,7 @@ def run_studies(
     at_once: int | None = None,
     redo: bool = False,
     listener: Listener | None = None,
+    crew: Crew | None = None,
 ) -> list[Outcome]:
     """Carry out what is left of studies, in their order, and judge them.
 
@@ -66,6 +68,7 @@ def run_studies(
         at_once: Runs at a time; None: as many as there are GPUs, without any as there are cores.
         redo: Do everything again.
         listener: Who is told how it goes.
+        crew: Who carries the runs out (`dlcore.studies.crew.open_crew`); None: processes on this machine.
 
     Returns:
         What came out of each, in their order.
@@ -73,16 +76,16 @@ def run_studies(
     Raises:
         DlcoreError: They cannot be carried out. A run that fails does not raise: it is among the failures.
     """
-    told = listener or Listener()
+    told, crew = listener or Listener(), crew or LocalCrew()
     with contextlib.ExitStack() as held:
         for study in studies:
             held.enter_context(locked(runs / study.folder))
         plans = make_plans(studies, runs, redo)
         jobs = [job for plan in plans for job in plan.jobs]
-        together, threads = pool.share_out(len(jobs), at_once)
+        together, threads = crew.share_out(len(jobs), at_once)
         told.began(plans, together)
         clear_leftovers(jobs)
-        refused = check_jobs(jobs, together, threads)
+        refused = check_jobs(jobs, together, threads, crew)
         possible = [job for job in jobs if job.group not in refused]
         if jobs and not possible and not any(plan.done for plan in plans):
             (_, name), error = next(iter(refused.items()))
@@ -95,7 +98,7 @@ def run_studies(
                 open_studies[job.study].take(job, failed)
         for each in open_studies.values():
             each.conclude_if_ended(told)
-        for job, record in pool.train_all(train, possible, together, threads):
+        for job, record in pool.train_all(train, possible, together, threads, crew.run_jobs):
             told.ended(job, record)
             open_studies[job.study].take(job, record)
             open_studies[job.study].conclude_if_ended(told)
@@ -116,7 +119,7 @@ def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list
     return plans
 
 
-def check_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> dict[tuple[str, str], str]:
+def check_jobs(jobs: Sequence[Job], at_once: int, threads: int, crew: Crew | None = None) -> dict[tuple[str, str], str]:
     """Make what each variant would train with, before the first one begins: a mistake shows now, not in an hour.
 
     Returns:
@@ -126,10 +129,15 @@ def check_jobs(jobs: Sequence[Job], at_once: int, threads: int) -> dict[tuple[st
         FitError: A process died over it.
     """
     firsts = list({job.group: job for job in reversed(jobs)}.values())[::-1]
-    work = functools.partial(pool.with_job, inspect)
+    run = (crew or LocalCrew()).run_jobs
     try:
-        found = list(pool.run_jobs(work, firsts, at_once, threads)) if firsts else []
+        found = list(run(pool.WithJob(inspect), firsts, at_once, threads)) if firsts else []
     except BrokenProcessPool as error:
+        if crew is not None and not isinstance(crew, LocalCrew):
+            why = str(error).strip().splitlines()[-1].strip()
+            raise FitError(
+                f"The cluster cannot check the settings: {why}. Its machines need the same dlcore, and this folder."
+            ) from error
         raise FitError(
             "A process died while the settings were checked (killed by the system, for want of memory?). Nothing has "
             "been trained. Do fewer runs at a time: --jobs 1"
@@ -169,7 +177,10 @@ class _OpenStudy:
     def take(self, job: Job, record: Record) -> None:
         """A run has ended; one that was interrupted is neither done nor failed."""
         self.left.discard(job.folder)
-        if record.status == DONE:
+        if record.status == DONE and not (job.folder / RECORD).is_file():
+            why = "It ended well on another machine, whose folder is not this one: a cluster's machines must share it."
+            self.failures.append((job.variant, job.seed, why))
+        elif record.status == DONE:
             self.done[job.variant, job.seed] = job.folder, record
         elif record.status == FAILED:
             self.failures.append((job.variant, job.seed, record.error))

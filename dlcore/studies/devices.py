@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from dlcore.configs.choice import stacked_recipes
 from dlcore.configs.flat import flatten
 from dlcore.configs.request import read_request
 from dlcore.studies.plan import Job
+from dlcore.studies.study import folder_name
 from dlcore.studies.vary import parsed
 
 
@@ -25,10 +27,10 @@ def taken_device(job: Job) -> Iterator[list[str]]:
         The flag that says which; nothing where there is no GPU, or where the run or its recipe says itself what to
         train on.
     """
-    gpus = _gpus(job)
+    gpus, host = _gpus(job), folder_name(socket.gethostname())  # a cluster's machines share the folder
     with contextlib.ExitStack() as held:
         for gpu in gpus:
-            if held.enter_context(locked(job.folder.parents[2] / f".gpu_{gpu}.lock", wait=False)):
+            if held.enter_context(locked(job.folder.parents[2] / f".gpu_{host}_{gpu}.lock", wait=False)):
                 yield _flag(gpu)
                 return
         yield device_by_number(job)

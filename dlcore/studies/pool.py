@@ -1,18 +1,17 @@
 """Carries out the runs of a study, several at once, each in a process of its own: through joblib.
 
-joblib's backends for clusters (Ray, Dask) take the same function and the same jobs.
+Clusters (`dlcore.studies.ray_crew`, `dlcore.studies.dask_crew`) take the same functions and the same jobs.
 """
 
 from __future__ import annotations
 
-import functools
 import glob
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dlcore.errors import DataError, check_number
 from dlcore.studies.plan import Job
@@ -80,41 +79,67 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
             raise
 
 
+class WithJob:
+    """Does a job and says which it was: results come in any order.
+
+    Args:
+        work: What to do.
+    """
+
+    def __init__(self, work: Callable[[Job], Any]) -> None:
+        self.work = work
+
+    def __call__(self, job: Job) -> tuple[Job, Any]:
+        """Do it."""
+        return job, self.work(job)
+
+
+class Training(WithJob):
+    """The same for runs, whose folders say that they have ended."""
+
+    def early(self, job: Job) -> tuple[Job, Record] | None:
+        """What a run has come to, before its process gives it back; None while it goes on."""
+        record = _begun(job)
+        return (job, record) if record is not None and record.status != RUNNING else None
+
+
 def train_all(
-    work: Callable[[Job], Record], jobs: Sequence[Job], at_once: int, threads: int
+    work: Callable[[Job], Record], jobs: Sequence[Job], at_once: int, threads: int, run: Any = run_jobs
 ) -> Iterator[tuple[Job, Record]]:
     """Carry out runs whatever becomes of single ones, and give each with its record as it ends.
 
     Where a process dies, all that were at work have to begin again from their last checkpoint; they do so one at a
     time, so that the one at fault is found, and the others go on after them.
+
+    Args:
+        work: What to do.
+        jobs: With what.
+        at_once: How many at a time.
+        threads: Threads that each may use.
+        run: What carries jobs out, as `run_jobs` does.
     """
     left = list(jobs)
     while left:
         try:
-            for job, record in run_jobs(functools.partial(with_job, work), left, at_once, threads):
+            for job, record in run(Training(work), left, at_once, threads):
                 left = [each for each in left if each.folder != job.folder]
                 yield job, record
         except BrokenProcessPool:
             suspects = [job for job in left if _begun(job)]
             for job in suspects:
                 left.remove(job)
-                yield job, _alone(work, job, threads)
+                yield job, _alone(work, job, threads, run)
             if not suspects:
                 yield from ((job, _failed(job)) for job in left)
                 left = []
 
 
-def with_job(work: Callable[[Job], Result], job: Job) -> tuple[Job, Result]:
-    """What a job is and what came of it: results come in any order."""
-    return job, work(job)
-
-
-def _alone(work: Callable[[Job], Record], job: Job, threads: int) -> Record:
+def _alone(work: Callable[[Job], Record], job: Job, threads: int, run: Any) -> Record:
     finished = _begun(job)
     if finished is not None and finished.status != RUNNING:
         return finished
     try:
-        return next(iter(list(run_jobs(work, [job], 1, threads))))
+        return next(iter(run(Training(work), [job], 1, threads)))[1]
     except BrokenProcessPool:
         return _failed(job)
 

@@ -63,7 +63,7 @@ def grid(recipe: str, varied: Sequence[tuple[str, list[str]]], draws: int | None
     combinations = itertools.product(*(values for _, values in varied))
     wanted = set(chosen)
     settings = [dict(zip(names, each, strict=True)) for place, each in enumerate(combinations) if place in wanted]
-    short = _short_names(names)
+    short = short_names(names)
     variants = tuple(
         Variant(", ".join(f"{short[name]} {value}" for name, value in each.items()), parsed(each), recipe)
         for each in settings
@@ -88,7 +88,7 @@ def _split(text: str) -> list[str]:
     return parts
 
 
-def _short_names(names: list[str]) -> dict[str, str]:
+def short_names(names: Sequence[str]) -> dict[str, str]:
     """Each name's last word, with the words before it where two would be the same."""
     ends = [name.rpartition(".")[2] for name in names]
     return {name: end if ends.count(end) == 1 else name for name, end in zip(names, ends, strict=True)}

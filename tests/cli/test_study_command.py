@@ -97,3 +97,17 @@ def test_a_warning_of_a_study_is_a_line_without_places_in_the_code(monkeypatch):
     monkeypatch.setattr(carry_out, "dry_run", lambda request: 0)
     assert main(["study", "scaling", "--dry_run"]) == 0
     assert warnings.formatwarning("kept", UserWarning, "plan.py", 1) == "dlcore: warning: kept\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--backend", "slurm"], "--backend: expected local or ray or dask, got 'slurm'."),
+        (["--backend-address", "host:1"], "--backend_address: expected nothing, without --backend ray"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_said_in_a_line(words, message, capsys):
+    assert main(["study", "scaling", *words]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1

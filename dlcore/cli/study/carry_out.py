@@ -12,10 +12,11 @@ from dlcore.cli.study.display import StudyDisplay
 from dlcore.cli.study.print_outcome import print_files, print_outcome, print_summary
 from dlcore.cli.study.progress_rows import plain_table
 from dlcore.cli.study.request import StudyRequest
+from dlcore.cli.study.search_shown import search_and_show
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_paragraph, shell_word
 from dlcore.errors import Interrupted
-from dlcore.studies import pool
 from dlcore.studies.campaign import RUNS, Listener, check_jobs, make_plans, run_studies
+from dlcore.studies.crew import open_crew
 from dlcore.studies.outcome import write_combined
 from dlcore.studies.plan import Plan
 
@@ -33,9 +34,14 @@ def carry_out(request: StudyRequest) -> int:
     console = open_console()
     before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
-        with StudyDisplay(console, _title(request), request.together) as display:
+        with (
+            open_crew(request.backend, request.address, request.jobs) as crew,
+            StudyDisplay(console, _title(request), request.together) as display,
+        ):
+            if request.search is not None:
+                return search_and_show(console, request, crew)
             listener = Listener(display.begin, display.end, display.conclude)
-            outcomes = run_studies(request.studies, RUNS, request.jobs, request.redo, listener)
+            outcomes = run_studies(request.studies, RUNS, request.jobs, request.redo, listener, crew)
             report = write_combined(outcomes, RUNS) if request.together else None
     except KeyboardInterrupt as error:
         where = RUNS if request.together else RUNS / request.study.folder
@@ -59,8 +65,9 @@ def dry_run(request: StudyRequest) -> int:
     console = open_console()
     plans = make_plans(request.studies, RUNS, request.redo)
     jobs = [job for plan in plans for job in plan.jobs]
-    at_once, threads = pool.share_out(len(jobs), request.jobs)
-    refused = check_jobs(jobs, at_once, threads)
+    with open_crew(request.backend, request.address, request.jobs) as crew:
+        at_once, threads = crew.share_out(len(jobs), request.jobs)
+        refused = check_jobs(jobs, at_once, threads, crew)
     for plan in plans:
         _print_plan(console, plan, refused)
     print_paragraph(

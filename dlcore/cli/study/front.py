@@ -26,11 +26,29 @@ SUBJECT = Subject(
     "all that come with dlcore, and lays their claims side by side in lightning_logs/studies.html.",
     (
         Option("vary", "SETTING=A,B,C", "Make the variants here: every value; of several --vary, every combination."),
+        Option(
+            "vary",
+            "SETTING=A..B",
+            "Numbers between, for --random or --optuna: 0..0.5; whole ones 1..8; on a logarithmic scale 1e-5..1e-1 "
+            "(with an e) or 16..1024:log.",
+        ),
         Option("random", "N", "Of the combinations of --vary, only so many, chosen by chance."),
+        Option(
+            "optuna",
+            "N",
+            "A search of N trials over --vary that goes where the metric of checkpoint.monitor was "
+            "best (pip install 'dlcore[optuna]'); the same command with a greater N goes on.",
+        ),
         Option("seeds", "1", "How many seeds each variant is trained with (3), or which: 0,7."),
         Option("x", "epoch", "What lies below the curves: epoch, samples or seconds."),
         Option("jobs", "N", "Runs at a time; left out: one a GPU, without any one a core."),
         Option("quick", "", "Cut to what the study's file says: fewer epochs, one seed; a folder of its own."),
+        Option(
+            "backend",
+            "local",
+            "Who trains: local processes, or a cluster of ray or dask, all of whose machines see this folder.",
+        ),
+        Option("backend_address", "ADDR", "Of the cluster; left out: by RAY_ADDRESS, DASK_SCHEDULER_ADDRESS, or own."),
         Option("redo", "", "Train again what is done already."),
         Option("dry_run", "", "List the runs and check their settings; train nothing."),
     ),
@@ -39,6 +57,7 @@ SUBJECT = Subject(
         "study all --quick",
         "study scaling --seeds 3 --trainer.max_epochs 2",
         "study -c mlp_textbook --vary model.dropout=0,0.25,0.5 --vary data.batch_size=32,256",
+        "study --optuna 20 --vary model.optimizer.lr=1e-5..1e-1 --vary model.dropout=0..0.5",
     ),
 )
 

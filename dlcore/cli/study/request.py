@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,9 +11,10 @@ from dlcore.cli.show.subject import Subject
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.configs.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
+from dlcore.studies.space import Space, read_space, variants_of
 from dlcore.studies.study import X_AXES, Study
 from dlcore.studies.study_file import find_study, read_study, seeds_of, study_names
-from dlcore.studies.vary import grid, read_vary
+from dlcore.studies.vary import read_vary
 
 _SWITCHES = ("redo", "dry_run", "quick")
 ALL = "all"
@@ -28,6 +30,9 @@ class StudyRequest:
         redo: Whether what is done is done again.
         dry_run: Whether nothing is trained.
         together: Whether they are shown as one, with a report of all.
+        backend: Who carries the runs out: ``local``, ``ray`` or ``dask``.
+        address: Of the cluster; None: see `dlcore.studies.crew.open_crew`.
+        search: A search in place of fixed variants: recipe, what is ranged over, flags for all, number of trials.
     """
 
     studies: tuple[Study, ...]
@@ -35,6 +40,9 @@ class StudyRequest:
     redo: bool
     dry_run: bool
     together: bool = False
+    backend: str = "local"
+    address: str | None = None
+    search: tuple[str, Space, dict[str, Any], int] | None = None
 
     @property
     def study(self) -> Study:
@@ -62,19 +70,31 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
             _check_setting(flag, subject)
             settings[flag.name] = flag.value
     vary, draws, quick = [str(text) for text in given.get("vary", ())], _whole(given, "random"), "quick" in given
+    trials = _whole(given, "optuna")
+    if trials is not None and (draws is not None or "dry_run" in given or "redo" in given):
+        raise ConfigError("--optuna: cannot be joined with --random, --dry_run or --redo: its trials follow results.")
     if name is not None:
-        studies = _by_name(name, bool(vary or request.recipes or draws is not None), quick)
+        studies = _by_name(name, bool(vary or request.recipes or draws is not None or trials is not None), quick)
     elif quick:
         raise ConfigError("--quick: the cuts are those of a study's file; beside --vary give --trainer.max_epochs.")
     else:
-        studies = (_varied(request.recipes, vary, draws),)
+        recipe, space = _varied(request.recipes, vary)
+        variants = () if trials is not None else variants_of(recipe, space, draws)
+        title = recipe_name(find_recipe(recipe))
+        ranged = [setting.rpartition(".")[2] for setting, _ in space]
+        studies = (Study("_".join((title, *ranged)), f"{title}: {' × '.join(ranged)}", variants),)
     changes: dict[str, Any] = {"seeds": _seeds(str(given["seeds"][-1]))} if "seeds" in given else {}
     if "x" in given:
         changes["x"] = str(given["x"][-1])
         if changes["x"] not in X_AXES:
             raise ArgumentError("--x", " or ".join(X_AXES), changes["x"])
     changed = tuple(replace(study, **changes).with_settings(settings) for study in studies)
-    return StudyRequest(changed, _whole(given, "jobs"), "redo" in given, "dry_run" in given, name == ALL)
+    backend, address = (given.get(option, [None])[-1] for option in ("backend", "backend_address"))
+    search = (recipe, space, settings, trials) if trials is not None else None
+    return StudyRequest(
+        changed, _whole(given, "jobs"), "redo" in given, "dry_run" in given, name == ALL, backend or "local", address,
+        search,
+    )  # fmt: skip
 
 
 def _by_name(name: str, own_variants: bool, quick: bool) -> tuple[Study, ...]:
@@ -86,7 +106,8 @@ def _by_name(name: str, own_variants: bool, quick: bool) -> tuple[Study, ...]:
     return tuple(read_study(find_study(each), quick) for each in (study_names() if name == ALL else [name]))
 
 
-def _varied(recipes: list[str], vary: list[str], draws: int | None) -> Study:
+def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:
+    """The recipe and what is changed of it."""
     if not vary:
         raise ArgumentError(
             "study",
@@ -98,13 +119,16 @@ def _varied(recipes: list[str], vary: list[str], draws: int | None) -> Study:
         raise ArgumentError("-c", "one recipe", " -c ".join(recipes))
     recipe = recipes[0] if recipes else DEFAULT_RECIPE
     varied = [read_vary(text) for text in vary]
-    title = recipe_name(find_recipe(recipe))
-    changed = [setting.rpartition(".")[2] for setting, _ in varied]
-    return Study("_".join((title, *changed)), f"{title}: {' × '.join(changed)}", grid(recipe, varied, draws))
+    names = [setting for setting, _ in varied]
+    if len(set(names)) != len(names):
+        twice = next(setting for setting in names if names.count(setting) > 1)
+        raise ArgumentError("--vary", "each setting once", twice, "Put all its values behind one --vary.")
+    return recipe, read_space(varied)
 
 
 def _switched(words: list[str]) -> list[str]:
     """Give options without value one, so that no word behind them is taken for it."""
+    words = [re.sub(r"^--backend-address(?==|$)", "--backend_address", word) for word in words]
     return [
         f"{word}=true" if word.removeprefix("--") in _SWITCHES and word.startswith("--") else word for word in words
     ]

@@ -1,0 +1,69 @@
+"""Who carries runs out: processes on this machine, or a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from dlcore.errors import ArgumentError
+from dlcore.studies import pool
+from dlcore.studies.plan import Job
+
+Result = TypeVar("Result")
+LOCAL = "local"
+BACKENDS = (LOCAL, "ray", "dask")
+
+
+class Crew(Protocol):
+    """Processes that carry out jobs."""
+
+    def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
+        """How many runs go on at once, and with how many threads each; see `dlcore.studies.pool.share_out`."""
+
+    def run_jobs(
+        self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
+    ) -> Iterator[Result]:
+        """Carry out jobs and give their results as they come; see `dlcore.studies.pool.run_jobs`."""
+
+
+class LocalCrew:
+    """Processes on this machine."""
+
+    def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
+        """See `dlcore.studies.pool.share_out`."""
+        return pool.share_out(jobs, wanted)
+
+    def run_jobs(
+        self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
+    ) -> Iterator[Result]:
+        """See `dlcore.studies.pool.run_jobs`."""
+        return pool.run_jobs(work, jobs, at_once, threads)
+
+
+@contextlib.contextmanager
+def open_crew(backend: str = LOCAL, address: str | None = None, wanted: int | None = None) -> Iterator[Crew]:
+    """Get hold of processes, and let go of them at the end.
+
+    Args:
+        backend: ``local``, ``ray`` or ``dask``.
+        address: Of a cluster that is there; None: that of the environment (``RAY_ADDRESS``,
+            ``DASK_SCHEDULER_ADDRESS``), and without one a cluster on this machine is started.
+        wanted: How many runs are wanted at once; None: as many as the cluster has room for.
+
+    Raises:
+        ArgumentError: There is no such backend, or an address where there is no cluster to have one.
+        ConfigError: The backend's library is not installed, or the cluster cannot be reached or used.
+    """
+    if backend not in BACKENDS:
+        raise ArgumentError("--backend", " or ".join(BACKENDS), backend)
+    if backend == LOCAL:
+        if address is not None:
+            raise ArgumentError("--backend_address", "nothing, without --backend ray or --backend dask", address)
+        yield LocalCrew()
+        return
+    # Neither is imported before it is asked for.
+    module = importlib.import_module(f"dlcore.studies.{backend}_crew")
+    with getattr(module, f"open_{backend}")(address, wanted) as crew:
+        yield crew

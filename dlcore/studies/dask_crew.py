@@ -1,0 +1,88 @@
+"""Runs on a Dask cluster: joblib's backend ``dask``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dlcore.errors import ConfigError
+from dlcore.studies import cluster, pool
+from dlcore.studies.plan import Job
+
+Result = TypeVar("Result")
+_TIMEOUT = 30  # seconds to reach a cluster
+
+
+class DaskCrew:
+    """Workers of a Dask cluster.
+
+    Args:
+        client: The cluster's client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
+        """As many runs as the cluster has workers, of one thread each."""
+        return cluster.share_out(jobs, wanted, max(1, len(self.client.nthreads())))
+
+    def run_jobs(
+        self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
+    ) -> Iterator[Result]:
+        """Carry out jobs and give their results as they come.
+
+        Raises:
+            BrokenProcessPool: A process was lost more often than Dask tries.
+        """
+        import joblib
+
+        in_place = cluster.InPlace(work, Path.cwd())
+        with joblib.parallel_config(backend="dask", client=self.client, wait_for_workers_timeout=_TIMEOUT, pure=False):
+            parallel = joblib.Parallel(n_jobs=-1, pre_dispatch=at_once, batch_size=1, return_as="generator_unordered")
+            yield from cluster.lost_runs_are_broken(parallel(joblib.delayed(in_place)(job) for job in jobs))
+
+
+@contextlib.contextmanager
+def open_dask(address: str | None, wanted: int | None) -> Iterator[DaskCrew]:
+    """Reach a Dask cluster, or start one on this machine.
+
+    Args:
+        address: Of its scheduler (``tcp://host:8786``); None: ``DASK_SCHEDULER_ADDRESS``, or a cluster of its own.
+        wanted: Workers of a cluster of its own; None: one a core.
+
+    Raises:
+        ConfigError: Dask is not installed, or the cluster cannot be reached or has workers of several threads.
+    """
+    distributed = cluster.import_library("distributed", "dask")
+    dask = cluster.import_library("dask", "dask")
+    address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
+    # A run may start processes of its own (to decode pictures), which daemons may not.
+    # One whose process died is tried again by `pool.train_all`, alone.
+    settings = {
+        "distributed.worker.daemon": False,
+        "distributed.worker.profile.enabled": False,
+        "distributed.scheduler.allowed-failures": 0,
+    }
+    with dask.config.set(settings), contextlib.ExitStack() as held:
+        if address is None:
+            workers = pool.share_out(10**6, wanted)[0]
+            own = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=50
+            )
+            address = held.enter_context(own)
+        try:
+            client = held.enter_context(distributed.Client(address, timeout=_TIMEOUT, set_as_default=False))
+        except (OSError, ValueError, TypeError) as error:
+            text = " ".join(str(error).split())
+            raise ConfigError(f"--backend_address: no Dask scheduler answers at {address}: {text}") from error
+        several = {worker: number for worker, number in client.nthreads().items() if number != 1}
+        if several:
+            raise ConfigError(
+                f"dask: {len(several)} of its workers have several threads, and runs in one process would share their "
+                "random numbers. Start them with one: dask worker ADDRESS --nworkers 4 --nthreads 1 --no-dashboard"
+            )
+        yield DaskCrew(client)

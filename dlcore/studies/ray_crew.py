@@ -1,0 +1,117 @@
+"""Runs on a Ray cluster: the backend that Ray registers with joblib.
+
+That backend gives all results at the end only. So each run's record is read from its folder, which all machines share,
+as soon as it says that the run has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dlcore.errors import ConfigError
+from dlcore.studies import cluster, pool
+from dlcore.studies.plan import Job
+
+Result = TypeVar("Result")
+_EVERY = 0.3  # seconds between looks
+
+
+class RayCrew:
+    """Actors of a Ray cluster.
+
+    Args:
+        ray: The module.
+    """
+
+    def __init__(self, ray: Any) -> None:
+        resources = ray.cluster_resources()
+        self.gpus = int(resources.get("GPU", 0))
+        self.room = self.gpus or int(resources.get("CPU", 1))
+
+    def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
+        """As many runs as the cluster has GPUs, without any as it has cores, of one thread each."""
+        return cluster.share_out(jobs, wanted, self.room)
+
+    def run_jobs(
+        self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
+    ) -> Iterator[Result]:
+        """Carry out jobs and give their results as they come.
+
+        Raises:
+            BrokenProcessPool: A process was lost.
+        """
+        yield from cluster.lost_runs_are_broken(self._results(work, jobs, at_once))
+
+    def _results(self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int) -> Iterator[Result]:
+        import joblib
+
+        in_place = cluster.InPlace(work, Path.cwd())
+        remote = {"num_gpus": 1} if self.gpus else {}
+        box: dict[str, Any] = {}
+
+        def carry_out() -> None:
+            try:
+                # One at a time it would do in this process; so two at least, of which one has nothing to do.
+                with joblib.parallel_config(backend="ray", ray_remote_args=remote):
+                    parallel = joblib.Parallel(n_jobs=max(2, at_once), pre_dispatch=at_once, batch_size=1)
+                    box["results"] = parallel(joblib.delayed(in_place)(job) for job in jobs)
+            except BaseException as error:
+                box["error"] = error
+
+        # A daemon: Ctrl-C ends this process at once, and with it Ray ends the actors.
+        thread = threading.Thread(target=carry_out, daemon=True)
+        thread.start()
+        given: set[Path] = set()
+        early: Callable[[Job], Result | None] | None = getattr(work, "early", None)
+        while thread.is_alive():
+            thread.join(_EVERY)
+            if early is None:
+                continue
+            for job in jobs:
+                if job.folder not in given and (result := early(job)) is not None:
+                    given.add(job.folder)
+                    yield result
+        if "error" in box:
+            raise box["error"]
+        for job, result in zip(jobs, box["results"], strict=True):
+            if job.folder not in given:
+                yield result
+
+
+@contextlib.contextmanager
+def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
+    """Reach a Ray cluster, or start one on this machine.
+
+    Args:
+        address: Of the cluster (``host:6379``, ``auto``); None: ``RAY_ADDRESS``, or a cluster of its own.
+        wanted: Cores of a cluster of its own; None: all.
+
+    Raises:
+        ConfigError: Ray is not installed, or the cluster cannot be reached.
+    """
+    ray = cluster.import_library("ray", "ray")
+    joblib_of_ray = cluster.import_library("ray.util.joblib", "ray")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it will do by default; else it warns
+    address = address or os.environ.get("RAY_ADDRESS")
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of what joblib gives its pool
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    if address is None:
+        quiet |= {"num_cpus": max(2, pool.share_out(10**6, wanted)[0]), "include_dashboard": False}
+    try:
+        ray.init(address=address or "local", **quiet)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        text = " ".join(str(error).split())
+        raise ConfigError(
+            f"--backend_address: no Ray cluster answers at {address or 'this machine'}: {text}"
+        ) from error
+    try:
+        joblib_of_ray.register_ray()
+        yield RayCrew(ray)
+    finally:
+        ray.shutdown()

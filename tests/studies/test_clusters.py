@@ -1,0 +1,86 @@
+"""Studies on Ray and Dask: the same numbers as on this machine, as they come, and clear words where it cannot be."""
+
+import sys
+
+import pytest
+
+from dlcore.errors import ConfigError
+from dlcore.studies.campaign import Listener, run_study
+from dlcore.studies.cluster import InPlace, import_library, share_out
+from dlcore.studies.crew import open_crew
+from dlcore.studies.study import Study
+from dlcore.studies.vary import grid, read_vary
+
+DEADLY = (
+    "import os\nfrom dlcore.models import MLP\n\n\nclass Deadly(MLP):\n    def forward(self, inputs):\n"
+    "        if self.training:\n            os._exit(9)\n        return super().forward(inputs)\n"
+)
+COMMON = {
+    "trainer.max_epochs": 2, "trainer.accelerator": "cpu", "early_stopping": "off", "parameter_distribution": "off",
+}  # fmt: skip
+
+
+def study(name, *vary):
+    return Study(name, "T", grid("mlp_table_binary", [read_vary(text) for text in vary])).with_settings(COMMON)
+
+
+def metrics(outcome):
+    """The numbers of each run, to the last digit."""
+    return {run.record.variant: (run.folder / "metrics.csv").read_text() for run in outcome.results.runs}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the libraries
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_a_cluster_gives_the_numbers_of_this_machine_and_survives_a_run_that_kills_its_process(
+    backend, tmp_path, monkeypatch
+):
+    library = {"ray": "ray", "dask": "distributed"}[backend]
+    pytest.importorskip(library, reason=f"{library} is not installed: pip install 'dlcore[{backend}]'")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    eight = study("eight", "model.dropout=0,0.1,0.3,0.5", "model.optimizer.lr=0.01,0.001")
+    local = run_study(eight, tmp_path / "local", 2)
+    ended = []
+    listener = Listener(ended=lambda job, record: ended.append(record.variant))
+    with open_crew(backend, wanted=2) as crew:
+        there = run_study(eight, tmp_path / "there", 2, listener=listener, crew=crew)
+        assert len(metrics(local)) == 8
+        assert metrics(there) == metrics(local)
+        assert sorted(ended) == sorted(variant.name for variant in eight.variants)
+        # What is done is not done again; a flag makes other runs, of which one kills its process.
+        ended.clear()
+        run_study(eight, tmp_path / "there", 2, listener=listener, crew=crew)
+        assert ended == []
+        found = run_study(study("two", "model=deadly.Deadly,MLP"), tmp_path / "there", 2, crew=crew)
+    assert [run.record.variant for run in found.results.runs] == ["model MLP"]
+    assert [(variant, error) for variant, _, error in found.results.failures] == [
+        ("model deadly.Deadly", "Its process died (killed by the system, for want of memory?).")
+    ]
+
+
+@pytest.mark.parametrize(("backend", "library"), [("ray", "ray"), ("dask", "distributed")])
+def test_a_library_that_is_not_installed_is_a_line_with_the_remedy(backend, library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    message = rf"the library {library} is not installed. Install it: pip install 'dlcore\[{backend}\]'"
+    with pytest.raises(ConfigError, match=message), open_crew(backend):
+        pass
+
+
+def test_a_machine_that_does_not_see_the_folder_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="All machines of the cluster must see the working folder"):
+        InPlace(print, tmp_path / "absent")(None)
+
+
+def test_a_cluster_has_as_many_runs_at_once_as_it_has_room_for():
+    assert share_out(100, None, 16) == (16, 1)
+    assert share_out(100, 4, 16) == (4, 1)
+    assert share_out(3, None, 16) == (3, 1)
+    assert import_library("json", "x").loads("1") == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_does_not_answer_is_named():
+    pytest.importorskip("distributed", reason="distributed is not installed: pip install 'dlcore[dask]'")
+    with pytest.raises(ConfigError, match="no Dask scheduler answers at nonsense"), open_crew("dask", "nonsense://x"):
+        pass

@@ -1,0 +1,86 @@
+"""Searches over settings with Optuna."""
+
+import pytest
+
+from dlcore.studies import campaign
+from dlcore.studies.search import JOURNAL, Search
+from dlcore.studies.space import read_space
+from dlcore.studies.study import Study
+from dlcore.studies.vary import read_vary
+
+pytest.importorskip("optuna", reason="optuna is not installed: pip install 'dlcore[optuna]'")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the library
+SETTINGS = {
+    "trainer.max_epochs": "1", "trainer.accelerator": "cpu", "early_stopping": "off", "parameter_distribution": "off",
+}  # fmt: skip
+
+
+def make(trials, recipe="mlp_table_binary", **settings):
+    texts = ("model.optimizer.lr=1e-5..1e-1", "model.hidden_sizes=[8],[16,8]")
+    space = read_space([read_vary(text) for text in texts])
+    return Search(Study("s", "T", ()), recipe, space, SETTINGS | settings, trials)
+
+
+def names(search):
+    return [search.variants[number].name for number in sorted(search.variants)]
+
+
+def test_a_search_goes_on_where_it_stopped_as_if_it_had_not(tmp_path):
+    whole = make(4)
+    outcome = whole.run(tmp_path / "whole", 2)
+    # Ranked by the metric that the recipe keeps its best checkpoint by.
+    values = [
+        run.best(whole.metric, whole.greater)
+        for each in outcome.results.study.variants
+        for run in outcome.results.of(each.name)
+    ]
+    assert values == sorted(values, reverse=whole.greater)
+    assert whole.best() == outcome.results.study.variants[0]
+
+    parted = tmp_path / "parted"
+    make(2).run(parted, 2)
+    # It is interrupted while a round is trained: its trials are begun again, not others.
+    stopped = make(4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(campaign, "train", interrupt)
+        patch.setattr(campaign.pool, "train_all", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stopped.run(parted, 2)
+    again = make(4)
+    told = []
+    again.run(parted, 2, told=lambda number, variant, value: told.append(number))
+    assert told == [3, 4]
+    assert names(again) == names(whole)
+    assert again.values == whole.values
+    assert (parted / "study_s" / JOURNAL).is_file()
+    # Other settings are another search in the same folder.
+    other = make(1, **{"model.dropout": "0.2"})
+    other.run(parted, 2)
+    assert len(other.values) == 1
+
+
+def interrupt(*args, **settings):
+    raise KeyboardInterrupt
+
+
+def test_a_trial_that_fails_is_ranked_last_and_does_not_stop_the_others(tmp_path):
+    space = read_space([read_vary("model.dropout=0.1,7")])
+    search = Search(Study("s", "T", ()), "mlp_table_binary", space, SETTINGS, 4)
+    outcome = search.run(tmp_path, 2)
+    assert {variant.name for variant in outcome.results.study.variants} <= {"dropout 0.1", "dropout 7"}
+    assert search.best().name == "dropout 0.1"
+    assert all(
+        (value is None) == (search.variants[place].name == "dropout 7") for place, value in search.values.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "expected"),
+    [
+        ("mlp_textbook", {}, ("val/accuracy", True)),
+        ("mlp_textbook", {"checkpoint.monitor": "val/loss", "checkpoint.mode": "min"}, ("val/loss", False)),
+    ],
+)
+def test_the_objective_is_the_metric_that_the_recipe_monitors(recipe, settings, expected):
+    search = make(1, recipe, **settings)
+    assert (search.metric, search.greater) == expected
