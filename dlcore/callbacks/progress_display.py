@@ -106,6 +106,8 @@ class ProgressDisplay(ProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count, and look at the loss if the drawing thread has asked for it."""
+        if vars(pl_module).get("warmup_steps"):  # of which the optimiser's own rate knows nothing
+            self._lr = pl_module.lr
         line = self._epoch_line
         line.done = batch_idx + 1
         line.samples += count_samples(batch)

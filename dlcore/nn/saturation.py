@@ -21,7 +21,7 @@ def saturated(activation: nn.Module, outputs: Tensor) -> Tensor | None:
     """
     if isinstance(activation, nn.Sigmoid):
         return outputs * (1 - outputs) < 0.25 * _SHARE
-    if isinstance(activation, nn.Tanh):
+    if isinstance(activation, nn.Tanh) or (isinstance(activation, nn.RNN) and activation.nonlinearity == "tanh"):
         return 1 - outputs.square() < _SHARE
     if isinstance(activation, nn.Softsign):
         return (1 - outputs.abs()).square() < _SHARE

@@ -10,6 +10,8 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch.utils.data import DataLoader
 
+from dlcore.models import MLP
+
 pytestmark = QUIET
 
 # The table
@@ -55,6 +57,13 @@ def test_shows_the_learning_rate_that_the_epoch_used():
             trainer.optimizers[0].param_groups[0]["lr"] *= 0.5
 
     assert [line.split()[-2] for line in table_of(callbacks=[Cut()], num_sanity_val_steps=0)] == ["lr", "0.1", "0.05"]
+
+
+def test_shows_the_learning_rate_of_a_warm_up(tiny_data):
+    screen = console()
+    model = MLP([4], in_features=4, num_classes=3, optimizer=lambda p: torch.optim.SGD(p, lr=0.1), warmup_steps=100)
+    trainer_with(display_on(screen), max_epochs=2).fit(model, tiny_data())  # 7 steps an epoch
+    assert [line.split()[-2] for line in output(screen) if "0." in line] == ["0.007", "0.014"]
 
 
 def test_shows_the_learning_rate_of_a_schedule_and_of_a_tensor():

@@ -17,6 +17,12 @@ def test_an_activation_is_saturated_where_its_derivative_is_below_a_hundredth_of
     assert (inputs.grad < peak / 100).tolist() == [True, False, False, False, True]
 
 
+def test_a_recurrent_layer_is_saturated_as_its_tanh_is():
+    outputs = torch.tensor([0.5, 0.999])
+    assert saturated(nn.RNN(1, 1), outputs).tolist() == [False, True]
+    assert saturated(nn.RNN(1, 1, nonlinearity="relu"), outputs) is None
+
+
 def test_a_clipped_activation_is_saturated_at_its_bounds():
     inputs = torch.tensor([-4.0, -1.0, -0.9, 0.9, 1.0, 4.0])
     assert saturated(nn.Hardtanh(), nn.Hardtanh()(inputs)).tolist() == [True, True, False, False, True, True]

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.models import Model
+from dlcore.nn import saturated as saturated_values
 
 _SAMPLES = 512
 _VANISHING, _EXPLODING = 1e-3, 1e3  # gradient of the first layer of weights, in units of the last one's
 _LOST = 1e-6
 _USUAL = "about 0.01 to 10"
 _MANY, _ALL = 0.5, 0.99
-_FLAT = 0.01  # of the derivative's peak: an activation has had enough there
 
 
 def check_layers(case: Case, result: CheckResult) -> None:
@@ -156,14 +156,9 @@ def _dead(values: Tensor) -> float:
 
 
 def _saturated(layer: nn.Module, values: Tensor) -> float | None:
-    """The share of values where the derivative is below 1% of its peak; None for an activation without ceiling."""
-    if isinstance(layer, nn.Sigmoid):
-        slope = 4 * values * (1 - values)
-    elif isinstance(layer, nn.Tanh) or (isinstance(layer, nn.RNN) and layer.nonlinearity == "tanh"):
-        slope = 1 - values.square()
-    else:
-        return None
-    return (slope < _FLAT).float().mean().item()
+    """The share of values that are saturated; None for an activation that does not saturate."""
+    hits = saturated_values(layer, values)
+    return None if hits is None else hits.float().mean().item()
 
 
 def _alike(weight: Tensor) -> bool:
