@@ -60,6 +60,7 @@ class ProgressDisplay(ProgressBar):
         self._first = (0, 0)  # batch of the epoch and step of the run at which counting began
         self._param_group: dict[str, Any] = {}
         self._lr: Any = None
+        self._warms_up = False
         self._table = EpochTable(None, None, None)
         self._row: tuple[str, float] | None = None  # epoch and seconds of a table line whose metrics are to come
         self._row_time = 0.0
@@ -88,6 +89,7 @@ class ProgressDisplay(ProgressBar):
         best = getattr(keeper, "best", getattr(keeper, "best_model_score", None))  # dlcore's name, Lightning's name
         self._table = EpochTable(getattr(keeper, "monitor", None), getattr(keeper, "mode", None), best)
         self._param_group = trainer.optimizers[0].param_groups[0] if trainer.optimizers else {}
+        self._warms_up = bool(getattr(pl_module, "warmup_steps", 0))
         self._row = None
         self._start_epoch(trainer, done=trainer.fit_loop.epoch_loop.batch_progress.current.ready)
         self._open(self._epoch_line)
@@ -106,7 +108,7 @@ class ProgressDisplay(ProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count, and look at the loss if the drawing thread has asked for it."""
-        if vars(pl_module).get("warmup_steps"):  # of which the optimiser's own rate knows nothing
+        if self._warms_up:  # of which the optimiser's own rate knows nothing
             self._lr = pl_module.lr
         line = self._epoch_line
         line.done = batch_idx + 1

@@ -167,8 +167,9 @@ class Evidence:
             part: ``train`` or ``val``.
         """
         accuracy = self.last(f"{part}/accuracy") if self.is_classifier else math.nan
-        if not math.isnan(accuracy):
-            return (accuracy - self.chance_accuracy) / (1 - self.chance_accuracy)
+        if not math.isnan(accuracy):  # of samples that are all of one class nothing can be said
+            chance = self.chance_accuracy
+            return (accuracy - chance) / (1 - chance) if chance < 1 else math.nan
         return self.last(f"{part}/r2")
 
     @cached_property

@@ -1,11 +1,9 @@
 """Figures of pictures: what is laid where, what is written, and that odd input is drawn or named."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from drawn import picture, texts
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
@@ -16,21 +14,7 @@ from dlcore.tracking.figures.image_grid import image_grid
 from dlcore.tracking.figures.kernels import kernels
 from dlcore.tracking.figures.mosaic import Mosaic, as_rgb, fit_text
 from dlcore.tracking.figures.pixel_values import pixel_values
-from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.figures.worst_predictions import worst_predictions
-
-
-def picture(figure):
-    content, width, height = to_png(figure)
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    assert image.size == (width, height)
-    return np.asarray(image)
-
-
-def texts(figure):
-    from matplotlib.text import Text
-
-    return {text.get_text() for text in figure.findobj(Text)} - {""}
 
 
 def inside(figure):
