@@ -10,7 +10,7 @@ from dlcore.studies.html_page import framed_table, page
 from dlcore.studies.pictures import Picture
 from dlcore.studies.report import QUICK, RULE, study_parts
 from dlcore.studies.results import Results
-from dlcore.studies.tables import Verdicts, claim_values
+from dlcore.studies.tables import Verdicts, claim_values, why_not
 from dlcore.studies.verdict import NAMES
 
 Part = tuple[Results, Verdicts, Sequence[Picture]]
@@ -55,8 +55,9 @@ def _rows(results: Results, verdicts: Verdicts) -> Iterator[str]:
         yield f'<tr class="first"><td>{link}{failed}</td><td colspan="4" class="quiet">no claims</td></tr>'
     for place, (claim, verdict) in enumerate(verdicts):
         values = verdict.why or claim_values(results, claim)
+        reason = f"<br>{escape(why_not(claim, verdict))}" if why_not(claim, verdict) else ""
         yield (
             f'<tr class="{"first " * (not place)}{verdict.name}"><td>{(link + failed) * (not place)}</td>'
-            f'<td>{escape(claim.says)}</td><td class="verdict">{verdict.name}</td><td>{escape(values)}</td>'
+            f'<td>{escape(claim.says)}</td><td class="verdict">{verdict.name}</td><td>{escape(values)}{reason}</td>'
             f"<td>{escape(claim.textbook)}</td></tr>"
         )

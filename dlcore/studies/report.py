@@ -12,7 +12,7 @@ from dlcore.studies.html_page import html_picture, html_table, page
 from dlcore.studies.pictures import Picture
 from dlcore.studies.results import Results
 from dlcore.studies.study import flag_text
-from dlcore.studies.tables import Verdicts, measured, table
+from dlcore.studies.tables import Verdicts, measured, table, why_not
 
 RULE = (
     "A comparison is one of means over the seeds. The interval mean ± t·s/√n (95%, Student's t) is laid around the "
@@ -65,10 +65,11 @@ def study_parts(results: Results, verdicts: Verdicts, pictures: Sequence[Picture
         parts.append(headed("Claims"))
         for claim, verdict in verdicts:
             book = f'<p class="quiet">Textbook: {escape(claim.textbook)}</p>' if claim.textbook else ""
+            reason = f"<p>Why: {escape(why_not(claim, verdict))}</p>" if why_not(claim, verdict) else ""
             lines = "<br>".join(escape(line) for line in measured(verdict))
             parts.append(
                 f'<div class="claim {verdict.name}"><p class="verdict">{verdict.name}</p>'
-                f'<p class="says">{escape(claim.says)}</p>{book}<p class="quiet">{lines}</p></div>'
+                f'<p class="says">{escape(claim.says)}</p>{book}{reason}<p class="quiet">{lines}</p></div>'
             )
     for picture in pictures:
         parts.append(headed(picture.heading))

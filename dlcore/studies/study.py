@@ -26,12 +26,14 @@ class Claim:
         holds: The same as something that can be checked; see `dlcore.studies.claim_reader`.
         textbook: What the textbook saw, in its own numbers; empty where it gives none.
         full_only: Why it is not judged where the study is cut to be quick; empty where it is.
+        why_not: What is told beside the verdict where it is contradicted: why it does not hold here.
     """
 
     says: str
     holds: Expression
     textbook: str = ""
     full_only: str = ""
+    why_not: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ A study is a YAML file. The comment at its top is like a recipe's: what it is fo
       - says: Without scaling it does not learn.
         holds: train_accuracy("0 to 255") < 0.3 and train_accuracy("divided by 255") > 0.8
         textbook: 12% and 85%
+        why_not: what a reader is told where the claim is contradicted
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from dlcore.studies.settings_section import check_keys, read_settings
 from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_variants
 
 _KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims", "quick")
-_CLAIM_KEYS = ("says", "holds", "textbook", "full_only")
+_CLAIM_KEYS = ("says", "holds", "textbook", "full_only", "why_not")
 _PLOT = ("loss", "accuracy")
 
 
@@ -165,7 +166,7 @@ def _claims(listed: Any, path: Path) -> tuple[Claim, ...]:
         for key in ("says", "holds"):
             if not isinstance(each.get(key), str) or not each[key].strip():
                 raise ConfigError(f"{where}: {key}: expected text, got {each.get(key)!r}.")
-        others = (str(each.get(key) or "") for key in ("textbook", "full_only"))
+        others = (str(each.get(key) or "") for key in _CLAIM_KEYS[2:])
         claims.append(Claim(each["says"], read_claim(each["holds"], f"{where}.holds"), *others))
     return tuple(claims)
 

@@ -14,7 +14,7 @@ from dlcore.studies.claim import QUANTITIES
 from dlcore.studies.record import write_json
 from dlcore.studies.results import Results, Spread, number, spread
 from dlcore.studies.study import Claim
-from dlcore.studies.verdict import Verdict
+from dlcore.studies.verdict import CONTRADICTED, Verdict
 from dlcore.tracking.metric_names import is_share
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
@@ -57,10 +57,15 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
     return heads, rows
 
 
-def claim_rows(verdicts: Verdicts) -> Iterable[tuple[str, str, str, str]]:
-    """Verdict, claim, what was measured and the textbook's number of each claim."""
+def claim_rows(verdicts: Verdicts) -> Iterable[tuple[str, str, str, str, str]]:
+    """Verdict, claim, what was measured, the textbook's number, and why it does not hold, of each claim."""
     for claim, verdict in verdicts:
-        yield verdict.name, claim.says, "; ".join(measured(verdict)), claim.textbook
+        yield verdict.name, claim.says, "; ".join(measured(verdict)), claim.textbook, why_not(claim, verdict)
+
+
+def why_not(claim: Claim, verdict: Verdict) -> str:
+    """Why a claim does not hold, as its study tells; empty where it is not contradicted."""
+    return claim.why_not if verdict.name == CONTRADICTED else ""
 
 
 def measured(verdict: Verdict) -> list[str]:
@@ -157,7 +162,7 @@ def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None
             "holds": claim.holds.text,
             "textbook": claim.textbook,
             "verdict": verdict.name,
-            "why": verdict.why,
+            "why": verdict.why or why_not(claim, verdict),
             "checked": [asdict(each) for each in verdict.checked],
         }
         for claim, verdict in verdicts

@@ -24,8 +24,10 @@ claims:
   - says: 快 learns & 慢 does not.
     holds: accuracy("快 0.1") > 0.8 and train_loss("慢") > train_loss("快 0.1")
     textbook: 85% <b>
+    why_not: told only where it is contradicted
   - says: The opposite.
     holds: accuracy("快 0.1") < 0.2
+    why_not: it learns within 2 epochs
 """
 
 
@@ -96,6 +98,8 @@ def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
     assert (folder / "慢" / "seed_0" / "checkpoints" / "best.ckpt").is_file()
     assert re.search(r"CONFIRMED +快 learns & 慢 does not\.", out)
     assert re.search(r"CONTRADICTED +The opposite\.", out)
+    assert "why: it learns within 2 epochs" in out
+    assert "told only where" not in out
     assert "one seed: chance is not measured" in out
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
@@ -103,6 +107,7 @@ def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
     assert results["runs"][0]["epochs"] == 2
     assert (folder / "results.csv").read_text(encoding="utf-8").startswith("variant,seed,parameters,epochs,steps")
     check_report((folder / "report.html").read_text(encoding="utf-8"))
+    assert "Why: it learns within 2 epochs" in (folder / "report.html").read_text(encoding="utf-8")
     before = {name: record["seconds"] for name, record in records(work).items()}
 
     code, out, _ = study(work, "研究.yaml")

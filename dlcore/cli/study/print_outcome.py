@@ -12,7 +12,7 @@ from rich.text import Text
 from dlcore.cli.terminal import HEADING, NAME, QUIET, print_columns, print_paragraph, shell_word
 from dlcore.studies.combined_report import counted
 from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome
-from dlcore.studies.tables import claim_rows, claim_values, table
+from dlcore.studies.tables import claim_rows, claim_values, table, why_not
 
 _COLOURS = {"CONFIRMED": "bold green", "CONTRADICTED": "bold red", "INCONCLUSIVE": "bold yellow", "SKIPPED": QUIET}
 _WIDE = 105
@@ -32,10 +32,10 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
     console.print()
     console.print(shown)
-    for name, says, measured, textbook in claim_rows(outcome.verdicts):
+    for name, says, measured, textbook, why in claim_rows(outcome.verdicts):
         console.print()
         print_paragraph(console, Text.assemble((name, _COLOURS[name]), "  ", says))
-        for line in (measured, f"textbook: {textbook}" if textbook else ""):
+        for line in (measured, f"textbook: {textbook}" if textbook else "", f"why: {why}" if why else ""):
             if line:
                 print_paragraph(console, Text(line, style=QUIET), indent=2)
     _print_warnings(console, outcome)
@@ -62,7 +62,8 @@ def print_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
         for claim, verdict in outcome.verdicts:
             values = verdict.why or claim_values(outcome.results, claim)
             book = f"; textbook: {claim.textbook}" if claim.textbook else ""
-            words = Text.assemble(claim.says, "\n", (f"{values}{book}", QUIET))
+            why = f"\nwhy: {why_not(claim, verdict)}" if why_not(claim, verdict) else ""
+            words = Text.assemble(claim.says, "\n", (f"{values}{book}{why}", QUIET))
             print_columns(console, [(Text(verdict.name, _COLOURS[verdict.name]), words)], column=_VERDICT + 2)
         if not outcome.verdicts:
             print_paragraph(console, Text("no claims", style=QUIET), indent=2)
