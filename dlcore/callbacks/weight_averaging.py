@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging as LightningWeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dlcore.errors import check_number
+from dlcore.processes import of_all_processes, statistics
+
+_STATISTICS = "averaging_statistics"  # in a checkpoint: a list by name, one tensor a process
 
 
 @final
@@ -40,3 +44,20 @@ class WeightAveraging(LightningWeightAveraging):
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Whether the step (from 0) is one after which the average is updated."""
         return step_idx is not None and step_idx % self.every_n_steps == 0
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep both weights, and the running statistics of the average that each process has."""
+        super().on_save_checkpoint(trainer, pl_module, checkpoint)
+        if self._average_model is not None and trainer.world_size > 1:
+            checkpoint[_STATISTICS] = {
+                name: of_all_processes(trainer, buffer, pl_module.device)
+                for name, buffer in statistics(self._average_model.named_buffers())
+            }
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Take them up."""
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
+        if self._average_model is not None:
+            for name, buffer in statistics(self._average_model.named_buffers()):
+                if len(parts := checkpoint.get(_STATISTICS, {}).get(name, ())) == trainer.world_size:
+                    buffer.copy_(parts[trainer.global_rank])

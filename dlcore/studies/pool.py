@@ -9,6 +9,7 @@ import glob
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -18,6 +19,9 @@ from dlcore.studies.plan import Job
 from dlcore.studies.record import FAILED, RUNNING, Record, read_record
 
 Result = TypeVar("Result")
+# Seconds that a process may wait for its next job: for ever, as far as a study goes. Where all have left for want of
+# work (after 300 s, by default), joblib starts new ones without watching them, and if one dies nobody hears of it.
+_PATIENCE = 24 * 3600
 _DIED = "Its process died (killed by the system, for want of memory?)."
 
 
@@ -62,8 +66,14 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
     """
     import joblib
 
+    # A process that has grown is replaced between two jobs. Nothing is lost by it.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
     with joblib.parallel_config(
-        backend="loky", inner_max_num_threads=threads, initializer=_end_with, initargs=(os.getpid(),)
+        backend="loky",
+        inner_max_num_threads=threads,
+        idle_worker_timeout=_PATIENCE,
+        initializer=_end_with,
+        initargs=(os.getpid(),),
     ):
         # joblib does a single job at a time in its own process. There a crash or Ctrl-C would end all; so there are
         # two processes at least, of which one then has nothing to do.

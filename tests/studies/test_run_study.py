@@ -147,7 +147,7 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(work):
     first = (second.parents[1] / "快_0.1" / "seed_0" / "metrics.csv").stat().st_mtime_ns
     code, out, err = study(work, *long)
     assert (code, err) == (0, "")
-    assert "1 run to do, 1 of them go on where they stopped, 1 done before" in out
+    assert "1 run to do, 1 of them from where it stopped, 1 done before" in out
     after = records(work)
     assert sorted(after) == ["快_0.1/seed_0", "慢/seed_0"]
     assert (after["慢/seed_0"]["status"], after["慢/seed_0"]["epochs"]) == ("done", 25)

@@ -56,7 +56,7 @@ class StudyDisplay:
         runs = f"{len(self.jobs)} run{'s' * (len(self.jobs) != 1)}"
         before = f", {done} done before" if done else ""
         go_on = sum(job.goes_on for job in self.jobs)
-        rest = f", {go_on} of them go on where they stopped" if go_on else ""
+        rest = f", {go_on} of them from where {'it' if go_on == 1 else 'they'} stopped" if go_on else ""
         self.console.print(Text(f"{self.title}: {runs} to do{rest}{before}; {at_once} at a time."))
         if self.console.is_terminal:
             table = self._studies if self.together else self._runs

@@ -1,0 +1,43 @@
+"""The matrix of interruptions: which network, where in the run, by what, in how many processes."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import NamedTuple
+
+NETWORKS = ("mlp", "cnn", "rnn")
+PLACES = ("mid_epoch", "last_batch", "epoch_end", "validation")
+FAULTS = ("SIGTERM", "SIGINT", "SIGKILL", "exception")
+WORLD_SIZES = (1, 2)
+
+
+class Case(NamedTuple):
+    """One interruption."""
+
+    network: str
+    place: str
+    fault: str
+    world_size: int
+
+
+def matrix() -> list[Case]:
+    """All of them."""
+    return [Case(*each) for each in itertools.product(NETWORKS, PLACES, FAULTS, WORLD_SIZES)]
+
+
+def covering(seed: int = 0) -> list[Case]:
+    """Cases in which each pair of values occurs at least once, few of them: each next one has the most new pairs."""
+    left = {pair for case in matrix() for pair in _pairs(case)}
+    cases = matrix()
+    random.Random(seed).shuffle(cases)
+    chosen: list[Case] = []
+    while left:
+        best = max(cases, key=lambda case: len(left & _pairs(case)))
+        chosen.append(best)
+        left -= _pairs(best)
+    return sorted(chosen)
+
+
+def _pairs(case: Case) -> set[tuple[tuple[int, object], tuple[int, object]]]:
+    return set(itertools.combinations(enumerate(case), 2))

@@ -1,0 +1,205 @@
+"""A run that was interrupted anywhere and resumed ends bit for bit like one that was not.
+
+In CI a part of the matrix in which each pair of values occurs; all of it: ``python -m pytest tests/resume -m matrix``.
+"""
+
+import numpy as np
+import pytest
+import torch
+from cases import Case, covering, matrix
+from PIL import Image
+from trained_process import FAILED, train
+
+CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGKILL": -9, "exception": FAILED}
+ROOTS = {"mlp": "shapes", "cnn": "shapes", "rnn": "poems.txt"}
+COMMON = ("--trainer.max_epochs=3", "--trainer.log_every_n_steps=3", "--checkpoint.every_n_steps=2")
+WORDS = {
+    "mlp": (
+        *("-c", "mlp_fashion_mnist", "--data=ImageFolder", "--data.size=8", "--data.flip=0.5"),
+        *("--data.batch_size=12", "--data.eval_batch_size=10", "--model.hidden_sizes=[12,8]", "--model.dropout=0.3"),
+        *("--trainer.accumulate_grad_batches=2", "--reduce_lr_on_plateau.patience=0", "--model.warmup_steps=5"),
+    ),
+    "cnn": (
+        *("-c", "cnn_images", "--data.size=12", "--data.batch_size=12", "--data.val_size=0.2"),
+        *("--data.shift=0.2", "--data.rotate=10", "--data.erase=0.3", "--data.mixup=0.2", "--model.channels=[4,6]"),
+        *("--model.kernel_size=3", "--model.dropout=0.3", "--data.eval_batch_size=10"),
+        *("--feature_maps=off", "--input_samples=off", "--mistakes=off"),
+    ),
+    "rnn": (
+        *("-c", "rnn_lyrics", "--model.embedding_dim=6", "--model.hidden_size=6"),
+        *("--data.batch_size=8", "--data.sequence_length=12", "--data.eval_batch_size=4", "--data.min_freq=1"),
+        *("--data.val_size=0.2", "--data.test_size=0.1", "--text_samples.every_n_epochs=1"),
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """A folder with data of the three kinds."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for name in ("圆", "方"):
+        (folder / "shapes" / name).mkdir(parents=True)
+        for n in range(75):
+            pixels = random.integers(0, 256, (14, 14, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "shapes" / name / f"{n}.png")
+    words = "春江潮水连海平明月共生滟随波千万里何处无照人"
+    poems = ("".join(random.choice(list(words), 30)) for _ in range(60))
+    (folder / "poems.txt").write_text("\n\n".join(poems), encoding="utf-8")
+    return folder
+
+
+class Run:
+    """A run in a folder of its own, with all that is compared."""
+
+    def __init__(self, data, folder, network, world_size):
+        folder.mkdir()
+        self.folder, self.world_size = folder, world_size
+        self.words = (*WORDS[network], f"--data.root={data / ROOTS[network]}", *COMMON)
+
+    def start(self, *words, **fault):
+        return train((*self.words, *words), self.folder, self.world_size, **fault)
+
+    @property
+    def run_folder(self):
+        (folder,) = (self.folder / "lightning_logs").glob("*/version_*")
+        return folder
+
+    def said(self):
+        return "".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("said.*")))
+
+    def state(self, name):
+        return torch.load(self.run_folder / "checkpoints" / name, weights_only=True)
+
+    def batches(self):
+        """Digest of each batch of each process: the last time that it was trained on."""
+        return {
+            (path.name, *line.split()[:2]): line.split()[2]
+            for path in sorted(self.folder.glob("batches.*"))
+            for line in path.read_text().splitlines()
+        }
+
+    def table(self, name):
+        return (self.run_folder / name).read_text()
+
+
+def differences(one, two, path=""):
+    """Where two nested states differ, in words."""
+    if isinstance(one, torch.Tensor) and isinstance(two, torch.Tensor):
+        same = one.dtype == two.dtype and torch.equal(one, two)
+        return [] if same else [path]
+    if isinstance(one, dict) and isinstance(two, dict):
+        found = [f"{path}.{key} in one only" for key in one.keys() ^ two.keys()]
+        return found + [d for key in one.keys() & two.keys() for d in differences(one[key], two[key], f"{path}.{key}")]
+    if isinstance(one, (list, tuple)) and isinstance(two, (list, tuple)) and len(one) == len(two):
+        return [d for n, pair in enumerate(zip(one, two, strict=True)) for d in differences(*pair, f"{path}[{n}]")]
+    return [] if type(one) is type(two) and (one == two or one != one) else [f"{path}: {one!r} != {two!r}"]
+
+
+@pytest.fixture(scope="session")
+def whole(data, tmp_path_factory):
+    """Runs that nothing interrupts, one a network and number of processes."""
+    runs = {}
+
+    def get(network, world_size):
+        if (network, world_size) not in runs:
+            run = Run(data, tmp_path_factory.mktemp("whole") / "w", network, world_size)
+            assert run.start() == [0] * world_size, run.said()
+            runs[network, world_size] = run
+        return runs[network, world_size]
+
+    return get
+
+
+def interrupted_and_resumed(case, data, folder, between=lambda run: None):
+    run = Run(data, folder, case.network, case.world_size)
+    codes = run.start(place=case.place, fault=case.fault)
+    assert CODES[case.fault] in codes, (codes, run.said())
+    between(run)
+    codes = run.start(f"--ckpt_path={run.run_folder}")
+    assert codes == [0] * case.world_size, run.said()
+    return run
+
+
+def check_equal(run, whole):
+    for name in ("last.ckpt", "best.ckpt"):
+        assert differences(run.state(name), whole.state(name)) == []
+    assert run.batches() == whole.batches()
+    for name in ("metrics.csv", "layers.csv"):
+        assert run.table(name) == whole.table(name)
+
+
+def check(case, data, whole, folder):
+    check_equal(interrupted_and_resumed(case, data, folder), whole(case.network, case.world_size))
+
+
+# What a checkpoint must hold; without any one of it the run ends otherwise, or the tests above would show nothing.
+
+
+def forget(state, name):
+    """Make one component of a state as if it had not been kept."""
+    if name == "optimizer":
+        for kept in state["optimizer_states"][0]["state"].values():
+            kept["exp_avg"].zero_()
+    elif name == "schedule":
+        state["lr_schedulers"][0]["last_epoch"] -= 1
+        state["lr_schedulers"][0]["_step_count"] -= 1
+    elif name == "plateau":
+        (key,) = (key for key in state["callbacks"] if key.startswith("ReduceLROnPlateau"))
+        del state["callbacks"][key]
+    elif name == "averaged weights":
+        state["averaging_state"] = {}
+        state["state_dict"] = state["current_model_state"]
+    elif name == "place":
+        progress = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+        for count in progress:
+            progress[count] -= 1
+    else:
+        del state[name]
+
+
+@pytest.mark.parametrize(
+    ("network", "world_size", "name"),
+    [
+        ("mlp", 1, "random_states"),
+        ("mlp", 1, "gradients"),
+        ("mlp", 1, "train_tally"),
+        ("mlp", 1, "optimizer"),
+        ("mlp", 1, "plateau"),
+        ("mlp", 1, "place"),
+        ("mlp", 2, "buffers"),
+        ("mlp", 2, "random_states"),
+        ("cnn", 1, "schedule"),
+        ("cnn", 1, "averaged weights"),
+        ("cnn", 2, "averaging_statistics"),
+        ("rnn", 1, "carried"),
+        ("rnn", 2, "carried"),
+    ],
+)
+def test_each_component_of_a_checkpoint_is_needed(network, world_size, name, data, whole, tmp_path):
+    # Several processes end by SIGTERM at a step that they agree on; by SIGKILL what is left is in the midst of an epoch.
+    case = Case(network, "mid_epoch", "SIGTERM" if world_size == 1 else "SIGKILL", world_size)
+
+    def without(run):
+        path = run.run_folder / "checkpoints" / "last.ckpt"
+        state = torch.load(path, weights_only=True)
+        forget(state, name)
+        torch.save(state, path)
+
+    try:
+        run = interrupted_and_resumed(case, data, tmp_path / "w", without)
+    except AssertionError:  # it could not even go on
+        return
+    with pytest.raises(AssertionError):
+        check_equal(run, whole(network, world_size))
+
+
+@pytest.mark.parametrize("case", covering(), ids=lambda case: "-".join(map(str, case)))
+def test_a_resumed_run_ends_as_if_never_interrupted(case, data, whole, tmp_path):
+    check(case, data, whole, tmp_path / "w")
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("case", sorted({*matrix()} - {*covering()}), ids=lambda case: "-".join(map(str, case)))
+def test_the_whole_matrix(case, data, whole, tmp_path):
+    check(case, data, whole, tmp_path / "w")
