@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -115,10 +116,15 @@ def write_csv(results: Results, path: Path) -> None:
                 *(getattr(record, head) for head in heads),
                 *("" if value is None else f"{value:.6g}" for value in numbers),
                 *(f"{record.test[name]:.6g}" if name in record.test else "" for name in tests),
-                run.folder,
+                _place(run.folder, path),
             ]
         )
     path.write_text(file.getvalue(), encoding="utf-8")
+
+
+def _place(folder: Path, file: Path) -> str:
+    """A run's folder, seen from where the file lies: both may be moved together."""
+    return Path(os.path.relpath(folder, file.parent)).as_posix()
 
 
 def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None:
@@ -144,7 +150,7 @@ def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None
         {
             "variant": run.record.variant,
             "seed": run.record.seed,
-            "folder": str(run.folder),
+            "folder": _place(run.folder, path),
             "epochs": run.record.epochs,
             "seconds": run.record.seconds,
             "test": run.record.test,

@@ -177,7 +177,7 @@ def forget(state, name):
     ],
 )
 def test_each_component_of_a_checkpoint_is_needed(network, world_size, name, data, whole, tmp_path):
-    # Several processes end by SIGTERM at a step that they agree on; by SIGKILL what is left is in the midst of an epoch.
+    # Several processes end by SIGTERM at a step that they agree on; what SIGKILL leaves lies in the midst of an epoch.
     case = Case(network, "mid_epoch", "SIGTERM" if world_size == 1 else "SIGKILL", world_size)
 
     def without(run):

@@ -105,6 +105,7 @@ def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert [claim["verdict"] for claim in results["claims"]] == ["CONFIRMED", "CONTRADICTED"]
     assert results["runs"][0]["epochs"] == 2
+    assert [run["folder"] for run in results["runs"]] == ["快_0.1/seed_0", "慢/seed_0"]
     assert (folder / "results.csv").read_text(encoding="utf-8").startswith("variant,seed,parameters,epochs,steps")
     check_report((folder / "report.html").read_text(encoding="utf-8"))
     assert "Why: it learns within 2 epochs" in (folder / "report.html").read_text(encoding="utf-8")
