@@ -22,7 +22,8 @@ from dlcore.errors import ArgumentError, Interrupted, check_number
 class Checkpoint(MetricCallback, LightningCheckpoint):
     """Keeps ``last.ckpt`` and ``best.ckpt`` in the run's folder, and saves when the run is interrupted.
 
-    Both are whole: weights, optimiser, schedule, callbacks, counters. They are written after each validation, at the
+    Beside them lies ``previous.ckpt``, the last one before ``last.ckpt``: a run goes on from it where that is damaged.
+    All are whole: weights, optimiser, schedule, callbacks, counters. They are written after each validation, at the
     end of each epoch and at the end of the training. On Ctrl-C (SIGINT) or SIGTERM the step that runs is finished (and
     the validation, when one is due or runs) and ``last.ckpt`` written; a second Ctrl-C leaves at once. A run without a
     folder (no logger, or fast_dev_run) keeps nothing.
@@ -60,6 +61,7 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         self.best_epoch = 0
         self._folder: Path | None = None
         self._saved_step = self._step_before = 0
+        self._has_saved = False
         self._signal = 0
         self._handlers: dict[int, Any] = {}
 
@@ -86,6 +88,8 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         self._folder = Path(folder) if folder else None
         if self._folder is not None and stage == "fit" and trainer.is_global_zero:
             self._folder.mkdir(parents=True, exist_ok=True)  # that it cannot be made is known before the training
+            for left_over in self._folder.glob("*last.tmp*"):  # by a process that was killed while it wrote
+                left_over.unlink(missing_ok=True)
 
     # When a checkpoint is written
 
@@ -160,7 +164,11 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         written = self._folder / "last.tmp"
         trainer.save_checkpoint(written)
         if trainer.is_global_zero:
-            written.replace(self._folder / "last.ckpt")
+            last = self._folder / "last.ckpt"
+            if self._has_saved and last.is_file():  # else it may be another run's
+                _same_file(last, self._folder / "previous.ckpt")
+            written.replace(last)
+            self._has_saved = True
 
     # Signals
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import zipfile
@@ -22,18 +23,31 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes to a temporary file in the same folder, to the disk, and only then gives it its name."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write a checkpoint; whatever happens, the file of that name is the old one or the new one, whole."""
+        """Write a checkpoint; whatever happens, the file of that name is the old one or the new one, whole.
+
+        Raises:
+            CheckpointError: It cannot be written: the disk is full, the folder is read-only.
+        """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
+        except (OSError, RuntimeError) as error:
+            why = error.__context__ if isinstance(error, RuntimeError) else error  # torch's writer covers the system's
+            if not isinstance(why, OSError):
+                raise
+            raise CheckpointError(
+                f"{target}: the checkpoint could not be written: {why.strerror or why}. What was there before is "
+                "kept. Make room, or choose a folder that can be written to: --checkpoint.dirpath FOLDER"
+            ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # the new name itself
@@ -50,6 +64,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint.")
     try:
+        _check_digests(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # a damaged file can make the reader raise almost anything
         foreign = isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path)
@@ -59,6 +74,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint or "global_step" not in checkpoint:
         raise CheckpointError(f"{path}: expected a checkpoint with weights and counters, got something else.")
     return checkpoint
+
+
+def _check_digests(path: Path) -> None:
+    """Compare what a file holds with the digests (CRC-32) of its parts, which torch writes but does not look at.
+
+    Raises:
+        zipfile.BadZipFile: They differ.
+    """
+    if not zipfile.is_zipfile(path):
+        return  # torch's older format; a file cut short is told by torch
+    with zipfile.ZipFile(path) as file:
+        if (part := file.testzip()) is not None:
+            raise zipfile.BadZipFile(part)
 
 
 def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
@@ -107,5 +135,5 @@ def checkpoint_of_run(folder: Path, wanted: str) -> Path:
         raise CheckpointError(f"{folder}: expected a whole checkpoint, but there is none. {' '.join(damaged)}".rstrip())
     newest = max(steps, key=lambda file: (steps[file], file.name == "last.ckpt"))
     for message in damaged:
-        print(f"{message} Going on from {newest.name}.")
+        print(f"{message} Going on from {newest.name}, of step {steps[newest]:,}.")
     return newest

@@ -67,8 +67,9 @@ def names(folder):
 )
 def test_best_stays_what_it_was_when_last_is_written_again(mode, values, best_epoch, plugins, fit, tmp_path):
     callback = fit(values, mode=mode, trainer={"plugins": plugins})
-    assert names(tmp_path / "kept") == ["best.ckpt", "last.ckpt"]
+    assert names(tmp_path / "kept") == ["best.ckpt", "last.ckpt", "previous.ckpt"]
     assert step_of(callback.last_model_path) == len(values) * STEPS
+    assert step_of(tmp_path / "kept" / "previous.ckpt") == (len(values) - 1) * STEPS
     assert step_of(callback.best_model_path) == best_epoch * STEPS
     assert callback.best == pytest.approx(values[best_epoch - 1])
     assert (callback.best_epoch, callback.best_step) == (best_epoch, best_epoch * STEPS)
@@ -87,13 +88,13 @@ def test_where_files_cannot_have_two_names_best_is_a_copy(fit, tmp_path, monkeyp
 
     monkeypatch.setattr(os, "link", refuse)
     callback = fit([0.9, 0.8, 0.85])
-    assert names(tmp_path / "kept") == ["best.ckpt", "last.ckpt"]
+    assert names(tmp_path / "kept") == ["best.ckpt", "last.ckpt", "previous.ckpt"]
     assert step_of(callback.best_model_path) == 2 * STEPS
 
 
 def test_without_a_value_that_is_a_number_there_is_no_best(fit, tmp_path):
     callback = fit([NAN, NAN])
-    assert names(tmp_path / "kept") == ["last.ckpt"]
+    assert names(tmp_path / "kept") == ["last.ckpt", "previous.ckpt"]
     assert (callback.best, callback.best_model_path) == (None, "")
 
 
@@ -164,6 +165,14 @@ def test_another_metric_has_a_best_of_its_own(fit, tmp_path):
     fit([0.9, 0.5, 0.7])
     callback = fit([0.9, 0.5, 0.7, 0.6], ckpt_path=tmp_path / "kept" / "last.ckpt", mode="max")
     assert (callback.best, callback.best_epoch) == (pytest.approx(0.6), 4)
+
+
+def test_what_a_killed_process_left_of_its_writing_is_removed(fit, tmp_path):
+    (tmp_path / "kept").mkdir()
+    for name in (".last.tmp.4242.tmp", "last.tmp", "mine.txt"):
+        (tmp_path / "kept" / name).write_text("")
+    fit([0.9])
+    assert names(tmp_path / "kept") == ["best.ckpt", "last.ckpt", "mine.txt"]
 
 
 # The folder

@@ -1,13 +1,9 @@
-"""A fit in a process of its own, which can be interrupted anywhere: by a signal of the kernel's, or by an error.
-
-The processes are forked off one that has imported torch already, so that a start costs tenths of a second.
-"""
+"""A fit in a process of its own, which can be interrupted anywhere: by a signal of the kernel's, or by an error."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import multiprocessing
 import os
 import signal
 import socket
@@ -19,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from forked import CONTEXT
 from lightning.pytorch import Callback
 from torch.utils._pytree import tree_leaves
 
@@ -27,8 +24,6 @@ from dlcore.errors import DlcoreError, Interrupted
 from dlcore.runs import fit
 from dlcore.tracking.figures.style import new_figure
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["dlcore.runs", "dlcore.cli.main", "torchvision", "matplotlib.pyplot"])
 FAILED = 99  # exit code of a fit that ended by an error
 
 
@@ -90,7 +85,7 @@ def train(words: Sequence[str], work: Path, world_size: int = 1, **fault: Any) -
     """
     port = _free_port()
     processes = [
-        _CONTEXT.Process(target=_fit, args=(list(words), work, rank, world_size, port, fault))
+        CONTEXT.Process(target=_fit, args=(list(words), work, rank, world_size, port, fault))
         for rank in range(world_size)
     ]
     for process in processes:
