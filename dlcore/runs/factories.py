@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 import dlcore.optim
+from dlcore.configs.choice import class_and_arguments, own_name
 
 # The model's arguments that are made by name, and where their classes are.
 _SOURCES = {
@@ -31,6 +33,32 @@ def factory_classes(key: str) -> dict[str, type[Any]]:
         for name, value in found.items()
         if inspect.isclass(value) and issubclass(value, base) and value is not base
     }
+
+
+def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str]) -> dict[str, Any]:
+    """The config with an optimiser's own defaults, where one was chosen.
+
+    The parser lets a class that is chosen take over what it can of the one before it: of Adam, the models' default. So
+    AdamW would have Adam's weight decay, none; and Adadelta Adam's eps, a hundredth of its own.
+
+    Args:
+        config: All settings but the flags'.
+        classes: Names of the classes that recipes, checkpoint or flags choose.
+    """
+    chosen = find_factory("model.optimizer", own_name(classes.get("model.optimizer", "")))
+    if chosen is None or "model" not in classes:
+        return config
+    model = config.get("model")
+    name, arguments = class_and_arguments(model)
+    own = {
+        parameter.name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+        for parameter in inspect.signature(chosen).parameters.values()
+        if isinstance(parameter.default, (bool, int, float, str, tuple))
+    }
+    said = class_and_arguments(arguments.get("optimizer"))[1]
+    optimizer = {"class_path": f"torch.optim.{chosen.__name__}", "init_args": own | said}
+    kept = model if isinstance(model, dict) else {"class_path": name or classes["model"]}
+    return config | {"model": kept | {"init_args": arguments | {"optimizer": optimizer}}}
 
 
 def find_factory(key: str, name: str) -> type[Any] | None:

@@ -14,6 +14,7 @@ from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
+from dlcore.runs.factories import with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
 from dlcore.runs.layers import Layer, class_paths, overridden
@@ -68,7 +69,8 @@ class Settings:
     def words(self) -> list[str]:
         """The command line for the parser."""
         flags = [word for flag in self.request.without("ckpt_path") if self._counts(flag) for word in flag.words()]
-        return [self.request.command, "--config", json.dumps(self.config), *flags]
+        config = with_own_defaults(self.config, self.classes)
+        return [self.request.command, "--config", json.dumps(config), *flags]
 
     def _counts(self, flag: Flag) -> bool:
         """A callback that is switched on where the recipe has it already keeps the recipe's settings."""

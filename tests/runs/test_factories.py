@@ -1,6 +1,7 @@
 """Optimisers and schedules by name, torch's and dlcore's, with their arguments, from flag to model."""
 
 import pytest
+import torch
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from dlcore.errors import ArgumentError, UnknownNameError
@@ -70,3 +71,18 @@ def test_a_mistake_is_named(flags, message, workplace):
     with pytest.raises((ArgumentError, UnknownNameError)) as caught:
         prepare("fit", *flags)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("by", ["flag", "recipe"])
+@pytest.mark.parametrize("name", ["AdamW", "Adagrad", "Adadelta", "RMSprop", "SGD", "torch.optim.NAdam"])
+def test_what_is_not_said_of_an_optimizer_is_its_own_default_not_that_of_adam(name, by, workplace):
+    (workplace / "mine.yaml").write_text(
+        f"model: {{class_path: MLP, init_args: {{optimizer: {{class_path: {name}, init_args: {{maximize: true}}}}}}}}\n"
+        "data: FashionMNIST\n"
+    )
+    flags = (f"--model.optimizer={name}", "--model.optimizer.maximize=true")
+    words = flags if by == "flag" else ("-c", "mine.yaml")
+    made = prepare("fit", *words).model.optimizer_factory([torch.nn.Parameter(torch.zeros(1))])
+    kind = getattr(torch.optim, name.rpartition(".")[2])
+    assert type(made) is kind
+    assert made.defaults == kind([torch.nn.Parameter(torch.zeros(1))], maximize=True).defaults
