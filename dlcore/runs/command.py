@@ -13,6 +13,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 import dlcore.callbacks
 import dlcore.data
@@ -238,6 +239,10 @@ class Command(LightningCLI):
             if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
                 # Lightning's answer to Ctrl-C is a silent exit with 1.
                 raise Interrupted("Interrupted at once: nothing was saved by that.", 130) from error
+            if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
+                raise Interrupted(
+                    "Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143
+                ) from error
             refusal = refused_by_lightning(error)
             if refusal is not None:
                 raise refusal from error

@@ -89,6 +89,16 @@ def test_a_signal_saves_and_says_how_to_go_on(start, tmp_path, number, code):
     assert torch.load(last, weights_only=True)["global_step"] == step + 10
 
 
+def test_without_checkpoints_sigterm_is_no_success(start, tmp_path):
+    process = start("fit", "--trainer.max_epochs=500", "--data.batch_size=20", "--checkpoint=off")
+    wait_for(tmp_path, "lightning_logs/*/version_0/metrics.csv")
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+    assert "nothing was kept, since checkpoints are off" in said
+    assert "Traceback" not in said
+
+
 def test_two_processes_train_one_run(start, tmp_path):
     small = (
         "--data.val_size=1001",
