@@ -24,6 +24,9 @@ def perceptron(
 ) -> nn.Sequential:
     """Build flatten → [linear → batch norm → activation → dropout] for each hidden layer → linear.
 
+    A linear layer that batch normalisation follows has no bias: the normalisation takes it away again. Adam would move
+    it all the same, and on tiny inputs so fast that the running mean lags far behind: validation then fails.
+
     Args:
         in_features: Numbers in a sample, after flattening (F).
         hidden_sizes: Size of each hidden layer, input side first; none gives softmax (or linear) regression.
@@ -44,7 +47,7 @@ def perceptron(
     if input_dropout:
         layers["input_dropout"] = nn.Dropout(input_dropout)
     for number, size in enumerate(hidden_sizes, start=1):
-        layers[f"linear_{number}"] = nn.Linear(in_features, size)
+        layers[f"linear_{number}"] = nn.Linear(in_features, size, bias=not batch_norm)
         if batch_norm:
             layers[f"batch_norm_{number}"] = nn.BatchNorm1d(size)
         layers[f"activation_{number}"] = make_activation(activation)

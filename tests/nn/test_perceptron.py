@@ -94,6 +94,13 @@ def test_dropout_scales_what_it_keeps_while_training_and_does_nothing_after():
     assert torch.equal(network.eval().input_dropout(fives), fives)
 
 
+def test_a_layer_has_no_bias_where_batch_normalization_takes_it_away_again():
+    network = perceptron(4, [3], 2, batch_norm=True)
+    assert network.linear_1.bias is None
+    assert network.output.bias is not None
+    assert perceptron(4, [3], 2).linear_1.bias is not None
+
+
 def test_learned_activations_are_not_shared_between_layers():
     network = perceptron(4, [3, 3], 2, "PReLU")
     assert network.activation_1.weight is not network.activation_2.weight
