@@ -199,6 +199,8 @@ def _number(spread: Spread | None, share: bool) -> str:
         return "not finite"
     if share:
         return f"{spread.mean:.1%}" + ("" if spread.deviation is None else f" ± {spread.deviation:.1%}")
+    if spread.mean.is_integer() and not spread.deviation:  # a count: of parameters, of cuts
+        return f"{spread.mean:,.0f}"
     return f"{spread.mean:.4g}" + ("" if spread.deviation is None else f" ± {spread.deviation:.2g}")
 
 
