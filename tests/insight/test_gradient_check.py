@@ -53,7 +53,6 @@ def test_dropout_is_off_and_batch_norm_as_in_training(samples):
     assert report.agrees
     assert "Dropout is off" in report.remarks[0]
     assert "mean and variance of these 8 samples" in report.remarks[1]
-    assert by_name(report)["linear_1.bias"].greatest_gradient < 1e-12  # the mean takes it away
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(value.dtype == before[name].dtype for name, value in model.state_dict().items())
     assert model.training

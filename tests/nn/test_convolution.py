@@ -85,7 +85,7 @@ def test_equals_a_sequential_written_by_hand_with_the_same_weights():
         *(nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.Tanh()),
         *(nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.Tanh(), nn.MaxPool2d(2)),
         *(nn.Conv2d(4, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.Tanh(), nn.AvgPool2d(2)),
-        *(nn.Flatten(), nn.Linear(6 * 4 * 3, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Linear(7, 5)),
+        *(nn.Flatten(), nn.Linear(6 * 4 * 3, 7, bias=False), nn.BatchNorm1d(7), nn.Tanh(), nn.Linear(7, 5)),
     )
     for own, copy in zip(made.parameters(), by_hand.parameters(), strict=True):
         copy.data.copy_(own.data)

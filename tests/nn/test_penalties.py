@@ -58,11 +58,10 @@ def test_squares_equal_weight_decay_of_twice_the_factor_in_sgd():
 @pytest.mark.parametrize(
     ("penalized", "names"),
     [
-        ("all", ["linear_1.weight", "linear_1.bias", "batch_norm_1.weight", "batch_norm_1.bias", "output.weight",
-                 "output.bias"]),
+        ("all", ["linear_1.weight", "batch_norm_1.weight", "batch_norm_1.bias", "output.weight", "output.bias"]),
         ("weights", ["linear_1.weight", "output.weight"]),
-        ("linear_*", ["linear_1.weight", "linear_1.bias"]),
-        ("*.bias", ["linear_1.bias", "batch_norm_1.bias", "output.bias"]),
+        ("linear_*", ["linear_1.weight"]),
+        ("*.bias", ["batch_norm_1.bias", "output.bias"]),
     ],
 )  # fmt: skip
 def test_takes_the_parameters_that_were_chosen(penalized, names):
