@@ -102,8 +102,8 @@ def epochs(study):
 
 def test_all_studies_of_dlcore_can_be_quick_within_their_budget():
     cut = [read_study(find_study(name), quick=True) for name in study_names()]
-    # About 8 s of one core for an epoch of the textbook's MLP, 50 s for one of the CNN: 20 minutes on two cores.
-    assert sum(map(epochs, cut)) < 160
+    # They may take 20 minutes on two cores; 9 epochs fewer than now, three of them of the CNN, took 16.
+    assert sum(map(epochs, cut)) < 170
     for study in cut:
         assert epochs(study) < epochs(read_study(find_study(study.name)))
         assert any(not claim.full_only for claim in study.claims), study.name
