@@ -73,6 +73,16 @@ class ParameterDistribution(Callback):
         self._loggers: list[RunLogger] = []
         self._is_look = False
         self._last_look = -1
+        self._resumed: dict[str, Any] = {}  # what was added up towards a look when the run was interrupted
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was added up so far of the batches before a look."""
+        watch = self._activations.state_dict() if self._loggers else {}
+        return {"activations": watch} if watch else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on adding, from the first batch on."""
+        self._resumed = state_dict.get("activations", {})
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the initial weights."""
@@ -88,6 +98,8 @@ class ParameterDistribution(Callback):
         self._kept = KeptHistograms(self._folder)
         self._refresh = Refresh(expected=_FIRST_FIGURE)
         self._is_look, self._last_look = False, trainer.global_step
+        self._activations.load_state_dict(self._resumed, pl_module.device)
+        self._resumed = {}
         if trainer.global_step == 0:
             self._look(trainer, pl_module)
 

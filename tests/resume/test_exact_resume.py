@@ -16,7 +16,7 @@ COMMON = ("--trainer.max_epochs=3", "--trainer.log_every_n_steps=3", "--checkpoi
 WORDS = {
     "mlp": (
         *("-c", "mlp_fashion_mnist", "--data=ImageFolder", "--data.size=8", "--data.flip=0.5"),
-        *("--data.batch_size=12", "--data.eval_batch_size=10", "--model.hidden_sizes=[12,8]", "--model.dropout=0.3"),
+        *("--data.batch_size=12", "--data.eval_batch_size=6", "--model.hidden_sizes=[12,8]", "--model.dropout=0.3"),
         *("--trainer.accumulate_grad_batches=2", "--reduce_lr_on_plateau.patience=0", "--model.warmup_steps=5"),
     ),
     "cnn": (
