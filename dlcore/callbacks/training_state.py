@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -49,7 +50,7 @@ class WeightState:
     def __init__(self, trainer: Trainer, model: LightningModule) -> None:
         self.step = trainer.global_step
         self._numbers = [tensor.detach().clone() for tensor in (*model.parameters(), *model.buffers())]
-        self._optimizers = [copy.deepcopy(optimizer.state_dict()["state"]) for optimizer in trainer.optimizers]
+        self._optimizers = [_copied(optimizer.state) for optimizer in trainer.optimizers]
 
     @torch.no_grad()
     def restore(self, trainer: Trainer, model: LightningModule) -> None:
@@ -57,8 +58,14 @@ class WeightState:
         for now, kept in zip((*model.parameters(), *model.buffers()), self._numbers, strict=True):
             now.copy_(kept)
         for optimizer, state in zip(trainer.optimizers, self._optimizers, strict=True):
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({"state": copy.deepcopy(state), "param_groups": groups})
+            # In place: others hold references to the optimiser's state and groups.
+            optimizer.state.clear()
+            optimizer.state.update(_copied(state))
+
+
+def _copied(state: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
+    """An optimiser's state by parameter, copied; the parameters are the same."""
+    return {parameter: copy.deepcopy(kept) for parameter, kept in state.items()}
 
 
 def cut_learning_rate(trainer: Trainer, factor: float) -> tuple[float, float]:
