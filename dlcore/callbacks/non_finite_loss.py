@@ -58,7 +58,7 @@ class NonFiniteLoss(Callback):
         self._happened = 0
         self._batch: Any = None
         self._batch_idx = 0
-        self._looked = self._left_out = False
+        self._looked = self._left_out = self._is_others = False
         self._said = ""  # what is wrong with a batch that is to be left out, until that is done
         self._saved_step: int | None = None
         self._before: BatchState | None = None
@@ -100,6 +100,7 @@ class NonFiniteLoss(Callback):
             return
         self._looked = True
         loss = loss.detach()
+        own = loss
         if trainer.world_size > 1:  # all do the same: one process's NaN is in everybody's sum
             loss = trainer.strategy.reduce(loss.clone(), reduce_op="sum")
         if self._first is not None:
@@ -107,6 +108,7 @@ class NonFiniteLoss(Callback):
             self._first = torch.where((self._first == 0) & ~loss.isfinite(), step, self._first)
             trainer.optimizers[0].found_inf = (self._first != 0).float()  # type: ignore[attr-defined]
         elif not loss.isfinite():
+            self._is_others = bool(own.isfinite())
             self._act(trainer, pl_module, f"The loss is {'NaN' if loss.isnan() else 'infinite'}")
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
@@ -193,6 +195,8 @@ class NonFiniteLoss(Callback):
         self, trainer: Trainer, model: LightningModule, said: str, after: bool = False, batch: bool = True
     ) -> None:
         cause, remedy = cause_and_remedy(model, self._batch if batch else None, trainer)
+        if self._is_others:
+            cause, remedy = "that of another process, which says why.", ""
         often = ""
         if self._happened:
             done = "batches were left out" if self.policy == "skip" else "times it went back"
@@ -203,7 +207,8 @@ class NonFiniteLoss(Callback):
         for logger in trainer.loggers:  # curves and findings show where it ended
             logger.log_metrics({"train/loss_step": value}, step=trainer.global_step + (not after))
         before = "" if after else ", before its update"
-        raise NotFiniteError(f"{said}{before}: {cause}{often} {remedy} {self._last_checkpoint(trainer)}")
+        story = [f"{said}{before}: {cause}{often}", remedy, self._last_checkpoint(trainer)]
+        raise NotFiniteError(" ".join(filter(None, story)))
 
     def _ask_device(self, trainer: Trainer, model: LightningModule) -> None:
         """Stop, if the device has withheld a step."""

@@ -21,8 +21,9 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
-from dlcore.runs.lightning_errors import out_of_memory, refused_by_lightning
+from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
+from dlcore.runs.out_of_memory import no_memory_for_batch, no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
@@ -190,7 +191,7 @@ class Command(LightningCLI):
         except (ValueError, TypeError) as error:
             # The parser wraps what a class says of its arguments into words about its union types.
             own = own_error(error)
-            if own is None and (shortage := out_of_memory(error, section)) is not None:
+            if own is None and (shortage := no_memory_for_objects(error, section)) is not None:
                 raise shortage from error
             if own is None:
                 raise
@@ -243,7 +244,7 @@ class Command(LightningCLI):
                 raise Interrupted(
                     "Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143
                 ) from error
-            refusal = refused_by_lightning(error)
+            refusal = no_memory_for_batch(error, self.trainer) or refused_by_lightning(error)
             if refusal is not None:
                 raise refusal from error
             raise
