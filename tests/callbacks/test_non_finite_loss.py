@@ -237,7 +237,7 @@ def test_skip_with_l_bfgs(fit):
 
 @pytest.mark.fault(
     "NaN in a training batch, with --non_finite_loss.policy back_off",
-    "Gone back to the state of step 7, lr 0.1 to 0.05",
+    "… back to the weights of step 7; learning rate cut from 0.1 to 0.05.",
 )
 def test_back_off_goes_back_to_the_last_checkpoint_with_a_lower_rate(fit, capsys):
     rates, back = Rates(), []
