@@ -3,8 +3,8 @@
 Run: python benchmarks/mlp_loop.py [--batch_size 32] [--epochs 2] [--samples 60000] [--repeats 5]
 The network is 784-1000-10 with ReLU, trained by Adam. Each repeat times in turn, in one process on one thread:
 
-- raw: a loop by hand: samples in memory, batches by an index tensor, fused Adam, subnormal numbers flushed, nothing else;
-- textbook: the loop of a textbook's chapter: a Dataset that gives one sample at a time, a DataLoader, `.item()` each step;
+- raw: a loop by hand: samples in memory, batches by an index tensor, fused Adam, subnormal numbers flushed, no more;
+- textbook: a textbook chapter's loop: a Dataset that gives one sample at a time, a DataLoader, `.item()` each step;
 - dlcore: `fit` as a user gets it, with metrics, TensorBoard, histograms and checkpoints;
 - dlcore, one by one: the same with --steps_per_execution 1.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -16,6 +17,7 @@ from dlcore.callbacks.events import record, seen_from_here
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.not_finite_cause import cause_and_remedy, parameters_not_finite
 from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.callbacks.training_state import BatchState, WeightState, cut_learning_rate
 from dlcore.errors import ArgumentError, NotFiniteError, check_number
 
@@ -45,6 +47,8 @@ class NonFiniteLoss(Callback):
         ArgumentError: A value lies outside its range, or back_off cannot cut the rate of the schedule.
         NotFiniteError: The loss is not finite, and the run is to stop.
     """
+
+    quiet_hooks = ("on_train_batch_start", "on_before_backward")
 
     def __init__(
         self, policy: Literal["stop", "skip", "back_off"] = "stop", factor: float = 0.5, times: int = 10
@@ -87,6 +91,10 @@ class NonFiniteLoss(Callback):
         waits = pl_module.device.type == "cpu" if self.waits is None else self.waits
         if self.policy == "stop" and not waits and _can_withhold(trainer):
             self._first = torch.zeros((), dtype=torch.int64, device=pl_module.device)
+
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """It looks at each loss; only what is to be left out needs all hooks."""
+        return math.inf if self.policy == "stop" else 0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keep what a batch changes that may have to be left out."""

@@ -21,6 +21,7 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
+from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
 from dlcore.runs.out_of_memory import no_memory_for_batch, no_memory_for_objects
@@ -105,6 +106,9 @@ class Command(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each of dlcore's callbacks a section of its own; null switches it off."""
+        if self.request.command == "fit":
+            help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
+            parser.add_argument("--steps_per_execution", type=StepsPerExecution, default="auto", help=help_text)
         for section, name in callback_sections().items():
             callback = getattr(dlcore.callbacks, name)
             parser.add_argument(f"--{section}", type=callback | None, default=None, help=f"Callback {name}; null: off.")
@@ -159,7 +163,8 @@ class Command(LightningCLI):
                 callbacks.append(ResumedOptimization(kept, self.config_dump["model"]))
         else:
             arguments["logger"] = False
-        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model)
+        steps = config.get("steps_per_execution", 1)
+        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model, steps)
         if self._act:
             self._add_logger(arguments)
 
