@@ -157,7 +157,7 @@ class Model(LightningModule):
         else:
             # Gradients are cleared here and not after the step, so that callbacks can look at those of the last step.
             if place == 0:
-                optimizer.zero_grad()
+                self.steps.clear_gradients()
             batches = min(self.accumulate_grad_batches, self.trainer.num_training_batches - (batch_idx - place))
             self._backward(batch, batches)
             if self.gradients_wait:
@@ -197,7 +197,7 @@ class Model(LightningModule):
         calls = count()
 
         def evaluate() -> Tensor:
-            self.steps.optimizer.zero_grad()
+            self.steps.clear_gradients()
             total = self._backward(batch, counts=next(calls) == 0).detach()
             # A line search that sees its own process's loss ends after another number of evaluations than the others'
             # do, and then all wait for each other for ever.

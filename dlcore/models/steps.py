@@ -30,6 +30,10 @@ class Steps:
         """The optimiser, as `backward` and `take` mean it."""
         return self.model.optimizers()  # type: ignore[return-value]
 
+    def clear_gradients(self) -> None:
+        """Let gradients begin anew."""
+        self.optimizer.zero_grad()
+
     def backward(self, loss: Tensor) -> None:
         """Compute gradients."""
         self.model.manual_backward(loss)
@@ -60,6 +64,12 @@ class QuietSteps(Steps):
     def optimizer(self) -> Optimizer:
         """The optimiser itself."""
         return self._optimizer
+
+    def clear_gradients(self) -> None:
+        """Let gradients begin anew, as `zero_grad` does but for its marks for a profiler."""
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def backward(self, loss: Tensor) -> None:
         """Compute gradients; of several processes, their mean."""

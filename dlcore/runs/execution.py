@@ -14,13 +14,14 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.core.hooks import DataHooks
 from lightning.pytorch.loops.fetchers import _DataFetcher, _DataLoaderIterDataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, MixedPrecision, Precision
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from lightning.pytorch.trainer import call
 
+from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.quiet_steps import Place, needs_each_batch, quiet_batches, with_quiet_hook
 from dlcore.errors import check_number
 from dlcore.models.model import Model
@@ -64,7 +65,9 @@ class ExecutionLoop(_TrainingEpochLoop):
         """Find out, at the beginning of an epoch, whether steps can be taken together."""
         super().on_run_start(data_fetcher)
         trainer, model = self.trainer, self.trainer.lightning_module
-        self.reason = "" if self.steps == 1 else _reason(trainer, model, data_fetcher)
+        before, self.reason = self.reason, "" if self.steps == 1 else _reason(trainer, model, data_fetcher)
+        if self.reason != before and self.reason:
+            say(trainer, f"steps_per_execution is 1: {self.reason}.")
         if self.steps == 1 or self.reason or not isinstance(model, Model):
             self._quiet = None
             return
@@ -109,12 +112,13 @@ class ExecutionLoop(_TrainingEpochLoop):
         model: Any = trainer.lightning_module
         progress, precision = self.batch_progress, trainer.precision_plugin
         end = time.monotonic() + _SECONDS if self.steps == "auto" and trainer.world_size == 1 else math.inf
+        transfer = _Transfer(trainer)
         model.steps = self._quiet
         try:
             for _ in range(batches):
                 batch, _, _ = next(data_fetcher)
                 batch_idx = progress.current.ready
-                batch = _to_device(trainer, precision.convert_input(batch))
+                batch = transfer(batch)
                 progress.is_last_batch = False
                 progress.increment_ready()
                 for callback in self._started:
@@ -133,8 +137,28 @@ class ExecutionLoop(_TrainingEpochLoop):
             model.steps = self._ordinary
 
 
-def _to_device(trainer: Trainer, batch: Any) -> Any:
-    return call._call_strategy_hook(trainer, "batch_to_device", batch, dataloader_idx=0)
+class _Transfer:
+    """What Lightning does with a batch before its step: precision, the data's own hooks, the way to the device.
+
+    Args:
+        trainer: Whose device and precision are meant.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        chosen: Any = trainer._data_connector._datahook_selector
+        self._convert = trainer.precision_plugin.convert_input
+        self._before = chosen.get_instance("on_before_batch_transfer").on_before_batch_transfer
+        self._move = chosen.get_instance("transfer_batch_to_device").transfer_batch_to_device
+        self._after = chosen.get_instance("on_after_batch_transfer").on_after_batch_transfer
+        self._device = trainer.strategy.root_device
+        # What lies in the CPU's memory need not go there.
+        self._stays = self._device.type == "cpu" and self._move.__func__ is DataHooks.transfer_batch_to_device
+
+    def __call__(self, batch: Any) -> Any:
+        batch = self._before(self._convert(batch), 0)
+        if not self._stays:
+            batch = self._move(batch, self._device, 0)
+        return self._after(batch, 0)
 
 
 def _reason(trainer: Trainer, model: LightningModule, data_fetcher: _DataFetcher) -> str:
