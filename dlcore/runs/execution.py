@@ -125,12 +125,12 @@ class ExecutionLoop(_TrainingEpochLoop):
                     callback.on_train_batch_start(trainer, model, batch, batch_idx)
                 progress.increment_started()
                 with precision.train_step_context():
-                    stepped = model.update(batch, batch_idx)
+                    model.update(batch, batch_idx)
                 progress.increment_processed()
                 for callback in self._ended:
                     callback.on_train_batch_end(trainer, model, None, batch, batch_idx)
                 progress.increment_completed()
-                self._batches_that_stepped += bool(stepped)
+                self._batches_that_stepped += 1  # Lightning's own count of batches, which checkpoints hold
                 if time.monotonic() > end:
                     break
         finally:
