@@ -21,7 +21,7 @@ from dlcore.errors import ArgumentError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.metric_log import MetricLog
 from dlcore.models.optimization import check_optimization, check_step, make_optimizer
-from dlcore.models.progress import keep_progress, kept_progress, take_up_progress
+from dlcore.models.progress import agree_on_statistics, keep_progress, kept_progress, take_up_progress
 from dlcore.models.schedules import check_length, make_schedule, step_schedule, stepped_schedule, steps_of_run
 from dlcore.models.steps import Steps
 from dlcore.nn import Penalty, Tally, Task
@@ -236,14 +236,7 @@ class Model(LightningModule):
         self.metric_log.start_evaluation()
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             self.metric_log.close_train()
-            self._agree_on_buffers()
-
-    def _agree_on_buffers(self) -> None:
-        """Give all processes the mean of their running statistics, so that they evaluate and keep the same network."""
-        if self.trainer.world_size > 1:
-            for buffer in self.buffers():
-                if buffer.is_floating_point():
-                    buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
+            agree_on_statistics(self)
 
     def on_test_epoch_start(self) -> None:
         """Start counting."""
