@@ -24,6 +24,7 @@ from torch.optim import SGD
 
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.models import CNN
+from dlcore.runs.execution import ExecutionLoop
 from dlcore.runs.process import prepare_process
 
 OPTIMIZER = partial(SGD, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
@@ -82,6 +83,7 @@ def by_dlcore(data: Noise) -> tuple[float, nn.Module]:
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", limit_val_batches=0, enable_model_summary=False, callbacks=[clock], **quiet
     )
+    trainer.fit_loop.epoch_loop = ExecutionLoop(trainer)
     trainer.fit(model, datamodule=data)
     return clock.seconds, model.network
 
@@ -91,7 +93,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+    measure(parser.parse_args())
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time them in turn; give what is printed, for the JSON file."""
     prepare_process()
     torch.manual_seed(0)
     data = Noise(arguments.steps, arguments.batch_size)
@@ -103,12 +109,16 @@ def main() -> None:
         usual, _ = by_hand(data, False)
         for name, seconds in zip(times, (loop, own, usual), strict=True):
             times[name].append(seconds / (arguments.steps - WARM) * 1000)
-        equal = all(torch.equal(a, b) for a, b in zip(network.parameters(), trained.parameters(), strict=True))
+        if not all(torch.equal(a, b) for a, b in zip(network.parameters(), trained.parameters(), strict=True)):
+            raise SystemExit("the loop and dlcore ended with different weights: they did not do the same")
         line = ", ".join(f"{name} {found[-1]:.1f} ms a step" for name, found in times.items())
-        print(f"{line}; weights bit-equal: {equal}; load {os.getloadavg()[0]:.1f}", flush=True)
+        print(f"{line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
+    ratios = {name: [a / b for a, b in zip(found, times["loop"], strict=True)] for name, found in times.items()}
     for name, found in times.items():
-        ratio = statistics.median(a / b for a, b in zip(found, times["loop"], strict=True))
+        ratio = statistics.median(ratios[name])
         print(f"{name:24s} least {min(found):.1f} ms, median {statistics.median(found):.1f} ms, ratio {ratio:.3f}")
+    question = "a step of a CNN, by CPU time"
+    return {"question": question, **vars(arguments), "milliseconds": times, "ratios_to_raw": ratios}
 
 
 if __name__ == "__main__":

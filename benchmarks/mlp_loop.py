@@ -5,6 +5,7 @@ The network is 784-1000-10 with ReLU, trained by Adam. Each repeat times in turn
 
 - raw: a loop by hand: samples in memory, batches by an index tensor, fused Adam, subnormal numbers flushed, no more;
 - textbook: a textbook chapter's loop: a Dataset that gives one sample at a time, a DataLoader, `.item()` each step;
+- Lightning as usually written: a DataLoader of samples, `self.log`, a metric's forward each step, TensorBoard;
 - dlcore: `fit` as a user gets it, with metrics, TensorBoard, histograms and checkpoints;
 - dlcore, one by one: the same with --steps_per_execution 1.
 
@@ -19,13 +20,16 @@ import os
 import statistics
 import tempfile
 import time
+import warnings
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
 
 from dlcore.data import FashionMNIST
 from dlcore.data.batches import epoch_order
@@ -33,6 +37,7 @@ from dlcore.runs import fit
 from dlcore.runs.process import prepare_process
 
 LR = 0.001
+NAMES = ("raw", "textbook", "usual Lightning", "dlcore", "dlcore, one by one")
 
 
 class TrainingClock(Callback):
@@ -124,6 +129,76 @@ def textbook(part: Any, arguments: argparse.Namespace) -> float:
     return time.process_time() - began
 
 
+class UsualModule(LightningModule):
+    """A LightningModule as tutorials have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network, self.criterion = network(), nn.CrossEntropyLoss()
+        self.accuracy = MulticlassAccuracy(10, average="micro")
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Loss, logged with the accuracy."""
+        images, labels = batch
+        scores = self.network(images)
+        loss = self.criterion(scores, labels)
+        self.log("train_loss", loss)
+        self.log("train_accuracy", self.accuracy(scores, labels))
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam."""
+        return torch.optim.Adam(self.parameters(), lr=LR)
+
+
+def usual_lightning(part: Any, arguments: argparse.Namespace) -> float:
+    inputs = part.inputs[part.indices].float() / 255
+    loader = DataLoader(
+        TensorDataset(inputs[: arguments.samples], part.targets[part.indices][: arguments.samples]),
+        batch_size=arguments.batch_size,
+        shuffle=True,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            max_epochs=arguments.epochs,
+            accelerator="cpu",
+            logger=TensorBoardLogger(folder),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+        )
+        began = time.process_time()
+        trainer.fit(UsualModule(), loader)
+        return time.process_time() - began
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time them in turn; give what is printed, for the JSON file."""
+    prepare_process()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    data = FashionMNIST(val_size=5000, batch_size=arguments.batch_size)
+    data.parts = data.load()
+    part = data.parts["train"]
+    found: dict[str, list[float]] = {name: [] for name in NAMES}
+    for _ in range(arguments.repeats):
+        own, trained, clock = by_dlcore(arguments)
+        single, trained_singly, _ = by_dlcore(arguments, "--steps_per_execution=1")
+        by_hand, weights = raw(part, clock, arguments)
+        book, usual = textbook(part, arguments), usual_lightning(part, arguments)
+        for name, seconds in zip(NAMES, (by_hand, book, usual, own, single), strict=True):
+            found[name].append(seconds)
+        if not all(all(map(torch.equal, weights, other)) for other in (trained, trained_singly)):
+            raise SystemExit("raw and dlcore ended with different weights: they did not do the same")
+        line = ", ".join(f"{name} {seconds[-1]:.2f} s" for name, seconds in found.items())
+        print(f"batch {arguments.batch_size}: {line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
+    ratios = {name: [a / b for a, b in zip(seconds, found["raw"], strict=True)] for name, seconds in found.items()}
+    for name, each in ratios.items():
+        print(f"{name:20s} {statistics.median(each):.3f} times raw ({min(each):.3f} to {max(each):.3f})", flush=True)
+    settings = {key: getattr(arguments, key) for key in ("batch_size", "epochs", "samples", "repeats")}
+    return {"question": "an epoch of the MLP, by CPU time", **settings, "seconds": found, "ratios_to_raw": ratios}
+
+
 def main() -> None:
     """Time them in turn and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -131,26 +206,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--samples", type=int, default=54_000)
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
-    prepare_process()
-    torch.set_num_threads(1)
-    data = FashionMNIST(val_size=5000, batch_size=arguments.batch_size)
-    found: dict[str, list[float]] = {"raw": [], "textbook": [], "dlcore": [], "dlcore, one by one": []}
-    for _ in range(arguments.repeats):
-        own, trained, clock = by_dlcore(arguments)
-        single, trained_singly, _ = by_dlcore(arguments, "--steps_per_execution=1")
-        if not data.parts:
-            data.parts = data.load()
-        by_hand, weights = raw(data.parts["train"], clock, arguments)
-        book = textbook(data.parts["train"], arguments)
-        for name, seconds in zip(found, (by_hand, book, own, single), strict=True):
-            found[name].append(seconds)
-        equal = [all(map(torch.equal, weights, other)) for other in (trained, trained_singly)]
-        line = ", ".join(f"{name} {seconds[-1]:.2f} s" for name, seconds in found.items())
-        print(f"{line}; weights bit-equal: {equal}; load {os.getloadavg()[0]:.1f}", flush=True)
-    for name, seconds in found.items():
-        ratios = [a / b for a, b in zip(seconds, found["raw"], strict=True)]
-        print(f"{name:20s} {statistics.median(ratios):.3f} times raw ({min(ratios):.3f} to {max(ratios):.3f})")
+    measure(parser.parse_args())
 
 
 if __name__ == "__main__":

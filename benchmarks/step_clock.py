@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -18,9 +19,15 @@ class StepClock(Callback):
         seconds: CPU time of the steps after them.
     """
 
+    quiet_hooks = ("on_train_batch_end",)
+
     def __init__(self, warm: int) -> None:
         self.warm = warm
         self.start = self.seconds = 0.0
+
+    def quiet_batches(self, *args: Any) -> float:
+        """It needs no hook but that one."""
+        return math.inf
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
         """Start after the warm steps."""

@@ -26,6 +26,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 
 from dlcore.models import TextRNN
+from dlcore.runs.execution import ExecutionLoop
 from dlcore.runs.process import prepare_process
 from dlcore.text import TextBatch
 
@@ -108,6 +109,7 @@ def by_dlcore(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Mod
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", limit_val_batches=0, enable_model_summary=False, callbacks=[clock], **quiet
     )
+    trainer.fit_loop.epoch_loop = ExecutionLoop(trainer)
     trainer.fit(model, train_dataloaders=data)
     return clock.seconds, model
 
@@ -121,7 +123,11 @@ def main() -> None:
     parser.add_argument("--num_layers", type=int, default=2)
     parser.add_argument("--vocab_size", type=int, default=5000)
     parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+    measure(parser.parse_args())
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time them in turn; give what is printed, for the JSON file."""
     prepare_process()
     torch.manual_seed(0)
     data = Noise(arguments)
@@ -132,12 +138,16 @@ def main() -> None:
         own, trained = by_dlcore(data, arguments)
         for name, seconds in zip(rates, (loop, own), strict=True):
             rates[name].append(tokens / seconds)
-        equal = all(torch.equal(a, b) for a, b in zip(network.parameters(), trained.parameters(), strict=True))
+        if not all(torch.equal(a, b) for a, b in zip(network.parameters(), trained.parameters(), strict=True)):
+            raise SystemExit("the loop and dlcore ended with different weights: they did not do the same")
         line = ", ".join(f"{name} {found[-1]:,.0f} tokens/s" for name, found in rates.items())
-        print(f"{line}; weights bit-equal: {equal}; load {os.getloadavg()[0]:.1f}", flush=True)
+        print(f"{line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
+    ratios = {name: [b / a for a, b in zip(found, rates["loop"], strict=True)] for name, found in rates.items()}
     for name, found in rates.items():
-        ratio = statistics.median(a / b for a, b in zip(found, rates["loop"], strict=True))
+        ratio = statistics.median(ratios[name])
         print(f"{name:8s} most {max(found):,.0f}, median {statistics.median(found):,.0f} tokens/s, ratio {ratio:.3f}")
+    question = "a step of the TextRNN, by CPU time"
+    return {"question": question, **vars(arguments), "tokens_a_second": rates, "ratios_to_raw": ratios}
 
 
 if __name__ == "__main__":
