@@ -95,6 +95,21 @@ class Interrupted(DlcoreError):
         self.exit_code = exit_code
 
 
+class ProcessLost(DlcoreError):
+    """Another process of the training has died, so this one ends too.
+
+    Args:
+        message: Which one, and how.
+        spoken: Whether it has been printed, by this process or another.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, spoken: bool = False) -> None:
+        super().__init__(message)
+        self.spoken = spoken
+
+
 def nearest(name: str, options: Iterable[str]) -> str | None:
     """The option that is spelled most like `name`, or None when none is near. Upper and lower case count as equal."""
     by_lower = {option.lower(): option for option in options}

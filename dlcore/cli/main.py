@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Sequence
 
 from dlcore.configs.request import COMMANDS, check_files, read_request
-from dlcore.errors import DlcoreError, UnknownNameError
+from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
+from dlcore.processes import rank_of_process, says_it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,8 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(argv)
+    except ProcessLost as error:
+        if not error.spoken:
+            _print_error(str(error), of_all=True)
+        return error.exit_code
     except DlcoreError as error:
-        _print_error(str(error))
+        if says_it(str(error)):
+            _print_error(str(error))
         return error.exit_code
     except BrokenPipeError:  # the reader of a pipe has left; before OSError, which it is one of
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,9 +117,9 @@ def _dispatch(argv: list[str]) -> int:
     return run_trainer_command(request)
 
 
-def _print_error(text: str) -> None:
+def _print_error(text: str, of_all: bool = False) -> None:
     if os.environ.get("DLCORE_DEBUG"):
         traceback.print_exc()
     sys.stdout.flush()
-    rank = os.environ.get("RANK", "0")  # of a process that a launcher started
-    print(f"dlcore{f' (process {rank})' * (rank != '0')}: {text}", file=sys.stderr)
+    rank = 0 if of_all else rank_of_process()
+    print(f"dlcore{f' (process {rank})' * (rank > 0)}: {text}", file=sys.stderr)
