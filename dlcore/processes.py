@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch import Tensor, device
 
+ATTEMPT = "DLCORE_ATTEMPT"  # variable: a name for this attempt of a launch that may be started again
 _FIRST_MAY_TAKE = 2.0  # seconds in which the first process says what the others would say too
 
 
@@ -32,6 +33,12 @@ def rank_of_process() -> int:
 def by_torchrun() -> bool:
     """Whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ and "RANK" in os.environ
+
+
+def will_be_restarted() -> bool:
+    """Whether torchrun starts all processes again when one dies."""
+    attempt, most = (os.environ.get(f"TORCHELASTIC_{name}") for name in ("RESTART_COUNT", "MAX_RESTARTS"))
+    return by_torchrun() and attempt != most
 
 
 def by_slurm() -> bool:
@@ -66,7 +73,8 @@ def says_it(text: str) -> bool:
     store = agent_store() or _store_of_group()
     if store is None:
         return True
-    key = f"dlcore/said/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}/{hashlib.sha256(text.encode()).hexdigest()}"
+    attempt = os.environ.get(ATTEMPT) or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    key = f"dlcore/said/{attempt}/{hashlib.sha256(text.encode()).hexdigest()}"
     with contextlib.suppress(RuntimeError):
         end = time.monotonic() + (_FIRST_MAY_TAKE if rank else 0)
         while time.monotonic() < end:

@@ -20,7 +20,9 @@ import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
+from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, Interrupted
+from dlcore.processes import will_be_restarted
 from dlcore.runs.agreement import settings_facts
 from dlcore.runs.lightning_errors import out_of_memory, refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
@@ -240,7 +242,8 @@ class Command(LightningCLI):
         if subcommand in ("validate", "test"):
             arguments["verbose"] = False
         facts = settings_facts(self.config_dump, self.settings.checkpoint)
-        together = Together(self.trainer, facts, self._how_to_go_on)
+        met = self._launch.met if self._launch else None
+        together = Together(self.trainer, facts, self._how_to_go_on, met)
         try:
             self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
@@ -271,9 +274,10 @@ class Command(LightningCLI):
 
     def _how_to_go_on(self) -> str:
         """How a run goes on that lost a process, where it has come to a checkpoint."""
-        if self.folder is None or not any((self.folder / "checkpoints").glob("*.ckpt")):
-            return ""
-        return f"Go on: python -m dlcore fit --ckpt_path {self.folder}"
+        if will_be_restarted():
+            return "torchrun starts all of them again."
+        last = getattr(self.trainer.checkpoint_callback, "last_model_path", "")
+        return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)}" if last else ""
 
     def _keep_batches(self) -> None:
         """Share a step's samples out among as many processes as there are now."""

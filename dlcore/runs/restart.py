@@ -17,13 +17,13 @@ from typing import Any
 
 from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError
-from dlcore.processes import agent_store, by_slurm, rank_of_process
+from dlcore.processes import ATTEMPT, agent_store, by_slurm, by_torchrun, rank_of_process
+from dlcore.runs.attempt import Attempt
 from dlcore.runs.folder import runs_root
 
 RUN_ID = "DLCORE_RUN_ID"  # variable: the launch's name; a launch of the same name goes on with its run
-ATTEMPT = "DLCORE_ATTEMPT"  # variable: what this attempt is called, for processes that this one starts
 NOTES = ".launches"
-_fits = itertools.count()
+_commands = itertools.count()
 
 
 class Launch:
@@ -40,18 +40,22 @@ class Launch:
     """
 
     def __init__(self, request: Request) -> None:
-        self._request, self.folder = request, None
-        self._key = f"fit{next(_fits)}" if request.command == "fit" else ""
-        self._store: Any = agent_store() if self._key else None
+        self._request = request
+        self._key = f"{request.command}{next(_commands)}"
         self._notes = Path(runs_root(request.value("trainer.default_root_dir"))) / NOTES
-        name, again = self._name() if self._key else ("", False)
+        store, rank = agent_store(), rank_of_process()
+        name, again = self._name()
+        self._store: Any = store
         self._file = self._notes / f"{name}.{self._key}.json" if name else None
-        self.attempt = self._attempt()
-        if self._key:
-            # Of its own launch an agent's store knows all; what a file says may be of an earlier launch.
-            note = self._note_in_store() or (self._note_in_file() if again else None)
-            if note is not None and self._counts(note) and Path(note["folder"]).is_dir():
-                self.folder = Path(note["folder"])
+        self._attempt = Attempt(store, f"{self._key}/attempt") if store is not None else None
+        if self._attempt is None:
+            self.attempt = self._own_attempt()
+            found = self._earlier(again)
+        else:
+            found = self._attempt.ask(rank) if rank else self._attempt.tell({"folder": self._earlier(again)["folder"]})
+            self.attempt = found["attempt"]
+        folder = Path(found["folder"]) if found["folder"] else None
+        self.folder = folder if folder is not None and folder.is_dir() else None
 
     def request(self) -> Request:
         """What is asked for now: the same, from the run's last checkpoint where it has one."""
@@ -91,38 +95,40 @@ class Launch:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(self._file)
 
+    def met(self) -> None:
+        """All processes have met."""
+        if self._attempt is not None:
+            self._attempt.over()
+
     def _name(self) -> tuple[str, bool]:
         """The launch's name, and whether this may be another attempt of it; no name where none was given."""
+        if self._request.command != "fit":
+            return "", False
         if given := os.environ.get(RUN_ID):
             if not re.fullmatch(r"[\w.-]{1,100}", given):
                 raise ArgumentError(RUN_ID, "letters, digits, '.', '_' and '-', at most 100", given)
             return given, True
-        if (job := os.environ.get("SLURM_JOB_ID")) and (by_slurm() or self._store is not None):
-            return f"slurm-{job}-{os.environ.get('SLURM_STEP_ID', 0)}", int(
-                os.environ.get("SLURM_RESTART_COUNT", 0)
-            ) > 0
+        if (job := os.environ.get("SLURM_JOB_ID")) and (by_slurm() or by_torchrun()):
+            step = os.environ.get("SLURM_STEP_ID", "0")
+            return f"slurm-{job}-{step}", os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
         return "", False
 
-    def _attempt(self) -> str:
-        """What all processes of this attempt call it, and those of another do not."""
-        if self._store is not None:
-            launch = self._store.compare_set("dlcore/launch", "", uuid.uuid4().hex).decode()
-            return f"{launch}-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+    @staticmethod
+    def _own_attempt() -> str:
+        """What all processes of this attempt call it, and those of another do not, where no store can say it."""
         if by_slurm():
             return f"{os.environ.get('SLURM_JOB_ID')}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
         return os.environ.get(ATTEMPT) or uuid.uuid4().hex
 
-    def _note_in_store(self) -> dict[str, Any] | None:
-        key = f"dlcore/{self._key}"
-        if self._store is None or not self._store.check([key]):
-            return None
-        return json.loads(self._store.get(key))
-
-    def _note_in_file(self) -> dict[str, Any] | None:
-        if self._file is None or not self._file.is_file():
-            return None
-        return json.loads(self._file.read_text(encoding="utf-8"))
-
-    def _counts(self, note: dict[str, Any]) -> bool:
-        """Whether a note is an earlier attempt's. The first process of this one may have written it already."""
-        return note["attempt"] != self.attempt or rank_of_process() == 0 or note["goes_on"]
+    def _earlier(self, again: bool) -> dict[str, Any]:
+        """What an earlier attempt has noted: of its own launch a store knows all, a file may be of an earlier one."""
+        note: dict[str, Any] | None = None
+        if self._store is not None and self._store.check([f"dlcore/{self._key}"]):
+            note = json.loads(self._store.get(f"dlcore/{self._key}"))
+        elif again and self._file is not None and self._file.is_file():
+            note = json.loads(self._file.read_text(encoding="utf-8"))
+        if note is None:
+            return {"folder": None}
+        # The first process of this attempt may have written already, before another has started.
+        own = self._store is None and note["attempt"] == self.attempt and rank_of_process() > 0
+        return note if not own or note["goes_on"] else {"folder": None}

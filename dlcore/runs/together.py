@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +13,7 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 
 from dlcore.errors import DlcoreError, Interrupted
 from dlcore.runs.agreement import PLACES, check_agreement, data_facts, network_facts
+from dlcore.runs.meeting import meet_apart
 from dlcore.runs.watchdog import Watchdog
 
 _LONGEST = 200
@@ -22,10 +26,19 @@ class Together(Callback):
         trainer: Whose processes they are; of a single one nothing is done.
         facts: This process's settings (`dlcore.runs.agreement.settings_facts`).
         remedy: Says how to go on when a process was lost, a sentence.
+        met: Called when they have met.
     """
 
-    def __init__(self, trainer: Trainer, facts: Mapping[str, str], remedy: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        facts: Mapping[str, str],
+        remedy: Callable[[], str],
+        met: Callable[[], None] | None = None,
+    ) -> None:
         self._facts = dict(facts)
+        self._met = met
+        self._handler: Any = None  # of SIGTERM, as it was before
         launcher = trainer.strategy.launcher
         # Processes that are copies of this one (ddp_fork, ddp_spawn) have no threads of it.
         many = trainer.world_size > 1 and (launcher is None or isinstance(launcher, _SubprocessScriptLauncher))
@@ -40,14 +53,25 @@ class Together(Callback):
         meet: Any = trainer.strategy.setup_environment
 
         def meet_and_compare() -> None:
+            meet_apart(trainer)
             meet()
             watchdog.meet()
+            if self._met is not None:
+                self._met()
             check_agreement(self._facts | network_facts(trainer.lightning_module))
 
         trainer.strategy.setup_environment = meet_and_compare  # type: ignore[method-assign]
         # Lightning's answer to SIGTERM is a sum over all processes in the midst of whatever they do. While they train,
         # dlcore's checkpoints answer it; before and after, there is nothing to save.
         trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGTERM, self._end_at_once)
+
+    def _end_at_once(self, number: int, frame: Any) -> None:
+        """End by SIGTERM, but for a process that is about to say why: torchrun ends it as soon as another has died."""
+        if self._watchdog is None or not self._watchdog.ends():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Compare the data, which are read by now for a fit."""
@@ -59,6 +83,7 @@ class Together(Callback):
         """End after the work is done."""
         if self._watchdog is not None:
             self._watchdog.leave()
+            self._give_back()
 
     def failed(self, error: BaseException, named: BaseException) -> BaseException:
         """End after an error.
@@ -74,7 +99,7 @@ class Together(Callback):
             return named
         lost = None if isinstance(named, DlcoreError) else self._watchdog.explained(error)
         if lost is not None:
-            return lost
+            return lost  # SIGTERM is still answered: the reason is not printed yet
         if isinstance(named, (Interrupted, KeyboardInterrupt, SystemExit)):
             self._watchdog.leave()
         elif isinstance(named, DlcoreError):
@@ -82,4 +107,10 @@ class Together(Callback):
         else:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             self._watchdog.leave(f"failed: {text[:_LONGEST]}")
+        self._give_back()
         return named
+
+    def _give_back(self) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGTERM, self._handler)
+            self._handler = None

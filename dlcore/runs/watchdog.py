@@ -49,6 +49,7 @@ class Watchdog:
         self._parent = os.getppid() if by_torchrun() else int(os.environ.get(PARENT, 0)) if self.rank else 0
         self._left, self._found, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._finding, self._speaks, self._spoken = "", True, False
+        self._stopped: list[int] = []  # processes on this machine that are silent
         self._wire: Wire | None = None
 
     # The training's side
@@ -98,6 +99,10 @@ class Watchdog:
         self._end_others()
         self._left.set()
         return ProcessLost(self._finding, spoken=not speaks)
+
+    def ends(self) -> bool:
+        """Whether a process was lost, or is found to be within a second: the reason of it is about to be said."""
+        return self._found.wait(_WORDS + 5 * _LOOK)
 
     # The thread
 
@@ -168,8 +173,7 @@ class Watchdog:
             elif peer.lives and not peer.closed and self._silent and now - peer.heard > self._silent:
                 self._lost(rank, peer.number, f"has given no sign of life for {self._silent:g} seconds")
                 if peer.is_here:
-                    with contextlib.suppress(OSError):
-                        os.kill(peer.number, signal.SIGKILL)  # stopped; no gentler signal would reach it
+                    self._stopped.append(peer.number)
 
     def _lost(self, rank: int, number: int, how: str) -> None:
         peer = self._wire.peers.get(rank) if self._wire is not None else None
@@ -188,7 +192,10 @@ class Watchdog:
         return getattr(self.trainer.strategy.launcher, "procs", None) or []
 
     def _end_others(self) -> None:
-        """Kill the processes that this one has started."""
+        """Kill the processes that this one has started, and one that is stopped: no gentler signal reaches it."""
         for child in self._children():
             if child.poll() is None:
                 child.kill()
+        for number in self._stopped:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
