@@ -13,9 +13,14 @@ from typing import Any
 
 
 class DlcoreError(Exception):
-    """Base of all errors that are meant for users. Its text is complete without a traceback."""
+    """Base of all errors that are meant for users. Its text is complete without a traceback.
+
+    Attributes:
+        spoken: Whether it has been printed already, by this process or another.
+    """
 
     exit_code = 2
+    spoken = False
 
 
 class ArgumentError(DlcoreError, ValueError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -64,13 +63,13 @@ def agent_store() -> Any | None:
 
 
 def says_it(text: str) -> bool:
-    """Whether this process is to print an error: what all processes find out is said once.
+    """Whether this process is to print an error: what all of torchrun's find out is said once.
 
     Args:
         text: The error's text.
     """
     rank = rank_of_process()
-    store = agent_store() or _store_of_group()
+    store = agent_store()
     if store is None:
         return True
     attempt = os.environ.get(ATTEMPT) or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
@@ -83,17 +82,6 @@ def says_it(text: str) -> bool:
             time.sleep(0.05)
         return bool(store.add(key, 1) == 1)
     return True
-
-
-def _store_of_group() -> Any | None:
-    """A connection of our own to where processes that have met find each other."""
-    distributed = sys.modules.get("torch.distributed")
-    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
-        return None
-    with contextlib.suppress(RuntimeError, ValueError, KeyError):
-        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        return distributed.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=5))
-    return None
 
 
 def of_all_processes(trainer: Trainer, state: Tensor, device: device) -> list[Tensor]:

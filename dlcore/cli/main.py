@@ -24,13 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(argv)
-    except ProcessLost as error:
-        if not error.spoken:
-            _print_error(str(error), of_all=True)
-        return error.exit_code
     except DlcoreError as error:
-        if says_it(str(error)):
-            _print_error(str(error))
+        of_all = isinstance(error, ProcessLost)
+        if not error.spoken and (of_all or says_it(str(error))):
+            _print_error(str(error), of_all)
         return error.exit_code
     except BrokenPipeError:  # the reader of a pipe has left; before OSError, which it is one of
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -41,7 +41,7 @@ def settings_facts(config: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
 def network_facts(model: LightningModule) -> dict[str, str]:
     """The network's parameters: a file of one's own may differ from machine to machine."""
     named = [(name, tuple(parameter.shape)) for name, parameter in model.named_parameters()]
-    return {"model": f"{sum(p.numel() for p in model.parameters()):,} parameters ({_digest(repr(named).encode())})"}
+    return {"network": f"{sum(p.numel() for p in model.parameters()):,} parameters ({_digest(repr(named).encode())})"}
 
 
 def data_facts(data: LightningDataModule) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import threading
@@ -103,7 +104,9 @@ class Together(Callback):
         if isinstance(named, (Interrupted, KeyboardInterrupt, SystemExit)):
             self._watchdog.leave()
         elif isinstance(named, DlcoreError):
-            self._watchdog.leave("said")
+            state = f"said: {hashlib.sha256(str(named).encode()).hexdigest()}"
+            named.spoken = self._watchdog.first_says(state)
+            self._watchdog.leave(state)
         else:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             self._watchdog.leave(f"failed: {text[:_LONGEST]}")

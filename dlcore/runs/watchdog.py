@@ -72,7 +72,7 @@ class Watchdog:
         """End, and let the others know that this is no loss. The first waits for them: they meet at its place.
 
         Args:
-            state: ``parted``; ``said`` after an error that it prints itself; ``failed: TEXT`` after another.
+            state: ``parted``; ``said: TEXT`` after an error that it prints itself; ``failed: TEXT`` after another.
         """
         wire = self._wire
         if wire is not None and not self._found.is_set():
@@ -82,6 +82,15 @@ class Watchdog:
             while time.monotonic() < end and any(peer.lives for peer in wire.peers.values()):
                 time.sleep(0.02)
         self._left.set()
+
+    def first_says(self, state: str) -> bool:
+        """Whether the first process leaves with the same word as this one does: then its error is enough."""
+        if self.rank == 0 or self._wire is None or 0 not in self._wire.peers:
+            return False
+        first, end = self._wire.peers[0], time.monotonic() + _GRACE
+        while time.monotonic() < end and first.lives and not first.closed:
+            time.sleep(_LOOK)
+        return first.state == state
 
     def explained(self, error: BaseException) -> ProcessLost | None:
         """The error that says which process was lost, where that has led to `error`; None for one of our own.
@@ -162,7 +171,9 @@ class Watchdog:
     def _look_at_others(self, now: float) -> None:
         wire: Wire = self._wire  # type: ignore[assignment]
         for rank, peer in wire.peers.items():
-            if peer.state == "said":
+            if peer.state.startswith("said: "):
+                if now - peer.heard < _GRACE:  # it may be this process's error too
+                    continue
                 self._find(f"process {rank} ended by an error, which it printed.", speaks=False)
             elif peer.state.startswith("verdict: "):
                 self._find(peer.state.removeprefix("verdict: "), speaks=False)
