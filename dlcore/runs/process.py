@@ -69,7 +69,7 @@ def with_launched_processes(arguments: Mapping[str, Any]) -> dict[str, Any]:
     arguments = dict(arguments)
     if by_torchrun():
         here, machines = os.environ.get("LOCAL_WORLD_SIZE"), os.environ.get("GROUP_WORLD_SIZE")
-    elif by_slurm():
+    elif by_slurm() and "SLURM_STEP_ID" in os.environ:  # else it is the job's script itself: nobody started the others
         here, machines = os.environ.get("SLURM_NTASKS_PER_NODE"), os.environ.get("SLURM_NNODES")
     else:
         return arguments
