@@ -87,6 +87,10 @@ class FitError(DlcoreError):
     """Model, data and trainer cannot work together as they are set."""
 
 
+class NotFiniteError(FitError):
+    """The loss, or the weights, of a training are NaN or infinite."""
+
+
 class Interrupted(DlcoreError):
     """A signal ended the run after its state was saved.
 

@@ -24,8 +24,10 @@ from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, Interrupted
 from dlcore.processes import will_be_restarted
 from dlcore.runs.agreement import settings_facts
-from dlcore.runs.lightning_errors import out_of_memory, refused_by_lightning
+from dlcore.runs.execution import StepsPerExecution
+from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
+from dlcore.runs.out_of_memory import no_memory_for_batch, no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
@@ -112,6 +114,9 @@ class Command(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each of dlcore's callbacks a section of its own; null switches it off."""
+        if self.request.command == "fit":
+            help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
+            parser.add_argument("--steps_per_execution", type=StepsPerExecution, default="auto", help=help_text)
         for section, name in callback_sections().items():
             callback = getattr(dlcore.callbacks, name)
             parser.add_argument(f"--{section}", type=callback | None, default=None, help=f"Callback {name}; null: off.")
@@ -166,7 +171,8 @@ class Command(LightningCLI):
                 callbacks.append(ResumedOptimization(kept, self.config_dump["model"]))
         else:
             arguments["logger"] = False
-        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model)
+        steps = config.get("steps_per_execution", 1)
+        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model, steps)
         if self.request.command == "fit" and self.settings.checkpoint:
             self._keep_batches()
         if self._act:
@@ -200,7 +206,7 @@ class Command(LightningCLI):
         except (ValueError, TypeError) as error:
             # The parser wraps what a class says of its arguments into words about its union types.
             own = own_error(error)
-            if own is None and (shortage := out_of_memory(error, section)) is not None:
+            if own is None and (shortage := no_memory_for_objects(error, section)) is not None:
                 raise shortage from error
             if own is None:
                 raise
@@ -270,7 +276,7 @@ class Command(LightningCLI):
             return Interrupted("Interrupted at once: nothing was saved by that.", 130)
         if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
             return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
-        return refused_by_lightning(error) or error
+        return no_memory_for_batch(error, self.trainer) or refused_by_lightning(error) or error
 
     def _how_to_go_on(self) -> str:
         """How a run goes on that lost a process, where it has come to a checkpoint."""
