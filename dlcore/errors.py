@@ -13,9 +13,14 @@ from typing import Any
 
 
 class DlcoreError(Exception):
-    """Base of all errors that are meant for users. Its text is complete without a traceback."""
+    """Base of all errors that are meant for users. Its text is complete without a traceback.
+
+    Attributes:
+        spoken: Whether it has been printed already, by this process or another.
+    """
 
     exit_code = 2
+    spoken = False
 
 
 class ArgumentError(DlcoreError, ValueError):
@@ -97,6 +102,21 @@ class Interrupted(DlcoreError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class ProcessLost(DlcoreError):
+    """Another process of the training has died, so this one ends too.
+
+    Args:
+        message: Which one, and how.
+        spoken: Whether it has been printed, by this process or another.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, spoken: bool = False) -> None:
+        super().__init__(message)
+        self.spoken = spoken
 
 
 def nearest(name: str, options: Iterable[str]) -> str | None:

@@ -8,9 +8,11 @@ import os
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any, Literal, final
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 
@@ -65,6 +67,7 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         self._saved_step = self._step_before = 0
         self._has_saved = False
         self._signal = 0
+        self._asked, self._asks_at = (0, 0.0), 0  # when processes asked each other last, at which step they do next
         self._handlers: dict[int, Any] = {}
 
     # Lightning and loggers ask for these names.
@@ -180,6 +183,7 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     def _take_signals(self, trainer: Trainer) -> None:
         self._signal = 0
+        self._asked, self._asks_at = (0, 0.0), 0
         if threading.current_thread() is not threading.main_thread():
             return  # Python gives signals to the main thread only, and lets only that one handle them
 
@@ -205,14 +209,21 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
     def _signalled(self, trainer: Trainer) -> bool:
         """Whether a signal reached any process: all of them must leave at the same step.
 
-        Several processes ask each other every `log_every_n_steps` steps only: it makes them wait for each other.
+        Several processes ask each other about once a second, since it makes them wait for each other, and at least
+        every `log_every_n_steps` steps: who has sent the signal may not wait longer than half a minute.
         """
         if trainer.world_size == 1:
             return bool(self._signal)
-        every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
-        if not trainer.is_last_batch and trainer.global_step % every:
+        step, now = trainer.global_step, time.monotonic()
+        if not trainer.is_last_batch and step < self._asks_at:
             return False
-        return trainer.strategy.reduce_boolean_decision(bool(self._signal), all=False)
+        before, began = self._asked
+        seconds = (now - began) / max(1, step - before) if began else 1.0
+        told = torch.tensor([float(bool(self._signal)), seconds], device=trainer.strategy.root_device)
+        signalled, longest = trainer.strategy.reduce(told, reduce_op="max").tolist()
+        every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
+        self._asked, self._asks_at = (step, now), step + max(1, min(every, int(1 / max(longest, 1e-6))))
+        return signalled > 0
 
     def _leave(self, trainer: Trainer) -> None:
         self._give_back_signals()

@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Sequence
 
 from dlcore.configs.request import COMMANDS, check_files, read_request
-from dlcore.errors import DlcoreError, UnknownNameError
+from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
+from dlcore.processes import rank_of_process, says_it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(argv)
     except DlcoreError as error:
-        _print_error(str(error))
+        of_all = isinstance(error, ProcessLost)
+        if not error.spoken and (of_all or says_it(str(error))):
+            _print_error(str(error), of_all)
         return error.exit_code
     except BrokenPipeError:  # the reader of a pipe has left; before OSError, which it is one of
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,9 +114,9 @@ def _dispatch(argv: list[str]) -> int:
     return run_trainer_command(request)
 
 
-def _print_error(text: str) -> None:
+def _print_error(text: str, of_all: bool = False) -> None:
     if os.environ.get("DLCORE_DEBUG"):
         traceback.print_exc()
     sys.stdout.flush()
-    rank = os.environ.get("RANK", "0")  # of a process that a launcher started
-    print(f"dlcore{f' (process {rank})' * (rank != '0')}: {text}", file=sys.stderr)
+    rank = 0 if of_all else rank_of_process()
+    print(f"dlcore{f' (process {rank})' * (rank > 0)}: {text}", file=sys.stderr)

@@ -20,7 +20,10 @@ import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
+from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, Interrupted
+from dlcore.processes import will_be_restarted
+from dlcore.runs.agreement import settings_facts
 from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
@@ -28,8 +31,11 @@ from dlcore.runs.out_of_memory import no_memory_for_batch, no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
+from dlcore.runs.restart import Launch
 from dlcore.runs.resumed_optimization import ResumedOptimization
+from dlcore.runs.same_batches import keep_batches
 from dlcore.runs.settings import Settings
+from dlcore.runs.together import Together
 from dlcore.runs.trainer_setup import make_logger, make_trainer
 
 
@@ -67,7 +73,9 @@ class Command(LightningCLI):
         folder: Path | None = None,
     ) -> None:
         prepare_process()
-        self.request, self.own_callbacks, self._before, self._act = request, list(callbacks), before, act
+        self._launch = Launch(request) if act else None
+        self.request = request = self._launch.request() if self._launch else request
+        self.own_callbacks, self._before, self._act = list(callbacks), before, act
         self.settings = Settings(request)
         self.folder: Path | None = None
         self._wanted_folder = folder
@@ -165,6 +173,8 @@ class Command(LightningCLI):
             arguments["logger"] = False
         steps = config.get("steps_per_execution", 1)
         self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model, steps)
+        if self.request.command == "fit" and self.settings.checkpoint:
+            self._keep_batches()
         if self._act:
             self._add_logger(arguments)
 
@@ -213,9 +223,14 @@ class Command(LightningCLI):
         if arguments["logger"] in (None, True):
             if arguments["fast_dev_run"]:
                 return
-            logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder)
+            restarted = self._launch.folder if self._launch else None
+            logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder, restarted)
             self.folder = Path(logger.log_dir).resolve()
             self.trainer.loggers = [logger]
+            if self._launch and self.request.command == "fit" and self.trainer.is_global_zero:
+                self._launch.note(self.folder)
+                if news := self._launch.news():
+                    print(news, flush=True)
         elif arguments["logger"]:
             self.trainer.loggers = (
                 arguments["logger"] if isinstance(arguments["logger"], list) else [arguments["logger"]]
@@ -232,30 +247,51 @@ class Command(LightningCLI):
         arguments: dict[str, Any] = {"ckpt_path": None if path is None else str(path), "weights_only": True}
         if subcommand in ("validate", "test"):
             arguments["verbose"] = False
+        facts = settings_facts(self.config_dump, self.settings.checkpoint)
+        met = self._launch.met if self._launch else None
+        together = Together(self.trainer, facts, self._how_to_go_on, met)
         try:
             self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to keep
-            arguments_of_data = inspect.signature(type(self.datamodule)).parameters
-            if isinstance(error, ArgumentError) and error.argument in arguments_of_data:
-                raise error.within("data") from error
-            if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
-                raise error.within("model") from error
-            if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
-                # Lightning's answer to Ctrl-C is a silent exit with 1.
-                raise Interrupted("Interrupted at once: nothing was saved by that.", 130) from error
-            if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
-                raise Interrupted(
-                    "Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143
-                ) from error
-            refusal = no_memory_for_batch(error, self.trainer) or refused_by_lightning(error)
-            if refusal is not None:
-                raise refusal from error
-            raise
+            named = together.failed(error, self._named(error))
+            if named is error:
+                raise
+            raise named from error
+        together.part()
         if subcommand != "fit" and not self.output:
             limit = f"trainer.limit_{'val' if subcommand == 'validate' else subcommand}_batches"
             raise ArgumentError(limit, "at least one batch", 0)
+
+    def _named(self, error: BaseException) -> BaseException:
+        """The error as a user knows it; itself where it is that already, or nobody's but its author's."""
+        arguments_of_data = inspect.signature(type(self.datamodule)).parameters
+        if isinstance(error, ArgumentError) and error.argument in arguments_of_data:
+            return error.within("data")
+        if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
+            return error.within("model")
+        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+            # Lightning's answer to Ctrl-C is a silent exit with 1.
+            return Interrupted("Interrupted at once: nothing was saved by that.", 130)
+        if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
+            return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
+        return no_memory_for_batch(error, self.trainer) or refused_by_lightning(error) or error
+
+    def _how_to_go_on(self) -> str:
+        """How a run goes on that lost a process, where it has come to a checkpoint."""
+        if will_be_restarted():
+            return "torchrun starts all of them again."
+        last = getattr(self.trainer.checkpoint_callback, "last_model_path", "")
+        return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)}" if last else ""
+
+    def _keep_batches(self) -> None:
+        """Share a step's samples out among as many processes as there are now."""
+        kept = self.settings.checkpoint.get(type(self.datamodule).__qualname__) or {}
+        before = (self.settings.kept_config.get("data", {}).get("init_args") or {}).get("batch_size")
+        config = self.config_dump["data"].setdefault("init_args", {})
+        if news := keep_batches(self.datamodule, kept, before, config, self.trainer.world_size):
+            self.changes.append(news)
 
     @property
     def metrics(self) -> dict[str, float]:

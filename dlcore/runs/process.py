@@ -6,10 +6,13 @@ import ctypes
 import logging
 import os
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from dlcore.errors import ArgumentError
+from dlcore.processes import by_slurm, by_torchrun
 
 # Lightning's and torch's own loose ends: nothing that a user could do anything about.
 _NOISE = (
@@ -55,6 +58,46 @@ def _keep_memory() -> None:
     if mallopt is not None:
         for setting, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, 2**26)):
             mallopt(setting, value)
+
+
+def with_launched_processes(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The trainer's arguments with as many processes and machines as torchrun or SLURM has started.
+
+    Args:
+        arguments: The trainer's arguments; what a user has chosen of them stays.
+    """
+    arguments = dict(arguments)
+    if by_torchrun():
+        here, machines = os.environ.get("LOCAL_WORLD_SIZE"), os.environ.get("GROUP_WORLD_SIZE")
+    elif by_slurm() and "SLURM_STEP_ID" in os.environ:  # else it is the job's script itself: nobody started the others
+        here, machines = os.environ.get("SLURM_NTASKS_PER_NODE"), os.environ.get("SLURM_NNODES")
+    else:
+        return arguments
+    if here and arguments["devices"] == "auto":
+        arguments["devices"] = int(here)
+    if machines and arguments["num_nodes"] == 1:
+        arguments["num_nodes"] = int(machines)
+    return arguments
+
+
+def check_strategy(strategy: Any) -> None:
+    """Check that each process has the whole network.
+
+    Args:
+        strategy: The trainer's argument: a name, or an object.
+
+    Raises:
+        ArgumentError: It cuts the network into parts, which dlcore's models and callbacks do not expect.
+    """
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    if name.lower().startswith(("fsdp", "deepspeed", "modelparallel")):
+        raise ArgumentError(
+            "trainer.strategy",
+            "ddp (each process has the whole network)",
+            name,
+            "Of a network in parts, dlcore's penalties, clipping, averaged weights and histograms would see only one "
+            "part each, and be wrong.",
+        )
 
 
 def check_devices(accelerator: str, devices: int | str | list[int]) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.plugins import CheckpointIO
+from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
+from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.errors import ArgumentError, FitError
+from dlcore.processes import by_slurm, by_torchrun
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
 from dlcore.runs.execution import ExecutionLoop, StepsPerExecution
 from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, runs_root
-from dlcore.runs.process import check_devices
+from dlcore.runs.process import check_devices, check_strategy, with_launched_processes
 from dlcore.runs.settings import Settings
 from dlcore.tracking import RunLogger
 
@@ -37,8 +39,9 @@ def make_trainer(
         ArgumentError: The machine has fewer devices than are asked for.
         FitError: Lightning does not accept the arguments.
     """
+    arguments = with_launched_processes(arguments)
     check_devices(arguments["accelerator"], arguments["devices"])
-    arguments = dict(arguments)
+    check_strategy(arguments["strategy"])
     for name in _DONE_BY_THE_MODEL:
         if hasattr(model, name):
             value = arguments.pop(name)
@@ -53,6 +56,12 @@ def make_trainer(
     plugins = _as_list(arguments["plugins"])
     if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         plugins.append(AtomicCheckpointIO())
+    if by_slurm() and not by_torchrun() and not any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
+        try:
+            # Lightning's own way of requeuing keeps a checkpoint of its own, elsewhere, and trains on.
+            plugins.append(SLURMEnvironment(auto_requeue=False))
+        except RuntimeError as error:
+            raise FitError(f"SLURM: {' '.join(str(error).split())}") from error
     arguments["plugins"] = plugins
     for name in ("val_check_interval", "check_val_every_n_epoch"):
         if arguments[name] == 0:
@@ -67,7 +76,9 @@ def make_trainer(
     return trainer
 
 
-def make_logger(settings: Settings, trainer: Trainer, wanted: Path | None = None) -> tuple[RunLogger, bool]:
+def make_logger(
+    settings: Settings, trainer: Trainer, wanted: Path | None = None, restarted: Path | None = None
+) -> tuple[RunLogger, bool]:
     """Make the logger of a run in a new folder, or in the folder of the run that goes on.
 
     A checkpoint that is its run's newest state goes on in place. From an older one a new run branches off, so that
@@ -77,6 +88,7 @@ def make_logger(settings: Settings, trainer: Trainer, wanted: Path | None = None
         settings: The run's settings.
         trainer: Its trainer.
         wanted: Folder of a new run; None: the next free one.
+        restarted: Folder of an earlier attempt that came to no checkpoint: the run begins in it anew.
 
     Returns:
         The logger, and whether its folder was made for it by this process.
@@ -85,6 +97,8 @@ def make_logger(settings: Settings, trainer: Trainer, wanted: Path | None = None
     if newest is not None:
         step = settings.checkpoint["global_step"]
         return RunLogger(newest, newest.parent.name, run_version(newest) or 0, resume_step=step), False
+    if restarted is not None:
+        return RunLogger(restarted, restarted.parent.name, run_version(restarted) or 0, resume_step=0), False
     if wanted is not None:
         return RunLogger(wanted, settings.name, run_version(wanted) or 0), False
     root = runs_root(settings.root_dir)

@@ -1,0 +1,45 @@
+"""Where the processes of an attempt meet that torchrun may have started again."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from typing import Any
+
+from lightning.pytorch import Trainer
+from torch import distributed
+
+from dlcore.processes import ATTEMPT, agent_store
+
+
+def meet_apart(trainer: Trainer) -> None:
+    """Make the process group of this attempt apart from what an earlier one has left.
+
+    torchrun keeps one store for all attempts, and torch writes into it under the same names each time: processes that
+    were started again would look for each other where the dead ones had been, and find nobody (pytorch#135712).
+
+    Args:
+        trainer: The trainer; Lightning takes over a group that is there.
+    """
+    strategy: Any = trainer.strategy
+    store = agent_store() if ATTEMPT in os.environ and not distributed.is_initialized() else None
+    if store is None or not hasattr(strategy, "_get_process_group_backend"):
+        return
+    strategy.accelerator.setup_device(strategy.root_device)
+    backend, on_gpu = strategy._get_process_group_backend(), strategy.root_device.type != "cpu"
+    store.set_timeout(strategy._timeout)
+    distributed.init_process_group(
+        backend,
+        store=distributed.PrefixStore(f"dlcore/{os.environ[ATTEMPT]}", store),
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        timeout=strategy._timeout,
+        device_id=strategy.root_device if on_gpu else None,
+    )
+    if backend == "nccl":
+        atexit.register(_part)
+
+
+def _part() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()

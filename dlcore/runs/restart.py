@@ -1,0 +1,134 @@
+"""A launch that is started again goes on with its own run: by torchrun, by SLURM's requeue, or by a name of its own.
+
+The first attempt notes the run's folder where the next one finds it: in the store of torchrun's agent, which outlives
+the processes, and in a file beside the runs, for what comes after the agent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dlcore.configs.request import Flag, Request
+from dlcore.errors import ArgumentError
+from dlcore.processes import ATTEMPT, agent_store, by_slurm, by_torchrun, rank_of_process
+from dlcore.runs.attempt import Attempt
+from dlcore.runs.folder import runs_root
+
+RUN_ID = "DLCORE_RUN_ID"  # variable: the launch's name; a launch of the same name goes on with its run
+NOTES = ".launches"
+_commands = itertools.count()
+
+
+class Launch:
+    """This process's launch, and what an earlier attempt of it has left.
+
+    Args:
+        request: What was asked for; only a fit goes on.
+
+    Attributes:
+        folder: The run of an earlier attempt, which goes on; None where this is the first.
+
+    Raises:
+        ArgumentError: The launch's name is none that a file can have.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._key = f"{request.command}{next(_commands)}"
+        self._notes = Path(runs_root(request.value("trainer.default_root_dir"))) / NOTES
+        store, rank = agent_store(), rank_of_process()
+        name, again = self._name()
+        self._store: Any = store
+        self._file = self._notes / f"{name}.{self._key}.json" if name else None
+        self._attempt = Attempt(store, f"{self._key}/attempt") if store is not None else None
+        if self._attempt is None:
+            self.attempt = self._own_attempt()
+            found = self._earlier(again)
+        else:
+            found = self._attempt.ask(rank) if rank else self._attempt.tell({"folder": self._earlier(again)["folder"]})
+            self.attempt = found["attempt"]
+        folder = Path(found["folder"]) if found["folder"] else None
+        self.folder = folder if folder is not None and folder.is_dir() else None
+
+    def request(self) -> Request:
+        """What is asked for now: the same, from the run's last checkpoint where it has one."""
+        if self.folder is None or not self.has_checkpoint:
+            return self._request
+        flags = [*self._request.without("ckpt_path"), Flag("ckpt_path", str(self.folder))]
+        return replace(self._request, flags=flags)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the earlier attempt came as far as its first checkpoint."""
+        return self.folder is not None and any((self.folder / "checkpoints").glob("*.ckpt"))
+
+    def news(self) -> str:
+        """What is said of a restart, a line; nothing for a first attempt."""
+        if self.folder is None:
+            return ""
+        if self.has_checkpoint:
+            return f"Started again: the run in {self.folder} goes on from its last checkpoint."
+        off = self._request.value("checkpoint") == "null"
+        why = "checkpoints are off" if off else "there is none yet"
+        return f"Started again: the run in {self.folder} has no checkpoint ({why}), so it begins anew there."
+
+    def note(self, folder: Path) -> None:
+        """Note the run's folder for the next attempt. Only the first process does.
+
+        Args:
+            folder: The run's folder.
+        """
+        text = json.dumps({"folder": str(folder), "attempt": self.attempt, "goes_on": self.folder is not None})
+        os.environ[ATTEMPT] = self.attempt  # Lightning starts the other processes with this one's variables
+        if self._store is not None:
+            self._store.set(f"dlcore/{self._key}", text)
+        if self._file is not None:
+            self._notes.mkdir(parents=True, exist_ok=True)
+            temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self._file)
+
+    def met(self) -> None:
+        """All processes have met."""
+        if self._attempt is not None:
+            self._attempt.over()
+
+    def _name(self) -> tuple[str, bool]:
+        """The launch's name, and whether this may be another attempt of it; no name where none was given."""
+        if self._request.command != "fit":
+            return "", False
+        if given := os.environ.get(RUN_ID):
+            if not re.fullmatch(r"[\w.-]{1,100}", given):
+                raise ArgumentError(RUN_ID, "letters, digits, '.', '_' and '-', at most 100", given)
+            return given, True
+        if (job := os.environ.get("SLURM_JOB_ID")) and (by_slurm() or by_torchrun()):
+            step = os.environ.get("SLURM_STEP_ID", "0")
+            return f"slurm-{job}-{step}", os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+        return "", False
+
+    @staticmethod
+    def _own_attempt() -> str:
+        """What all processes of this attempt call it, and those of another do not, where no store can say it."""
+        if by_slurm():
+            return f"{os.environ.get('SLURM_JOB_ID')}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
+        return os.environ.get(ATTEMPT) or uuid.uuid4().hex
+
+    def _earlier(self, again: bool) -> dict[str, Any]:
+        """What an earlier attempt has noted: of its own launch a store knows all, a file may be of an earlier one."""
+        note: dict[str, Any] | None = None
+        if self._store is not None and self._store.check([f"dlcore/{self._key}"]):
+            note = json.loads(self._store.get(f"dlcore/{self._key}"))
+        elif again and self._file is not None and self._file.is_file():
+            note = json.loads(self._file.read_text(encoding="utf-8"))
+        if note is None:
+            return {"folder": None}
+        # The first process of this attempt may have written already, before another has started.
+        own = self._store is None and note["attempt"] == self.attempt and rank_of_process() > 0
+        return note if not own or note["goes_on"] else {"folder": None}

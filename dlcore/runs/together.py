@@ -1,0 +1,119 @@
+"""What the processes of one training do together before and after their work: meet, compare, watch, part."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+
+from dlcore.errors import DlcoreError, Interrupted
+from dlcore.runs.agreement import PLACES, check_agreement, data_facts, network_facts
+from dlcore.runs.meeting import meet_apart
+from dlcore.runs.watchdog import Watchdog
+
+_LONGEST = 200
+
+
+class Together(Callback):
+    """Takes care of several processes: they compare settings when they meet and data when these are read.
+
+    Args:
+        trainer: Whose processes they are; of a single one nothing is done.
+        facts: This process's settings (`dlcore.runs.agreement.settings_facts`).
+        remedy: Says how to go on when a process was lost, a sentence.
+        met: Called when they have met.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        facts: Mapping[str, str],
+        remedy: Callable[[], str],
+        met: Callable[[], None] | None = None,
+    ) -> None:
+        self._facts = dict(facts)
+        self._met = met
+        self._handler: Any = None  # of SIGTERM, as it was before
+        launcher = trainer.strategy.launcher
+        # Processes that are copies of this one (ddp_fork, ddp_spawn) have no threads of it.
+        many = trainer.world_size > 1 and (launcher is None or isinstance(launcher, _SubprocessScriptLauncher))
+        self._watchdog = Watchdog(trainer, remedy) if many else None
+        if self._watchdog is not None:
+            trainer.callbacks.append(self)  # type: ignore[attr-defined]
+            self._follow_meeting(trainer, self._watchdog)
+            self._watchdog.start()
+
+    def _follow_meeting(self, trainer: Trainer, watchdog: Watchdog) -> None:
+        """Lightning has no hook where the processes have met and nothing is read yet."""
+        meet: Any = trainer.strategy.setup_environment
+
+        def meet_and_compare() -> None:
+            meet_apart(trainer)
+            meet()
+            watchdog.meet()
+            if self._met is not None:
+                self._met()
+            check_agreement(self._facts | network_facts(trainer.lightning_module))
+
+        trainer.strategy.setup_environment = meet_and_compare  # type: ignore[method-assign]
+        # Lightning's answer to SIGTERM is a sum over all processes in the midst of whatever they do. While they train,
+        # dlcore's checkpoints answer it; before and after, there is nothing to save.
+        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGTERM, self._end_at_once)
+
+    def _end_at_once(self, number: int, frame: Any) -> None:
+        """End by SIGTERM, but for a process that is about to say why: torchrun ends it as soon as another has died."""
+        if self._watchdog is None or not self._watchdog.ends():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Compare the data, which are read by now for a fit."""
+        if stage == "fit":
+            places = {name: value for name, value in self._facts.items() if name in PLACES}
+            check_agreement(places | data_facts(trainer.datamodule))  # type: ignore[attr-defined]
+
+    def part(self) -> None:
+        """End after the work is done."""
+        if self._watchdog is not None:
+            self._watchdog.leave()
+            self._give_back()
+
+    def failed(self, error: BaseException, named: BaseException) -> BaseException:
+        """End after an error.
+
+        Args:
+            error: What came out of the trainer.
+            named: What is going to be raised for it.
+
+        Returns:
+            What is to be raised: another process's loss where that was the reason.
+        """
+        if self._watchdog is None:
+            return named
+        lost = None if isinstance(named, DlcoreError) else self._watchdog.explained(error)
+        if lost is not None:
+            return lost  # SIGTERM is still answered: the reason is not printed yet
+        if isinstance(named, (Interrupted, KeyboardInterrupt, SystemExit)):
+            self._watchdog.leave()
+        elif isinstance(named, DlcoreError):
+            state = f"said: {hashlib.sha256(str(named).encode()).hexdigest()}"
+            named.spoken = self._watchdog.first_says(state)
+            self._watchdog.leave(state)
+        else:
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            self._watchdog.leave(f"failed: {text[:_LONGEST]}")
+        self._give_back()
+        return named
+
+    def _give_back(self) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGTERM, self._handler)
+            self._handler = None
