@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
+from dlcore.runs.folder import held
 from dlcore.runs.lightning_errors import out_of_memory, refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
@@ -73,6 +77,7 @@ class Command(LightningCLI):
         self.changes: list[str] = []
         self.output: Any = None
         self._folder_is_new = False
+        self._held = ExitStack()
         super().__init__(
             trainer_class=Trainer,
             save_config_callback=None,  # RunRecord does it
@@ -209,6 +214,8 @@ class Command(LightningCLI):
                 return
             logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder)
             self.folder = Path(logger.log_dir).resolve()
+            if self.trainer.is_global_zero:
+                self._held.enter_context(held(self.folder))
             self.trainer.loggers = [logger]
         elif arguments["logger"]:
             self.trainer.loggers = (
@@ -227,7 +234,8 @@ class Command(LightningCLI):
         if subcommand in ("validate", "test"):
             arguments["verbose"] = False
         try:
-            self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
+            with self._held:
+                self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to keep
@@ -237,8 +245,7 @@ class Command(LightningCLI):
             if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
                 raise error.within("model") from error
             if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
-                # Lightning's answer to Ctrl-C is a silent exit with 1.
-                raise Interrupted("Interrupted at once: nothing was saved by that.", 130) from error
+                raise _interrupted(error.__context__, self.trainer) from error
             if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
                 raise Interrupted(
                     "Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143
@@ -255,3 +262,14 @@ class Command(LightningCLI):
     def metrics(self) -> dict[str, float]:
         """The last values of all metrics."""
         return {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+
+
+def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:
+    """What is said of Ctrl-C or a signal; Lightning's answer is a silent exit with 1, and a deaf process."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    number = getattr(interrupt, "number", signal.SIGINT)
+    if number == signal.SIGINT:
+        return Interrupted("Interrupted at once: nothing was saved by that.", 130)
+    kept = "nothing was saved by that" if trainer.checkpoint_callback else "nothing was kept, since checkpoints are off"
+    return Interrupted(f"Interrupted by {signal.Signals(number).name}: {kept}.", 128 + number)
