@@ -39,7 +39,7 @@ def is_whole(folder: Path, stamps: Stamps) -> bool:
 
 def tell_damaged(place: Path) -> None:
     """Say that something in the cache is made anew, and why."""
-    print(f"{place}: cut short, changed or in part removed since it was made; it is made anew.", file=sys.stderr)
+    print(f"dlcore: {place} was cut short, changed or in part removed: it is made anew.", file=sys.stderr)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,8 @@ from torch import Tensor
 from dlcore.errors import ArgumentError, RunFileError, check_number
 from dlcore.tracking import hparams, timeline
 from dlcore.tracking.background import BackgroundWriter
-from dlcore.tracking.event_files import last_step_of, prepare_event_files
+from dlcore.tracking.curve_holes import warn_of_hole
+from dlcore.tracking.event_files import prepare_event_files
 from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
 from dlcore.tracking.layout import TrainValidationLayout
 from dlcore.tracking.markdown import escaped
@@ -265,26 +265,10 @@ class RunLogger(Logger):
             self._first_not_finite = FirstNotFinite(event.get("metric") for event in read_events(self._folder))
             self._layout.add(self._table.columns)
             if self._resume_step:
-                self._warn_of_hole(self._table)
+                warn_of_hole(self._folder, self._table, self._resume_step)
         writer = EventWriter(self._folder, purge_step)
         atexit.register(self._close)
         return writer
-
-    def _warn_of_hole(self, table: MetricsCsv) -> None:
-        """Say where a run that goes on has lost a part of its curves: table and events are written together."""
-        events = last_step_of(self._folder, table.columns[2:])
-        if table.last_step == events:
-            return
-        ends = " and ".join(
-            f"{what} {'holds no step' if step is None else f'ends at step {step:,}'}"
-            for what, step in (("metrics.csv", table.last_step), ("TensorBoard's file", events))
-        )
-        warnings.warn(
-            f"{self._folder}: {ends}, but the run goes on from step {self._resume_step:,}: somebody cut or removed "
-            "what was logged. The training is not touched by that, but its curves have a hole.",
-            RuntimeWarning,
-            2,
-        )
 
     def _close(self) -> None:
         try:
