@@ -25,8 +25,8 @@ def warn_of_hole(folder: Path, table: MetricsCsv, resume_step: int) -> None:
         for what, step in (("metrics.csv", table.last_step), ("TensorBoard's file", events))
     )
     warnings.warn(
-        f"{folder}: {ends}, but the run goes on from step {resume_step:,}: somebody cut or removed what was logged. The "
-        "training is not touched by that, but its curves have a hole.",
+        f"{folder}: {ends}, but the run goes on from step {resume_step:,}: somebody cut or removed what was logged. "
+        "The training is not touched by that, but its curves have a hole.",
         RuntimeWarning,
         2,
     )

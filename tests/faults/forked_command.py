@@ -5,8 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import resource
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,6 +81,58 @@ def command(
         raise TimeoutError(f"{words}: {out.read_text()} {err.read_text()}")
     said = [path.read_text(encoding="utf-8", errors="replace") for path in (out, err)]
     return Ended(process.exitcode, *said)
+
+
+def within(function: Callable[..., Any], *arguments: Any, seconds: float = 60) -> Any:
+    """Call a function in a process of its own, and give what it gives.
+
+    Args:
+        function: Of a module.
+        arguments: Its arguments.
+        seconds: After which the process is killed, and the test fails.
+    """
+    mine, its = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_call, args=(its, function, arguments))
+    process.start()
+    its.close()
+    try:
+        if not mine.poll(seconds):
+            raise TimeoutError(function.__name__)
+        return mine.recv()
+    finally:
+        process.kill()
+        process.join()
+
+
+def wait_for(name: str) -> None:
+    """In a command: say by the file ``here`` that it has come so far, and go on when a file of that name is there."""
+    Path("here").touch()
+    until_there(Path(name))
+
+
+def until_there(path: Path, seconds: float = 40) -> None:
+    """Wait for a file."""
+    end = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def beside(work: Path, *words: str, **fault: Any) -> Callable[[], Ended]:
+    """Begin a command; give what waits for its end."""
+    found: list[Ended] = []
+    thread = threading.Thread(target=lambda: found.append(command(work, *words, **fault)))
+    thread.start()
+    return lambda: (thread.join(), found[0])[1]
+
+
+def _call(pipe: Any, function: Callable[..., Any], arguments: Any) -> None:
+    pipe.send(function(*arguments))
+
+
+def limit_files(size: int) -> None:
+    """Let no file of this process grow beyond so many bytes: writing fails as on a full disk, and after a part."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def _run(words: Any, work: Path, out: Path, err: Path, before: Any, at_step: Any, environment: Any) -> None:
