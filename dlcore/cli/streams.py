@@ -73,9 +73,9 @@ def lasting_streams(output: bool) -> Iterator[None]:
             with suppress(OSError):
                 stream.reconfigure(errors="replace")
     err = LastingStream(sys.stderr, None)
-    sys.stderr = err  # type: ignore[assignment]
+    sys.stderr = err
     if output:
-        sys.stdout = LastingStream(sys.stdout, err)  # type: ignore[assignment]
+        sys.stdout = LastingStream(sys.stdout, err)
     try:
         yield
     finally:

@@ -92,7 +92,7 @@ class EventWriter(SummaryWriter):
     def _get_file_writer(self) -> Any:
         if self.file_writer is None:
             self.file_writer = _Events(self._folder)  # type: ignore[assignment]
-            self.all_writers = {self._folder: self.file_writer}
+            self.all_writers = {self._folder: self.file_writer}  # type: ignore[assignment]
             if self.purge_step is not None:
                 step, self.purge_step = self.purge_step, None
                 for event in (

@@ -10,9 +10,11 @@ import time
 
 import pytest
 import torch
+from forked_command import limit_files, within
 
 from dlcore.data import ChineseCorpus, ImageFolder
 from dlcore.data.images.pixel_cache import decoded
+from dlcore.errors import DataError
 
 HALVES = ["春风又绿江南岸", "明月何时照我还", "不知细叶谁裁出", "二月春风似剪刀", "举头望明月", "低头思故乡"]
 ANEW = "was cut short, changed or in part removed: it is made anew."
@@ -91,6 +93,26 @@ def test_a_damaged_token_store_is_made_anew(poems, tmp_path, capsys, name, harm)
     assert ANEW not in capsys.readouterr().err
 
 
+def build_within(limit, path):
+    limit_files(limit)
+    try:
+        corpus_of(path) if path.is_file() else ImageFolder(str(path), size=16).setup("fit")
+    except DataError as error:
+        return str(error)
+    return "made"
+
+
+@pytest.mark.fault(
+    "The disk is full while a token store is made",
+    "“The corpus as numbers cannot be kept (…). Choose another cache folder by …”; no half store",
+)
+def test_no_half_token_store_on_a_full_disk(poems, tmp_path):
+    said = within(build_within, 2000, poems)
+    assert said.startswith("The corpus as numbers cannot be kept (")
+    assert not list((tmp_path / "cache").rglob("meta.json"))
+    assert within(build_within, 10**8, poems) == "made"
+
+
 @pytest.mark.fault("The token store is removed while it is mapped into memory", "nothing: what is mapped lives on")
 def test_a_token_store_that_is_removed_while_in_use(poems, tmp_path):
     part = corpus_of(poems).store.part("train")
@@ -132,6 +154,16 @@ def test_a_damaged_cache_of_pictures_is_made_anew(photos, tmp_path, capsys, name
     assert torch.equal(again.parts["train"].inputs, before)
     assert ANEW in capsys.readouterr().err
     decoded(photos, sorted(str(p.relative_to(photos)) for p in photos.rglob("*.png")), again.form, keep=True)
+
+
+@pytest.mark.fault(
+    "The disk is full while pictures are decoded",
+    "“Decoded pictures cannot be kept (…). Choose another cache folder by …”; no half cache",
+)
+def test_no_half_cache_of_pictures_on_a_full_disk(photos, tmp_path):
+    assert within(build_within, 2000, photos).startswith("Decoded pictures cannot be kept (")
+    assert not list((tmp_path / "cache").rglob("moments.pt"))
+    assert within(build_within, 10**8, photos) == "made"
 
 
 @pytest.mark.fault("The cache of decoded pictures is removed while it is mapped", "nothing: what is mapped lives on")
