@@ -242,8 +242,7 @@ class RunLogger(Logger):
             self.background.close()
         finally:
             well = status in ("success", "finished")
-            # What ended a run that failed is told already: very likely the same disk.
-            with suppress(*([] if well else [RunFileError])):
+            with suppress(*([] if well else [RunFileError])):  # what ended it is told: very likely the same disk
                 self._add(self._session.begin(), self._last_step)
                 self._add(self._session.end(well), self._last_step)
             self._close()

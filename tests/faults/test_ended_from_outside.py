@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_numbers
 from forked_command import FIT, beside, command, until_there, wait_for
+from sick_table import write_numbers
 
 from dlcore.runs.checkpoint_file import read_checkpoint
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_numbers
 from forked_command import FIT, command
+from sick_table import write_numbers
 
 from dlcore.runs.checkpoint_file import read_checkpoint
 from dlcore.tracking import read_metrics
@@ -119,6 +119,10 @@ def pipe_to_nobody():
     reader, writer = os.pipe()
     os.dup2(writer, 1)
     os.close(reader)
+
+
+def begin_with_pipe_to_nobody():
+    pipe_to_nobody()
     sys.stdout = open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
 
 
@@ -134,7 +138,7 @@ def test_a_reader_that_leaves(work):
 @pytest.mark.fault("The reader of a pipe leaves while explain prints", "nothing; exit code 0")
 def test_a_reader_of_a_table_that_leaves(work):
     command(work, *FIT).check(0)
-    assert command(work, "explain", before=(pipe_to_nobody,)).err == ""
+    assert command(work, "explain", before=(begin_with_pipe_to_nobody,)).err == ""
 
 
 def close_input_and_output():
