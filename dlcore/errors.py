@@ -101,6 +101,10 @@ class RunFileError(DlcoreError):
         return f"{self.path}: could not be written: {self.reason}. What was there before is kept. {remedy}."
 
 
+class NotFiniteError(FitError):
+    """The loss, or the weights, of a training are NaN or infinite."""
+
+
 class Interrupted(DlcoreError):
     """A signal ended the run after its state was saved.
 

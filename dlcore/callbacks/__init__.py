@@ -8,6 +8,7 @@ from dlcore.callbacks.early_stopping import EarlyStopping
 from dlcore.callbacks.feature_maps import FeatureMaps
 from dlcore.callbacks.input_samples import InputSamples
 from dlcore.callbacks.mistakes import Mistakes
+from dlcore.callbacks.non_finite_loss import NonFiniteLoss
 from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
@@ -20,6 +21,7 @@ from dlcore.callbacks.word_embeddings import WordEmbeddings
 # The order in which they act on new metrics; Checkpoint comes last, so that it keeps what the others did.
 __all__ = [  # noqa: RUF022
     "ProgressDisplay",
+    "NonFiniteLoss",
     "WeightAveraging",
     "EarlyStopping",
     "ReduceLROnPlateau",

@@ -61,6 +61,29 @@ class ActivationWatch:
         ]
         self._handles.append(self._model.register_forward_hook(self._see_network))
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was added up since it was opened; empty when it is closed."""
+        if not self.is_open:
+            return {}
+        seen = {name: values.state_dict() for name, values in self._seen.items()}
+        return {"seen": seen, "answers": self._answers, "targets": self._targets}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Open again, and go on adding to what was added up before; an empty state leaves it closed."""
+        if not state:
+            return
+        self.open()
+        for name, kept in state["seen"].items():
+            layer = self._layers.get(name.partition(":")[0])
+            if layer is None and name not in ("inputs", "outputs"):  # it is not to be watched any more
+                continue
+            values = _Values(layer, name)
+            values.load_state_dict(kept, device)
+            self._seen[name] = values
+        for name in ("answers", "targets"):
+            if state[name] is not None:
+                setattr(self, f"_{name}", state[name].to(device))
+
     def start_batch(self, last: bool) -> None:
         """Begin a batch; of the last one, histograms are counted too."""
         self._calls.clear()
@@ -127,6 +150,9 @@ class ActivationWatch:
                 values.histogram = count_histogram(output[:samples])
 
 
+_KEPT = ("_count", "_sums", "_low", "_high", "_saturates")
+
+
 class _Values:
     """Sums over the values of one layer.
 
@@ -141,6 +167,14 @@ class _Values:
         self._count = 0
         self._sums: Tensor | None = None  # sum, sum of squares, values that are not finite, saturated values
         self._low = self._high = torch.empty(0)  # of each unit
+        self._saturates = False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        for name in _KEPT:
+            setattr(self, name, state[name].to(device) if isinstance(state[name], Tensor) else state[name])
 
     def add(self, values: Tensor) -> None:
         values = values.float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 
 from dlcore.callbacks.events import record
 from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import ArgumentError, Interrupted, check_number
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -104,6 +106,10 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         if self._folder is not None and not trainer.strategy.broadcast((self._folder / "best.ckpt").is_file()):
             self.best = None
         self._take_signals(trainer)
+
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """Up to the next step after which it writes; a signal is heard at the end of an execution."""
+        return math.inf if self.every_n_steps is None else place.batches_before_multiple(self.every_n_steps)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Note the step, so as to know whether the batch has brought a new one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -29,3 +31,9 @@ def epochs_done(trainer: Trainer) -> float:
     whole = epochs.completed - (epochs.completed >= epochs.started and epochs.completed > 0)  # type: ignore[attr-defined]
     within = trainer.fit_loop.epoch_loop.batch_progress.current.ready
     return round(whole + (within / batches if isinstance(batches, int) and batches else 0.0), 4)
+
+
+def seen_from_here(path: Path) -> str:
+    """A path as seen from the working folder, where it lies below it; else the file with the folders next to it."""
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else os.path.join(*path.parts[-4:])  # noqa: PTH118

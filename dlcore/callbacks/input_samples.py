@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -17,6 +18,7 @@ from dlcore.callbacks.pictures import (
     run_loggers,
     shown,
 )
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
 from dlcore.tracking.figures.captioned_pictures import captioned_pictures
 
@@ -43,6 +45,10 @@ class InputSamples(Callback):
         """Wait for the first batch of a new run; a run that goes on has shown it."""
         picture_shape(trainer, "input_samples")
         self._waiting = trainer.is_global_zero and trainer.global_step == 0
+
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """All but the first."""
+        return 0 if self._waiting else math.inf
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Show the first batch."""

@@ -21,10 +21,21 @@ class LiveLine:
 
     def __init__(self, label: str, total: float, done: int = 0, world_size: int = 1) -> None:
         self.label, self.total, self.done, self.world_size = label, total, done, world_size
-        self.samples = 0
+        self.samples = self._largest = 0
         self.loss: float | None = None
         self.started = time.monotonic()
         self.restart_clock()
+
+    def count(self, batch_idx: int, samples: int) -> None:
+        """Count the batch that was just done, and those before it that nobody has counted.
+
+        Args:
+            batch_idx: Its place in the pass, from 0.
+            samples: Its samples. Others have as many, or as the largest one before; only a pass's last has fewer.
+        """
+        self._largest = max(self._largest, samples)
+        self.samples += samples + (batch_idx - self.done) * self._largest
+        self.done = batch_idx + 1
 
     def restart_clock(self) -> None:
         """Measure the speed from here on."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
 from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
 from dlcore.tracking.figures.layer_overview import layer_overview
@@ -73,6 +74,17 @@ class ParameterDistribution(Callback):
         self._loggers: list[RunLogger] = []
         self._is_look = False
         self._last_look = -1
+        self._window = 0  # batches that activations are added up over; known from the first one on
+        self._resumed: dict[str, Any] = {}  # what was added up towards a look when the run was interrupted
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was added up so far of the batches before a look."""
+        watch = self._activations.state_dict() if self._loggers else {}
+        return {"activations": watch} if watch else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on adding, from the first batch on."""
+        self._resumed = state_dict.get("activations", {})
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the initial weights."""
@@ -89,9 +101,21 @@ class ParameterDistribution(Callback):
         self._kept = KeptHistograms(self._folder)
         self._loggers = loggers  # not before: what cannot be read ends the run, and there is nothing to draw then
         self._refresh = Refresh(expected=_FIRST_FIGURE)
-        self._is_look, self._last_look = False, trainer.global_step
+        self._is_look, self._last_look, self._window = False, trainer.global_step, 0
+        self._activations.load_state_dict(self._resumed, pl_module.device)
+        self._resumed = {}
         if trainer.global_step == 0:
             self._look(trainer, pl_module)
+
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """Up to the batches that activations are added up over, and the last step's."""
+        if not self._loggers:
+            return math.inf
+        if self._activations.is_open or not self._window:
+            return 0
+        distance = self._batches_to_look(trainer, place.batch_idx, place.batches_a_step)
+        last = place.batches_before(trainer.max_steps) if trainer.max_steps >= 0 else math.inf
+        return max(min(distance - self._window, last), 0)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Watch the batches up to a look."""
@@ -102,7 +126,8 @@ class ParameterDistribution(Callback):
         self._is_look = leads_to_step and self._is_due(trainer)
         if not self._activations.is_open:
             distance = self._batches_to_look(trainer, batch_idx, batches)
-            if not self._is_look and (distance > _BATCHES or distance > _window(trainer, batch)):
+            self._window = self._window or _window(trainer, batch)
+            if not self._is_look and distance > self._window:
                 return
             self._activations.open()
         self._activations.start_batch(last=self._is_look)

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from dlcore.callbacks.epoch_table import EpochTable
 from dlcore.callbacks.live_line import LiveLine, count_samples
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
 
 
@@ -99,6 +100,10 @@ class ProgressDisplay(ProgressBar):
         self._print_row(trainer)
         self._start_epoch(trainer, done=0)
 
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """It goes by the clock, and by the number of the batch at hand."""
+        return math.inf
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keep the learning rate that the step uses: a schedule or a callback may change it before it is printed."""
         lr = self._param_group.get("lr")
@@ -111,8 +116,7 @@ class ProgressDisplay(ProgressBar):
         if self._warms_up:  # of which the optimiser's own rate knows nothing
             self._lr = pl_module.lr
         line = self._epoch_line
-        line.done = batch_idx + 1
-        line.samples += count_samples(batch)
+        line.count(batch_idx, count_samples(batch))
         if self._loss_wanted:
             self._loss_wanted = False
             line.total = self._batches_of_epoch(trainer)

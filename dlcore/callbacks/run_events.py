@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from contextlib import suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from dlcore.callbacks.events import epochs_done, record
+from dlcore.callbacks.events import epochs_done, record, seen_from_here
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers
 from dlcore.errors import Interrupted, RunFileError
@@ -43,7 +42,7 @@ class RunEvents(MetricCallback):
         self._began = time.monotonic()
         own = {"command": self.command} if self.command else {}
         if trainer.ckpt_path is not None:
-            place, step = _seen_from_here(Path(trainer.ckpt_path)), trainer.global_step
+            place, step = seen_from_here(Path(trainer.ckpt_path)), trainer.global_step
             text = f"Resumed at step {step:,} (epoch {epochs_done(trainer):g}) from {place}."
             record(trainer, "resumed", text, checkpoint=place, **own)
         else:
@@ -97,9 +96,3 @@ def _signal_name(exception: BaseException) -> str:
     if not isinstance(exception, KeyboardInterrupt):
         return ""
     return signal.Signals(getattr(exception, "number", signal.SIGINT)).name
-
-
-def _seen_from_here(path: Path) -> str:
-    """A path as seen from the working folder, where it lies below it; else the file with the folders next to it."""
-    path, here = path.resolve(), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else os.path.join(*path.parts[-4:])  # noqa: PTH118

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, final
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging as LightningWeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
 from dlcore.processes import of_all_processes, statistics
 
@@ -34,12 +36,18 @@ class WeightAveraging(LightningWeightAveraging):
         form Tarvainen and Valpola (2017), "Mean teachers are better role models", arXiv:1703.01780.
     """
 
+    quiet_hooks = ("on_train_batch_end",)
+
     def __init__(self, decay: float = 0.999, every_n_steps: int = 1) -> None:
         check_number("decay", decay, at_least=0, below=1)
         check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
         # All weights in one call of torch: a call for each costs more than a small network's step.
         super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.decay, self.every_n_steps = decay, every_n_steps
+
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """All: it needs nothing but the end of each batch."""
+        return math.inf
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Whether the step (from 0) is one after which the average is updated."""

@@ -130,6 +130,11 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
     rows = [
         flag_row("-c", " -c ".join(map(shell_word, recipes)), which),
         flag_row("--seed_everything", yaml_text(config.get("seed_everything")), "What all randomness comes from."),
+        flag_row(
+            "--steps_per_execution",
+            yaml_text(config.get("steps_per_execution", "auto")),
+            "Optimiser steps between two calls of hooks: a number, or auto, up to the next event.",
+        ),
         flag_row("--ckpt_path", "last|FILE", "Go on with an earlier run, in its folder."),
         flag_row("--print_config", "", "Print the whole config, with all that was changed, and stop."),
     ]

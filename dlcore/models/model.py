@@ -21,8 +21,9 @@ from dlcore.errors import ArgumentError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.metric_log import MetricLog
 from dlcore.models.optimization import check_optimization, check_step, make_optimizer
-from dlcore.models.progress import keep_progress, kept_progress, take_up_progress
+from dlcore.models.progress import agree_on_statistics, keep_progress, kept_progress, take_up_progress
 from dlcore.models.schedules import check_length, make_schedule, step_schedule, stepped_schedule, steps_of_run
+from dlcore.models.steps import Steps
 from dlcore.nn import Penalty, Tally, Task
 from dlcore.optim import warmed_up, warmup_factor
 
@@ -91,6 +92,7 @@ class Model(LightningModule):
         self.gradients_wait = False  # for the next batch, when they are accumulated
         self._resumed: dict[str, Any] = {}  # what a checkpoint brought back, until the training starts
         self.metric_log = MetricLog(self)
+        self.steps = Steps(self)  # the way to the optimiser; `dlcore.runs` takes a shorter one where nobody looks
 
     # Training
 
@@ -145,7 +147,7 @@ class Model(LightningModule):
         Returns:
             Whether the weights changed: False for a batch whose gradients wait for the next ones.
         """
-        optimizer = self.optimizers()
+        optimizer = self.steps.optimizer
         last = self.trainer.is_last_batch
         place = batch_idx % self.accumulate_grad_batches
         self.gradients_wait = place + 1 < self.accumulate_grad_batches and not last
@@ -155,16 +157,16 @@ class Model(LightningModule):
         else:
             # Gradients are cleared here and not after the step, so that callbacks can look at those of the last step.
             if place == 0:
-                optimizer.zero_grad()  # type: ignore[union-attr]
+                self.steps.clear_gradients()
             batches = min(self.accumulate_grad_batches, self.trainer.num_training_batches - (batch_idx - place))
             self._backward(batch, batches)
             if self.gradients_wait:
                 return False
         step = self.trainer.global_step if self.warmup_steps else 0
         warm = step < self.warmup_steps
-        with warmed_up(optimizer, warmup_factor(step, self.warmup_steps)) if warm else nullcontext():  # type: ignore[arg-type]
-            self.lr = optimizer.param_groups[0]["lr"]  # type: ignore[union-attr]
-            optimizer.step(closure)  # type: ignore[union-attr]
+        with warmed_up(optimizer, warmup_factor(step, self.warmup_steps)) if warm else nullcontext():
+            self.lr = optimizer.param_groups[0]["lr"]
+            self.steps.take(closure)
         if self.schedule_factory is not None and (self.schedule_per_batch or last):
             step_schedule(self.lr_schedulers())  # type: ignore[arg-type]
         return True
@@ -177,7 +179,7 @@ class Model(LightningModule):
             penalty = self.penalty(self._penalized)  # type: ignore[misc]
             self.metric_log.penalty = penalty.detach()
             total = total + penalty
-        self.manual_backward(total)
+        self.steps.backward(total)
         return total
 
     def assess(self, batch: Batch, tally: Tally | None) -> Tensor:
@@ -195,7 +197,7 @@ class Model(LightningModule):
         calls = count()
 
         def evaluate() -> Tensor:
-            self.optimizers().zero_grad()  # type: ignore[union-attr]
+            self.steps.clear_gradients()
             total = self._backward(batch, counts=next(calls) == 0).detach()
             # A line search that sees its own process's loss ends after another number of evaluations than the others'
             # do, and then all wait for each other for ever.
@@ -234,14 +236,7 @@ class Model(LightningModule):
         self.metric_log.start_evaluation()
         if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
             self.metric_log.close_train()
-            self._agree_on_buffers()
-
-    def _agree_on_buffers(self) -> None:
-        """Give all processes the mean of their running statistics, so that they evaluate and keep the same network."""
-        if self.trainer.world_size > 1:
-            for buffer in self.buffers():
-                if buffer.is_floating_point():
-                    buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
+            agree_on_statistics(self)
 
     def on_test_epoch_start(self) -> None:
         """Start counting."""

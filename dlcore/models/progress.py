@@ -94,3 +94,10 @@ def dealt(parts: Sequence[Tensor], rank: int, world_size: int) -> Tensor:
 def _own(parts: Sequence[Tensor], rank: int, world_size: int) -> Tensor:
     """What this process had added up; where there were more or fewer processes, the first one takes over all of it."""
     return parts[rank] if len(parts) == world_size else torch.stack(list(parts)).sum(0)
+
+
+def agree_on_statistics(model: Model) -> None:
+    """Give all processes the mean of their running statistics, so that they evaluate and keep the same network."""
+    if model.trainer.world_size > 1:
+        for _, buffer in statistics(model.named_buffers()):
+            buffer.copy_(model.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))

@@ -6,10 +6,11 @@ Shapes: V vocabulary; … places, such as (B, T).
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dlcore.errors import check_number
+from dlcore.nn.chunked_cross_entropy import chunked_cross_entropy
 from dlcore.nn.tasks import Task
 from dlcore.nn.text_tally import TextTally
 
@@ -36,6 +37,13 @@ class LanguageModeling(Task):
         flat = targets.reshape(-1)
         scores = outputs.reshape(-1, self.out_features).to(torch.promote_types(outputs.dtype, torch.float32))
         total = cross_entropy(scores, flat, ignore_index=self.ignore_index, reduction="sum")
+        return total / (flat != self.ignore_index).sum().clamp(min=1)
+
+    def loss_of_features(self, features: Tensor, output: nn.Linear, targets: Tensor, rows: int) -> Tensor:
+        """The same of what the output layer gets (…, F), so many places at a time: all scores are never there."""
+        flat = targets.reshape(-1)
+        features = features.reshape(-1, features.shape[-1])
+        total = chunked_cross_entropy(features, output.weight, output.bias, flat, self.ignore_index, rows)
         return total / (flat != self.ignore_index).sum().clamp(min=1)
 
     def tally(self, device: torch.device | str, evaluation: bool = False) -> TextTally:

@@ -38,7 +38,8 @@ class TextTally(Tally):
 
         Args:
             loss: Mean loss of the batch's targets in nats, a scalar.
-            outputs: Raw scores (…, V); looked at for the accuracy only.
+            outputs: Raw scores (…, V), looked at for the accuracy only; or how many of the targets have the highest,
+                a scalar.
             targets: The tokens (…); `ignore_index` where there is none.
             characters: How many characters each target stands for (…); None: 1 each.
         """
@@ -48,7 +49,9 @@ class TextTally(Tally):
         nats = torch.where(tokens > 0, loss.detach().to(self.dtype), 0.0)
         self.loss_sum.addcmul_(nats, tokens.to(self.dtype))
         counted = there if characters is None else characters * there
-        right = (outputs.detach().argmax(dim=-1) == targets).sum() if self.accuracy else torch.zeros_like(tokens)
+        right = torch.zeros_like(tokens)
+        if self.accuracy:
+            right = (outputs.detach().argmax(dim=-1) == targets).sum() if outputs.dim() else outputs
         sums = (tokens, counted.sum(dtype=self.dtype), (targets == self.unknown).sum(), right)
         self.metric_sums.add_(torch.stack([total.to(self.dtype) for total in sums]))
 

@@ -24,9 +24,11 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError, Interrupted
+from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.folder import held
-from dlcore.runs.lightning_errors import out_of_memory, refused_by_lightning
+from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
+from dlcore.runs.out_of_memory import no_memory_for_batch, no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
@@ -109,6 +111,9 @@ class Command(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each of dlcore's callbacks a section of its own; null switches it off."""
+        if self.request.command == "fit":
+            help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
+            parser.add_argument("--steps_per_execution", type=StepsPerExecution, default="auto", help=help_text)
         for section, name in callback_sections().items():
             callback = getattr(dlcore.callbacks, name)
             parser.add_argument(f"--{section}", type=callback | None, default=None, help=f"Callback {name}; null: off.")
@@ -163,7 +168,8 @@ class Command(LightningCLI):
                 callbacks.append(ResumedOptimization(kept, self.config_dump["model"]))
         else:
             arguments["logger"] = False
-        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model)
+        steps = config.get("steps_per_execution", 1)
+        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model, steps)
         if self._act:
             self._add_logger(arguments)
 
@@ -195,7 +201,7 @@ class Command(LightningCLI):
         except (ValueError, TypeError) as error:
             # The parser wraps what a class says of its arguments into words about its union types.
             own = own_error(error)
-            if own is None and (shortage := out_of_memory(error, section)) is not None:
+            if own is None and (shortage := no_memory_for_objects(error, section)) is not None:
                 raise shortage from error
             if own is None:
                 raise
@@ -250,7 +256,7 @@ class Command(LightningCLI):
                 raise Interrupted(
                     "Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143
                 ) from error
-            refusal = refused_by_lightning(error)
+            refusal = no_memory_for_batch(error, self.trainer) or refused_by_lightning(error)
             if refusal is not None:
                 raise refusal from error
             raise

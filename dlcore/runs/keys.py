@@ -134,7 +134,8 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
 def _sections(command: str) -> list[str]:
     # What steers a fit has nothing to do in an evaluation; the progress display has.
     steering = callback_sections() if command == "fit" else ["progress_display"]
-    return ["seed_everything", "trainer", "model", "data", "ckpt_path", *steering]
+    own = ["steps_per_execution"] if command == "fit" else []
+    return ["seed_everything", *own, "trainer", "model", "data", "ckpt_path", *steering]
 
 
 def _arguments_of_section(section: str) -> list[str]:

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.errors import ArgumentError, FitError
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
+from dlcore.runs.execution import ExecutionLoop, StepsPerExecution
 from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, runs_root
 from dlcore.runs.process import check_devices
 from dlcore.runs.settings import Settings
@@ -21,13 +22,16 @@ from dlcore.tracking import RunLogger
 _DONE_BY_THE_MODEL = ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
 
 
-def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], model: LightningModule) -> Trainer:
+def make_trainer(
+    arguments: dict[str, Any], callbacks: list[Callback], model: LightningModule, steps: StepsPerExecution = 1
+) -> Trainer:
     """Make a trainer.
 
     Args:
         arguments: Arguments of Lightning's Trainer, as configured.
         callbacks: dlcore's own, in order; those that the arguments hold come after them.
         model: What is trained; it takes over clipping and accumulation.
+        steps: Optimiser steps between two calls of hooks, see `dlcore.runs.execution`.
 
     Raises:
         ArgumentError: The machine has fewer devices than are asked for.
@@ -56,9 +60,11 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], model: Li
                 f"trainer.{name}", "a number above 0", 0, "To switch validation off: --trainer.limit_val_batches 0"
             )
     try:
-        return Trainer(**arguments)
+        trainer = Trainer(**arguments)
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
         raise FitError(f"trainer: {' '.join(str(error).split())}") from error
+    trainer.fit_loop.epoch_loop = ExecutionLoop(trainer, steps)
+    return trainer
 
 
 def make_logger(settings: Settings, trainer: Trainer, wanted: Path | None = None) -> tuple[RunLogger, bool]:

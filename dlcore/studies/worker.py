@@ -6,7 +6,7 @@ import contextlib
 import math
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dlcore.errors import ArgumentError, DlcoreError, Interrupted, RunFileError
@@ -87,7 +87,7 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
     from dlcore.studies.watch import RunWatch
 
     watch = RunWatch(job.folder, record)
-    words = ["--ckpt_path", str(job.checkpoint)] if goes_on else job.words
+    words = ["--ckpt_path", str(job.checkpoint)] if goes_on else [*_going_on(job.words), *job.words]
     with taken_device(job) as device:
         # The display belongs to the process that shows all runs.
         common = [*device, "--progress_display=off"]
@@ -97,6 +97,11 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
             best = job.folder / "checkpoints" / "best.ckpt"
             output = test("--ckpt_path", str(best if best.is_file() else job.checkpoint), *common).output
             record.test = {name: float(value) for name, value in output[0].items()}
+
+
+def _going_on(words: Sequence[str]) -> list[str]:
+    """Flags that let a variant diverge to its end, as the others train to theirs, where the study does not say."""
+    return [] if any("non_finite_loss" in word for word in words) else ["--non_finite_loss=off"]
 
 
 def _check_one_device(trainer: Any) -> None:

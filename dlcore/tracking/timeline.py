@@ -20,6 +20,7 @@ KINDS = (
     "new_best",
     "stopped_early",
     "not_finite",
+    "batch_left_out",
     "interrupted",
     "failed",
     "finished",

@@ -253,3 +253,25 @@ def test_predictions_of_low_precision_name_the_tokens_exactly(dtype):
     assert found.dtype == torch.float32
     assert torch.equal(found[0].long(), targets)
     assert found[2].tolist() == [[1, 2, 300, 0]]
+
+
+@pytest.mark.parametrize("tie_weights", [True, False])
+def test_a_large_vocabulary_is_scored_in_chunks_with_the_same_result(tie_weights, monkeypatch):
+    settings = {"vocab_size": 60, "embedding_dim": 8, "hidden_size": 8, "tie_weights": tie_weights}
+    torch.manual_seed(0)
+    batch = TextBatch(torch.randint(0, 60, (4, 9)), torch.randint(0, 60, (4, 9)), torch.ones(4, 9), False)
+    batch.targets[0, :3] = NO_TARGET
+    found = []
+    for rows in (100, 7):  # one chunk is no chunk
+        torch.manual_seed(1)
+        model = TextRNN(**settings).double()
+        monkeypatch.setattr("dlcore.models.text_rnn.chunk_rows", lambda vocab_size, device, rows=rows: rows)
+        monkeypatch.setattr("dlcore.models.text_rnn._CHUNKS", 1)
+        tally = model.task.tally("cpu", evaluation=True)
+        loss = model.assess(batch, tally)
+        loss.backward()
+        found.append((loss, {name: value.grad for name, value in model.named_parameters()}, tally.metrics()))
+    (whole, gradients, metrics), (chunked, others, chunked_metrics) = found
+    assert torch.allclose(whole, chunked, rtol=1e-12)
+    assert all(torch.allclose(gradients[name], others[name], rtol=1e-9, atol=1e-12) for name in gradients)
+    assert metrics == pytest.approx(chunked_metrics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import signal
 import socket
@@ -33,13 +34,18 @@ class Fault(Callback):
     Args:
         path: Of the list: ``epoch batch digest`` a line.
         place: ``mid_epoch``, ``last_batch``, ``epoch_end`` or ``validation``; empty: nowhere.
-        fault: Name of a signal, or ``exception``.
+        fault: Name of a signal, ``exception``, or ``nan`` in the last process's batch (``mid_epoch`` only).
         epoch: In which epoch, from 0.
         batch: Before which batch, in the middle of an epoch.
     """
 
     def __init__(self, path: Path, place: str = "", fault: str = "", epoch: int = 1, batch: int = 4) -> None:
         self.path, self.place, self.fault, self.epoch, self.batch = path, place, fault, epoch, batch
+
+    quiet_hooks = ("on_train_batch_start",)
+
+    def quiet_batches(self, trainer: Any, place: Any) -> float:
+        return math.inf
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         digest = hashlib.sha256()
@@ -48,7 +54,7 @@ class Fault(Callback):
         with self.path.open("a") as file:
             file.write(f"{trainer.current_epoch} {batch_idx} {digest.hexdigest()}\n")
         if self.place == "mid_epoch" and batch_idx == self.batch:
-            self._strike(trainer)
+            self._strike(trainer, batch)
         if self.place == "last_batch" and batch_idx == trainer.num_training_batches - 1:
             self._strike(trainer)
 
@@ -60,10 +66,14 @@ class Fault(Callback):
         if self.place == "validation" and batch_idx == 1 and not trainer.sanity_checking:
             self._strike(trainer)
 
-    def _strike(self, trainer: Any) -> None:
+    def _strike(self, trainer: Any, batch: Any = None) -> None:
         if trainer.current_epoch != self.epoch:
             return
         self.place = ""
+        if self.fault == "nan":  # of the last process only
+            if trainer.global_rank == trainer.world_size - 1:
+                batch[0][0] = math.nan
+            return
         if self.fault == "exception":
             raise RuntimeError("a fault of the test's")
         # A signal to one process is one for all; SIGKILL is sent to all, as a launcher does when one has died.

@@ -1,0 +1,66 @@
+"""Why a loss is not finite: what of batch, weights and network is NaN or infinite, and what helps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+_SMALLER_STEPS = (
+    "Try a smaller learning rate (--model.optimizer.lr {lr:.3g}; it was {now:.3g}) or clipped gradients "
+    "(--trainer.gradient_clip_val 1)."
+)
+_OTHER_DATA = (
+    "Look at the data: python -m dlcore check, with the same recipe and flags; or leave such batches out: "
+    "--non_finite_loss.policy skip."
+)
+
+
+def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tuple[str, str]:
+    """Say why, and what to do about it, in a sentence each.
+
+    Args:
+        model: The network, with the weights that gave such a loss.
+        batch: The batch; None where it is gone.
+        trainer: Whose optimiser's learning rate is meant.
+    """
+    now = trainer.optimizers[0].param_groups[0]["lr"]
+    smaller_steps = _SMALLER_STEPS.format(now=now, lr=now / 10)
+    if lost := parameters_not_finite(model):
+        name, count = next(iter(lost.items()))
+        others = f" and {len(lost) - 1} more of the network's tensors" if len(lost) > 1 else ""
+        text = f"{name}{others} hold{'s' * (not others)} numbers that are not finite ({count:,} in the first): "
+        return f"{text}gradients or update of the step before overflowed.", smaller_steps
+    parts = batch if isinstance(batch, tuple | list) else [batch]
+    for name, part in zip(("inputs", "targets"), parts, strict=False):
+        count = sum(_not_finite(leaf) for leaf in tree_leaves(part))
+        if count:
+            numbers = "1 number that is not finite" if count == 1 else f"{count:,} numbers that are not finite"
+            return f"the batch's {name} hold {numbers}.", _OTHER_DATA
+    largest = max((parameter.detach().abs().max().item() for parameter in model.parameters()), default=0.0)
+    known = "inputs and weights" if batch is not None else "the weights"
+    text = f"{known} are finite (largest weight {largest:.3g}), so the numbers within the network grew too large."
+    if batch is None:
+        text = f"{known} are finite (largest weight {largest:.3g}): the batch is not, or the network's numbers grew."
+    return text, smaller_steps
+
+
+def parameters_not_finite(model: LightningModule) -> dict[str, int]:
+    """How many numbers of each parameter are NaN or infinite, by the parameter's name; those without are left out."""
+    named = [(name, parameter.detach()) for name, parameter in model.named_parameters()]
+    if not named:
+        return {}
+    # One number to wait for, as long as all is well. A sum of squares may overflow where no number is infinite.
+    with torch.no_grad():
+        total = torch.stack([(parameter * 0).sum().float() for _, parameter in named]).sum()
+        if total.isfinite():
+            return {}
+        return {name: count for name, parameter in named if (count := _not_finite(parameter))}
+
+
+def _not_finite(value: Any) -> int:
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    return int((~value.detach().isfinite()).sum()) if floating else 0
