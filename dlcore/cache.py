@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,34 @@ from pathlib import Path
 def cache_folder() -> Path:
     """Where dlcore keeps what it made or fetched: ``$XDG_CACHE_HOME/dlcore``, by default ``~/.cache/dlcore``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlcore"
+
+
+# Seconds by which a file's time may differ without a change of the file: some file systems round it.
+_ROUNDED = 2.0
+Stamps = Mapping[str, Sequence[float]]
+
+
+def stamps_of(folder: Path, names: Iterable[str]) -> dict[str, list[float]]:
+    """Size and time of change of files in a folder, to be kept beside them; see `is_whole`."""
+    states = {name: (folder / name).stat() for name in names}
+    return {name: [state.st_size, state.st_mtime] for name, state in states.items()}
+
+
+def is_whole(folder: Path, stamps: Stamps) -> bool:
+    """Whether files are there and are as they were when they were made: nobody cut them or wrote into them since."""
+    try:
+        found = stamps_of(folder, stamps)
+        return all(
+            found[name][0] == size and abs(found[name][1] - changed) <= _ROUNDED
+            for name, (size, changed) in stamps.items()
+        )
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def tell_damaged(place: Path) -> None:
+    """Say that something in the cache is made anew, and why."""
+    print(f"dlcore: {place} was cut short, changed or in part removed: it is made anew.", file=sys.stderr)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 
@@ -87,6 +88,24 @@ class FitError(DlcoreError):
     """Model, data and trainer cannot work together as they are set."""
 
 
+class RunFileError(DlcoreError):
+    """A file of a run cannot be written: the disk is full, its folder was taken away or may not be written to.
+
+    Args:
+        path: The file.
+        reason: What the system said.
+        remedy: What to do about it, a sentence without its end; empty where nothing is known.
+    """
+
+    def __init__(self, path: Path, reason: str, remedy: str = "") -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(path, reason, remedy)
+
+    def __str__(self) -> str:
+        remedy = self.remedy or "See that its folder is there and may be written to"
+        return f"{self.path}: could not be written: {self.reason}. What was there before is kept. {remedy}."
+
+
 class NotFiniteError(FitError):
     """The loss, or the weights, of a training are NaN or infinite."""
 
@@ -117,6 +136,18 @@ class ProcessLost(DlcoreError):
     def __init__(self, message: str, spoken: bool = False) -> None:
         super().__init__(message)
         self.spoken = spoken
+
+
+class Signalled(KeyboardInterrupt):
+    """A signal ends the program at once, as Ctrl-C does.
+
+    Args:
+        number: The signal's number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def nearest(name: str, options: Iterable[str]) -> str | None:

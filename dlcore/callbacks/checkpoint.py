@@ -21,6 +21,8 @@ from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_mon
 from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import ArgumentError, Interrupted, check_number
 
+_HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+
 
 @final
 class Checkpoint(MetricCallback, LightningCheckpoint):
@@ -28,9 +30,9 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     Beside them lies ``previous.ckpt``, the last one before ``last.ckpt``: a run goes on from it where that is damaged.
     All are whole: weights, optimiser, schedule, callbacks, counters. They are written after each validation, at the
-    end of each epoch and at the end of the training. On Ctrl-C (SIGINT) or SIGTERM the step that runs is finished (and
-    the validation, when one is due or runs) and ``last.ckpt`` written; a second Ctrl-C leaves at once. A run without a
-    folder (no logger, or fast_dev_run) keeps nothing.
+    end of each epoch and at the end of the training. On Ctrl-C (SIGINT), SIGTERM or SIGHUP (the terminal is closed) the
+    step that runs is finished (and the validation, when one is due or runs) and ``last.ckpt`` written; a second Ctrl-C
+    leaves at once. A run without a folder (no logger, or fast_dev_run) keeps nothing.
 
     Args:
         monitor: Metric that tells which state is the best.
@@ -93,13 +95,14 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         self._folder = Path(folder) if folder else None
         if self._folder is not None and stage == "fit" and trainer.is_global_zero:
             self._folder.mkdir(parents=True, exist_ok=True)  # that it cannot be made is known before the training
-            for left_over in self._folder.glob("*last.tmp*"):  # by a process that was killed while it wrote
-                left_over.unlink(missing_ok=True)
+            for name in ("*last.tmp*", "best.tmp", "previous.tmp"):  # of a process that was killed while it wrote
+                for left_over in self._folder.glob(name):
+                    left_over.unlink(missing_ok=True)
 
     # When a checkpoint is written
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over SIGINT and SIGTERM for the time of the training."""
+        """Take over the signals that end a run for the time of the training."""
         super().on_train_start(trainer, pl_module)
         self._saved_step = trainer.global_step
         # A run that branched off from another one has to reach a best state of its own.
@@ -188,18 +191,23 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
             return  # Python gives signals to the main thread only, and lets only that one handle them
 
         def note(number: int, frame: Any) -> None:
+            if self._signal and number == _HANGUP:
+                return  # the system and the shell both send it, to who cannot see what is said here
             if self._signal:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 raise KeyboardInterrupt
             self._signal = number
-            with contextlib.suppress(RuntimeError):  # it came in the midst of another print
+            with contextlib.suppress(RuntimeError, OSError):  # in the midst of another print; to a closed terminal
                 say(
                     trainer,
                     "",
                     f"{signal.Signals(number).name}: finishing the step to save; Ctrl-C again leaves at once.",
                 )
 
-        self._handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if _HANGUP is not None and signal.getsignal(_HANGUP) != signal.SIG_IGN:  # ignored: by nohup
+            numbers.append(_HANGUP)
+        self._handlers = {number: signal.signal(number, note) for number in numbers}
 
     def _give_back_signals(self) -> None:
         for number, handler in self._handlers.items():

@@ -91,13 +91,15 @@ class ParameterDistribution(Callback):
         self._activations = ActivationWatch(pl_module, self.activations)
         self._weights = WeightWatch(pl_module, self.gradients, self.updates)
         # No process but the first looks, and no look needs the others: after a step all have the same weights.
-        self._loggers = run_loggers(trainer) if trainer.is_global_zero else []
-        if not self._loggers:
+        loggers = run_loggers(trainer) if trainer.is_global_zero else []
+        self._loggers = []
+        if not loggers:
             return
-        self._folder = Path(self._loggers[0].log_dir)
+        self._folder = Path(loggers[0].log_dir)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._table = LayerTable(self._folder / FILE, last_step=trainer.global_step)
         self._kept = KeptHistograms(self._folder)
+        self._loggers = loggers  # not before: what cannot be read ends the run, and there is nothing to draw then
         self._refresh = Refresh(expected=_FIRST_FIGURE)
         self._is_look, self._last_look, self._window = False, trainer.global_step, 0
         self._activations.load_state_dict(self._resumed, pl_module.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from dlcore.callbacks.events import epochs_done, record, seen_from_here
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers
-from dlcore.errors import Interrupted
+from dlcore.errors import Interrupted, RunFileError
 
 _LONGEST_ERROR = 300
 
@@ -61,8 +62,11 @@ class RunEvents(MetricCallback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write what ended it, while the process still lives."""
         super().on_exception(trainer, pl_module, exception)
-        if self._began is None:
-            return
+        if self._began is not None:
+            with suppress(RunFileError):  # very likely for the same reason as ended the run
+                self._write_end(trainer, exception)
+
+    def _write_end(self, trainer: Trainer, exception: BaseException) -> None:
         step, name = trainer.global_step, _signal_name(exception)
         if name:
             saved = isinstance(exception, Interrupted)
@@ -89,4 +93,6 @@ def _signal_name(exception: BaseException) -> str:
         return signal.Signals(exception.exit_code - 128).name
     if isinstance(exception, SIGTERMException):  # Lightning's own, of a run without dlcore's checkpoints
         return "SIGTERM"
-    return "SIGINT" if isinstance(exception, KeyboardInterrupt) else ""
+    if not isinstance(exception, KeyboardInterrupt):
+        return ""
+    return signal.Signals(getattr(exception, "number", signal.SIGINT)).name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from dlcore.tracking.figures.learning_curves import Columns
 from dlcore.tracking.figures.png_file import replace_png
 from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.refresh import Refresh
+from dlcore.tracking.run_file import replace_file
 from dlcore.tracking.run_logger import RunLogger
 from dlcore.tracking.run_page import RunFacts, run_page
 from dlcore.tracking.timeline import read_events
@@ -114,9 +114,7 @@ class RunSummary(MetricCallback):
             logger.log_figure("curves", lambda: figure, step, folder / CURVES)
             picture = CURVES
         text = run_page(facts, columns, read_events(folder), _findings(folder), picture)
-        beside = folder / f".{PAGE}.{os.getpid()}.tmp"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(folder / PAGE)
+        replace_file(folder / PAGE, text.encode())
 
 
 def _draw(columns: Columns, folder: Path) -> Any:

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
+from dlcore.cli.signals import ending_signals
+from dlcore.cli.streams import lasting_streams
 from dlcore.configs.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
 from dlcore.processes import rank_of_process, says_it
+
+# What works for long, and keeps its results: it goes on when nobody reads what it prints.
+_WORK = (*COMMANDS, "study", "lr_find")
+_LESS_MEMORY = "Take smaller batches (--data.batch_size), a smaller model or less data."
+_REMEDIES = {
+    errno.ENOSPC: "Make room on that disk.",
+    errno.EDQUOT: "Make room within your quota on that disk.",
+    errno.EFBIG: "Allow larger files (ulimit -f).",
+    errno.EMFILE: "Allow more open files (ulimit -n 4096).",
+    errno.ENFILE: "Allow more open files on this machine.",
+    errno.ENOMEM: _LESS_MEMORY,
+    errno.EAGAIN: "Allow more processes and threads (ulimit -u).",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,24 +39,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, or an error's own (2 for bad input, 130 after Ctrl-C).
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    try:
-        return _dispatch(argv)
-    except DlcoreError as error:
-        of_all = isinstance(error, ProcessLost)
-        if not error.spoken and (of_all or says_it(str(error))):
-            _print_error(str(error), of_all)
-        return error.exit_code
-    except BrokenPipeError:  # the reader of a pipe has left; before OSError, which it is one of
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.filename is None:
-            raise
-        _print_error(f"{error.filename}: {error.strerror}. Check that the folder is there and may be written to.")
-        return 2
-    except KeyboardInterrupt:
-        _print_error("Interrupted.")
-        return 130
+    with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals():
+        try:
+            return _dispatch(argv)
+        except DlcoreError as error:
+            of_all = isinstance(error, ProcessLost)
+            if not error.spoken and (of_all or says_it(str(error))):
+                _print_error(str(error), of_all)
+            return error.exit_code
+        except BrokenPipeError:  # the reader of a pipe has left; before OSError, which it is one of
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except OSError as error:
+            if error.errno is None:
+                raise
+            _print_error(_of_the_system(error))
+            return 2
+        except MemoryError as error:
+            said = f" ({error})" if str(error) else ""
+            _print_error(f"The machine, or a limit of this process, has no memory left{said}. {_LESS_MEMORY}")
+            return 2
+        except KeyboardInterrupt as error:
+            number = getattr(error, "number", signal.SIGINT)
+            _print_error(f"Interrupted{f' by {signal.Signals(number).name}' * (number != signal.SIGINT)}.")
+            return 128 + number
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system said, with the file where one is known, and what can be done about it."""
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    remedy = _REMEDIES.get(error.errno or 0, "Check that the folder is there and may be written to." * bool(place))
+    return f"{place}{': ' * bool(place)}{error.strerror}. {remedy}".rstrip()
 
 
 def _dispatch(argv: list[str]) -> int:

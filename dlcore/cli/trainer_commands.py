@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.cli import panels
 from dlcore.configs.request import Request
-from dlcore.errors import FitError, Interrupted
+from dlcore.errors import FitError, Interrupted, RunFileError
 from dlcore.runs import Command
 
 
@@ -30,6 +30,10 @@ def run_trainer_command(request: Request) -> int:
     except Interrupted as interrupted:
         if start.folder is not None and panels.last_checkpoint(start.folder).is_file():
             raise Interrupted(f"{interrupted} {panels.go_on(start.folder)}", interrupted.exit_code) from interrupted
+        raise
+    except RunFileError as error:
+        if start.folder is not None and panels.last_checkpoint(start.folder).is_file():
+            raise FitError(f"{error} {panels.go_on(start.folder)}") from error
         raise
     except MisconfigurationException as error:  # Lightning's word for settings that do not go together
         raise FitError(" ".join(str(error).split())) from error

@@ -205,6 +205,11 @@ class ImageFolder(ArrayData):
                 raise DataError(f"{found.root}: expected pictures in {part} that can be decoded, got none.")
         if not self._kept and self.stage in (None, "fit"):
             self._count(usable["train"])
+            if lost := [name for name, count in zip(self._class_names(), self._counts or [], strict=True) if not count]:
+                raise DataError(
+                    f"{found.root}: expected pictures of each class that can be decoded, got none of: "
+                    f"{', '.join(lost)}. Repair them, or take their folders away."
+                )
             if not self.balanced:
                 tell_counts(self._class_names(), self._counts or [])
         if self.normalization is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,19 @@ from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 import dlcore.callbacks
 import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
-from dlcore.configs.shell import shell_word
-from dlcore.errors import ArgumentError, Interrupted
-from dlcore.processes import will_be_restarted
+from dlcore.errors import ArgumentError
 from dlcore.runs.agreement import settings_facts
+from dlcore.runs.ended_by import how_to_go_on, named_error
 from dlcore.runs.execution import StepsPerExecution
-from dlcore.runs.lightning_errors import refused_by_lightning
+from dlcore.runs.folder import held
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
-from dlcore.runs.out_of_memory import no_memory_for_batch, no_memory_for_objects
+from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
@@ -83,6 +82,7 @@ class Command(LightningCLI):
         self.changes: list[str] = []
         self.output: Any = None
         self._folder_is_new = False
+        self._held = ExitStack()
         super().__init__(
             trainer_class=Trainer,
             save_config_callback=None,  # RunRecord does it
@@ -226,6 +226,8 @@ class Command(LightningCLI):
             restarted = self._launch.folder if self._launch else None
             logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder, restarted)
             self.folder = Path(logger.log_dir).resolve()
+            if self.trainer.is_global_zero:
+                self._held.enter_context(held(self.folder))
             self.trainer.loggers = [logger]
             if self._launch and self.request.command == "fit" and self.trainer.is_global_zero:
                 self._launch.note(self.folder)
@@ -249,13 +251,14 @@ class Command(LightningCLI):
             arguments["verbose"] = False
         facts = settings_facts(self.config_dump, self.settings.checkpoint)
         met = self._launch.met if self._launch else None
-        together = Together(self.trainer, facts, self._how_to_go_on, met)
+        together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer), met)
         try:
-            self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
+            with self._held:
+                self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to keep
-            named = together.failed(error, self._named(error))
+            named = together.failed(error, named_error(error, self.trainer, self.datamodule))
             if named is error:
                 raise
             raise named from error
@@ -263,27 +266,6 @@ class Command(LightningCLI):
         if subcommand != "fit" and not self.output:
             limit = f"trainer.limit_{'val' if subcommand == 'validate' else subcommand}_batches"
             raise ArgumentError(limit, "at least one batch", 0)
-
-    def _named(self, error: BaseException) -> BaseException:
-        """The error as a user knows it; itself where it is that already, or nobody's but its author's."""
-        arguments_of_data = inspect.signature(type(self.datamodule)).parameters
-        if isinstance(error, ArgumentError) and error.argument in arguments_of_data:
-            return error.within("data")
-        if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
-            return error.within("model")
-        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
-            # Lightning's answer to Ctrl-C is a silent exit with 1.
-            return Interrupted("Interrupted at once: nothing was saved by that.", 130)
-        if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
-            return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
-        return no_memory_for_batch(error, self.trainer) or refused_by_lightning(error) or error
-
-    def _how_to_go_on(self) -> str:
-        """How a run goes on that lost a process, where it has come to a checkpoint."""
-        if will_be_restarted():
-            return "torchrun starts all of them again."
-        last = getattr(self.trainer.checkpoint_callback, "last_model_path", "")
-        return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)}" if last else ""
 
     def _keep_batches(self) -> None:
         """Share a step's samples out among as many processes as there are now."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from dlcore.configs.shell import shell_word
+from dlcore.errors import FitError
 
 RUNS_FOLDER = "lightning_logs"
 _VERSION = re.compile(r"version_(\d+)")
@@ -33,9 +40,18 @@ def new_run_folder(root: Path, name: str) -> Path:
     Args:
         root: Folder of all runs.
         name: Recipe of the run.
+
+    Raises:
+        FitError: Something that is no folder is in the way.
     """
     parent = root / name
-    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:  # a file, or a link that leads nowhere
+        raise FitError(
+            f"{root}: expected a folder for runs, got something else, or a link that leads nowhere. Move it away, or "
+            "choose another place: --trainer.default_root_dir FOLDER"
+        ) from error
     version = max((run_version(folder) or 0 for folder in run_folders(root, name)), default=-1) + 1
     while True:
         folder = parent / f"version_{version}"
@@ -45,6 +61,38 @@ def new_run_folder(root: Path, name: str) -> Path:
             version += 1
         else:
             return folder
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a run's folder; that of a process that dies is free again.
+
+    Args:
+        folder: The folder; it is made where a caller has chosen one that is not there.
+
+    Raises:
+        FitError: Another process is at work in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":  # no such locks
+        yield
+        return
+    import fcntl
+
+    number = os.open(folder, os.O_RDONLY)  # the folder itself: there is no file to be left behind
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FitError(
+                f"{folder}: another process trains this run. Wait for it, or end it (Ctrl-C saves); to train beside "
+                f"it, begin anew with its settings: -c {shell_word(str(folder / 'config.yaml'))}"
+            ) from error
+        except OSError:  # a network file system without such locks
+            pass
+        yield
+    finally:
+        os.close(number)
 
 
 def run_of_checkpoint(path: Path | None) -> Path | None:

@@ -13,6 +13,7 @@ from dlcore.nn import LanguageModeling
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.other_data import named_after_data
 from dlcore.runs.text_predictions import write_documents
+from dlcore.tracking.run_file import replacing
 
 if TYPE_CHECKING:
     from dlcore.runs.command import Command
@@ -56,7 +57,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         ]
     if not any(any(row) for row in targets):  # new rows, whose answers nobody knows
         known, targets = [], []
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as file:
         writer = csv.writer(file)
         files = getattr(part, "names", None)
         writer.writerow(["index", *(["file"] if files else []), *header, *known])

@@ -13,6 +13,7 @@ import dlcore
 from dlcore.callbacks.run_events import RunEvents
 from dlcore.runs.checkpoint_file import RECORD_KEY
 from dlcore.runs.trainer_setup import folder_of
+from dlcore.tracking.run_file import replace_file
 
 
 class RunRecord(RunEvents):
@@ -41,7 +42,7 @@ class RunRecord(RunEvents):
         versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"
         text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
         header = f"# {self.name}: {versions}\n# data: {self.facts.get('source', 'not said')}\n"
-        (folder / "config.yaml").write_text(header + text, encoding="utf-8")
+        replace_file(folder / "config.yaml", (header + text).encode())
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the hyper-parameters."""

@@ -18,6 +18,7 @@ from dlcore.runs.factories import with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
 from dlcore.runs.layers import Layer, class_paths, overridden
+from dlcore.runs.newer_checkpoint import warn_of_newer
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -49,6 +50,7 @@ class Settings:
         self.checkpoint_path: Path | None = None
         self.checkpoint: dict[str, Any] = {}
         self._open_checkpoint()
+        warn_of_newer(self.checkpoint, self.checkpoint_path)
         if request.command == "fit" and not self._recipes and not self.checkpoint:
             self._recipes = [Layer(DEFAULT_RECIPE, read_recipe(find_recipe(DEFAULT_RECIPE)))]
         record = self.checkpoint.get(RECORD_KEY, {})

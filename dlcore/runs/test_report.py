@@ -11,6 +11,8 @@ from dlcore.nn import ClassTally
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.other_data import named_after_data
 from dlcore.tracking import confusion_matrix
+from dlcore.tracking.figures.style import to_png
+from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
     from dlcore.runs.command import Command
@@ -43,6 +45,7 @@ def write_test_report(command: Command) -> list[Path]:
         names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
         report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
         paths.append(folder / named_after_data(command, "confusion_matrix.png"))
-        confusion_matrix(tally.confusion.cpu().numpy(), names).savefig(paths[-1])
-    paths[0].write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+        content, _, _ = to_png(confusion_matrix(tally.confusion.cpu().numpy(), names))
+        replace_file(paths[-1], content)
+    replace_file(paths[0], json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace"))
     return paths

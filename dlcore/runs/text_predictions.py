@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dlcore.text import END
+from dlcore.tracking.run_file import replacing
 
 _LONGEST = 40  # characters of a document's beginning that are shown
 
@@ -34,7 +35,7 @@ def write_documents(
         The number of documents.
     """
     count = 0
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as file:
         writer = csv.writer(file)
         writer.writerow(["index", "tokens", "characters", "bits per character", "beginning"])
         together = torch.cat(list(answers), dim=-1).float().cpu()

@@ -13,6 +13,7 @@ from dlcore.studies.results import Results
 from dlcore.studies.study import Claim
 from dlcore.studies.tables import write_csv, write_json_results
 from dlcore.studies.verdict import SKIPPED, Verdict, judge
+from dlcore.tracking.run_file import replace_file
 
 REPORT, RESULTS, TABLE = "report.html", "results.json", "results.csv"
 COMBINED, COMBINED_QUICK = "studies.html", "studies_quick.html"
@@ -41,7 +42,7 @@ def conclude(results: Results, folder: Path) -> Outcome:
     write_json_results(results, verdicts, folder / RESULTS)
     write_csv(results, folder / TABLE)
     pictures = draw_pictures(results, folder)
-    (folder / REPORT).write_text(report_html(results, verdicts, pictures), encoding="utf-8")
+    replace_file(folder / REPORT, report_html(results, verdicts, pictures).encode())
     return Outcome(results, verdicts, folder, pictures)
 
 
@@ -50,7 +51,7 @@ def write_combined(outcomes: Sequence[Outcome], runs: Path) -> Path:
     quick = any(outcome.results.study.quick for outcome in outcomes)
     path = runs / (COMBINED_QUICK if quick else COMBINED)
     content = combined_html([(each.results, each.verdicts, each.pictures) for each in outcomes], quick)
-    path.write_text(content, encoding="utf-8")
+    replace_file(path, content.encode())
     return path
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from dlcore.errors import DataError
+from dlcore.tracking.run_file import replace_file
 
 RECORD, PROGRESS, LOG = "study_run.json", "progress.json", "log.txt"
 RUNNING, DONE, FAILED = "running", "done", "failed"
@@ -80,9 +80,7 @@ def read_record(folder: Path) -> Record | None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file of JSON; a reader sees the old one or the new one, whole. NaN and infinity become null."""
     text = json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    replace_file(path, text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dlcore.studies.results import Results, Spread, number, spread
 from dlcore.studies.study import Claim
 from dlcore.studies.verdict import CONTRADICTED, Verdict
 from dlcore.tracking.metric_names import is_share
+from dlcore.tracking.run_file import replace_file
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
 _SHARES = ("accuracy", "best_accuracy", "train_accuracy", "test_accuracy", "gap", "accuracy_after")
@@ -119,7 +120,7 @@ def write_csv(results: Results, path: Path) -> None:
                 _place(run.folder, path),
             ]
         )
-    path.write_text(file.getvalue(), encoding="utf-8")
+    replace_file(path, file.getvalue().encode())
 
 
 def _place(folder: Path, file: Path) -> str:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dlcore.errors import ArgumentError, DlcoreError, Interrupted
+from dlcore.errors import ArgumentError, DlcoreError, Interrupted, RunFileError
 from dlcore.studies.devices import device_by_number, taken_device
 from dlcore.studies.plan import Job, can_go_on, clear
 from dlcore.studies.record import DONE, FAILED, LOG, Record, read_record
@@ -50,7 +50,10 @@ def train(job: Job) -> Record:
 
             traceback.print_exc()
             record.status, record.error = FAILED, _said(error)
-    record.write(job.folder)
+    try:
+        record.write(job.folder)
+    except RunFileError as error:  # the folder says "running": the same command does it again
+        record.status, record.error = FAILED, _said(error)
     return record
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dlcore.cache import cache_folder, locked
+from dlcore.cache import cache_folder, locked, tell_damaged
 from dlcore.errors import DataError
 from dlcore.text import normalization
 from dlcore.text.corpus_files import TextFile, each_once, look_through, named_files
@@ -92,10 +92,14 @@ def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: i
     place = home / _hash([corpus.digest])[:32]
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not place.is_dir():
-            with locked(home / "lock"):
-                if not place.is_dir():  # another process may have made it while this one waited
-                    _build(place, corpus, segmenter, rules, processes)
+        if (kept := TokenStore.whole(place)) is not None:
+            return kept
+        with locked(home / "lock"):
+            if (kept := TokenStore.whole(place)) is not None:
+                return kept  # another process has made it while this one waited
+            if place.is_dir():
+                tell_damaged(place)
+            _build(place, corpus, segmenter, rules, processes)
     except OSError as error:
         raise DataError(
             f"The corpus as numbers cannot be kept ({error}). Choose another cache folder by the environment variable "

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcore.cache import stamps_of
 from dlcore.errors import DataError
 from dlcore.text.corpus_files import TextFile
 from dlcore.text.documents import Documents
@@ -95,6 +96,7 @@ def build_store(
         "encodings": sorted({file.encoding for file in files}),
     }
     meta["parts"] = _write_parts(folder, raw, parts, _Renumbering(raw.size, texts, vocabulary, rules.split), meta)
+    meta["stamps"] = stamps_of(folder, [f"{name}.{kind}" for name in NAMES for kind in ("tokens", "offsets")])
     content = json.dumps({**meta, "words": words}, ensure_ascii=False)
     (folder / "meta.json").write_text(content, encoding="utf-8")
     for name in ("raw", "lengths"):

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcore.cache import is_whole
 from dlcore.text.parts import NAMES
 
 
@@ -68,6 +69,15 @@ class TokenStore:
         kept = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         self.words: list[str] = kept.pop("words")
         self.meta: dict[str, Any] = kept
+
+    @classmethod
+    def whole(cls, folder: Path) -> TokenStore | None:
+        """The store in a folder; None where there is none, or one that was damaged since it was made."""
+        try:
+            store = cls(folder)
+            return store if is_whole(folder, store.meta["stamps"]) else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def part(self, name: str) -> TokenPart:
         """One part: ``train``, ``val`` or ``test``."""

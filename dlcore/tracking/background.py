@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from dlcore.errors import check_number
+from dlcore.errors import RunFileError, check_number
 
 
 class BackgroundWriter:
@@ -116,6 +116,8 @@ class BackgroundWriter:
             name = getattr(function, "__qualname__", None) or repr(function)
             # The text and not the error is kept: an error holds its frames, and with them the tensors.
             text = f"{' '.join([name, *getattr(error, '__notes__', ())])}: {type(error).__name__}: {error}"
+            if isinstance(error, RunFileError):  # of a full disk there is one for each file
+                text = f"{error.path}: {error.reason}"
             with self._changed:
                 self._failures[text] += 1
 

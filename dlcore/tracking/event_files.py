@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -41,6 +42,23 @@ def prepare_event_files(folder: Path, resume_step: int | None) -> int | None:
     return None if find_event_files(folder) else 0
 
 
+def last_step_of(folder: Path, names: Collection[str]) -> int | None:
+    """The last step at which a run's event files have a point of a curve; None where they have none.
+
+    Args:
+        folder: The run's folder.
+        names: The curves that count; empty: all.
+    """
+    steps = [
+        event.step
+        for path in find_event_files(folder)
+        for _, event in _records(path.read_bytes())
+        if event is not None
+        and any(value.HasField("simple_value") and (not names or value.tag in names) for value in event.summary.value)
+    ]
+    return max(steps, default=None)
+
+
 def drop_events_after(folder: Path, last_step: int) -> None:
     """Take out of a run's event files what was logged after a step, and how the session began and ended.
 
@@ -57,18 +75,14 @@ def drop_events_after(folder: Path, last_step: int) -> None:
     """
     for path in find_event_files(folder):
         content = path.read_bytes()
-        kept = b"".join(record for record, stays in _records(content, last_step) if stays)
+        kept = b"".join(record for record, event in _records(content) if event is None or _stays(event, last_step))
         if len(kept) == len(content):
             continue
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_bytes(kept)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(path, kept)
 
 
-def _records(content: bytes, last_step: int) -> Iterator[tuple[bytes, bool]]:
+def _records(content: bytes) -> Iterator[tuple[bytes, Event | None]]:
+    """The whole records of a file with what they say; None for one that cannot be read, which is not ours to judge."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorboard.compat.proto.event_pb2 import Event
 
@@ -80,9 +94,9 @@ def _records(content: bytes, last_step: int) -> Iterator[tuple[bytes, bool]]:
             return
         record, data = content[start:end], content[start + _HEADER.size : end - _FOOTER_SIZE]
         try:
-            yield record, _stays(Event.FromString(data), last_step)
+            yield record, Event.FromString(data)
         except DecodeError:
-            yield record, True  # not ours to judge
+            yield record, None
         start = end
 
 

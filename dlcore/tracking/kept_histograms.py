@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from dlcore.errors import DataError
 from dlcore.tracking.histogram import Histogram, HistogramTensors
+from dlcore.tracking.run_file import replace_file
 
 FILE = "distributions.json"
 
@@ -50,9 +50,7 @@ class KeptHistograms:
         else:
             self.last = look
         content = {name: each and asdict(each) for name, each in (("first", self.first), ("last", self.last))}
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        temporary.replace(self.path)
+        replace_file(self.path, json.dumps(content).encode())
 
 
 def read_distributions(path: Path) -> tuple[Distributions | None, Distributions | None]:

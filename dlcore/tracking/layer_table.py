@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dlcore.errors import DataError
+from dlcore.tracking.run_file import append, replace_file
 
 FILE = "layers.csv"
 COLUMNS = (
@@ -45,24 +46,18 @@ class LayerTable:
 
     Raises:
         DataError: The file exists and is not such a table.
+        RunFileError: It cannot be written.
     """
 
     def __init__(self, path: Path, last_step: int | None = None) -> None:
         self.path = path
         rows = _rows(path) if path.exists() else []
         kept = [row for row in rows if last_step is None or float(row["step"]) <= last_step]
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(kept)
-        temporary.replace(path)
+        replace_file(path, _lines([dict(zip(COLUMNS, COLUMNS, strict=True)), *kept]))
 
     def write(self, rows: Iterable[Cells]) -> None:
         """Append the rows of one look; they are in the file when this returns."""
-        with self.path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
+        append(self.path, _lines({name: _text(value) for name, value in row.items()} for row in rows))
 
 
 def read_layers(path: str | Path) -> dict[str, list[str] | list[float]]:
@@ -101,6 +96,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
         if None in row or None in row.values() or not all(_is_number(row[name]) for name in numbers):
             raise DataError(f"{path}, line {number}: expected {len(COLUMNS)} cells, numbers but for layer and kind.")
     return rows
+
+
+def _lines(rows: Iterable[Mapping[str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.DictWriter(text, COLUMNS, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def _is_number(text: str) -> bool:

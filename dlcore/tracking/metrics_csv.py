@@ -6,7 +6,6 @@ import bisect
 import contextlib
 import csv
 import io
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dlcore.errors import DataError
+from dlcore.tracking.run_file import replace_file, write_at, writing
 
 # Rows that may still get values of a later call: validation logs its step before the epoch's means log theirs.
 _TAIL_ROWS = 64
@@ -39,6 +39,7 @@ class MetricsCsv:
 
     Raises:
         DataError: The file exists and is not such a table.
+        RunFileError: It cannot be written.
     """
 
     def __init__(self, path: Path, last_step: int | None = None) -> None:
@@ -55,6 +56,11 @@ class MetricsCsv:
     def columns(self) -> tuple[str, ...]:
         """The table's columns so far."""
         return tuple(self._columns)
+
+    @property
+    def last_step(self) -> int | None:
+        """The step of the last row; None where there is none."""
+        return self._tail[-1].step if self._tail else None
 
     def write(self, metrics: Mapping[str, float], step: int) -> None:
         """Put values into a step's row; a metric that has a value there gets the new one.
@@ -85,9 +91,8 @@ class MetricsCsv:
         if start + len(text) < self._end:  # shorter in place would leave old bytes behind for a moment
             self._rewrite([*_parse(self.path)[1], _Row(step, cells)])
             return
-        with self.path.open("r+b", buffering=0) as file:
-            file.seek(start)
-            file.write(text)
+        with writing(self.path), self.path.open("r+b", buffering=0) as file:
+            write_at(file, start, text)
         self._end = start + len(text)
         del self._tail[:-_TAIL_ROWS]
 
@@ -110,12 +115,7 @@ class MetricsCsv:
         csv.writer(header, lineterminator="\n").writerow(self._columns)
         head = header.getvalue().encode()
         content = head + self._encode(merged, len(head))
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(self.path, content)
         self._tail, self._end = merged[-_TAIL_ROWS:], len(content)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,17 @@ from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
-from dlcore.errors import ArgumentError, check_number
+from dlcore.errors import ArgumentError, RunFileError, check_number
 from dlcore.tracking import hparams, timeline
 from dlcore.tracking.background import BackgroundWriter
+from dlcore.tracking.curve_holes import warn_of_hole
 from dlcore.tracking.event_files import prepare_event_files
 from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
 from dlcore.tracking.layout import TrainValidationLayout
 from dlcore.tracking.markdown import escaped
 from dlcore.tracking.metrics_csv import MetricsCsv
 from dlcore.tracking.not_finite import FirstNotFinite, not_finite_text
+from dlcore.tracking.run_file import remove_leftovers, writing
 from dlcore.tracking.summaries import figure_summary, histogram_summary, number_of, scalars_summary
 from dlcore.tracking.timeline import Timeline, read_events
 
@@ -28,9 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from tensorboard.compat.proto.summary_pb2 import Summary
     from torch.utils.tensorboard import SummaryWriter
-
-# Seconds after which TensorBoard can see what was logged, and how many events may wait to be written.
-_FLUSH_SECONDS, _EVENT_QUEUE = 5, 1000
 
 
 class RunLogger(Logger):
@@ -43,7 +43,8 @@ class RunLogger(Logger):
     step stay (what led to a checkpoint is logged at steps up to the checkpoint's own, before it is written).
     Without it, a folder that already holds a run is added to: so a test later adds its results.
 
-    The first value of a metric that is NaN or infinite is an event of its own.
+    The first value of a metric that is NaN or infinite is an event of its own. What cannot be written (a full disk) is
+    an error at once: a hole in the curves would never be noticed, and a run goes on from its checkpoint without one.
 
     Args:
         folder: The run's folder (``lightning_logs/<recipe>/version_<N>``), made if it is not there.
@@ -56,6 +57,7 @@ class RunLogger(Logger):
 
     Raises:
         ArgumentError: `resume_step` is negative.
+        RunFileError: At any logging: a file cannot be written.
     """
 
     def __init__(self, folder: str | Path, name: str, version: int, resume_step: int | None = None) -> None:
@@ -225,7 +227,7 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Nothing to do: rows are in the file at once, events after at most five seconds and at `finalize`."""
+        """Nothing to do: rows and events are in their files at once."""
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -237,28 +239,35 @@ class RunLogger(Logger):
         if self._experiment is None:
             return
         try:
-            self._add(self._session.begin(), self._last_step)
             self.background.close()
         finally:
-            self._add(self._session.end(status in ("success", "finished")), self._last_step)
+            well = status in ("success", "finished")
+            with suppress(*([] if well else [RunFileError])):  # what ended it is told: very likely the same disk
+                self._add(self._session.begin(), self._last_step)
+                self._add(self._session.end(well), self._last_step)
             self._close()
 
     def _open(self) -> SummaryWriter:
-        from torch.utils.tensorboard import SummaryWriter
+        # Imported here: torch's writer takes a second to import.
+        from dlcore.tracking.event_writer import EventWriter
 
         purge_step = None
         if self._table is None:  # the first time, not after a finalize
-            self._folder.mkdir(parents=True, exist_ok=True)
+            with writing(self._folder):
+                self._folder.mkdir(parents=True, exist_ok=True)
+            if self._resume_step is not None:
+                remove_leftovers(self._folder)
             purge_step = prepare_event_files(self._folder, self._resume_step)
             self._session.shown = purge_step is not None
             self._table = MetricsCsv(self._folder / "metrics.csv", self._resume_step)
             self._timeline = Timeline(self._folder / timeline.FILE, self._resume_step)
             self._first_not_finite = FirstNotFinite(event.get("metric") for event in read_events(self._folder))
             self._layout.add(self._table.columns)
+            if self._resume_step:
+                warn_of_hole(self._folder, self._table, self._resume_step)
+        writer = EventWriter(self._folder, purge_step)
         atexit.register(self._close)
-        return SummaryWriter(
-            str(self._folder), purge_step=purge_step, max_queue=_EVENT_QUEUE, flush_secs=_FLUSH_SECONDS
-        )
+        return writer
 
     def _close(self) -> None:
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dlcore.errors import ArgumentError, DataError
+from dlcore.tracking.run_file import append, replace_file
 
 FILE = "events.jsonl"
 # What can happen to a run; the order is that of a life.
@@ -41,6 +41,7 @@ class Timeline:
 
     Raises:
         DataError: The file exists and holds something else.
+        RunFileError: It cannot be written.
     """
 
     def __init__(self, path: Path, last_step: int | None = None) -> None:
@@ -51,12 +52,7 @@ class Timeline:
         kept = [line for line, event in lines if last_step is None or event["step"] <= last_step]
         content = b"".join(kept)
         if len(content) != path.stat().st_size:
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-            try:
-                temporary.write_bytes(content)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            replace_file(path, content)
 
     def write(self, kind: str, text: str, step: int, epoch: float | None, **numbers: Any) -> None:
         """Add an event.
@@ -77,8 +73,7 @@ class Timeline:
         event = {"time": time, "step": step, "epoch": epoch, "kind": kind, "text": " ".join(text.split()), **numbers}
         plain = {name: _plain(value) for name, value in event.items()}
         line = json.dumps(plain, ensure_ascii=False, allow_nan=False).encode("utf-8", errors="replace") + b"\n"
-        with self.path.open("ab", buffering=0) as file:
-            file.write(line)
+        append(self.path, line)
 
 
 def read_events(folder: str | Path) -> list[dict[str, Any]]:

@@ -123,6 +123,10 @@ def test_the_first_signal_is_answered_at_once(train, capsys):
 
 
 @pytest.mark.parametrize("second", SIGNALS)
+@pytest.mark.fault(
+    "Ctrl-C twice while a run trains",
+    "it leaves at once; last.ckpt is the one before",
+)
 def test_a_second_signal_leaves_at_once(second, train, tmp_path):
     sends = Sends("on_before_optimizer_step", 3, signal.SIGINT, second)
     with pytest.raises(SystemExit):  # what Lightning makes of a KeyboardInterrupt
@@ -131,6 +135,10 @@ def test_a_second_signal_leaves_at_once(second, train, tmp_path):
     assert not (tmp_path / "kept" / "last.ckpt").exists()
 
 
+@pytest.mark.fault(
+    "Ctrl-C while a run without a folder trains",
+    "“Interrupted by SIGINT at step 3. Nothing was kept: the run has no folder.”",
+)
 def test_a_run_without_a_folder_says_that_nothing_was_kept(train, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Interrupted, match=r"at step 3\. Nothing was kept: the run has no folder\.$") as caught:

@@ -69,6 +69,10 @@ def test_what_goes_wrong_is_passed_on_and_nothing_is_kept(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "A download stands still",
+    "“nothing came for 20 seconds”; no half file",
+)
 def test_gives_up_when_nothing_comes(tmp_path):
     silence = threading.Event()
 
@@ -82,6 +86,10 @@ def test_gives_up_when_nothing_comes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "A download is very slow",
+    "nothing: it is waited for as long as something comes",
+)
 def test_waits_for_as_long_as_something_comes(tmp_path):
     def fill(folder: Path) -> None:
         end = time.monotonic() + 2.5

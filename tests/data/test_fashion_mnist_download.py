@@ -131,6 +131,10 @@ def test_downloads_nothing_that_is_there_or_not_wanted(mirror, made_up_files, tm
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"])
+@pytest.mark.fault(
+    "A mirror answers 404",
+    "“… cannot be downloaded (Error downloading …: HTTP Error 404: Not Found). Three ways: …”",
+)
 def test_a_mirror_without_the_file_is_named_with_its_answer(mirror, cache, name):
     mirror.answer(name, lambda handler, content: handler.send_error(404))
     assert _why_not(FashionMNIST()) == (f"Error downloading {name}: Tried {mirror.url}, got: HTTP Error 404: Not Found")
@@ -138,6 +142,10 @@ def test_a_mirror_without_the_file_is_named_with_its_answer(mirror, cache, name)
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"])
+@pytest.mark.fault(
+    "A download has a wrong checksum",
+    "“… File not found or corrupted. …”; nothing is kept",
+)
 def test_damaged_bytes_are_not_kept(mirror, cache, name):
     mirror.answer(name, lambda handler, content: _send(handler, content[:-1] + b"!"))
     assert _why_not(FashionMNIST()) == (
@@ -146,12 +154,20 @@ def test_damaged_bytes_are_not_kept(mirror, cache, name):
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "A login page comes in the place of a download",
+    "the same",
+)
 def test_a_page_in_the_place_of_a_file_is_not_kept(mirror, cache):
     mirror.answer("train-images-idx3-ubyte.gz", lambda handler, _: _send(handler, b"<html>Please log in</html>"))
     assert "File not found or corrupted" in _why_not(FashionMNIST())
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "The line is cut in the middle of a download",
+    "“… cannot be downloaded (…)”; nothing is kept",
+)
 def test_a_line_that_is_cut_is_an_error(mirror, cache):
     def cut(handler: BaseHTTPRequestHandler, content: bytes) -> None:
         handler.send_response(200)
@@ -164,6 +180,10 @@ def test_a_line_that_is_cut_is_an_error(mirror, cache):
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "A server answers with something that is no HTTP",
+    "its words; nothing is kept",
+)
 def test_an_answer_that_is_no_http_is_an_error(mirror, cache):
     mirror.answer("train-images-idx3-ubyte.gz", lambda handler, _: handler.wfile.write(b"220 mail.example ESMTP\r\n"))
     assert "220 mail.example" in _why_not(FashionMNIST())
@@ -171,6 +191,10 @@ def test_an_answer_that_is_no_http_is_an_error(mirror, cache):
 
 
 @pytest.mark.parametrize("how", ["hang", "hang_half_way"])
+@pytest.mark.fault(
+    "A mirror hangs, at once or half way",
+    "“nothing came for … seconds”",
+)
 def test_a_mirror_that_hangs_is_given_up(mirror, cache, monkeypatch, how):
     monkeypatch.setattr(fashion_mnist, "DOWNLOAD_TIMEOUT", 0.5)
     mirror.answer("train-labels-idx1-ubyte.gz", getattr(mirror, how))
@@ -178,12 +202,20 @@ def test_a_mirror_that_hangs_is_given_up(mirror, cache, monkeypatch, how):
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "The server refuses the connection",
+    "“… Connection refused …”",
+)
 def test_no_server_at_all_is_an_error(mirror, cache, monkeypatch):
     monkeypatch.setattr(Downloader, "mirrors", ["http://127.0.0.1:9/"])  # the port of "discard": nobody listens
     assert "Connection refused" in _why_not(FashionMNIST())
     assert list(cache.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "A file lies in the place of the cache folder",
+    "“… cannot be downloaded (… File exists …)”",
+)
 def test_a_cache_that_cannot_be_written_is_an_error(mirror, cache):
     cache.parent.mkdir()
     cache.write_text("a file in the place of the folder")
@@ -201,6 +233,10 @@ def test_what_failed_is_not_tried_again(mirror):
     assert len(mirror.requests) == asked
 
 
+@pytest.mark.fault(
+    "A mirror answers 503, and the recipe allows the sample",
+    "pictures that dlcore draws itself, said in a box at start and end",
+)
 def test_a_failed_download_gives_the_sample_where_that_is_wanted(mirror, monkeypatch):
     mirror.answer("train-images-idx3-ubyte.gz", lambda handler, content: handler.send_error(503))
     drawn = fashion_mnist.draw_clothing

@@ -56,6 +56,10 @@ def test_a_file_with_other_content_is_an_error_with_both_checksums(tmp_path, con
 
 
 @pytest.mark.parametrize("keep", [0, 5, 20, -1])
+@pytest.mark.fault(
+    "A packed file of FashionMNIST is cut short",
+    "“…: expected a whole file, but it cannot be read (…). Delete it, …”",
+)
 def test_a_truncated_packed_file_is_an_error_with_its_path(tmp_path, keep):
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(CONTENT)[:keep])
@@ -66,6 +70,10 @@ def test_a_truncated_packed_file_is_an_error_with_its_path(tmp_path, keep):
 
 
 @pytest.mark.parametrize("at", [0, 12, 25, -6])
+@pytest.mark.fault(
+    "A byte of a packed file of FashionMNIST is altered",
+    "the file, with both checksums or the place",
+)
 def test_an_altered_byte_in_a_packed_file_is_an_error_with_its_path(tmp_path, at):
     packed = bytearray(gzip.compress(CONTENT, mtime=0))
     packed[at] ^= 0xFF

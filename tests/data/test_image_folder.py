@@ -131,6 +131,10 @@ def test_broken_files_are_an_error_that_names_them_or_left_out(folder, capsys):
     assert sum(data.facts()["class_counts"]) == len(data.parts["train"])
 
 
+@pytest.mark.fault(
+    "All pictures of a part (val/) are broken",
+    "“…: expected pictures in val that can be decoded, got none.”",
+)
 def test_a_part_of_broken_files_only_is_said(tmp_path):
     for part in ("train", "val"):
         write_classes(tmp_path / "root" / part, {"cats": 4, "dogs": 4})

@@ -130,6 +130,10 @@ print(int(pixel_cache.decoded(folder, names, Form((4, 4), 3, "crop"), True).pixe
 """
 
 
+@pytest.mark.fault(
+    "Three processes need the same decoded pictures at once",
+    "one decodes, the others wait",
+)
 def test_of_several_processes_at_once_one_decodes_and_the_others_wait(folder, tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(folder), str(tmp_path / "go")]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -141,6 +145,10 @@ def test_of_several_processes_at_once_one_decodes_and_the_others_wait(folder, tm
     assert sorted(answers) == sorted([["decoded", str(total)], [str(total)], [str(total)]])
 
 
+@pytest.mark.fault(
+    "A process was killed while it decoded pictures",
+    "its leavings are cleared away, the pictures decoded anew",
+)
 def test_what_a_killed_process_left_is_cleared_away(folder, tmp_path):
     decoded(folder, names(folder), FORM, keep=True)
     (place,) = (tmp_path / "cache").rglob("pixels")
@@ -160,12 +168,20 @@ def test_too_little_room_is_said_before_anything_is_written(folder, monkeypatch)
         decoded(folder, names(folder), FORM, keep=True)
 
 
+@pytest.mark.fault(
+    "The cache of decoded pictures cannot be written",
+    "“Decoded pictures cannot be kept (…). Choose another cache folder …”",
+)
 def test_a_cache_folder_that_cannot_be_written_is_said(folder, tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(DataError, match=r"cannot be kept .* XDG_CACHE_HOME, or --data\.cache false"):
         decoded(folder, names(folder), FORM, keep=True)
 
 
+@pytest.mark.fault(
+    "A process that decodes dies",
+    "“… a process that decodes was ended …”; nothing is kept",
+)
 def test_a_process_that_dies_while_decoding_is_an_error_and_nothing_is_kept(folder, tmp_path, monkeypatch):
     program = tmp_path / "dies.py"
     program.write_text("import sys; sys.stdin.readline(); sys.stdin.readline()")

@@ -25,6 +25,10 @@ def whole(read):
     return torch.equal(read["state_dict"]["w"], expected["state_dict"]["w"])
 
 
+@pytest.mark.fault(
+    "A bit of a checkpoint is flipped",
+    "“…: expected a checkpoint, but the file (… bytes) is cut short, damaged, …”",
+)
 def test_an_altered_byte_is_noticed_wherever_it_matters(tmp_path):
     path = tmp_path / "a.ckpt"
     AtomicCheckpointIO().save_checkpoint(state(7), path)
@@ -43,6 +47,10 @@ def test_an_altered_byte_is_noticed_wherever_it_matters(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+@pytest.mark.fault(
+    "A checkpoint is cut short",
+    "the same",
+)
 def test_a_file_cut_short_is_noticed(tmp_path, share):
     path = tmp_path / "a.ckpt"
     AtomicCheckpointIO().save_checkpoint(state(7), path)
@@ -52,6 +60,10 @@ def test_a_file_cut_short_is_noticed(tmp_path, share):
         read_checkpoint(path)
 
 
+@pytest.mark.fault(
+    "last.ckpt is damaged when the run goes on",
+    "the same, and “Going on from previous.ckpt, of step 5”",
+)
 def test_the_one_before_is_taken_where_the_newest_is_damaged(tmp_path, capsys):
     folder = tmp_path / "checkpoints"
     AtomicCheckpointIO().save_checkpoint(state(5), folder / "previous.ckpt")
@@ -73,6 +85,10 @@ def save_for_ever(path, size, step, began):
         AtomicCheckpointIO().save_checkpoint(state(step, size), path)
 
 
+@pytest.mark.fault(
+    "SIGKILL in the middle of writing a checkpoint",
+    "the old or the new one, whole",
+)
 def test_killed_while_it_is_written_it_is_the_old_one_or_the_new_one(tmp_path):
     path = tmp_path / "a.ckpt"
     chances, steps = random.Random(1), []
@@ -116,6 +132,10 @@ def outcome_of(target, *args):
     return text
 
 
+@pytest.mark.fault(
+    "The disk is full while a checkpoint is written",
+    "“…: the checkpoint could not be written: … What was there before is kept. …”",
+)
 def test_where_nothing_more_can_be_written_the_old_one_is_kept(tmp_path):
     path = tmp_path / "a.ckpt"
     AtomicCheckpointIO().save_checkpoint(state(1), path)
@@ -127,6 +147,10 @@ def test_where_nothing_more_can_be_written_the_old_one_is_kept(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.fault(
+    "The folder of the checkpoints may not be written to",
+    "“…: the checkpoint could not be written: Permission denied. …”",
+)
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path):
     path = tmp_path / "a.ckpt"
     AtomicCheckpointIO().save_checkpoint(state(1), path)

@@ -89,6 +89,10 @@ def test_a_signal_saves_and_says_how_to_go_on(start, tmp_path, number, code):
     assert torch.load(last, weights_only=True)["global_step"] == step + 10
 
 
+@pytest.mark.fault(
+    "SIGTERM while a run without checkpoints trains",
+    "“Interrupted by SIGTERM: nothing was kept, since checkpoints are off.”; exit code 143",
+)
 def test_without_checkpoints_sigterm_is_no_success(start, tmp_path):
     process = start("fit", "--trainer.max_epochs=500", "--data.batch_size=20", "--checkpoint=off")
     wait_for(tmp_path, "lightning_logs/*/version_0/metrics.csv")

@@ -72,6 +72,10 @@ def test_a_setting_given_as_text_is_the_same_as_that_of_a_file():
 
 
 @pytest.mark.parametrize("content", ['{"variant": "a", "se', '{"variant": "a", "renamed_later": 0}', None])
+@pytest.mark.fault(
+    "The record of a study's run is damaged between two starts",
+    "“warning: …/study_run.json … is kept”; the run is done anew beside it",
+)
 def test_a_run_with_checkpoints_whose_record_cannot_be_read_is_never_removed(tmp_path, content):
     first, second = make_plan(STUDY, tmp_path).jobs
     for job, name in ((first, "last.ckpt"), (second, "best.ckpt")):
@@ -121,6 +125,10 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.fault(
+    "A study is started while it is at work",
+    "“…: another process (…) is at work on this study. Wait for it, or end it.”",
+)
 def test_a_second_process_is_kept_from_the_same_study(tmp_path):
     message = r"another process .* is at work on this study"
     with locked(tmp_path / "s"), pytest.raises(ConfigError, match=message), locked(tmp_path / "s"):

@@ -93,6 +93,10 @@ def test_runs_that_have_not_ended_well_do_not_count(tmp_path):
 
 
 @pytest.mark.parametrize("content", ['{"variant": "a", "se', "[]", '{"variant": "a", "renamed_later": 0}'])
+@pytest.mark.fault(
+    "The record of a study's run is cut short",
+    "“…/study_run.json: expected the record of a run of a study …”",
+)
 def test_a_record_is_read_as_written_and_one_that_cannot_be_read_is_not_taken_for_none(tmp_path, content):
     folder, record = write_run(tmp_path / "明月")
     assert read_record(folder) == record

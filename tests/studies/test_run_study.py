@@ -129,6 +129,10 @@ def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
     assert "FAILED" in (folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.fault(
+    "A study is killed with the run that it trains (SIGKILL)",
+    "the same command goes on: “1 of them from where it stopped, 1 done before”",
+)
 def test_a_study_that_is_killed_goes_on_where_it_stopped(work):
     # One run at a time: the first ends, the second is killed in the middle, with the process that waits for it.
     long = ("研究.yaml", "--trainer.max_epochs", "25", "--jobs", "1")
@@ -155,6 +159,10 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(work):
     assert (second.parents[1] / "快_0.1" / "seed_0" / "metrics.csv").stat().st_mtime_ns == first
 
 
+@pytest.mark.fault(
+    "Ctrl-C in a study",
+    "“Interrupted. What is done is kept in …; the same command goes on.”; no process is left",
+)
 def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(work):
     process = start(work, "研究.yaml", "--trainer.max_epochs", "5000", start_new_session=True)
     folder = work / "lightning_logs" / "study_研究"
@@ -170,6 +178,10 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(work):
     assert ended(process.pid)
 
 
+@pytest.mark.fault(
+    "A process of a study dies",
+    "“Its process died …” of that run; the others end well",
+)
 def test_a_process_that_dies_is_a_failure_of_its_run_alone(work):
     (work / "deadly.py").write_text(
         "import os\nfrom dlcore.models import MLP\n\n\nclass Deadly(MLP):\n    def forward(self, inputs):\n"

@@ -114,6 +114,10 @@ def test_empty_files(write, own_cache):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.fault(
+    "A text may not be read",
+    "“FILE: cannot be read (Permission denied).”",
+)
 def test_a_file_that_may_not_be_read(write):
     path = write("a.txt", POEM)
     path.chmod(0)
@@ -144,6 +148,10 @@ def test_a_file_counts_once_whatever_its_names(write, tmp_path):
 
 
 @pytest.mark.parametrize(("target", "reason"), [("gone.txt", "No such file"), ("b.txt", "Too many levels")])
+@pytest.mark.fault(
+    "A link in a corpus leads nowhere",
+    "the link and the reason",
+)
 def test_a_link_that_leads_nowhere_is_named(write, tmp_path, own_cache, target, reason):
     write("诗/a.txt", POEM)
     (tmp_path / "诗" / "b.txt").symlink_to(target)

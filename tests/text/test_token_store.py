@@ -164,6 +164,10 @@ def test_a_full_disk_leaves_no_half_store(store_of, own_cache, monkeypatch):
     monkeypatch.undo()
 
 
+@pytest.mark.fault(
+    "The cache of token stores cannot be written",
+    "“The corpus as numbers cannot be kept (…). Choose another cache folder …”",
+)
 def test_a_cache_folder_that_cannot_be_written_is_said(store_of, own_cache):
     own_cache.parent.write_text("a file")
     with pytest.raises(DataError, match=r"cannot be kept .*XDG_CACHE_HOME"):

@@ -31,6 +31,10 @@ assert "torch" not in sys.modules
 """
 
 
+@pytest.mark.fault(
+    "Three processes need the same token store at once",
+    "one makes it, the others wait",
+)
 def test_of_several_processes_at_once_one_builds_and_the_others_wait(tmp_path, own_cache):
     (tmp_path / "a.txt").write_text("\n\n".join(poems(2000)))
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "a.txt"), str(tmp_path / "go")]
@@ -57,6 +61,10 @@ corpus.token_store(corpus.Corpus.find(sys.argv[1]), Segmenter(None), rules, 2)
 """
 
 
+@pytest.mark.fault(
+    "SIGKILL while a token store is made",
+    "no half store; the next start makes it",
+)
 def test_a_killed_process_leaves_no_half_store(tmp_path, own_cache, store_of):
     text = "\n\n".join(poems(300))
     (tmp_path / "诗.txt").write_text(text)
@@ -77,6 +85,10 @@ def test_a_killed_process_leaves_no_half_store(tmp_path, own_cache, store_of):
     assert not left.exists()
 
 
+@pytest.mark.fault(
+    "A process that cuts text dies",
+    "“A process that cuts text was ended …”; nothing is kept",
+)
 def test_a_process_that_cuts_and_dies_is_an_error_and_nothing_is_kept(store_of, own_cache, monkeypatch):
     from dlcore.text import cutting
 

@@ -32,6 +32,10 @@ def test_a_run_that_goes_on_loses_the_rows_beyond_its_checkpoint(path):
     assert read_layers(path)["step"] == [0, 10, 15]
 
 
+@pytest.mark.fault(
+    "SIGKILL while a look at the layers is written",
+    "the half row is dropped",
+)
 def test_a_row_that_a_killed_process_left_half_written_is_dropped(path):
     LayerTable(path).write([row(0), row(10)])
     whole = path.read_text()

@@ -135,6 +135,10 @@ def test_resume_drops_the_rows_beyond_its_step_and_keeps_the_step_itself(path):
     assert read_metrics(path)["a"] == [0, 10, 20, 30, 40, 50, -1]
 
 
+@pytest.mark.fault(
+    "The machine crashes while a row is written",
+    "that row is left out",
+)
 def test_line_that_a_crash_cut_off_is_left_out(path):
     path.write_text("step,epoch,a\n1,0,0.5\n2,0,0.4")
     table = MetricsCsv(path)
@@ -169,6 +173,10 @@ def test_missing_file_is_an_error(tmp_path):
         read_metrics(tmp_path)
 
 
+@pytest.mark.fault(
+    "SIGKILL right after a metric was logged",
+    "its row is in metrics.csv",
+)
 def test_killed_process_loses_no_row(path):
     code = (
         "import os, pathlib, sys\n"

@@ -109,6 +109,10 @@ for step in range(40):
 """
 
 
+@pytest.mark.fault(
+    "A program ends without closing its logger",
+    "all that was logged is there",
+)
 def test_interpreter_exit_without_finalize_loses_nothing(folder):
     # A long text keeps TensorBoard's own thread busy for a while.
     script = SCRIPT + "logger.log_text('t', 'x' * 2_000_000)\n"
@@ -120,6 +124,10 @@ def test_interpreter_exit_without_finalize_loses_nothing(folder):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.fault(
+    "SIGKILL while a run logs",
+    "no row is lost, and its curves go on",
+)
 def test_kill_loses_no_row_and_the_run_can_be_resumed(folder):
     script = SCRIPT + "os.kill(os.getpid(), 9)\n"
     done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, timeout=120)

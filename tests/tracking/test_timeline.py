@@ -56,6 +56,10 @@ def test_resume_cuts_the_events_beyond_its_step_and_keeps_those_at_the_step(path
 
 
 @pytest.mark.parametrize("torn", ['{"time": "2026-11-21T15:0', '{"step": 3, "kind": "new_best"}', '{"step": 3, "明'])
+@pytest.mark.fault(
+    "SIGKILL while an event is written",
+    "the half line is dropped, all others stay",
+)
 def test_the_beginning_of_a_line_that_a_killed_process_left_is_dropped(path, torn):
     Timeline(path).write("started", "on", 0, None)
     with path.open("ab") as file:
@@ -87,6 +91,10 @@ def test_a_kind_that_there_is_not_is_an_error(path):
         Timeline(path).write("exploded", "bang", 0, None)
 
 
+@pytest.mark.fault(
+    "SIGKILL right after an event",
+    "it is in events.jsonl",
+)
 def test_a_killed_process_loses_no_event(tmp_path):
     script = (
         "import os, sys; from pathlib import Path; from dlcore.tracking.timeline import Timeline\n"

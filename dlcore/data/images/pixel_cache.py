@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dlcore.cache import cache_folder, locked
+from dlcore.cache import cache_folder, is_whole, locked, stamps_of, tell_damaged
 from dlcore.data.images.decoding import Form, decode_files
 from dlcore.errors import DataError
 
@@ -68,10 +68,14 @@ def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Picture
     except OSError as error:
         raise _no_cache(error) from error
     place = home / _hash(_state_of(root, names, form))[:32]
-    if not place.is_dir():
-        with locked(home / "lock"):
-            if not place.is_dir():  # another process may have made it while this one waited
-                _build(files, place, form)
+    if (kept := _whole(place, len(files), form)) is not None:
+        return kept
+    with locked(home / "lock"):
+        if (kept := _whole(place, len(files), form)) is not None:
+            return kept  # another process has made it while this one waited
+        if place.is_dir():
+            tell_damaged(place)
+        _build(files, place, form)
     return _open(place, len(files), form)
 
 
@@ -101,7 +105,8 @@ def _decode(files: Sequence[Path], folder: Path, form: Form) -> Pictures:
             "XDG_CACHE_HOME (with --data.cache false: TMPDIR)."
         )
     moments, broken = decode_files(files, folder / "pixels", form)
-    torch.save({"moments": moments, "broken": broken}, folder / "moments.pt")
+    kept = {"moments": moments, "broken": broken, "stamps": stamps_of(folder, ["pixels"])}
+    torch.save(kept, folder / "moments.pt")
     return _open(folder, len(files), form)
 
 
@@ -110,6 +115,15 @@ def _open(folder: Path, count: int, form: Form) -> Pictures:
     kept = torch.load(folder / "moments.pt", weights_only=True)
     pixels = torch.from_file(str(folder / "pixels"), shared=False, size=size, dtype=torch.uint8)
     return Pictures(pixels.view(count, form.channels, *form.size), kept["moments"], kept["broken"])
+
+
+def _whole(place: Path, count: int, form: Form) -> Pictures | None:
+    """What the cache holds; None where there is nothing, or nothing whole."""
+    try:
+        stamps = torch.load(place / "moments.pt", weights_only=True)["stamps"]
+        return _open(place, count, form) if is_whole(place, stamps) else None
+    except Exception:  # a damaged file can make the reader raise almost anything
+        return None
 
 
 def _state_of(root: Path, names: Sequence[str], form: Form) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures.style import to_png
+from dlcore.tracking.run_file import replace_file, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,13 +49,9 @@ def write_png(figure: Figure, path: Path) -> None:
 
 def replace_png(content: bytes, path: Path) -> None:
     """Put a picture into its place in one step, in a folder that is made where it is not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content)
 
 
 def _is_ours(path: Path) -> bool:

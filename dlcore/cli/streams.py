@@ -1,0 +1,84 @@
+"""Standard output and error that outlive who reads them: a training does not end because its terminal was closed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+
+class LastingStream:
+    """A stream that, once it cannot be written any more, is nowhere; it is said once.
+
+    Args:
+        stream: Standard output or error.
+        say_on: Where that is said; None: nowhere.
+    """
+
+    def __init__(self, stream: TextIO, say_on: TextIO | LastingStream | None) -> None:
+        self._stream, self._say_on = stream, say_on
+
+    def write(self, text: str) -> int:
+        """Write, as far as that is possible."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, as far as that is possible."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            self._stream.flush()
+        say_on, self._say_on = self._say_on, None
+        if say_on is not None:
+            say_on.write(
+                f"dlcore: nothing more can be printed ({error.strerror}): the work goes on, its results are kept.\n"
+            )
+            say_on.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def lasting_streams(output: bool) -> Iterator[None]:
+    """Make standard output and error such that no state of theirs ends the program.
+
+    One that was closed before the start is nowhere; a character that an encoding lacks becomes a question mark.
+
+    Args:
+        output: Whether work goes on when nobody reads standard output any more, as a training does.
+    """
+    before = sys.stdout, sys.stderr
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed before the start: files that are opened must not get its number
+            while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+                pass
+            os.close(number)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif hasattr(stream, "reconfigure"):
+            with suppress(OSError):
+                stream.reconfigure(errors="replace")
+    err = LastingStream(sys.stderr, None)
+    sys.stderr = err
+    if output:
+        sys.stdout = LastingStream(sys.stdout, err)
+    try:
+        yield
+    finally:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+        sys.stdout, sys.stderr = before

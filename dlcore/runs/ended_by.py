@@ -1,0 +1,55 @@
+"""What ended a run, as a user knows it: errors of data, trainer and machine in a line, signals by their names."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import threading
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from dlcore.configs.shell import shell_word
+from dlcore.errors import ArgumentError, Interrupted
+from dlcore.processes import will_be_restarted
+from dlcore.runs.lightning_errors import refused_by_lightning
+from dlcore.runs.out_of_memory import no_memory_for_batch
+
+
+def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseException:
+    """The error as a user knows it; itself where it is that already, or nobody's but its author's.
+
+    Args:
+        error: What came out of the trainer.
+        trainer: The trainer, as the error left it.
+        data: The data module.
+    """
+    if isinstance(error, ArgumentError) and error.argument in inspect.signature(type(data)).parameters:
+        return error.within("data")
+    if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
+        return error.within("model")
+    if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+        return _interrupted(error.__context__, trainer)
+    if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
+        return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
+    return no_memory_for_batch(error, trainer) or refused_by_lightning(error) or error
+
+
+def how_to_go_on(trainer: Trainer) -> str:
+    """How a run goes on that lost a process, a sentence; nothing where it has come to no checkpoint."""
+    if will_be_restarted():
+        return "torchrun starts all of them again."
+    last = getattr(trainer.checkpoint_callback, "last_model_path", "")
+    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)}" if last else ""
+
+
+def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:
+    """What is said of Ctrl-C or a signal; Lightning's answer is a silent exit with 1, and a deaf process."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    number = getattr(interrupt, "number", signal.SIGINT)
+    if number == signal.SIGINT:
+        return Interrupted("Interrupted at once: nothing was saved by that.", 130)
+    kept = "nothing was saved by that" if trainer.checkpoint_callback else "nothing was kept, since checkpoints are off"
+    return Interrupted(f"Interrupted by {signal.Signals(number).name}: {kept}.", 128 + number)
