@@ -52,9 +52,9 @@ class Request:
         """The last value that a flag was given, or None."""
         return next((flag.value for flag in reversed(self.flags) if flag.name == name), None)
 
-    def without(self, name: str) -> list[Flag]:
-        """The flags but for those of that name."""
-        return [flag for flag in self.flags if flag.name != name]
+    def without(self, *names: str) -> list[Flag]:
+        """The flags but for those of these names."""
+        return [flag for flag in self.flags if flag.name not in names]
 
     def line(self) -> str:
         """The command line, to be typed again."""

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
+from dlcore.configs.class_paths import allowed_packages, check_packages, paths_in_flags
 from dlcore.configs.flat import flatten
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request, check_files
-from dlcore.errors import ArgumentError, CheckpointError
+from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.factories import with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
-from dlcore.runs.layers import Layer, class_paths, overridden
+from dlcore.runs.layers import Layer, overridden
+from dlcore.runs.named_classes import Trust, check_are_classes
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -35,6 +37,7 @@ class Settings:
         config: Recipes and checkpoint, laid on each other.
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
         name: The run's name: that of its first recipe.
+        trust: Whose code may be imported.
 
     Raises:
         DlcoreError: A recipe, a checkpoint or a name in them does not exist or cannot be read.
@@ -42,8 +45,10 @@ class Settings:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.trust = Trust(allowed_packages(request.flags), paths_in_flags(request.flags))
         check_files(request)
         for recipe in request.recipes:
+            self._check_named(read_recipe(find_recipe(recipe)), f"{recipe}: names")
             check_recipe_keys(recipe, request.command)
         self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
         self.checkpoint_path: Path | None = None
@@ -68,7 +73,9 @@ class Settings:
 
     def words(self) -> list[str]:
         """The command line for the parser."""
-        flags = [word for flag in self.request.without("ckpt_path") if self._counts(flag) for word in flag.words()]
+        flags = [
+            word for flag in self.request.without("ckpt_path", "allow") if self._counts(flag) for word in flag.words()
+        ]
         config = with_own_defaults(self.config, self.classes)
         return [self.request.command, "--config", json.dumps(config), *flags]
 
@@ -124,20 +131,14 @@ class Settings:
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
         config = record["config"]
-        self._check_foreign_classes(config)
+        self._check_named(config, f"{self.checkpoint_path}: was made with", CheckpointError)
         if self.request.command == "fit":
             return config
         trainer = {key: value for key, value in config["trainer"].items() if key in _KEPT_FOR_EVALUATION}
         shown = {"progress_display": config.get("progress_display")}
         return {"model": config["model"], "data": config["data"], "trainer": trainer, **shown}
 
-    def _check_foreign_classes(self, config: dict[str, Any]) -> None:
-        """A checkpoint does not make this process import code: a class from elsewhere must be named by the user too."""
-        named = {value for layer in self._recipes for value in class_paths(layer.config)}
-        named |= {flag.value for flag in self.request.flags if flag.value}
-        for path in class_paths(config):
-            if not path.startswith(("dlcore.", "torch.", "lightning.")) and path not in named:
-                raise CheckpointError(
-                    f"{self.checkpoint_path}: was made with the class {path}, which is not dlcore's. If you trust it, "
-                    f"name it: --model {path} (or --data …, or the recipe with -c)."
-                )
+    def _check_named(self, config: dict[str, Any], where: str, error: type[DlcoreError] = ConfigError) -> None:
+        """No recipe and no checkpoint makes this process import code or call a function of its choice."""
+        left = check_packages(config, where, self.trust.packages, self.trust.typed, error)
+        check_are_classes(left, where, error)

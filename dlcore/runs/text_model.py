@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from torch import nn
 
 import dlcore.models
-from dlcore.errors import CheckpointError
+from dlcore.configs import strict_yaml
+from dlcore.configs.recipe import recipe_text
+from dlcore.errors import CheckpointError, ConfigError
 from dlcore.runs.checkpoint_file import RECORD_KEY, checkpoint_of_run, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import run_folders, runs_root
 from dlcore.runs.link import check_weights
@@ -84,8 +85,8 @@ def _find(wanted: str, root: Path, name: str | None) -> Path:
 
 def _writes_text(config: Path) -> bool:
     try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        content = strict_yaml.load(recipe_text(config), str(config))
+    except ConfigError:
         return False
     return isinstance(content, dict) and hasattr(_class_of(content), "scores")
 
