@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,32 @@ from pathlib import Path
 def cache_folder() -> Path:
     """Where dlcore keeps what it made or fetched: ``$XDG_CACHE_HOME/dlcore``, by default ``~/.cache/dlcore``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlcore"
+
+
+def open_cache(path: Path) -> Path:
+    """Make a folder of the cache, for the user alone.
+
+    What lies in the cache is believed: pixels, tokens, tables. So nobody else may write there, or read what a user's
+    data were turned into.
+
+    Args:
+        path: A folder within `cache_folder`, or that itself.
+
+    Raises:
+        PermissionError: The cache belongs to another user.
+        OSError: It cannot be made.
+    """
+    top = cache_folder()
+    top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "getuid"):
+        state = top.stat()
+        if state.st_uid != os.getuid() and os.getuid() != 0:  # root has what others mount for it, in containers
+            why = "it belongs to another user; choose a folder of your own: XDG_CACHE_HOME=FOLDER"
+            raise PermissionError(errno.EPERM, why, str(top))
+        if state.st_uid == os.getuid() and stat.S_IMODE(state.st_mode) & 0o077:
+            top.chmod(0o700)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
 
 
 @contextmanager

@@ -80,13 +80,19 @@ def _check_digests(path: Path) -> None:
     """Compare what a file holds with the digests (CRC-32) of its parts, which torch writes but does not look at.
 
     Raises:
-        zipfile.BadZipFile: They differ.
+        zipfile.BadZipFile: They differ, or it is no archive that torch writes.
     """
     if not zipfile.is_zipfile(path):
         return  # torch's older format; a file cut short is told by torch
     with zipfile.ZipFile(path) as file:
-        if (part := file.testzip()) is not None:
-            raise zipfile.BadZipFile(part)
+        parts = file.infolist()
+        # torch packs nothing. What is packed, or lies in one place under several names, may unpack to any size.
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+            raise zipfile.BadZipFile("packed parts")
+        if sum(part.file_size for part in parts) > path.stat().st_size:
+            raise zipfile.BadZipFile("parts that are larger than the file")
+        if (name := file.testzip()) is not None:
+            raise zipfile.BadZipFile(name)
 
 
 def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
