@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from dlcore.configs.plain_text import printable
 from dlcore.configs.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, UnknownNameError
 
@@ -116,4 +117,4 @@ def _print_error(text: str) -> None:
         traceback.print_exc()
     sys.stdout.flush()
     rank = os.environ.get("RANK", "0")  # of a process that a launcher started
-    print(f"dlcore{f' (process {rank})' * (rank != '0')}: {text}", file=sys.stderr)
+    print(f"dlcore{f' (process {rank})' * (rank != '0')}: {printable(text)}", file=sys.stderr)

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dlcore.configs.plain_text import file_name
 from dlcore.errors import ConfigError, UnknownNameError, nearest
 
 DEFAULT_RECIPE = "mlp_fashion_mnist"
@@ -60,7 +61,8 @@ def recipe_name(path: str | os.PathLike[str]) -> str:
     path = Path(path)
     run = path.resolve().parent
     # The config that a run left in its folder, lightning_logs/<recipe>/version_<N>/config.yaml.
-    return run.parent.name if path.name == "config.yaml" and run.name.startswith("version_") else path.stem
+    name = run.parent.name if path.name == "config.yaml" and run.name.startswith("version_") else path.stem
+    return file_name(name)
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.flag_hints import remedy_for_word
 from dlcore.configs.recipe import find_recipe, read_recipe, recipe_name
+from dlcore.configs.secrets import text_without_secrets
 from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError
 
@@ -57,11 +58,12 @@ class Request:
         return [flag for flag in self.flags if flag.name not in names]
 
     def line(self) -> str:
-        """The command line, to be typed again."""
+        """The command line, to be typed again; without passwords and keys, since it is kept."""
         words = [f"-c {shell_word(recipe)}" for recipe in self.recipes]
         for flag in self.flags:
             switches = {"null": "off", "{}": "on"} if flag.name in callback_sections() else {}
             value = switches.get(flag.value or "", flag.value)
+            value = value and text_without_secrets(flag.name, value)
             between = "=" if value and value.startswith("-") else " "
             words.append(f"--{flag.name}" + ("" if value is None else between + shell_word(value)))
         return " ".join(["python -m dlcore", self.command, *words])

@@ -46,7 +46,7 @@ def read_idx(path: Path, sha256: str) -> Tensor:
             "or put a good copy in its place."
         ) from error
     if len(content) > LARGEST:
-        raise DataError(f"{path}: expected at most {LARGEST:,} bytes of content, got more. Put a good copy in its place.")
+        raise DataError(f"{path}: expected at most {LARGEST:,} bytes of content, got more. Put a good copy there.")
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise DataError(

@@ -48,8 +48,9 @@ class Trust:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """While this lasts the parser imports nothing else, makes no class where any value may stand, and fetches
-        no config from the net. It is the parser's own state, and is put back at the end.
+        """While this lasts the parser imports nothing else, and no config from the net.
+
+        Nor does it make a class where any value may stand. This is the parser's own state, and is put back at the end.
         """
         before = dict(_common.parsing_settings)
         # A class is known by the name under which it is defined too, mostly a module of the same package.
@@ -89,8 +90,8 @@ def check_are_classes(paths: Collection[str], where: str, error: type[DlcoreErro
         if found is not None or not is_within(path, NAMEABLE):
             raise error(
                 f"{where} {path}, which is no model, data module, optimiser, schedule, callback, logger, "
-                "strategy, plugin, profiler, metric or layer: a file may name nothing else. If you trust it, give it as "
-                "a flag."
+                "strategy, plugin, profiler, metric or layer: a file may name nothing else. If you trust it, give it "
+                "as a flag."
             )
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
 from dlcore.configs.class_paths import allowed_packages, check_packages, paths_in_flags
 from dlcore.configs.flat import flatten
+from dlcore.configs.plain_text import file_name
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request, check_files
+from dlcore.configs.secrets import forget_hidden
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.factories import with_own_defaults
@@ -68,7 +70,8 @@ class Settings:
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
-        self.name = request.name or record.get("name") or (self._recipes[0].source if self._recipes else "run")
+        # A checkpoint's word for it may come from anybody: it must not lead out of the folder of runs.
+        self.name = request.name or file_name(record.get("name") or "run")
         self._check_seed()
 
     def words(self) -> list[str]:
@@ -130,7 +133,7 @@ class Settings:
             self.checkpoint = read_checkpoint(self.checkpoint_path)
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
-        config = record["config"]
+        config = forget_hidden(record["config"])
         self._check_named(config, f"{self.checkpoint_path}: was made with", CheckpointError)
         if self.request.command == "fit":
             return config

@@ -102,7 +102,7 @@ def _unpacked(text: str) -> bytes:
     except (ValueError, zlib.error) as error:
         raise DataError(f"The checkpoint's dictionary: expected packed words, got something else ({error}).") from error
     if not unpacking.eof:
-        raise DataError(f"The checkpoint's dictionary: expected at most {_LARGEST:,} bytes of words, whole; got others.")
+        raise DataError(f"The checkpoint's dictionary: expected at most {_LARGEST:,} bytes of words, whole.")
     return words
 
 
