@@ -71,7 +71,8 @@ class Settings:
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
         # A checkpoint's word for it may come from anybody: it must not lead out of the folder of runs.
-        self.name = request.name or file_name(record.get("name") or "run")
+        kept = record.get("name") or (self._recipes[0].source if self._recipes else "run")
+        self.name = request.name or file_name(kept)
         self._check_seed()
 
     def words(self) -> list[str]:

@@ -61,10 +61,18 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
     kept = checkpoint.get(_class_path(record["config"], "data").rpartition(".")[2])
     if not isinstance(kept, dict) or "tokenizer" not in kept:
         raise CheckpointError(f"{path}: holds no vocabulary. Train with data that keep it: {_TRAIN}")
-    model: nn.Module = model_class(**checkpoint["hyper_parameters"])
+    try:
+        model: nn.Module = model_class(**checkpoint["hyper_parameters"])
+        tokenizer = Tokenizer.from_state(kept["tokenizer"])
+    except (TypeError, KeyError, AttributeError, ValueError, RuntimeError, MemoryError) as error:
+        # Made by another version, changed by hand, or by somebody who means harm.
+        raise CheckpointError(
+            f"{path}: expected a text model's checkpoint as dlcore writes it; its settings or its words are not: "
+            f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        ) from error
     check_weights(model, checkpoint, str(path))
     model.load_state_dict(checkpoint["state_dict"])
-    return TextModel(model.eval().double(), Tokenizer.from_state(kept["tokenizer"]), path)
+    return TextModel(model.eval().double(), tokenizer, path)
 
 
 def _find(wanted: str, root: Path, name: str | None) -> Path:

@@ -72,7 +72,13 @@ def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Picture
         with locked(home / "lock"):
             if not place.is_dir():  # another process may have made it while this one waited
                 _build(files, place, form)
-    return _open(place, len(files), form)
+    try:
+        return _open(place, len(files), form)
+    except Exception as error:  # what is not plain values, cut short, of another kind: the reader raises all kinds
+        raise DataError(
+            f"{place}: expected decoded pictures as dlcore keeps them, got something else "
+            f"({type(error).__name__}). Remove that folder, so that they are decoded anew."
+        ) from error
 
 
 def _build(files: Sequence[Path], place: Path, form: Form) -> None:

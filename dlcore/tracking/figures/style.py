@@ -60,13 +60,15 @@ def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = ""
 
 
 def finish(figure: Figure) -> Figure:
-    """Choose fonts that have the figure's characters; call it last."""
+    """Choose fonts that have the figure's characters, and take dollar signs in names for such; call it last."""
     from matplotlib.text import Text
 
     texts: list[Any] = figure.findobj(Text)
     families = choose_families("".join(text.get_text() for text in texts))
     for text in texts:
         text.set_fontfamily(families)
+        if "$" in text.get_text() and r"\mathdefault" not in text.get_text():  # that is matplotlib's own, of axes
+            text.set_parse_math(False)
     return figure
 
 
