@@ -21,7 +21,7 @@ def file_name(text: str) -> str:
     """Text as the name of one file or folder on any system: never empty, never a path, never one that leads up."""
     name = _NO_FILE_NAME.sub("_", text).strip(" ")
     name = name.encode("utf-8", "replace")[:_LONGEST_NAME].decode("utf-8", "ignore").rstrip(" .")
-    return f"{name}_" if _OF_WINDOWS.fullmatch(name) else name or "run"
+    return f"_{name}" if _OF_WINDOWS.fullmatch(name) else name or "run"
 
 
 def csv_cell(text: str) -> str:

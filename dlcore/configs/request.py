@@ -129,7 +129,9 @@ def check_files(request: Request) -> None:
                 f"For example: python -m dlcore {request.command} --ckpt_path best",
             )
     elif "://" in wanted:
-        raise CheckpointError(f"--ckpt_path: expected best, last or a file, got the address {wanted!r}. Download it first.")
+        raise CheckpointError(
+            f"--ckpt_path: expected best, last or a file, got the address {wanted!r}. Nothing is fetched: download it."
+        )
     elif wanted not in ("best", "last") and not Path(wanted).expanduser().exists():
         raise CheckpointError(
             f"--ckpt_path: expected best, last, a run's folder or a file, got {wanted!r}, which is not there."

@@ -45,7 +45,7 @@ def text_without_secrets(name: str, text: str) -> str:
     """
     if is_secret(name):
         return HIDDEN
-    pairs = r"""(["']?)([\w-]+)\1(\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s,}\]]+)"""
+    pairs = r"""(["']?)([\w-]+)\1(\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s,}\]{\["']+)"""
     hidden = re.sub(
         pairs, lambda pair: f"{pair[1]}{pair[2]}{pair[1]}{pair[3]}{HIDDEN}" if is_secret(pair[2]) else pair[0], text
     )

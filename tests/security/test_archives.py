@@ -73,9 +73,11 @@ def test_a_header_that_promises_terabytes_takes_no_memory(shape, tmp_path):
 )
 def test_a_packed_checkpoint_is_not_unpacked(tmp_path):
     path = tmp_path / "bomb.ckpt"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        with file.open("archive/data.pkl", "w", force_zip64=True) as part:
-            zeros(part, 1024)
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file,
+        file.open("archive/data.pkl", "w", force_zip64=True) as part,
+    ):
+        zeros(part, 1024)
     assert path.stat().st_size < 10_000_000
     said, touched = within(800, read_checkpoint, path)
     assert said.startswith("CheckpointError")

@@ -85,7 +85,7 @@ def test_jiebas_own_cache_is_neither_read_nor_written(workplace, monkeypatch):
     (shared / "jieba.cache").chmod(0o666)
     planted = (shared / "jieba.cache").stat()
     os.utime(shared / "jieba.cache", (planted.st_atime + 10**6, planted.st_mtime + 10**6))  # newer than any dictionary
-    cut = [segment for segment in Segmenter(Dictionary()).cut(SENTENCE)]
+    cut = list(Segmenter(Dictionary()).cut(SENTENCE))
     assert "".join(cut) == SENTENCE
     assert "冬奥的进度条" not in cut
     assert "北京" in cut

@@ -237,7 +237,8 @@ def test_weights_behind_an_address_are_refused_and_not_fetched(refused, server, 
         assert said.startswith("model.weights: expected a file on this machine"), said
         assert "ownload it" in said
     (workplace / "mine.yaml").write_text(
-        f"model:\n  class_path: CNN\n  init_args:\n    architecture: resnet18\n    weights: {address}\ndata: FashionMNIST\n"
+        f"model:\n  class_path: CNN\n  init_args: {{architecture: resnet18, weights: '{address}'}}\n"
+        "data: FashionMNIST\n"
     )
     assert "ownload it" in refused("fit", "-c", "mine.yaml", *ONE)
     assert came == []

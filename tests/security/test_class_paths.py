@@ -40,8 +40,8 @@ PLACES = {
     "plugins": "model: MLP\n" + DATA + "trainer:\n  plugins:\n  - class_path: {}\n",
     "strategy": "model: MLP\n" + DATA + "trainer:\n  strategy:\n    class_path: {}\n",
     "profiler": "model: MLP\n" + DATA + "trainer:\n  profiler:\n    class_path: {}\n",
-    "within a logger": "model: MLP\n" + DATA + "trainer:\n  logger:\n    class_path: lightning.pytorch.loggers.CSVLogger\n"
-    "    init_args: {{save_dir: x, name: {{class_path: {}}}}}\n",
+    "within a logger": "model: MLP\n" + DATA + "trainer:\n  logger:\n"
+    "    class_path: lightning.pytorch.loggers.CSVLogger\n    init_args: {{save_dir: x, name: {{class_path: {}}}}}\n",
     "further arguments": "model: MLP\n" + DATA + "trainer:\n  profiler:\n    class_path: "
     "lightning.pytorch.profilers.PyTorchProfiler\n    dict_kwargs: {{on_trace_ready: {{class_path: {}}}}}\n",
 }  # fmt: skip
@@ -55,7 +55,7 @@ PLACES = {
             id=name,
             marks=pytest.mark.fault(
                 f"a recipe names a class of the working folder as {name}",
-                "FILE: names the class evil_module.Net, which is not dlcore's … it was not imported. … --allow evil_module",
+                "FILE: names the class evil_module.Net, which is not dlcore's … --allow evil_module",
             ),
         )
         for name, text in PLACES.items()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+UNHEARD = "nothing answers: it listens at 127.0.0.1 only"
 PROGRAM = """
 import os, sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def listening(pids):
     for pid in pids:
         for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
             try:
-                sockets.add(os.readlink(descriptor))
+                sockets.add(str(descriptor.readlink()))
             except OSError:
                 continue
     found = set()
@@ -61,10 +62,12 @@ def is_home(address):
 @pytest.mark.parametrize(
     ("backend", "library"),
     [
-        pytest.param("ray", "ray", marks=pytest.mark.fault("a stranger reaches this machine while a Ray study runs", "nothing answers him: it listens at 127.0.0.1")),
-        pytest.param("dask", "distributed", marks=pytest.mark.fault("a stranger reaches this machine while a Dask study runs", "nothing answers him: it listens at 127.0.0.1")),
+        pytest.param("ray", "ray", marks=pytest.mark.fault("a stranger calls while a Ray study runs", UNHEARD)),
+        pytest.param(
+            "dask", "distributed", marks=pytest.mark.fault("a stranger calls while a Dask study runs", UNHEARD)
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_cluster_of_ones_own_listens_at_home(backend, library, tmp_path):
     pytest.importorskip(library, reason=f"{library} is not installed: pip install 'dlcore[{backend}]'")
     (tmp_path / "program.py").write_text(PROGRAM)

@@ -14,9 +14,9 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 HOSTILE = {
     "a billion laughs (aliases of aliases)": (LAUGHS, "values, counting those that aliases (*name) repeat"),
     "sections 3,000 deep": ("a: " + "[" * 3000 + "]" * 3000, "sections within sections, more than 100 deep"),
-    "a mapping 500 deep": ("\n".join(f"{' ' * n}a:" for n in range(500)), "sections within sections, more than 100 deep"),
+    "a mapping 500 deep": ("\n".join(f"{' ' * n}a:" for n in range(500)), "more than 100 deep"),
     "a tag that makes a Python object": ("model: !!python/object/apply:os.system ['x']", "the tag !!python/object"),
-    "a tag that names a module": ("model: !!python/module:evil_module", "the tag !!python/module:evil_module is refused"),
+    "a tag that names a module": ("model: !!python/module:evil_module", "the tag !!python/module:evil_module"),
     "a tag that names a function": ("model: !!python/name:os.system", "the tag !!python/name:os.system is refused"),
     "a local tag": ("model: !include /etc/passwd", "the tag !include is refused"),
     "a list that holds itself": ("model: &x [*x]", "recursive"),
