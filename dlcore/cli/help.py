@@ -131,6 +131,7 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
         flag_row("-c", " -c ".join(map(shell_word, recipes)), which),
         flag_row("--seed_everything", yaml_text(config.get("seed_everything")), "What all randomness comes from."),
         flag_row("--ckpt_path", "last|FILE", "Go on with an earlier run, in its folder."),
+        flag_row("--allow", "PACKAGE,…", "Packages of your own whose classes a recipe or a checkpoint may name."),
         flag_row("--print_config", "", "Print the whole config, with all that was changed, and stop."),
     ]
     print_columns(console, rows, column=_COLUMN)

@@ -25,13 +25,12 @@ def file_name(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Text as a cell that no spreadsheet takes for a formula; numbers stay as they are.
+    """Text as a cell that no spreadsheet takes for a formula and that steers no terminal; numbers stay as they are.
 
     Reference: https://owasp.org/www-community/attacks/CSV_Injection
     """
-    if not text.startswith(("=", "+", "-", "@", "\t", "\r")) or _is_number(text):
-        return text
-    return f"'{text}"
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

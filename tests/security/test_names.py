@@ -90,7 +90,7 @@ def trained(photos, workplace, capsys):
     assert main(["test", "--ckpt_path=last"]) == 0
     assert main(["predict", "--ckpt_path=last"]) == 0
     said = capsys.readouterr()
-    return workplace / "lightning_logs" / "run" / "version_0", said.out + said.err
+    return workplace / "lightning_logs" / "mlp_fashion_mnist" / "version_0", said.out + said.err
 
 
 @pytest.mark.figures
@@ -102,17 +102,14 @@ def trained(photos, workplace, capsys):
 def test_hostile_names_of_classes_and_files(trained):
     folder, said = trained
     assert not STEERS.search(said)
-    (path,) = folder.glob("predictions*.csv")
+    path = folder / "predictions.csv"
     rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
     assert len(rows) > 1
     cells = {cell for row in rows for cell in row}
     assert not [cell for cell in cells if cell.startswith(("=", "@"))]
-    for name in ("summary.md",):
-        text = (folder / name).read_text("utf-8")
-        assert "<script>" not in text.replace("\\<script", "")
-        assert not STEERS.search(text)
-    config = (folder / "config.yaml").read_text("utf-8")
-    assert not STEERS.search(config)
+    assert "<script>" not in (folder / "summary.md").read_text("utf-8").replace("\\<script", "")
+    for name in ("summary.md", "config.yaml", "events.jsonl", "predictions.csv", "test.json"):
+        assert not STEERS.search((folder / name).read_text("utf-8")), name
 
 
 @pytest.mark.fault("a damaged picture called \\x1b[2J….png", "the name, spelled out: \\x1b[2J")
@@ -147,9 +144,14 @@ def test_a_console_shows_text_and_keeps_its_own_colours(capsys):
     assert printable("明月\n\tok é") == "明月\n\tok é"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|x", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd|x", "@SUM(A1)", "\t=1"])
 def test_a_cell_is_no_formula(text):
     assert csv_cell(text) == f"'{text}"
+
+
+def test_a_cell_steers_no_terminal():
+    assert csv_cell("\r=1") == "\\r=1"
+    assert csv_cell(f"a{CLEAR}") == "a\\x1b[2J\\x1b[H"
 
 
 @pytest.mark.parametrize("text", ["-1.5", "+2e-3", "a=b", "", "明月", "-inf", "3"])

@@ -80,7 +80,7 @@ BOMBS = {
         lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0),
         CLAIMS,
     ),
-    "a TGA of 65,000 × 65,000": ("a.tga", lambda: b"\0\0\2" + bytes(9) + struct.pack("<HHH", 65_000, 65_000, 24), CLAIMS),
+    "a TGA of 65,000 × 65,000": ("a.tga", lambda: b"\0\0\2" + bytes(9) + b"\xe8\xfd" * 2 + b"\x18\0", CLAIMS),
     "a QOI of 60,000 × 60,000": ("a.qoi", lambda: b"qoif" + struct.pack(">IIQ", 60_000, 60_000, 3 << 56), CLAIMS),
     "a PNG whose comment unpacks to 300 MB": (
         "a.png",

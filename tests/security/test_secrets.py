@@ -79,9 +79,11 @@ def test_a_key_that_was_hidden_is_not_taken_for_one_when_the_run_goes_on(own_log
 
 @pytest.mark.parametrize(
     "name",
-    ["api_key", "apikey", "trainer.logger.init_args.api_key", "hf_token", "token", "password", "client_secret", "API_KEY",
-     "access_key", "private_key", "auth_token", "credentials", "db_passwd", "wandb-api-key"],
-)  # fmt: skip
+    [
+        *("api_key", "apikey", "trainer.logger.init_args.api_key", "hf_token", "token", "password", "client_secret"),
+        *("API_KEY", "access_key", "private_key", "auth_token", "credentials", "db_passwd", "wandb-api-key"),
+    ],
+)
 def test_such_names_hold_secrets(name):
     assert is_secret(name)
 
