@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -127,6 +128,9 @@ def _keep_to_this_machine() -> None:
     variables, the first of which has its name from where it is the default, when it is imported.
     """
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    if "RAY_AUTH_MODE" not in os.environ:
+    if "ray" in sys.modules:  # imported by somebody else: too late for the variables, in this process
+        constants = cluster.import_library("ray._private.ray_constants", "ray")
+        constants.ENABLE_RAY_CLUSTER = os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] != "0"
+    elif "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

@@ -26,6 +26,8 @@ def family(pid):
             pass
 
 if __name__ == "__main__":
+    if sys.argv[2:] == ["imported before"]:
+        __import__(sys.argv[1])
     with open_crew(sys.argv[1], wanted=2):
         print("PIDS", *family(os.getpid()), flush=True)
         sys.stdin.readline()
@@ -60,22 +62,23 @@ def is_home(address):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sockets are looked up in /proc")
 @pytest.mark.parametrize(
-    ("backend", "library"),
+    ("backend", "library", "more"),
     [
-        pytest.param("ray", "ray", marks=pytest.mark.fault("a stranger calls while a Ray study runs", UNHEARD)),
+        pytest.param("ray", "ray", "", marks=pytest.mark.fault("a stranger calls while a Ray study runs", UNHEARD)),
+        ("ray", "ray", "imported before"),
         pytest.param(
-            "dask", "distributed", marks=pytest.mark.fault("a stranger calls while a Dask study runs", UNHEARD)
+            "dask", "distributed", "", marks=pytest.mark.fault("a stranger calls: a Dask study runs", UNHEARD)
         ),
     ],
 )
-def test_a_cluster_of_ones_own_listens_at_home(backend, library, tmp_path):
+def test_a_cluster_of_ones_own_listens_at_home(backend, library, more, tmp_path):
     pytest.importorskip(library, reason=f"{library} is not installed: pip install 'dlcore[{backend}]'")
     (tmp_path / "program.py").write_text(PROGRAM)
     others = ("RAY_ADDRESS", "DASK_SCHEDULER_ADDRESS")
     environment = {name: value for name, value in os.environ.items() if name not in others}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     process = subprocess.Popen(
-        [sys.executable, "program.py", backend], cwd=tmp_path, env=environment, text=True, start_new_session=True,
+        [sys.executable, "program.py", backend, more], cwd=tmp_path, env=environment, text=True, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     killer = threading.Timer(120, os.killpg, (process.pid, 9))
