@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,6 +42,32 @@ def is_whole(folder: Path, stamps: Stamps) -> bool:
 def tell_damaged(place: Path) -> None:
     """Say that something in the cache is made anew, and why."""
     print(f"dlcore: {place} was cut short, changed or in part removed: it is made anew.", file=sys.stderr)
+
+
+def open_cache(path: Path) -> Path:
+    """Make a folder of the cache, for the user alone.
+
+    What lies in the cache is believed: pixels, tokens, tables. So nobody else may write there, or read what a user's
+    data were turned into.
+
+    Args:
+        path: A folder within `cache_folder`, or that itself.
+
+    Raises:
+        PermissionError: The cache belongs to another user.
+        OSError: It cannot be made.
+    """
+    top = cache_folder()
+    top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "getuid"):
+        state = top.stat()
+        if state.st_uid != os.getuid() and os.getuid() != 0:  # root has what others mount for it, in containers
+            why = "it belongs to another user; choose a folder of your own: XDG_CACHE_HOME=FOLDER"
+            raise PermissionError(errno.EPERM, why, str(top))
+        if state.st_uid == os.getuid() and stat.S_IMODE(state.st_mode) & 0o077:
+            top.chmod(0o700)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
 
 
 @contextmanager

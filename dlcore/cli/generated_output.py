@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from dlcore.configs.plain_text import printable
 from dlcore.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Output(AbstractContextManager["Output"]):
         else:
             if together > 1:
                 self._file.write("\n" * (self._count > 1) + f"[{self._count}/{together}]\n")
-            self._file.write(text.text + "\n")
+            self._file.write((printable(text.text) if self._path is None else text.text) + "\n")
         self._file.flush()
 
     def begin(self, prompt: str) -> None:
@@ -122,7 +123,7 @@ class Output(AbstractContextManager["Output"]):
 
     def add(self, piece: str) -> None:
         """Add what a token adds."""
-        self._file.write(piece)
+        self._file.write(printable(piece) if self._path is None else piece)
         self._file.flush()
 
     def end(self) -> None:

@@ -136,6 +136,7 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
             "Optimiser steps between two calls of hooks: a number, or auto, up to the next event.",
         ),
         flag_row("--ckpt_path", "last|FILE", "Go on with an earlier run, in its folder."),
+        flag_row("--allow", "PACKAGE,…", "Packages of your own whose classes a recipe or a checkpoint may name."),
         flag_row("--print_config", "", "Print the whole config, with all that was changed, and stop."),
     ]
     print_columns(console, rows, column=_COLUMN)

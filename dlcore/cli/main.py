@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from dlcore.cli.signals import ending_signals
 from dlcore.cli.streams import lasting_streams
+from dlcore.configs.plain_text import printable
 from dlcore.configs.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
 from dlcore.processes import rank_of_process, says_it
@@ -149,4 +150,4 @@ def _print_error(text: str, of_all: bool = False) -> None:
         traceback.print_exc()
     sys.stdout.flush()
     rank = 0 if of_all else rank_of_process()
-    print(f"dlcore{f' (process {rank})' * (rank > 0)}: {text}", file=sys.stderr)
+    print(f"dlcore{f' (process {rank})' * (rank > 0)}: {printable(text)}", file=sys.stderr)

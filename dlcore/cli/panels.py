@@ -13,7 +13,8 @@ from rich.text import Text
 
 from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.run_summary import PAGE
-from dlcore.cli.terminal import shell_word
+from dlcore.cli.terminal import PlainConsole, shell_word
+from dlcore.configs.plain_text import printable
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError
 from dlcore.runs import Command
@@ -164,7 +165,7 @@ def print_changes(command: Command) -> None:
     """Say what was overridden where a checkpoint's settings met a recipe's and flags."""
     if command.trainer.is_global_zero:
         for line in command.changes:
-            print(line)
+            print(printable(line))
 
 
 def _print_rows(console: Console, title: str, rows: dict[str, str]) -> None:
@@ -186,7 +187,7 @@ def _short(path: Path | None) -> str:
 
 
 def _console() -> Console:
-    return Console(markup=False, highlight=False, emoji=False)
+    return PlainConsole()
 
 
 def _duration(seconds: float) -> str:

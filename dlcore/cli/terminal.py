@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from rich.text import Text
 
+from dlcore.configs.plain_text import printable
 from dlcore.configs.shell import shell_word as shell_word
 
 HEADING, NAME, VALUE, QUIET = "bold", "cyan", "green", "dim"
 _WIDEST = 110  # longer lines are hard to read
+
+
+class PlainConsole(Console):
+    """A console that shows text exactly as it is given, but for signs in it that would steer the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False, highlight=False, emoji=False)
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The pieces of what is printed; colours are written after this, and stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 def open_console() -> Console:
@@ -22,7 +37,7 @@ def open_console() -> Console:
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = PlainConsole()
     console.width = min(console.width, _WIDEST)
     return console
 

@@ -8,6 +8,7 @@ import warnings
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.cli import panels
+from dlcore.configs.plain_text import printable
 from dlcore.configs.request import Request
 from dlcore.errors import FitError, Interrupted, RunFileError
 from dlcore.runs import Command
@@ -22,7 +23,7 @@ def run_trainer_command(request: Request) -> int:
     Returns:
         The exit code, 0.
     """
-    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
     start = panels.StartPanel()
     began = time.monotonic()
     try:

@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dlcore.configs.plain_text import file_name
 from dlcore.errors import ConfigError, UnknownNameError, nearest
 
 DEFAULT_RECIPE = "mlp_fashion_mnist"
+_LARGEST = 8_000_000  # bytes; the parser's own limit is one of characters
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -59,7 +61,8 @@ def recipe_name(path: str | os.PathLike[str]) -> str:
     path = Path(path)
     run = path.resolve().parent
     # The config that a run left in its folder, lightning_logs/<recipe>/version_<N>/config.yaml.
-    return run.parent.name if path.name == "config.yaml" and run.name.startswith("version_") else path.stem
+    name = run.parent.name if path.name == "config.yaml" and run.name.startswith("version_") else path.stem
+    return file_name(name)
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -105,9 +108,12 @@ def recipe_text(path: str | os.PathLike[str]) -> str:
     """A recipe's text, without a byte order mark.
 
     Raises:
-        ConfigError: The file cannot be read or is not UTF-8; the message has the offset of the first wrong byte.
+        ConfigError: The file cannot be read, is longer than any recipe, or is not UTF-8; the message has the offset of
+            the first wrong byte.
     """
     try:
+        if (size := Path(path).stat().st_size) > _LARGEST:
+            raise ConfigError(f"{path}: expected a recipe of at most {_LARGEST:,} bytes, got {size:,}.")
         content = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error

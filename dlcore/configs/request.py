@@ -9,6 +9,7 @@ from pathlib import Path
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.flag_hints import remedy_for_word
 from dlcore.configs.recipe import find_recipe, read_recipe, recipe_name
+from dlcore.configs.secrets import text_without_secrets
 from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError
 
@@ -52,16 +53,17 @@ class Request:
         """The last value that a flag was given, or None."""
         return next((flag.value for flag in reversed(self.flags) if flag.name == name), None)
 
-    def without(self, name: str) -> list[Flag]:
-        """The flags but for those of that name."""
-        return [flag for flag in self.flags if flag.name != name]
+    def without(self, *names: str) -> list[Flag]:
+        """The flags but for those of these names."""
+        return [flag for flag in self.flags if flag.name not in names]
 
     def line(self) -> str:
-        """The command line, to be typed again."""
+        """The command line, to be typed again; without passwords and keys, since it is kept."""
         words = [f"-c {shell_word(recipe)}" for recipe in self.recipes]
         for flag in self.flags:
             switches = {"null": "off", "{}": "on"} if flag.name in callback_sections() else {}
             value = switches.get(flag.value or "", flag.value)
+            value = value and text_without_secrets(flag.name, value)
             between = "=" if value and value.startswith("-") else " "
             words.append(f"--{flag.name}" + ("" if value is None else between + shell_word(value)))
         return " ".join(["python -m dlcore", self.command, *words])
@@ -127,7 +129,9 @@ def check_files(request: Request) -> None:
                 f"For example: python -m dlcore {request.command} --ckpt_path best",
             )
     elif "://" in wanted:
-        raise CheckpointError(f"--ckpt_path: expected best, last or a file, got the address {wanted!r}. Download it.")
+        raise CheckpointError(
+            f"--ckpt_path: expected best, last or a file, got the address {wanted!r}. Nothing is fetched: download it."
+        )
     elif wanted not in ("best", "last") and not Path(wanted).expanduser().exists():
         raise CheckpointError(
             f"--ckpt_path: expected best, last, a run's folder or a file, got {wanted!r}, which is not there."

@@ -20,6 +20,8 @@ _HINTS = (
     (r"^expected ',' or '[]}]'", "a bracket is never closed"),
     (r"but found another document", "a recipe is one document: remove the line `---` and what does not belong to it"),
 )
+# A recipe has a hundred values, a study some thousands. Read in plain Python, more would take minutes and gigabytes.
+MOST_CHARACTERS, MOST_VALUES, DEEPEST = 2_000_000, 100_000, 100
 # Problems that the parser meets later than where they began; these are reported at the beginning.
 _REPORTED_WHERE_THEY_BEGAN = ("while scanning a simple key", "while scanning a quoted scalar")
 
@@ -36,8 +38,11 @@ def load(text: str, name: str) -> Any:
         number (YAML 1.1 calls it text), a date is text, ``.nan`` and ``.inf`` are numbers.
 
     Raises:
-        ConfigError: Anything that is not plain YAML with unique keys, as ``name:line:column: what is wrong``.
+        ConfigError: Anything that is not plain YAML with unique keys, as ``name:line:column: what is wrong``; or it is
+            longer, deeper or (counting what aliases repeat) has more values than any config.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(f"{name}: expected at most {MOST_CHARACTERS:,} characters of YAML, got {len(text):,}.")
     try:
         loader = _StrictLoader(text)
         try:
@@ -50,7 +55,7 @@ def load(text: str, name: str) -> Any:
         raise ConfigError(f"{where}: a character that text cannot hold (U+{error.character:04X})") from error
     except yaml.MarkedYAMLError as error:
         raise ConfigError(_one_line(error, name)) from error
-    except (ValueError, RecursionError) as error:  # a whole number of 5,000 digits; brackets a thousand deep
+    except (ValueError, RecursionError) as error:  # a whole number of 5,000 digits; brackets 101 deep
         raise ConfigError(f"{name}: {error}") from error
 
 
@@ -79,6 +84,11 @@ class _StrictLoader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = _resolvers()
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+        self._sizes: dict[int, int] = {}  # values in each node, those that its aliases repeat among them
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()
         tag = getattr(event, "tag", None)
@@ -87,7 +97,19 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None, None, f"the tag {short} is refused: a recipe holds plain values only", event.start_mark
             )
-        return super().compose_node(parent, index)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ValueError(f"line {event.start_mark.line + 1}: sections within sections, more than {DEEPEST} deep")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is not None and id(node) not in self._sizes:
+            inner = node.value if isinstance(node, yaml.SequenceNode) else ()
+            inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else inner
+            self._sizes[id(node)] = size = 1 + sum(self._sizes.get(id(part), 1) for part in inner)
+            if size > MOST_VALUES:
+                problem = f"more than {MOST_VALUES:,} values, counting those that aliases (*name) repeat"
+                raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         # At once and whole: a value that holds itself (`a: &x [*x]`) is then refused instead of built.

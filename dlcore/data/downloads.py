@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+MOST_BYTES = 2_000_000_000  # packed and unpacked; FashionMNIST has 86 million
+_LOOK = 1.0  # seconds between looks at what has come
 
 
 def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], patience: float) -> None:
@@ -20,6 +24,7 @@ def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], pat
         patience: Seconds in which nothing comes before it is given up.
 
     Raises:
+        OSError: More than `MOST_BYTES` came.
         TimeoutError: Nothing came for so long.
         Exception: Whatever `fill` raises.
     """
@@ -50,8 +55,20 @@ def _run_while_it_grows(work: Callable[[], Any], folder: Path, patience: float) 
     # A daemon, and no pool's thread: the program must be able to end while the work still hangs.
     threading.Thread(target=run, name="download", daemon=True).start()
     size = 0
-    while not wait([done], timeout=patience).done:
-        before, size = size, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        if size == before:
+    quiet = 0.0
+    while not wait([done], timeout=min(patience, _LOOK)).done:
+        before, size = size, _size(folder)
+        quiet = quiet + min(patience, _LOOK) if size == before else 0.0
+        if quiet >= patience:
             raise TimeoutError(f"nothing came for {patience:g} seconds")
+        if size > MOST_BYTES:
+            raise OSError(f"more than {MOST_BYTES:,} bytes came")
     done.result()
+
+
+def _size(folder: Path) -> int:
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # renamed or removed meanwhile
+            size += path.lstat().st_size
+    return size

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcore.cache import cache_folder
+from dlcore.cache import cache_folder, open_cache
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.batches import split
 from dlcore.data.downloads import download
@@ -124,7 +124,7 @@ class FashionMNIST(ArrayData):
         try:
             download(
                 lambda folder: Downloader(folder, download=True),
-                cache_folder(),
+                open_cache(cache_folder()),
                 [_RAW / name for name in FILES],
                 DOWNLOAD_TIMEOUT,
             )

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from dlcore.configs.plain_text import printable
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.tables.builtin import BUILTIN, builtin_table
 from dlcore.data.tables.columns import Column
@@ -269,4 +270,4 @@ def _file(argument: str, value: str) -> Path:
 
 @rank_zero_only
 def _say(note: str) -> None:
-    print(f"data: {note}.")
+    print(printable(f"data: {note}."))

@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
+from dlcore.configs import strict_yaml
 from dlcore.configs.flat import flatten
+from dlcore.errors import ConfigError
 from dlcore.runs import Command
 
 DEFAULT, FLAG, FROM_DATA = "default", "flag", "data"
@@ -65,8 +67,8 @@ def _sources(command: Command) -> dict[str, str]:
 
 def _parsed(text: str | None) -> Any:
     try:
-        return yaml.safe_load(text) if text else None
-    except yaml.YAMLError:
+        return strict_yaml.load(text, "") if text else None
+    except ConfigError:
         return None
 
 

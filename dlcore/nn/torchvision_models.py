@@ -104,6 +104,8 @@ def _load(network: nn.Module, name: str, file: str) -> None:
 def _read(file: str) -> dict[str, Tensor]:
     remedy = "Leave it out for weights that are drawn; a checkpoint of dlcore's holds its own: --model.weights null"
     expected = "a file with a state dict: names and tensors"
+    if "://" in file:
+        raise ArgumentError("weights", "a file on this machine", file, "Nothing is fetched: download it.")
     try:
         content = torch.load(Path(file).expanduser(), map_location="cpu", weights_only=True)
     except OSError as error:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
+from dlcore.configs.plain_text import printable
 from dlcore.errors import CheckpointError
 from dlcore.runs.folder import run_folders
 
@@ -73,20 +74,45 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: expected a checkpoint, but the file ({size:,} bytes) {what}.") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint or "global_step" not in checkpoint:
         raise CheckpointError(f"{path}: expected a checkpoint with weights and counters, got something else.")
+    if not _is_sound(checkpoint):
+        raise CheckpointError(f"{path}: expected a checkpoint as dlcore writes it, got entries of other kinds.")
     return checkpoint
+
+
+def _is_sound(checkpoint: dict[str, Any]) -> bool:
+    """Whether what is read before anything else has the form that it must have, whoever made the file."""
+    if not isinstance(checkpoint["state_dict"], dict) or not isinstance(checkpoint["global_step"], int):
+        return False
+    record = checkpoint.get(RECORD_KEY)
+    if record is None:
+        return True
+    config = record.get("config") if isinstance(record, dict) else None
+    return (
+        isinstance(config, dict)
+        and all(config.get(section) is not None for section in ("model", "data"))
+        and isinstance(config.get("trainer"), dict)
+        and isinstance(record.get("name", ""), str)
+        and isinstance(record.get("facts", {}), dict)
+    )
 
 
 def _check_digests(path: Path) -> None:
     """Compare what a file holds with the digests (CRC-32) of its parts, which torch writes but does not look at.
 
     Raises:
-        zipfile.BadZipFile: They differ.
+        zipfile.BadZipFile: They differ, or it is no archive that torch writes.
     """
     if not zipfile.is_zipfile(path):
         return  # torch's older format; a file cut short is told by torch
     with zipfile.ZipFile(path) as file:
-        if (part := file.testzip()) is not None:
-            raise zipfile.BadZipFile(part)
+        parts = file.infolist()
+        # torch packs nothing. What is packed, or lies in one place under several names, may unpack to any size.
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+            raise zipfile.BadZipFile("packed parts")
+        if sum(part.file_size for part in parts) > path.stat().st_size:
+            raise zipfile.BadZipFile("parts that are larger than the file")
+        if (name := file.testzip()) is not None:
+            raise zipfile.BadZipFile(name)
 
 
 def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
@@ -135,5 +161,5 @@ def checkpoint_of_run(folder: Path, wanted: str) -> Path:
         raise CheckpointError(f"{folder}: expected a whole checkpoint, but there is none. {' '.join(damaged)}".rstrip())
     newest = max(steps, key=lambda file: (steps[file], file.name == "last.ckpt"))
     for message in damaged:
-        print(f"{message} Going on from {newest.name}, of step {steps[newest]:,}.")
+        print(printable(f"{message} Going on from {newest.name}, of step {steps[newest]:,}."))
     return newest

@@ -26,6 +26,7 @@ from dlcore.runs.ended_by import how_to_go_on, named_error
 from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.folder import held
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
+from dlcore.runs.named_classes import check_parsed
 from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
@@ -123,10 +124,12 @@ class Command(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse recipes and flags; a setting that is not accepted is named."""
-        try:
-            self.config = parser.parse_args(args)
-        except (ParserError, ValueError, TypeError, AttributeError) as error:
-            raise explain(error, self.settings.pairs(), self.settings.classes) from error
+        with self.settings.trust.at_work():
+            try:
+                self.config = parser.parse_args(args)
+            except (ParserError, ValueError, TypeError, AttributeError) as error:
+                raise explain(error, self.settings.pairs(), self.settings.classes) from error
+            check_parsed(self.config, self.settings.trust)
         for section in ("model", "data"):
             if self.config[self.request.command].get(section) is None:
                 raise no_class(section)
@@ -136,6 +139,10 @@ class Command(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Make the data, tell the model what they know, make the model, the callbacks and the trainer."""
+        with self.settings.trust.at_work():
+            self._make_all()
+
+    def _make_all(self) -> None:
         config = self.config[self.request.command].clone()
         self.config_init = self.config
         self._dump_config()

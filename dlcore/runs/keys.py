@@ -74,10 +74,10 @@ def check_flag(flag: Flag, command: str, classes: dict[str, str]) -> None:
     parts = [part for part in flag.name.rstrip("+").split(".") if part != "init_args"]
     if flag.name == "config":
         raise ArgumentError("-c", "a recipe's name or file behind it", None, "List them: python -m dlcore recipes")
-    if not flag.name or parts[0] in _PARSER_FLAGS:
+    if not flag.name or parts[0] in _PARSER_FLAGS or flag.name == "allow":
         return
     section = parts[0]
-    if section not in (known := [*_sections(command), *_PARSER_FLAGS]):
+    if section not in (known := [*_sections(command), *_PARSER_FLAGS, "allow"]):
         meant = nearest(section, known) or full_name(section, _arguments_of_section("trainer"), classes)
         rest = "".join(f".{part}" for part in parts[1:])
         remedy = f"Did you mean --{meant}{rest}?" if meant else f"See: python -m dlcore {command} --help"

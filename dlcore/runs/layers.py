@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +19,6 @@ class Layer:
 
     source: str
     config: dict[str, Any]
-
-
-def class_paths(config: Any) -> Iterator[str]:
-    """All classes that a config names by ``class_path``."""
-    if isinstance(config, dict):
-        if isinstance(config.get("class_path"), str):
-            yield config["class_path"]
-        for value in config.values():
-            yield from class_paths(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from class_paths(value)
 
 
 def overridden(layers: list[Layer], final: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ import dlcore.data
 import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.choice import NESTED_CLASSES
+from dlcore.configs.class_paths import refusal
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 from dlcore.runs.factories import find_factory
 
@@ -37,6 +38,8 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
     Returns:
         An error that names the setting; the parser's own last words where none is found.
     """
+    if denied := re.search(r"Importing '([\w.]+)' is not allowed", str(error)):
+        return ConfigError(refusal(denied[1], "The config names"))
     for name, value in settings:
         hint = _hint(name, classes)
         if hint is not None and "Callable" not in str(hint) and not _accepts(hint, value):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from dlcore.configs.plain_text import csv_cell
 from dlcore.nn import LanguageModeling
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.other_data import named_after_data
@@ -25,6 +26,8 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     The columns: ``index``, the sample's place in the data, from 0; ``file``, where samples are files; of a classifier
     ``predicted``, ``probability of`` each class and, where it is known, ``target``; of a regression ``predicted NAME``
     and, where it is known, ``NAME``. Of a text model, a row a document (`write_documents`).
+
+    A name that a spreadsheet would take for a formula has an apostrophe before it (`csv_cell`).
 
     Args:
         command: The command, after its work.
@@ -52,7 +55,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         header, known = ["predicted", *(f"probability of {name}" for name in names)], ["target"]
         best = answers.argmax(dim=1).tolist()
         columns = [
-            [names[winner], *(f"{value:.6f}" for value in row)]
+            [csv_cell(names[winner]), *(f"{value:.6f}" for value in row)]
             for winner, row in zip(best, answers.tolist(), strict=True)
         ]
     if not any(any(row) for row in targets):  # new rows, whose answers nobody knows
@@ -60,10 +63,13 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     with replacing(path) as file:
         writer = csv.writer(file)
         files = getattr(part, "names", None)
-        writer.writerow(["index", *(["file"] if files else []), *header, *known])
+        writer.writerow(map(csv_cell, ["index", *(["file"] if files else []), *header, *known]))
         for number, index in enumerate(indices.tolist()):
             writer.writerow(
-                [index, *([files[index]] if files else []), *columns[number], *(targets[number] if targets else [])]
+                [
+                    *(index, *([csv_cell(files[index])] if files else [])),
+                    *(*columns[number], *(targets[number] if targets else [])),
+                ]
             )
     return path, len(answers)
 
@@ -83,7 +89,7 @@ def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[
 def _targets(targets: Tensor, names: list[str] | None) -> list[list[str]]:
     """The targets as they are written; empty where one is not known (a class below 0, a NaN)."""
     if names is not None:
-        return [[names[target] if target >= 0 else ""] for target in targets.tolist()]
+        return [[csv_cell(names[target]) if target >= 0 else ""] for target in targets.tolist()]
     return _numbers(targets.reshape(len(targets), -1))
 
 

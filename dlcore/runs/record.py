@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
 from dlcore.callbacks.run_events import RunEvents
+from dlcore.configs.secrets import without_secrets
 from dlcore.runs.checkpoint_file import RECORD_KEY
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.tracking.run_file import replace_file
@@ -22,7 +23,7 @@ class RunRecord(RunEvents):
     It writes the run's events too: one callback and not two, since each costs a few microseconds a step.
 
     Args:
-        config: The whole config, plain values.
+        config: The whole config, plain values. Passwords and keys in it are not kept.
         name: The run's name.
         facts: What the data know (`ArrayData.facts`): class names, scale, source.
         command: The command line of the fit.
@@ -30,7 +31,7 @@ class RunRecord(RunEvents):
 
     def __init__(self, config: dict[str, Any], name: str, facts: dict[str, Any], command: str = "") -> None:
         super().__init__(command)
-        self.config, self.name, self.facts = config, name, facts
+        self.config, self.name, self.facts = without_secrets(config), name, facts
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the config. The data are read by now, and know where they came from."""

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
+from dlcore.configs.class_paths import allowed_packages, check_packages, paths_in_flags
 from dlcore.configs.flat import flatten
+from dlcore.configs.plain_text import file_name
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request, check_files
-from dlcore.errors import ArgumentError, CheckpointError
+from dlcore.configs.secrets import forget_hidden
+from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.factories import with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
-from dlcore.runs.layers import Layer, class_paths, overridden
+from dlcore.runs.layers import Layer, overridden
+from dlcore.runs.named_classes import Trust, check_are_classes
 from dlcore.runs.newer_checkpoint import warn_of_newer
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
@@ -36,6 +40,7 @@ class Settings:
         config: Recipes and checkpoint, laid on each other.
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
         name: The run's name: that of its first recipe.
+        trust: Whose code may be imported.
 
     Raises:
         DlcoreError: A recipe, a checkpoint or a name in them does not exist or cannot be read.
@@ -43,8 +48,10 @@ class Settings:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.trust = Trust(allowed_packages(request.flags), paths_in_flags(request.flags))
         check_files(request)
         for recipe in request.recipes:
+            self._check_named(read_recipe(find_recipe(recipe)), f"{recipe}: names")
             check_recipe_keys(recipe, request.command)
         self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
         self.checkpoint_path: Path | None = None
@@ -65,12 +72,16 @@ class Settings:
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
-        self.name = request.name or record.get("name") or (self._recipes[0].source if self._recipes else "run")
+        # A checkpoint's word for it may come from anybody: it must not lead out of the folder of runs.
+        kept = record.get("name") or (self._recipes[0].source if self._recipes else "run")
+        self.name = request.name or file_name(kept)
         self._check_seed()
 
     def words(self) -> list[str]:
         """The command line for the parser."""
-        flags = [word for flag in self.request.without("ckpt_path") if self._counts(flag) for word in flag.words()]
+        flags = [
+            word for flag in self.request.without("ckpt_path", "allow") if self._counts(flag) for word in flag.words()
+        ]
         config = with_own_defaults(self.config, self.classes)
         return [self.request.command, "--config", json.dumps(config), *flags]
 
@@ -125,21 +136,15 @@ class Settings:
             self.checkpoint = read_checkpoint(self.checkpoint_path)
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
-        config = record["config"]
-        self._check_foreign_classes(config)
+        config = forget_hidden(record["config"])
+        self._check_named(config, f"{self.checkpoint_path}: was made with", CheckpointError)
         if self.request.command == "fit":
             return config
         trainer = {key: value for key, value in config["trainer"].items() if key in _KEPT_FOR_EVALUATION}
         shown = {"progress_display": config.get("progress_display")}
         return {"model": config["model"], "data": config["data"], "trainer": trainer, **shown}
 
-    def _check_foreign_classes(self, config: dict[str, Any]) -> None:
-        """A checkpoint does not make this process import code: a class from elsewhere must be named by the user too."""
-        named = {value for layer in self._recipes for value in class_paths(layer.config)}
-        named |= {flag.value for flag in self.request.flags if flag.value}
-        for path in class_paths(config):
-            if not path.startswith(("dlcore.", "torch.", "lightning.")) and path not in named:
-                raise CheckpointError(
-                    f"{self.checkpoint_path}: was made with the class {path}, which is not dlcore's. If you trust it, "
-                    f"name it: --model {path} (or --data …, or the recipe with -c)."
-                )
+    def _check_named(self, config: dict[str, Any], where: str, error: type[DlcoreError] = ConfigError) -> None:
+        """No recipe and no checkpoint makes this process import code or call a function of its choice."""
+        left = check_packages(config, where, self.trust.packages, self.trust.typed, error)
+        check_are_classes(left, where, error)

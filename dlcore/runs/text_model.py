@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from torch import nn
 
 import dlcore.models
-from dlcore.errors import CheckpointError
+from dlcore.configs import strict_yaml
+from dlcore.configs.recipe import recipe_text
+from dlcore.errors import CheckpointError, ConfigError
 from dlcore.runs.checkpoint_file import RECORD_KEY, checkpoint_of_run, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import run_folders, runs_root
 from dlcore.runs.link import check_weights
@@ -60,10 +61,18 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
     kept = checkpoint.get(_class_path(record["config"], "data").rpartition(".")[2])
     if not isinstance(kept, dict) or "tokenizer" not in kept:
         raise CheckpointError(f"{path}: holds no vocabulary. Train with data that keep it: {_TRAIN}")
-    model: nn.Module = model_class(**checkpoint["hyper_parameters"])
+    try:
+        model: nn.Module = model_class(**checkpoint["hyper_parameters"])
+        tokenizer = Tokenizer.from_state(kept["tokenizer"])
+    except (TypeError, KeyError, AttributeError, ValueError, RuntimeError, MemoryError) as error:
+        # Made by another version, changed by hand, or by somebody who means harm.
+        raise CheckpointError(
+            f"{path}: expected a text model's checkpoint as dlcore writes it; its settings or its words are not: "
+            f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        ) from error
     check_weights(model, checkpoint, str(path))
     model.load_state_dict(checkpoint["state_dict"])
-    return TextModel(model.eval().double(), Tokenizer.from_state(kept["tokenizer"]), path)
+    return TextModel(model.eval().double(), tokenizer, path)
 
 
 def _find(wanted: str, root: Path, name: str | None) -> Path:
@@ -84,8 +93,8 @@ def _find(wanted: str, root: Path, name: str | None) -> Path:
 
 def _writes_text(config: Path) -> bool:
     try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        content = strict_yaml.load(recipe_text(config), str(config))
+    except ConfigError:
         return False
     return isinstance(content, dict) and hasattr(_class_of(content), "scores")
 

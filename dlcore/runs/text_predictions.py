@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dlcore.configs.plain_text import csv_cell
 from dlcore.text import END
 from dlcore.tracking.run_file import replacing
 
@@ -42,7 +43,7 @@ def write_documents(
         for index, tokens, nats, characters in _documents(together, first_documents):
             beginning = text(tokens[:_LONGEST]).strip().partition("\n")[0][:_LONGEST]
             bits = f"{nats / math.log(2) / characters:.4f}" if characters else ""
-            writer.writerow([index, len(tokens), round(characters), bits, beginning])
+            writer.writerow([index, len(tokens), round(characters), bits, csv_cell(beginning)])
             count += 1
     return count
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -95,10 +97,12 @@ def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
     Raises:
         ConfigError: Ray is not installed, or the cluster cannot be reached.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address is None:
+        _keep_to_this_machine()
     ray = cluster.import_library("ray", "ray")
     joblib_of_ray = cluster.import_library("ray.util.joblib", "ray")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it will do by default; else it warns
-    address = address or os.environ.get("RAY_ADDRESS")
     logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of what joblib gives its pool
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if address is None:
@@ -115,3 +119,18 @@ def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
         yield RayCrew(ray)
     finally:
         ray.shutdown()
+
+
+def _keep_to_this_machine() -> None:
+    """Make a cluster of dlcore's own listen to this machine only, and to nobody without its password.
+
+    Ray runs whatever it is told by whoever reaches it, and on Linux it listens on all addresses. It reads these
+    variables, the first of which has its name from where it is the default, when it is imported.
+    """
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    if "ray" in sys.modules:  # imported by somebody else: too late for the variables, in this process
+        constants = cluster.import_library("ray._private.ray_constants", "ray")
+        constants.ENABLE_RAY_CLUSTER = os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] != "0"
+    elif "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

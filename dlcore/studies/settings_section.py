@@ -21,7 +21,7 @@ def read_settings(value: Any, where: str) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str) or key.startswith("-"):
             raise ConfigError(f"{where}: expected a flag's name without dashes, such as model.dropout, got {key!r}.")
-        if key in ("seed_everything", "ckpt_path", "config"):
+        if key in ("seed_everything", "ckpt_path", "config", "allow"):
             remedy = "Seeds stand in `seeds:`." if key == "seed_everything" else "It is not a variant's to set."
             raise ConfigError(
                 f"{where}: expected a setting of model, data, trainer or a callback, got {key!r}. {remedy}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from dlcore.configs.plain_text import file_name
 from dlcore.errors import ConfigError
 from dlcore.studies.claim import Expression
 
@@ -114,7 +115,7 @@ class Study:
 
 def folder_name(name: str) -> str:
     """A name as that of a folder: what is no letter, digit or one of ``.=+-`` becomes an underscore."""
-    return re.sub(r"[^\w.=+-]+", "_", name).strip("._") or "_"
+    return file_name(re.sub(r"[^\w.=+-]+", "_", name).strip("._") or "_")
 
 
 def flag_text(value: Any) -> str:

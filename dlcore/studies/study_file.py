@@ -22,10 +22,12 @@ A study is a YAML file. The comment at its top is like a recipe's: what it is fo
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from dlcore.configs import strict_yaml
+from dlcore.configs.class_paths import allowed_packages, check_packages
 from dlcore.configs.recipe import find_recipe, recipe_text
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim_reader import read_claim
@@ -34,6 +36,7 @@ from dlcore.studies.settings_section import check_keys, read_settings
 from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_variants
 
 _KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims", "quick")
+_SETTINGS = ("settings", "variants", "quick")
 _CLAIM_KEYS = ("says", "holds", "textbook", "full_only", "why_not")
 _PLOT = ("loss", "accuracy")
 
@@ -67,12 +70,13 @@ def find_study(name_or_path: str) -> Path:
     raise ConfigError(f"{path}: there is no such file.")
 
 
-def read_study(path: Path, quick: bool = False) -> Study:
+def read_study(path: Path, quick: bool = False, allow: Sequence[str] = ()) -> Study:
     """Read a study.
 
     Args:
         path: Its file.
         quick: Cut it as its section ``quick`` says.
+        allow: Packages whose classes it may name, beside those of the environment variable DLCORE_ALLOW.
 
     Raises:
         ConfigError: The file cannot be read, is not such a YAML, a claim in it cannot be read, or there are no cuts
@@ -83,6 +87,7 @@ def read_study(path: Path, quick: bool = False) -> Study:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: a study is made of keys such as `title:` and `variants:`.")
     check_keys(content, _KEYS, f"key of a study (in {path})")
+    _check_named(content, path, allow)
     variants = _variants(content, path)
     study = Study(
         path.stem,
@@ -131,6 +136,26 @@ def seeds_of(value: Any, where: str) -> tuple[int, ...]:
     if not right or len(set(seeds)) != len(seeds):
         raise ConfigError(f"{where}: expected how many (3), or a list without repetition ([0, 1, 2]), got {value!r}.")
     return tuple(seeds)
+
+
+def _check_named(content: dict[str, Any], path: Path, allow: Sequence[str]) -> None:
+    """A study's settings become flags, which are trusted: so they are looked at here, as a recipe is."""
+    packages = (*allow, *allowed_packages(()))
+    for part in _SETTINGS:
+        for settings in _each_settings(content.get(part)):
+            left = check_packages(settings, f"{path}: names", packages)
+            if left:
+                from dlcore.runs.named_classes import check_are_classes  # here: it takes torch
+
+                check_are_classes(left, f"{path}: names")
+
+
+def _each_settings(value: Any) -> Iterator[dict[str, Any]]:
+    """A section that may hold settings, and all sections within it."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from _each_settings(inner)
 
 
 def _variants(content: dict[str, Any], path: Path) -> tuple[Variant, ...]:

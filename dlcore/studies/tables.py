@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dlcore.configs.plain_text import csv_cell
 from dlcore.studies.claim import QUANTITIES
 from dlcore.studies.record import write_json
 from dlcore.studies.results import Results, Spread, number, spread
@@ -114,7 +115,8 @@ def write_csv(results: Results, path: Path) -> None:
         numbers = [number(run, name.partition(" ")[2], name.partition(" ")[0]) for name in names]
         writer.writerow(
             [
-                *(getattr(record, head) for head in heads),
+                csv_cell(record.variant),
+                *(getattr(record, head) for head in heads[1:]),
                 *("" if value is None else f"{value:.6g}" for value in numbers),
                 *(f"{record.test[name]:.6g}" if name in record.test else "" for name in tests),
                 _place(run.folder, path),

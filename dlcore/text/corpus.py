@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dlcore.cache import cache_folder, locked, tell_damaged
+from dlcore.cache import cache_folder, locked, open_cache, tell_damaged
 from dlcore.errors import DataError
 from dlcore.text import normalization
 from dlcore.text.corpus_files import TextFile, each_once, look_through, named_files
@@ -91,7 +91,7 @@ def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: i
     home = cache_folder() / "texts" / _hash([json.dumps(settings), *where])[:16]
     place = home / _hash([corpus.digest])[:32]
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        open_cache(home)
         if (kept := TokenStore.whole(place)) is not None:
             return kept
         with locked(home / "lock"):
@@ -136,7 +136,7 @@ def _remembered(path: Path) -> dict[str, tuple[str, str]]:
 
 def _remember(path: Path, seen: dict[str, tuple[str, str]]) -> None:
     with suppress(OSError):  # it saves time, no more
-        path.parent.mkdir(parents=True, exist_ok=True)
+        open_cache(path.parent)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
             json.dump(seen, file)
         Path(file.name).replace(path)

@@ -15,6 +15,8 @@ from typing import Any
 
 from dlcore.errors import ArgumentError, DataError
 
+_LARGEST = 500_000_000  # bytes; jieba's own has 5 million
+
 
 class Dictionary:
     """Words and their frequencies.
@@ -80,9 +82,9 @@ class Dictionary:
         """What `state` kept.
 
         Raises:
-            DataError: It was jieba's dictionary, and another version of it is installed.
+            DataError: It was jieba's dictionary, and another version of it is installed; or it is no dictionary.
         """
-        words = None if state["words"] is None else zlib.decompress(base64.b85decode(state["words"]))
+        words = None if state["words"] is None else _unpacked(state["words"])
         made = cls(words, state["user"].encode("utf-8"), state["name"])
         if made.digest != state["digest"]:
             raise DataError(
@@ -90,6 +92,18 @@ class Dictionary:
                 "version. Install jieba==0.42.1."
             )
         return made
+
+
+def _unpacked(text: str) -> bytes:
+    """A dictionary out of a checkpoint, which may come from anybody: a kilobyte may unpack to gigabytes."""
+    try:
+        unpacking = zlib.decompressobj()
+        words = unpacking.decompress(base64.b85decode(text), _LARGEST)
+    except (ValueError, zlib.error) as error:
+        raise DataError(f"The checkpoint's dictionary: expected packed words, got something else ({error}).") from error
+    if not unpacking.eof:
+        raise DataError(f"The checkpoint's dictionary: expected at most {_LARGEST:,} bytes of words, whole.")
+    return words
 
 
 def quiet_jieba() -> Any:

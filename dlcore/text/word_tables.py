@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcore.cache import cache_folder, locked
+from dlcore.cache import cache_folder, locked, open_cache
 from dlcore.text.dictionary import Dictionary
 
 _VERSION = 1
@@ -56,10 +56,12 @@ class WordTables:
     def of(cls, dictionary: Dictionary) -> WordTables:
         """The tables of a dictionary, from the cache if they are there; made and kept otherwise."""
         place = cache_folder() / "words" / f"{dictionary.digest[:32]}-{_VERSION}"
-        with suppress(*_UNREADABLE):
-            return cls._load(place)
         made = None
-        with suppress(OSError), locked(place.with_name(f"{place.name}.lock")):  # it saves a second, no more
+        with suppress(OSError):  # the cache saves a second, no more
+            open_cache(place.parent)
+            with suppress(*_UNREADABLE):
+                return cls._load(place)
+        with suppress(OSError), locked(open_cache(place.parent) / f"{place.name}.lock"):
             with suppress(*_UNREADABLE):  # another process may have made them while this one waited
                 return cls._load(place)
             made = cls._make(dictionary)
@@ -87,7 +89,7 @@ class WordTables:
         return cls(root, keys, nodes, weights, parents, characters, math.log(1) - log_total, tuple(force_split))
 
     def _save(self, place: Path) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        open_cache(place.parent)
         folder = Path(tempfile.mkdtemp(prefix="part-", dir=place.parent))  # for the user alone
         try:
             for name in _ARRAYS:
@@ -103,7 +105,7 @@ class WordTables:
     @classmethod
     def _load(cls, place: Path) -> WordTables:
         more = json.loads((place / "more.json").read_text(encoding="utf-8"))
-        arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+        arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
         return cls(**arrays, unknown=float.fromhex(more["unknown"]), force_split=tuple(more["force_split"]))
 
     def follow(self, nodes: np.ndarray, characters: np.ndarray) -> np.ndarray:

@@ -189,7 +189,7 @@ def test_a_process_that_dies_is_a_failure_of_its_run_alone(work):
     )
     text = TEXT.replace("{model.optimizer.lr: 0.1}", "{model: deadly.Deadly}")
     (work / "研究.yaml").write_text(text, encoding="utf-8")
-    process = start(work, "研究.yaml", "--trainer.max_epochs", "1")
+    process = start(work, "研究.yaml", "--trainer.max_epochs", "1", "--allow", "deadly")
     out, err = process.communicate(timeout=250)
     assert process.returncode == 1, err
     found = {name: record["status"] for name, record in records(work).items()}

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.subject import Words
+from dlcore.configs.plain_text import printable
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.errors import FitError
 from dlcore.models import Model
@@ -21,7 +22,7 @@ def prepared(words: Words) -> Command:
     Raises:
         DlcoreError: Something asked for cannot be done.
     """
-    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
     try:
         command = prepare("fit", *words.recipe)
     except MisconfigurationException as error:  # Lightning's word for settings that do not go together

@@ -11,6 +11,7 @@ from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_h
 from dlcore.cli.study.request import ALL, StudyRequest, read_study_request
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
 from dlcore.cli.yaml_shelf import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
+from dlcore.configs.plain_text import printable
 from dlcore.configs.recipe import recipe_header, recipe_text
 from dlcore.errors import ConfigError
 from dlcore.studies import find_study, study_names
@@ -94,7 +95,7 @@ def run(argv: list[str]) -> int:
 def _carry_out(request: StudyRequest) -> int:
     from dlcore.cli.study.carry_out import carry_out, dry_run
 
-    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
     return dry_run(request) if request.dry_run else carry_out(request)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcore.cli.show.subject import Subject
+from dlcore.configs.class_paths import allowed_packages
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.configs.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
@@ -74,7 +75,8 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
     if trials is not None and (draws is not None or "dry_run" in given or "redo" in given):
         raise ConfigError("--optuna: cannot be joined with --random, --dry_run or --redo: its trials follow results.")
     if name is not None:
-        studies = _by_name(name, bool(vary or request.recipes or draws is not None or trials is not None), quick)
+        own_variants = bool(vary or request.recipes or draws is not None or trials is not None)
+        studies = _by_name(name, own_variants, quick, allowed_packages(request.flags))
     elif quick:
         raise ConfigError("--quick: the cuts are those of a study's file; beside --vary give --trainer.max_epochs.")
     else:
@@ -97,13 +99,13 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
     )  # fmt: skip
 
 
-def _by_name(name: str, own_variants: bool, quick: bool) -> tuple[Study, ...]:
+def _by_name(name: str, own_variants: bool, quick: bool, allow: tuple[str, ...]) -> tuple[Study, ...]:
     if own_variants:
         raise ConfigError(
             f"study {name}: its variants are those of its file. Without a name: study -c RECIPE --vary …; a study "
             f"of your own: python -m dlcore study copy {'NAME' if name == ALL else name} FILE"
         )
-    return tuple(read_study(find_study(each), quick) for each in (study_names() if name == ALL else [name]))
+    return tuple(read_study(find_study(each), quick, allow) for each in (study_names() if name == ALL else [name]))
 
 
 def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcore.cache import cache_folder, locked
+from dlcore.cache import cache_folder, locked, open_cache
 from dlcore.data.drawn_clothing.draws import Draws, Floats
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
@@ -38,6 +38,7 @@ def circles_folder() -> Path:
     It lies in dlcore's cache folder.
     """
     place = cache_folder() / "circles" / f"{_VERSION}-{'-'.join(str(count) for count in COUNTS.values())}"
+    open_cache(place.parent)
     if place.is_dir():
         return place
     with locked(place.parent / "lock"):

@@ -19,6 +19,7 @@ Shapes: C channels, H height, W width.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import warnings
@@ -34,6 +35,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 COMMON = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 OTHERS = ("TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA", "MPO", "QOI")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB of RGB
+MAX_BYTES = 1_000_000_000  # of a file; without any compression so many pixels are 0.7 GB of 16-bit RGBA
 _EXACT_ROW = 2**24 // 255**2
 _BACKGROUND = (255, 255, 255, 255)
 
@@ -79,6 +81,8 @@ def decode(path: str | Path, size: tuple[int, int], channels: int, resize: str) 
 
 def _open(path: str | Path) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    if (size := os.stat(path).st_size) > MAX_BYTES:  # noqa: PTH116 (faster)
+        raise BrokenPicture(f"it has {size:,} bytes, more than any picture")
     try:
         return Image.open(path, formats=COMMON)
     except UnidentifiedImageError:

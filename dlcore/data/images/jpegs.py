@@ -9,6 +9,7 @@ Shapes: C channels, H height, W width.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,12 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlcore.data.images.decoder import MAX_PIXELS, draft_scale, resized
+from dlcore.data.images.decoder import MAX_BYTES, MAX_PIXELS, draft_scale, resized
 
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; with Huffman codes
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)  # tables and the like, in the same range of numbers
 _EXIF, _SCAN = 0xE1, 0xDA
+_BEGIN = 1 << 16  # bytes
 
 
 def decode_jpeg(path: Path, size: tuple[int, int], channels: int, resize: str) -> NDArray[np.uint8] | None:
@@ -52,7 +54,11 @@ def decode_jpeg(path: Path, size: tuple[int, int], channels: int, resize: str) -
 def _ordinary(path: Path, size: tuple[int, int], channels: int, resize: str) -> bytes | None:
     """A file's content, where it is a JPEG that needs no special care."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # its beginning first: it may be large, and no picture
+            begin = file.read(_BEGIN)
+            if not begin.startswith(b"\xff\xd8") or os.fstat(file.fileno()).st_size > MAX_BYTES:
+                return None
+            content = begin + file.read()
     except OSError:
         return None
     frame = _frame(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from dlcore.configs.plain_text import printable
 from dlcore.data.images.finding import Found
 from dlcore.errors import DataError
 
@@ -45,4 +46,4 @@ def tell_counts(class_names: list[str], counts: list[int]) -> None:
 
 @rank_zero_only
 def _say(note: str) -> None:
-    print(f"data: {note}.")
+    print(printable(f"data: {note}."))

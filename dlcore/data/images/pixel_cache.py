@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dlcore.cache import cache_folder, is_whole, locked, stamps_of, tell_damaged
+from dlcore.cache import cache_folder, is_whole, locked, open_cache, stamps_of, tell_damaged
 from dlcore.data.images.decoding import Form, decode_files
 from dlcore.errors import DataError
 
@@ -64,7 +64,7 @@ def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Picture
             return _decode(files, Path(folder), form)  # a mapped file lives on without its name
     home = cache_folder() / "images" / _hash([str(root.resolve()), json.dumps(asdict(form))])[:16]
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        open_cache(home)
     except OSError as error:
         raise _no_cache(error) from error
     place = home / _hash(_state_of(root, names, form))[:32]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from dlcore.configs.plain_text import printable
 from dlcore.tracking.figures.fonts import choose_families
 
 if TYPE_CHECKING:
@@ -60,13 +61,18 @@ def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = ""
 
 
 def finish(figure: Figure) -> Figure:
-    """Choose fonts that have the figure's characters; call it last."""
+    """Choose fonts that have the figure's characters, and take names to the letter; call it last."""
     from matplotlib.text import Text
 
     texts: list[Any] = figure.findobj(Text)
+    for text in texts:
+        if text.get_text() != (shown := printable(text.get_text())):
+            text.set_text(shown)
     families = choose_families("".join(text.get_text() for text in texts))
     for text in texts:
         text.set_fontfamily(families)
+        if "$" in text.get_text() and r"\mathdefault" not in text.get_text():  # that is matplotlib's own, of axes
+            text.set_parse_math(False)
     return figure
 
 

@@ -1,0 +1,41 @@
+"""Text of strangers (names of files, classes, columns, words of a corpus), made harmless for where it goes."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters but for line ends and tabs, and the signs that turn the direction of what follows: with them text
+# moves a terminal's cursor, changes its title, or reads otherwise than it is.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_NO_FILE_NAME = re.compile('[\x00-\x1f\x7f-\x9f/\\\\<>:"|?*\u2028-\u202e\u2066-\u2069]+')
+_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_LONGEST_NAME = 150  # bytes; file systems take 255, and folders within it have names too
+
+
+def printable(text: str) -> str:
+    r"""Text for a terminal: what would steer it is spelled out, as ``\x1b``."""
+    return _UNPRINTABLE.sub(lambda sign: sign[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def file_name(text: str) -> str:
+    """Text as the name of one file or folder on any system: never empty, never a path, never one that leads up."""
+    name = _NO_FILE_NAME.sub("_", text).strip(" ")
+    name = name.encode("utf-8", "replace")[:_LONGEST_NAME].decode("utf-8", "ignore").rstrip(" .")
+    return f"_{name}" if _OF_WINDOWS.fullmatch(name) else name or "run"
+
+
+def csv_cell(text: str) -> str:
+    """Text as a cell that no spreadsheet takes for a formula and that steers no terminal; numbers stay as they are.
+
+    Reference: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
