@@ -7,7 +7,8 @@ also as the mark of a case (``pytest.param(…, marks=pytest.mark.fault(…))``)
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,13 +64,30 @@ def page() -> str:
 
 def _of_file(path: Path) -> Iterator[Fault]:
     place = path.relative_to(TESTS)
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    constants = {ast.unparse(node.targets[0]): node.value for node in assigned}
+    for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
             continue
         for each in (inner for decorator in node.decorator_list for inner in ast.walk(decorator)):
             if isinstance(each, ast.Call) and ast.unparse(each.func) == "pytest.mark.fault":
-                what, sees = (ast.literal_eval(argument) for argument in each.args)
+                what, sees = (_text(argument, constants) for argument in each.args)
                 yield Fault(place.parts[0], what, sees, f"{place.as_posix()}::{node.name}")
+
+
+def _text(node: ast.expr, constants: Mapping[str, ast.expr]) -> str:
+    """What an argument of the mark says; "…" where it differs from case to case."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        return "".join(map(str, parts))
+    if isinstance(node, ast.Name) and node.id in constants:
+        return _text(constants[node.id], constants)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        return re.sub(r"{[^}]*}", "…", _text(node.func.value, constants))
+    return "…"
 
 
 def _cell(text: str) -> str:
