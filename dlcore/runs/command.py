@@ -21,7 +21,10 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError
-from dlcore.runs.agreement import settings_facts
+from dlcore.runs.distributed.agreement import settings_facts
+from dlcore.runs.distributed.restart import Launch
+from dlcore.runs.distributed.same_batches import keep_batches
+from dlcore.runs.distributed.together import Together
 from dlcore.runs.ended_by import how_to_go_on, named_error
 from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.folder import held
@@ -31,11 +34,8 @@ from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
-from dlcore.runs.restart import Launch
 from dlcore.runs.resumed_optimization import ResumedOptimization
-from dlcore.runs.same_batches import keep_batches
 from dlcore.runs.settings import Settings
-from dlcore.runs.together import Together
 from dlcore.runs.trainer_setup import make_logger, make_trainer
 
 

@@ -6,7 +6,7 @@ import random
 import pytest
 from world import World, same
 
-from dlcore.runs.agreement import _difference
+from dlcore.runs.distributed.agreement import _difference
 
 START = "dlcore: The processes of this training were not started alike. "
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 import torch
-from conftest import TinyData
 from forked import CONTEXT
 from lightning.pytorch import Callback, Trainer
+from tiny_data import TinyData
 from world import World, free_port
 
 from dlcore.data.array_data import Part

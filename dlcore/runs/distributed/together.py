@@ -13,9 +13,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from dlcore.errors import DlcoreError, Interrupted
-from dlcore.runs.agreement import PLACES, check_agreement, data_facts, network_facts
-from dlcore.runs.meeting import meet_apart
-from dlcore.runs.watchdog import Watchdog
+from dlcore.runs.distributed.agreement import PLACES, check_agreement, data_facts, network_facts
+from dlcore.runs.distributed.meeting import meet_apart
+from dlcore.runs.distributed.watchdog import Watchdog
 
 _LONGEST = 200
 
@@ -25,7 +25,7 @@ class Together(Callback):
 
     Args:
         trainer: Whose processes they are; of a single one nothing is done.
-        facts: This process's settings (`dlcore.runs.agreement.settings_facts`).
+        facts: This process's settings (`dlcore.runs.distributed.agreement.settings_facts`).
         remedy: Says how to go on when a process was lost, a sentence.
         met: Called when they have met.
     """

@@ -21,7 +21,7 @@ from torch.distributed import DistError
 
 from dlcore.errors import ProcessLost
 from dlcore.processes import by_torchrun, rank_of_process
-from dlcore.runs.wire import Wire
+from dlcore.runs.distributed.wire import Wire
 
 PARENT = "DLCORE_MAIN_PROCESS"  # variable: number of the process that started this one
 SILENCE = "DLCORE_SILENCE"  # variable: seconds without a sign of life after which a process counts as lost; 0: never

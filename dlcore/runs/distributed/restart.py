@@ -18,7 +18,7 @@ from typing import Any
 from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError
 from dlcore.processes import ATTEMPT, agent_store, by_slurm, by_torchrun, rank_of_process
-from dlcore.runs.attempt import Attempt
+from dlcore.runs.distributed.attempt import Attempt
 from dlcore.runs.folder import runs_root
 
 RUN_ID = "DLCORE_RUN_ID"  # variable: the launch's name; a launch of the same name goes on with its run
