@@ -12,7 +12,8 @@ from world import TABLE, World, by_srun, same, weights
 
 from dlcore.configs.request import read_request
 from dlcore.errors import ArgumentError
-from dlcore.runs import fit, restart
+from dlcore.runs import fit
+from dlcore.runs.distributed import restart
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
