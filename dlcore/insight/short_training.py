@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lightning.pytorch import Callback, Trainer
 
+from dlcore.callbacks.quiet_steps import needs_each_batch
+from dlcore.runs.execution import ExecutionLoop
 from dlcore.runs.link import BatchNormCheck
 
 
@@ -21,4 +23,6 @@ def shorten(trainer: Trainer, num_steps: int, watcher: Callback) -> None:
     trainer.limit_val_batches = 0
     trainer.num_sanity_val_steps = 0
     trainer.fit_loop.max_epochs, trainer.fit_loop.min_epochs = -1, None
+    if needs_each_batch(watcher) and isinstance(trainer.fit_loop.epoch_loop, ExecutionLoop):
+        trainer.fit_loop.epoch_loop.steps = 1
     trainer.fit_loop.epoch_loop.max_steps, trainer.fit_loop.epoch_loop.min_steps = num_steps, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.insight.model_summary import ModelSummary, summarize_model
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.machine import free_memory, memory_size
@@ -152,9 +154,15 @@ def _validation_seconds(case: Case) -> float:
 class _Stopwatch(Callback):
     """Times the batches of a training, and ends it when enough is known."""
 
+    quiet_hooks = ("on_train_batch_end",)
+
     def __init__(self) -> None:
         self._ends: list[float] = []
         self._begun = 0.0
+
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """All: steps are to take as long as they will."""
+        return math.inf
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin."""
