@@ -113,9 +113,6 @@ def one(question: str, size: int) -> dict[str, float]:
         TextBatch(each[:, :-1].contiguous(), each[:, 1:].contiguous(), torch.ones(32, 32), number > 0)
         for number, each in enumerate(tokens)
     )
-        TextBatch(t[:, :-1].contiguous(), t[:, 1:].contiguous(), torch.ones(32, 32), n > 0)
-        for n, t in enumerate(tokens)
-    )
     return _fit(model, StepClock(WARM), STEPS, idle, train_dataloaders=batches, max_epochs=1)
 
 

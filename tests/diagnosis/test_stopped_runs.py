@@ -18,7 +18,6 @@ def test_what_stopped_it_is_found_with_a_smaller_rate_to_try(tmp_path, monkeypat
     words = ("-c", "mlp_textbook", "--model.hidden_sizes=[99,99,99,99]", "--data.scale=1", "--model.optimizer.lr=9")
     with pytest.raises(NotFiniteError, match="The loss is"):
         fit(*words, "--trainer.accelerator=cpu", "--progress_display=off", "--trainer.log_every_n_steps=1")
-    diagnosis = diagnose(tmp_path / "lightning_logs" / "mlp_textbook" / "version_0")
-    found = {finding.name: finding for finding in diagnosis.findings}
-    assert found.keys() & {"unscaled_input", "learning_rate_too_high", "not_finite"}
-    assert diagnosis.first.flags
+    first = diagnose(tmp_path / "lightning_logs" / "mlp_textbook" / "version_0").first
+    assert first.name in ("unscaled_input", "learning_rate_too_high", "not_finite")
+    assert first.flags
