@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 import dlcore.optim
 from dlcore.configs.choice import class_and_arguments, own_name
+from dlcore.runs.named_classes import NOBODY, Trust, found_at
 
 # The model's arguments that are made by name, and where their classes are.
 _SOURCES = {
@@ -35,7 +36,7 @@ def factory_classes(key: str) -> dict[str, type[Any]]:
     }
 
 
-def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str]) -> dict[str, Any]:
+def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str], trust: Trust = NOBODY) -> dict[str, Any]:
     """The config with an optimiser's own defaults, where one was chosen.
 
     The parser lets a class that is chosen take over what it can of the one before it: of Adam, the models' default. So
@@ -44,8 +45,10 @@ def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str]) -> dic
     Args:
         config: All settings but the flags'.
         classes: Names of the classes that recipes, checkpoint or flags choose.
+        trust: Whose code may be imported: a class of the user's own has own defaults too.
     """
-    chosen = find_factory("model.optimizer", own_name(classes.get("model.optimizer", "")))
+    path = classes.get("model.optimizer", "")
+    chosen = find_factory("model.optimizer", own_name(path)) or _users_own(path, trust)
     if chosen is None or "model" not in classes:
         return config
     model = config.get("model")
@@ -56,9 +59,15 @@ def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str]) -> dic
         if isinstance(parameter.default, (bool, int, float, str, tuple))
     }
     said = class_and_arguments(arguments.get("optimizer"))[1]
-    optimizer = {"class_path": f"torch.optim.{chosen.__name__}", "init_args": own | said}
+    ours = find_factory("model.optimizer", own_name(path)) is not None
+    optimizer = {"class_path": f"torch.optim.{chosen.__name__}" if ours else path, "init_args": own | said}
     kept = model if isinstance(model, dict) else {"class_path": name or classes["model"]}
     return config | {"model": kept | {"init_args": arguments | {"optimizer": optimizer}}}
+
+
+def _users_own(path: str, trust: Trust) -> type[Any] | None:
+    found = found_at(path) if "." in path and trust.covers(path) else None
+    return found if inspect.isclass(found) and issubclass(found, Optimizer) else None
 
 
 def find_factory(key: str, name: str) -> type[Any] | None:

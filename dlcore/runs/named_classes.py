@@ -71,6 +71,9 @@ class Trust:
             _common.parsing_settings.update(before)
 
 
+NOBODY = Trust()
+
+
 def check_are_classes(paths: Collection[str], where: str, error: type[DlcoreError] = ConfigError) -> None:
     """Check that names within the packages that dlcore stands on are those of classes of which a run is made.
 
@@ -84,7 +87,7 @@ def check_are_classes(paths: Collection[str], where: str, error: type[DlcoreErro
         DlcoreError: One is a function, a method, or a class of another kind.
     """
     for path in dict.fromkeys(paths):
-        found = _found(path) if is_within(path, NAMEABLE) else None
+        found = found_at(path) if is_within(path, NAMEABLE) else None
         if found is not None and inspect.isclass(found) and issubclass(found, _BASES):
             continue
         if found is not None or not is_within(path, NAMEABLE):
@@ -117,7 +120,7 @@ def _class_paths(value: Any) -> Iterator[str]:
             yield from _class_paths(inner)
 
 
-def _found(path: str) -> Any:
+def found_at(path: str) -> Any:
     """What a dotted name stands for; None where there is nothing of that name."""
     parts = path.split(".")
     for length in range(len(parts) - 1, 0, -1):

@@ -82,7 +82,7 @@ class Settings:
         flags = [
             word for flag in self.request.without("ckpt_path", "allow") if self._counts(flag) for word in flag.words()
         ]
-        config = with_own_defaults(self.config, self.classes)
+        config = with_own_defaults(self.config, self.classes, self.trust)
         return [self.request.command, "--config", json.dumps(config), *flags]
 
     def _counts(self, flag: Flag) -> bool:

@@ -86,3 +86,19 @@ def test_what_is_not_said_of_an_optimizer_is_its_own_default_not_that_of_adam(na
     kind = getattr(torch.optim, name.rpartition(".")[2])
     assert type(made) is kind
     assert made.defaults == kind([torch.nn.Parameter(torch.zeros(1))], maximize=True).defaults
+
+
+def test_an_optimiser_of_ones_own_has_its_own_defaults(workplace, monkeypatch):
+    code = "import torch\n\nclass Steady(torch.optim.AdamW):\n"
+    code += "    def __init__(self, params, lr=0.02, eps=1e-5, weight_decay=0.3):\n"
+    code += "        super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)\n"
+    (workplace / "steady_optimizer.py").write_text(code)
+    monkeypatch.syspath_prepend(workplace)
+    model = prepare("fit", "--model.optimizer=steady_optimizer.Steady", "--model.optimizer.lr=0.5").model
+    made = model.optimizer_factory(model.parameters())
+    assert type(made).__name__ == "Steady"
+    assert {name: made.defaults[name] for name in ("lr", "eps", "weight_decay")} == {
+        "lr": 0.5,
+        "eps": 1e-5,
+        "weight_decay": 0.3,
+    }
