@@ -149,7 +149,6 @@ def draw(found: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
         memory.loglog(sizes, [point["megabytes"] for point in points.values()], "s--", color="tab:red")
         memory.set_ylabel("peak memory above idle, MB", color="tab:red")
         axes.legend(loc="upper left", fontsize=8)
-    figure.tight_layout()
     figure.savefig(path, dpi=110)
 
 

@@ -21,6 +21,7 @@ OWN_PACKAGES = ("dlcore", "torch", "lightning", "torchmetrics")
 NAMEABLE = (
     *("dlcore.models", "dlcore.data", "dlcore.callbacks", "dlcore.optim", "dlcore.tracking"),
     *("torch.optim", "torch.nn", "lightning.pytorch", "lightning.fabric", "torchmetrics"),
+    *("lightning.LightningModule", "lightning.LightningDataModule"),  # as the parser calls what it expects
 )
 # Arguments of the trainer that hold classes, which may be named without `class_path`.
 _CLASSES_OF_TRAINER = ("accelerator", "callbacks", "logger", "plugins", "profiler", "strategy")

@@ -66,6 +66,9 @@ class ExecutionLoop(_TrainingEpochLoop):
         super().on_run_start(data_fetcher)
         trainer, model = self.trainer, self.trainer.lightning_module
         before, self.reason = self.reason, "" if self.steps == 1 else _reason(trainer, model, data_fetcher)
+        together = self.steps != 1 and trainer.world_size > 1
+        if together and trainer.strategy.reduce_boolean_decision(bool(self.reason), all=False) and not self.reason:
+            self.reason = "another process takes steps one by one"  # they meet in each of them
         if self.reason != before and self.reason:
             say(trainer, f"steps_per_execution is 1: {self.reason}.")
         if self.steps == 1 or self.reason or not isinstance(model, Model):

@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.choice import ALWAYS_ON, lay_over, without_replaced_classes
+from dlcore.configs.choice import ALWAYS_ON, NESTED_CLASSES, lay_over, without_replaced_classes
 from dlcore.configs.class_paths import allowed_packages, check_packages, paths_in_flags
 from dlcore.configs.flat import flatten
 from dlcore.configs.plain_text import file_name
@@ -79,9 +79,10 @@ class Settings:
 
     def words(self) -> list[str]:
         """The command line for the parser."""
-        flags = [
-            word for flag in self.request.without("ckpt_path", "allow") if self._counts(flag) for word in flag.words()
-        ]
+        asked = [flag for flag in self.request.without("ckpt_path", "allow") if self._counts(flag)]
+        # A class comes before its arguments, in whatever order they were typed: the parser asks the class for them.
+        asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))
+        flags = [word for flag in asked for word in flag.words()]
         config = with_own_defaults(self.config, self.classes, self.trust)
         return [self.request.command, "--config", json.dumps(config), *flags]
 

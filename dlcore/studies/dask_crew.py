@@ -1,10 +1,11 @@
-"""Runs on a Dask cluster: joblib's backend ``dask``."""
+"""Runs on a Dask cluster."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,12 +39,33 @@ class DaskCrew:
         Raises:
             BrokenProcessPool: A process was lost more often than Dask tries.
         """
-        import joblib
+        self.client.wait_for_workers(1, timeout=_TIMEOUT)
+        yield from cluster.lost_runs_are_broken(self._results(cluster.InPlace(work, Path.cwd()), jobs, at_once))
 
-        in_place = cluster.InPlace(work, Path.cwd())
-        with joblib.parallel_config(backend="dask", client=self.client, wait_for_workers_timeout=_TIMEOUT, pure=False):
-            parallel = joblib.Parallel(n_jobs=-1, pre_dispatch=at_once, batch_size=1, return_as="generator_unordered")
-            yield from cluster.lost_runs_are_broken(parallel(joblib.delayed(in_place)(job) for job in jobs))
+    def _results(self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int) -> Iterator[Result]:
+        """Results as they come. Not through joblib, which waits for ever for one whose process has died."""
+        distributed = cluster.import_library("distributed", "dask")
+        waiting = iter(jobs)
+        first = [self._submit(work, job) for job in islice(waiting, at_once)]
+        going = distributed.as_completed(first, loop=self.client.loop)
+        lost: Exception | None = None
+        try:
+            for future in going:
+                try:
+                    result = future.result()
+                except Exception as error:  # others, which go on, are waited for: they would be done twice
+                    lost = lost or error
+                    continue
+                for job in islice(waiting, 0 if lost else 1):
+                    going.add(self._submit(work, job))
+                yield result
+        finally:
+            self.client.cancel([*going.futures])
+        if lost is not None:
+            raise lost
+
+    def _submit(self, work: Callable[[Job], Result], job: Job) -> Any:
+        return self.client.submit(work, job, pure=False, retries=0)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dlcore.configs.class_paths import allowed_packages, paths_in_flags
+from dlcore.configs.request import read_request
 from dlcore.errors import ArgumentError, DlcoreError, Interrupted, RunFileError
 from dlcore.studies.devices import device_by_number, taken_device
 from dlcore.studies.plan import Job, can_go_on, clear
@@ -87,7 +89,8 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
     from dlcore.studies.watch import RunWatch
 
     watch = RunWatch(job.folder, record)
-    words = ["--ckpt_path", str(job.checkpoint)] if goes_on else [*_going_on(job.words), *job.words]
+    from_here = ["--ckpt_path", str(job.checkpoint), *_trusting(job.words)]
+    words = from_here if goes_on else [*_to_the_end(job.words), *job.words]
     with taken_device(job) as device:
         # The display belongs to the process that shows all runs.
         common = [*device, "--progress_display=off"]
@@ -95,11 +98,19 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
         record.weights = _weights(command.model)
         if job.test:
             best = job.folder / "checkpoints" / "best.ckpt"
-            output = test("--ckpt_path", str(best if best.is_file() else job.checkpoint), *common).output
+            tested = str(best if best.is_file() else job.checkpoint)
+            output = test("--ckpt_path", tested, *_trusting(job.words), *common).output
             record.test = {name: float(value) for name, value in output[0].items()}
 
 
-def _going_on(words: Sequence[str]) -> list[str]:
+def _trusting(words: Sequence[str]) -> list[str]:
+    """Flags by which a run goes on with the classes that its first words named: these were admitted then."""
+    request = read_request(["fit", *words])
+    trusted = [*allowed_packages(request.flags), *paths_in_flags(request.flags)]
+    return [f"--allow={','.join(trusted)}"] if trusted else []
+
+
+def _to_the_end(words: Sequence[str]) -> list[str]:
     """Flags that let a variant diverge to its end, as the others train to theirs, where the study does not say."""
     return [] if any("non_finite_loss" in word for word in words) else ["--non_finite_loss=off"]
 

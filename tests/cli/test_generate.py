@@ -178,7 +178,8 @@ def test_a_checkpoint_of_another_model_says_which_and_what_to_use(refused, tmp_p
 
     class Recorded(MLP):
         def on_save_checkpoint(self, checkpoint):
-            checkpoint[RECORD_KEY] = {"config": {"model": {"class_path": "MLP"}, "data": {"class_path": "TinyData"}}}
+            classes = {"model": {"class_path": "MLP"}, "data": {"class_path": "TinyData"}}
+            checkpoint[RECORD_KEY] = {"config": {**classes, "trainer": {}}}
 
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     trainer = Trainer(max_epochs=1, enable_checkpointing=False, **quiet)

@@ -47,6 +47,29 @@ def test_a_cluster_gives_the_numbers_of_this_machine(backend, tmp_path, monkeypa
         assert ended == []
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the library
+@pytest.mark.fault(
+    "SIGKILL of the process of one run of a study on Dask", "“Its process died …” of that run; the others end well"
+)
+def test_a_run_whose_process_dies_on_dask_is_lost_alone(tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="distributed is not installed: pip install 'dlcore[dask]'")
+    code = "import os, signal\nfrom dlcore.models import MLP\n\n\nclass Deadly(MLP):\n"
+    code += "    def on_train_epoch_start(self):\n"
+    code += "        if self.trainer.current_epoch == 1 and len(self.hparams.hidden_sizes) == 2:\n"
+    (tmp_path / "deadly_on_dask.py").write_text(f"{code}            os.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    two = Study("two", "T", grid("mlp_table_binary", [read_vary("model.hidden_sizes=[8],[4,4]")]))
+    own = {"model": "deadly_on_dask.Deadly", "allow": "deadly_on_dask"}
+    with open_crew("dask", wanted=2) as crew:
+        results = run_study(two.with_settings(COMMON | own), tmp_path / "there", 2, crew=crew).results
+    assert [run.record.status for run in results.runs] == ["done"]
+    assert [error for _, _, error in results.failures] == [
+        "Its process died (killed by the system, for want of memory?)."
+    ]
+
+
 @pytest.mark.parametrize(("backend", "library"), [("ray", "ray"), ("dask", "distributed")])
 def test_a_library_that_is_not_installed_is_a_line_with_the_remedy(backend, library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
