@@ -9,7 +9,7 @@ import pytest
 from world import ENDLESS, TABLE, World, command, same, started, wait_for, workers
 
 LAST = "lightning_logs/*/version_0/checkpoints/last.ckpt"
-LONGEST = 30  # seconds after which nothing is left
+LONGEST = 60  # seconds; promised are 30, and six are usual, but a machine that runs tests may be slow
 
 
 def killed(work, number, rank, **variables):

@@ -182,7 +182,7 @@ def workers(work: Path) -> list[int]:
     return found
 
 
-def wait_for(work: Path, pattern: str, seconds: float = 45) -> Path:
+def wait_for(work: Path, pattern: str, seconds: float = 120) -> Path:
     """Wait until a file is there and has something in it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -49,7 +49,7 @@ def test_a_huge_file_is_not_read(command, refused, workplace):
         file.truncate(100_000_000)
     began = time.monotonic()
     assert "expected a recipe of at most 8,000,000 bytes, got 100,000,000." in refused(*command, "huge.yaml")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # to parse it takes minutes
 
 
 @pytest.mark.fault("a study's file with aliases of aliases", "FILE: … more than 100,000 values")
