@@ -146,7 +146,9 @@ def test_ctrl_c_while_it_starts(tmp_path, after):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     assert "Traceback" not in out + err
-    assert process.returncode == 130, (out, err)
+    # Where Ctrl-C came in the midst of code that a string holds (a namedtuple is made), Python at its end sends itself
+    # the signal again; a shell calls both 130.
+    assert process.returncode in (130, -signal.SIGINT), (out, err)
     assert err.strip().splitlines()[-1].startswith("dlcore: Interrupted")
 
 
