@@ -8,6 +8,8 @@ from html import escape
 from typing import Any
 
 import dlcore
+from dlcore.studies.found import HEADS as FOUND
+from dlcore.studies.found import found_rows
 from dlcore.studies.html_page import html_picture, html_table, page
 from dlcore.studies.pictures import Picture
 from dlcore.studies.results import Results
@@ -81,6 +83,8 @@ def study_parts(results: Results, verdicts: Verdicts, pictures: Sequence[Picture
     if len(study.seeds) > 1:
         parts.append('<p class="quiet">Mean ± standard deviation over the seeds.</p>')
     parts += _failures(results)
+    if found := found_rows(results):
+        parts += [headed("What was found in each"), html_table(FOUND, found)]
     parts += [headed("What differs"), html_table(*_differences(results))]
     return [*parts, headed("How"), *_fine_print(results)]
 

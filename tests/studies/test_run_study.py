@@ -109,6 +109,7 @@ def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
     assert (folder / "results.csv").read_text(encoding="utf-8").startswith("variant,seed,parameters,epochs,steps")
     check_report((folder / "report.html").read_text(encoding="utf-8"))
     assert "Why: it learns within 2 epochs" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "What was found in each" in (folder / "report.html").read_text(encoding="utf-8")
     before = {name: record["seconds"] for name, record in records(work).items()}
 
     code, out, _ = study(work, "研究.yaml")
