@@ -111,8 +111,9 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         self._take_signals(trainer)
 
     def quiet_batches(self, trainer: Trainer, place: Place) -> float:
-        """Up to the next step after which it writes; a signal is heard at the end of an execution."""
-        return math.inf if self.every_n_steps is None else place.batches_before_multiple(self.every_n_steps)
+        """Up to the next step after which it writes, or processes ask each other whether a signal came."""
+        due = math.inf if self.every_n_steps is None else place.batches_before_multiple(self.every_n_steps)
+        return due if trainer.world_size == 1 else min(due, place.batches_before(self._asks_at))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Note the step, so as to know whether the batch has brought a new one."""
