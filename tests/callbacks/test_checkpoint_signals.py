@@ -2,12 +2,14 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
 from lightning.pytorch import Callback
 
 from dlcore.callbacks import Checkpoint
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import Interrupted
 from dlcore.models import MLP
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO
@@ -160,3 +162,11 @@ def test_handlers_are_given_back_after_a_run_and_at_an_error(train, handlers, me
         train(Fails(), logger=memory_logger)
     assert at_error == [handlers[signal.SIGINT]]  # a figure may be drawn there for long
     train()  # the fixture looks afterwards
+
+
+def test_steps_taken_together_end_where_processes_ask_each_other():
+    keeper, place = Checkpoint(every_n_steps=10), Place(batch_idx=3, batches=100, step=3)
+    one, two = SimpleNamespace(world_size=1), SimpleNamespace(world_size=2)
+    assert keeper.quiet_batches(one, place) == 6
+    keeper._asks_at = 7
+    assert keeper.quiet_batches(two, place) == 3
