@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ from dlcore.callbacks import parameter_distribution, run_summary
 from dlcore.data import drawn_clothing, fashion_mnist
 from dlcore.data.images import circles
 from dlcore.tracking.figures.style import new_figure
+
+
+def pytest_configure() -> None:
+    """Hear signals that who started the tests ignores (nohup, a shell's background): they are sent for real."""
+    for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 class MemoryLogger(Logger):

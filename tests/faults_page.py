@@ -17,7 +17,7 @@ PAGE = TESTS.parent / "docs" / "faults.md"
 SUBJECTS = {
     "callbacks": "Training",
     "resume": "Interruptions",
-    "distributed": "Several processes and machines",
+    "many_processes": "Several processes and machines",
     "runs": "Runs and checkpoints",
     "data": "Data",
     "text": "Text",
