@@ -94,3 +94,5 @@ def test_a_cluster_of_ones_own_listens_at_home(backend, library, more, tmp_path)
         if process.poll() is None:
             os.killpg(process.pid, 9)
             process.wait()
+        for pipe in (process.stdin, process.stdout):
+            pipe.close()
