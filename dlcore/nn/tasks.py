@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
+from dlcore.nn.class_tallies import BinaryTally, ClassTally
 from dlcore.nn.losses import ClassWeights, make_loss
-from dlcore.nn.tallies import BinaryTally, ClassTally, RegressionTally, Tally
+from dlcore.nn.tallies import RegressionTally, Tally
 
 
 class Task(ABC):

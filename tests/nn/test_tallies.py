@@ -281,3 +281,20 @@ def test_soft_targets_are_counted_as_the_likeliest_class():
     soft = 0.2 + 0.6 * targets
     tally = _add(Binary().tally("cpu"), Binary(), outputs, soft, RAGGED)
     assert torch.equal(tally.confusion, _tally(Binary(), outputs, targets).confusion)
+
+
+def test_batches_that_wait_are_counted_once_whatever_kind_their_targets_are():
+    tally = ClassTally(2)
+    scores = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    likely = torch.tensor([[0.9, 0.1], [0.8, 0.2]])  # of class 0, both
+    for targets in (torch.tensor([1, 1]), likely, torch.tensor([0, 0])):
+        tally.add(torch.tensor(1.0), scores, targets)
+    wanted = [[2, 2], [1, 1]]
+    assert tally.confusion.tolist() == wanted
+    assert tally.confusion.tolist() == wanted
+    count, _, matrix = tally.sums()
+    assert (count, matrix.tolist()) == (6, wanted)
+    tally.load_sums([count * 2, torch.tensor(12.0), matrix * 2])
+    assert tally.confusion.tolist() == [[4, 4], [2, 2]]
+    tally.add(torch.tensor(1.0), scores, torch.tensor([1, 1]))
+    assert tally.confusion.tolist() == [[4, 4], [3, 3]]
