@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from dlcore.optim import direct_step
+
 if TYPE_CHECKING:
     from dlcore.models.model import Model
 
@@ -55,6 +57,7 @@ class QuietSteps(Steps):
     def __init__(self, model: Model, trainer: Trainer, listeners: Sequence[Callback]) -> None:
         super().__init__(model)
         self._optimizer = trainer.optimizers[0]
+        self._step = self._optimizer.step
         self._trainer, self._listeners = trainer, listeners
         self._progress = trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         wrapped = trainer.strategy.model
@@ -64,6 +67,10 @@ class QuietSteps(Steps):
     def optimizer(self) -> Optimizer:
         """The optimiser itself."""
         return self._optimizer
+
+    def begin(self) -> None:
+        """Begin an execution: until the next one nobody else changes the optimiser."""
+        self._step = direct_step(self._optimizer)
 
     def clear_gradients(self) -> None:
         """Let gradients begin anew, as `zero_grad` does but for its marks for a profiler."""
@@ -83,7 +90,7 @@ class QuietSteps(Steps):
         """Take the step and count it. Gradients are clipped by the model's own hook, after each evaluation."""
         if closure is None:
             self.model.on_before_optimizer_step(self._optimizer)
-            self._optimizer.step()
+            self._step()
         else:
 
             def evaluate() -> Any:

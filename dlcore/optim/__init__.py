@@ -1,6 +1,7 @@
-"""Learning-rate schedules that torch.optim lacks, warm-up, and averages. Plain torch: no Lightning in here."""
+"""Learning-rate schedules that torch.optim lacks, warm-up, averages, a short way to Adam. No Lightning in here."""
 
 from dlcore.optim.averages import exponential_average
+from dlcore.optim.direct_step import direct_step
 from dlcore.optim.schedules import ExponentialDecayLR, InverseTimeDecayLR, PiecewiseConstantLR
 from dlcore.optim.warmup import warmed_up, warmup_factor
 
@@ -8,6 +9,7 @@ __all__ = [
     "ExponentialDecayLR",
     "InverseTimeDecayLR",
     "PiecewiseConstantLR",
+    "direct_step",
     "exponential_average",
     "warmed_up",
     "warmup_factor",

@@ -116,7 +116,9 @@ class ExecutionLoop(_TrainingEpochLoop):
         progress, precision = self.batch_progress, trainer.precision_plugin
         end = time.monotonic() + _SECONDS if self.steps == "auto" and trainer.world_size == 1 else math.inf
         transfer = _Transfer(trainer)
-        model.steps = self._quiet
+        quiet: QuietSteps = self._quiet  # type: ignore[assignment]
+        quiet.begin()
+        model.steps = quiet
         try:
             for _ in range(batches):
                 batch, _, _ = next(data_fetcher)

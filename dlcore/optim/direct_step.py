@@ -1,0 +1,95 @@
+"""Adam's fused step on a CPU, without what torch does around it each time.
+
+`Optimizer.step` looks for hooks and profilers, gathers parameters and their state, and sorts them by device and type: a
+sixth of the optimiser's time in a network of a million parameters, more in a smaller one. Between two events nothing of
+that changes: the lists are made once, and a step is the one kernel that torch itself would call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import optimizer as hooks
+
+
+def direct_step(optimizer: Optimizer) -> Callable[[], Any]:
+    """What takes an optimiser's step by the shortest way; the same numbers, bit for bit.
+
+    It serves until somebody else changes the optimiser; only a group's numbers (``lr``, ``weight_decay``, …) may
+    change between.
+
+    Args:
+        optimizer: Any optimiser. Where there is no shorter way (another class, a GPU, a hook, no state yet), the answer
+            is its own `step`.
+    """
+    watched = any((hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks))
+    watched = watched or any((optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks))  # type: ignore[attr-defined]
+    if watched or type(optimizer) not in (Adam, AdamW) or hasattr(optimizer, "found_inf"):
+        return optimizer.step
+    try:
+        groups = [_Group(optimizer, group) for group in optimizer.param_groups]
+    except _NoWay:
+        return optimizer.step
+
+    def step() -> None:
+        gradients = [group.gradients() for group in groups]
+        if any(each is None for some in gradients for each in some):  # a parameter that had no part in the loss
+            optimizer.step()
+            return
+        for group, some in zip(groups, gradients, strict=True):
+            group.step(some)  # type: ignore[arg-type]
+        optimizer._opt_called = True  # type: ignore[attr-defined]  # what torch's schedules ask for
+
+    return step
+
+
+class _NoWay(Exception):
+    """The fused kernel cannot be called directly."""
+
+
+class _Group:
+    """Parameters of one group with their state.
+
+    Args:
+        optimizer: Whose state it is.
+        group: Its settings, which are read anew in each step.
+
+    Raises:
+        _NoWay: The group is not of one kind, or it has no state yet.
+    """
+
+    def __init__(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
+        self.settings = group
+        self._parameters = group["params"]
+        states = [optimizer.state.get(each, {}) for each in self._parameters]
+        kinds = {(each.device.type, each.dtype) for each in self._parameters}
+        real = all(each.is_floating_point() for each in self._parameters)
+        plain = not any(isinstance(number, Tensor) for number in (group["lr"], *group["betas"]))
+        ready = group["fused"] and plain and all(states)
+        if not ready or not real or len(kinds) != 1 or next(iter(kinds))[0] != "cpu":
+            raise _NoWay
+        self._values = [each.detach() for each in self._parameters]
+        self._steps = [state["step"] for state in states]
+        self._means = [state["exp_avg"] for state in states]
+        self._squares = [state["exp_avg_sq"] for state in states]
+        self._largest = [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else []
+        self._kernel = torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_
+
+    def gradients(self) -> list[Tensor | None]:
+        """Of each parameter."""
+        return [each.grad for each in self._parameters]
+
+    def step(self, gradients: list[Tensor]) -> None:
+        """One step along them."""
+        settings = self.settings
+        beta1, beta2 = settings["betas"]
+        torch._foreach_add_(self._steps, 1)
+        self._kernel(
+            self._values, gradients, self._means, self._squares, self._largest, self._steps,
+            lr=settings["lr"], beta1=beta1, beta2=beta2, weight_decay=settings["weight_decay"], eps=settings["eps"],
+            amsgrad=settings["amsgrad"], maximize=settings["maximize"],
+        )  # fmt: skip
