@@ -21,6 +21,7 @@ from typing import Any
 import mlp_loop
 import torch
 from torch import nn
+from unseen_terminal import unseen_terminal
 
 from dlcore.data import FashionMNIST
 from dlcore.runs.process import prepare_process
@@ -91,7 +92,7 @@ def apart(library: str, arguments: argparse.Namespace) -> tuple[float, float]:
 
 
 def raw(part: Any, clock: Any, arguments: argparse.Namespace) -> tuple[float, float]:
-    seconds, weights = mlp_loop.raw(part, clock, arguments)
+    (_, seconds), weights = mlp_loop.raw(part, clock, arguments)
     net = mlp_loop.network()
     for own, given in zip(net.parameters(), weights, strict=True):
         own.data.copy_(given)
@@ -118,7 +119,8 @@ def main() -> None:
     part = FashionMNIST(val_size=5000).load()["train"]
     found: dict[str, list[float]] = {name: [] for name in ("raw", "dlcore", *LIBRARIES)}
     for _ in range(arguments.repeats):
-        own, _, clock = mlp_loop.by_dlcore(arguments)
+        with unseen_terminal():
+            (_, own), _, clock = mlp_loop.by_dlcore(arguments)
         by_hand, reached = raw(part, clock, arguments)
         found["raw"].append(by_hand)
         found["dlcore"].append(own)  # its weights are the loop's: `mlp_loop` checks that

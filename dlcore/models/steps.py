@@ -57,7 +57,7 @@ class QuietSteps(Steps):
     def __init__(self, model: Model, trainer: Trainer, listeners: Sequence[Callback]) -> None:
         super().__init__(model)
         self._optimizer = trainer.optimizers[0]
-        self._step = self._optimizer.step
+        self._step: Callable[[], Any] = self._optimizer.step
         self._trainer, self._listeners = trainer, listeners
         self._progress = trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         wrapped = trainer.strategy.model

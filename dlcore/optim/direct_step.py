@@ -27,7 +27,7 @@ def direct_step(optimizer: Optimizer) -> Callable[[], Any]:
             is its own `step`.
     """
     watched = any((hooks._global_optimizer_pre_hooks, hooks._global_optimizer_post_hooks))
-    watched = watched or any((optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks))  # type: ignore[attr-defined]
+    watched = watched or any((optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks))
     if watched or type(optimizer) not in (Adam, AdamW) or hasattr(optimizer, "found_inf"):
         return optimizer.step
     try:
