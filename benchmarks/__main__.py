@@ -3,8 +3,8 @@
 Run: python -m benchmarks [--full] [--json FILE]
 
 Each question is a file of its own that can be run by itself; here they are asked one after the other, in a few minutes
-(--full: longer, with more repeats). In each, all ways are timed in turn in one process, by CPU time on one thread if not
-told otherwise, and must end with the same weights. Ratios are times by the loop's: 1.05 is 5% slower than it.
+(--full: longer, with more repeats). In each, all ways are timed in turn in one process, by CPU time on one thread where
+not told otherwise, and must end with the same weights. Ratios are times by the loop's: 1.05 is 5% slower than it.
 """
 
 from __future__ import annotations
