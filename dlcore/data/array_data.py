@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dlcore.data.batches import BatchLoader
 from dlcore.data.place import place_in_run, stands_within_epoch
+from dlcore.data.resident import Residence
 from dlcore.errors import ArgumentError, check_number
 
 
@@ -37,6 +38,7 @@ class Part:
 
     def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The batch of an index tensor (B,): inputs (B, *) as stored, and targets (B,)."""
+        indices = indices.to(self.inputs.device)
         # Copies whole rows: up to 40 times faster than inputs[indices], which goes number by number.
         return self.inputs.index_select(0, indices), self.targets.index_select(0, indices)
 
@@ -66,6 +68,7 @@ class ArrayData(LightningDataModule):
         check_number("eval_batch_size", eval_batch_size, at_least=1, whole=True)
         self.batch_size, self.eval_batch_size, self.drop_last = batch_size, eval_batch_size, drop_last
         self.parts: dict[str, Part] = {}
+        self._residence: Residence | None = None  # of the parts on a GPU
         self.stage: str | None = None  # what the data are for, as Lightning says it: fit, validate, test, predict
         # The run's seed decides the order of the training samples. All processes have the same one (see `setup`).
         self.order_seed = torch.initial_seed() % 2**31
@@ -129,12 +132,13 @@ class ArrayData(LightningDataModule):
         """Shuffled batches, from the place where a resumed run stands."""
         position = self._position if self.trainer is not None else None
         loader = self._loader(
-            "train", self.batch_size, seed=self.order_seed, drop_last=self.drop_last, position=position
+            *("train", self.batch_size, self.augments),
+            seed=self.order_seed,
+            drop_last=self.drop_last,
+            position=position,
         )
         if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
             loader.seed = None  # the same few batches in every epoch
-        if self.augments:
-            loader.fetch = self.parts["train"].fetch_numbered
         if not len(loader):
             samples = len(loader.indices)
             raise ArgumentError(
@@ -164,11 +168,17 @@ class ArrayData(LightningDataModule):
         if not self.parts:
             self.parts = self.load()
 
-    def _loader(self, part: str, batch_size: int, **options: Any) -> BatchLoader:
+    def _loader(self, part: str, batch_size: int, numbered: bool = False, **options: Any) -> BatchLoader:
         self._read()
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         chosen = self.parts[part]
-        return BatchLoader(chosen.fetch, chosen.indices, batch_size, rank=rank, world_size=world_size, **options)
+        if self.trainer is not None:
+            device = self.trainer.strategy.root_device
+            if self._residence is None or self._residence.device != device:
+                self._residence = Residence(device)
+            chosen = self._residence.take(chosen)
+        fetch = chosen.fetch_numbered if numbered else chosen.fetch
+        return BatchLoader(fetch, chosen.indices, batch_size, rank=rank, world_size=world_size, **options)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scale a batch where it is used: what travels to a GPU is the compact form."""

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -183,6 +184,7 @@ def test_the_batches_of_all_processes_together_must_fit_with_drop_last():
     class OfThree:
         overfit_batches = 0.0
         world_size, global_rank = 3, 1
+        strategy = SimpleNamespace(root_device=torch.device("cpu"))
 
     data = Numbers(batch_size=17, drop_last=True)
     data.setup()

@@ -1,0 +1,41 @@
+"""Samples that lie on the GPU from the start, where they fit: batches are gathered there, and only indices travel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from dlcore.data.array_data import Part
+
+_SHARE = 0.25  # of the memory that is free; the rest is the network's
+
+
+class Residence:
+    """Copies of parts on a device. Parts that share their samples share the copy.
+
+    Args:
+        device: Where the samples are needed.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._free = 0
+        if device.type == "cuda":
+            self._free = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
+        self._copies: dict[int, tuple[Tensor, Tensor]] = {}  # by the samples' own id; the originals stay alive with it
+
+    def take(self, part: Part) -> Part:
+        """The part with its samples on the device; the part itself where that is the CPU, or they do not fit."""
+        copy = self._copies.get(id(part.inputs))
+        if copy is None:
+            size = part.inputs.nbytes
+            if size > self._free:
+                return part
+            self._free -= size
+            copy = part.inputs, part.inputs.to(self.device)
+            self._copies[id(part.inputs)] = copy
+        return replace(part, inputs=copy[1], targets=part.targets.to(self.device))
