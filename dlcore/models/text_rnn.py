@@ -12,11 +12,8 @@ from dlcore.errors import ArgumentError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.model import Model
 from dlcore.nn import LanguageModeling, LockedDropout, Recurrent, RecurrentState, Tally, TextTally, drop_words
-from dlcore.nn.chunked_cross_entropy import chunk_rows, count_right
+from dlcore.nn.chunked_cross_entropy import chunk_rows
 from dlcore.text import NO_TARGET, UNKNOWN, TextBatch
-
-# Scores that are computed all at once: so many chunks' at most (67 MB on a CPU, a gigabyte on a GPU).
-_CHUNKS = 4
 
 
 class TextRNN(Model):
@@ -164,8 +161,8 @@ class TextRNN(Model):
             features = self._evaluate(batch)
         rows = self._rows_of_a_chunk(batch.targets)
         if rows:
-            loss = self.task.loss_of_features(features, self.output, batch.targets, rows)  # type: ignore[attr-defined]
-            scores = self._right(features, batch.targets, rows) if getattr(tally, "accuracy", False) else loss
+            count = getattr(tally, "accuracy", False)
+            loss, scores = self.task.loss_of_features(features, self.output, batch.targets, rows, count)  # type: ignore[attr-defined]
         else:
             scores = self.output(features)
             loss = self.task.loss(scores, batch.targets)
@@ -175,13 +172,8 @@ class TextRNN(Model):
 
     def _rows_of_a_chunk(self, targets: Tensor) -> int:
         """Places whose scores are computed together, where those of all would take too much memory; else 0."""
-        rows = chunk_rows(self.output.out_features, targets.device)
         watched = bool(self.output._forward_hooks)  # somebody wants to see the scores
-        return rows if targets.numel() > _CHUNKS * rows and not watched else 0
-
-    def _right(self, features: Tensor, targets: Tensor, rows: int) -> Tensor:
-        flat = features.reshape(-1, features.shape[-1])
-        return count_right(flat, self.output.weight, self.output.bias, targets.reshape(-1), rows)
+        return 0 if watched else chunk_rows(targets.numel(), self.output.out_features, targets.device)
 
     def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """How well each token was foreseen (3, B, T): the targets, their nats, and the characters they stand for."""
