@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
 
 # Scores of a chunk: so many, and at least those of so many places. With fewer places, reading and writing the weight's
 # gradient for each chunk takes longer than the multiplication (on a CPU: 1.3 times the whole at 64, 1.06 at 192).
@@ -38,7 +39,7 @@ def chunk_rows(places: int, vocab_size: int, device: torch.device) -> int:
 def chunked_cross_entropy(
     features: Tensor,
     weight: Tensor,
-    bias: Tensor,
+    bias: Tensor | None,
     targets: Tensor,
     ignore_index: int = -100,
     rows: int = 1024,
@@ -51,7 +52,7 @@ def chunked_cross_entropy(
     Args:
         features: What the output layer gets (M, F).
         weight: Its weight (V, F).
-        bias: Its bias (V,).
+        bias: Its bias (V,); None where it has none.
         targets: The tokens (M,); `ignore_index` where there is none.
         ignore_index: What stands where there is no target.
         rows: Places of a chunk, at least 1.
@@ -84,7 +85,7 @@ class _Kind:
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, kind: _Kind
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, kind: _Kind
     ) -> tuple[Tensor, Tensor]:
         ctx.kind = kind
         ctx.save_for_backward(features, weight, bias, targets)
@@ -106,7 +107,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 def _sums(
     features: Tensor,
     weight: Tensor,
-    bias: Tensor,
+    bias: Tensor | None,
     targets: Tensor,
     kind: _Kind,
     wanted: tuple[bool, ...] = (False, False, False),
@@ -117,11 +118,11 @@ def _sums(
     total = features.new_zeros((), dtype=exact)
     right = torch.zeros((), dtype=torch.int64, device=features.device)
     of_features, of_weight, of_bias = grads = tuple(
-        torch.zeros_like(tensor) if there else None
+        torch.zeros_like(tensor) if there and tensor is not None else None
         for tensor, there in zip((features, weight, bias), wanted, strict=True)
     )
     with torch.autocast(features.device.type, enabled=False):
-        table, offset = weight.to(dtype), bias.to(dtype)
+        table, offset = weight.to(dtype), None if bias is None else bias.to(dtype)
         kept = features.new_empty((min(kind.rows, len(features)), len(weight)), dtype=dtype)
         for begin in range(0, len(features), kind.rows):
             part = features[begin : begin + kind.rows].to(dtype)
@@ -132,7 +133,7 @@ def _sums(
             if dtype == exact:
                 scores, missing = torch.mm(part, table.mT, out=held), offset
             else:
-                scores, missing = torch.addmm(offset, part, table.mT, out=held).to(exact), None
+                scores, missing = linear(part, table, offset).to(exact), None
             own, highest, sums, guess = _exponentials(scores, missing, column, kind.count)
             total += (sums.log() + highest - own).masked_fill_(absent, 0).sum()
             right += ((guess == tokens) & ~absent).sum()

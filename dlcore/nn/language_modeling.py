@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dlcore.errors import check_number
+from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
 from dlcore.nn.chunked_cross_entropy import chunked_cross_entropy
 from dlcore.nn.tasks import Task
 from dlcore.nn.text_tally import TextTally
@@ -40,7 +41,7 @@ class LanguageModeling(Task):
         return total / (flat != self.ignore_index).sum().clamp(min=1)
 
     def loss_of_features(
-        self, features: Tensor, output: nn.Linear, targets: Tensor, rows: int, count: bool = False
+        self, features: Tensor, output: nn.Linear | AdaptiveSoftmax, targets: Tensor, rows: int, count: bool = False
     ) -> tuple[Tensor, Tensor]:
         """The same of what the output layer gets (…, F), so many places at a time: all scores are never there.
 
@@ -48,8 +49,12 @@ class LanguageModeling(Task):
             The loss, and how many of the targets have the highest score (0 unless `count`), scalars.
         """
         flat = targets.reshape(-1)
-        layer = (features.reshape(-1, features.shape[-1]), output.weight, output.bias)
-        total, right = chunked_cross_entropy(*layer, flat, self.ignore_index, rows, count)
+        features = features.reshape(-1, features.shape[-1])
+        if isinstance(output, AdaptiveSoftmax):
+            total, right = output.cross_entropy(features, flat, self.ignore_index, rows, count)
+        else:
+            layer = (features, output.weight, output.bias)
+            total, right = chunked_cross_entropy(*layer, flat, self.ignore_index, rows, count)
         return total / (flat != self.ignore_index).sum().clamp(min=1), right
 
     def tally(self, device: torch.device | str, evaluation: bool = False) -> TextTally:
