@@ -85,9 +85,10 @@ class AdaptiveSoftmax(nn.Module):
         for number, (begin, end) in enumerate(pairwise([head, *bounds])):
             among = ((targets >= begin) & (targets < end) & there).nonzero().squeeze(1)
             chosen = chosen.index_fill(0, among, head + number)
-            narrow, words = self.layer.tail[number]  # type: ignore[misc]
-            found = targets[among] - begin
-            total = total + chunked_cross_entropy(narrow(features[among]), words.weight, None, found, rows=rows)[0]
+            cluster: nn.Sequential = self.layer.tail[number]  # type: ignore[assignment]
+            fewer = cluster[0](features[among])
+            weight: Tensor = cluster[1].weight  # type: ignore[assignment]
+            total = total + chunked_cross_entropy(fewer, weight, None, targets[among] - begin, rows=rows)[0]
         layer = self.layer.head
         total = total + chunked_cross_entropy(features, layer.weight, layer.bias, chosen, ignore_index, rows)[0]
         right = torch.zeros((), dtype=torch.int64, device=features.device)

@@ -94,13 +94,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return total, right
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, factor: Tensor, _: Any) -> tuple[Any, ...]:
         # They are given away, scaled in place: a copy of the weight's would be as large as the weight. Who goes back a
         # second time, over a graph that was retained, has them computed anew.
         grads, ctx.grads = ctx.grads, None
         if grads is None:
-            *_, grads = _sums(*ctx.saved_tensors, ctx.kind, ctx.needs_input_grad[:3])
+            features, weight, bias, targets = ctx.saved_tensors
+            *_, grads = _sums(features, weight, bias, targets, ctx.kind, ctx.needs_input_grad[:3])
         return *(grad if grad is None else grad.mul_(factor.to(grad.dtype)) for grad in grads), None, None
 
 

@@ -86,3 +86,16 @@ def test_cutoffs_that_do_not_cut_the_words_are_named(cutoffs):
 def test_more_clusters_than_the_features_allow_are_named():
     with pytest.raises(ArgumentError, match=r"^adaptive_cutoffs: expected so few numbers that 32 features"):
         AdaptiveSoftmax(32, 30, [5, 12, 20])
+
+
+def test_in_mixed_precision_losses_are_summed_in_float32():
+    layer, features, targets = made()
+    layer, features = layer.float(), features.detach().float()
+    expected, _ = layer.cross_entropy(features, targets, -100, 7)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        total, right = layer.cross_entropy(features, targets, -100, 7, count=True)
+    assert total.dtype == torch.float32
+    assert torch.allclose(total, expected, rtol=0.01)
+    assert 0 <= right <= 40
+    total.backward()
+    assert all(parameter.grad.dtype == torch.float32 for parameter in layer.parameters())

@@ -6,6 +6,7 @@ import pytest
 import torch
 from forked import CONTEXT
 from torch.nn.functional import cross_entropy, linear
+from torch.utils.flop_counter import FlopCounterMode
 
 from dlcore.nn.chunked_cross_entropy import chunk_rows, chunked_cross_entropy
 
@@ -86,6 +87,18 @@ def test_right_guesses_are_counted_in_the_same_pass():
         assert right == expected
         assert torch.allclose(total, cross_entropy(linear(*inputs), targets, reduction="sum"), rtol=1e-12)
     assert chunked_cross_entropy(*inputs, targets, rows=4)[1] == 0
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+def test_it_multiplies_no_more_than_it_must(gradients):
+    """Once for the scores, once for each of two gradients; in an evaluation once, also with right guesses."""
+    *inputs, targets = made()
+    with torch.set_grad_enabled(gradients), FlopCounterMode(display=False) as counter:
+        total, _ = chunked_cross_entropy(*inputs, targets, rows=4, count=True)
+        if gradients:
+            total.backward()
+    scores, bias = 2 * 23 * 17 * 6, 2 * 23 * 17
+    assert counter.get_total_flops() == (3 * scores + bias if gradients else scores)
 
 
 def test_of_equal_scores_only_the_first_is_a_guess():
