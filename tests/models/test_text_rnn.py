@@ -248,51 +248,6 @@ def test_rows_of_states_are_dealt_out_as_the_rows_of_text_are(before, after):
         assert torch.equal(dealt(parts, rank, after), rows[:, rank::after])
 
 
-ADAPTIVE = {"adaptive_cutoffs": [3, 5], "tie_weights": False, "hidden_size": 16}
-
-
-def test_an_adaptive_softmax_is_trained_evaluated_kept_and_resumed(make_trainer, tmp_path):
-    def fit(path=None, **settings):
-        model = make_model(**ADAPTIVE, **DROPS)
-        trainer = make_trainer(max_epochs=3, num_sanity_val_steps=0, **settings)
-        trainer.fit(model, datamodule=Streams(), ckpt_path=path, weights_only=True)
-        return model, trainer
-
-    whole, trainer = fit(callbacks=[SaveWithinEpoch(tmp_path / "part.ckpt")])
-    resumed, _ = fit(tmp_path / "part.ckpt")
-    assert_equal(whole, resumed)
-    trainer.save_checkpoint(tmp_path / "end.ckpt")
-    again = TextRNN.load_from_checkpoint(tmp_path / "end.ckpt", weights_only=True)
-    assert_equal(again, whole)
-
-
-def test_an_adaptive_softmax_is_evaluated_by_the_probabilities_of_all_words(make_trainer):
-    model, data = make_model(**ADAPTIVE), Streams(empty=3)
-    (metrics,) = make_trainer().validate(model, datamodule=data, verbose=False)
-    loader = data.val_dataloader()
-    with torch.no_grad():
-        scores, _ = model.eval().scores(loader.inputs)
-    there = loader.targets >= 0
-    assert torch.allclose(scores.exp().sum(-1), torch.ones(()), atol=1e-6)  # logarithms of probabilities
-    nats = torch.nn.functional.cross_entropy(scores[there], loader.targets[there]).item()
-    assert metrics["val/loss"] == pytest.approx(nats, rel=1e-6)
-    assert metrics["val/accuracy"] == pytest.approx((scores.argmax(-1) == loader.targets)[there].float().mean().item())
-
-
-def test_an_adaptive_softmax_learns_the_rule_and_shows_all_scores_to_who_looks(make_trainer):
-    settings = {**ADAPTIVE, "optimizer": partial(Adam, lr=0.02)}
-    models = [make_model(**settings), make_model(**settings)]
-    seen = []
-    models[1].output.layer.tail[0].register_forward_hook(lambda module, given, output: seen.append(output))
-    for model in models:
-        trainer = make_trainer(max_epochs=15)
-        trainer.fit(model, datamodule=Streams())
-        assert trainer.callback_metrics["val/loss"] < 1.2 < math.log(7)
-    assert seen
-    for one, two in zip(models[0].parameters(), models[1].parameters(), strict=True):
-        assert torch.allclose(one, two, atol=1e-2)
-
-
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_predictions_of_low_precision_name_the_tokens_exactly(dtype):
     model = make_model(vocab_size=9000).eval().to(dtype)
