@@ -11,12 +11,18 @@ from torch.nn.functional import cross_entropy
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.model import Model
-from dlcore.nn import LanguageModeling, LockedDropout, Recurrent, RecurrentState, Tally, TextTally, drop_words
-from dlcore.nn.chunked_cross_entropy import chunk_rows, count_right
+from dlcore.nn import (
+    AdaptiveSoftmax,
+    LanguageModeling,
+    LockedDropout,
+    Recurrent,
+    RecurrentState,
+    Tally,
+    TextTally,
+    drop_words,
+)
+from dlcore.nn.chunked_cross_entropy import chunk_rows
 from dlcore.text import NO_TARGET, UNKNOWN, TextBatch
-
-# Scores that are computed all at once: so many chunks' at most (67 MB on a CPU, a gigabyte on a GPU).
-_CHUNKS = 4
 
 
 class TextRNN(Model):
@@ -41,6 +47,10 @@ class TextRNN(Model):
         word_dropout: Probability in [0, 1) with which a whole word of the vocabulary is dropped from a training batch.
         weight_drop: Probability in [0, 1) with which a weight between a layer's states is dropped in a training batch.
         carry_state: Keep the state from one batch to the next where the text goes on; false: each begins with zeros.
+        adaptive_cutoffs: Numbers of words, growing, at which clusters begin of an adaptive softmax (Grave et al. 2017,
+            arXiv:1609.04309): faster than the full one, which it approximates: words are numbered by how frequent they
+            are, and rare ones are scored by cluster, from fewer features; for 50,000 words say [2000, 10000]. It needs
+            tie_weights false. None: the full softmax.
         vocab_size: Number of words (V); left out, the data say it.
         optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer AdamW
             --model.optimizer.lr 0.003 (clip the gradients, too: --trainer.gradient_clip_val 1).
@@ -73,6 +83,7 @@ class TextRNN(Model):
         word_dropout: float = 0.0,
         weight_drop: float = 0.0,
         carry_state: bool = True,
+        adaptive_cutoffs: list[int] | None = None,
         vocab_size: int | None = None,
         optimizer: OptimizerCallable = torch.optim.Adam,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -93,6 +104,9 @@ class TextRNN(Model):
                 None,
                 "Give it, or data of text, which know it (`dlcore.runs` links them).",
             )
+        if adaptive_cutoffs is not None and tie_weights:
+            expected = "false with adaptive_cutoffs, whose rare words have fewer features than an embedding"
+            raise ArgumentError("tie_weights", expected, tie_weights, "Set it to false, or leave adaptive_cutoffs out.")
         super().__init__(LanguageModeling(vocab_size, UNKNOWN, NO_TARGET), optimizer, lr_scheduler, warmup_steps)
         # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
@@ -103,10 +117,14 @@ class TextRNN(Model):
         projected = tie_weights and embedding_dim != hidden_size
         self.projection = nn.Linear(hidden_size, embedding_dim) if projected else nn.Identity()
         self.output_dropout = LockedDropout(output_dropout)
-        self.output = nn.Linear(embedding_dim if tie_weights else hidden_size, vocab_size)
+        self.output: nn.Linear | AdaptiveSoftmax
+        if adaptive_cutoffs is None:
+            self.output = nn.Linear(embedding_dim if tie_weights else hidden_size, vocab_size)
+            nn.init.zeros_(self.output.bias)
+        else:
+            self.output = AdaptiveSoftmax(hidden_size, vocab_size, adaptive_cutoffs)
         # torch's normal(0, 1) for embeddings would be scores in the tens where they are the output's weights, too.
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
-        nn.init.zeros_(self.output.bias)
         if tie_weights:
             self.output.weight = self.embedding.weight
         self._start: RecurrentState | None = None  # the state before the training batch at hand
@@ -164,8 +182,8 @@ class TextRNN(Model):
             features = self._evaluate(batch)
         rows = self._rows_of_a_chunk(batch.targets)
         if rows:
-            loss = self.task.loss_of_features(features, self.output, batch.targets, rows)  # type: ignore[attr-defined]
-            scores = self._right(features, batch.targets, rows) if getattr(tally, "accuracy", False) else loss
+            count = getattr(tally, "accuracy", False)
+            loss, scores = self.task.loss_of_features(features, self.output, batch.targets, rows, count)  # type: ignore[attr-defined]
         else:
             scores = self.output(features)
             loss = self.task.loss(scores, batch.targets)
@@ -174,14 +192,13 @@ class TextRNN(Model):
         return loss
 
     def _rows_of_a_chunk(self, targets: Tensor) -> int:
-        """Places whose scores are computed together, where those of all would take too much memory; else 0."""
-        rows = chunk_rows(self.output.out_features, targets.device)
-        watched = bool(self.output._forward_hooks)  # somebody wants to see the scores
-        return rows if targets.numel() > _CHUNKS * rows and not watched else 0
-
-    def _right(self, features: Tensor, targets: Tensor, rows: int) -> Tensor:
-        flat = features.reshape(-1, features.shape[-1])
-        return count_right(flat, self.output.weight, self.output.bias, targets.reshape(-1), rows)
+        """Places whose scores are computed together, where not those of all words at all places are; else 0."""
+        if any(module._forward_hooks for module in self.output.modules()):  # somebody wants to see the scores
+            return 0
+        places = targets.numel()
+        rows = chunk_rows(places, self.output.out_features, targets.device)
+        # An adaptive softmax is there to leave scores out, few or many.
+        return rows or (places if isinstance(self.output, AdaptiveSoftmax) else 0)
 
     def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """How well each token was foreseen (3, B, T): the targets, their nats, and the characters they stand for."""

@@ -1,6 +1,7 @@
 """Plain torch.nn: layers, activations, initialisers, losses, penalties, tasks. No Lightning in here."""
 
 from dlcore.nn.activations import activation_names, make_activation
+from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
 from dlcore.nn.architectures import architecture_names, make_architecture
 from dlcore.nn.class_tallies import BinaryTally, ClassTally
 from dlcore.nn.convolution import block_settings, convolutional
@@ -21,6 +22,7 @@ from dlcore.nn.weight_drop import dropped_weights
 
 __all__ = [
     "CELLS",
+    "AdaptiveSoftmax",
     "Binary",
     "BinaryTally",
     "ClassTally",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dlcore.errors import check_number
+from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
 from dlcore.nn.chunked_cross_entropy import chunked_cross_entropy
 from dlcore.nn.tasks import Task
 from dlcore.nn.text_tally import TextTally
@@ -39,12 +40,22 @@ class LanguageModeling(Task):
         total = cross_entropy(scores, flat, ignore_index=self.ignore_index, reduction="sum")
         return total / (flat != self.ignore_index).sum().clamp(min=1)
 
-    def loss_of_features(self, features: Tensor, output: nn.Linear, targets: Tensor, rows: int) -> Tensor:
-        """The same of what the output layer gets (…, F), so many places at a time: all scores are never there."""
+    def loss_of_features(
+        self, features: Tensor, output: nn.Linear | AdaptiveSoftmax, targets: Tensor, rows: int, count: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """The same of what the output layer gets (…, F), so many places at a time: all scores are never there.
+
+        Returns:
+            The loss, and how many of the targets have the highest score (0 unless `count`), scalars.
+        """
         flat = targets.reshape(-1)
         features = features.reshape(-1, features.shape[-1])
-        total = chunked_cross_entropy(features, output.weight, output.bias, flat, self.ignore_index, rows)
-        return total / (flat != self.ignore_index).sum().clamp(min=1)
+        if isinstance(output, AdaptiveSoftmax):
+            total, right = output.cross_entropy(features, flat, self.ignore_index, rows, count)
+        else:
+            layer = (features, output.weight, output.bias)
+            total, right = chunked_cross_entropy(*layer, flat, self.ignore_index, rows, count)
+        return total / (flat != self.ignore_index).sum().clamp(min=1), right
 
     def tally(self, device: torch.device | str, evaluation: bool = False) -> TextTally:
         """Sums over tokens; in an evaluation also of right guesses, which take a look at all scores."""

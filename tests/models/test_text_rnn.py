@@ -207,6 +207,11 @@ def test_it_learns_the_rule(make_trainer):
         ({"hidden_size": 0}, r"^hidden_size: expected a whole number at least 1, got 0\."),
         ({"weight_drop": 1.0}, r"^weight_drop: expected a number at least 0 and below 1, got 1\.0\."),
         ({"num_layers": 1, "dropout": 0.2}, r"^dropout: expected 0 with one recurrent layer, .* got 0\.2\."),
+        (
+            {"adaptive_cutoffs": [3]},
+            r"^tie_weights: expected false with adaptive_cutoffs, .* got True\. Set it",
+        ),
+        ({"adaptive_cutoffs": [3, 7], "tie_weights": False}, r"^adaptive_cutoffs: expected .* 7 words\), got \[3, 7\]"),
         ({"embedding_dropout": -0.1}, r"^embedding_dropout: expected"),
     ],
 )
@@ -262,11 +267,10 @@ def test_a_large_vocabulary_is_scored_in_chunks_with_the_same_result(tie_weights
     batch = TextBatch(torch.randint(0, 60, (4, 9)), torch.randint(0, 60, (4, 9)), torch.ones(4, 9), False)
     batch.targets[0, :3] = NO_TARGET
     found = []
-    for rows in (100, 7):  # one chunk is no chunk
+    for rows in (0, 7):
         torch.manual_seed(1)
         model = TextRNN(**settings).double()
-        monkeypatch.setattr("dlcore.models.text_rnn.chunk_rows", lambda vocab_size, device, rows=rows: rows)
-        monkeypatch.setattr("dlcore.models.text_rnn._CHUNKS", 1)
+        monkeypatch.setattr("dlcore.models.text_rnn.chunk_rows", lambda *given, rows=rows: rows)
         tally = model.task.tally("cpu", evaluation=True)
         loss = model.assess(batch, tally)
         loss.backward()
