@@ -21,6 +21,7 @@ import statistics
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -93,14 +94,19 @@ def flags(arguments: argparse.Namespace, folder: str, processes: int = 1) -> lis
     ]
 
 
-def by_dlcore(arguments: argparse.Namespace, *words: str) -> tuple[float, list[Tensor], TrainingClock]:
+def by_dlcore(
+    arguments: argparse.Namespace, *words: str, others: Sequence[Callback] = ()
+) -> tuple[float, list[Tensor], TrainingClock]:
+    """Seconds of all epochs, the weights at the end, and the clock; other callbacks come before it."""
     clock = TrainingClock()
     with tempfile.TemporaryDirectory() as folder:
-        run = fit(*flags(arguments, folder), *words, callbacks=[clock])
+        run = fit(*flags(arguments, folder), *words, callbacks=[*others, clock])
     return clock.seconds, list(run.model.network.parameters()), clock
 
 
-def raw(part: Any, clock: TrainingClock, arguments: argparse.Namespace) -> tuple[list[float], list[Tensor]]:
+def raw(
+    part: Any, clock: TrainingClock, arguments: argparse.Namespace, before_epoch: Callable[[], None] = lambda: None
+) -> tuple[list[float], list[Tensor]]:
     """Seconds of each epoch, and the weights at the end."""
     net = network()
     for own, given in zip(net.parameters(), clock.initial.values(), strict=True):
@@ -110,6 +116,7 @@ def raw(part: Any, clock: TrainingClock, arguments: argparse.Namespace) -> tuple
     size = arguments.batch_size
     seconds = []
     for epoch in range(arguments.epochs):
+        before_epoch()
         began = time.process_time()
         order = part.indices[epoch_order(len(part), clock.order_seed, epoch)][: arguments.samples // size * size]
         for indices in order.split(size):

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LOOK = 0.02  # seconds between two looks
+_NO_PROGRAM_YET = 0x40  # the kernel's PF_FORKNOEXEC
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,13 +52,16 @@ class Usage:
         self.times |= {pid: max(cpu_time(pid), self.times.get(pid, 0.0)) for pid, _, _ in found}
 
 
-def watched(command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> Usage:
+def watched(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None, every: float = 0.05
+) -> Usage:
     """Carry out a command and say what it took.
 
     Args:
         command: Its words.
         environment: Variables beside those of this process.
         cwd: Its working folder.
+        every: Seconds between two looks at its processes.
 
     Raises:
         SystemExit: It failed; what it printed on stderr is in the message.
@@ -75,7 +78,7 @@ def watched(command: Sequence[str], environment: Mapping[str, str] | None = None
     )
 
     def watch() -> None:
-        while not done.wait(_LOOK):
+        while not done.wait(every):
             usage.look(process.pid)
 
     watcher = threading.Thread(target=watch)
@@ -110,13 +113,23 @@ def family(pid: int) -> list[int]:
 
 
 def memory(pid: int | str) -> tuple[float, float]:
-    """Resident and own memory of a process, megabytes; zeros where it has ended."""
+    """Resident and own memory of a process, megabytes.
+
+    Zeros where it has ended, and where it was split off from another one and has not begun its own program yet: all it
+    has is the other's.
+    """
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        split_off = int(_numbers(pid)[6]) & _NO_PROGRAM_YET
     except OSError:
         return 0.0, 0.0
-    sizes = {name: int(rest.split()[0]) * 1.024e-3 for name, _, rest in (line.partition(":") for line in lines)
-             if name in ("VmRSS", "RssFile")}  # fmt: skip
+    if split_off:
+        return 0.0, 0.0
+    sizes = {
+        name: int(rest.split()[0]) * 1.024e-3
+        for name, _, rest in (line.partition(":") for line in lines)
+        if name in ("VmRSS", "RssFile")
+    }
     resident = sizes.get("VmRSS", 0.0)
     return resident, resident - sizes.get("RssFile", 0.0)
 
@@ -124,8 +137,12 @@ def memory(pid: int | str) -> tuple[float, float]:
 def cpu_time(pid: int) -> float:
     """Seconds of the processors that a process has used; 0 where it has ended."""
     try:
-        # Behind the name, which is in brackets and may hold anything; user and system time are fields 14 and 15.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = _numbers(pid)
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _numbers(pid: int | str) -> list[str]:
+    """What the kernel tells of a process in numbers, behind its name, which is in brackets and may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

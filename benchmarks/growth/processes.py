@@ -85,7 +85,7 @@ def _measure(shared: bool, processes: int, arguments: argparse.Namespace) -> Poi
     batch_size = BATCH // processes if shared else BATCH
     with tempfile.TemporaryDirectory(prefix="growth-", dir=arguments.folder) as folder:
         command = module("benchmarks.growth.processes", processes, batch_size, folder)
-        used = watched(command, {"OMP_NUM_THREADS": "1"})
+        used = watched(command, {"OMP_NUM_THREADS": "1"}, every=0.2)  # to look takes time of the same cores
         ranks = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(folder).glob("*.json"))]
     if len(ranks) != processes:
         raise SystemExit(f"expected {processes} processes, got {len(ranks)}:\n{used.said[-2000:]}")
