@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.growth.points import Found, Point
-from dlcore.tracking.figures.style import BLUE, GREEN, INK, ORANGE, VERMILION, finish, new_figure, style_axes
+from dlcore.tracking.figures.style import BLUE, GREEN, INK, ORANGE, TICK_SIZE, VERMILION, finish, new_figure, style_axes
 
 _WORK = {
-    "samples": ("An epoch over samples", "pictures of 28 x 28", "CPU seconds an epoch"),
-    "parameters": ("A step of parameters", "parameters of an MLP", "CPU seconds a step"),
-    "words": ("A step with a vocabulary", "words of a TextRNN", "CPU seconds a step"),
+    "samples": ("An epoch, by samples", "pictures of 28 x 28", "CPU seconds an epoch"),
+    "parameters": ("A step, by parameters", "parameters of an MLP", "CPU seconds a step"),
+    "words": ("A step, by vocabulary", "words of a TextRNN", "CPU seconds a step"),
 }
 _MEMORY = "peak memory, MB"
+_KINDS = {"words": "o-", "characters": "s--"}
+_Whats = dict[str, tuple[str, str]]
 _BATCHES = {"weak": "256 a step in each", "strong": "256 a step in all"}
 
 
@@ -52,7 +54,9 @@ def _draw_work(axes: Any, name: str, points: dict[str, Point]) -> None:
     sizes, megabytes = _values(points, "megabytes")
     memory = other.loglog(sizes, megabytes, "s--", color=VERMILION, markersize=4, label="memory above idle, right")[0]
     other.set_ylabel("MB", color=INK)
-    other.tick_params(labelsize=9)
+    other.tick_params(labelsize=TICK_SIZE, colors=INK, length=3)
+    for spine in other.spines.values():
+        spine.set_visible(False)
     axes.legend(handles=[time, memory, slope], loc="upper left", fontsize=9, frameon=False)
     _room_above(axes, 12)
     _room_above(other, 12)
@@ -60,33 +64,52 @@ def _draw_work(axes: Any, name: str, points: dict[str, Point]) -> None:
 
 def _corpus_time(axes: Any, found: Found) -> None:
     style_axes(axes, "A corpus: time", "bytes of text", "CPU seconds")
-    for kind, style in (("words", "o-"), ("characters", "s--")):
-        points = found.get(f"corpus, {kind}", {})
-        for what, label, color in (
-            ("cut_cpu", "cut and store", BLUE),
-            ("epoch_cpu", "an epoch's batches", GREEN),
-            ("open_cpu", "open", ORANGE),
-        ):
-            _line(axes, points, what, f"{label}, {kind}", color, style)
+    whats = {
+        "cut_cpu": ("cut and store", BLUE),
+        "epoch_cpu": ("an epoch's batches", GREEN),
+        "open_cpu": ("open", ORANGE),
+    }
+    _corpus_lines(axes, found, whats)
     longest = max((points for name, points in found.items() if name.startswith("corpus")), key=len)
-    _slope(axes, longest, "epoch_cpu", 1, "slope 1")
-    _legend(axes, 300)
+    slope = _slope(axes, longest, "epoch_cpu", 1, "slope 1")
+    _room_above(axes, 25)
+    _corpus_legend(axes, whats, slope, "upper left")
 
 
 def _corpus_memory(axes: Any, found: Found) -> None:
     style_axes(axes, "A corpus: memory", "bytes of text", _MEMORY)
-    for kind, style in (("words", "o-"), ("characters", "s--")):
-        points = found.get(f"corpus, {kind}", {})
-        for what, label, color in (("cut_own", "cut, all processes", BLUE), ("epoch_own", "an epoch", GREEN)):
-            _line(axes, points, what, f"{label}, {kind}", color, style)
-    _text_size(axes, found)
-    _legend(axes, 12)
+    whats = {"cut_own": ("cut and store, all processes", BLUE), "epoch_own": ("an epoch's batches", GREEN)}
+    _corpus_lines(axes, found, whats)
+    text = _text_size(axes, found)
+    axes.set_ylim(1, max(3000, axes.get_ylim()[1]))
+    _corpus_legend(axes, whats, text, "lower right")
 
 
-def _text_size(axes: Any, found: Found) -> None:
+def _corpus_lines(axes: Any, found: Found, whats: _Whats) -> None:
+    for kind, style in _KINDS.items():
+        for what, (_, color) in whats.items():
+            _line(axes, found.get(f"corpus, {kind}", {}), what, "", color, style)
+
+
+def _corpus_legend(axes: Any, whats: _Whats, other: Any, place: str) -> None:
+    """Colours say what, line styles of which text."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=color, linewidth=3, label=label) for label, color in whats.values()]
+    handles += [_sample(style, f"text in {kind}") for kind, style in _KINDS.items()]
+    axes.legend(handles=[*handles, other], loc=place, fontsize=9, frameon=False)
+
+
+def _sample(style: str, label: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=INK, marker=style[0], linestyle=style[1:], markersize=4, label=label)
+
+
+def _text_size(axes: Any, found: Found) -> Any:
     """The line of a corpus that lies in memory as it is."""
     sizes = sorted({int(size) for name, points in found.items() if name.startswith("corpus") for size in points})
-    axes.loglog(sizes, [size / 1e6 for size in sizes], ":", color="gray", label="the text itself")
+    return axes.loglog(sizes, [size / 1e6 for size in sizes], ":", color="gray", label="the text itself")[0]
 
 
 def _variants_time(axes: Any, found: Found) -> None:
@@ -109,10 +132,7 @@ def _variants_memory(axes: Any, found: Found) -> None:
         _line(axes, points, "first_own", f"it leads, {at_once}", BLUE, style)
         _line(axes, points, "largest_own", f"it trains, {at_once}", VERMILION, style)
     _whole_numbers(axes, found, "variants")
-    axes.set_yscale("linear")
-    axes.set_ylim(bottom=0)
-    axes.set_ylim(top=axes.get_ylim()[1] * 1.5)
-    axes.legend(loc="upper left", fontsize=9, frameon=False)
+    _from_zero(axes)
 
 
 def _processes_time(axes: Any, found: Found) -> None:
@@ -136,10 +156,7 @@ def _processes_memory(axes: Any, found: Found) -> None:
             axes, points, "largest_own", "256 a step in each" if name == "weak" else "256 a step in all", color, style
         )
     _whole_numbers(axes, found, "processes")
-    axes.set_yscale("linear")
-    axes.set_ylim(bottom=0)
-    axes.set_ylim(top=axes.get_ylim()[1] * 1.3)
-    axes.legend(loc="upper left", fontsize=9, frameon=False)
+    _from_zero(axes)
 
 
 _PANELS = {
@@ -172,19 +189,31 @@ def _slope(axes: Any, points: dict[str, Point], what: str, power: int, label: st
 
 
 def _whole_numbers(axes: Any, found: Found, question: str) -> None:
-    """Write the sizes themselves below the axis, not powers of ten."""
-    from matplotlib.ticker import NullLocator, ScalarFormatter
+    """Write sizes and values as they are, not as powers of ten."""
+    from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-    sizes: Sequence[int] = sorted({int(size) for name, points in found.items() if name.startswith(question)
-                                   for size in points})  # fmt: skip
+    of_question = [points for name, points in found.items() if name.startswith(question)]
+    sizes: Sequence[int] = sorted({int(size) for points in of_question for size in points})
     axes.set_xticks(sizes)
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(ScalarFormatter())
+        axis.set_minor_locator(NullLocator())
 
 
 def _legend(axes: Any, room: float) -> None:
     _room_above(axes, room)
-    axes.legend(loc="upper left", fontsize=8, frameon=False, ncols=1)
+    axes.legend(loc="upper left", fontsize=9, frameon=False)
+
+
+def _from_zero(axes: Any) -> None:
+    """An axis that is not logarithmic, with room for the legend."""
+    from matplotlib.ticker import AutoLocator
+
+    axes.set_yscale("linear")
+    axes.yaxis.set_major_locator(AutoLocator())
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
+    axes.legend(loc="upper left", fontsize=9, frameon=False)
 
 
 def _room_above(axes: Any, factor: float) -> None:
