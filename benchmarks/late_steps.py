@@ -11,7 +11,7 @@ which processors compute many times slower. Each way trains in a process of its 
 
 Told is the CPU time of a step in the last quarter of the epochs, by that in the second and third. Before each epoch a
 yardstick is timed, the first 200 steps of a new network: a machine that others use too becomes slower and faster by
-itself, and the ratio by the yardstick is free of that. dlcore's is to be at most 1.05.
+itself, and times in yardsticks are free of that. dlcore's ratio in them is to be at most 1.05.
 """
 
 from __future__ import annotations
@@ -101,18 +101,20 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for way in NAMES:
         settings = [f"--{name}={getattr(arguments, name)}" for name in SETTINGS]
         command = [sys.executable, str(Path(__file__).resolve()), *settings, f"--way={way}"]
-        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        seconds[way] = found = json.loads(said.splitlines()[-1])
-        early, last = ({name: statistics.mean(each[chosen]) for name, each in found.items()}
-                       for chosen in (slice(1, 3), slice(-late, None)))  # fmt: skip
-        ratios[way] = {name: last[name] / early[name] for name in found}
-        own = ratios[way]["by_yardstick"] = ratios[way]["all"] / ratios[way]["yardstick"]
-        print(
-            f"{way:17s} epochs 2 and 3: {early['all'] / steps * 1e3:.3f} ms a step, the last {late}: "
-            f"{last['all'] / steps * 1e3:.3f} ms: {ratios[way]['all']:.3f} times; yardstick "
-            f"{ratios[way]['yardstick']:.3f}, by it {own:.3f} times; load {os.getloadavg()[0]:.1f}",
-            flush=True,
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        seconds[way] = found = json.loads(answer.splitlines()[-1])
+        early, last = (
+            {name: statistics.mean(each[chosen]) for name, each in found.items()}
+            for chosen in (slice(1, 3), slice(-late, None))
         )
+        ratios[way] = {name: last[name] / early[name] for name in found}
+        measures = [each["all"] / steps / (each["yardstick"] / YARDSTICK) for each in (early, last)]
+        own = ratios[way]["by_yardstick"] = measures[1] / measures[0]
+        said = [
+            f"{when}: {each['all'] / steps * 1e3:.3f} ms a step, {by:.2f} yardsticks"
+            for when, each, by in zip(("epochs 2 and 3", f"the last {late}"), (early, last), measures, strict=True)
+        ]
+        print(f"{way:17s} {'; '.join(said)}: {own:.3f} times; load {os.getloadavg()[0]:.1f}", flush=True)
     kept = "yes" if ratios["dlcore"]["by_yardstick"] <= MOST else "no"
     print(f"dlcore's late steps take at most {MOST} times as long as its early ones: {kept}")
     return {
