@@ -23,7 +23,8 @@ import statistics
 import tempfile
 import time
 import warnings
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -40,31 +41,45 @@ from dlcore.runs import fit
 from dlcore.runs.process import prepare_process
 
 LR = 0.001
-Seconds = tuple[float, float]  # on the wall, of CPU
 NAMES = ("raw", "textbook", "usual Lightning", "dlcore", "dlcore, one by one")
 
 
+class Lap(NamedTuple):
+    """Seconds: on the wall, of CPU in all threads, and of CPU in the thread that trains alone."""
+
+    wall: float
+    cpu: float
+    main_thread: float
+
+
 class Stopwatch:
-    """Adds up seconds on the wall and of CPU time."""
+    """Times laps."""
 
     def __init__(self) -> None:
-        self.seconds = (0.0, 0.0)
-        self._began: tuple[float, float] | None = None
+        self.laps: list[Lap] = []
+        self._began: Lap | None = None
 
     def start(self) -> None:
         """Go."""
-        self._began = time.perf_counter(), time.process_time()
+        self._began = self._now()
 
     def stop(self) -> None:
-        """Stop, if it goes."""
+        """End a lap, if it goes."""
         if self._began is not None:
-            wall, cpu = time.perf_counter() - self._began[0], time.process_time() - self._began[1]
-            self.seconds = self.seconds[0] + wall, self.seconds[1] + cpu
+            self.laps.append(Lap(*(now - then for now, then in zip(self._now(), self._began, strict=True))))
             self._began = None
+
+    def total(self) -> Lap:
+        """Of all laps."""
+        return Lap(*map(sum, zip(*self.laps, strict=True)))
+
+    @staticmethod
+    def _now() -> Lap:
+        return Lap(time.perf_counter(), time.process_time(), time.thread_time())
 
 
 class TrainingClock(Callback):
-    """Times what an epoch trains, up to its validation; keeps the weights of the start."""
+    """Times what each epoch trains, up to its validation; keeps the weights of the start."""
 
     def __init__(self) -> None:
         self.stopwatch = Stopwatch()
@@ -89,22 +104,32 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 1000), nn.ReLU(), nn.Linear(1000, 10))
 
 
-def by_dlcore(arguments: argparse.Namespace, *words: str) -> tuple[Seconds, list[Tensor], TrainingClock]:
+def flags(arguments: argparse.Namespace, folder: str, processes: int = 1) -> list[str]:
+    """What `fit` is asked for, so that it does what the loop by hand does."""
+    return [
+        *("-c", "mlp_fashion_mnist", "--model.hidden_sizes=[1000]", "--model.batch_norm=false", "--model.dropout=0"),
+        *("--model.optimizer=Adam", f"--model.optimizer.lr={LR}", "--early_stopping=off", "--reduce_lr_on_plateau=off"),
+        *(f"--data.batch_size={arguments.batch_size}", "--data.val_size=5000"),
+        *(f"--trainer.max_epochs={arguments.epochs}", "--trainer.accelerator=cpu"),
+        f"--trainer.limit_train_batches={arguments.samples // (arguments.batch_size * processes)}",
+        *(f"--trainer.devices={processes}", "--trainer.default_root_dir", folder),
+    ]
+
+
+def by_dlcore(
+    arguments: argparse.Namespace, *words: str, others: Sequence[Callback] = ()
+) -> tuple[Stopwatch, list[Tensor], TrainingClock]:
+    """The epochs' times, the weights at the end, and the clock; other callbacks come before it."""
     clock = TrainingClock()
     with tempfile.TemporaryDirectory() as folder:
-        run = fit(
-            *("-c", "mlp_fashion_mnist", "--model.hidden_sizes=[1000]", "--model.batch_norm=false"),
-            *("--model.dropout=0", "--model.optimizer=Adam", f"--model.optimizer.lr={LR}", "--early_stopping=off"),
-            *("--reduce_lr_on_plateau=off", f"--data.batch_size={arguments.batch_size}", "--data.val_size=5000"),
-            *(f"--trainer.max_epochs={arguments.epochs}", "--trainer.accelerator=cpu"),
-            f"--trainer.limit_train_batches={arguments.samples // arguments.batch_size}",
-            *("--trainer.default_root_dir", folder, *words),
-            callbacks=[clock],
-        )
-    return clock.stopwatch.seconds, list(run.model.network.parameters()), clock
+        run = fit(*flags(arguments, folder), *words, callbacks=[*others, clock])
+    return clock.stopwatch, list(run.model.network.parameters()), clock
 
 
-def raw(part: Any, clock: TrainingClock, arguments: argparse.Namespace) -> tuple[Seconds, list[Tensor]]:
+def raw(
+    part: Any, clock: TrainingClock, arguments: argparse.Namespace, before_epoch: Callable[[], None] = lambda: None
+) -> tuple[Stopwatch, list[Tensor]]:
+    """The epochs' times, and the weights at the end."""
     net = network()
     for own, given in zip(net.parameters(), clock.initial.values(), strict=True):
         own.data.copy_(given)
@@ -113,6 +138,7 @@ def raw(part: Any, clock: TrainingClock, arguments: argparse.Namespace) -> tuple
     size = arguments.batch_size
     stopwatch = Stopwatch()
     for epoch in range(arguments.epochs):
+        before_epoch()
         stopwatch.start()
         order = part.indices[epoch_order(len(part), clock.order_seed, epoch)][: arguments.samples // size * size]
         for indices in order.split(size):
@@ -122,10 +148,10 @@ def raw(part: Any, clock: TrainingClock, arguments: argparse.Namespace) -> tuple
             loss.backward()
             optimizer.step()
         stopwatch.stop()
-    return stopwatch.seconds, list(net.parameters())
+    return stopwatch, list(net.parameters())
 
 
-def textbook(part: Any, arguments: argparse.Namespace) -> Seconds:
+def textbook(part: Any, arguments: argparse.Namespace) -> Stopwatch:
     net = network()
     optimizer = torch.optim.Adam(net.parameters(), lr=LR)
     inputs = part.inputs[part.indices].float() / 255
@@ -148,7 +174,7 @@ def textbook(part: Any, arguments: argparse.Namespace) -> Seconds:
             total += loss.item() * len(labels)
             right += (scores.argmax(1) == labels).sum().item()
     stopwatch.stop()
-    return stopwatch.seconds
+    return stopwatch
 
 
 class UsualModule(LightningModule):
@@ -182,7 +208,7 @@ class UsualModule(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=LR)
 
 
-def usual_lightning(part: Any, arguments: argparse.Namespace) -> Seconds:
+def usual_lightning(part: Any, arguments: argparse.Namespace) -> Stopwatch:
     inputs = part.inputs[part.indices].float() / 255
     loader = DataLoader(
         TensorDataset(inputs[: arguments.samples], part.targets[part.indices][: arguments.samples]),
@@ -199,7 +225,7 @@ def usual_lightning(part: Any, arguments: argparse.Namespace) -> Seconds:
         )
         module = UsualModule()
         trainer.fit(module, loader)
-        return module.stopwatch.seconds
+        return module.stopwatch
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -210,25 +236,25 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     data = FashionMNIST(val_size=5000, batch_size=arguments.batch_size)
     data.parts = data.load()
     part = data.parts["train"]
-    found: dict[str, list[Seconds]] = {name: [] for name in NAMES}
+    found: dict[str, list[Lap]] = {name: [] for name in NAMES}
     for _ in range(arguments.repeats):
         with unseen_terminal():
             own, trained, clock = by_dlcore(arguments)
             single, trained_singly, _ = by_dlcore(arguments, "--steps_per_execution=1")
             by_hand, weights = raw(part, clock, arguments)
             book, usual = textbook(part, arguments), usual_lightning(part, arguments)
-        for name, seconds in zip(NAMES, (by_hand, book, usual, own, single), strict=True):
-            found[name].append(seconds)
+        for name, stopwatch in zip(NAMES, (by_hand, book, usual, own, single), strict=True):
+            found[name].append(stopwatch.total())
         if not all(all(map(torch.equal, weights, other)) for other in (trained, trained_singly)):
             raise SystemExit("raw and dlcore ended with different weights: they did not do the same")
-        line = ", ".join(f"{name} {seconds[-1][0]:.2f} s" for name, seconds in found.items())
+        line = ", ".join(f"{name} {laps[-1].wall:.2f} s" for name, laps in found.items())
         print(f"batch {arguments.batch_size}: {line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
     settings = {key: getattr(arguments, key) for key in ("batch_size", "epochs", "samples", "repeats", "threads")}
-    answer: dict[str, Any] = {"question": "an epoch of the MLP", **settings, "seconds_wall_and_cpu": found}
+    answer: dict[str, Any] = {"question": "an epoch of the MLP", **settings, "laps": found}
     for number, clock_name in enumerate(("wall", "CPU")):
         ratios = {
-            name: [a[number] / b[number] for a, b in zip(seconds, found["raw"], strict=True)]
-            for name, seconds in found.items()
+            name: [a[number] / b[number] for a, b in zip(laps, found["raw"], strict=True)]
+            for name, laps in found.items()
         }
         for name, each in ratios.items():
             spread = f"({min(each):.3f} to {max(each):.3f})"

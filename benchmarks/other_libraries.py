@@ -92,14 +92,14 @@ def apart(library: str, arguments: argparse.Namespace) -> tuple[float, float]:
 
 
 def raw(part: Any, clock: Any, arguments: argparse.Namespace) -> tuple[float, float]:
-    (_, seconds), weights = mlp_loop.raw(part, clock, arguments)
+    stopwatch, weights = mlp_loop.raw(part, clock, arguments)
     net = mlp_loop.network()
     for own, given in zip(net.parameters(), weights, strict=True):
         own.data.copy_(given)
     _, _, held_out, answers = arrays(1)
     with torch.no_grad():
         right = net(torch.from_numpy(held_out)).argmax(1).numpy() == answers
-    return seconds, float(right.mean())
+    return stopwatch.total().cpu, float(right.mean())
 
 
 def main() -> None:
@@ -120,10 +120,10 @@ def main() -> None:
     found: dict[str, list[float]] = {name: [] for name in ("raw", "dlcore", *LIBRARIES)}
     for _ in range(arguments.repeats):
         with unseen_terminal():
-            (_, own), _, clock = mlp_loop.by_dlcore(arguments)
+            stopwatch, _, clock = mlp_loop.by_dlcore(arguments)
         by_hand, reached = raw(part, clock, arguments)
         found["raw"].append(by_hand)
-        found["dlcore"].append(own)  # its weights are the loop's: `mlp_loop` checks that
+        found["dlcore"].append(stopwatch.total().cpu)  # its weights are the loop's: `mlp_loop` checks that
         for library in LIBRARIES:
             seconds, accuracy = apart(library, arguments)
             if abs(accuracy - reached) > 0.03:

@@ -13,16 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from process_family import watched
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -59,44 +57,8 @@ def cut_in_one_process(text: str, megabytes: float, repeats: int) -> None:
 
 def in_a_process(step: str, *words: str) -> tuple[dict[str, float], float]:
     """Carry out a step of this file in a process of its own; its answer, and the most memory of it and its children."""
-    process = subprocess.Popen([sys.executable, __file__, "--step", step, *words], stdout=subprocess.PIPE, text=True)
-    most = 0.0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal most
-        while not done.wait(0.05):
-            most = max(most, sum(map(resident, family(process.pid))))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    said, _ = process.communicate()
-    done.set()
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{step} failed")
-    return json.loads(said.splitlines()[-1]), most
-
-
-def family(pid: int) -> list[int]:
-    """A process and its children (Linux)."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            for child in task.read_text().split():
-                found += family(int(child))
-        except OSError:
-            continue
-    return found
-
-
-def resident(pid: int) -> float:
-    """Resident memory of a process, GB."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, ValueError):
-        return 0.0
-    return pages * resource.getpagesize() / 1e9
+    used = watched([sys.executable, __file__, "--step", step, *words])
+    return json.loads(used.said.splitlines()[-1]), used.resident / 1e3
 
 
 def step_cut(path: str) -> dict[str, float]:

@@ -76,6 +76,7 @@ class Settings:
         kept = record.get("name") or (self._recipes[0].source if self._recipes else "run")
         self.name = request.name or file_name(kept)
         self._check_seed()
+        self._check_steps_per_execution()
 
     def words(self) -> list[str]:
         """The command line for the parser."""
@@ -128,6 +129,15 @@ class Settings:
             raise ArgumentError("seed_everything", "a whole number at least 0, true or false", wanted)
         if self.request.command == "fit" and self._kept is not None and wanted not in (None, str(kept)):
             raise ArgumentError("seed_everything", f"{kept}, with which the run began", wanted, "Leave it out.")
+
+    def _check_steps_per_execution(self) -> None:
+        """The parser would name Python's types, where the value is none of them."""
+        asked = self.request.value("steps_per_execution")
+        steps = self.config.get("steps_per_execution", "auto") if asked is None else asked
+        number = int(steps) if isinstance(steps, str) and steps.isdecimal() else steps
+        if steps != "auto" and (type(number) is not int or number < 1):
+            expected = "a whole number at least 1, or auto (as many as there are up to the next event)"
+            raise ArgumentError("steps_per_execution", expected, steps, "1 takes each step by itself.")
 
     def _open_checkpoint(self) -> None:
         wanted = self.request.value("ckpt_path")

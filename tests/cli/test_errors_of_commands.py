@@ -94,6 +94,13 @@ from dlcore.cli.main import main
         ("fit --trainer.val_check_interval 0", "trainer.val_check_interval: expected a number above 0, got 0."),
         ("fit --trainer.devices abc", "trainer.devices: expected"),
         ("fit --seed_everything -1", "seed_everything: expected a whole number at least 0"),
+        (
+            "fit --steps_per_execution abc",
+            "steps_per_execution: expected a whole number at least 1, or auto (as many as there are up to the next "
+            "event), got 'abc'. 1 takes each step by itself.",
+        ),
+        ("fit --steps_per_execution 0", "up to the next event), got '0'. 1 takes each step by itself."),
+        ("fit --steps_per_execution 1.5", "up to the next event), got '1.5'."),
         ("fit --early_stopping 5", "early_stopping: expected"),
         ("fit -c", "-c: expected a recipe's name or file behind it, got nothing."),
         ("fit --weights_only true", "Unknown flag: '--weights_only'"),
@@ -125,6 +132,8 @@ def test_what_is_said(words, said, error):
         (b"trainer: {max_epochs: 1}\n", "model: expected a class, by flag or recipe, got nothing."),
         (b"trainer: {max_epoch: 1}\n", "Did you mean 'max_epochs'?"),
         (b"early_stopping: {patiens: 1}\n", "Did you mean 'patience'?"),
+        (b"steps_per_execution: -3\n", "steps_per_execution: expected a whole number at least 1, or auto"),
+        (b"steps_per_execution: true\n", "up to the next event), got True. 1 takes each step by itself."),
         (b"early_stopping: 5\n", "early_stopping: expected settings"),
         (
             b"model: {class_path: MLP, init_args: {dropout: much}}\ndata: FashionMNIST\n",

@@ -1,0 +1,152 @@
+"""Whether the steps of a long run become slower: its last epochs beside its first, on real FashionMNIST.
+
+Run: python benchmarks/late_steps.py [--epochs 12] [--batch_size 32] [--samples 54000]
+The network is 784-1000-10 with ReLU, trained by Adam. Pixels that are black in nearly all pictures have gradients of
+nearly zero, so that Adam's averages of them shrink with each step, in the end to subnormal numbers (below 1e-38), with
+which processors compute many times slower. Each way trains in a process of its own, on one thread:
+
+- dlcore: `fit` with its default callbacks, metrics, TensorBoard, histograms and checkpoints, subnormal numbers flushed;
+- raw: a loop by hand with the same network, batches and updates, subnormal numbers flushed;
+- raw, not flushed: the same loop as torch starts it.
+
+Told is the CPU time of a step in the last quarter of the epochs, by that in the second and third. Before each epoch a
+yardstick is timed, the first 200 steps of a new network: a machine that others use too becomes slower and faster by
+itself, and times in yardsticks are free of that. dlcore's ratio in them is to be at most 1.05.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback
+from mlp_loop import LR, Lap, TrainingClock, by_dlcore, network, raw
+from torch.nn.functional import cross_entropy
+from unseen_terminal import unseen_terminal
+
+from dlcore.data import FashionMNIST
+from dlcore.runs.process import prepare_process
+
+NAMES = ("dlcore", "raw", "raw, not flushed")
+SETTINGS = ("epochs", "batch_size", "samples")
+MOST, YARDSTICK = 1.05, 200
+
+
+class Yardstick(Callback):
+    """Times the same steps before each epoch.
+
+    Args:
+        part: Samples.
+        batch_size: Of a step.
+
+    Attributes:
+        seconds: CPU seconds before each epoch.
+    """
+
+    def __init__(self, part: Any, batch_size: int) -> None:
+        self.batches = [part.fetch(indices) for indices in part.indices.split(batch_size)[:YARDSTICK]]
+        self.seconds: list[float] = []
+
+    def on_train_epoch_start(self, *args: Any) -> None:
+        """Take the steps."""
+        self.measure()
+
+    def measure(self) -> None:
+        """Take the steps."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net = network()
+        optimizer = torch.optim.Adam(net.parameters(), lr=LR, fused=True)
+        began = time.thread_time()
+        for inputs, targets in self.batches:
+            loss = cross_entropy(net(inputs.float().div_(255)), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        self.seconds.append(time.thread_time() - began)
+
+
+def seconds_of_epochs(way: str, arguments: argparse.Namespace) -> dict[str, list[float]]:
+    """CPU seconds of each epoch's training, and of the yardstick before it, in the process that is measured."""
+    prepare_process()
+    torch.set_num_threads(1)
+    part = FashionMNIST(val_size=5000).load()["train"]
+    yardstick = Yardstick(part, arguments.batch_size)
+    if way == "dlcore":
+        # The default callbacks: both look at each epoch, and shall not end this run before its time.
+        words = f"--early_stopping.patience={arguments.epochs}", "--reduce_lr_on_plateau=on"
+        with unseen_terminal():
+            laps = by_dlcore(arguments, *words, others=[yardstick])[0].laps
+        return times(laps, yardstick)
+    torch.set_flush_denormal(way == "raw")
+    torch.manual_seed(0)
+    clock = TrainingClock()
+    clock.initial = network().state_dict()
+    return times(raw(part, clock, arguments, yardstick.measure)[0].laps, yardstick)
+
+
+def times(laps: list[Lap], yardstick: Yardstick) -> dict[str, list[float]]:
+    """Seconds of each epoch, by what they are of."""
+    own = {"all": [lap.cpu for lap in laps], "main_thread": [lap.main_thread for lap in laps]}
+    return {**own, "yardstick": yardstick.seconds}
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Carry out each way in a process of its own; give what is printed, for a JSON file."""
+    seconds: dict[str, dict[str, list[float]]] = {}
+    ratios: dict[str, dict[str, float]] = {}
+    late = max(2, arguments.epochs // 4)
+    steps = arguments.samples // arguments.batch_size
+    for way in NAMES:
+        settings = [f"--{name}={getattr(arguments, name)}" for name in SETTINGS]
+        command = [sys.executable, str(Path(__file__).resolve()), *settings, f"--way={way}"]
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        seconds[way] = found = json.loads(answer.splitlines()[-1])
+        early, last = (
+            {name: statistics.mean(each[chosen]) for name, each in found.items()}
+            for chosen in (slice(1, 3), slice(-late, None))
+        )
+        ratios[way] = {name: last[name] / early[name] for name in found}
+        measures = [each["all"] / steps / (each["yardstick"] / YARDSTICK) for each in (early, last)]
+        own = ratios[way]["by_yardstick"] = measures[1] / measures[0]
+        said = [
+            f"{when}: {each['all'] / steps * 1e3:.3f} ms a step, {by:.2f} yardsticks"
+            for when, each, by in zip(("epochs 2 and 3", f"the last {late}"), (early, last), measures, strict=True)
+        ]
+        print(f"{way:17s} {'; '.join(said)}: {own:.3f} times; load {os.getloadavg()[0]:.1f}", flush=True)
+    kept = "yes" if ratios["dlcore"]["by_yardstick"] <= MOST else "no"
+    print(f"dlcore's late steps take at most {MOST} times as long as its early ones: {kept}")
+    return {
+        "question": "late steps beside early ones, by CPU time",
+        **{name: getattr(arguments, name) for name in SETTINGS},
+        "seconds": seconds,
+        "late_to_early": ratios,
+    }
+
+
+def main() -> None:
+    """Carry out each way and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--samples", type=int, default=54_000, help="of an epoch")
+    parser.add_argument("--way", choices=NAMES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.epochs < 5:
+        parser.error("--epochs: expected at least 5, so that the last are not among the first.")
+    if arguments.way is None:
+        measure(arguments)
+    else:
+        print(json.dumps(seconds_of_epochs(arguments.way, arguments)))
+
+
+if __name__ == "__main__":
+    main()
