@@ -5,6 +5,7 @@ Shapes: N samples, K classes; a layer's outputs are (N, units), (N, channels, â€
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatch
 from typing import Any
 
@@ -17,8 +18,9 @@ from dlcore.errors import ArgumentError
 from dlcore.nn import Binary, Multiclass, saturated
 from dlcore.tracking.histogram import HistogramTensors, count_histogram
 
-# A histogram of so many values is as good as one of all: pictures' feature maps have millions.
-_MOST_VALUES = 2**18
+# Of so many values of a batch, a layer's numbers and its histogram are as good as of all: large batches have many more.
+_MOST_SUMMED = 2**21
+_MOST_COUNTED = 2**18
 _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
 
 
@@ -144,10 +146,14 @@ class ActivationWatch:
     def _add(self, name: str, module: nn.Module | None, output: Any) -> None:
         if isinstance(output, Tensor) and output.is_floating_point() and output.numel():
             values = self._seen.setdefault(name, _Values(module, name))
-            values.add(output.detach())
+            values.add(_first(output.detach(), _MOST_SUMMED))
             if self.counts_histograms and module is not None:
-                samples = max(_MOST_VALUES * len(output) // output.numel(), 1)
-                values.histogram = count_histogram(output[:samples])
+                values.histogram = count_histogram(_first(output, _MOST_COUNTED))
+
+
+def _first(output: Tensor, most: int) -> Tensor:
+    """The outputs of a batch's first samples: as many as have so many values, one at least."""
+    return output[: max(most * len(output) // output.numel(), 1)]
 
 
 _KEPT = ("_count", "_sums", "_low", "_high", "_saturates")
@@ -181,9 +187,11 @@ class _Values:
         hits = None if self.module is None else saturated(self.module, values)
         flat = values.reshape(-1)
         zero = flat.new_zeros(())
-        sums = torch.stack([
-            flat.sum(), flat.dot(flat), flat.numel() - flat.isfinite().sum(), zero if hits is None else hits.sum()
-        ])  # fmt: skip
+        squares = flat.dot(flat)
+        # A finite sum of squares says that all are finite, sooner than to ask each; a GPU would have to be waited for.
+        finite = flat.device.type == "cpu" and math.isfinite(squares.item())
+        not_finite = zero if finite else flat.numel() - flat.isfinite().sum()
+        sums = torch.stack([flat.sum(), squares, not_finite, zero if hits is None else hits.sum()])
         # Features are in the last dimension of (N, units) and (N, T, units), channels in the second of maps.
         units = 1 if values.dim() in (4, 5) else values.dim() - 1
         others = [dim for dim in range(values.dim()) if dim != units] or [0]

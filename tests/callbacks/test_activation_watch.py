@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from dlcore.callbacks import activation_watch
 from dlcore.callbacks.activation_watch import ActivationWatch
 from dlcore.errors import ArgumentError
 from dlcore.nn import Binary, Multiclass
@@ -47,6 +48,14 @@ def test_a_unit_is_dead_if_it_gives_the_same_for_all_samples_of_all_batches():
     assert rows["1"]["dead"].item() == 0
     rows, _ = watched(fixed_relu(), torch.tensor([[-1.0], [-2.0]]))
     assert rows["1"]["dead"].item() == 1
+
+
+def test_of_a_large_batch_the_first_samples_are_looked_at(monkeypatch):
+    monkeypatch.setattr(activation_watch, "_MOST_SUMMED", 4)  # two samples of two units
+    rows, _ = watched(fixed_relu(), torch.tensor([[1.0], [2.0], [160.0]]))
+    assert numbers(rows["1"], "mean", "dead", "maximum") == [3 / 4, 0.5, 2]
+    rows, _ = watched(fixed_relu(), torch.tensor([[float("inf")], [2.0], [160.0]]))
+    assert rows["1"]["not_finite"].item() == 2
 
 
 def test_saturated_values_are_counted():
