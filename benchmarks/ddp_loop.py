@@ -23,13 +23,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from mlp_loop import LR, TrainingClock, flags, network
+from mlp_loop import LR, Stopwatch, TrainingClock, flags, network
 from torch import distributed
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
@@ -54,8 +53,6 @@ class PairClock(TrainingClock):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
-        self.times: list[tuple[float, float]] = []
-        self.start = (0.0, 0.0)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Keep weights and seed of the start."""
@@ -66,32 +63,18 @@ class PairClock(TrainingClock):
     def on_train_epoch_start(self, trainer: Any, *args: Any) -> None:
         """Start, when both have come here."""
         distributed.barrier()
-        self.start = now()
         super().on_train_epoch_start()
-
-    def on_validation_start(self, *args: Any) -> None:
-        """Stop."""
-        if self.began is not None:
-            self.times.append(since(self.start))
-        super().on_validation_start()
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep times and weights."""
-        keep(self.folder, trainer.global_rank, self.times, list(pl_module.network.parameters()))
+        keep(self.folder, trainer.global_rank, self.stopwatch, list(pl_module.network.parameters()))
 
 
-def now() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
-
-
-def since(start: tuple[float, float]) -> tuple[float, float]:
-    wall, cpu = now()
-    return wall - start[0], cpu - start[1]
-
-
-def keep(folder: Path, rank: int, times: list[tuple[float, float]], weights: list[torch.Tensor]) -> None:
+def keep(folder: Path, rank: int, stopwatch: Stopwatch, weights: list[torch.Tensor]) -> None:
     torch.save([weight.detach() for weight in weights], folder / f"weights-{rank}.pt")
-    (folder / f"times-{rank}.json").write_text(json.dumps(times[1:]), encoding="utf-8")
+    (folder / f"times-{rank}.json").write_text(
+        json.dumps([(lap.wall, lap.cpu) for lap in stopwatch.laps[1:]]), encoding="utf-8"
+    )
 
 
 def by_hand(arguments: argparse.Namespace) -> None:
@@ -110,10 +93,10 @@ def by_hand(arguments: argparse.Namespace) -> None:
     optimizer = torch.optim.Adam(net.parameters(), lr=LR, fused=True)
     images, labels = part.inputs, part.targets
     together = arguments.batch_size * PROCESSES
-    times = []
+    stopwatch = Stopwatch()
     for epoch in range(arguments.epochs):
         distributed.barrier()
-        began = now()
+        stopwatch.start()
         order = part.indices[epoch_order(len(part), start["seed"], epoch)][: arguments.samples // together * together]
         for batch in order.split(together):
             indices = batch[rank::PROCESSES]
@@ -122,8 +105,8 @@ def by_hand(arguments: argparse.Namespace) -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        times.append(since(began))
-    keep(folder, rank, times, list(plain.parameters()))
+        stopwatch.stop()
+    keep(folder, rank, stopwatch, list(plain.parameters()))
     distributed.destroy_process_group()
 
 

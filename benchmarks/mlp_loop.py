@@ -109,6 +109,7 @@ def flags(arguments: argparse.Namespace, folder: str, processes: int = 1) -> lis
     return [
         *("-c", "mlp_fashion_mnist", "--model.hidden_sizes=[1000]", "--model.batch_norm=false", "--model.dropout=0"),
         *("--model.optimizer=Adam", f"--model.optimizer.lr={LR}", "--early_stopping=off", "--reduce_lr_on_plateau=off"),
+        *("--weight_averaging=off", "--model.loss=cross_entropy"),
         *(f"--data.batch_size={arguments.batch_size}", "--data.val_size=5000"),
         *(f"--trainer.max_epochs={arguments.epochs}", "--trainer.accelerator=cpu"),
         f"--trainer.limit_train_batches={arguments.samples // (arguments.batch_size * processes)}",

@@ -74,6 +74,7 @@ def train(processes: int, batch_size: int, folder: Path) -> None:
     fit(
         *("-c", "mlp_fashion_mnist", "--model.hidden_sizes=[1000]", "--model.batch_norm=false", "--model.dropout=0"),
         *("--early_stopping=off", "--reduce_lr_on_plateau=off", "--progress_display=off", "--data.val_size=5000"),
+        *("--weight_averaging=off", "--model.loss=cross_entropy"),
         *(f"--data.batch_size={batch_size}", f"--trainer.max_epochs={EPOCHS}", "--trainer.accelerator=cpu"),
         f"--trainer.limit_train_batches={SAMPLES // (batch_size * processes)}",
         *(f"--trainer.devices={processes}", f"--trainer.default_root_dir={folder}"),
