@@ -28,6 +28,8 @@ class WeightAveraging(LightningWeightAveraging):
         decay: Share of the old average in the new one, in [0, 1): 0.9 looks back over about 10 updates, 0.999 over
             1,000.
         every_n_steps: Optimiser steps from one update of the average to the next.
+        warm_up: Let the average look back over few updates at first, so that it does not trail behind with the weights
+            of the start: update t (from 0) has min(decay, (1 + t) / (10 + t)), a rule of TensorFlow's.
 
     Raises:
         ArgumentError: A value lies outside its range.
@@ -38,12 +40,18 @@ class WeightAveraging(LightningWeightAveraging):
 
     quiet_hooks = ("on_train_batch_end",)
 
-    def __init__(self, decay: float = 0.999, every_n_steps: int = 1) -> None:
+    def __init__(self, decay: float = 0.999, every_n_steps: int = 1, warm_up: bool = False) -> None:
         check_number("decay", decay, at_least=0, below=1)
         check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
         # All weights in one call of torch: a call for each costs more than a small network's step.
-        super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))
-        self.decay, self.every_n_steps = decay, every_n_steps
+        super().__init__(use_buffers=True, multi_avg_fn=self._update)
+        self.decay, self.every_n_steps, self.warm_up = decay, every_n_steps, warm_up
+        self._updates = 0
+
+    def _update(self, averages: Any, weights: Any, _: Any) -> None:
+        # The number of updates that torch keeps lies on the device, which would have to be waited for.
+        now = (1 + self._updates) / (10 + self._updates) if self.warm_up else 1.0
+        get_ema_multi_avg_fn(min(self.decay, now))(averages, weights, _)
 
     def quiet_batches(self, trainer: Trainer, place: Place) -> float:
         """All: it needs nothing but the end of each batch."""
@@ -51,7 +59,8 @@ class WeightAveraging(LightningWeightAveraging):
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Whether the step (from 0) is one after which the average is updated."""
-        return step_idx is not None and step_idx % self.every_n_steps == 0
+        self._updates, rest = divmod(step_idx or 0, self.every_n_steps)
+        return step_idx is not None and rest == 0
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep both weights, and the running statistics of the average that each process has."""

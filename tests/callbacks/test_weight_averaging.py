@@ -30,9 +30,10 @@ def weights(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def average(values, decay):
-    found = values[0]
-    for value in values[1:]:
+def average(values, decay, warm_up=False):
+    found, most = values[0], decay
+    for number, value in enumerate(values[1:], 1):
+        decay = min(most, (1 + number) / (10 + number)) if warm_up else most
         found = {name: decay * found[name] + (1 - decay) * value[name] for name in found}
     return found
 
@@ -78,6 +79,18 @@ def test_average_may_be_updated_now_and_then(watched):
     assert_equal(kept["state_dict"], average(watch.after_steps[::3], 0.5))
 
 
+def test_warmed_up_it_looks_back_over_few_updates_at_first(watched):
+    watch, _, kept = watched(WeightAveraging(decay=0.3, warm_up=True))
+    expected = average(watch.after_steps, 0.3, warm_up=True)  # 2/11, 3/12, 4/13, then 0.3
+    assert_equal(kept["state_dict"], expected)
+    watch, _, kept = watched(WeightAveraging(decay=0.9, warm_up=True))
+    assert_equal(kept["state_dict"], average(watch.after_steps, 0.9, warm_up=True))
+    with pytest.raises(AssertionError):
+        assert_equal(kept["state_dict"], average(watch.after_steps, 0.9))
+    watch, _, kept = watched(WeightAveraging(decay=0.9, every_n_steps=3, warm_up=True))
+    assert_equal(kept["state_dict"], average(watch.after_steps[::3], 0.9, warm_up=True))
+
+
 def test_without_memory_it_is_the_weights_themselves(watched):
     watch, _, kept = watched(WeightAveraging(decay=0.0))
     assert_equal(kept["state_dict"], watch.after_steps[-1])
@@ -96,7 +109,7 @@ def test_resume_goes_on_with_weights_and_average(workplace, small):
 
 def test_switched_off_the_training_goes_on_with_the_weights(workplace, small):
     words = (*small, *PLAIN)
-    whole = fit(*words, "--trainer.max_epochs=2")
+    whole = fit(*words, "--trainer.max_epochs=2", "--weight_averaging=off")
     fit(*words, "--weight_averaging.decay=0.9", "--trainer.max_epochs=1")
     resumed = fit("--ckpt_path=last", "--trainer.max_epochs=2", "--weight_averaging=off")
     assert_equal(weights(resumed.model), weights(whole.model))
@@ -105,7 +118,7 @@ def test_switched_off_the_training_goes_on_with_the_weights(workplace, small):
 
 @pytest.mark.filterwarnings("ignore:.*checkpoint was not created with WeightAveraging.*")
 def test_switched_on_the_average_begins_where_the_run_goes_on(workplace, small):
-    fit(*small, *PLAIN, "--trainer.max_epochs=1")
+    fit(*small, *PLAIN, "--trainer.max_epochs=1", "--weight_averaging=off")
     run = fit("--ckpt_path=last", "--trainer.max_epochs=2", "--weight_averaging.decay=0.9")
     assert "current_model_state" in torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)
 

@@ -21,7 +21,7 @@ def test_flags_beat_recipes_and_recipes_defaults(sources):
     found, _, _ = sources("--model.dropout=0.1", "--trainer.max_epochs=3", "--early_stopping=off")
     assert found["model.dropout"] == found["trainer.max_epochs"] == found["early_stopping"] == "flag"
     assert found["model.hidden_sizes"] == found["model"] == found["data.batch_size"] == "mlp_fashion_mnist"
-    assert found["data.scale"] == found["weight_averaging"] == "default"
+    assert found["data.scale"] == found["feature_maps"] == "default"
     assert found["model.in_features"] == found["model.num_classes"] == found["model.task"] == "data"
     assert found["seed_everything"] == "mlp_fashion_mnist"
 

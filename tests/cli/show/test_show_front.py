@@ -66,7 +66,7 @@ def test_each_has_a_short_help_with_usage_options_and_examples(command, capsys):
         (
             "show schedule --model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 1 "
             "--model.lr_scheduler.total_steps 9 --data.val_size 100",
-            "model.lr_scheduler.total_steps: expected at least the 300 steps of the run, got 9",
+            "model.lr_scheduler.total_steps: expected at least the 450 steps of the run, got 9",
         ),
         ("show schedule --model.lr_scheduler CosineAnealingLR", "Did you mean 'CosineAnnealingLR'?"),
         ("lr_find --lr_min 0", "--lr_min: expected a number above 0, got 0.0."),
