@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from process_family import peak
 from text_rnn_step import WARM, Noise, by_dlcore, by_hand
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -40,10 +40,10 @@ def one(side: str, weights: Path, arguments: argparse.Namespace) -> dict[str, fl
         prepare_process()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    idle = _peak()
+    idle = peak()
     data = Noise(arguments)
     seconds, network = SIDES[side](data, arguments)
-    megabytes = _peak() - idle
+    megabytes = peak() - idle
     batch = next(iter(data))
     with torch.no_grad():
         found: Any = network(batch.inputs, None) if side == "plain" else network(batch.inputs)
@@ -51,10 +51,6 @@ def one(side: str, weights: Path, arguments: argparse.Namespace) -> dict[str, fl
         loss = cross_entropy(scores.flatten(0, 1), batch.targets.flatten()).item()
     torch.save([parameter.detach() for parameter in network.parameters()], weights)
     return {"seconds": seconds / (arguments.steps - WARM), "megabytes": megabytes, "loss": loss}
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _ask(side: str, weights: Path, arguments: argparse.Namespace) -> dict[str, float]:

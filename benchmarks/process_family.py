@@ -134,6 +134,15 @@ def memory(pid: int | str) -> tuple[float, float]:
     return resident, resident - sizes.get("RssFile", 0.0)
 
 
+def peak() -> float:
+    """Most resident memory that this process has had, megabytes: since its programme began, unlike `ru_maxrss`.
+
+    That one begins with what the process that started it had.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1.024e-3
+
+
 def cpu_time(pid: int) -> float:
     """Seconds of the processors that a process has used; 0 where it has ended."""
     try:

@@ -11,7 +11,6 @@ peak memory above that of an idle process.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import warnings
@@ -25,7 +24,7 @@ from lightning.pytorch import Callback, Trainer
 from torch.optim import Adam
 
 from benchmarks.growth.points import Curve, Point
-from benchmarks.process_family import module, watched
+from benchmarks.process_family import module, peak, watched
 from benchmarks.step_clock import StepClock
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.models import MLP, TextRNN
@@ -91,7 +90,7 @@ def one(question: str, size: int) -> Point:
     torch.manual_seed(0)
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
     optimizer = partial(Adam, lr=0.001)
-    idle = _peak()
+    idle = peak()
     if question == "samples":
         model: Any = MLP([128], in_features=784, num_classes=10, optimizer=optimizer)
         return _fit(model, EpochClock(), 1, idle, datamodule=Bytes(size, 256))
@@ -114,11 +113,7 @@ def _fit(model: Any, clock: Any, steps: int, idle: float, **data: Any) -> Point:
     )
     trainer.fit_loop.epoch_loop = ExecutionLoop(trainer)
     trainer.fit(model, **data)
-    return {"seconds": clock.seconds / steps, "megabytes": _peak() - idle}
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1.024e-3  # KiB to MB
+    return {"seconds": clock.seconds / steps, "megabytes": peak() - idle}
 
 
 def _in_a_process(question: str, size: int, arguments: Namespace) -> Point:
