@@ -26,6 +26,11 @@ def test_the_mlps_loop():
     assert [line.split()[0] for line in said.splitlines()[1:]] == ["wall"] * 5 + ["CPU"] * 5
 
 
+@pytest.mark.real_data
+def test_two_processes():
+    assert "weights bit-equal" in ask("ddp_loop", "--batch_size=500", "--epochs=2", "--samples=4000")
+
+
 @pytest.mark.parametrize(
     ("question", "words"),
     [
