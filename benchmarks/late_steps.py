@@ -9,9 +9,10 @@ which processors compute many times slower. Each way trains in a process of its 
 - raw: a loop by hand with the same network, batches and updates, subnormal numbers flushed;
 - raw, not flushed: the same loop as torch starts it.
 
-Told is the CPU time of a step in the last quarter of the epochs, by that in the second and third. Before each epoch a
-yardstick is timed, the first 200 steps of a new network: a machine that others use too becomes slower and faster by
-itself, and times in yardsticks are free of that. dlcore's ratio in them is to be at most 1.05.
+dlcore and raw must end with the same weights, bit for bit, or the benchmark stops. Told is the CPU time of a step in
+the last quarter of the epochs, by that in the second and third. Before each epoch a yardstick is timed, the first 200
+steps of a new network: a machine that others use too becomes slower and faster by itself, and times in yardsticks are
+free of that. dlcore's ratio in them is to be at most 1.05.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +78,10 @@ class Yardstick(Callback):
 
 
 def seconds_of_epochs(way: str, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """CPU seconds of each epoch's training, and of the yardstick before it, in the process that is measured."""
+    """CPU seconds of each epoch's training, and of the yardstick before it, in the process that is measured.
+
+    dlcore leaves in a file what it began and ended with; the loops by hand begin with the same.
+    """
     prepare_process()
     torch.set_num_threads(1)
     part = FashionMNIST(val_size=5000).load()["train"]
@@ -84,13 +90,16 @@ def seconds_of_epochs(way: str, arguments: argparse.Namespace) -> dict[str, list
         # The default callbacks: both look at each epoch, and shall not end this run before its time.
         words = f"--early_stopping.patience={arguments.epochs}", "--reduce_lr_on_plateau=on"
         with unseen_terminal():
-            laps = by_dlcore(arguments, *words, others=[yardstick])[0].laps
-        return times(laps, yardstick)
+            stopwatch, weights, clock = by_dlcore(arguments, *words, others=[yardstick])
+        torch.save((clock.initial, clock.order_seed, [each.detach() for each in weights]), arguments.weights)
+        return times(stopwatch.laps, yardstick)
     torch.set_flush_denormal(way == "raw")
-    torch.manual_seed(0)
     clock = TrainingClock()
-    clock.initial = network().state_dict()
-    return times(raw(part, clock, arguments, yardstick.measure)[0].laps, yardstick)
+    clock.initial, clock.order_seed, trained = torch.load(arguments.weights)
+    stopwatch, weights = raw(part, clock, arguments, yardstick.measure)
+    if way == "raw" and not all(map(torch.equal, weights, trained)):
+        raise SystemExit("raw and dlcore ended with different weights: they did not do the same")
+    return times(stopwatch.laps, yardstick)
 
 
 def times(laps: list[Lap], yardstick: Yardstick) -> dict[str, list[float]]:
@@ -99,17 +108,27 @@ def times(laps: list[Lap], yardstick: Yardstick) -> dict[str, list[float]]:
     return {**own, "yardstick": yardstick.seconds}
 
 
+def _asked(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """Each way with its seconds, from a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = [f"--{name}={getattr(arguments, name)}" for name in SETTINGS]
+        for way in NAMES:
+            own = [f"--way={way}", f"--weights={folder}/weights.pt"]
+            command = [sys.executable, str(Path(__file__).resolve()), *settings, *own]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if done.returncode:
+                raise SystemExit(f"{way}: this benchmark ends here")
+            yield way, json.loads(done.stdout.splitlines()[-1])
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Carry out each way in a process of its own; give what is printed, for a JSON file."""
     seconds: dict[str, dict[str, list[float]]] = {}
     ratios: dict[str, dict[str, float]] = {}
     late = max(2, arguments.epochs // 4)
     steps = arguments.samples // arguments.batch_size
-    for way in NAMES:
-        settings = [f"--{name}={getattr(arguments, name)}" for name in SETTINGS]
-        command = [sys.executable, str(Path(__file__).resolve()), *settings, f"--way={way}"]
-        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        seconds[way] = found = json.loads(answer.splitlines()[-1])
+    for way, found in _asked(arguments):
+        seconds[way] = found
         early, last = (
             {name: statistics.mean(each[chosen]) for name, each in found.items()}
             for chosen in (slice(1, 3), slice(-late, None))
@@ -123,6 +142,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         ]
         print(f"{way:17s} {'; '.join(said)}: {own:.3f} times; load {os.getloadavg()[0]:.1f}", flush=True)
     kept = "yes" if ratios["dlcore"]["by_yardstick"] <= MOST else "no"
+    print("dlcore and raw: weights bit-equal at the end")
     print(f"dlcore's late steps take at most {MOST} times as long as its early ones: {kept}")
     return {
         "question": "late steps beside early ones, by CPU time",
@@ -139,6 +159,7 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--samples", type=int, default=54_000, help="of an epoch")
     parser.add_argument("--way", choices=NAMES, help=argparse.SUPPRESS)
+    parser.add_argument("--weights", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.epochs < 5:
         parser.error("--epochs: expected at least 5, so that the last are not among the first.")

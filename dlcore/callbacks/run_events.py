@@ -1,4 +1,4 @@
-"""The events of a run's life: it started or went on, a number was lost, it was interrupted, it failed or finished."""
+"""The events of a run's life: it started or went on, it was slowed, interrupted, it failed or finished, and why."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from dlcore.callbacks.core_waits import CoreWaits
 from dlcore.callbacks.events import epochs_done, record, seen_from_here
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers
 from dlcore.errors import Interrupted, RunFileError
 
 _LONGEST_ERROR = 300
+_WATCHED = 10.0  # seconds after which it is known whether other work holds the cores
+_MUCH = 0.25  # of the time
 
 
 class RunEvents(MetricCallback):
     """Writes into ``events.jsonl`` when a run begins and how it ends, and says when a metric is not finite any more.
+
+    It says, too, when other work holds the cores: a training that needs the time of ten is a riddle else.
 
     It stands after what shows the progress, so that its lines are below those of the table, and before all that reads
     the events. Every fit of the command line has it, as `dlcore.runs.record.RunRecord`.
@@ -32,14 +38,20 @@ class RunEvents(MetricCallback):
     def __init__(self, command: str = "") -> None:
         self.command = command
         self._began: float | None = None
+        self._core_waits: CoreWaits | None = None
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Nothing: the loggers themselves look at each number."""
+        """Say once that other work holds the cores; for numbers that are not finite the loggers look themselves."""
+        long_enough = self._core_waits is not None and self._seconds() >= _WATCHED
+        share = self._core_waits.share() if long_enough else None  # type: ignore[union-attr]
+        if share is not None and share >= _MUCH:
+            self._core_waits = None
+            self.tell(trainer, "busy_machine", _busy_machine(share, trainer.world_size), waited=round(share, 3))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the beginning, and listen to the loggers."""
         super().on_train_start(trainer, pl_module)
-        self._began = time.monotonic()
+        self._began, self._core_waits = time.monotonic(), CoreWaits()
         own = {"command": self.command} if self.command else {}
         if trainer.ckpt_path is not None:
             place, step = seen_from_here(Path(trainer.ckpt_path)), trainer.global_step
@@ -85,6 +97,16 @@ class RunEvents(MetricCallback):
 
     def _seconds(self) -> float:
         return round(time.monotonic() - (self._began or time.monotonic()), 1)
+
+
+def _busy_machine(share: float, processes: int) -> str:
+    """What slows a fit down whose threads have no core, and what helps."""
+    others = "other work" if processes == 1 else "other work, or too many processes of this training,"
+    text = f"Busy machine: {others} held the cores, and threads of this fit waited {share:.0%} of the time."
+    fewer = torch.get_num_threads() // 2
+    if not fewer:
+        return text
+    return f"{text} All wait for the last of them: fewer may be faster (OMP_NUM_THREADS={fewer} before the command)."
 
 
 def _signal_name(exception: BaseException) -> str:

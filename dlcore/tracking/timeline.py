@@ -21,6 +21,7 @@ KINDS = (
     "stopped_early",
     "not_finite",
     "batch_left_out",
+    "busy_machine",
     "interrupted",
     "failed",
     "finished",

@@ -4,13 +4,15 @@ import math
 import signal
 
 import pytest
+import torch
 from scripted_model import ScriptedModel
 from test_checkpoint_signals import Sends
 
-from dlcore.callbacks import Checkpoint, EarlyStopping, ReduceLROnPlateau
+from dlcore.callbacks import Checkpoint, EarlyStopping, ReduceLROnPlateau, run_events
 from dlcore.callbacks.events import epochs_done
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.run_events import RunEvents
+from dlcore.diagnosis import diagnose
 from dlcore.errors import Interrupted
 from dlcore.models import MLP
 from dlcore.tracking import RunLogger
@@ -227,3 +229,40 @@ def test_all_places_of_a_fit_know_how_many_epochs_are_done(tiny_data, make_train
         ("end", 1.4286),
         ("fit end", 1.4286),
     ]
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Let a fit's threads have waited for so much of its time, however short it is."""
+
+    def waits(share):
+        monkeypatch.setattr(run_events, "_WATCHED", 0)
+        monkeypatch.setattr(run_events.CoreWaits, "share", lambda self: share)
+
+    return waits
+
+
+@pytest.mark.parametrize(("threads", "remedy"), [(8, "OMP_NUM_THREADS=4"), (2, "OMP_NUM_THREADS=1"), (1, None)])
+def test_a_busy_machine_is_named_once_with_what_helps(threads, remedy, fit, waits, monkeypatch, capsys):
+    waits(0.414)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    events = [event for event in fit([0.9, 0.8, 0.7]) if event["kind"] == "busy_machine"]
+    assert told(events, "waited") == [(2, 1.0, "busy_machine", 0.414)]
+    text = events[0]["text"]
+    assert text.startswith("Busy machine: other work held the cores, and threads of this fit waited 41% of the time.")
+    assert remedy in text if remedy else "OMP_NUM_THREADS" not in text
+    assert capsys.readouterr().out.count("Busy machine") == 1
+
+
+@pytest.mark.parametrize("share", [0.2, None])
+def test_a_machine_that_is_free_or_does_not_tell_is_not_called_busy(share, fit, waits):
+    waits(share)
+    assert "busy_machine" not in [event["kind"] for event in fit([0.9, 0.8])]
+
+
+def test_the_diagnosis_has_it_that_the_machine_was_busy(fit, waits, folder):
+    waits(0.414)
+    fit([0.9, 0.8, 0.7])
+    (note,) = [note for note in diagnose(folder).notes if note.name == "busy_machine"]
+    assert "threads waited 41.4% of the time for a core that others held" in note.text
+    assert "OMP_NUM_THREADS" in note.advice

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.rules import (
     average_trails,
+    busy_machine,
     class_collapse,
     constant_initialization,
     dead_units,
@@ -73,5 +74,7 @@ RULES: tuple[Rule, ...] = tuple(
         plateau,
         stopped_too_early,
         validation_not_comparable,
+        # How long it took
+        busy_machine,
     )
 )
