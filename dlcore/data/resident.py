@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Residence:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._free = 0
+        self._free, self._said = 0, False
         if device.type == "cuda":
             self._free = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
         self._copies: dict[int, tuple[Tensor, Tensor]] = {}  # by the samples' own id; the originals stay alive with it
@@ -34,8 +35,18 @@ class Residence:
         if copy is None:
             size = part.inputs.nbytes
             if size > self._free:
+                self._say_left_out(size)
                 return part
             self._free -= size
             copy = part.inputs, part.inputs.to(self.device)
             self._copies[id(part.inputs)] = copy
         return replace(part, inputs=copy[1], targets=part.targets.to(self.device))
+
+    def _say_left_out(self, size: int) -> None:
+        if self.device.type in ("cpu", "mps") or self._said:  # Apple's GPUs have no memory of their own
+            return
+        self._said = True
+        rank_zero_only(print)(
+            f"data: {size / 1e9:.2f} GB of samples stay in the computer's memory and travel a batch at a time: on the "
+            f"device {self._free / 1e9:.2f} GB were left for them."
+        )

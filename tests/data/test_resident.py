@@ -32,8 +32,11 @@ def test_batches_are_gathered_where_the_samples_are(part, residence):
     assert moved.indices.device.type == "cpu"  # an order is made there, the same on every machine
 
 
-def test_samples_that_do_not_fit_stay(part, residence):
-    assert residence(39).take(part) is part
+def test_samples_that_do_not_fit_stay_and_it_is_said(part, residence, capsys):
+    full = residence(39)
+    assert full.take(part) is part
+    assert full.take(part) is part
+    assert capsys.readouterr().out.count("samples stay in the computer's memory and travel a batch at a time") == 1
 
 
 def test_parts_of_the_same_samples_share_one_copy(part, residence):
@@ -43,5 +46,6 @@ def test_parts_of_the_same_samples_share_one_copy(part, residence):
     assert place.take(Part(part.inputs.clone(), part.targets, part.indices)).inputs.device.type == "cpu"
 
 
-def test_on_the_cpu_they_stay_where_they_are(part):
+def test_on_the_cpu_they_stay_where_they_are(part, capsys):
     assert Residence(torch.device("cpu")).take(part) is part
+    assert not capsys.readouterr().out
