@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -16,11 +18,12 @@ from dlcore.callbacks.core_waits import CoreWaits
 from dlcore.callbacks.events import epochs_done, record, seen_from_here
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import Interrupted, RunFileError
 
 _LONGEST_ERROR = 300
-_WATCHED = 10.0  # seconds after which it is known whether other work holds the cores
-_MUCH = 0.25  # of the time
+_WATCHED = 10.0  # seconds in which it shows whether other work holds the cores
+_MUCH = 0.25  # of them
 
 
 class RunEvents(MetricCallback):
@@ -41,9 +44,15 @@ class RunEvents(MetricCallback):
         self._core_waits: CoreWaits | None = None
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Say once that other work holds the cores; for numbers that are not finite the loggers look themselves."""
-        long_enough = self._core_waits is not None and self._seconds() >= _WATCHED
-        share = self._core_waits.share() if long_enough else None  # type: ignore[union-attr]
+        """Nothing: the loggers themselves look at each number."""
+
+    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+        """It goes by the clock."""
+        return math.inf
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Say once that other work holds the cores."""
+        share = self._core_waits.share() if self._core_waits is not None else None
         if share is not None and share >= _MUCH:
             self._core_waits = None
             self.tell(trainer, "busy_machine", _busy_machine(share, trainer.world_size), waited=round(share, 3))
@@ -51,7 +60,7 @@ class RunEvents(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the beginning, and listen to the loggers."""
         super().on_train_start(trainer, pl_module)
-        self._began, self._core_waits = time.monotonic(), CoreWaits()
+        self._began, self._core_waits = time.monotonic(), CoreWaits(_WATCHED)
         own = {"command": self.command} if self.command else {}
         if trainer.ckpt_path is not None:
             place, step = seen_from_here(Path(trainer.ckpt_path)), trainer.global_step

@@ -17,7 +17,7 @@ rival = os.fork() if sys.argv[1] == "busy" else -1
 if rival == 0:
     while True:
         pass
-waits = CoreWaits()
+waits = CoreWaits(1.4)
 end = time.monotonic() + 1.5
 while time.monotonic() < end:
     if sys.argv[1] == "idle":
@@ -27,7 +27,7 @@ if rival > 0:
     os.kill(rival, 9)
 """
 
-needs_linux = pytest.mark.skipif(CoreWaits().share() is None, reason="only Linux tells how long threads waited")
+needs_linux = pytest.mark.skipif(CoreWaits(0).share() is None, reason="only Linux tells how long threads waited")
 
 
 def _share(kind):
@@ -48,4 +48,8 @@ def test_who_sleeps_does_not_wait():
 
 
 def test_where_the_system_does_not_tell_nothing_is_known(tmp_path):
-    assert CoreWaits(tmp_path / "nothing").share() is None
+    assert CoreWaits(0, tmp_path / "nothing").share() is None
+
+
+def test_nothing_is_said_before_the_while_is_over():
+    assert CoreWaits(60).share() is None

@@ -236,7 +236,6 @@ def waits(monkeypatch):
     """Let a fit's threads have waited for so much of its time, however short it is."""
 
     def waits(share):
-        monkeypatch.setattr(run_events, "_WATCHED", 0)
         monkeypatch.setattr(run_events.CoreWaits, "share", lambda self: share)
 
     return waits
@@ -247,7 +246,7 @@ def test_a_busy_machine_is_named_once_with_what_helps(threads, remedy, fit, wait
     waits(0.414)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     events = [event for event in fit([0.9, 0.8, 0.7]) if event["kind"] == "busy_machine"]
-    assert told(events, "waited") == [(2, 1.0, "busy_machine", 0.414)]
+    assert told(events, "waited") == [(1, 0.5, "busy_machine", 0.414)]
     text = events[0]["text"]
     assert text.startswith("Busy machine: other work held the cores, and threads of this fit waited 41% of the time.")
     assert remedy in text if remedy else "OMP_NUM_THREADS" not in text
