@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any, final
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging as LightningWeightAveraging
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dlcore.callbacks.quiet_steps import Place
@@ -43,15 +46,44 @@ class WeightAveraging(LightningWeightAveraging):
     def __init__(self, decay: float = 0.999, every_n_steps: int = 1, warm_up: bool = False) -> None:
         check_number("decay", decay, at_least=0, below=1)
         check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
-        # All weights in one call of torch: a call for each costs more than a small network's step.
-        super().__init__(use_buffers=True, multi_avg_fn=self._update)
+        super().__init__(use_buffers=True)
         self.decay, self.every_n_steps, self.warm_up = decay, every_n_steps, warm_up
         self._updates = 0
+        self._has_begun = False
+        self._pairs: list[tuple[list[Tensor], list[Tensor]]] = []  # averages and weights, those of a kind together
 
-    def _update(self, averages: Any, weights: Any, _: Any) -> None:
-        # The number of updates that torch keeps lies on the device, which would have to be waited for.
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Bring the average to where the weights have been brought since it was made."""
+        average: Any = self._average_model
+        self._has_begun = bool(average.n_averaged > 0)
+        average.to(pl_module.device)
+        kinds: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        both = (chain(module.parameters(), module.buffers()) for module in (average.module, pl_module))
+        for own, given in zip(*both, strict=True):
+            averages, weights = kinds.setdefault(own.dtype, ([], []))
+            averages.append(own.detach())
+            weights.append(given.detach())
+        self._pairs = list(kinds.values())
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Update the average, if a step was taken that asks for it.
+
+        This is what Lightning does by torch's AveragedModel, but its count of updates lies on the device, which would
+        have to be waited for in each step; and lists that never change are made once.
+        """
+        step = trainer.global_step
+        if step <= self._latest_update_step or not self.should_update(step - 1):
+            return
         now = (1 + self._updates) / (10 + self._updates) if self.warm_up else 1.0
-        get_ema_multi_avg_fn(min(self.decay, now))(averages, weights, _)
+        update: Any = get_ema_multi_avg_fn(min(self.decay, now))
+        for averages, weights in self._pairs:  # all weights in one call of torch
+            update(averages, weights, None) if self._has_begun else torch._foreach_copy_(averages, weights)
+        self._average_model.n_averaged += 1  # type: ignore[union-attr]
+        self._has_begun, self._latest_update_step = True, step
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let the weights go."""
+        self._pairs = []
 
     def quiet_batches(self, trainer: Trainer, place: Place) -> float:
         """All: it needs nothing but the end of each batch."""

@@ -67,6 +67,16 @@ def test_average_is_evaluated_kept_and_left_in_the_model(watched):
     assert_equal(kept["current_model_state"], watch.after_steps[-1])
 
 
+def test_the_average_goes_where_the_weights_go_after_it_was_made(tiny_data, make_trainer):
+    """As on a GPU, to which weights are moved after `setup`; torch's meta device stands for it."""
+    averaging, model = WeightAveraging(decay=0.9), MLP([8], in_features=4, num_classes=3, batch_norm=True)
+    trainer = make_trainer()
+    averaging.setup(trainer, model, "fit")
+    averaging.on_train_start(trainer, model.to("meta"))
+    kept = averaging._average_model.module
+    assert {value.device.type for value in (*kept.parameters(), *kept.buffers())} == {"meta"}
+
+
 def test_training_itself_goes_on_with_the_weights(watched):
     with_average = watched(WeightAveraging(decay=0.9), epochs=2)[0].after_steps
     without = watched(Callback(), epochs=2)[0].after_steps

@@ -1,0 +1,71 @@
+"""Between two events nothing is read from the device: a GPU works on while Python goes ahead.
+
+Shown on the CPU: each operation of torch's that would wait for a GPU is one that makes a number of Python's, or a shape
+that depends on values.
+"""
+
+import collections
+import traceback
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dlcore.callbacks import NonFiniteLoss
+from dlcore.runs import fit
+from dlcore.runs.execution import ExecutionLoop
+
+WAITS = {"_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "equal", "_unique2", "unique_dim"}
+
+
+class Waits(TorchDispatchMode):
+    """Notes what would wait, with the place in the code that asked for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = collections.Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        masked = name == "index" and any(index is not None and index.dtype == torch.bool for index in args[1])
+        if name in WAITS or masked:
+            stack = [frame for frame in traceback.extract_stack() if "torch_dispatch" not in frame.name]
+            self.found[f"{name} in {stack[-1].filename}:{stack[-1].lineno}"] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Watch all quiet steps of a fit whose loss is guarded as on a GPU."""
+    watch, batches = Waits(), []
+    take = ExecutionLoop._take
+
+    def watched(self, fetcher, count):
+        batches.append(count)
+        with watch:
+            take(self, fetcher, count)
+
+    monkeypatch.setattr(ExecutionLoop, "_take", watched)
+    monkeypatch.setattr(NonFiniteLoss, "waits", property(lambda self: False, lambda self, value: None), raising=False)
+    yield watch
+    assert sum(batches) > 10
+
+
+SHORT = ("--trainer.max_epochs=1", "--trainer.limit_train_batches=40", "--trainer.limit_val_batches=2")
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("-c", "mlp_fashion_mnist", "--weight_averaging.decay=0.9"),
+        ("-c", "mlp_circles"),
+        ("-c", "cnn_circles", "--data.batch_size=8"),
+        ("-c", "rnn_lyrics", "--data.batch_size=4", "--data.sequence_length=8", "--model.hidden_size=16"),
+        ("-c", "mlp_table_binary", "--data.batch_size=8"),
+    ],
+    ids=lambda flags: flags[1],
+)
+def test_nothing_waits_for_the_device_in_quiet_steps(flags, optimizer, waits, tmp_path):
+    fit(*flags, *SHORT, f"--model.optimizer={optimizer}", "--trainer.default_root_dir", str(tmp_path))
+    assert not waits.found
