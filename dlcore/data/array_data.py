@@ -178,7 +178,8 @@ class ArrayData(LightningDataModule):
                 self._residence = Residence(device)
             chosen = self._residence.take(chosen)
         fetch = chosen.fetch_numbered if numbered else chosen.fetch
-        return BatchLoader(fetch, chosen.indices, batch_size, rank=rank, world_size=world_size, **options)
+        place: dict[str, Any] = {"rank": rank, "world_size": world_size, "device": chosen.inputs.device}
+        return BatchLoader(fetch, chosen.indices, batch_size, **place, **options)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scale a batch where it is used: what travels to a GPU is the compact form."""

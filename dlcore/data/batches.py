@@ -60,6 +60,8 @@ class BatchLoader:
         drop_last: Leave out a last batch that is smaller.
         position: Says where in the run an iteration begins: the epoch, and how many of its batches are already done.
             It is asked when the first batch is fetched; None always begins epoch 0.
+        device: Where `fetch` wants its indices. An epoch's order goes there once: a GPU would be waited for otherwise,
+            batch by batch.
     """
 
     def __init__(
@@ -72,9 +74,11 @@ class BatchLoader:
         world_size: int = 1,
         drop_last: bool = False,
         position: Callable[[], tuple[int, int]] | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.fetch, self.indices, self.batch_size, self.seed = fetch, indices, batch_size, seed
         self.rank, self.world_size, self.drop_last, self.position = rank, world_size, drop_last, position
+        self.device = device
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.indices), self.batch_size * self.world_size)
@@ -94,7 +98,7 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Any]:
         # A generator: nothing below runs before the first batch is asked for, when the position is known.
         epoch, done = self.position() if self.position else (0, 0)
-        order = self.order(epoch)
+        order = self.order(epoch).to(self.device)
         for k in range(done, len(self)):
             yield self.fetch(self.share(order, k))
 

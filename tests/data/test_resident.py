@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dlcore.data.array_data import Part
+from dlcore.data.batches import BatchLoader
 from dlcore.data.resident import Residence
 
 META = torch.device("meta")
@@ -49,3 +51,23 @@ def test_parts_of_the_same_samples_share_one_copy(part, residence):
 def test_on_the_cpu_they_stay_where_they_are(part, capsys):
     assert Residence(torch.device("cpu")).take(part) is part
     assert not capsys.readouterr().out
+
+
+class Transfers(TorchDispatchMode):
+    """Counts what goes from one device to another."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func.overloadpacket.__name__ in ("_to_copy", "copy_")
+        return func(*args, **(kwargs or {}))
+
+
+def test_an_epochs_order_goes_to_the_device_once(part, residence):
+    """A tensor that goes there by itself, batch by batch, waits for all that the device has to do before."""
+    moved = residence(40).take(part)
+    loader = BatchLoader(moved.fetch, part.indices, batch_size=2, seed=1, device=META)
+    with Transfers() as transfers:
+        batches = list(loader)
+    assert [inputs.device for inputs, _ in batches] == [META] * 4
+    assert transfers.count == 1
