@@ -55,7 +55,9 @@ class RunEvents(MetricCallback):
         share = self._core_waits.share() if self._core_waits is not None else None
         if share is not None and share >= _MUCH:
             self._core_waits = None
-            self.tell(trainer, "busy_machine", _busy_machine(share, trainer.world_size), waited=round(share, 3))
+            waited, threads = round(share, 3), torch.get_num_threads()
+            text = _busy_machine(share, threads, trainer.world_size)
+            self.tell(trainer, "busy_machine", text, waited=waited, threads=threads)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the beginning, and listen to the loggers."""
@@ -108,14 +110,14 @@ class RunEvents(MetricCallback):
         return round(time.monotonic() - (self._began or time.monotonic()), 1)
 
 
-def _busy_machine(share: float, processes: int) -> str:
+def _busy_machine(share: float, threads: int, processes: int) -> str:
     """What slows a fit down whose threads have no core, and what helps."""
     others = "other work" if processes == 1 else "other work, or too many processes of this training,"
     text = f"Busy machine: {others} held the cores, and threads of this fit waited {share:.0%} of the time."
-    fewer = torch.get_num_threads() // 2
-    if not fewer:
+    if threads == 1:
         return text
-    return f"{text} All wait for the last of them: fewer may be faster (OMP_NUM_THREADS={fewer} before the command)."
+    fewer = f"OMP_NUM_THREADS={threads // 2} before the command"
+    return f"{text} All wait for the last of them: fewer may be faster ({fewer})."
 
 
 def _signal_name(exception: BaseException) -> str:

@@ -259,9 +259,17 @@ def test_a_machine_that_is_free_or_does_not_tell_is_not_called_busy(share, fit, 
     assert "busy_machine" not in [event["kind"] for event in fit([0.9, 0.8])]
 
 
-def test_the_diagnosis_has_it_that_the_machine_was_busy(fit, waits, folder):
+@pytest.mark.parametrize(
+    ("threads", "remedy"),
+    [
+        (6, "train when the machine is free, or on fewer threads (OMP_NUM_THREADS=3 before the command)"),
+        (1, "train when the machine is free"),
+    ],
+)
+def test_the_diagnosis_has_it_that_the_machine_was_busy(threads, remedy, fit, waits, folder, monkeypatch):
     waits(0.414)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     fit([0.9, 0.8, 0.7])
     (note,) = [note for note in diagnose(folder).notes if note.name == "busy_machine"]
     assert "threads waited 41.4% of the time for a core that others held" in note.text
-    assert "OMP_NUM_THREADS" in note.advice
+    assert note.advice == remedy

@@ -14,7 +14,6 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from dlcore.data.images.augmentation import rectangles
 from dlcore.data.images.draws import SampleDraws
@@ -55,7 +54,7 @@ class Mixing:
         Returns:
             Pictures (B, C, H, W), and the share of each class (B, K), which sum to 1.
         """
-        hot = functional.one_hot(targets, num_classes).to(inputs.dtype)
+        hot = (targets[:, None] == torch.arange(num_classes, device=targets.device)).to(inputs.dtype)
         share = draws.uniform("share")
         cut = draws.chance("mix", 0.5 if self.mixup and self.cutmix else float(self.cutmix > 0))
         kept = torch.ones_like(share)
@@ -77,11 +76,17 @@ class Mixing:
 
 def beta_quantile(share: Tensor, alpha: float) -> Tensor:
     """Numbers that are Beta(α, α) distributed, from uniform ones (B,): the quantile function, from a table."""
-    table = torch.tensor(_table(alpha), dtype=torch.float32, device=share.device)
+    table = _table_on(alpha, share.device)
     lower = torch.minimum(share, 1 - share) * 2 * (len(table) - 1)
     place = lower.long().clamp(max=len(table) - 2)
     value = torch.lerp(table[place], table[place + 1], lower - place)
     return torch.where(share < 0.5, value, 1 - value)
+
+
+@cache
+def _table_on(alpha: float, device: torch.device) -> Tensor:
+    """The table on a device; made once, since to bring it there holds up a GPU."""
+    return torch.tensor(_table(alpha), dtype=torch.float32, device=device)
 
 
 @cache

@@ -10,16 +10,21 @@ from dlcore.diagnosis.wording import percent
 
 def look(run: Evidence) -> Finding | None:
     """Find what the run itself said while it trained."""
-    waited = (run.event("busy_machine") or {}).get("waited")
-    if not isinstance(waited, float):
+    event = run.event("busy_machine") or {}
+    waited, threads = event.get("waited"), event.get("threads")
+    if not isinstance(waited, float) or not isinstance(threads, int):
         return None
+    all_wait, fewer = "", ""
+    if threads > 1:
+        all_wait = ", and all wait for the last of them"
+        fewer = f", or on fewer threads (OMP_NUM_THREADS={threads // 2} before the command)"
     return Finding(
         "busy_machine",
-        f"threads waited {percent(waited)} of the time for a core that others held, and all wait for the last of them",
+        f"threads waited {percent(waited)} of the time for a core that others held{all_wait}",
         "certain",
         "note",
-        {"waited": waited},
-        advice="train when the machine is free, or on fewer threads (variable OMP_NUM_THREADS)",
+        {"waited": waited, "threads": float(threads)},
+        advice=f"train when the machine is free{fewer}",
     )
 
 
