@@ -15,8 +15,10 @@ core = {min(os.sched_getaffinity(0))}
 os.sched_setaffinity(0, core)
 rival = os.fork() if sys.argv[1] == "busy" else -1
 if rival == 0:
-    while True:
+    end = time.monotonic() + 10  # by itself, should nobody be left to end it
+    while time.monotonic() < end:
         pass
+    os._exit(0)
 waits = CoreWaits(1.4)
 end = time.monotonic() + 1.5
 while time.monotonic() < end:
@@ -44,7 +46,7 @@ def test_two_processes_that_want_one_core_wait_half_of_the_time_each():
 
 @needs_linux
 def test_who_sleeps_does_not_wait():
-    assert _share("idle") < 0.1
+    assert _share("idle") < 0.25  # what a fit calls busy; on a loaded machine it waits a little at each awakening
 
 
 def test_where_the_system_does_not_tell_nothing_is_known(tmp_path):

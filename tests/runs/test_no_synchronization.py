@@ -6,15 +6,18 @@ on values, or a tensor of Python's numbers. (Batches of text are made of numpy's
 
 import collections
 import traceback
+from pathlib import Path
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import dlcore
 from dlcore.callbacks import NonFiniteLoss
 from dlcore.runs import fit
 from dlcore.runs.execution import ExecutionLoop
 
+PACKAGE = str(Path(dlcore.__file__).parent)
 WAITS = {
     "lift_fresh",
     "_local_scalar_dense",
@@ -38,7 +41,7 @@ class Waits(TorchDispatchMode):
         name = func.overloadpacket.__name__
         masked = name == "index" and any(index is not None and index.dtype == torch.bool for index in args[1])
         if name in WAITS or masked:
-            asked = [frame for frame in traceback.extract_stack() if "/dlcore/" in frame.filename][-1]
+            asked = [frame for frame in traceback.extract_stack() if frame.filename.startswith(PACKAGE)][-1]
             if not asked.filename.endswith("token_streams.py"):
                 self.found[f"{name} in {asked.filename}:{asked.lineno}"] += 1
         return func(*args, **(kwargs or {}))
