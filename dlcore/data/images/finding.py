@@ -1,8 +1,8 @@
 """Which pictures and which classes a folder holds.
 
 ``root/class/…`` has classes and no parts; ``root/train/class/…``, with ``val`` and ``test`` beside it where there are
-such, has both (in any case; Training, Testing, 验证集 and the like, too); pictures that lie in root itself have neither,
-and can be predicted only.
+such, has both (in any case; Training, Testing, 验证集 and the like, too); pictures that lie in root itself have
+neither, and can be predicted only.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def _check_classes(top: Path, train: str, folder: str, expected: list[str]) -> N
     if not have:
         raise DataError(
             f"{top / folder}: expected the {len(expected)} class folders of {train}, got none. Pictures without "
-            f"classes are a root of their own: move {folder} out of {top.name} for a training; then predict --data.root "
-            "with its new place."
+            f"classes are a root of their own: move {folder} out of {top.name} for a training; then predict "
+            "--data.root with its new place."
         )
     if more:
         differences = [f"{listed(missing)} missing"] * bool(missing) + [f"{listed(more)} more"] * bool(more)
@@ -121,7 +121,9 @@ def _check_classes(top: Path, train: str, folder: str, expected: list[str]) -> N
 
 def _see_beside(found: Found, folder: Path) -> None:
     """Count the files beside the folders."""
-    for entry in os.scandir(folder):
+    with os.scandir(folder) as entries:
+        files = sorted(entries, key=lambda entry: entry.name)
+    for entry in files:
         if is_hidden(entry.name) or entry.is_dir():
             continue
         ending = _kind(entry.path)
