@@ -11,6 +11,7 @@ from dlcore.configs.plain_text import decoded_name, file_name
 from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
+    from dlcore.configs.request import Request
     from dlcore.runs.command import Command
 
 RECORD = ".evaluated.json"  # beside the files: which evaluation each is of
@@ -28,8 +29,7 @@ def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
         names: Their names where the data are the run's own. They get the same ending.
     """
     known, own = _known(folder), _evaluation(command)
-    elsewhere = command.request.value("data.path") or command.request.value("data.root")
-    data = f"_{_name_of(str(elsewhere))}" if elsewhere else ""
+    data = f"_{name}" if (name := name_of_data(command.request)) else ""
     for number in count(1):
         ending = f"_{number}" if number > 1 else ""
         files = [f"{Path(name).stem}{data}{ending}{Path(name).suffix}" for name in names]
@@ -80,8 +80,14 @@ def _whole(value: str | None) -> str | None:
     return decoded_name(str(path.resolve()) if path.exists() else value)
 
 
-def _name_of(data: str) -> str:
-    """A short name of data: that of their file or folder; ``other`` for a pattern or a list, which have none."""
+def name_of_data(request: Request) -> str:
+    """A short name of the data that flags choose; empty where they choose none.
+
+    That of their file or folder; ``other`` for a pattern or a list, which have none.
+    """
+    data = request.value("data.path") or request.value("data.root")
+    if not data:
+        return ""
     path = Path(data).expanduser()
     if not path.exists():
         return "other"
