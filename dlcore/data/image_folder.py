@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dlcore.configs.plain_text import decoded_name
+from dlcore.configs.shell import shell_word
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.batches import BatchLoader
 from dlcore.data.images.augmentation import Augmentation, normalized
@@ -22,6 +23,7 @@ from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.decoding import Form
 from dlcore.data.images.draws import SampleDraws
 from dlcore.data.images.finding import Found, find_pictures
+from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
 from dlcore.data.images.normalization import Normalization, given, measured, tensors
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
@@ -190,9 +192,11 @@ class ImageFolder(ArrayData):
                 "folder of their own. Sort them into folders; only predict, with --ckpt_path, needs no classes."
             )
         if len(found.class_names) < 2:
+            place = deeper(found.root)
+            lies = f" Look deeper: --data.root {shell_word(str(place))}" if place else ""
             raise DataError(
                 f"{found.root}: expected at least two class folders, got one: {found.class_names[0]!r}. There is "
-                "nothing to tell apart; root is the folder that holds the class folders."
+                f"nothing to tell apart; root is the folder that holds the class folders.{lies}"
             )
         return found.class_names
 

@@ -193,7 +193,7 @@ def test_val_and_test_may_lack_a_class_and_it_is_known(tmp_path):
 def test_an_empty_training_class_is_to_be_taken_from_every_part(tmp_path):
     write_classes(tmp_path / "train", {"cats": 1, "dogs": 0})
     write_classes(tmp_path / "val", {"cats": 1, "dogs": 1})
-    assert message(tmp_path).endswith("Put pictures there, or take the folder away and from the other parts.")
+    assert message(tmp_path).endswith("Put pictures there, or take the folder away, from the other parts too.")
 
 
 def test_what_is_not_read_is_counted(tmp_path):

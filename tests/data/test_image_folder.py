@@ -152,6 +152,9 @@ def test_a_single_class_is_refused_with_the_remedy(tmp_path):
     write_classes(tmp_path / "one", {"cats": 2})
     with pytest.raises(DataError, match="expected at least two class folders, got one: 'cats'"):
         ImageFolder(str(tmp_path / "one")).facts()
+    write_classes(tmp_path / "deep" / "photos" / "photos", {"cats": 2, "dogs": 2})
+    with pytest.raises(DataError, match=r"holds the class folders\. Look deeper: --data\.root \S+/deep/photos/photos$"):
+        ImageFolder(str(tmp_path / "deep")).facts()
     with pytest.raises(DataError, match="got 2 pictures in no folder of their own"):
         ImageFolder(str(tmp_path / "one" / "cats")).facts()
 

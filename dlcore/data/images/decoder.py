@@ -117,20 +117,22 @@ def _others() -> tuple[str, ...]:
 def _decode(
     image: Image.Image, path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
+    kind, depth = (
+        image.format,
+        _raw_mode(image),
+    )  # it is gone once a picture is loaded, which an EXIF block behind the pixels needs
     # To ask for an orientation takes as long as to decode a small picture.
     told = image.format not in COMMON or image.format == "PNG" or "exif" in image.info or "xmp" in image.info
     sideways = told and image.getexif().get(0x0112, 1) >= 5
     if image.format in ("JPEG", "MPO"):
         _draft(image, size[::-1] if sideways else size, resize)
-    depth = _raw_mode(image)
     image.load()
     if told:
         image = ImageOps.exif_transpose(image)
-    values = _deep_values(image, path, depth)
+    values = _deep_values(image, path, kind, depth)
     span = None
     if values is not None:
-        # Of colours, not of what they are covered with.
-        colors = values[..., :3]
+        colors = values[..., :3] if values.ndim == 3 else values  # not how much they cover
         span = int(colors.min()), int(colors.max())
         image = _from_values(values, levels)
     pixels = np.asarray(resized(_in_mode(image, "L" if channels == 1 else "RGB"), size, resize))
@@ -139,12 +141,13 @@ def _decode(
 
 def _raw_mode(image: Image.Image) -> str:
     """How a file's pixels are laid down, in Pillow's words; empty where it does not say."""
-    how = image.tile[0][3] if image.tile else ""
+    tile = getattr(image, "tile", None)
+    how: Any = tile[0][3] if tile else ""
     how = how[0] if isinstance(how, tuple | list) and how else how
     return how if isinstance(how, str) else ""
 
 
-def _deep_values(image: Image.Image, path: str | Path, depth: str) -> NDArray[np.int64] | None:
+def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: str) -> NDArray[np.int64] | None:
     """The values of a picture of 16 bits (H, W) or (H, W, C); None of another."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
@@ -153,10 +156,11 @@ def _deep_values(image: Image.Image, path: str | Path, depth: str) -> NDArray[np
         return values
     if ";16" not in depth:
         return None
-    if image.format == "PNG" and depth in ("RGB;16B", "RGBA;16B"):
+    if kind == "PNG" and depth in ("RGB;16B", "RGBA;16B"):
         # Pillow gives the upper byte of each colour; read in the other order, the lower one.
+        lower: Any
         with _open(path) as lower:
-            lower.tile = [(*lower.tile[0][:3], depth.replace("16B", "16L"))]  # type: ignore[list-item]
+            lower.tile = [(*lower.tile[0][:3], depth.replace("16B", "16L"))]
             bytes_below = np.asarray(ImageOps.exif_transpose(lower))
         return np.asarray(image).astype(np.int64) * 256 + bytes_below
     if (greatest := int(np.asarray(image)[..., : -1 if "A" in image.mode else None].max())) < _COARSE:

@@ -92,7 +92,7 @@ def _collect(found: Found, folder: Path, classes: list[str], part: str) -> None:
         if not names and part in ("val", "test"):
             found.without.setdefault(part, []).append(found.class_names[target])
         elif not names:
-            everywhere = " and from the other parts" if part else ""
+            everywhere = ", from the other parts too" if part else ""
             raise DataError(
                 f"{folder / name}: expected {_PICTURES} in each class folder, got {_instead(ignored)}. Put pictures "
                 f"there, or take the folder away{everywhere}."
