@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 
 import numpy as np
 import pytest
@@ -72,6 +73,10 @@ def test_a_resumed_run_sees_the_same_changes(photos, workplace):
     ("flags", "words"),
     [
         (["--data.root=absent"], "data.root: expected a folder with a folder of pictures for each class, got 'absent'"),
+        (
+            [f"--data.root=a/{os.fsdecode(bytes([0xB9, 0xB7]))}"],
+            r"got a/\xb9\xb7. A file or folder of such a name needs",
+        ),
         (["--data.flip=2"], "data.flip: expected a number at least 0 and at most 1, got 2"),
         (["--data.val_size=1000"], "data.val_size: expected at most"),
     ],
