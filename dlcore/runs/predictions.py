@@ -12,7 +12,7 @@ from torch import Tensor
 from dlcore.configs.plain_text import csv_cell
 from dlcore.nn import LanguageModeling
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.other_data import named_after_data
+from dlcore.runs.other_data import output_files, remember
 from dlcore.runs.text_predictions import write_documents
 from dlcore.tracking.run_file import replacing
 
@@ -35,13 +35,20 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     Returns:
         The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``; of a
         pattern or a list ``predictions_other.csv``) in the checkpoint's run folder (in the working folder when it lies
-        in none), and the number of its rows.
+        in none), and the number of its rows. A file of another evaluation is left as it is (`output_files`).
     """
-    path = _file(command)
+    folder = run_of_checkpoint(command.settings.checkpoint_path) or Path()
+    (path,) = output_files(command, folder, "predictions.csv")
+    rows = _write(command, path)
+    remember(command, [path])
+    return path, rows
+
+
+def _write(command: Command, path: Path) -> int:
     if isinstance(command.model.task, LanguageModeling):
         data = command.datamodule
         firsts = data.predict_dataloader().first_documents
-        return path, write_documents(path, command.output, data.vocabulary.text, firsts)
+        return write_documents(path, command.output, data.vocabulary.text, firsts)
     answers = torch.cat(list(command.output)).float().cpu()
     facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
     names = facts.get("class_names")
@@ -71,12 +78,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
                     *(*columns[number], *(targets[number] if targets else [])),
                 ]
             )
-    return path, len(answers)
-
-
-def _file(command: Command) -> Path:
-    folder = run_of_checkpoint(command.settings.checkpoint_path)
-    return (folder or Path()) / named_after_data(command, "predictions.csv")
+    return len(answers)
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

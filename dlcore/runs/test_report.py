@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlcore.nn import ClassTally
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.other_data import named_after_data
+from dlcore.runs.other_data import output_files, remember
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.run_file import replace_file
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 def write_test_report(command: Command) -> list[Path]:
     """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder, of other data beside them.
+
+    Those of another evaluation are left as they are (`output_files`).
 
     Args:
         command: The command, after its work.
@@ -40,12 +42,14 @@ def write_test_report(command: Command) -> list[Path]:
         # Six digits are more than 10,000 samples can tell; JSON knows no NaN.
         **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
     }
-    paths = [folder / named_after_data(command, "test.json")]
+    paths = output_files(command, folder, "test.json", "confusion_matrix.png")
     if isinstance(tally, ClassTally):
         names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
         report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
-        paths.append(folder / named_after_data(command, "confusion_matrix.png"))
         content, _, _ = to_png(confusion_matrix(tally.confusion.cpu().numpy(), names))
         replace_file(paths[-1], content)
+    else:
+        del paths[1:]
     replace_file(paths[0], json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace"))
+    remember(command, paths)
     return paths

@@ -11,9 +11,11 @@ from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.subject import Words
 from dlcore.configs.plain_text import printable
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
+from dlcore.configs.request import read_request
 from dlcore.errors import FitError
 from dlcore.models import Model
 from dlcore.runs import Command, prepare
+from dlcore.runs.other_data import name_of_data
 
 
 def prepared(words: Words) -> Command:
@@ -41,6 +43,11 @@ def recipe_title(words: Words) -> str:
     """What a picture is of: the recipes. Flags would make it long."""
     names = [recipe_name(find_recipe(recipe)) for recipe in words.recipes] or [DEFAULT_RECIPE]
     return " + ".join(names)
+
+
+def data_title(words: Words) -> str:
+    """What a picture of data is of: the recipes, and the data where flags choose others."""
+    return "_".join(filter(None, (recipe_title(words), name_of_data(read_request(["show", *words.recipe])))))
 
 
 def say_sample(console: Console, command: Command) -> None:

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from dlcore.cli.show.picture import picture_path, save_picture
-from dlcore.cli.show.prepared import recipe_title, say_sample
+from dlcore.cli.show.prepared import data_title, recipe_title, say_sample
 from dlcore.cli.show.subject import Words
 from dlcore.cli.terminal import open_console, print_columns
 from dlcore.insight.table_columns import ColumnSummary, summarize_table
@@ -33,7 +33,7 @@ def show_table(words: Words, command: Command) -> None:
         ArgumentError: The picture cannot be written.
     """
     data, title = command.datamodule, recipe_title(words)
-    path = picture_path(words.given.get("out"), f"data_{title}")
+    path = picture_path(words.given.get("out"), f"data_{data_title(words)}")
     summary = summarize_table(data)
     console = open_console()
     facts = data.facts()
