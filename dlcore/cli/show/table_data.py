@@ -37,10 +37,11 @@ def show_table(words: Words, command: Command) -> None:
     summary = summarize_table(data)
     console = open_console()
     facts = data.facts()
+    task = type(command.model.task).__name__.lower()
     rows = [
         ("data", f"Table: {data.source}"),
         ("rows", f"{summary.rows:,}: " + ", ".join(f"{len(part):,} {name}" for name, part in data.parts.items())),
-        ("target", f"{summary.target.name}, {facts['tasks'][0]}"),
+        ("target", f"{summary.target.name}, {task}"),
         ("network gets", f"{facts['in_features']:,} numbers a row from {len(summary.columns):,} columns"),
     ]
     print_columns(console, rows, column=14, indent=0)
