@@ -10,6 +10,7 @@ from made_up_runs import FALLING, FLAT, OVERSHOT, SETTLED, STEADY, with_optimize
 from dlcore.diagnosis import diagnose
 from dlcore.diagnosis.evidence import read_evidence
 from dlcore.diagnosis.rules import RULES
+from dlcore.tracking.layer_table import FILE, LayerTable
 
 pytestmark = pytest.mark.outcome
 POINTS = "--data=made_up_data.Points"
@@ -110,6 +111,16 @@ def test_what_a_rate_that_is_too_high_does_to_the_curves_follows_from_it(tmp_pat
     assert [fault.name for fault in diagnosis.faults] == ["learning_rate_too_high"]
     assert ("worsening", "learning_rate_too_high") in [(each.name, cause) for each, cause in diagnosis.consequences]
     assert diagnosis.notes == ()
+
+
+def test_units_that_died_of_a_jump_of_the_loss_follow_from_the_rate_even_where_the_rest_learned(tmp_path):
+    curves = {"train_loss": [2.0, 0.9, 0.8, 0.8], "train_accuracy": [0.5, 0.7, 0.7, 0.7]}
+    folder = write_run(tmp_path, with_optimizer("SGD"), train_loss_step=[2.3, 23.0, 1.0, 0.8], **curves)
+    unit = {"layer": "activation_1", "kind": "ReLU"}
+    LayerTable(folder / FILE).write([{**unit, "step": 10 * step, "epoch": step, "dead": 0.99} for step in range(1, 5)])
+    diagnosis = diagnose(folder)
+    assert [fault.name for fault in diagnosis.faults] == ["learning_rate_too_high"]
+    assert [(each.name, cause) for each, cause in diagnosis.consequences] == [("dead_units", "learning_rate_too_high")]
 
 
 @pytest.mark.parametrize("name", CONSEQUENCES)
