@@ -20,6 +20,7 @@ from dlcore.tracking import MetricsCsv
 from dlcore.tracking.layer_table import COLUMNS, FILE, LayerTable
 from dlcore.tracking.timeline import Timeline
 
+
 def made_up(name, kind="fault", **settings):
     return Rule(name, lambda run: Finding(name, "seen", "certain", kind), **settings)
 
