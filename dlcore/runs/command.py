@@ -29,6 +29,8 @@ from dlcore.runs.distributed.together import Together
 from dlcore.runs.ended_by import how_to_go_on, named_error
 from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.folder import held
+from dlcore.runs.found_settings import check_finders
+from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
 from dlcore.runs.named_classes import check_parsed
 from dlcore.runs.out_of_memory import no_memory_for_objects
@@ -149,7 +151,8 @@ class Command(LightningCLI):
         config = self.config[self.request.command].clone()
         self.config_init = self.config
         self._dump_config()
-        self.config_dump = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
+        dumped = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
+        self.config_dump = with_absolute_paths(dumped)
         self.datamodule = self._make("data", config)
         init_args = config.model.get("init_args") or Namespace()
         facts = self._facts(init_args)
@@ -166,6 +169,7 @@ class Command(LightningCLI):
         arguments = dict(vars(self._make("trainer", config)))
         named = as_list(arguments["callbacks"])
         let_speak(named)
+        check_finders(named, self.model)
         if any(isinstance(callback, ProgressBar) for callback in named):  # the user's own stands in place of dlcore's
             config["progress_display"] = self.config_dump["progress_display"] = None
         callbacks = self._make_callbacks(config, arguments["enable_progress_bar"] is not False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     Returns:
         The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``; of a
         pattern or a list ``predictions_other.csv``) in the checkpoint's run folder (in the working folder when it lies
-        in none), and the number of its rows.
+        in none, or in one that may only be read), and the number of its rows.
     """
     path = _file(command)
     if isinstance(command.model.task, LanguageModeling):
@@ -76,7 +77,8 @@ def write_predictions(command: Command) -> tuple[Path, int]:
 
 def _file(command: Command) -> Path:
     folder = run_of_checkpoint(command.settings.checkpoint_path)
-    return (folder or Path()) / named_after_data(command, "predictions.csv")
+    writable = folder is not None and os.access(folder, os.W_OK)
+    return (folder if writable else Path()) / named_after_data(command, "predictions.csv")
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

@@ -19,6 +19,7 @@ from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreErr
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.factories import with_own_defaults
 from dlcore.runs.folder import runs_root
+from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
 from dlcore.runs.layers import Layer, overridden
 from dlcore.runs.named_classes import Trust, check_are_classes
@@ -101,7 +102,10 @@ class Settings:
 
     def changes(self, final: dict[str, Any]) -> list[str]:
         """What was overridden where a checkpoint's config met recipes and flags, a line each."""
-        return overridden([*self._recipes, self._kept], final) if self._kept is not None else []
+        if self._kept is None:
+            return []
+        layers = [*self._recipes, self._kept]
+        return overridden([Layer(each.source, with_absolute_paths(each.config)) for each in layers], final)
 
     @property
     def layers(self) -> list[Layer]:
