@@ -22,7 +22,7 @@ def with_absolute_paths(config: dict[str, Any]) -> dict[str, Any]:
     for section in ("model", "data"):
         content = config.get(section)
         arguments = content.get("init_args") if isinstance(content, dict) else None
-        if isinstance(arguments, dict):
+        if content is not None and isinstance(arguments, dict):
             kept = {name: _absolute(value) if _is_path(name) else value for name, value in arguments.items()}
             changed[section] = content | {"init_args": kept}
     return changed

@@ -77,8 +77,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
 
 def _file(command: Command) -> Path:
     folder = run_of_checkpoint(command.settings.checkpoint_path)
-    writable = folder is not None and os.access(folder, os.W_OK)
-    return (folder if writable else Path()) / named_after_data(command, "predictions.csv")
+    if folder is None or not os.access(folder, os.W_OK):
+        folder = Path()
+    return folder / named_after_data(command, "predictions.csv")
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

@@ -89,7 +89,8 @@ def _named(value: Any, key: str, where: str) -> Any:
 
 
 def _names_of_subclasses(base: type) -> set[str]:
-    return {name for each in base.__subclasses__() for name in {each.__name__, *_names_of_subclasses(each)}}
+    below: list[type] = base.__subclasses__()
+    return {each.__name__ for each in below}.union(*map(_names_of_subclasses, below))
 
 
 def with_plain_texts(value: Any) -> Any:
@@ -112,7 +113,7 @@ def what_it_lacks(setting: str, value: Any) -> ArgumentError | None:
     key = setting.removeprefix("trainer.").removesuffix(".class_path").rstrip("+")
     if key not in _KINDS or not isinstance(value, str):
         return None
-    made = getattr(_KINDS[key][1], value.rpartition(".")[2], None)
+    made: Any = getattr(_KINDS[key][1], value.rpartition(".")[2], None)
     for name, parameter in inspect.signature(made).parameters.items() if inspect.isclass(made) else ():
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD:
             plain = "Callable" not in str(parameter.annotation)
