@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.quiet_steps import Place
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
@@ -35,6 +35,8 @@ _FIRST_FIGURE = 1.0  # seconds that the first one takes, with the import of what
 @final
 class ParameterDistribution(Callback):
     """Shows weights, biases, gradients, updates and activations, layer by layer, and what is wrong with them.
+
+    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers, beside any others; without one it says so.
 
     A look is taken before the first step, and at the last step of an epoch or at every so many-th step: gradients and
     update are those of that step, activations those of the training batches up to it (about 512 samples, at most 5% of
@@ -88,6 +90,7 @@ class ParameterDistribution(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the initial weights."""
+        say_without_run_logger(trainer, self)
         self._activations = ActivationWatch(pl_module, self.activations)
         self._weights = WeightWatch(pl_module, self.gradients, self.updates)
         # No process but the first looks, and no look needs the others: after a step all have the same weights.

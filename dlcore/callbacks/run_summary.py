@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.configs import strict_yaml
 from dlcore.configs.flat import flatten
 from dlcore.diagnosis import diagnose
@@ -46,6 +46,8 @@ _SETTINGS = {
 class RunSummary(MetricCallback):
     """Draws the curves of a run with its events, and writes a page about it: curves.png and summary.md in its folder.
 
+    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers, beside any others; without one it says so.
+
     Both are written when the training ends, also by an error or by Ctrl-C; the curves, in a smaller part of the time,
     also while it goes on. All is drawn and written in the background: training does not wait.
 
@@ -65,6 +67,7 @@ class RunSummary(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count the time."""
         super().on_train_start(trainer, pl_module)
+        say_without_run_logger(trainer, self)
         self._trains = True
         self._refresh = Refresh(self.refresh_share, _FIRST_PICTURE) if self.refresh_share else None
 

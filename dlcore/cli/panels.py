@@ -16,8 +16,9 @@ from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word
 from dlcore.configs.plain_text import printable
 from dlcore.diagnosis import diagnose
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, RunFileError
 from dlcore.runs import Command
+from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import write_predictions
 from dlcore.runs.test_report import write_test_report
 from dlcore.runs.trainer_setup import folder_of
@@ -91,7 +92,10 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
     if tally is not None:
         rows[tally.unit] = f"{tally.count:,}"
     if command.request.command == "test":
-        rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
+        try:
+            rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
+        except RunFileError as error:  # a run's folder that may only be read: what was measured is above
+            rows["not kept"] = str(error)
     _print_rows(console, command.request.command, rows)
     warn_of_sample(console, command.datamodule)
 
@@ -99,6 +103,9 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
     rows = {"checkpoint": _short(command.settings.checkpoint_path), "kept in": f"{_short(path)} ({count:,} answers)"}
+    run = run_of_checkpoint(command.settings.checkpoint_path)
+    if run is not None and path.resolve().parent != run:
+        rows["not kept in"] = f"{_short(run)}: its folder may only be read"
     _print_rows(console, "predict", rows)
     warn_of_sample(console, command.datamodule)
 

@@ -15,6 +15,7 @@ from dlcore.errors import ArgumentError, Interrupted
 from dlcore.processes import will_be_restarted
 from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.out_of_memory import no_memory_for_batch
+from dlcore.runs.trainer_classes import failed_by
 
 
 def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseException:
@@ -33,7 +34,7 @@ def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseExcept
         return _interrupted(error.__context__, trainer)
     if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
         return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
-    return no_memory_for_batch(error, trainer) or refused_by_lightning(error) or error
+    return no_memory_for_batch(error, trainer) or failed_by(error) or refused_by_lightning(error) or error
 
 
 def how_to_go_on(trainer: Trainer) -> str:

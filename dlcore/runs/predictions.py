@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,12 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     Returns:
         The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``; of a
         pattern or a list ``predictions_other.csv``) in the checkpoint's run folder (in the working folder when it lies
-        in none), and the number of its rows. A file of another evaluation is left as it is (`output_files`).
+        in none, or in one that may only be read), and the number of its rows. A file of another evaluation is left as
+        it is (`output_files`).
     """
-    folder = run_of_checkpoint(command.settings.checkpoint_path) or Path()
+    folder = run_of_checkpoint(command.settings.checkpoint_path)
+    if folder is None or not os.access(folder, os.W_OK):
+        folder = Path()
     (path,) = output_files(command, folder, "predictions.csv")
     rows = _write(command, path)
     remember(command, [path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -10,9 +11,11 @@ import yaml
 from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
+from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.run_events import RunEvents
 from dlcore.configs.secrets import without_secrets
 from dlcore.runs.checkpoint_file import RECORD_KEY
+from dlcore.runs.found_settings import take_found
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.tracking.run_file import replace_file
 
@@ -40,13 +43,22 @@ class RunRecord(RunEvents):
         folder = folder_of(trainer)
         if stage != "fit" or not trainer.is_global_zero or folder is None:
             return
+        self._write(folder)
+
+    def _write(self, folder: Path) -> None:
         versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"
         text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
         header = f"# {self.name}: {versions}\n# data: {self.facts.get('source', 'not said')}\n"
         replace_file(folder / "config.yaml", (header + text).encode())
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the hyper-parameters."""
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the hyper-parameters, and take up those that were found just now."""
+        super().on_train_start(trainer, pl_module)
+        if found := take_found(trainer, pl_module, self.config):
+            say(trainer, *found)
+            folder = folder_of(trainer)
+            if trainer.is_global_zero and folder is not None:
+                self._write(folder)
         for logger in trainer.loggers:
             logger.log_hyperparams(hyperparameters(self.config, self.facts.get("source", "")))
 
