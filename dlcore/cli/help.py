@@ -53,6 +53,7 @@ _FIT_TRAINER = (
     *("max_epochs", "accelerator", "devices", "num_nodes", "precision"),
     *("limit_train_batches", "log_every_n_steps", "fast_dev_run"),
 )
+_ALLOW = "Packages of your own whose classes a recipe or a checkpoint may name."
 _EXAMPLES = (
     "--trainer.max_epochs 5 --trainer.devices 2",
     "--model.optimizer SGD --model.optimizer.lr 0.01",
@@ -136,7 +137,7 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
             "Optimiser steps between two calls of hooks: a number, or auto, up to the next event.",
         ),
         flag_row("--ckpt_path", "last|FILE", "Go on with an earlier run, in its folder."),
-        flag_row("--allow", "PACKAGE,…", "Packages of your own whose classes a recipe or a checkpoint may name."),
+        flag_row("--allow", "PACKAGE,…", _ALLOW),
         flag_row("--print_config", "", "Print the whole config, with all that was changed, and stop."),
     ]
     print_columns(console, rows, column=_COLUMN)
@@ -167,7 +168,8 @@ def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, name
     print_paragraph(console, f"{COMMANDS[command]} {about}")
     _heading(console, "Checkpoint")
     which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
-    print_columns(console, [flag_row("--ckpt_path", "best|last|FILE", which)], column=_COLUMN)
+    rows = [flag_row("--ckpt_path", "best|last|FILE", which), flag_row("--allow", "PACKAGE,…", _ALLOW)]
+    print_columns(console, rows, column=_COLUMN)
     _heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")
     print_columns(console, [choose, *class_rows("data", data, None, data.arguments)], column=_COLUMN)

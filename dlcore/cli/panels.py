@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from rich.console import Console
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
+import dlcore.models
 from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word
+from dlcore.configs.class_paths import allow_flag, allow_flag_of_run
 from dlcore.configs.plain_text import printable
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError
@@ -125,19 +128,28 @@ def last_checkpoint(folder: Path) -> Path:
 
 def go_on(folder: Path) -> str:
     """How an interrupted run goes on."""
-    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(_short(last_checkpoint(folder)))}"
+    path = shell_word(_short(last_checkpoint(folder)))
+    return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag_of_run(folder)}".rstrip()
 
 
 def _next(command: Command) -> list[str]:
     """What to type next, with the checkpoint that there is."""
     keeper: Any = command.trainer.checkpoint_callback
     found = getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", "")
-    lines = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
+    board = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
     if not found:
-        return lines
-    path = shell_word(_short(Path(found)))
-    use = "generate" if hasattr(command.model, "scores") else "predict"  # a text model writes
-    return [f"python -m dlcore test --ckpt_path {path}", f"python -m dlcore {use} --ckpt_path {path}", *lines]
+        return board
+    words = f"--ckpt_path {shell_word(_short(Path(found)))}"
+    with_own = f"{words} {allow_flag(command.config_dump)}".rstrip()
+    model, data = command.model, command.datamodule
+    lines = []
+    if is_overridden("test_step", model) and is_overridden("test_dataloader", data):
+        lines.append(f"python -m dlcore test {with_own}")
+    if hasattr(model, "scores") and getattr(dlcore.models, type(model).__name__, None) is type(model):
+        lines.append(f"python -m dlcore generate {words}")  # a text model of dlcore's: it needs neither data nor trust
+    elif is_overridden("predict_step", model) and is_overridden("predict_dataloader", data):
+        lines.append(f"python -m dlcore predict {with_own}")
+    return [*lines, *board]
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:

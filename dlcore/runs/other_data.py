@@ -21,6 +21,17 @@ def named_after_data(command: Command, name: str) -> str:
     return f"{path.stem}_{_name_of(str(elsewhere))}{path.suffix}" if elsewhere else name
 
 
+def class_names(command: Command) -> list[str] | None:
+    """Names of the classes that a command's model tells apart: those that the data know, else their numbers.
+
+    Returns:
+        The names; None where the model is no classifier, or it is not known.
+    """
+    facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
+    classes = getattr(getattr(command.model, "task", None), "num_classes", None)
+    return facts.get("class_names") or (None if classes is None else [str(k) for k in range(classes)])
+
+
 def _name_of(data: str) -> str:
     """A short name of data: that of their file or folder; ``other`` for a pattern or a list, which have none."""
     path = Path(data).expanduser()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlcore.nn import ClassTally
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.other_data import named_after_data
+from dlcore.runs.other_data import class_names, named_after_data
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.run_file import replace_file
@@ -42,7 +42,7 @@ def write_test_report(command: Command) -> list[Path]:
     }
     paths = [folder / named_after_data(command, "test.json")]
     if isinstance(tally, ClassTally):
-        names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
+        names = class_names(command) or []
         report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
         paths.append(folder / named_after_data(command, "confusion_matrix.png"))
         content, _, _ = to_png(confusion_matrix(tally.confusion.cpu().numpy(), names))
