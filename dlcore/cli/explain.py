@@ -126,7 +126,8 @@ def _print_next(console: Console, diagnosis: Diagnosis) -> None:
     words = " ".join(["python -m dlcore fit", begin, *first.flags, *([allow] if allow else [])])
     console.print(Text(f"  {words}", style=NAME), soft_wrap=True)
     if allow:
-        print_paragraph(console, Text(f"{allow} lets code of that package run: type it if you trust it.", QUIET), indent=2)
+        trust = f"{allow} lets code of that package run: type it if you trust it."
+        print_paragraph(console, Text(trust, style=QUIET), indent=2)
 
 
 def _short(path: Path) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 import dlcore.models
 from dlcore.callbacks import Checkpoint, EarlyStopping
+from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word
 from dlcore.configs.class_paths import allow_flag, allow_flag_of_run
@@ -59,7 +60,7 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
         rows["trained"] = "nothing: the run had come to its end (train longer: --trainer.max_epochs)"
     else:
         epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
-        rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)}"
+        rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)} with start and end"
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
@@ -156,14 +157,10 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dic
     data: Any = trainer.datamodule  # type: ignore[attr-defined]
     numbers = sum(parameter.numel() for parameter in model.parameters())
     rows = {"model": f"{type(model).__name__}, {numbers:,} parameters"}
-    parts = getattr(data, "parts", {})
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
+    words = data_words(trainer)
     source = f" from {data.source}" if getattr(data, "source", "") else ""
-    rows["data"] = (
-        f"{type(data).__name__}: {sizes}{source}"
-        if not getattr(data, "is_sample", False)
-        else f"{sizes}: {data.source}"
-    )
+    sample = getattr(data, "is_sample", False)  # no samples of what the class is called after
+    rows["data"] = f"{words.partition(': ')[2]}: {data.source}" if sample else f"{words}{source}"
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows["device"] = f"{trainer.strategy.root_device}{processes}"
     if folder is not None:

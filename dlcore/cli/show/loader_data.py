@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor
 from dlcore.cli.terminal import open_console
 
 _PARTS = {"train": "fit", "val": "fit", "test": "test", "predict": "predict"}
-_SIZED = (str, bytes)
 
 
 def show_loaders(datamodule: LightningDataModule) -> None:
@@ -35,7 +34,7 @@ def show_loaders(datamodule: LightningDataModule) -> None:
             continue
         if stage != "fit":
             datamodule.setup(stage)
-        for name, loader in _named(getattr(datamodule, f"{part}_dataloader")(), part, (Mapping, list, tuple)):
+        for name, loader in _loaders(getattr(datamodule, f"{part}_dataloader")(), part):
             cells = [name, f"{len(loader):,}" if hasattr(loader, "__len__") else "not known"]
             for number, row in enumerate(_rows(next(iter(loader), None))):
                 table.add_row(*(cells if number == 0 else ["", ""]), *row)
@@ -49,20 +48,33 @@ def _rows(batch: Any) -> Iterator[list[str]]:
     if batch is None:
         yield ["nothing", *[""] * 5]
         return
-    for name, value in _named(batch, "", (Mapping, list, tuple)):
+    for name, value in _values(batch):
         if not isinstance(value, Tensor):
-            yield [name or "–", "", type(value).__name__, *[""] * 3]
+            yield [name, "", type(value).__name__, *[""] * 3]
             continue
         numbers = value.detach().double() if value.numel() and not value.is_complex() else torch.full((1,), torch.nan)
         spread = [f"{number:.4g}" for number in (numbers.min(), numbers.max(), numbers.mean())]
         shape = " × ".join(f"{length:,}" for length in value.shape) or "1"
-        yield [name or "–", shape, str(value.dtype).removeprefix("torch."), *spread]
+        yield [name, shape, str(value.dtype).removeprefix("torch."), *spread]
 
 
-def _named(value: Any, name: str, nests: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
-    """What is in nested lists and dictionaries, with the way to it: ``0``, ``image``, ``train 1``."""
-    if not isinstance(value, nests) or isinstance(value, Sequence) and all(isinstance(each, _SIZED) for each in value):
-        yield name, value
+def _loaders(value: Any, part: str) -> Iterator[tuple[str, Any]]:
+    """The loaders of a part: one, or several in a list or a dictionary."""
+    if isinstance(value, list | tuple | Mapping):
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        yield from ((f"{part} {key}", loader) for key, loader in pairs)
+    else:
+        yield part, value
+
+
+def _values(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What is in nested lists and dictionaries, with the way to it: ``0``, ``image``, ``target 1``."""
+    if isinstance(value, Mapping):
+        pairs = list(value.items())
+    elif isinstance(value, list | tuple) and not all(isinstance(each, str | bytes) for each in value):
+        pairs = list(enumerate(value))
+    else:
+        yield name or "–", value
         return
-    for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
-        yield from _named(inner, f"{name} {key}".strip(), nests)
+    for key, inner in pairs:
+        yield from _values(inner, f"{name} {key}".strip())
