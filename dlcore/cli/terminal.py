@@ -55,7 +55,7 @@ def print_columns(
     """
     for left, right in rows:
         name = Text(" " * indent).append_text(_as_text(left))
-        meaning = _as_text(right).wrap(console, max(console.width - column, 20))
+        meaning = list(_as_text(right).wrap(console, max(console.width - column, 20)))
         if name.cell_len + 2 > column:
             console.print(name, soft_wrap=True)
             meaning = meaning if _as_text(right) else []

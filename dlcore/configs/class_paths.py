@@ -57,8 +57,8 @@ def allow_flag(config: Any) -> str:
         ``--allow my_package,other`` for the packages of its classes; empty where all are dlcore's and its own.
     """
     paths = (text for place, text in _texts(config, "") if _holds_class(place) and _is_path(text))
-    packages = dict.fromkeys(path.partition(".")[0] for path in paths if not is_within(path, OWN_PACKAGES))
-    packages = [package for package in packages if package not in sys.stdlib_module_names]
+    packages = dict.fromkeys(path.partition(".")[0] for path in paths)
+    packages = dict.fromkeys(each for each in packages if each not in (*OWN_PACKAGES, *sys.stdlib_module_names))
     return f"--allow {','.join(packages)}" if packages else ""
 
 
