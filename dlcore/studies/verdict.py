@@ -43,8 +43,8 @@ _T = (
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 
-# The smallest differences that a quick study tells from chance: of shares, and relative ones of other numbers. Seeds
-# move the accuracy of the textbook's network by up to 1.5 points after 2 or 3 epochs.
+# The smallest differences that a quick study tells from chance: of shares, and relative ones of other numbers. Of 5,000
+# validation samples at 85%, their choice alone moves a difference of two accuracies by 1.4 points.
 _LEAST_POINTS, _LEAST_PART = 0.02, 0.05
 
 # What came out: a quantity's value by seed. Seeds that failed are missing.
