@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
+from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.configs import strict_yaml
@@ -146,13 +147,12 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     frozen = f", {parameters - trained:,} of them frozen" if trained < parameters else ""
     tally = getattr(model, "eval_tally", None)
-    unit = f" {tally.unit}" if tally is not None else ""
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in getattr(data, "parts", {}).items())
+    unit = tally.unit if tally is not None else ""
     source = f", from {data.source}" if getattr(data, "source", "") else ""
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows = {
         "Model": f"{type(model).__name__}, {parameters:,} parameters{frozen}",
-        "Data": f"{type(data).__name__}: {sizes}{unit}{source}" if data is not None else "",
+        "Data": f"{data_words(trainer, unit)}{source}",
         "Settings": _settings(folder),
         "Device": f"{trainer.strategy.root_device}{processes}",
         "Made with": f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}",

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from rich.console import Console
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
+import dlcore.models
 from dlcore.callbacks import Checkpoint, EarlyStopping
+from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word
+from dlcore.configs.class_paths import allow_flag, allow_flag_of_run
 from dlcore.configs.plain_text import printable
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError, RunFileError
@@ -57,7 +61,7 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
         rows["trained"] = "nothing: the run had come to its end (train longer: --trainer.max_epochs)"
     else:
         epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
-        rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)}"
+        rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)} with start and end"
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
@@ -132,33 +136,38 @@ def last_checkpoint(folder: Path) -> Path:
 
 def go_on(folder: Path) -> str:
     """How an interrupted run goes on."""
-    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(_short(last_checkpoint(folder)))}"
+    path = shell_word(_short(last_checkpoint(folder)))
+    return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag_of_run(folder)}".rstrip()
 
 
 def _next(command: Command) -> list[str]:
     """What to type next, with the checkpoint that there is."""
     keeper: Any = command.trainer.checkpoint_callback
     found = getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", "")
-    lines = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
+    board = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
     if not found:
-        return lines
-    path = shell_word(_short(Path(found)))
-    use = "generate" if hasattr(command.model, "scores") else "predict"  # a text model writes
-    return [f"python -m dlcore test --ckpt_path {path}", f"python -m dlcore {use} --ckpt_path {path}", *lines]
+        return board
+    words = f"--ckpt_path {shell_word(_short(Path(found)))}"
+    with_own = f"{words} {allow_flag(command.config_dump)}".rstrip()
+    model, data = command.model, command.datamodule
+    lines = []
+    if is_overridden("test_step", model) and is_overridden("test_dataloader", data):
+        lines.append(f"python -m dlcore test {with_own}")
+    if hasattr(model, "scores") and getattr(dlcore.models, type(model).__name__, None) is type(model):
+        lines.append(f"python -m dlcore generate {words}")  # a text model of dlcore's: it needs neither data nor trust
+    elif is_overridden("predict_step", model) and is_overridden("predict_dataloader", data):
+        lines.append(f"python -m dlcore predict {with_own}")
+    return [*lines, *board]
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:
     data: Any = trainer.datamodule  # type: ignore[attr-defined]
     numbers = sum(parameter.numel() for parameter in model.parameters())
     rows = {"model": f"{type(model).__name__}, {numbers:,} parameters"}
-    parts = getattr(data, "parts", {})
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
+    words = data_words(trainer)
     source = f" from {data.source}" if getattr(data, "source", "") else ""
-    rows["data"] = (
-        f"{type(data).__name__}: {sizes}{source}"
-        if not getattr(data, "is_sample", False)
-        else f"{sizes}: {data.source}"
-    )
+    sample = getattr(data, "is_sample", False)  # no samples of what the class is called after
+    rows["data"] = f"{words.partition(': ')[2]}: {data.source}" if sample else f"{words}{source}"
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows["device"] = f"{trainer.strategy.root_device}{processes}"
     if folder is not None:

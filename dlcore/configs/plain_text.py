@@ -29,6 +29,23 @@ def _spelled_out(sign: re.Match[str]) -> str:
     return sign[0].encode("unicode_escape").decode("ascii")
 
 
+def without_markup(text: str) -> str:
+    """Text of a docstring without the signs of reStructuredText, which libraries write: roles, links, backticks.
+
+    ``:class:`~datetime.timedelta``` is timedelta, a link its words and its address in brackets. A text may be wrapped.
+    """
+    text = re.sub(r":[a-z]+(?::[a-z]+)*:`([^`]*)`", lambda role: _target(role[1]), text)
+    text = re.sub(r"`([^`<]*?)\s*<([^`>]*)>`__?", r"\1 (\2)", text)
+    return re.sub(r"(`+)([^`]*)\1(?:__?\b)?", r"\2", text)
+
+
+def _target(words: str) -> str:
+    """The words of a role: its title where it has one, of a name with ~ the last part."""
+    title = re.fullmatch(r"(.*?)\s*<[^<>]*>", words, re.DOTALL)
+    words = title[1] if title else words
+    return words.rpartition(".")[2] if words.startswith("~") else words
+
+
 def file_name(text: str) -> str:
     """Text as the name of one file or folder on any system: never empty, never a path, never one that leads up."""
     name = _NO_FILE_NAME.sub("_", text).strip(" ")

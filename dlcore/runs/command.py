@@ -53,6 +53,7 @@ class Command(LightningCLI):
         act: False makes everything (trainer, model, data) and does nothing with it: no run, no folder.
         folder: Where a new run is kept; left out, the next free ``lightning_logs/<recipe>/version_<N>``. A run that
             goes on stays where it is.
+        only_data: Make the data and nothing else, which needs ``act=False``.
 
     Attributes:
         settings: Where its settings came from; the checkpoint that it began with.
@@ -75,6 +76,7 @@ class Command(LightningCLI):
         before: Callable[[Command], None] | None = None,
         act: bool = True,
         folder: Path | None = None,
+        only_data: bool = False,
     ) -> None:
         prepare_process()
         self._launch = Launch(request) if act else None
@@ -82,7 +84,7 @@ class Command(LightningCLI):
         self.own_callbacks, self._before, self._act = list(callbacks), before, act
         self.settings = Settings(request)
         self.folder: Path | None = None
-        self._wanted_folder = folder
+        self._wanted_folder, self._only_data = folder, only_data
         self.linked: set[str] = set()
         self.changes: list[str] = []
         self.output: Any = None
@@ -154,6 +156,8 @@ class Command(LightningCLI):
         dumped = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
         self.config_dump = with_absolute_paths(dumped)
         self.datamodule = self._make("data", config)
+        if self._only_data:
+            return
         init_args = config.model.get("init_args") or Namespace()
         facts = self._facts(init_args)
         linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
@@ -268,7 +272,7 @@ class Command(LightningCLI):
             arguments["verbose"] = False
         facts = settings_facts(self.config_dump, self.settings.checkpoint)
         met = self._launch.met if self._launch else None
-        together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer), met)
+        together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer, self.config_dump), met)
         try:
             with self._held:
                 self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)

@@ -10,6 +10,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from dlcore.configs.class_paths import allow_flag
 from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, Interrupted
 from dlcore.processes import will_be_restarted
@@ -37,12 +38,17 @@ def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseExcept
     return no_memory_for_batch(error, trainer) or failed_by(error) or refused_by_lightning(error) or error
 
 
-def how_to_go_on(trainer: Trainer) -> str:
-    """How a run goes on that lost a process, a sentence; nothing where it has come to no checkpoint."""
+def how_to_go_on(trainer: Trainer, config: Any = None) -> str:
+    """How a run goes on that lost a process, a sentence; nothing where it has come to no checkpoint.
+
+    Args:
+        trainer: The run's trainer.
+        config: What the run was made with, for the packages that must be allowed again.
+    """
     if will_be_restarted():
         return "torchrun starts all of them again."
     last = getattr(trainer.checkpoint_callback, "last_model_path", "")
-    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)}" if last else ""
+    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)} {allow_flag(config)}".rstrip() if last else ""
 
 
 def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:

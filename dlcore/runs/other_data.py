@@ -95,3 +95,14 @@ def name_of_data(request: Request) -> str:
         path = path.resolve()
     name = (path.stem if path.is_file() else path.name).strip(".")
     return file_name(decoded_name(name)) if name else "other"
+
+
+def class_names(command: Command) -> list[str] | None:
+    """Names of the classes that a command's model tells apart: those that the data know, else their numbers.
+
+    Returns:
+        The names; None where the model is no classifier, or it is not known.
+    """
+    facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
+    classes = getattr(getattr(command.model, "task", None), "num_classes", None)
+    return facts.get("class_names") or (None if classes is None else [str(k) for k in range(classes)])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dlcore.errors import RunFileError
 from dlcore.nn import ClassTally
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.other_data import output_files, remember
+from dlcore.runs.other_data import class_names, output_files, remember
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.run_file import replace_file
@@ -48,7 +48,7 @@ def write_test_report(command: Command) -> list[Path]:
     }
     figure = None
     if isinstance(tally, ClassTally):
-        names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
+        names = class_names(command) or []
         report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
         figure, _, _ = to_png(confusion_matrix(tally.confusion.cpu().numpy(), names))
     text = json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace")

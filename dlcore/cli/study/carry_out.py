@@ -86,6 +86,8 @@ def _title(request: StudyRequest) -> str:
 def _print_plan(console: Console, plan: Plan, refused: dict[tuple[str, str], str]) -> None:
     study = plan.study
     console.print(Text(study.heading, style=HEADING))
+    if study.cuts:
+        print_paragraph(console, Text(study.cuts, style=QUIET))
     rows = plain_table("variant", "seed", "state")
     rows.columns[-1].justify = "left"
     waiting = {(job.variant, job.seed): job for job in plan.jobs}

@@ -13,6 +13,7 @@ from dlcore.cli.terminal import HEADING, NAME, QUIET, print_columns, print_parag
 from dlcore.studies.combined_report import counted
 from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome
 from dlcore.studies.tables import claim_rows, claim_values, table, why_not
+from dlcore.tracking.metric_names import GAP
 
 _COLOURS = {"CONFIRMED": "bold green", "CONTRADICTED": "bold red", "INCONCLUSIVE": "bold yellow", "SKIPPED": QUIET}
 _WIDE = 105
@@ -32,6 +33,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
     console.print()
     console.print(shown)
+    print_paragraph(console, Text(f"{GAP}. {results.study.cuts}".rstrip(), style=QUIET))
     for name, says, measured, textbook, why in claim_rows(outcome.verdicts):
         console.print()
         print_paragraph(console, Text.assemble((name, _COLOURS[name]), "  ", says))
