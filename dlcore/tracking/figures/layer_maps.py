@@ -75,7 +75,7 @@ def layer_maps(maps: Sequence[LayerMap], title: str = "") -> Figure:
     widths = [_WIDE + 0.07 * max(max(map(len, each.layers)) for each in maps[side::across]) for side in range(across)]
     figure = style.new_figure(min(sum(widths), 17), min(sum(heights), 30) + (0.3 if title else 0))
     if title:
-        figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE + 1, color=style.INK, x=0.01, ha="left")
+        style.head(figure, title, size=style.TITLE_SIZE + 1)
     grid = figure.subplots(
         len(pairs), across, squeeze=False, gridspec_kw={"height_ratios": heights, "width_ratios": widths}
     )
@@ -110,7 +110,7 @@ def _draw(figure: Figure | SubFigure, axes: Axes, each: LayerMap) -> None:
     for where, color, _ in [*special, (blank, style.PAPER, "")]:
         colors[where] = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0]
     axes.imshow(colors, aspect="auto", interpolation="nearest")
-    style.style_axes(axes, drawable(each.title), "step", grid=False)
+    style.style_axes(axes, each.title, "step", grid=False)
     places = range(0, len(each.steps), -(-len(each.steps) // _MOST_TICKS))
     axes.set_xticks(places, [f"{each.steps[place]:,}" for place in places])
     named = range(0, len(each.layers), -(-len(each.layers) // _MOST_NAMES))

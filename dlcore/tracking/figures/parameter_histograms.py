@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import fit_text
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def parameter_histograms(first: Distributions | None, last: Distributions | None
     steps = [f"step {each.step:,} ({how})" for each, how in looks if each is not None]
     part = f", {len(shown)} of {len(tags)} groups" if len(shown) < len(tags) else ""
     heading = f"{title}{': ' * bool(title)}weights and biases at {' and '.join(steps) or 'no step'}{part}"
-    figure.suptitle(drawable(heading), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    style.head(figure, heading)
     grid = figure.subplots(down, across, squeeze=False)
     for axes, tag in zip(grid.flat, shown, strict=False):
         _draw(axes, tag, *(None if look is None else look.histograms.get(tag) for look in (first, last)))

@@ -10,7 +10,6 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import fit_text
 from dlcore.tracking.figures.overlaid_curves import family_colors
 from dlcore.tracking.figures.parameter_histograms import rebinned
@@ -68,9 +67,7 @@ def variant_histograms(columns: Sequence[Column], title: str = "", note: str = "
     lines = "; ".join([*([note] if note else []), "outline: start, filled: end", *less])
     figure = style.new_figure(len(shown) * _WIDE + 0.5, len(rows) * _HIGH + 1.25)
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.02)
-    figure.suptitle(drawable(f"{title}\n"), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left")
-    height = figure.get_figheight()
-    figure.text(0.012, 1 - 0.47 / height, drawable(lines), fontsize=style.TICK_SIZE, color="#666666", va="top")
+    style.head(figure, title, lines, style.TITLE_SIZE + 2)
     grid = figure.subplots(len(rows), len(shown), squeeze=False)
     colors = family_colors(len(columns))
     for down, tag in enumerate(rows):
