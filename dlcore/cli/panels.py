@@ -17,6 +17,7 @@ from dlcore.cli.terminal import PlainConsole, shell_word
 from dlcore.configs.plain_text import printable
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError
+from dlcore.insight.linear_plane import planes
 from dlcore.runs import Command
 from dlcore.runs.predictions import write_predictions
 from dlcore.runs.test_report import write_test_report
@@ -60,6 +61,7 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
+    rows |= {name: printable(line) for name, line in planes(command.model, command.datamodule).items()}
     if command.folder is not None:
         findings, more = _findings(command)
         if findings:

@@ -50,13 +50,12 @@ def parameter_histograms(first: Distributions | None, last: Distributions | None
 
 
 def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None) -> None:
-    kind, _, name = tag.partition("/")
     style.style_axes(axes, "", "", "parameters" if axes.get_subplotspec().is_first_col() else "")  # type: ignore[union-attr]
     axes.set_title(
-        fit_text(f"{name.partition('_')[2]} {kind}", _WIDE - 0.4, style.LABEL_SIZE),
+        fit_text(group_name(tag), _WIDE - 0.4, style.LABEL_SIZE),
         fontsize=style.LABEL_SIZE, color=style.INK, loc="left", pad=6,
     )  # fmt: skip
-    color = style.BLUE if kind == "weights" else style.ORANGE
+    color = style.BLUE if tag.startswith("weights/") else style.ORANGE
     notes = []
     # Both by the same bars, or a wide and a narrow distribution could not be compared by eye.
     there = [each for each in (first, last) if each is not None and each.counts]
@@ -86,6 +85,12 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
         0.98, 0.97, "\n".join(notes), ha="right", va="top", transform=axes.transAxes, fontsize=style.TICK_SIZE - 1,
         color=style.INK,
     )  # fmt: skip
+
+
+def group_name(tag: str) -> str:
+    """What TensorBoard's ``weights/00_linear_1`` is called in figures: ``linear_1 weights``."""
+    kind, _, numbered = tag.partition("/")
+    return f"{numbered.partition('_')[2]} {kind}"
 
 
 def rebinned(histogram: Histogram, edges: np.ndarray) -> np.ndarray:
