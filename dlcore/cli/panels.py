@@ -13,7 +13,7 @@ from rich.text import Text
 
 from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.run_summary import PAGE
-from dlcore.cli.terminal import PlainConsole, shell_word
+from dlcore.cli.terminal import PlainConsole, shell_word, tensorboard_command
 from dlcore.configs.plain_text import printable
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError
@@ -134,7 +134,7 @@ def _next(command: Command) -> list[str]:
     """What to type next, with the checkpoint that there is."""
     keeper: Any = command.trainer.checkpoint_callback
     found = getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", "")
-    lines = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
+    lines = [tensorboard_command(_short(command.folder.parent.parent))] if command.folder else []
     if not found:
         return lines
     path = shell_word(_short(Path(found)))
