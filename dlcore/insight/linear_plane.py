@@ -37,7 +37,7 @@ def planes(model: nn.Module, data: Any) -> dict[str, str]:
         return {}
     inputs, targets = part.fetch(part.indices)
     x, y = (values.cpu().double().numpy() for values in (inputs, targets.reshape(-1)))
-    weights: Any = [*layer.weight.detach().cpu().double().flatten().tolist(), layer.bias.item()]  # type: ignore[union-attr, operator]
+    weights: Any = [*layer.weight.detach().cpu().double().flatten().tolist(), layer.bias.item()]  # type: ignore[operator]
     rows = np.column_stack([x, np.ones(len(x))])
     if not np.allclose(_answers(model, inputs), rows @ weights, rtol=1e-3, atol=1e-3 * np.abs(y).max(initial=0.0)):
         return {}  # something else stands between the layer and the answer

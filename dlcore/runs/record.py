@@ -75,7 +75,9 @@ def hyperparameters(config: dict[str, Any], source: str) -> dict[str, Any]:
         for key, value in config.get("trainer", {}).items()
         if key in ("max_epochs", "max_steps", "precision") and value not in (None, -1)
     }
-    chosen = {key: _without_defaults(config[key]) for key in ("seed_everything", "model", "data") if key in config}
+    chosen: dict[str, Any] = {
+        key: _without_defaults(config[key]) for key in ("seed_everything", "model", "data") if key in config
+    }
     if isinstance(chosen.get("data"), dict):
         chosen["data"].get("init_args", {}).pop("builtin", None)
     return {**chosen, "trainer": trainer, "data.source": source}

@@ -80,9 +80,9 @@ def finish(figure: Figure) -> Figure:
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
-    families = choose_families("".join(text.get_text() for text in texts))  # type: ignore[attr-defined]
+    families = choose_families("".join(text.get_text() for text in texts))
     for text in texts:
-        text.set_fontfamily(families)  # type: ignore[attr-defined]
+        text.set_fontfamily(families)
     return figure
 
 
