@@ -22,6 +22,7 @@ from dlcore.tracking.figures.parameter_histograms import parameter_histograms
 from dlcore.tracking.kept_histograms import KeptHistograms
 from dlcore.tracking.layer_table import FILE, LayerTable, read_layers
 from dlcore.tracking.refresh import Refresh
+from dlcore.tracking.run_file import run_title
 from dlcore.tracking.run_logger import RunLogger
 
 if TYPE_CHECKING:
@@ -232,11 +233,11 @@ def _redraw(logger: RunLogger, folder: Path, step: int, refresh: Refresh) -> Non
 
 
 def _draw_layers(folder: Path) -> Figure:
-    return layer_overview(read_layers(folder))
+    return layer_overview(read_layers(folder), run_title(folder))
 
 
 def _draw_distributions(kept: KeptHistograms) -> Figure:
-    return parameter_histograms(kept.first, kept.last)
+    return parameter_histograms(kept.first, kept.last, run_title(kept.path.parent))
 
 
 def _batches_a_step(trainer: Trainer, model: LightningModule) -> int:

@@ -24,7 +24,7 @@ from dlcore.tracking.figures.learning_curves import Columns
 from dlcore.tracking.figures.png_file import replace_png
 from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.refresh import Refresh
-from dlcore.tracking.run_file import replace_file
+from dlcore.tracking.run_file import replace_file, run_title
 from dlcore.tracking.run_logger import RunLogger
 from dlcore.tracking.run_page import RunFacts, run_page
 from dlcore.tracking.timeline import read_events
@@ -122,13 +122,7 @@ class RunSummary(MetricCallback):
 
 
 def _draw(columns: Columns, folder: Path) -> Any:
-    return learning_curves(columns, _name(folder), events=read_events(folder))
-
-
-def _name(folder: Path) -> str:
-    """What a run is called: its recipe and its number."""
-    folder = folder.resolve()
-    return f"{folder.parent.name}, {folder.name}"
+    return learning_curves(columns, run_title(folder), events=read_events(folder))
 
 
 def _findings(folder: Path) -> list[str]:
@@ -158,7 +152,7 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
         "Made with": f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}",
     }
     sample = "These are results on a built-in sample: they mean nothing for the real data."
-    return RunFacts(_name(folder), rows, sample if getattr(data, "is_sample", False) else "")
+    return RunFacts(run_title(folder), rows, sample if getattr(data, "is_sample", False) else "")
 
 
 def _settings(folder: Path) -> str:

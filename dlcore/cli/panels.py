@@ -16,11 +16,12 @@ import dlcore.models
 from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.run_summary import PAGE
-from dlcore.cli.terminal import PlainConsole, shell_word
+from dlcore.cli.terminal import PlainConsole, shell_word, tensorboard_command
 from dlcore.configs.class_paths import allow_flag, allow_flag_of_run
 from dlcore.configs.plain_text import printable
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError, RunFileError
+from dlcore.insight.linear_plane import planes
 from dlcore.runs import Command
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import write_predictions
@@ -65,6 +66,7 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.reason:
             rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
+    rows |= {name: printable(line) for name, line in planes(command.model, command.datamodule).items()}
     if command.folder is not None:
         findings, more = _findings(command)
         if findings:
@@ -144,7 +146,7 @@ def _next(command: Command) -> list[str]:
     """What to type next, with the checkpoint that there is."""
     keeper: Any = command.trainer.checkpoint_callback
     found = getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", "")
-    board = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
+    board = [tensorboard_command(_short(command.folder.parent.parent))] if command.folder else []
     if not found:
         return board
     words = f"--ckpt_path {shell_word(_short(Path(found)))}"

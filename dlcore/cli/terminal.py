@@ -79,3 +79,8 @@ def _as_text(content: Text | str) -> Text:
 def _stripped(line: Text) -> Text:
     line.rstrip()
     return line
+
+
+def tensorboard_command(folder: str) -> str:
+    """How to see curves, with the page to open: TensorBoard's first page shows histograms before the loss."""
+    return f"tensorboard --logdir {shell_word(folder)}  # then open http://localhost:6006/#scalars"

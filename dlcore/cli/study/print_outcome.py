@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dlcore.cli.terminal import HEADING, NAME, QUIET, print_columns, print_paragraph, shell_word
+from dlcore.cli.terminal import HEADING, NAME, QUIET, print_columns, print_paragraph, tensorboard_command
 from dlcore.studies.combined_report import counted
 from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome
 from dlcore.studies.tables import claim_rows, claim_values, table, why_not
@@ -50,7 +50,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     files += [
         ("report", outcome.folder / REPORT),
         ("tables", f"{outcome.folder / RESULTS}, {TABLE}"),
-        ("TensorBoard", f"tensorboard --logdir {shell_word(str(outcome.folder))}"),
+        ("TensorBoard", tensorboard_command(str(outcome.folder))),
     ]
     print_files(console, files)
 
