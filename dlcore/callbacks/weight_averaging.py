@@ -25,14 +25,16 @@ class WeightAveraging(LightningWeightAveraging):
 
     S₁ = Y₁, Sₜ = decay · Sₜ₋₁ + (1 - decay) · Yₜ for the weights Yₜ after each step; running statistics of batch
     normalisation are averaged too. The training itself goes on with the weights, which a checkpoint holds beside the
-    average: a resumed run goes on with both. The average looks back over about 1 / (1 - decay) updates.
+    average: a resumed run goes on with both. The average looks back over about 1 / (1 - decay) updates; warmed up, over
+    a ninth of the updates so far where that is less, so that a run of any length is evaluated near its end.
 
     Args:
         decay: Share of the old average in the new one, in [0, 1): 0.9 looks back over about 10 updates, 0.999 over
             1,000.
         every_n_steps: Optimiser steps from one update of the average to the next.
-        warm_up: Let the average look back over few updates at first, so that it does not trail behind with the weights
-            of the start: update t (from 0) has min(decay, (1 + t) / (10 + t)), a rule of TensorFlow's.
+        warm_up: Let the average look back over few updates at first: update t (from 0) has
+            min(decay, (1 + t) / (10 + t)), a rule of TensorFlow's. Without it the average of a run of fewer than about
+            5 / (1 - decay) updates still holds the weights of the start.
 
     Raises:
         ArgumentError: A value lies outside its range.
@@ -43,7 +45,7 @@ class WeightAveraging(LightningWeightAveraging):
 
     quiet_hooks = ("on_train_batch_end",)
 
-    def __init__(self, decay: float = 0.999, every_n_steps: int = 1, warm_up: bool = False) -> None:
+    def __init__(self, decay: float = 0.999, every_n_steps: int = 1, warm_up: bool = True) -> None:
         check_number("decay", decay, at_least=0, below=1)
         check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
         super().__init__(use_buffers=True)

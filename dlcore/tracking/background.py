@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from dlcore.errors import RunFileError, check_number
+from dlcore.errors import RunFileError, check_number, in_a_line
 
 
 class BackgroundWriter:
@@ -115,7 +115,7 @@ class BackgroundWriter:
         except BaseException as error:  # SystemExit too must neither end the thread nor vanish
             name = getattr(function, "__qualname__", None) or repr(function)
             # The text and not the error is kept: an error holds its frames, and with them the tensors.
-            text = f"{' '.join([name, *getattr(error, '__notes__', ())])}: {type(error).__name__}: {error}"
+            text = f"{' '.join([name, *getattr(error, '__notes__', ())])}: {in_a_line(error)}"
             if isinstance(error, RunFileError):  # of a full disk there is one for each file
                 text = f"{error.path}: {error.reason}"
             with self._changed:
