@@ -16,6 +16,7 @@ from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
 from dlcore.processes import of_all_processes, statistics
 
+_FORGOTTEN = 1000  # updates after which a warmed-up average holds nothing of the first weights
 _STATISTICS = "averaging_statistics"  # in a checkpoint: a list by name, one tensor a process
 
 
@@ -76,12 +77,21 @@ class WeightAveraging(LightningWeightAveraging):
         step = trainer.global_step
         if step <= self._latest_update_step or not self.should_update(step - 1):
             return
-        now = (1 + self._updates) / (10 + self._updates) if self.warm_up else 1.0
-        update: Any = get_ema_multi_avg_fn(min(self.decay, now))
+        update: Any = get_ema_multi_avg_fn(self._decay_of(self._updates))
         for averages, weights in self._pairs:  # all weights in one call of torch
             update(averages, weights, None) if self._has_begun else torch._foreach_copy_(averages, weights)
         self._average_model.n_averaged += 1  # type: ignore[union-attr]
         self._has_begun, self._latest_update_step = True, step
+
+    def _decay_of(self, update: int) -> float:
+        """The share of the old average in the new one at an update (from 0)."""
+        return min(self.decay, (1 + update) / (10 + update)) if self.warm_up else self.decay
+
+    def share_of_first(self, updates: int) -> float:
+        """The share, in [0, 1], that the weights after the first step have in the average after so many updates."""
+        if not self.warm_up:
+            return self.decay ** max(updates - 1, 0)
+        return math.prod(self._decay_of(update) for update in range(1, min(updates, _FORGOTTEN)))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let the weights go."""

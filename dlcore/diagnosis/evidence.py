@@ -200,7 +200,7 @@ class Evidence:
     def validation_is_poor(self) -> bool:
         """Whether validation came to little: nearer to chance than to faultless, or far below training.
 
-        The later half of the checks counts: of many checks on few samples one is good, or bad, by luck. Not known is no.
+        The later half of the checks counts: of many on few samples one is good, or bad, by luck. Not known is no.
         """
         name = "accuracy" if self.is_classifier else "r2"
         values, train = self.values(f"val/{name}"), self.last(f"train/{name}")

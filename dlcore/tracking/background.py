@@ -64,6 +64,11 @@ class BackgroundWriter:
                 atexit.register(self.close)
             self._changed.notify_all()
 
+    def report(self, text: str) -> None:
+        """Let `drain` report what a job could not do, though it went on."""
+        with self._changed:
+            self._failures[text] += 1
+
     def drain(self) -> None:
         """Wait until every job is done; warn once, with the jobs' names, if any of them failed.
 
@@ -118,8 +123,7 @@ class BackgroundWriter:
             text = f"{' '.join([name, *getattr(error, '__notes__', ())])}: {in_a_line(error)}"
             if isinstance(error, RunFileError):  # of a full disk there is one for each file
                 text = f"{error.path}: {error.reason}"
-            with self._changed:
-                self._failures[text] += 1
+            self.report(text)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"max_queue": self.max_queue}
