@@ -171,7 +171,8 @@ class ParameterDistribution(Callback):
     def _batches_to_look(self, trainer: Trainer, batch_idx: int, batches_a_step: int) -> float:
         """In how many batches, this one included, the next look comes; infinite where that is not known."""
         distances = [math.inf]
-        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+        epoch = trainer.current_epoch + 1
+        if epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs:
             distances.append(trainer.num_training_batches - batch_idx)
         if self.every_n_steps is not None:
             steps = self.every_n_steps - trainer.global_step % self.every_n_steps

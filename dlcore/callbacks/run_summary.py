@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, final
 
@@ -18,7 +19,7 @@ from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.configs import strict_yaml
 from dlcore.configs.flat import flatten
 from dlcore.diagnosis import diagnose
-from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number
+from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number, never_fatal
 from dlcore.tracking import learning_curves, read_metrics
 from dlcore.tracking.figures.learning_curves import Columns
 from dlcore.tracking.figures.png_file import replace_png
@@ -91,8 +92,11 @@ class RunSummary(MetricCallback):
         trains, self._trains = self._trains, False
         if trains and trainer.is_global_zero:
             for logger in run_loggers(trainer):
-                facts = _facts(trainer, model, Path(logger.log_dir))
-                logger.background.submit(self._write, logger, facts, trainer.global_step)
+                folder, failed = Path(logger.log_dir), list[str]()
+                facts = RunFacts(run_title(folder), {})
+                with never_fatal("the list of what was trained", failed.append):
+                    facts = _facts(trainer, model, folder)
+                logger.background.submit(self._write, logger, facts, trainer.global_step, failed)
 
     # In the background
 
@@ -106,19 +110,26 @@ class RunSummary(MetricCallback):
         finally:
             refresh.took(time.monotonic() - began)
 
-    def _write(self, logger: RunLogger, facts: RunFacts, step: int) -> None:
+    def _write(self, logger: RunLogger, facts: RunFacts, step: int, failed: list[str]) -> None:
+        """Write the page of what there is: what cannot be made is named in it, and told when the run has ended."""
         folder = Path(logger.log_dir)
-        columns = read_metrics(folder) if (folder / "metrics.csv").is_file() else {"step": []}
-        picture = ""
-        try:
+        columns: Columns = {"step": []}
+        events: list[dict[str, Any]] = []
+        findings: list[str] = []
+        with never_fatal("reading metrics.csv", failed.append):
+            columns = read_metrics(folder) if (folder / "metrics.csv").is_file() else columns
+        with never_fatal("reading events.jsonl", failed.append):
+            events = read_events(folder)
+        with never_fatal("the diagnosis", failed.append):
+            findings = _findings(folder)
+        with never_fatal("the picture of the curves", failed.append), suppress(ArgumentError):  # nothing was logged
             figure = _draw(columns, folder)
-        except ArgumentError:  # it ended before anything was logged
-            pass
-        else:
             logger.log_figure("curves", lambda: figure, step, folder / CURVES)
-            picture = CURVES
-        text = run_page(facts, columns, read_events(folder), _findings(folder), picture)
+        picture = CURVES if (folder / CURVES).is_file() else ""
+        text = run_page(facts, columns, events, [*findings, *failed], picture)
         replace_file(folder / PAGE, text.encode())
+        for line in failed:
+            logger.background.report(line)
 
 
 def _draw(columns: Columns, folder: Path) -> Any:

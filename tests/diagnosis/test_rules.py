@@ -61,7 +61,6 @@ CONSEQUENCES = {
 }
 NOTES = {
     "validation_not_comparable": DROPPED,
-    "average_trails": ("--weight_averaging.decay=0.999", "--trainer.max_epochs=3", "--model.optimizer.lr=0.1"),
 }
 # Records: one that the rule finds something in, and one that it is silent on.
 RECORDS = {
@@ -77,8 +76,9 @@ def rule(name):
 
 
 def test_every_rule_has_a_run():
-    # In test_diagnosis.py, of curves that are made up; and in test_run_events.py, since a machine is not made busy.
-    elsewhere = {"unscaled_target", "rate_cut_to_nothing", "busy_machine"}
+    # Of curves that are made up: in test_diagnosis.py, test_poor_validation.py and test_degenerate_records.py; and in
+    # test_run_events.py, since a machine is not made busy.
+    elsewhere = {"unscaled_target", "rate_cut_to_nothing", "average_trails", "single_class", "busy_machine"}
     assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES, *RECORDS} | elsewhere
 
 
@@ -138,7 +138,7 @@ def test_every_rule_is_silent_on_a_run_that_has_nothing_of_it(name, trained):
         assert rule(name).look(read_evidence(trained(*flags))) is None
 
 
-@pytest.mark.parametrize("flags", [HEALTHY, CONVERGED, DROPPED, NOTES["average_trails"]])
+@pytest.mark.parametrize("flags", [HEALTHY, CONVERGED, DROPPED])
 def test_a_healthy_run_has_no_fault_and_says_why(flags, trained):
     diagnosis = diagnose(trained(*flags))
     assert diagnosis.faults == ()
