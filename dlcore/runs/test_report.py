@@ -61,6 +61,6 @@ def write_test_report(command: Command) -> list[Path]:
             left.pop(0)
         remember(command, list(contents))
     except RunFileError as error:
-        names = ", ".join(path.name for path in left)
-        raise RunFileError(folder, f"{error.reason} ({names})", error.remedy) from error
+        missing = ", ".join(path.name for path in left)
+        raise RunFileError(folder, f"{error.reason} ({missing})", error.remedy) from error
     return list(contents)
