@@ -16,6 +16,7 @@ from dlcore.insight.preflight.first_loss import check_first_loss
 from dlcore.insight.preflight.inputs import check_inputs
 from dlcore.insight.preflight.labels import check_labels
 from dlcore.insight.preflight.layers import check_layers
+from dlcore.insight.preflight.monitors import check_monitors
 from dlcore.insight.preflight.one_batch import check_one_batch
 from dlcore.insight.preflight.overlap import check_overlap
 from dlcore.insight.preflight.report import CheckResult, PreflightReport
@@ -33,6 +34,7 @@ CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
     "one batch": check_one_batch,
     "batch norm": check_batch_norm,
     "updates": check_updates,
+    "monitors": check_monitors,
     "cost": check_cost,
 }
 
