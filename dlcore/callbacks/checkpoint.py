@@ -17,7 +17,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 
 from dlcore.callbacks.events import record
-from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
+from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
 from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import ArgumentError, Interrupted, check_number
 
@@ -25,7 +26,7 @@ _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 @final
-class Checkpoint(MetricCallback, LightningCheckpoint):
+class Checkpoint(MonitorCallback, LightningCheckpoint):
     """Keeps ``last.ckpt`` and ``best.ckpt`` in the run's folder, and saves when the run is interrupted.
 
     Beside them lies ``previous.ckpt``, the last one before ``last.ckpt``: a run goes on from it where that is damaged.
@@ -36,7 +37,7 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     Args:
         monitor: Metric that tells which state is the best.
-        mode: Whether a smaller (min) or a larger (max) value is better.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
         every_n_steps: Write last.ckpt also after so many optimiser steps within an epoch; left out: not.
         dirpath: Folder of the checkpoints; left out: checkpoints/ in the run's folder.
 
@@ -46,42 +47,48 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         best_epoch: Number of the epoch in which it was reached, from 1.
 
     Raises:
-        ArgumentError: A value lies outside its range, or nothing logs the metric.
+        ArgumentError: A value lies outside its range, the mode contradicts the metric, nothing logs the metric, or
+            another Checkpoint writes into the same folder.
         Interrupted: A signal ended the training.
     """
 
     def __init__(
         self,
         monitor: str = "val/loss",
-        mode: Literal["min", "max"] = "min",
+        mode: Literal["auto", "min", "max"] = "auto",
         every_n_steps: int | None = None,
         dirpath: str | None = None,
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ArgumentError("mode", "min or max", mode)
         if every_n_steps is not None:
             check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
-        self.monitor, self.mode, self.every_n_steps, self.dirpath = monitor, mode, every_n_steps, dirpath
-        self.best: float | None = None
-        self.best_step = 0
-        self.best_epoch = 0
+        self.every_n_steps, self.dirpath = every_n_steps, dirpath
+        super().__init__(monitor, mode)
         self._folder: Path | None = None
         self._saved_step = self._step_before = 0
-        self._has_saved = False
         self._signal = 0
         self._asked, self._asks_at = (0, 0.0), 0  # when processes asked each other last, at which step they do next
         self._handlers: dict[int, Any] = {}
+
+    def reset(self) -> None:
+        """Forget the best state of an earlier run."""
+        self.best: float | None = None
+        self.best_step = self.best_epoch = 0
+        self._improved, self._has_saved, self._brought_back = False, False, ""
 
     # Lightning and loggers ask for these names.
 
     @property
     def best_model_path(self) -> str:
         """The best checkpoint's file, or nothing when there is none."""
-        return self._existing("best.ckpt") if self.best is not None else ""
+        return self._existing("best.ckpt") if self.best is not None else self._brought_back
+
+    @best_model_path.setter
+    def best_model_path(self, path: str) -> None:  # by Lightning, from processes that were copies of this one
+        self._brought_back = path
 
     @property
     def last_model_path(self) -> str:
-        """The last checkpoint's file, or nothing when there is none."""
+        """The last checkpoint's file, or nothing."""
         return self._existing("last.ckpt")
 
     def _existing(self, name: str) -> str:
@@ -89,10 +96,15 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Choose the folder; all processes have the first one's."""
+        super().setup(trainer, pl_module, stage)
         run_folder = trainer.log_dir if trainer.loggers else None
         folder = self.dirpath or (run_folder and str(Path(run_folder) / "checkpoints"))
         folder = trainer.strategy.broadcast(None if trainer.fast_dev_run else folder)  # type: ignore[attr-defined]
         self._folder = Path(folder) if folder else None
+        others = [each._folder for each in _checkpoints(trainer) if each is not self]
+        if self._folder is not None and self._folder in others:
+            remedy = f"Give one of them another: dirpath={str(self._folder / 'other')!r}"
+            raise ArgumentError("dirpath", "a folder of its own for each Checkpoint", self.dirpath, remedy)
         if self._folder is not None and stage == "fit" and trainer.is_global_zero:
             self._folder.mkdir(parents=True, exist_ok=True)  # that it cannot be made is known before the training
             for name in ("*last.tmp*", "best.tmp", "previous.tmp"):  # of a process that was killed while it wrote
@@ -108,12 +120,14 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         # A run that branched off from another one has to reach a best state of its own.
         if self._folder is not None and not trainer.strategy.broadcast((self._folder / "best.ckpt").is_file()):
             self.best = None
-        self._take_signals(trainer)
+        if _checkpoints(trainer)[-1] is self:  # of several the last hears signals, when the others have written
+            self._take_signals(trainer)
 
     def quiet_batches(self, trainer: Trainer, place: Place) -> float:
         """Up to the next step after which it writes, or processes ask each other whether a signal came."""
         due = math.inf if self.every_n_steps is None else place.batches_before_multiple(self.every_n_steps)
-        return due if trainer.world_size == 1 else min(due, place.batches_before(self._asks_at))
+        alone = trainer.world_size == 1 or _checkpoints(trainer)[-1] is not self
+        return due if alone else min(due, place.batches_before(self._asks_at))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Note the step, so as to know whether the batch has brought a new one."""
@@ -139,19 +153,19 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         if signalled:
             self._leave(trainer)
 
-    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Write the last state, and the best one where it is that."""
-        value = read_monitor(trainer, self.monitor, "checkpoint.monitor")
-        improved = value is not None and is_better(value, self.best, self.mode)
-        if improved:
+    def on_value(self, trainer: Trainer, model: LightningModule, value: float) -> None:
+        """Note whether the state is the best one so far."""
+        if is_better(value, self.best, self.mode):
             before = {} if self.best is None else {"before": self.best}
             earlier = f" (before {self.best:.4f} at epoch {self.best_epoch})" if before else ""
             self.best, self.best_step, self.best_epoch = value, trainer.global_step, trainer.current_epoch + 1
+            self._improved = True
             text = f"New best {self.monitor}: {value:.4f}{earlier}."
-            record(trainer, "new_best", text, metric=self.monitor, value=value, **before)
+            record(trainer, "new_best", text, metric=self.monitor, mode=self.mode, value=value, **before)
+
+    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+        """Write the last state, and the best one where it is that."""
         self._save(trainer)
-        if improved and self._folder is not None and trainer.is_global_zero:
-            _same_file(self._folder / "last.ckpt", self._folder / "best.ckpt")
         if self._signalled(trainer):
             self._leave(trainer)
 
@@ -163,13 +177,14 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
             # ended than begun, and max_epochs would stop the run too early.
             count.processed = min(count.processed, count.ready)  # type: ignore[attr-defined]
         super().on_train_epoch_end(trainer, pl_module)
-        if trainer.is_last_batch and trainer.global_step != self._saved_step:
+        if self._improved or (trainer.is_last_batch and trainer.global_step != self._saved_step):
             self._save(trainer)
             if self._signalled(trainer):
                 self._leave(trainer)
 
     def _save(self, trainer: Trainer) -> None:
         self._saved_step = trainer.global_step
+        improved, self._improved = self._improved, False
         if self._folder is None:
             return
         # Under a name of its own first: last.ckpt may be the same file as best.ckpt, and there are writers of
@@ -182,6 +197,8 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
                 _same_file(last, self._folder / "previous.ckpt")
             written.replace(last)
             self._has_saved = True
+            if improved:
+                _same_file(last, self._folder / "best.ckpt")
 
     # Signals
 
@@ -221,7 +238,7 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
         Several processes ask each other about once a second, since it makes them wait for each other, and at least
         every `log_every_n_steps` steps: who has sent the signal may not wait longer than half a minute.
         """
-        if trainer.world_size == 1:
+        if trainer.world_size == 1 or _checkpoints(trainer)[-1] is not self:
             return bool(self._signal)
         step, now = trainer.global_step, time.monotonic()
         if not trainer.is_last_batch and step < self._asks_at:
@@ -260,19 +277,16 @@ class Checkpoint(MetricCallback, LightningCheckpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """The best value and where it was reached."""
-        return {
-            "monitor": self.monitor,
-            "mode": self.mode,
-            "best": self.best,
-            "best_step": self.best_step,
-            "best_epoch": self.best_epoch,
-        }
+        return {name: getattr(self, name) for name in ("monitor", "mode", "best", "best_step", "best_epoch")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on comparing with the best of the run that is resumed, if it is by the same metric."""
-        if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
-            self.best, self.best_step = state_dict["best"], state_dict["best_step"]
-            self.best_epoch = state_dict["best_epoch"]
+        if self.takes_up(state_dict):
+            self.best, self.best_step, self.best_epoch = (state_dict[n] for n in ("best", "best_step", "best_epoch"))
+
+
+def _checkpoints(trainer: Trainer) -> list[Checkpoint]:
+    return [each for each in trainer.checkpoint_callbacks if isinstance(each, Checkpoint)]
 
 
 def _same_file(source: Path, target: Path) -> None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import Any, Literal, final
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
 from dlcore.callbacks.events import record
-from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
-from dlcore.errors import ArgumentError, check_number
+from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
+from dlcore.errors import check_number
 
 
 @final
-class EarlyStopping(MetricCallback):
+class EarlyStopping(MonitorCallback, LightningEarlyStopping):
     """Ends the training when a metric has not improved for so many checks.
 
-    A check is a validation (or the end of an epoch that has none). The state and the decision are kept in the
-    checkpoint: a run that stopped does not go on when it is resumed, unless patience is raised.
+    A check is a new value of the metric: of a validation, or at the end of an epoch of training. State and decision are
+    kept in the checkpoint: a run that stopped does not go on when it is resumed, unless patience is raised.
 
     Args:
         monitor: Metric that is watched.
-        mode: Whether a smaller (min) or a larger (max) value is better.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
         patience: Checks without improvement after which the training ends, at least 1.
         min_delta: What a value must be better by to count as an improvement, in the metric's units, at least 0.
 
@@ -28,21 +30,23 @@ class EarlyStopping(MetricCallback):
         reason: Why the training ended; empty when this was not the cause.
 
     Raises:
-        ArgumentError: A value lies outside its range, or nothing logs the metric.
+        ArgumentError: A value lies outside its range, the mode contradicts the metric, or nothing logs the metric.
     """
 
     def __init__(
         self,
         monitor: str = "val/loss",
-        mode: Literal["min", "max"] = "min",
+        mode: Literal["auto", "min", "max"] = "auto",
         patience: int = 5,
         min_delta: float = 0.0,
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ArgumentError("mode", "min or max", mode)
         check_number("patience", patience, at_least=1, whole=True)
         check_number("min_delta", min_delta, at_least=0)
-        self.monitor, self.mode, self.patience, self.min_delta = monitor, mode, patience, min_delta
+        self.patience, self.min_delta = patience, min_delta
+        super().__init__(monitor, mode)
+
+    def reset(self) -> None:
+        """Forget the values of an earlier run."""
         self.best: float | None = None
         self.best_epoch = 0
         self.checks_without_improvement = 0
@@ -57,11 +61,8 @@ class EarlyStopping(MetricCallback):
             record(trainer, "stopped_early", self.reason, **self._numbers())
             say(trainer, self.reason)
 
-    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+    def on_value(self, trainer: Trainer, model: LightningModule, value: float) -> None:
         """Check the metric."""
-        value = read_monitor(trainer, self.monitor, "early_stopping.monitor")
-        if value is None:
-            return
         if is_better(value, self.best, self.mode, self.min_delta):
             self.best, self.best_epoch = value, trainer.current_epoch + 1
             self.checks_without_improvement = 0
@@ -98,6 +99,6 @@ class EarlyStopping(MetricCallback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, if it is the same metric that is watched."""
-        if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
+        if self.takes_up(state_dict):
             self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
             self.checks_without_improvement = state_dict["checks_without_improvement"]

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from dlcore.callbacks.metric_callback import is_better
+from dlcore.callbacks.monitor_callback import is_better
+from dlcore.tracking.metric_names import mode_of
 
 
 class EpochTable:
@@ -17,7 +18,7 @@ class EpochTable:
 
     Args:
         monitor: Metric whose best value gets a star; None for ``val/loss``.
-        mode: Whether its ``min`` or its ``max`` is best.
+        mode: Whether its ``min`` or its ``max`` is best; None or ``auto``: what its name says, if it does.
         best: Its best value in the part of the run before a resume.
     """
 
@@ -66,7 +67,8 @@ class EpochTable:
         return [*lines, row]
 
     def _improves(self, value: float) -> bool:
-        better = is_better(value, self.best, self.mode or "min")
+        mode = self.mode if self.mode in ("min", "max") else mode_of(self.monitor)
+        better = mode is not None and is_better(value, self.best, mode)
         self.best = value if better else self.best
         return better
 

@@ -224,6 +224,9 @@ class ProgressDisplay(ProgressBar):
         if not self.is_enabled:
             return
         console = self.console or rich.get_console()
+        keeper = trainer.checkpoint_callback
+        if keeper is not None and getattr(keeper, "monitor", None):
+            self._table.mode = getattr(keeper, "mode", None)  # which may be known only now
         for text in self._table.lines(*row, metrics, self._lr, console):
             if console.is_jupyter:  # where rich would set each line as a paragraph
                 print(text.plain, file=console.file, flush=True)

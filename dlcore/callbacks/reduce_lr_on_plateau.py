@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any, Literal, final
 
 from lightning.pytorch import LightningModule, Trainer
-from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
+from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
-from dlcore.callbacks.metric_callback import MetricCallback, read_monitor
+from dlcore.callbacks.cut_trial import undone_after
+from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.errors import ArgumentError, FitError, check_number
 
 # What the rule knows of a run's past; its settings are the user's present ones.
 _COUNTS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
-# Schedules that compute the rate from the beginning, whatever it has become since.
-_SETS_THE_RATE = (CyclicLR, LambdaLR, OneCycleLR)
 
-
+# Lightning calls what derives from its EarlyStopping after the module's own `on_train_epoch_end`, whose metrics are
+# known then, and before it writes checkpoints. Nothing else tells it so.
 @final
-class ReduceLROnPlateau(MetricCallback):
+class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
     """Multiplies the learning rate by a factor when a metric has not improved for more than `patience` checks.
 
     The rule is that of torch.optim.lr_scheduler.ReduceLROnPlateau. The rates of all optimisers and of all their groups
@@ -28,7 +28,7 @@ class ReduceLROnPlateau(MetricCallback):
 
     Args:
         monitor: Metric that is watched.
-        mode: Whether a smaller (min) or a larger (max) value is better.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
         factor: What the rate is multiplied by, in (0, 1).
         patience: Checks without improvement that are still tolerated; the next one cuts. At least 0.
         threshold: What a value must be better by to count as an improvement, at least 0.
@@ -40,14 +40,14 @@ class ReduceLROnPlateau(MetricCallback):
         cuts: Epoch, step and new rate (of the first group of parameters that was cut) of each cut so far.
 
     Raises:
-        ArgumentError: A value lies outside its range, or nothing logs the metric.
-        FitError: A schedule sets the rate anew at each step.
+        ArgumentError: A value lies outside its range, the mode contradicts the metric, or nothing logs the metric.
+        FitError: The model's schedule would undo a cut.
     """
 
     def __init__(
         self,
         monitor: str = "val/loss",
-        mode: Literal["min", "max"] = "min",
+        mode: Literal["auto", "min", "max"] = "auto",
         factor: float = 0.5,
         patience: int = 2,
         threshold: float = 1e-4,
@@ -55,20 +55,15 @@ class ReduceLROnPlateau(MetricCallback):
         cooldown: int = 0,
         min_lr: float = 0.0,
     ) -> None:
-        for name, value, options in (
-            ("mode", mode, ("min", "max")),
-            ("threshold_mode", threshold_mode, ("rel", "abs")),
-        ):
-            if value not in options:
-                raise ArgumentError(name, " or ".join(options), value)
+        if threshold_mode not in ("rel", "abs"):
+            raise ArgumentError("threshold_mode", "rel or abs", threshold_mode)
         check_number("factor", factor, above=0, below=1)
         check_number("patience", patience, at_least=0, whole=True)
         check_number("threshold", threshold, at_least=0)
         check_number("cooldown", cooldown, at_least=0, whole=True)
         check_number("min_lr", min_lr, at_least=0)
-        self.monitor, self.mode, self.patience = monitor, mode, patience
+        self.patience = patience
         self._settings: dict[str, Any] = {
-            "mode": mode,
             "factor": factor,
             "patience": patience,
             "threshold": threshold,
@@ -76,33 +71,48 @@ class ReduceLROnPlateau(MetricCallback):
             "cooldown": cooldown,
             "min_lr": min_lr,
         }
+        super().__init__(monitor, mode)
+
+    def reset(self) -> None:
+        """Forget the values and cuts of an earlier run."""
         self._rules: list[TorchReduceLROnPlateau] = []  # one for each optimiser; all count alike
         self._saved: dict[str, Any] = {}
         self.cuts: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Bind the rule to the optimiser, and take up the counts of a run that goes on."""
+        """Bind the rule to the optimiser, and take up the counts of a run that goes on.
+
+        Raises:
+            FitError: A schedule would undo a cut.
+        """
         super().on_train_start(trainer, pl_module)
         for config in trainer.lr_scheduler_configs:
-            if isinstance(config.scheduler, _SETS_THE_RATE):
+            steps = undone_after(config, trainer, self._settings["factor"])
+            if steps is not None:
                 name = type(config.scheduler).__name__
+                when = "at its next step" if steps == 1 else f"after {steps:,} steps"
                 raise FitError(
-                    f"reduce_lr_on_plateau: expected a schedule that a cut changes, got {name}, which sets the rate "
-                    "anew at each step. Switch one of them off: --reduce_lr_on_plateau off"
+                    f"reduce_lr_on_plateau: expected a schedule that keeps a cut, got {name}, "
+                    f"which undoes it {when}: it computes the rate from its first one. Switch one of them off: "
+                    "--reduce_lr_on_plateau off, or --model.lr_scheduler null"
                 )
+        if self.mode != "auto":
+            self._bind(trainer)
+
+    def _bind(self, trainer: Trainer) -> list[TorchReduceLROnPlateau]:
         counts = self._counts()
-        self._rules = [TorchReduceLROnPlateau(optimizer, **self._settings) for optimizer in trainer.optimizers]
+        settings: dict[str, Any] = {"mode": self.mode, **self._settings}
+        self._rules = [TorchReduceLROnPlateau(optimizer, **settings) for optimizer in trainer.optimizers]
         for rule in self._rules:
             for name, value in counts.items():
                 setattr(rule, name, value)
+        return self._rules
 
-    def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
+    def on_value(self, trainer: Trainer, model: LightningModule, value: float) -> None:
         """Check the metric, and cut."""
-        value = read_monitor(trainer, self.monitor, "reduce_lr_on_plateau.monitor")
-        if value is None or not self._rules:
-            return
-        before, best, checks = _rates(trainer), self._rules[0].best, self._rules[0].num_bad_epochs + 1
-        for rule in self._rules:
+        rules = self._rules or self._bind(trainer)
+        before, best, checks = _rates(trainer), rules[0].best, rules[0].num_bad_epochs + 1
+        for rule in rules:
             rule.step(value)
         cuts = {old: new for old, new in zip(before, _rates(trainer), strict=True) if new < old}
         if cuts:
@@ -131,7 +141,7 @@ class ReduceLROnPlateau(MetricCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the counts until the optimiser is there, if it is the same metric that is watched."""
         self._rules, self._saved, self.cuts = [], {}, list(state_dict["cuts"])
-        if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
+        if self.takes_up(state_dict):
             self._saved = dict(state_dict["counts"])
 
     def _counts(self) -> dict[str, Any]:

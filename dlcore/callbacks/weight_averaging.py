@@ -55,6 +55,12 @@ class WeightAveraging(LightningWeightAveraging):
         self._has_begun = False
         self._pairs: list[tuple[list[Tensor], list[Tensor]]] = []  # averages and weights, those of a kind together
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Begin with an average of this run's own; a checkpoint's comes after this."""
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit" and trainer.global_step == 0:
+            self._latest_update_step = self._updates = 0
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Bring the average to where the weights have been brought since it was made."""
         average: Any = self._average_model

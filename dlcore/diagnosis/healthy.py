@@ -8,7 +8,7 @@ import numpy as np
 
 from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.wording import percent, short
-from dlcore.tracking.metric_names import is_greater, is_share, main_metric
+from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of
 
 _PARTS = {"train": "training", "val": "validation"}
 
@@ -46,9 +46,10 @@ def _result(run: Evidence) -> str:
     name = watched if watched in run.curves else f"{part}/{main_metric(names)}"
     part = name.partition("/")[0]
     curve = run.curve(name)
-    if not np.isfinite(curve.values).any():
+    mode = mode_of(name, known_modes(run.events))
+    if mode is None or not np.isfinite(curve.values).any():
         return ""
-    place = int(np.nanargmax(curve.values) if is_greater(name) else np.nanargmin(curve.values))
+    place = int(np.nanargmax(curve.values) if mode == "max" else np.nanargmin(curve.values))
     where = run.moment(name, place)
     to = f" of {run.epochs:g}" if math.isfinite(run.epochs) and where.startswith("epoch") else ""
     first, best = (_number(name, float(curve.values[at])) for at in (0, place))

@@ -15,7 +15,8 @@ from dlcore.configs.flat import flatten
 from dlcore.configs.recipe import recipe_text
 from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.curves import LoggedCurve, logged_curves
-from dlcore.tracking.metric_names import is_greater
+from dlcore.tracking.metric_names import mode_of
+from dlcore.tracking.timeline import kept_modes
 
 _MISSING = "–"
 
@@ -100,7 +101,7 @@ def compare_runs(folders: Sequence[Path]) -> RunComparison:
     return RunComparison(
         tuple(_names(folders)),
         tuple(_differences(configs)),
-        tuple(_metrics(curves)),
+        tuple(_metrics(curves, [kept_modes(folder) for folder in folders])),
         tuple(_partings(curves)),
         curves,
         tuple(place for place, config in enumerate(configs) if not config),
@@ -130,20 +131,29 @@ def _text(value: Any) -> str:
     return "off" if value is None else str(value)
 
 
-def _metrics(curves: Sequence[dict[str, LoggedCurve]]) -> list[tuple[str, str, tuple[float | None, ...]]]:
-    """Best and last value of each metric of an epoch, those of validation first."""
+def _metrics(
+    curves: Sequence[dict[str, LoggedCurve]], modes: Sequence[dict[str, str]]
+) -> list[tuple[str, str, tuple[float | None, ...]]]:
+    """Best and last value of each metric of an epoch, those of validation first.
+
+    Where no name and no run tells which values are better, there is no best.
+    """
+    known = {name: mode for of_run in reversed(modes) for name, mode in of_run.items()}
     names = sorted({name for each in curves for name in each}, key=lambda name: (not name.startswith("val"), name))
     rows = []
     for name in names:
         stage, _, quantity = name.partition("/")
         if stage not in ("train", "val", "test") or quantity.endswith("_step"):
             continue
-        for kind in ("best", "last") if stage == "val" else ("last",):
-            rows.append((name, kind, tuple(_value(each.get(name), kind, name) for each in curves)))
+        mode = mode_of(name, known) if stage == "val" else None
+        for kind, taken in (("best", mode), ("last", "last")):
+            if taken is not None:
+                rows.append((name, kind, tuple(_value(each.get(name), taken) for each in curves)))
     return rows
 
 
-def _value(curve: LoggedCurve | None, kind: str, name: str) -> float | None:
+def _value(curve: LoggedCurve | None, kind: str) -> float | None:
+    """The ``last``, smallest (``min``) or largest (``max``) value."""
     if curve is None:
         return None
     if kind == "last":
@@ -151,7 +161,7 @@ def _value(curve: LoggedCurve | None, kind: str, name: str) -> float | None:
     there = curve.values[~np.isnan(curve.values)]
     if not len(there):
         return math.nan
-    return float(there.max() if is_greater(name) else there.min())
+    return float(there.max() if kind == "max" else there.min())
 
 
 def _partings(curves: Sequence[dict[str, LoggedCurve]]) -> list[Parting]:

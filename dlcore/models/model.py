@@ -256,9 +256,11 @@ class Model(LightningModule):
         return self.task.predict(self(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
-        """Log validation beside training."""
+        """Log validation beside training; of the trial validation only callbacks hear, which so know the names."""
         metrics = self.metric_log.evaluated("val")
-        if not self.trainer.sanity_checking:
+        if self.trainer.sanity_checking:
+            self.log_dict(metrics, logger=False, sync_dist=True)
+        else:
             self.metric_log.log_epoch(metrics)
 
     def on_test_epoch_end(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -16,7 +16,8 @@ from dlcore.studies.claim import Quantity
 from dlcore.studies.record import DONE, Record
 from dlcore.studies.study import Study
 from dlcore.tracking.curves import LoggedCurve, logged_curves
-from dlcore.tracking.metric_names import gap, is_greater, main_metric
+from dlcore.tracking.metric_names import gap, main_metric, mode_of
+from dlcore.tracking.timeline import kept_modes
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ class Curve(LoggedCurve):
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run that has ended: its record, its folder, its curves by metric (``val/accuracy``)."""
+    """One run that has ended: its record, folder, curves by metric (``val/accuracy``), and modes of what it watched."""
 
     record: Record
     folder: Path
     curves: Mapping[str, Curve]
+    modes: Mapping[str, str] = field(default_factory=dict)
 
     def last(self, metric: str) -> float | None:
         """The last value of a metric; None where it was never logged."""
@@ -108,7 +110,7 @@ def read_results(
 ) -> Results:
     """Read the runs of a study that have ended well, in the order of variants and seeds."""
     runs = [
-        RunResult(record, folder, read_curves(folder, record))
+        RunResult(record, folder, read_curves(folder, record), kept_modes(folder))
         for variant in study.variants
         for seed in study.seeds
         if (variant.name, seed) in done
@@ -154,8 +156,11 @@ def number(run: RunResult, quantity: str, kind: str = "last") -> float | None:
         train, val = run.last(f"train/{name}"), run.last(f"val/{name}")
         if train is None or val is None:
             return None
-        return gap(name, train, val)
-    return run.best(quantity, is_greater(quantity)) if kind == "best" else run.last(quantity)
+        return gap(f"val/{name}", train, val, run.modes)
+    if kind == "best":
+        mode = mode_of(quantity, run.modes)
+        return None if mode is None else run.best(quantity, mode == "max")
+    return run.last(quantity)
 
 
 def spread(values: Sequence[float | None]) -> Spread | None:

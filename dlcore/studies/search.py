@@ -27,6 +27,7 @@ from dlcore.studies.results import Results
 from dlcore.studies.space import Range, Space, named_variant
 from dlcore.studies.study import Study, Variant, flag_text
 from dlcore.studies.vary import parsed
+from dlcore.tracking.metric_names import checked_mode, unknown_mode
 
 JOURNAL = "optuna.journal"
 # Called with the number of trials that are done, the variant and its value; None: it failed.
@@ -172,7 +173,14 @@ def command_of(variant: Variant, seed: int) -> list[str]:
 
 
 def _monitored(recipe: str, settings: Mapping[str, Any]) -> tuple[str, bool]:
-    """The metric by which a recipe keeps its best checkpoint, and whether more of it is better."""
+    """The metric by which a recipe keeps its best checkpoint, and whether more of it is better.
+
+    Raises:
+        ArgumentError: Nothing tells which is better, or the recipe's mode contradicts the metric.
+    """
     known = dict(flatten(stacked_recipes([recipe]))) | dict(settings)
     metric = flag_text(known.get("checkpoint.monitor") or "val/loss")
-    return metric, known.get("checkpoint.mode", "min") == "max"
+    mode = checked_mode(metric, flag_text(known.get("checkpoint.mode") or "auto"), "checkpoint")
+    if mode == "auto":
+        raise unknown_mode(metric, "checkpoint")
+    return metric, mode == "max"

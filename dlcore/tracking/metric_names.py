@@ -1,30 +1,139 @@
-"""What a metric's name says of it: whether more is better, whether it is a share, and which of several tells most."""
+"""What a metric's name says of it: whether more is better, whether it is a share, and which of several tells most.
+
+The words are those of dlcore's, torchmetrics' and scikit-learn's metrics, whole (``accuracy``) and short (``acc``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from dlcore.errors import ArgumentError
 
 # Shares of 1, shown as percentages; all are better the greater they are.
 _SHARES = ("accuracy", "f1", "precision", "recall", "auroc")
 # What is said wherever such a number is shown.
 GAP = "gap: by how much validation is worse than training; below 0 it is better"
-# R², which may be below 0, is none.
-_GREATER = (*_SHARES, "r2")
+
+# Ends of names, as `_words` parts them, without what only says how it was taken (`_MANNER`). torchmetrics'
+# `higher_is_better` says the same, but for a few of its classes, where it errs (see the tests).
+_GREATER = """
+accuracy acc f1 f fbeta f_beta f_measure dice precision recall sensitivity specificity ap map mar auc auroc logauc
+log_auc gini positive_predictive negative_predictive ppv npv tpr tnr true_positive true_negative exact_match hit success
+iou miou giou diou ciou intersection_over_union jaccard panoptic_quality pq kappa matthews_corr matthews mcc
+r2 r_squared explained_variance correlation corr pearson spearman kendall pearsons_contingency contingency
+cramers_v theils_u tschuprows_t cosine_similarity similarity critical_success likelihood reward return elbo
+ndcg dcg normalized_dcg mrr ranking
+bleu sacre_bleu rouge rouge1 rouge2 rougel rougelsum chrf meteor bert squad word_information_preserved preserved wip
+ssim ms_ssim structural_similarity psnr peak_signal_noise blocked_effect snr sdr sisnr sisdr signal_noise
+signal_distortion pesq stoi srmr mos mean_opinion speech_quality intelligibility modulation_energy
+image_quality universal_image_quality uqi visual_information_fidelity fidelity vif spatial_correlation inception clip
+arniqa no_reference video_multi_method_assessment_fusion vmaf
+silhouette calinski_harabasz completeness homogeneity v_measure mutual_info rand fowlkes_mallows dunn
+"""
+_LESS = """
+loss error err mse rmse mae mape smape wmape msle rmsle rse nrmse cross_entropy ce bce nll l1 l2 deviance log_cosh
+perplexity ppl bits_per_character bits_per_byte bits_per_token bpc bpb bpd unknown_share
+error_using_sliding_window distance divergence kl js disparity hamming hinge brier crps
+continuous_ranked_probability probability_score ece eer
+fpr fnr false_positive false_negative fall_out coverage_error ranking_loss
+edit wer cer mer ter wil word_info_lost lost translation_edit extended_edit fid kid lpips dists fad
+image_patch_similarity texture_similarity perceptual_path_length path_length dimensionless_synthesis ergas
+spectral_distortion spatial_distortion spectral_angle_mapper sam total_variation davies_bouldin error_rate
+"""
+_BETTER = {word.replace("_", ""): mode for mode, words in (("max", _GREATER), ("min", _LESS)) for word in words.split()}
+
+# What only says how a metric was taken.
+_MANNER = """
+score scores index metric value coef coefficient coeff rate ratio epoch step mean avg average macro micro weighted
+measure assessment samples binary overall total all at k top percent pct fixed
+"""
+_NEGATED = ("neg", "negative", "inverse")
 
 
-def is_greater(metric: str) -> bool:
-    """Whether more of a metric is better: ``val/top5_accuracy`` yes, ``val/loss`` no."""
-    return _quantity(metric) in _GREATER
+def mode_of(metric: str, known: Mapping[str, str] | None = None) -> str | None:
+    """Whether less or more of a metric is better.
+
+    Args:
+        metric: Its name, whatever stands before or after the quantity: ``val/accuracy``, ``valid_acc_epoch``,
+            ``MulticlassF1Score``, ``test/top5_accuracy``, ``val/loss/dataloader_idx_1``.
+        known: What is known of metrics otherwise, by name (`known_modes`).
+
+    Returns:
+        ``min`` or ``max``; None where the name does not tell.
+    """
+    if known and known.get(metric) in ("min", "max"):
+        return known[metric]
+    words = _words(metric.partition("/dataloader_idx_")[0])
+    if "loss" in words or "losses" in words:  # also that of a metric: dice_loss, loss_dice
+        return "min"
+    while words:
+        for start in range(len(words)):
+            found = _BETTER.get("".join(words[start:]))
+            if found is not None:
+                negated = any(word in _NEGATED for word in words[:start])
+                return {"min": "max", "max": "min"}[found] if negated else found
+        last = words.pop()
+        if last not in _MANNER.split() and not last.isdigit():
+            return None  # of an unknown quantity: accuracy_gap
+    return None
 
 
-def gap(metric: str, train: float, val: float) -> float:
+def known_modes(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """By which mode a run kept its best states, by metric, as its events (`read_events`) tell it."""
+    return {str(event["metric"]): str(event["mode"]) for event in events if event.get("mode") and event.get("metric")}
+
+
+def checked_mode(monitor: str, mode: str, section: str, nature: str | None = None, argument: str | None = None) -> str:
+    """The mode of a metric that is watched.
+
+    Args:
+        monitor: The metric.
+        mode: ``min``, ``max``, or ``auto`` for that of the metric's nature.
+        section: The section of recipes that chose the mode (``checkpoint``), for the message.
+        nature: What is known of the metric otherwise, ``min`` or ``max``; None: what its name says.
+        argument: The argument's name for the message; None: ``section.mode``.
+
+    Returns:
+        ``min`` or ``max``; ``auto`` where it is not known.
+
+    Raises:
+        ArgumentError: The mode is none of the three, or contradicts the metric's nature.
+    """
+    argument = argument or f"{section}.mode"
+    if mode not in ("auto", "min", "max"):
+        raise ArgumentError(argument, "auto, min or max", mode)
+    nature = nature or mode_of(monitor)
+    if nature is None or mode == nature:
+        return mode
+    if mode == "auto":
+        return nature
+    better = "more" if nature == "max" else "less"
+    expected = f"auto or {nature}, since {better} of {monitor} is better"
+    raise ArgumentError(argument, expected, mode, f"Leave it out, or: --{section}.mode {nature}")
+
+
+def unknown_mode(monitor: str, section: str) -> ArgumentError:
+    """What is said where nothing tells which values of a metric are better."""
+    remedy = f"Say it: --{section}.mode min where less is better, --{section}.mode max where more is."
+    expected = f"min or max, as the name {monitor} does not tell which is better"
+    return ArgumentError(f"{section}.mode", expected, "auto", remedy)
+
+
+def is_greater(metric: str, known: Mapping[str, str] | None = None) -> bool:
+    """Whether more of a metric is better: ``val/top5_accuracy`` yes, ``val/loss`` and what is not known no."""
+    return mode_of(metric, known) == "max"
+
+
+def gap(metric: str, train: float, val: float, known: Mapping[str, str] | None = None) -> float:
     """By how much validation is worse than training; below 0 where it is better. Of a loss and of an accuracy alike."""
-    return train - val if is_greater(metric) else val - train
+    return train - val if is_greater(metric, known) else val - train
 
 
 def is_share(metric: str) -> bool:
     """Whether a metric is a share from 0 to 1, shown as a percentage."""
-    return _quantity(metric) in _SHARES
+    return metric.rpartition("/")[2].rpartition("_")[2] in _SHARES
 
 
 def spoken(quantity: str) -> str:
@@ -42,5 +151,12 @@ def main_metric(names: Collection[str]) -> str:
     return next((name for name in ranks if name in names), "loss")
 
 
-def _quantity(metric: str) -> str:
-    return metric.rpartition("/")[2].rpartition("_")[2]
+def _words(name: str) -> list[str]:
+    """The words of a name, in small letters: ``MulticlassF1Score`` and ``acc5`` are multiclass f1 score, acc 5."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    words: list[str] = []
+    for word in re.split(r"[\W_]+", name.lower()):
+        # The number says how it was taken, but in f1, r2 and l1.
+        parted = None if word in _BETTER else re.fullmatch(r"(\D+?)(\d+)", word)
+        words += parted.groups() if parted else [word]
+    return [word for word in words if word]

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlcore.tracking.figures.learning_curves import Columns, any_of
 from dlcore.tracking.markdown import escaped, table
-from dlcore.tracking.metric_names import GAP, gap, is_greater, is_share, main_metric, spoken
+from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, mode_of, spoken
 
 # A page is read, a log is searched: of many events the middle is left out.
 _MOST_EVENTS = 40
@@ -61,7 +61,7 @@ def run_page(
     lines = [f"# {escaped(facts.name)}", "", f"**{_headline(columns, events)}**", ""]
     lines += [f"> {escaped(facts.note)}", ""] if facts.note else []
     lines += [f"- {name}: {escaped(value)}" for name, value in rows.items() if value]
-    results = _results(columns)
+    results = _results(columns, known_modes(events))
     lines += ["", "## Result", "", *results] if results else []
     lines += ["", "## Findings", "", *(f"- {escaped(finding)}" for finding in findings)] if findings else []
     lines += ["", "## Curves", "", f"![Curves of the run over its epochs]({picture})"] if picture else []
@@ -111,12 +111,12 @@ def _headline(columns: Columns, events: Sequence[Mapping[str, Any]]) -> str:
     lost = [str(event.get("metric")) for event in events if event["kind"] == "not_finite"]
     diverged = ", diverged" if any(name.endswith(("loss", "loss_step")) for name in lost) else ""
     name = f"val/{main_metric([n.removeprefix('val/') for n in columns if n.startswith('val/')])}"
-    best = _best(columns, name)
+    best = _best(columns, name, known_modes(events))
     reached = f": best {name} {_shown(name, best[0])} at epoch {best[1]:g}" if best else ""
     return escaped(f"{said}{early}{after}{diverged}{reached}.")
 
 
-def _results(columns: Columns) -> list[str]:
+def _results(columns: Columns, modes: Mapping[str, str]) -> list[str]:
     """A table: best and last of each metric, and the gap between training and validation."""
     names = {
         name.partition("/")[2] for name in columns if name.startswith(("train/", "val/")) and any_of(columns[name])
@@ -126,21 +126,22 @@ def _results(columns: Columns) -> list[str]:
     rows = []
     for name in dict.fromkeys([*first, *sorted(names)]):
         train, val = _last(columns, f"train/{name}"), _last(columns, f"val/{name}")
-        best = _best(columns, f"val/{name}")
-        worse = "" if train is None or val is None else _gap(name, gap(name, train, val))
+        best = _best(columns, f"val/{name}", modes)
+        worse = "" if train is None or val is None else _gap(name, gap(f"val/{name}", train, val, modes))
         reached = f"{_shown(name, best[0])} (epoch {best[1]:g})" if best else ""
         rows.append([spoken(name), reached, _shown(name, val), _shown(name, train), worse])
     heads = ["metric", "best validation", "last validation", "last training", "gap"]
     return [*table(heads, rows), "", f"{GAP[:1].upper()}{GAP[1:]}."] if rows else []
 
 
-def _best(columns: Columns, name: str) -> tuple[float, float] | None:
-    """The best value of a metric and the epochs that were done by then."""
+def _best(columns: Columns, name: str, modes: Mapping[str, str]) -> tuple[float, float] | None:
+    """The best value of a metric and the epochs that were done by then; None where it is not known which is best."""
+    mode = mode_of(name, modes)
     values = np.array([np.nan if v is None else v for v in columns.get(name, ())], dtype=np.float64)
     values[~np.isfinite(values)] = np.nan
-    if not np.isfinite(values).any():
+    if mode is None or not np.isfinite(values).any():
         return None
-    at = int(np.nanargmax(values) if is_greater(name) else np.nanargmin(values))
+    at = int(np.nanargmax(values) if mode == "max" else np.nanargmin(values))
     epoch = columns.get("epoch", columns["step"])[at]
     return float(values[at]), math.nan if epoch is None else float(epoch)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.errors import ArgumentError, DataError
+from dlcore.tracking.metric_names import known_modes
 from dlcore.tracking.run_file import append, replace_file
 
 FILE = "events.jsonl"
@@ -92,6 +93,14 @@ def read_events(folder: str | Path) -> list[dict[str, Any]]:
     """
     path = Path(folder) / FILE
     return [event for _, event in _lines(path)] if path.exists() else []
+
+
+def kept_modes(folder: str | Path) -> dict[str, str]:
+    """By which mode, ``min`` or ``max``, a run kept its best states, by metric; nothing where it does not tell."""
+    try:
+        return known_modes(read_events(folder))
+    except DataError:  # its file was changed by hand
+        return {}
 
 
 def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:

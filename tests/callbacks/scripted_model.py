@@ -11,7 +11,7 @@ class ScriptedModel(MLP):
     """Trains on `tiny_data`, and says of its validation in each epoch what it was told to say.
 
     Args:
-        values: ``val/loss`` of each epoch; where an epoch validates several times, a list.
+        values: ``val/loss`` of each epoch; where an epoch validates several times, a list. ``val/accuracy`` too.
         lr: Learning rate.
     """
 
@@ -28,7 +28,8 @@ class ScriptedModel(MLP):
         if not self.trainer.sanity_checking:
             value = self.values[self.trainer.current_epoch]
             self.said += 1
-            self.metric_log.log_epoch({"val/loss": value[self.said - 1] if isinstance(value, list) else value})
+            value = value[self.said - 1] if isinstance(value, list) else value
+            self.metric_log.log_epoch({"val/loss": value, "val/accuracy": value})
 
     def update(self, batch, batch_idx):
         self.rates.append(self.optimizers().param_groups[0]["lr"])

@@ -1,11 +1,9 @@
-import math
 from types import SimpleNamespace
 
 import pytest
 from scripted_model import ScriptedModel
 
-from dlcore.callbacks.metric_callback import MetricCallback, is_better, read_monitor, say
-from dlcore.errors import ArgumentError
+from dlcore.callbacks.metric_callback import MetricCallback, say
 
 
 class Acts(MetricCallback):
@@ -61,75 +59,7 @@ def test_a_run_resumed_at_the_end_of_an_epoch_does_not_act_on_it_again(settings,
     assert acts(4, tmp_path / "7.ckpt") == [14, 21, 28]
 
 
-# read_monitor
-
-
-def trainer_with(metrics, validating=True, enable_validation=True):
-    return SimpleNamespace(
-        callback_metrics=metrics, validating=validating, enable_validation=enable_validation, is_global_zero=True
-    )
-
-
-METRICS = {"val/loss": 0.5, "val/accuracy": 0.75, "train/loss": 0.4}
-
-
-def test_reads_a_value_that_is_new():
-    assert read_monitor(trainer_with(METRICS), "val/loss", "x.monitor") == 0.5
-    assert read_monitor(trainer_with(METRICS, validating=False), "train/loss", "x.monitor") == 0.4
-
-
-def test_a_validation_that_is_past_has_no_new_value():
-    assert read_monitor(trainer_with(METRICS, validating=False), "val/loss", "x.monitor") is None
-    assert read_monitor(trainer_with({"train/loss": 0.4}, validating=False), "val/loss", "x.monitor") is None
-
-
-@pytest.mark.parametrize(
-    ("metrics", "monitor", "validating", "expected"),
-    [
-        (METRICS, "val/acuracy", True, "Did you mean 'val/accuracy'? Logged are: train/loss, val/accuracy, val/loss."),
-        (METRICS, "perplexity", True, "Logged are: train/loss, val/accuracy, val/loss."),
-        ({"train/loss": 0.4}, "train/los", False, "Did you mean 'train/loss'? Logged are: train/loss."),
-        ({}, "train/loss", False, "Logged are: none."),
-    ],
-)
-def test_a_monitor_that_nothing_logs_is_an_error_with_those_that_are(metrics, monitor, validating, expected):
-    with pytest.raises(ArgumentError) as caught:
-        read_monitor(trainer_with(metrics, validating), monitor, "early_stopping.monitor")
-    error = caught.value
-    assert (error.argument, error.received, error.remedy) == ("early_stopping.monitor", monitor, expected)
-
-
-def test_a_run_without_validation_says_so():
-    with pytest.raises(ArgumentError, match="This run does not validate"):
-        read_monitor(trainer_with({"train/loss": 0.4}, False, enable_validation=False), "val/loss", "x.monitor")
-
-
-# is_better and say
-
-
-@pytest.mark.parametrize(
-    ("value", "best", "mode", "min_delta", "better"),
-    [
-        (0.5, None, "min", 0.0, True),
-        (0.4, 0.5, "min", 0.0, True),
-        (0.5, 0.5, "min", 0.0, False),
-        (0.6, 0.5, "min", 0.0, False),
-        (0.6, 0.5, "max", 0.0, True),
-        (0.5, 0.5, "max", 0.0, False),
-        (0.25, 0.5, "min", 0.25, False),
-        (0.24, 0.5, "min", 0.25, True),
-        (0.75, 0.5, "max", 0.25, False),
-        (0.76, 0.5, "max", 0.25, True),
-        (math.nan, None, "min", 0.0, False),
-        (math.nan, 0.5, "max", 0.0, False),
-        (0.5, math.inf, "min", 0.0, True),
-    ],
-)
-def test_is_better(value, best, mode, min_delta, better):
-    assert is_better(value, best, mode, min_delta) is better
-
-
 def test_only_the_first_process_speaks(capsys):
-    say(trainer_with({}), "first", "second")
+    say(SimpleNamespace(is_global_zero=True), "first", "second")
     say(SimpleNamespace(is_global_zero=False), "not heard")
     assert capsys.readouterr().out == "first\nsecond\n"

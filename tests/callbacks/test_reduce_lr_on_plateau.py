@@ -5,12 +5,23 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule
 from scripted_model import ScriptedModel
-from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    OneCycleLR,
+    SequentialLR,
+    StepLR,
+)
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
 from dlcore.callbacks import Checkpoint, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
 from dlcore.models import MLP
+from dlcore.optim import InverseTimeDecayLR
 
 STEPS = 2  # of an epoch of 20 samples
 NAN = math.nan
@@ -19,6 +30,7 @@ NAN = math.nan
 def torchs_rates(values, lr=0.1, **settings):
     """The rate of each epoch, by torch's own schedule."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+    settings.pop("monitor", None)
     rule = TorchReduceLROnPlateau(optimizer, **{"factor": 0.5, "patience": 2, **settings})
     rates = []
     for value in values:
@@ -58,8 +70,8 @@ WAVE = [0.9, 0.8, 0.81, 0.8, 0.79999, 0.79, 0.7901, 0.795, 0.9, 0.85, 0.5, 0.55,
         {"patience": 0, "threshold": 0.02, "threshold_mode": "abs"},
         {"patience": 0, "cooldown": 2},
         {"patience": 1, "cooldown": 1, "threshold": 0.0},
-        {"patience": 1, "mode": "max"},
-        {"patience": 0, "mode": "max", "threshold": 0.05, "threshold_mode": "abs"},
+        {"patience": 1, "monitor": "val/accuracy", "mode": "max"},
+        {"patience": 0, "monitor": "val/accuracy", "mode": "max", "threshold": 0.05, "threshold_mode": "abs"},
     ],
 )
 @pytest.mark.parametrize("values", [WAVE, [NAN, 0.9, NAN, NAN, 0.8, NAN, NAN, NAN, 0.7]], ids=["wave", "NaN"])
@@ -124,8 +136,9 @@ def test_settings_of_a_resumed_run_are_the_present_ones(fit, tmp_path):
 
 def test_another_metric_is_counted_anew(fit, tmp_path):
     fit([0.5, 0.6, 0.7], ReduceLROnPlateau(patience=9))
-    callback = ReduceLROnPlateau(patience=0, mode="max")
-    assert fit([0.5, 0.6, 0.7, 0.1, 0.2, 0.3], callback, ckpt_path=tmp_path / "last.ckpt") == [0.1] * 3
+    callback = ReduceLROnPlateau(monitor="val/accuracy", patience=0)
+    with pytest.warns(UserWarning, match="ReduceLROnPlateau{'monitor': 'val/loss'}"):
+        assert fit([0.5, 0.6, 0.7, 0.1, 0.2, 0.3], callback, ckpt_path=tmp_path / "last.ckpt") == [0.1] * 3
     assert callback.cuts == []
 
 
@@ -144,27 +157,62 @@ def test_a_validation_that_is_past_counts_once(fit):
     assert rates == [0.1] * 6  # the second check without improvement comes after the last epoch
 
 
+def _warm_up(optimizer):
+    return SequentialLR(optimizer, [LinearLR(optimizer, total_iters=2), StepLR(optimizer, 2)], [3])
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
-        partial(OneCycleLR, max_lr=0.1, total_steps=9),
+        partial(OneCycleLR, max_lr=0.1, total_steps=56),
         partial(CyclicLR, base_lr=0.1, max_lr=0.2, cycle_momentum=False),
         partial(LambdaLR, lr_lambda=lambda epoch: 1.0),
+        partial(CosineAnnealingWarmRestarts, T_0=4),
+        partial(InverseTimeDecayLR, decay_rate=0.1),
+        partial(CosineAnnealingLR, T_max=3),  # rises again in the run, by its first rate
+        _warm_up,
     ],
-    ids=["OneCycleLR", "CyclicLR", "LambdaLR"],
+    ids=lambda made: getattr(made, "func", made).__name__,
 )
 def test_a_schedule_that_would_undo_a_cut_is_refused(schedule, tiny_data, make_trainer):
     optimizer = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
     model = MLP([8], in_features=4, num_classes=3, optimizer=optimizer, lr_scheduler=schedule)
-    trainer = make_trainer(callbacks=[ReduceLROnPlateau()])
-    with pytest.raises(FitError, match=f"reduce_lr_on_plateau: expected .*, got {schedule.func.__name__}, "):
+    trainer = make_trainer(callbacks=[ReduceLROnPlateau()], max_epochs=8)
+    with pytest.raises(
+        FitError, match=r"reduce_lr_on_plateau: expected a schedule that keeps a cut, got \w+LR|Restarts, "
+    ):
         trainer.fit(model, tiny_data())
     assert trainer.global_step == 0
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(StepLR, step_size=2),
+        partial(ExponentialLR, gamma=0.9),
+        partial(CosineAnnealingLR, T_max=8, eta_min=1e-4),
+        partial(LinearLR, total_iters=3),
+    ],
+    ids=lambda made: made.func.__name__,
+)
+def test_a_schedule_that_keeps_a_cut_is_tried_and_left_as_it_was(schedule, tiny_data, make_trainer):
+    def rates(*callbacks):
+        model = ScriptedModel([0.5] + [0.6] * 7)
+        model.schedule_factory = schedule
+        make_trainer(callbacks=list(callbacks), max_epochs=8).fit(model, tiny_data(size=20))
+        return model.rates[::STEPS]
+
+    plain = rates()
+    assert rates(ReduceLROnPlateau(patience=9)) == plain
+    cut = rates(ReduceLROnPlateau(patience=0, cooldown=9))  # once, after the second epoch
+    assert cut[:2] == plain[:2]
+    assert cut[2] == pytest.approx(plain[2] / 2, rel=0.05)
+    assert all(after < before for after, before in zip(cut[2:], plain[2:], strict=True))
+
+
 def test_a_monitor_that_nothing_logs_is_an_error_with_its_argument(fit):
     with pytest.raises(ArgumentError, match=r"^reduce_lr_on_plateau\.monitor: .*Did you mean 'val/loss'"):
-        fit([1.0, 1.0], ReduceLROnPlateau(monitor="val/los"))
+        fit([1.0, 1.0], ReduceLROnPlateau(monitor="val/los", mode="min"))
 
 
 @pytest.mark.parametrize(

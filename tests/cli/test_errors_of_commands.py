@@ -52,7 +52,7 @@ from dlcore.cli.main import main
         ("fit --model.batch_norm 3.5", "model.batch_norm: expected true or false, got '3.5'."),
         ("fit --model.task multi", "model.task: expected multiclass or binary or regression or null, got 'multi'."),
         ("fit --early_stopping.patience x", "early_stopping.patience: expected a whole number, got 'x'."),
-        ("fit --early_stopping.mode up", "early_stopping.mode: expected min or max, got 'up'."),
+        ("fit --early_stopping.mode up", "early_stopping.mode: expected auto or min or max, got 'up'."),
         ("fit --trainer.max_epochs x", "trainer.max_epochs: expected a whole number or null, got 'x'."),
         ("fit --model.optimizer.lr abc", "model.optimizer.lr: expected a number, got 'abc'."),
         ("fit --model.optimizer.lr nan", "model.optimizer.lr: expected a number, got 'nan'."),
@@ -150,12 +150,12 @@ def test_a_recipe_that_is_not_there(error):
     assert error("fit", "-c", "absent.yaml").startswith("absent.yaml: there is no such file.")
 
 
-def test_a_monitor_that_nothing_logs_is_known_after_one_epoch(error, small):
+def test_a_monitor_that_nothing_logs_is_known_before_the_first_step(error, small):
     said = error("fit", *small, "--trainer.max_epochs=3", "--early_stopping.monitor=val/acc", "--progress_display=off")
     assert (
         "early_stopping.monitor: expected a metric that is logged, got 'val/acc'. Did you mean 'val/accuracy'?" in said
     )
-    assert "Logged are: train/accuracy, train/loss, train/loss_step, val/accuracy, val/loss." in said
+    assert "Logged are: val/accuracy, val/loss." in said
 
 
 def test_a_monitor_of_a_validation_that_there_is_not_is_known_before_the_first_step(error, small, workplace):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dlcore.errors import ArgumentError
 from dlcore.studies import campaign
 from dlcore.studies.search import JOURNAL, Search
 from dlcore.studies.space import read_space
@@ -78,9 +79,24 @@ def test_a_trial_that_fails_is_ranked_last_and_does_not_stop_the_others(tmp_path
     ("recipe", "settings", "expected"),
     [
         ("mlp_textbook", {}, ("val/accuracy", True)),
+        ("mlp_textbook", {"checkpoint.monitor": "val/loss"}, ("val/loss", False)),
         ("mlp_textbook", {"checkpoint.monitor": "val/loss", "checkpoint.mode": "min"}, ("val/loss", False)),
+        ("mlp_table_binary", {"checkpoint.monitor": "val/auroc"}, ("val/auroc", True)),
+        ("mlp_textbook", {"checkpoint.monitor": "val/odd", "checkpoint.mode": "max"}, ("val/odd", True)),
     ],
 )
 def test_the_objective_is_the_metric_that_the_recipe_monitors(recipe, settings, expected):
     search = make(1, recipe, **settings)
     assert (search.metric, search.greater) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"checkpoint.monitor": "val/odd"}, "checkpoint.mode: expected min or max, as the name val/odd does not tell"),
+        ({"checkpoint.mode": "min"}, "checkpoint.mode: expected auto or max, since more of val/accuracy is better"),
+    ],
+)
+def test_a_search_refuses_a_metric_that_it_cannot_rank_by(settings, said):
+    with pytest.raises(ArgumentError, match=said):
+        make(1, "mlp_textbook", **settings)

@@ -142,3 +142,11 @@ def test_the_users_folders_are_not_told(tmp_path, monkeypatch):
     assert without_places(text) == f"photos and ~/photos, in . or ~; {home}-2/x stays"
     page = run_page(RunFacts("x", {"Data": f"from {home}/songs"}), COLUMNS, STORY)
     assert "from ~/songs" in page
+
+
+def test_the_best_is_by_the_mode_of_the_run_where_the_name_does_not_tell():
+    columns = {"step": [1, 2], "epoch": [1.0, 2.0], "val/odd": [0.5, 0.9]}
+    told = [{"kind": "new_best", "metric": "val/odd", "mode": "max", "step": 2, "epoch": 2, "text": "best"}]
+    told = [{**event, "time": "2026-01-01T00:00:00+00:00"} for event in told]
+    assert "best val/odd 0.9 at epoch 2" in run_page(RunFacts("a", {}), columns, told)
+    assert "best val/odd" not in run_page(RunFacts("a", {}), columns, [])

@@ -17,6 +17,7 @@ from dlcore.insight.preflight.first_loss import check_first_loss
 from dlcore.insight.preflight.inputs import check_inputs
 from dlcore.insight.preflight.labels import check_labels
 from dlcore.insight.preflight.layers import check_layers
+from dlcore.insight.preflight.monitors import check_monitors
 from dlcore.insight.preflight.one_batch import check_one_batch
 from dlcore.insight.preflight.overlap import check_overlap
 from dlcore.insight.preflight.report import CheckResult, PreflightReport
@@ -35,6 +36,7 @@ CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
     "batch norm": check_batch_norm,
     "updates": check_updates,
     "averaging": check_averaging,
+    "monitors": check_monitors,
     "cost": check_cost,
 }
 

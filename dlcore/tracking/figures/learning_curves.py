@@ -12,7 +12,7 @@ from dlcore.tracking.figures import style
 from dlcore.tracking.figures.event_marks import draw_marks, event_marks
 from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.rate_strip import draw_rate, rate_points
-from dlcore.tracking.metric_names import is_greater, is_share, main_metric, spoken
+from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of, spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,8 +35,9 @@ def learning_curves(
 ) -> Figure:
     """Draw the curves of one run, a chart a quantity, one below the other, training and validation on one chart.
 
-    The best validation is marked. A value that is NaN or infinite interrupts its curve. Events are lines through all
-    charts, named below them. Below the charts lies a strip with the learning rate, where it changed.
+    The best validation is marked, where it is known which values are better. A value that is NaN or infinite interrupts
+    its curve. Events are lines through all charts, named below them. Below the charts lies a strip with the learning
+    rate, where it changed.
 
     Args:
         columns: The run's metrics as `read_metrics` gives them: ``step``, ``epoch`` (epochs done, with their fraction)
@@ -62,7 +63,7 @@ def learning_curves(
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.06, hspace=0.02)
     charts = np.atleast_1d(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
     for axes, name in zip(charts, drawn, strict=False):
-        _draw_quantity(axes, name, columns, x)
+        _draw_quantity(axes, name, columns, x, mode_of(f"val/{name}", known_modes(events)))
     if rate is not None:
         draw_rate(charts[-1], *rate)
     _finish_x(charts, unit, x, columns)
@@ -89,7 +90,7 @@ def _has(columns: Columns, quantity: str) -> bool:
     return any(any_of(columns.get(name, ())) for name in names)
 
 
-def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray) -> None:
+def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode: str | None) -> None:
     share = is_share(name)
     style.style_axes(axes, spoken(name))
     finite: list[np.ndarray] = []
@@ -102,8 +103,8 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray) -> No
             continue
         at, y = x[there], np.where(np.isfinite(values[there]), values[there], np.nan)
         finite.append(y[np.isfinite(y)])
-        if kind == "val" and np.isfinite(y).any():
-            best = int(np.nanargmax(y) if is_greater(name) else np.nanargmin(y))
+        if kind == "val" and mode is not None and np.isfinite(y).any():
+            best = int(np.nanargmax(y) if mode == "max" else np.nanargmin(y))
             axes.plot(
                 at[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=color, label="_best"
             )

@@ -9,7 +9,8 @@ from torch.optim import LBFGS
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from dlcore.callbacks import WeightAveraging
+from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau, WeightAveraging
+from dlcore.errors import ArgumentError
 from dlcore.insight import check_recipe, check_training
 from dlcore.insight.preflight import CHECKS, Verdict
 from dlcore.insight.preflight.cost import duration
@@ -25,6 +26,17 @@ def test_a_last_batch_of_one_sample_fails_with_batch_norm_only(look, make_model,
     assert (fine.verdict, fine.numbers["last"]) == (Verdict.OK, 13)
     short = look("batch norm", make_model(batch_norm=True), tiny_data(batch_size=17), limit_train_batches=6)
     assert short.verdict is Verdict.OK
+
+
+def test_what_callbacks_watch_is_looked_for_in_a_validation(look):
+    fine = look("monitors", callbacks=[EarlyStopping("val/loss"), ReduceLROnPlateau("val/accuracy")])
+    assert [finding.seen for finding in fine.findings] == ["watched: val/loss (min), val/accuracy (max)"]
+    assert look("monitors").verdict is Verdict.NOT_APPLICABLE
+    assert look("monitors", callbacks=[EarlyStopping("val/loss")], limit_val_batches=0).verdict is not Verdict.OK
+    with pytest.raises(ArgumentError, match=r"early_stopping\.monitor: .*Did you mean 'val/accuracy'\?"):
+        look("monitors", callbacks=[EarlyStopping("val/acuracy")])
+    with pytest.raises(ArgumentError, match=r"early_stopping\.monitor: .*Did you mean 'train/loss'\?"):
+        look("monitors", callbacks=[EarlyStopping("train/los")])
 
 
 def test_updates_of_an_epoch_and_of_the_run_are_counted(look, make_model):

@@ -1,0 +1,46 @@
+"""Which values of a logged metric are better: by the torchmetrics object that was logged, else by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from torchmetrics import Metric
+
+from dlcore.tracking.metric_names import mode_of
+
+
+def nature_of(trainer: Trainer, name: str) -> str | None:
+    """``min`` or ``max``; None where nothing tells.
+
+    Args:
+        trainer: A trainer that has logged the metric in this fit.
+        name: The metric.
+    """
+    metric = _logged_object(trainer, name)
+    return (metric is not None and _nature_of_object(metric)) or mode_of(name)
+
+
+def has_metrics(model: LightningModule) -> bool:
+    """Whether a model has torchmetrics objects, which it may log."""
+    return any(isinstance(module, Metric) for module in model.modules())
+
+
+def _nature_of_object(metric: Metric) -> str | None:
+    greater = getattr(metric, "higher_is_better", None)
+    of_class = mode_of(type(metric).__name__)
+    if isinstance(greater, bool) and (of_class is None or not type(metric).__module__.startswith("torchmetrics.")):
+        return "max" if greater else "min"
+    return of_class  # torchmetrics errs about some classes, and does not tell of others
+
+
+def _logged_object(trainer: Trainer, name: str) -> Metric | None:
+    """The object that a module has given to `self.log`; Lightning has no public way to it."""
+    epoch_loop: Any = trainer.fit_loop.epoch_loop
+    plain = name.partition("/dataloader_idx_")[0].removesuffix("_epoch").removesuffix("_step")
+    for results in (epoch_loop.val_loop._results, epoch_loop._results):
+        for result in results.values():
+            if not result.is_tensor and result.meta.name in (name, plain):
+                value = result.value
+                return value if isinstance(value, Metric) else None
+    return None
