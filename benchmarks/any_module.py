@@ -124,7 +124,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     source = FashionMNIST(val_size=5000)
     part = source.load()["train"]
-    chosen = part.indices[: arguments.samples]
+    whole = arguments.samples // arguments.batch_size * arguments.batch_size  # a sampler draws once more for a rest
+    chosen = part.indices[:whole]
     data = TensorDataset(part.inputs[chosen].flatten(1).float().div_(255), part.targets[chosen].long())
     laps: dict[str, list[Lap]] = {name: [] for name in NAMES}
     for _ in range(arguments.repeats):
