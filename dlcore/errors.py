@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+import os
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_LONGEST = 300  # characters of what an error says
 
 
 class DlcoreError(Exception):
@@ -148,6 +153,30 @@ class Signalled(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+def in_a_line(error: BaseException) -> str:
+    """An error that nobody foresaw, in one line; with ``DLCORE_DEBUG=1`` its traceback is printed too."""
+    if os.environ.get("DLCORE_DEBUG"):
+        traceback.print_exception(error)
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+
+
+@contextmanager
+def never_fatal(what: str, tell: Callable[[str], object]) -> Iterator[None]:
+    """Let what is only shown of a run fail without ending the rest: what went wrong is told in a line.
+
+    Args:
+        what: What is done within it, as the line begins (``the curves``).
+        tell: Hears the line: what failed, the error, and that ``DLCORE_DEBUG=1`` shows where.
+    """
+    try:
+        yield
+    except (Interrupted, ProcessLost):  # the run itself ends
+        raise
+    except Exception as error:
+        tell(f"{what} failed: {in_a_line(error)} (DLCORE_DEBUG=1 shows where)")
 
 
 def nearest(name: str, options: Iterable[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import signal
@@ -15,14 +16,22 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers.logger import Logger
 from tiny_data import TinyData
 
-from dlcore.callbacks import parameter_distribution, run_summary
+from dlcore.callbacks import parameter_distribution, run_events, run_summary
 from dlcore.data import drawn_clothing, fashion_mnist
 from dlcore.data.images import circles
 from dlcore.tracking.figures.style import new_figure
 
 
-def pytest_configure() -> None:
-    """Hear signals that who started the tests ignores (nohup, a shell's background): they are sent for real."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of a training's outcome be repeated with other seeds (.ci/margins)."""
+    parser.addoption("--shift-seeds", type=int, default=0, metavar="N", help="Add N to each seed that torch is given.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Shift the seeds, and hear signals that who started the tests ignores (nohup, a shell's background)."""
+    if shift := config.getoption("--shift-seeds"):
+        given = torch.manual_seed
+        torch.manual_seed = lambda seed: given(int(seed) + shift)
     for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, usual)
@@ -91,6 +100,14 @@ def blank_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
             (run_summary, "learning_curves"),
         ):
             monkeypatch.setattr(module, name, lambda *args, **kwargs: new_figure(1, 1))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def free_machine() -> Any:
+    """No fit says that the machine is busy, however busy it is; tests of that say how long threads waited."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_events, "_WATCHED", math.inf)
+        yield
 
 
 # Commands

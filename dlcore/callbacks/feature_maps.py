@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from dlcore.callbacks.evaluating import evaluating
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import class_names, class_numbers, name_of, picture_shape, run_loggers, shown
+from dlcore.callbacks.pictures import (
+    class_names,
+    class_numbers,
+    name_of,
+    picture_shape,
+    run_loggers,
+    say_without_run_logger,
+    shown,
+)
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
 from dlcore.tracking.figures.feature_maps import LayerMaps, feature_maps
 from dlcore.tracking.figures.kernels import kernels
@@ -55,6 +63,7 @@ class FeatureMaps(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find layers and picture; look at the initial weights."""
         super().on_train_start(trainer, pl_module)
+        say_without_run_logger(trainer, self)
         picture_shape(trainer, "feature_maps")
         self._chosen = _choose(pl_module, self.layers)
         part = trainer.datamodule.parts["val"]  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from dlcore.callbacks.pictures import (
     name_of,
     picture_shape,
     run_loggers,
+    say_without_run_logger,
     shown,
 )
 from dlcore.callbacks.quiet_steps import Place
@@ -43,6 +44,7 @@ class InputSamples(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for the first batch of a new run; a run that goes on has shown it."""
+        say_without_run_logger(trainer, self)
         picture_shape(trainer, "input_samples")
         self._waiting = trainer.is_global_zero and trainer.global_step == 0
 

@@ -23,6 +23,7 @@ from dlcore.callbacks.pictures import (
     facts_of,
     name_of,
     run_loggers,
+    say_without_run_logger,
     shown,
 )
 from dlcore.errors import ArgumentError, check_number
@@ -60,6 +61,7 @@ class Mistakes(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that the model learns classes."""
         super().on_train_start(trainer, pl_module)
+        say_without_run_logger(trainer, self)
         if not hasattr(getattr(pl_module, "task", None), "num_classes"):
             name = type(getattr(pl_module, "task", pl_module)).__name__.lower()
             raise ArgumentError("mistakes", "a model that learns classes", name, "Switch it off: --mistakes off")

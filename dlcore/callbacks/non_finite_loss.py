@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.nn.utils import get_total_norm
-from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer
+from torch.optim import LBFGS, SGD, Adagrad, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from dlcore.callbacks.events import record, seen_from_here
@@ -28,6 +28,11 @@ _CAN_WITHHOLD = (SGD, Adagrad, Adam, AdamW)
 @final
 class NonFiniteLoss(Callback):
     """Stops a training whose loss is NaN or infinite, before the step that would carry it into the weights.
+
+    It watches each loss that a backward pass begins with: of an automatic optimisation, and of `manual_backward`, also
+    several in a batch. Of L-BFGS it is the first of a step: those of its line search may be infinite. Where a step's
+    loss goes another way (``loss.backward()``), it looks at the gradients before the step; of a step that Lightning
+    does not know of (the optimiser's own ``step``), at the weights before each checkpoint.
 
     The error says in which step and batch it happened, and why: the batch's inputs or targets are not finite, or the
     weights overflowed in the step before, or the numbers within the network grew too large. A checkpoint of weights
@@ -62,7 +67,11 @@ class NonFiniteLoss(Callback):
         self._happened = 0
         self._batch: Any = None
         self._batch_idx = 0
-        self._looked = self._left_out = self._is_others = False
+        self._losses = 0  # of the batch so far
+        self._seen_step = -1  # whose loss was looked at
+        self._step_at_start = 0  # of the batch
+        self._repeats = False  # an optimiser computes the loss several times in a step
+        self._left_out = self._is_others = False
         self._said = ""  # what is wrong with a batch that is to be left out, until that is done
         self._saved_step: int | None = None
         self._before: BatchState | None = None
@@ -80,6 +89,7 @@ class NonFiniteLoss(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Choose whether to wait for the device, and keep what there is to go back to."""
         self._first, self._left_out, self._said = None, False, ""
+        self._seen_step, self._repeats = -1, any(isinstance(each, LBFGS) for each in trainer.optimizers)
         self._saved_step = trainer.global_step if trainer.ckpt_path else None
         if self.policy == "back_off":
             for config in trainer.lr_scheduler_configs:
@@ -98,15 +108,17 @@ class NonFiniteLoss(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keep what a batch changes that may have to be left out."""
-        self._batch, self._batch_idx, self._looked = batch, batch_idx, False
+        self._batch, self._batch_idx, self._losses = batch, batch_idx, 0
+        self._seen_step, self._step_at_start = -1, trainer.global_step
         if self.policy != "stop":
             self._before = BatchState(pl_module)
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Look at the loss of a batch. Of an optimiser that computes it several times, only the first one counts."""
-        if self._looked:
+        """Look at a loss of the batch."""
+        if self._repeats and self._seen_step == trainer.global_step:
             return
-        self._looked = True
+        self._seen_step = trainer.global_step
+        self._losses += 1
         loss = loss.detach()
         own = loss
         if trainer.world_size > 1:  # all do the same: one process's NaN is in everybody's sum
@@ -117,15 +129,17 @@ class NonFiniteLoss(Callback):
             trainer.optimizers[0].found_inf = (self._first != 0).float()  # type: ignore[attr-defined]
         elif not math.isfinite(loss.item()):  # a third of the time that tensors' own isfinite takes
             self._is_others = math.isfinite(own.item())
-            self._act(trainer, pl_module, f"The loss is {'NaN' if loss.isnan() else 'infinite'}")
+            which = f"Loss {self._losses} of the batch" if self._losses > 1 else "The loss"
+            self._act(trainer, pl_module, f"{which} is {'NaN' if loss.isnan() else 'infinite'}")
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Take the gradients away from a step that is to change nothing."""
-        if self.policy == "stop":
+        """Look at the gradients, where need be, and take them away from a step that is to change nothing."""
+        if self.policy == "stop" and self._seen_step == trainer.global_step:
             return
         # A 16-bit precision with scaled gradients makes them overflow, notices that, and leaves the step out by itself.
         if not self._left_out and trainer.precision != "16-mixed":
-            gradients = [each.grad for each in pl_module.parameters() if each.grad is not None]
+            parameters = (each for group in optimizer.param_groups for each in group["params"])
+            gradients = [each.grad for each in parameters if each.grad is not None]
             if gradients and not get_total_norm(gradients).isfinite():
                 self._act(trainer, pl_module, "The gradients are not finite")
         if self._left_out:
@@ -138,7 +152,7 @@ class NonFiniteLoss(Callback):
         """Ask the device, when the loss is logged."""
         if self._said:
             self._put_back(trainer, pl_module)
-        if not getattr(pl_module, "gradients_wait", False):
+        if trainer.global_step != self._step_at_start:  # else its gradients wait for those of the next ones
             self._left_out = False
         every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
         if self._first is not None and (trainer.is_last_batch or trainer.global_step % every == 0):
@@ -173,6 +187,10 @@ class NonFiniteLoss(Callback):
 
     def _act(self, trainer: Trainer, model: LightningModule, what: str) -> None:
         """Stop, or see to it that the batch at hand changes nothing."""
+        if self._said:  # of this batch it is known
+            if self._before is not None:
+                self._before.restore_sums(model)
+            return
         step = trainer.global_step + 1
         said = f"{what} in step {step:,}{self._place(trainer, step)}"
         lost = parameters_not_finite(model)
@@ -226,7 +244,7 @@ class NonFiniteLoss(Callback):
 
     def _place(self, trainer: Trainer, step: int) -> str:
         """Epoch and batch of a step of the present epoch."""
-        every = int(getattr(trainer.lightning_module, "accumulate_grad_batches", 1))
+        every = int(getattr(trainer.lightning_module, "accumulate_grad_batches", trainer.accumulate_grad_batches))
         batch = self._batch_idx + 1 - max(trainer.global_step - step, 0) * every
         return f" (epoch {trainer.current_epoch + 1:,}, batch {batch:,} of {trainer.num_training_batches:,})"
 

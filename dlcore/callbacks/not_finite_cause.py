@@ -27,7 +27,7 @@ def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tu
         batch: The batch; None where it is gone.
         trainer: Whose optimiser's learning rate is meant.
     """
-    now = trainer.optimizers[0].param_groups[0]["lr"]
+    now = next((float(each.param_groups[0]["lr"]) for each in trainer.optimizers), 0.0)
     smaller_steps = _SMALLER_STEPS.format(now=now, lr=now / 10)
     if lost := parameters_not_finite(model):
         name, count = next(iter(lost.items()))

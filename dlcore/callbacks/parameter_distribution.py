@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.quiet_steps import Place
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
@@ -22,6 +22,7 @@ from dlcore.tracking.figures.parameter_histograms import parameter_histograms
 from dlcore.tracking.kept_histograms import KeptHistograms
 from dlcore.tracking.layer_table import FILE, LayerTable, read_layers
 from dlcore.tracking.refresh import Refresh
+from dlcore.tracking.run_file import run_title
 from dlcore.tracking.run_logger import RunLogger
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _FIRST_FIGURE = 1.0  # seconds that the first one takes, with the import of what
 @final
 class ParameterDistribution(Callback):
     """Shows weights, biases, gradients, updates and activations, layer by layer, and what is wrong with them.
+
+    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers, beside any others; without one it says so.
 
     A look is taken before the first step, and at the last step of an epoch or at every so many-th step: gradients and
     update are those of that step, activations those of the training batches up to it (about 512 samples, at most 5% of
@@ -88,6 +91,7 @@ class ParameterDistribution(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the initial weights."""
+        say_without_run_logger(trainer, self)
         self._activations = ActivationWatch(pl_module, self.activations)
         self._weights = WeightWatch(pl_module, self.gradients, self.updates)
         # No process but the first looks, and no look needs the others: after a step all have the same weights.
@@ -167,7 +171,8 @@ class ParameterDistribution(Callback):
     def _batches_to_look(self, trainer: Trainer, batch_idx: int, batches_a_step: int) -> float:
         """In how many batches, this one included, the next look comes; infinite where that is not known."""
         distances = [math.inf]
-        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+        epoch = trainer.current_epoch + 1
+        if epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs:
             distances.append(trainer.num_training_batches - batch_idx)
         if self.every_n_steps is not None:
             steps = self.every_n_steps - trainer.global_step % self.every_n_steps
@@ -229,11 +234,11 @@ def _redraw(logger: RunLogger, folder: Path, step: int, refresh: Refresh) -> Non
 
 
 def _draw_layers(folder: Path) -> Figure:
-    return layer_overview(read_layers(folder))
+    return layer_overview(read_layers(folder), run_title(folder))
 
 
 def _draw_distributions(kept: KeptHistograms) -> Figure:
-    return parameter_histograms(kept.first, kept.last)
+    return parameter_histograms(kept.first, kept.last, run_title(kept.path.parent))
 
 
 def _batches_a_step(trainer: Trainer, model: LightningModule) -> int:

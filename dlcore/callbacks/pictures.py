@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from dlcore.errors import ArgumentError
@@ -73,3 +73,22 @@ def black_and_white(trainer: Trainer) -> tuple[float | None, float | None]:
 def run_loggers(trainer: Trainer) -> list[RunLogger]:
     """The loggers that take figures."""
     return [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+
+
+def say_without_run_logger(trainer: Trainer, callback: Callback) -> None:
+    """Print that a callback can show nothing in this trainer, and what it lacks; nothing where it has that.
+
+    A trial of a few batches (`fast_dev_run`) logs nothing in any case.
+
+    Args:
+        trainer: The trainer, at the start of a training.
+        callback: A callback that shows what it finds through `RunLogger`.
+    """
+    if run_loggers(trainer) or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+        return
+    others = ", ".join(type(logger).__name__ for logger in trainer.loggers)
+    print(
+        f"{type(callback).__name__} shows nothing: it writes through dlcore.tracking.RunLogger, and the trainer has "
+        f"{f'only {others}' if others else 'no logger'}. Give it one: "
+        f"Trainer(logger=[{'…, ' * bool(others)}RunLogger('runs/mine', 'mine', 0)])."
+    )

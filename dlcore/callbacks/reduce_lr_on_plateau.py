@@ -22,8 +22,9 @@ _SETS_THE_RATE = (CyclicLR, LambdaLR, OneCycleLR)
 class ReduceLROnPlateau(MetricCallback):
     """Multiplies the learning rate by a factor when a metric has not improved for more than `patience` checks.
 
-    The rule is that of torch.optim.lr_scheduler.ReduceLROnPlateau. As a callback it acts before the checkpoint of the
-    same validation is written, so a resumed run has the cut rate.
+    The rule is that of torch.optim.lr_scheduler.ReduceLROnPlateau. The rates of all optimisers and of all their groups
+    of parameters are cut, each by the same factor; what is printed names each that differs. As a callback it acts
+    before the checkpoint of the same validation is written, so a resumed run has the cut rate.
 
     Args:
         monitor: Metric that is watched.
@@ -36,10 +37,11 @@ class ReduceLROnPlateau(MetricCallback):
         min_lr: The rate is never cut below this, at least 0.
 
     Attributes:
-        cuts: Epoch, step and new rate (of the first group of parameters) of each cut so far.
+        cuts: Epoch, step and new rate (of the first group of parameters that was cut) of each cut so far.
 
     Raises:
         ArgumentError: A value lies outside its range, or nothing logs the metric.
+        FitError: A schedule sets the rate anew at each step.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class ReduceLROnPlateau(MetricCallback):
             "cooldown": cooldown,
             "min_lr": min_lr,
         }
-        self._rule: TorchReduceLROnPlateau | None = None
+        self._rules: list[TorchReduceLROnPlateau] = []  # one for each optimiser; all count alike
         self._saved: dict[str, Any] = {}
         self.cuts: list[dict[str, float]] = []
 
@@ -89,27 +91,30 @@ class ReduceLROnPlateau(MetricCallback):
                     "anew at each step. Switch one of them off: --reduce_lr_on_plateau off"
                 )
         counts = self._counts()
-        self._rule = TorchReduceLROnPlateau(trainer.optimizers[0], **self._settings)
-        for name, value in counts.items():
-            setattr(self._rule, name, value)
+        self._rules = [TorchReduceLROnPlateau(optimizer, **self._settings) for optimizer in trainer.optimizers]
+        for rule in self._rules:
+            for name, value in counts.items():
+                setattr(rule, name, value)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Check the metric, and cut."""
         value = read_monitor(trainer, self.monitor, "reduce_lr_on_plateau.monitor")
-        if value is None or self._rule is None:
+        if value is None or not self._rules:
             return
-        group = trainer.optimizers[0].param_groups[0]
-        before, best, checks = float(group["lr"]), self._rule.best, self._rule.num_bad_epochs + 1
-        self._rule.step(value)
-        rate = float(group["lr"])
-        if rate < before:
+        before, best, checks = _rates(trainer), self._rules[0].best, self._rules[0].num_bad_epochs + 1
+        for rule in self._rules:
+            rule.step(value)
+        cuts = {old: new for old, new in zip(before, _rates(trainer), strict=True) if new < old}
+        if cuts:
+            (first, rate), *_ = cuts.items()
             self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate})
+            cut = ", ".join(f"from {old:.3g} to {new:.3g}" for old, new in cuts.items())
             counted = f"{checks} {'check' if checks == 1 else 'checks'} (patience {self.patience})"
             news = (
-                f"Learning rate cut from {before:.3g} to {rate:.3g}: {self.monitor} has not improved{self._margin()} "
+                f"Learning rate cut {cut}: {self.monitor} has not improved{self._margin()} "
                 f"in {counted}: best {best:.4f}, now {value:.4f}."
             )
-            numbers = {"before": before, "after": rate, "metric": self.monitor, "best": best, "value": value}
+            numbers = {"before": first, "after": rate, "metric": self.monitor, "best": best, "value": value}
             self.tell(trainer, "learning_rate_cut", news, **numbers)
 
     def _margin(self) -> str:
@@ -125,9 +130,14 @@ class ReduceLROnPlateau(MetricCallback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the counts until the optimiser is there, if it is the same metric that is watched."""
-        self._rule, self._saved, self.cuts = None, {}, list(state_dict["cuts"])
+        self._rules, self._saved, self.cuts = [], {}, list(state_dict["cuts"])
         if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
             self._saved = dict(state_dict["counts"])
 
     def _counts(self) -> dict[str, Any]:
-        return self._saved if self._rule is None else {name: getattr(self._rule, name) for name in _COUNTS}
+        return {name: getattr(self._rules[0], name) for name in _COUNTS} if self._rules else self._saved
+
+
+def _rates(trainer: Trainer) -> list[float]:
+    """The learning rate of each group of parameters of each optimiser."""
+    return [float(group["lr"]) for optimizer in trainer.optimizers for group in optimizer.param_groups]

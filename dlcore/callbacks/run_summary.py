@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, final
 
@@ -12,18 +13,19 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
+from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.configs import strict_yaml
 from dlcore.configs.flat import flatten
 from dlcore.diagnosis import diagnose
-from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number
+from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number, never_fatal
 from dlcore.tracking import learning_curves, read_metrics
 from dlcore.tracking.figures.learning_curves import Columns
 from dlcore.tracking.figures.png_file import replace_png
 from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.refresh import Refresh
-from dlcore.tracking.run_file import replace_file
+from dlcore.tracking.run_file import replace_file, run_title
 from dlcore.tracking.run_logger import RunLogger
 from dlcore.tracking.run_page import RunFacts, run_page
 from dlcore.tracking.timeline import read_events
@@ -46,6 +48,8 @@ _SETTINGS = {
 class RunSummary(MetricCallback):
     """Draws the curves of a run with its events, and writes a page about it: curves.png and summary.md in its folder.
 
+    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers, beside any others; without one it says so.
+
     Both are written when the training ends, also by an error or by Ctrl-C; the curves, in a smaller part of the time,
     also while it goes on. All is drawn and written in the background: training does not wait.
 
@@ -65,6 +69,7 @@ class RunSummary(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count the time."""
         super().on_train_start(trainer, pl_module)
+        say_without_run_logger(trainer, self)
         self._trains = True
         self._refresh = Refresh(self.refresh_share, _FIRST_PICTURE) if self.refresh_share else None
 
@@ -87,8 +92,11 @@ class RunSummary(MetricCallback):
         trains, self._trains = self._trains, False
         if trains and trainer.is_global_zero:
             for logger in run_loggers(trainer):
-                facts = _facts(trainer, model, Path(logger.log_dir))
-                logger.background.submit(self._write, logger, facts, trainer.global_step)
+                folder, failed = Path(logger.log_dir), list[str]()
+                facts = RunFacts(run_title(folder), {})
+                with never_fatal("the list of what was trained", failed.append):
+                    facts = _facts(trainer, model, folder)
+                logger.background.submit(self._write, logger, facts, trainer.global_step, failed)
 
     # In the background
 
@@ -102,29 +110,30 @@ class RunSummary(MetricCallback):
         finally:
             refresh.took(time.monotonic() - began)
 
-    def _write(self, logger: RunLogger, facts: RunFacts, step: int) -> None:
+    def _write(self, logger: RunLogger, facts: RunFacts, step: int, failed: list[str]) -> None:
+        """Write the page of what there is: what cannot be made is named in it, and told when the run has ended."""
         folder = Path(logger.log_dir)
-        columns = read_metrics(folder) if (folder / "metrics.csv").is_file() else {"step": []}
-        picture = ""
-        try:
+        columns: Columns = {"step": []}
+        events: list[dict[str, Any]] = []
+        findings: list[str] = []
+        with never_fatal("reading metrics.csv", failed.append):
+            columns = read_metrics(folder) if (folder / "metrics.csv").is_file() else columns
+        with never_fatal("reading events.jsonl", failed.append):
+            events = read_events(folder)
+        with never_fatal("the diagnosis", failed.append):
+            findings = _findings(folder)
+        with never_fatal("the picture of the curves", failed.append), suppress(ArgumentError):  # nothing was logged
             figure = _draw(columns, folder)
-        except ArgumentError:  # it ended before anything was logged
-            pass
-        else:
             logger.log_figure("curves", lambda: figure, step, folder / CURVES)
-            picture = CURVES
-        text = run_page(facts, columns, read_events(folder), _findings(folder), picture)
+        picture = CURVES if (folder / CURVES).is_file() else ""
+        text = run_page(facts, columns, events, [*findings, *failed], picture)
         replace_file(folder / PAGE, text.encode())
+        for line in failed:
+            logger.background.report(line)
 
 
 def _draw(columns: Columns, folder: Path) -> Any:
-    return learning_curves(columns, _name(folder), events=read_events(folder))
-
-
-def _name(folder: Path) -> str:
-    """What a run is called: its recipe and its number."""
-    folder = folder.resolve()
-    return f"{folder.parent.name}, {folder.name}"
+    return learning_curves(columns, run_title(folder), events=read_events(folder))
 
 
 def _findings(folder: Path) -> list[str]:
@@ -143,19 +152,18 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     frozen = f", {parameters - trained:,} of them frozen" if trained < parameters else ""
     tally = getattr(model, "eval_tally", None)
-    unit = f" {tally.unit}" if tally is not None else ""
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in getattr(data, "parts", {}).items())
+    unit = tally.unit if tally is not None else ""
     source = f", from {data.source}" if getattr(data, "source", "") else ""
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows = {
         "Model": f"{type(model).__name__}, {parameters:,} parameters{frozen}",
-        "Data": f"{type(data).__name__}: {sizes}{unit}{source}" if data is not None else "",
+        "Data": f"{data_words(trainer, unit)}{source}",
         "Settings": _settings(folder),
         "Device": f"{trainer.strategy.root_device}{processes}",
         "Made with": f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}",
     }
     sample = "These are results on a built-in sample: they mean nothing for the real data."
-    return RunFacts(_name(folder), rows, sample if getattr(data, "is_sample", False) else "")
+    return RunFacts(run_title(folder), rows, sample if getattr(data, "is_sample", False) else "")
 
 
 def _settings(folder: Path) -> str:

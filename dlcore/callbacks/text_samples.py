@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from dlcore.callbacks.evaluating import evaluating
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import CheckpointError, check_number
 from dlcore.text.form import Form
@@ -59,6 +59,7 @@ class TextSamples(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that the run is about text."""
         super().on_train_start(trainer, pl_module)
+        say_without_run_logger(trainer, self)
         Guide(self.form, tokenizer_of(trainer, pl_module, "text_samples").vocabulary)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:

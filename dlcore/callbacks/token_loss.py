@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from dlcore.callbacks.evaluating import evaluating
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text import END
@@ -49,6 +49,7 @@ class TokenLoss(MetricCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the passage."""
         super().on_train_start(trainer, pl_module)
+        say_without_run_logger(trainer, self)
         tokenizer = tokenizer_of(trainer, pl_module, "token_loss")
         if self.passage:
             ids = list(read_prompt(self.passage, tokenizer).ids)

@@ -16,6 +16,7 @@ from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
 from dlcore.processes import of_all_processes, statistics
 
+_FORGOTTEN = 1000  # updates after which a warmed-up average holds nothing of the first weights
 _STATISTICS = "averaging_statistics"  # in a checkpoint: a list by name, one tensor a process
 
 
@@ -25,14 +26,16 @@ class WeightAveraging(LightningWeightAveraging):
 
     S₁ = Y₁, Sₜ = decay · Sₜ₋₁ + (1 - decay) · Yₜ for the weights Yₜ after each step; running statistics of batch
     normalisation are averaged too. The training itself goes on with the weights, which a checkpoint holds beside the
-    average: a resumed run goes on with both. The average looks back over about 1 / (1 - decay) updates.
+    average: a resumed run goes on with both. The average looks back over about 1 / (1 - decay) updates; warmed up, over
+    a ninth of the updates so far where that is less, so that a run of any length is evaluated near its end.
 
     Args:
         decay: Share of the old average in the new one, in [0, 1): 0.9 looks back over about 10 updates, 0.999 over
             1,000.
         every_n_steps: Optimiser steps from one update of the average to the next.
-        warm_up: Let the average look back over few updates at first, so that it does not trail behind with the weights
-            of the start: update t (from 0) has min(decay, (1 + t) / (10 + t)), a rule of TensorFlow's.
+        warm_up: Let the average look back over few updates at first: update t (from 0) has
+            min(decay, (1 + t) / (10 + t)), a rule of TensorFlow's. Without it the average of a run of fewer than about
+            5 / (1 - decay) updates still holds the weights of the start.
 
     Raises:
         ArgumentError: A value lies outside its range.
@@ -43,7 +46,7 @@ class WeightAveraging(LightningWeightAveraging):
 
     quiet_hooks = ("on_train_batch_end",)
 
-    def __init__(self, decay: float = 0.999, every_n_steps: int = 1, warm_up: bool = False) -> None:
+    def __init__(self, decay: float = 0.999, every_n_steps: int = 1, warm_up: bool = True) -> None:
         check_number("decay", decay, at_least=0, below=1)
         check_number("every_n_steps", every_n_steps, at_least=1, whole=True)
         super().__init__(use_buffers=True)
@@ -74,12 +77,21 @@ class WeightAveraging(LightningWeightAveraging):
         step = trainer.global_step
         if step <= self._latest_update_step or not self.should_update(step - 1):
             return
-        now = (1 + self._updates) / (10 + self._updates) if self.warm_up else 1.0
-        update: Any = get_ema_multi_avg_fn(min(self.decay, now))
+        update: Any = get_ema_multi_avg_fn(self._decay_of(self._updates))
         for averages, weights in self._pairs:  # all weights in one call of torch
             update(averages, weights, None) if self._has_begun else torch._foreach_copy_(averages, weights)
         self._average_model.n_averaged += 1  # type: ignore[union-attr]
         self._has_begun, self._latest_update_step = True, step
+
+    def _decay_of(self, update: int) -> float:
+        """The share of the old average in the new one at an update (from 0)."""
+        return min(self.decay, (1 + update) / (10 + update)) if self.warm_up else self.decay
+
+    def share_of_first(self, updates: int) -> float:
+        """The share, in [0, 1], that the weights after the first step have in the average after so many updates."""
+        if not self.warm_up:
+            return self.decay ** max(updates - 1, 0)
+        return math.prod(self._decay_of(update) for update in range(1, min(updates, _FORGOTTEN)))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let the weights go."""

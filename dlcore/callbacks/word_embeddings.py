@@ -7,7 +7,7 @@ from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import check_number
 from dlcore.text import END
@@ -34,6 +34,7 @@ class WordEmbeddings(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that the run is about text."""
+        say_without_run_logger(trainer, self)
         tokenizer_of(trainer, pl_module, "word_embeddings")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.configs.class_paths import allow_flag_of_run
 from dlcore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -121,7 +122,12 @@ def _print_next(console: Console, diagnosis: Diagnosis) -> None:
     begin = f"--ckpt_path {shell_word(_short(last))}" if goes_on else f"-c {shell_word(_short(config))}"
     console.print()
     console.print(Text("Next", style=HEADING))
-    console.print(Text(f"  python -m dlcore fit {begin} {' '.join(first.flags)}", style=NAME), soft_wrap=True)
+    allow = allow_flag_of_run(diagnosis.folder)
+    words = " ".join(["python -m dlcore fit", begin, *first.flags, *([allow] if allow else [])])
+    console.print(Text(f"  {words}", style=NAME), soft_wrap=True)
+    if allow:
+        trust = f"{allow} lets code of that package run: type it if you trust it."
+        print_paragraph(console, Text(trust, style=QUIET), indent=2)
 
 
 def _short(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -12,6 +12,8 @@ from rich.text import Text
 from dlcore.cli.terminal import NAME, QUIET, VALUE, shell_word
 from dlcore.configs.catalogue import Argument, ClassInfo, summary
 from dlcore.configs.choice import class_and_arguments, own_name
+from dlcore.configs.plain_text import without_markup
+from dlcore.configs.torch_classes import factory_info
 
 Row = tuple[Text, Text]
 _LONGEST_VALUE = 40
@@ -32,13 +34,19 @@ def flag_row(flag: str, value: str, meaning: str, detail: str = "") -> Row:
     left = Text(flag, style=NAME)
     if value:
         left.append(" ").append(value, style=VALUE)
-    right = Text(re.sub(r"`+([^`]+)`+", r"\1", meaning))
+    right = Text(without_markup(meaning))
     if detail:
         right.append(f" ({detail})" if meaning else detail, style=QUIET)
     return left, right
 
 
-def class_rows(section: str, info: ClassInfo, settings: dict[str, Any] | None, names: Iterable[str]) -> list[Row]:
+def class_rows(
+    section: str,
+    info: ClassInfo,
+    settings: dict[str, Any] | None,
+    names: Iterable[str],
+    chosen: Mapping[str, str] | None = None,
+) -> list[Row]:
     """Lines for arguments of a class.
 
     Args:
@@ -47,6 +55,10 @@ def class_rows(section: str, info: ClassInfo, settings: dict[str, Any] | None, n
         settings: What the recipe sets; what it leaves out has the class's default. With None, what is set is not known
             here, and each flag is followed by the kind of its value.
         names: Which arguments.
+        chosen: Optimiser and schedule that the command line chooses, by their flags' names: all their arguments follow.
+
+    Raises:
+        UnknownNameError: There is no such optimiser or schedule.
     """
     rows: list[Row] = []
     for argument in (info.arguments[name] for name in names):
@@ -55,6 +67,12 @@ def class_rows(section: str, info: ClassInfo, settings: dict[str, Any] | None, n
             rows.append(flag_row(flag, placeholder(argument.annotation), summary(argument.help)))
             continue
         value = settings.get(argument.name, default_value(argument))
+        name = (chosen or {}).get(flag.removeprefix("--"))
+        if is_factory(argument) and name is not None:
+            kept = class_and_arguments(value)[1] if class_and_arguments(value)[0] == name else {}
+            rows.append(flag_row(flag, name, summary(argument.help)))
+            rows += _chosen_rows(flag, name, kept)
+            continue
         shown = yaml_text(value) if argument.name in settings or argument.default is not None else ""
         known = shown or placeholder(argument.annotation)
         rows.append(flag_row(flag, known, summary(argument.help), _detail(argument, value)))
@@ -74,6 +92,21 @@ def _factory_rows(flag: str, value: Any) -> list[Row]:
     rows = [flag_row(f"{flag}.{key}", yaml_text(given), _COMMON.get(key, "")) for key, given in settings.items()]
     if flag.endswith("optimizer") and "lr" not in settings:
         rows.insert(0, flag_row(f"{flag}.lr", "NUMBER", _COMMON["lr"], "left out: torch's default"))
+    return rows
+
+
+def _chosen_rows(flag: str, name: str, settings: dict[str, Any]) -> list[Row]:
+    """All arguments of an optimiser or schedule that the command line chooses; of a user's own none are known here."""
+    if "." in name:
+        return []
+    info = factory_info(flag.removeprefix("--"), name)
+    rows = []
+    for argument in info.arguments.values():
+        value = yaml_text(settings.get(argument.name, default_value(argument)))
+        needed = argument.default is None and argument.name not in settings
+        shown = placeholder(argument.annotation) if needed or value == "null" else value
+        help_text = _COMMON.get(argument.name) or summary(argument.help)
+        rows.append(flag_row(f"{flag}.{argument.name}", shown, help_text, "must be given" if needed else ""))
     return rows
 
 

@@ -5,7 +5,9 @@ Nothing here imports torch or Lightning: dlcore's classes are read from their so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ from rich.text import Text
 from dlcore.cli.flag_rows import Row, class_rows, default_value, flag_row, is_factory, yaml_text
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
 from dlcore.configs.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names
-from dlcore.configs.choice import chosen_class, stacked_recipes
+from dlcore.configs.choice import NESTED_CLASSES, chosen_class, class_by_flag, stacked_recipes
+from dlcore.configs.plain_text import without_markup
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
 from dlcore.configs.request import read_request
+from dlcore.configs.torch_classes import factory_info
 
 _COLUMN = 37
 COMMANDS = {
@@ -53,6 +57,7 @@ _FIT_TRAINER = (
     *("max_epochs", "accelerator", "devices", "num_nodes", "precision"),
     *("limit_train_batches", "log_every_n_steps", "fast_dev_run"),
 )
+_ALLOW = "Packages of your own whose classes a recipe or a checkpoint may name."
 _EXAMPLES = (
     "--trainer.max_epochs 5 --trainer.devices 2",
     "--model.optimizer SGD --model.optimizer.lr 0.01",
@@ -99,11 +104,15 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
     model, model_settings = chosen_class("model", config, request)
     data, data_settings = chosen_class("data", config, request)
     model_info, data_info = _info("models", model, root), _info("data", data, root)
+    named = {key: name for key in NESTED_CLASSES if (name := class_by_flag(key, request)) not in (None, "null")}
+    for key, name in named.items():
+        if "." not in name:
+            factory_info(key, name)
     console = open_console()
     if command == "fit":
         _usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
         _print_recipe(console, recipes, config)
-        _print_class(console, "model", model_info, model_settings, class_names("models", root))
+        _print_class(console, "model", model_info, model_settings, class_names("models", root), named)
         _print_class(console, "data", data_info, data_settings, class_names("data", root))
         _print_callbacks(console, config, root)
         _heading(console, "Trainer")
@@ -115,6 +124,24 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
     console.print()
     everything = "Everything, with all of Lightning's Trainer: "
     print_paragraph(console, Text.assemble(everything, (f"python -m dlcore {command} --help-all", NAME)))
+
+
+@contextmanager
+def plain_help(command: str) -> Iterator[None]:
+    """Print the help of Lightning's parser without the markup of its docstrings, and with the program as one types it.
+
+    Args:
+        command: The command.
+    """
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        text = without_markup(printed.getvalue())
+        for program in (f"dlcore [options] {command}", "__main__.py"):
+            text = text.replace(f"usage: {program}", f"usage: python -m dlcore {command}")
+        print(text, end="")
 
 
 def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) -> None:
@@ -136,13 +163,20 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
             "Optimiser steps between two calls of hooks: a number, or auto, up to the next event.",
         ),
         flag_row("--ckpt_path", "last|FILE", "Go on with an earlier run, in its folder."),
-        flag_row("--allow", "PACKAGE,…", "Packages of your own whose classes a recipe or a checkpoint may name."),
+        flag_row("--allow", "PACKAGE,…", _ALLOW),
         flag_row("--print_config", "", "Print the whole config, with all that was changed, and stop."),
     ]
     print_columns(console, rows, column=_COLUMN)
 
 
-def _print_class(console: Console, section: str, info: ClassInfo, settings: dict[str, Any], names: list[str]) -> None:
+def _print_class(
+    console: Console,
+    section: str,
+    info: ClassInfo,
+    settings: dict[str, Any],
+    names: list[str],
+    chosen: Mapping[str, str] | None = None,
+) -> None:
     """Print the arguments of the chosen class; optimiser and schedule below a heading of their own."""
     which = f"One of: {', '.join(names)}; or a class of your own, as module.Class."
     choose = flag_row(f"--{section}", info.name or "NAME", which)
@@ -152,7 +186,7 @@ def _print_class(console: Console, section: str, info: ClassInfo, settings: dict
     factories = [name for name, argument in info.arguments.items() if is_factory(argument)]
     if factories:
         _heading(console, "Optimiser and schedule")
-        print_columns(console, class_rows(section, info, settings, factories), column=_COLUMN)
+        print_columns(console, class_rows(section, info, settings, factories, chosen), column=_COLUMN)
 
 
 def _print_examples(console: Console, recipes: list[str]) -> None:
@@ -167,7 +201,8 @@ def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, name
     print_paragraph(console, f"{COMMANDS[command]} {about}")
     _heading(console, "Checkpoint")
     which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
-    print_columns(console, [flag_row("--ckpt_path", "best|last|FILE", which)], column=_COLUMN)
+    rows = [flag_row("--ckpt_path", "best|last|FILE", which), flag_row("--allow", "PACKAGE,…", _ALLOW)]
+    print_columns(console, rows, column=_COLUMN)
     _heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")
     print_columns(console, [choose, *class_rows("data", data, None, data.arguments)], column=_COLUMN)

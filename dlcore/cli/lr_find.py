@@ -6,6 +6,7 @@ own, and what it finds is for the user to type.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,6 +16,8 @@ from dlcore.cli.terminal import NAME, open_console, print_columns, shell_word
 from dlcore.errors import check_number
 
 if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule
+
     from dlcore.cli.show.subject import Words
     from dlcore.insight import RangeTest
 
@@ -75,7 +78,9 @@ def run(argv: list[str]) -> int:
     save_picture(figure, path)
     if test.suggestion is None:
         return 1
-    console.print(Text.assemble("next: ", (_next(test, words), NAME)), soft_wrap=True)  # copied whole
+    name = _rate_flag(command.model)
+    said = Text(_next(test, words, name), NAME) if name else Text(_no_flag(command.model))
+    console.print(Text.assemble("next: ", said), soft_wrap=True)  # copied whole
     return 0
 
 
@@ -99,8 +104,19 @@ def _rows(test: RangeTest, what: str) -> list[tuple[str, str]]:
     return rows
 
 
-def _next(test: RangeTest, words: Words) -> str:
+def _rate_flag(model: LightningModule) -> str:
+    """The flag that sets a model's learning rate; empty where it has none."""
+    flags = {"optimizer": "model.optimizer.lr", "lr": "model.lr", "learning_rate": "model.learning_rate"}
+    arguments = inspect.signature(type(model)).parameters
+    return next((flag for argument, flag in flags.items() if argument in arguments), "")
+
+
+def _no_flag(model: LightningModule) -> str:
+    return f"{type(model).__name__} has no argument for it: set it where its optimiser is made."
+
+
+def _next(test: RangeTest, words: Words, name: str) -> str:
     """The command that trains with the suggestion: the same recipes and flags, and the rate."""
-    kept = [word for word in words.recipe if not word.startswith("--model.optimizer.lr=")]
+    kept = [word for word in words.recipe if not word.startswith(f"--{name}=")]
     flags = "".join(f"{shell_word(word)} " for word in kept)
-    return f"python -m dlcore fit {flags}--model.optimizer.lr {test.suggestion:g}"
+    return f"python -m dlcore fit {flags}--{name} {test.suggestion:g}"

@@ -142,6 +142,11 @@ def _dispatch(argv: list[str]) -> int:
     check_files(request)
     from dlcore.cli.trainer_commands import run_trainer_command
 
+    if any(flag.name == "help" or flag.name.endswith(".help") for flag in request.flags):
+        from dlcore.cli.help import plain_help
+
+        with plain_help(command):
+            return run_trainer_command(request)
     return run_trainer_command(request)
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from rich.console import Console
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
+import dlcore.models
 from dlcore.callbacks import Checkpoint, EarlyStopping
+from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.run_summary import PAGE
-from dlcore.cli.terminal import PlainConsole, shell_word
+from dlcore.cli.terminal import PlainConsole, shell_word, tensorboard_command
+from dlcore.configs.class_paths import allow_flag, allow_flag_of_run
 from dlcore.configs.plain_text import printable
-from dlcore.diagnosis import diagnose
-from dlcore.errors import DlcoreError
+from dlcore.diagnosis import Diagnosis, diagnose
+from dlcore.errors import DlcoreError, RunFileError, never_fatal
+from dlcore.insight.linear_plane import planes
 from dlcore.runs import Command
+from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import write_predictions
 from dlcore.runs.test_report import write_test_report
 from dlcore.runs.trainer_setup import folder_of
@@ -47,41 +55,62 @@ def print_end(command: Command, seconds: float) -> None:
 
 
 def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
-    trainer = command.trainer
-    rows: dict[str, str] = {}
-    checkpoint = trainer.checkpoint_callback
-    if isinstance(checkpoint, Checkpoint) and checkpoint.best is not None:
-        rows["best"] = f"{checkpoint.monitor} {checkpoint.best:.4f} at epoch {checkpoint.best_epoch}"
-    if trainer.global_step == command.settings.checkpoint.get("global_step"):
-        rows["trained"] = "nothing: the run had come to its end (train longer: --trainer.max_epochs)"
-    else:
-        epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
-        rows["trained"] = f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)}"
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, EarlyStopping) and callback.reason:
-            rows["stopped"] = callback.reason.removeprefix("Stopped early: ")
-    if command.folder is not None:
-        findings, more = _findings(command)
-        if findings:
-            rows["findings"] = findings
-        rows["kept in"] = _short(command.folder)
-        if (command.folder / PAGE).is_file():
-            rows["summary"] = _short(command.folder / PAGE)
-        rows["next"] = "\n".join([*more, *_next(command)])
-    _print_rows(console, "done", rows)
+    """The training is done: nothing that cannot be shown of it may make it fail."""
+    failed: list[str] = []
+    diagnosis: Diagnosis | None = None
+    with never_fatal("the diagnosis", failed.append):
+        diagnosis = _diagnosis(command)
+    learned: dict[str, str] = {}
+    with never_fatal("the plane of a linear regression", failed.append):
+        learned = planes(command.model, command.datamodule)
+    rows: dict[str, Callable[[], str]] = {
+        "best": lambda: _best(command.trainer.checkpoint_callback),
+        "trained": lambda: _trained(command, seconds),
+        "stopped": lambda: _stopped(command.trainer),
+        **{name: partial(printable, line) for name, line in learned.items()},
+        "findings": lambda: "\n".join(diagnosis.lines()) if diagnosis else "",
+        "kept in": lambda: _short(command.folder) if command.folder else "",
+        "summary": lambda: (
+            _short(command.folder / PAGE) if command.folder and (command.folder / PAGE).is_file() else ""
+        ),
+        "next": lambda: "\n".join(_next(command, diagnosis)),
+        "not shown": lambda: "\n".join(failed),
+    }
+    shown: dict[str, str] = {}
+    for name, text in rows.items():
+        with never_fatal(f"the row {name!r}", failed.append):
+            shown |= {name: line} if (line := text()) else {}
+    _print_rows(console, "done", shown)
     warn_of_sample(console, command.datamodule)
 
 
-def _findings(command: Command) -> tuple[str, list[str]]:
-    """Why the run went as it did, a few lines, and where there is more."""
+def _best(checkpoint: Any) -> str:
+    if not isinstance(checkpoint, Checkpoint) or checkpoint.best is None:
+        return ""
+    return f"{checkpoint.monitor} {checkpoint.best:.4f} at epoch {checkpoint.best_epoch}"
+
+
+def _trained(command: Command, seconds: float) -> str:
+    trainer = command.trainer
+    if trainer.global_step == command.settings.checkpoint.get("global_step"):
+        return "nothing: the run had come to its end (train longer: --trainer.max_epochs)"
+    epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
+    return f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)} with start and end"
+
+
+def _stopped(trainer: Any) -> str:
+    stops = [callback.reason for callback in trainer.callbacks if isinstance(callback, EarlyStopping)]
+    return next((reason.removeprefix("Stopped early: ") for reason in reversed(stops) if reason), "")
+
+
+def _diagnosis(command: Command) -> Diagnosis | None:
+    """Why the run went as it did; None where nothing is known of that."""
     if command.folder is None or not (command.folder / "metrics.csv").is_file():  # nothing was logged
-        return "", []
+        return None
     try:
-        diagnosis = diagnose(command.folder)
+        return diagnose(command.folder)
     except DlcoreError:  # its files were taken away, or changed by hand
-        return "", []
-    more = [f"python -m dlcore explain {shell_word(_short(command.folder))}"] if diagnosis.faults else []
-    return "\n".join(diagnosis.lines()), more
+        return None
 
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
@@ -91,7 +120,10 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
     if tally is not None:
         rows[tally.unit] = f"{tally.count:,}"
     if command.request.command == "test":
-        rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
+        try:
+            rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
+        except RunFileError as error:  # a run's folder that may only be read: what was measured is above
+            rows["not kept"] = str(error)
     _print_rows(console, command.request.command, rows)
     warn_of_sample(console, command.datamodule)
 
@@ -99,6 +131,9 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
     rows = {"checkpoint": _short(command.settings.checkpoint_path), "kept in": f"{_short(path)} ({count:,} answers)"}
+    run = run_of_checkpoint(command.settings.checkpoint_path)
+    if run is not None and path.resolve().parent != run:
+        rows["not kept in"] = f"{_short(run)}: its folder may only be read"
     _print_rows(console, "predict", rows)
     warn_of_sample(console, command.datamodule)
 
@@ -125,33 +160,45 @@ def last_checkpoint(folder: Path) -> Path:
 
 def go_on(folder: Path) -> str:
     """How an interrupted run goes on."""
-    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(_short(last_checkpoint(folder)))}"
+    path = shell_word(_short(last_checkpoint(folder)))
+    return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag_of_run(folder)}".rstrip()
 
 
-def _next(command: Command) -> list[str]:
-    """What to type next, with the checkpoint that there is."""
+def _next(command: Command, diagnosis: Diagnosis | None) -> list[str]:
+    """What to type next: where there is a fault the whole diagnosis, then what is done with the checkpoint."""
+    if command.folder is None:
+        return []
+    faults = diagnosis is not None and diagnosis.faults
+    lines = [f"python -m dlcore explain {shell_word(_short(command.folder))}"] if faults else []
     keeper: Any = command.trainer.checkpoint_callback
-    found = getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", "")
-    lines = [f"tensorboard --logdir {shell_word(_short(command.folder.parent.parent))}"] if command.folder else []
-    if not found:
-        return lines
-    path = shell_word(_short(Path(found)))
-    use = "generate" if hasattr(command.model, "scores") else "predict"  # a text model writes
-    return [f"python -m dlcore test --ckpt_path {path}", f"python -m dlcore {use} --ckpt_path {path}", *lines]
+    if found := getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", ""):
+        lines += _uses(command, Path(found))
+    return [*lines, tensorboard_command(_short(command.folder.parent.parent))]
+
+
+def _uses(command: Command, checkpoint: Path) -> list[str]:
+    """The commands that can use a checkpoint of this model and these data."""
+    words = f"--ckpt_path {shell_word(_short(checkpoint))}"
+    with_own = f"{words} {allow_flag(command.config_dump)}".rstrip()
+    model, data = command.model, command.datamodule
+    lines = []
+    if is_overridden("test_step", model) and is_overridden("test_dataloader", data):
+        lines.append(f"python -m dlcore test {with_own}")
+    if hasattr(model, "scores") and getattr(dlcore.models, type(model).__name__, None) is type(model):
+        lines.append(f"python -m dlcore generate {words}")  # a text model of dlcore's: it needs neither data nor trust
+    elif is_overridden("predict_step", model) and is_overridden("predict_dataloader", data):
+        lines.append(f"python -m dlcore predict {with_own}")
+    return lines
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:
     data: Any = trainer.datamodule  # type: ignore[attr-defined]
     numbers = sum(parameter.numel() for parameter in model.parameters())
     rows = {"model": f"{type(model).__name__}, {numbers:,} parameters"}
-    parts = getattr(data, "parts", {})
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts.items())
+    words = data_words(trainer)
     source = f" from {data.source}" if getattr(data, "source", "") else ""
-    rows["data"] = (
-        f"{type(data).__name__}: {sizes}{source}"
-        if not getattr(data, "is_sample", False)
-        else f"{sizes}: {data.source}"
-    )
+    sample = getattr(data, "is_sample", False)  # no samples of what the class is called after
+    rows["data"] = f"{words.partition(': ')[2]}: {data.source}" if sample else f"{words}{source}"
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows["device"] = f"{trainer.strategy.root_device}{processes}"
     if folder is not None:

@@ -55,9 +55,10 @@ def print_columns(
     """
     for left, right in rows:
         name = Text(" " * indent).append_text(_as_text(left))
-        meaning = _as_text(right).wrap(console, max(console.width - column, 20))
+        meaning = list(_as_text(right).wrap(console, max(console.width - column, 20)))
         if name.cell_len + 2 > column:
             console.print(name, soft_wrap=True)
+            meaning = meaning if _as_text(right) else []
         else:
             name.append(" " * (column - name.cell_len))
             console.print(_stripped(name.append_text(meaning.pop(0))), soft_wrap=True)
@@ -78,3 +79,8 @@ def _as_text(content: Text | str) -> Text:
 def _stripped(line: Text) -> Text:
     line.rstrip()
     return line
+
+
+def tensorboard_command(folder: str) -> str:
+    """How to see curves, with the page to open: TensorBoard's first page shows histograms before the loss."""
+    return f"tensorboard --logdir {shell_word(folder)}  # then open http://localhost:6006/#scalars"

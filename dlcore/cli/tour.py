@@ -21,7 +21,7 @@ _BEFORE = (
     ("python -m dlcore lr_find", "a learning rate to begin with"),
 )
 _RESULTS = (
-    ("tensorboard --logdir lightning_logs", "the curves of all runs"),
+    ("tensorboard --logdir lightning_logs", "curves: localhost:6006/#scalars"),
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
     ("python -m dlcore explain", "why the newest run went as it did"),
 )

@@ -64,7 +64,7 @@ def class_names(package: Package, root: Path = ROOT) -> list[str]:
         package: ``models``, ``data`` or ``callbacks``.
         root: Folder of dlcore's sources.
     """
-    found = _definitions(root / package)
+    found = find_classes(root / package)
     parents = {base for _, bases in found.values() for base in bases}
     listed = [name for name in _exported(root / package) if name in found]
     return [name for name in listed if name not in parents or any(base in found for base in found[name][1])]
@@ -79,7 +79,11 @@ def class_info(package: Package, name: str, root: Path = ROOT) -> ClassInfo:
     names = class_names(package, root)
     if name not in names:
         raise UnknownNameError(_SINGULAR[package], name, names)
-    source, _ = _definitions(root / package)[name]
+    return described(find_classes(root / package)[name][0], name)
+
+
+def described(source: str, name: str) -> ClassInfo:
+    """Describe a class that a file defines, whose text is `source`."""
     definition = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
     docstring = ast.get_docstring(definition) or ""
     return ClassInfo(name, summary(docstring), _arguments(definition, argument_help(docstring)))
@@ -162,7 +166,7 @@ def _exported(folder: Path) -> list[str]:
 
 
 @cache
-def _definitions(folder: Path) -> dict[str, tuple[str, list[str]]]:
+def find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
     """Each class that a package's files define: the file's text, and the names of its bases."""
     found: dict[str, tuple[str, list[str]]] = {}
     for path in sorted(folder.glob("*.py")):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 from dlcore.configs import strict_yaml
+from dlcore.configs.recipe import read_recipe
 from dlcore.configs.request import Flag
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 
@@ -43,6 +45,29 @@ def allowed_packages(flags: Collection[Flag]) -> tuple[str, ...]:
             raise ArgumentError(source, "packages of Python, parted by commas: my_package,other", text)
         found += names
     return tuple(dict.fromkeys(found))
+
+
+def allow_flag(config: Any) -> str:
+    """The flag with which a config of the user's own can be read again, to be typed behind a printed command.
+
+    Args:
+        config: What a run was made with.
+
+    Returns:
+        ``--allow my_package,other`` for the packages of its classes; empty where all are dlcore's and its own.
+    """
+    paths = (text for place, text in _texts(config, "") if _holds_class(place) and _is_path(text))
+    packages = dict.fromkeys(path.partition(".")[0] for path in paths)
+    packages = dict.fromkeys(each for each in packages if each not in (*OWN_PACKAGES, *sys.stdlib_module_names))
+    return f"--allow {','.join(packages)}" if packages else ""
+
+
+def allow_flag_of_run(folder: Path) -> str:
+    """`allow_flag` of the config that a run left in its folder; empty where that is gone or cannot be read."""
+    try:
+        return allow_flag(read_recipe(folder / "config.yaml"))
+    except (DlcoreError, OSError):
+        return ""
 
 
 def paths_in_flags(flags: Collection[Flag]) -> frozenset[str]:

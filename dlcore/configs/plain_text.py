@@ -6,15 +6,44 @@ import re
 
 # Control characters but for line ends and tabs, and the signs that turn the direction of what follows: with them text
 # moves a terminal's cursor, changes its title, or reads otherwise than it is.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 _NO_FILE_NAME = re.compile('[\x00-\x1f\x7f-\x9f/\\\\<>:"|?*\u2028-\u202e\u2066-\u2069]+')
 _OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 150  # bytes; file systems take 255, and folders within it have names too
 
 
 def printable(text: str) -> str:
-    r"""Text for a terminal: what would steer it is spelled out, as ``\x1b``."""
-    return _UNPRINTABLE.sub(lambda sign: sign[0].encode("unicode_escape").decode("ascii"), text)
+    r"""Text for a terminal: what would steer it, and what is no UTF-8, is spelled out, as ``\x1b``."""
+    return _UNPRINTABLE.sub(_spelled_out, text)
+
+
+def decoded_name(name: str) -> str:
+    r"""A file's name as text that any file holds: bytes that are no UTF-8 are spelled out, as ``\xc3``."""
+    return _NO_TEXT.sub(_spelled_out, name)
+
+
+def _spelled_out(sign: re.Match[str]) -> str:
+    if "\udc80" <= sign[0] <= "\udcff":  # how Python names a byte of a file's name that is no UTF-8
+        return f"\\x{ord(sign[0]) - 0xDC00:02x}"
+    return sign[0].encode("unicode_escape").decode("ascii")
+
+
+def without_markup(text: str) -> str:
+    """Text of a docstring without the signs of reStructuredText, which libraries write: roles, links, backticks.
+
+    ``:class:`~datetime.timedelta``` is timedelta, a link its words and its address in brackets. A text may be wrapped.
+    """
+    text = re.sub(r":[a-z]+(?::[a-z]+)*:`([^`]*)`", lambda role: _target(role[1]), text)
+    text = re.sub(r"`([^`<]*?)\s*<([^`>]*)>`__?", r"\1 (\2)", text)
+    return re.sub(r"(`+)([^`]*)\1(?:__?\b)?", r"\2", text)
+
+
+def _target(words: str) -> str:
+    """The words of a role: its title where it has one, of a name with ~ the last part."""
+    title = re.fullmatch(r"(.*?)\s*<[^<>]*>", words, re.DOTALL)
+    words = title[1] if title else words
+    return words.rpartition(".")[2] if words.startswith("~") else words
 
 
 def file_name(text: str) -> str:

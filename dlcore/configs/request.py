@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.flag_hints import remedy_for_word
+from dlcore.configs.plain_text import decoded_name
 from dlcore.configs.recipe import find_recipe, read_recipe, recipe_name
 from dlcore.configs.secrets import text_without_secrets
 from dlcore.configs.shell import shell_word
@@ -81,7 +82,7 @@ def read_request(argv: Sequence[str]) -> Request:
         argv: The words behind the program's name; the first is the command.
 
     Raises:
-        ConfigError: A word is neither a flag nor a flag's value.
+        ConfigError: A word is neither a flag nor a flag's value, or a value is not UTF-8.
     """
     request = Request(argv[0])
     words = list(argv[1:])
@@ -101,6 +102,12 @@ def read_request(argv: Sequence[str]) -> Request:
                 )
         if value is None and words and not words[0].startswith(("--", "-c")):
             value = words.pop(0)
+        if value is not None and decoded_name(value) != value:
+            shown = decoded_name(value)
+            raise ConfigError(
+                f"--{name}: expected text in UTF-8, got {shown}. A file or folder of such a name needs another, or a "
+                f"link: ln -s $'{shown}' photos"
+            )
         if name == "config" and value is not None:
             request.recipes.append(value)
         else:

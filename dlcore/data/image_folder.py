@@ -5,23 +5,28 @@ Shapes: B batch size, C channels, H height, W width, K classes, M files.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dlcore.configs.plain_text import decoded_name
+from dlcore.configs.shell import shell_word
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.batches import BatchLoader
 from dlcore.data.images.augmentation import Augmentation, normalized
 from dlcore.data.images.balance import BalancedLoader
 from dlcore.data.images.circles import circles_folder
+from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.decoding import Form
 from dlcore.data.images.draws import SampleDraws
 from dlcore.data.images.finding import Found, find_pictures
+from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
 from dlcore.data.images.normalization import Normalization, given, measured, tensors
-from dlcore.data.images.notes import meet_broken, tell_counts
+from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
 from dlcore.data.images.parts import class_targets, fingerprint, is_cut, part_places
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import ArgumentError, DataError, check_number
@@ -30,11 +35,12 @@ from dlcore.errors import ArgumentError, DataError, check_number
 class ImageFolder(ArrayData):
     """A folder of pictures of any sizes and kinds, with a folder in it for each class: root/class/*.jpg, .png, ….
 
-    Where root holds train (and val, test), these are the parts; what has no folder of its own is cut off the training
-    pictures. Pictures are turned as EXIF says; transparent places become white; 16 bits become 8; of an animation the
-    first frame is taken; of more than 89,478,485 pixels they are refused. They are decoded once into a cache of bytes,
-    mapped into memory. With a checkpoint, another folder is taken whole by validate, test and predict; predict needs no
-    class folders, and its answers name the files.
+    Where root holds train (and val, test; in any case, Training and Testing too), these are the parts; what has no
+    folder of its own is cut off the training pictures. Files that are not read are counted. Pictures are turned as EXIF
+    says; transparent places become white; 16 bits become 8, of 12-bit content by the range of all pictures' values; of
+    an animation the first frame is taken; of more than 89,478,485 pixels they are refused. They are decoded once into a
+    cache of bytes, mapped into memory. With a checkpoint, another folder is taken whole by validate, test and predict;
+    predict needs no class folders, and its answers name the files.
 
     Args:
         root: The folder.
@@ -128,6 +134,7 @@ class ImageFolder(ArrayData):
         self._found: Found | None = None
         self._kept: dict[str, Any] = {}  # what a checkpoint knows
         self._counts: list[int] | None = None
+        self._levels: tuple[int, int] | None = None  # of 16-bit pictures, which values became 0 and 255
 
     # What is known before and after the pictures are decoded
 
@@ -160,6 +167,7 @@ class ImageFolder(ArrayData):
             found, facts = self._look(), self.facts()
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
             self._kept |= {"root": str(found.root.resolve()), "fingerprint": fingerprint(found)}
+            self._kept["levels"] = self._levels and list(self._levels)
         return {**super().state_dict(), "pictures": self._kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -184,9 +192,11 @@ class ImageFolder(ArrayData):
                 "folder of their own. Sort them into folders; only predict, with --ckpt_path, needs no classes."
             )
         if len(found.class_names) < 2:
+            place = deeper(found.root)
+            lies = f" Look deeper: --data.root {shell_word(str(place))}" if place else ""
             raise DataError(
                 f"{found.root}: expected at least two class folders, got one: {found.class_names[0]!r}. There is "
-                "nothing to tell apart; root is the folder that holds the class folders."
+                f"nothing to tell apart; root is the folder that holds the class folders.{lies}"
             )
         return found.class_names
 
@@ -197,7 +207,13 @@ class ImageFolder(ArrayData):
         found = self._look()
         targets = class_targets(found, self._class_names())
         places = self._whole() or self._cut()
+        tell_passed_over(found)
         pictures = decoded(found.root, found.names, self.form, self.cache)
+        known = self._kept.get("levels", WHOLE) if self._kept else None
+        if known and pictures.levels and pictures.levels != tuple(known):  # those of the training count
+            pictures = decoded(found.root, found.names, replace(self.form, levels=tuple(known)), self.cache)
+        self._levels = pictures.levels
+        tell_levels(pictures)
         meet_broken(found, pictures.broken, self.skip_broken)
         usable = {part: chosen[~np.isin(chosen, list(pictures.broken))] for part, chosen in places.items()}
         for part, chosen in usable.items():
@@ -215,8 +231,9 @@ class ImageFolder(ArrayData):
         if self.normalization is None:
             pixels = self.form.size[0] * self.form.size[1]
             self.normalization = measured(pictures.moments[torch.from_numpy(usable["train"])], pixels)
+        names = [decoded_name(name) for name in found.names]
         return {
-            part: Part(pictures.pixels, torch.from_numpy(targets), torch.from_numpy(chosen), found.names)
+            part: Part(pictures.pixels, torch.from_numpy(targets), torch.from_numpy(chosen), names)
             for part, chosen in usable.items()
         }
 

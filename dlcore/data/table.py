@@ -13,6 +13,7 @@ from torch import Tensor
 from dlcore.configs.plain_text import printable
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.tables.builtin import BUILTIN, builtin_table
+from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
 from dlcore.data.tables.encoding import Encoding
@@ -30,6 +31,7 @@ _CHOICES = {
     "missing": ("error", "mean", "drop"),
     "task": ("auto", "multiclass", "binary", "regression"),
     "decimal": (".", ","),
+    "thousands": ("auto", *THOUSANDS),
 }
 
 
@@ -52,10 +54,14 @@ class Table(ArrayData):
             for names and a row with numbers for values, and asks where both or neither is found.
         separator: The character between values; tab; auto tells comma, semicolon and tab apart.
         decimal: The character before a number's fraction: a comma where 1,5 is one and a half.
+        thousands: What stands between groups of three digits: none, a comma, a dot, space or apostrophe; auto takes a
+            space, an apostrophe and, beside a decimal comma, the dot. Percent and currency signs, the same at each
+            number of a column, and brackets for negative numbers are always understood.
         encoding: The file's encoding, utf-8 (with or without byte order mark), gbk, ….
         ignore: Columns that are left out, by name: id, or '[id, name]'.
         categorical: Columns whose values are names even where they are numbers (a postcode): by name.
         max_categories: Most categories of a column, at least 2; more are an error, since each is an input.
+        na_values: Further texts that say that a value is missing: k.A., or '["k.A.", "-"]'.
         missing: What to do about missing values (empty, NA, N/A, NaN, null, ?): error; mean fills in the mean of the
             training rows (a missing category is none of them, a missing target an error); drop leaves such rows out.
         standardize: Whether numbers become (value - mean) / standard deviation, a constant column 0; false leaves them
@@ -94,10 +100,12 @@ class Table(ArrayData):
         header: bool | Literal["auto"] = "auto",
         separator: str = "auto",
         decimal: Literal[".", ","] = ".",
+        thousands: Literal["auto", "none", ",", ".", "space", "apostrophe"] = "auto",
         encoding: str = "utf-8",
         ignore: list[str] | str = [],  # noqa: B006 (never changed; a plain list is what --help shows and YAML has)
         categorical: list[str] | str = [],  # noqa: B006
         max_categories: int = 100,
+        na_values: list[str] | str = [],  # noqa: B006
         missing: Literal["error", "mean", "drop"] = "error",
         standardize: bool = True,
         target_unit: float = 1.0,
@@ -120,12 +128,17 @@ class Table(ArrayData):
             raise UnknownNameError("built-in table (in data.builtin)", builtin, BUILTIN)
         if path is None and builtin is None:
             raise ArgumentError("path", "a CSV file", None, f"Or --data.builtin {' or '.join(BUILTIN)}.")
-        for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal)):
+        for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal), ("thousands", thousands)):
             if choice not in _CHOICES[argument]:  # in Python nobody else looks
                 raise ArgumentError(argument, " or ".join(map(repr, _CHOICES[argument])), choice)
+        if thousands == decimal:
+            other = "," if decimal == "." else "."
+            raise ArgumentError("thousands", "a sign other than decimal", thousands, f"Or --data.decimal {other}.")
         self.path, self.target, self.builtin = path, target, builtin
-        ignored, named = ([names] if isinstance(names, str) else names for names in (ignore, categorical))
-        self.reader = RowReader(encoding, separator, decimal, header, ignored, named)
+        lists = ([names] if isinstance(names, str) else names for names in (ignore, categorical, na_values))
+        ignored, named, also_missing = lists
+        cells = CellFormat(NumberFormat(decimal, thousands), tuple(also_missing))
+        self.reader = RowReader(encoding, separator, header, ignored, named, cells)
         self.max_categories, self.missing = max_categories, missing
         self.standardize, self.target_unit = standardize, target_unit
         self.task = None if task == "auto" else task
@@ -150,7 +163,7 @@ class Table(ArrayData):
         schema: Schema = self.schema  # type: ignore[assignment]
         classes = schema.target.classes
         return {
-            "tasks": schema.target.tasks,
+            "tasks": [self.task] if self.task else schema.target.tasks,
             "in_features": schema.encoding.in_features,
             "num_classes": 1 if classes is None else len(classes),
             **({} if classes is None else {"class_names": classes}),
@@ -252,6 +265,7 @@ class Table(ArrayData):
     def _encode(self, rows: Rows, kept: np.ndarray) -> Tensor:
         """All rows as they are kept in memory (N, C); says what is to be said about them."""
         inputs, notes = self.schema.encoding.encode(rows.columns)  # type: ignore[union-attr]
+        notes = [*rows.notes, *notes]
         if len(kept) < len(inputs):
             notes.append(f"{len(inputs) - len(kept):,} of {len(inputs):,} rows have missing values and are left out")
         for note in notes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.healthy import reasons, summary
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.rules import RULES
+from dlcore.diagnosis.wording import percent, short
+from dlcore.errors import never_fatal
 
 _MOST_LINES = 5  # of the short form
 
@@ -30,7 +33,8 @@ class Diagnosis:
         notes: What is worth knowing and does no harm.
         healthy: What speaks for the run, a clause each; empty where there is a fault.
         missing: What could not be looked at, and how to change that, a sentence each.
-        poor: Whether even the training samples were learned badly.
+        poor: What came to little, in words (``the result is poor``), also where no rule says why; empty: nothing did.
+        failed: What could not be done, a line each: a rule that fails takes no other with it.
     """
 
     folder: Path
@@ -40,7 +44,8 @@ class Diagnosis:
     notes: tuple[Finding, ...] = ()
     healthy: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    poor: bool = False
+    poor: str = ""
+    failed: tuple[str, ...] = ()
 
     @property
     def first(self) -> Finding | None:
@@ -52,14 +57,17 @@ class Diagnosis:
         """What to begin with: the first fault's name, or that there is none."""
         if self.faults:
             return self.faults[0].title
-        return "the result is poor, and no known reason for it was found" if self.poor else "nothing wrong was found"
+        return f"{self.poor}, and no known reason for it was found" if self.poor else "nothing wrong was found"
 
     def lines(self) -> list[str]:
         """At most five short lines, for the end of a fit; see `blocks`."""
         return [line for block in self.blocks() for line in block]
 
     def blocks(self) -> list[list[str]]:
-        """At most five short lines, those of a finding together: two faults, or why all is well and what to know."""
+        """At most five short lines, those of a finding together: two faults, or why all is well and what to know.
+
+        What failed is told below them, a line each.
+        """
         if self.faults:
             blocks = [fault.lines() for fault in self.faults[:2]]
             titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
@@ -71,7 +79,7 @@ class Diagnosis:
         chosen: list[list[str]] = []
         for block in blocks:
             chosen += [block] if sum(map(len, [*chosen, block])) <= _MOST_LINES else []
-        return chosen
+        return [*chosen, *([line] for line in self.failed)]
 
     def as_json(self) -> dict[str, Any]:
         """The diagnosis as plain values."""
@@ -98,10 +106,41 @@ def diagnose(folder: str | Path) -> Diagnosis:
         ConfigError: Its config is not plain YAML.
     """
     run = read_evidence(Path(folder))
+    said, poor, healthy = "", "", tuple[str, ...]()
+    failed: list[str] = []
     with np.errstate(all="ignore"):  # a comparison with what is not finite is false, and that is right
-        faults, consequences, notes = weigh(run, RULES)
-    healthy = () if faults or run.poor else reasons(run)
-    return Diagnosis(run.folder, summary(run), faults, consequences, notes, healthy, _missing(run), run.poor)
+        faults, consequences, notes = weigh(run, [_guarded(rule, failed.append) for rule in RULES])
+        with never_fatal("the summary", failed.append):
+            said = summary(run)
+        with never_fatal("the reasons", failed.append):
+            poor = _poor(run)
+            healthy = () if faults or poor else reasons(run)
+    missing = (*_missing(run), *failed)
+    return Diagnosis(run.folder, said, faults, consequences, notes, healthy, missing, poor, tuple(failed))
+
+
+def _guarded(rule: Rule, tell: Callable[[str], object]) -> Rule:
+    """The rule, which finds nothing where it fails."""
+
+    def look(run: Evidence) -> Finding | None:
+        with never_fatal(f"the rule {rule.name}", tell):
+            return rule.look(run)
+        return None
+
+    return replace(rule, look=look)
+
+
+def _poor(run: Evidence) -> str:
+    """What of a run came to little, in words."""
+    if run.poor:
+        return "the result is poor"
+    if not run.validation_is_poor:
+        return ""
+    name, write = ("accuracy", percent) if run.is_classifier else ("r2", short)
+    word = "accuracy" if run.is_classifier else "R²"
+    train = run.last(f"train/{name}")
+    beside = "" if math.isnan(train) else f", training {write(train)}"
+    return f"validation is poor ({word} {write(run.last(f'val/{name}'))}{beside})"
 
 
 def weigh(

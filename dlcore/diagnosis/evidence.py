@@ -20,6 +20,8 @@ from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.layer_table import FILE, read_layers
 from dlcore.tracking.timeline import read_events
 
+_LITTLE = {True: 0.4, False: 0.05}  # of the way from guessing to faultless (classifier); R² (regression)
+_FAR_BELOW = 0.4  # of that way, or of R²: validation below training
 _NO_CURVE = LoggedCurve(np.array([]), np.array([]), np.array([]))
 
 
@@ -65,7 +67,7 @@ class Evidence:
     @cached_property
     def steps(self) -> int:
         """Optimiser steps of the run."""
-        return int(max((curve.steps[-1] for curve in self.curves.values()), default=0))
+        return int(max((curve.steps[-1] for curve in self.curves.values() if len(curve.steps)), default=0))
 
     @cached_property
     def epochs(self) -> float:
@@ -132,12 +134,17 @@ class Evidence:
         """The accuracy of who always names the commonest class; NaN where it is not known.
 
         A look has few samples, whose commonest class is commoner than it is in truth: the look with the least counts.
+        Always below 1.
         """
         by_number = 1 / self.num_classes if self.num_classes else math.nan
-        if self.layers is None or not self.is_classifier:
-            return by_number
-        seen = self.layers.over_time(OUTPUTS, "top_target")[1]
-        return float(np.fmax(seen.min(), by_number)) if len(seen) else by_number
+        seen = self._commonest_targets
+        return float(np.fmax(seen.min(), by_number)) if self.is_classifier and len(seen) else by_number
+
+    @cached_property
+    def _commonest_targets(self) -> np.ndarray:
+        """The commonest class's share of the samples at each look; not of looks at one class, which do not tell it."""
+        seen = self.layers.over_time(OUTPUTS, "top_target")[1] if self.layers is not None else np.array([])
+        return seen[(seen > 0) & (seen < 1)]
 
     @cached_property
     def chance_loss(self) -> float:
@@ -154,8 +161,7 @@ class Evidence:
         """
         if self.num_classes != 2 or self.layers is None or self.settings.values.get("model.class_weights") is not None:
             return self.chance_loss
-        seen = self.layers.over_time(OUTPUTS, "top_target")[1]
-        share = float(seen.mean()) if len(seen) else 0.5
+        share = float(self._commonest_targets.mean()) if len(self._commonest_targets) else 0.5
         if not 0.5 <= share < 1:
             return self.chance_loss
         return -share * math.log(share) - (1 - share) * math.log(1 - share)
@@ -167,9 +173,8 @@ class Evidence:
             part: ``train`` or ``val``.
         """
         accuracy = self.last(f"{part}/accuracy") if self.is_classifier else math.nan
-        if not math.isnan(accuracy):  # of samples that are all of one class nothing can be said
-            chance = self.chance_accuracy
-            return (accuracy - chance) / (1 - chance) if chance < 1 else math.nan
+        if not math.isnan(accuracy):
+            return (accuracy - self.chance_accuracy) / (1 - self.chance_accuracy)
         return self.last(f"{part}/r2")
 
     @cached_property
@@ -190,6 +195,21 @@ class Evidence:
         A loss above that of guessing is bad, whatever the accuracy.
         """
         return self.learned_nothing or self.skill("train") < 0.4 or self.last("train/loss") > self.chance_loss
+
+    @cached_property
+    def validation_is_poor(self) -> bool:
+        """Whether validation came to little: nearer to chance than to faultless, or far below training.
+
+        The later half of the checks counts: of many on few samples one is good, or bad, by luck. Not known is no.
+        """
+        name = "accuracy" if self.is_classifier else "r2"
+        values, train = self.values(f"val/{name}"), self.last(f"train/{name}")
+        if not len(values):
+            return False
+        chance = self.chance_accuracy if self.is_classifier else 0.0
+        skill = (float(np.mean(values[len(values) // 2 :])) - chance) / (1 - chance)
+        below = (train - chance) / (1 - chance) - skill
+        return skill < _LITTLE[self.is_classifier] or below > _FAR_BELOW
 
     # Layers
 

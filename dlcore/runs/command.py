@@ -12,8 +12,9 @@ from typing import Any
 from jsonargparse import ArgumentError as ParserError
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import dlcore.callbacks
 import dlcore.data
@@ -28,6 +29,8 @@ from dlcore.runs.distributed.together import Together
 from dlcore.runs.ended_by import how_to_go_on, named_error
 from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.folder import held
+from dlcore.runs.found_settings import check_finders
+from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
 from dlcore.runs.named_classes import check_parsed
 from dlcore.runs.out_of_memory import no_memory_for_objects
@@ -36,7 +39,8 @@ from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
 from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.settings import Settings
-from dlcore.runs.trainer_setup import make_logger, make_trainer
+from dlcore.runs.trainer_classes import cannot_be_made, let_speak, with_plain_texts
+from dlcore.runs.trainer_setup import as_list, make_logger, make_trainer
 
 
 class Command(LightningCLI):
@@ -49,6 +53,7 @@ class Command(LightningCLI):
         act: False makes everything (trainer, model, data) and does nothing with it: no run, no folder.
         folder: Where a new run is kept; left out, the next free ``lightning_logs/<recipe>/version_<N>``. A run that
             goes on stays where it is.
+        only_data: Make the data and nothing else, which needs ``act=False``.
 
     Attributes:
         settings: Where its settings came from; the checkpoint that it began with.
@@ -71,6 +76,7 @@ class Command(LightningCLI):
         before: Callable[[Command], None] | None = None,
         act: bool = True,
         folder: Path | None = None,
+        only_data: bool = False,
     ) -> None:
         prepare_process()
         self._launch = Launch(request) if act else None
@@ -78,7 +84,7 @@ class Command(LightningCLI):
         self.own_callbacks, self._before, self._act = list(callbacks), before, act
         self.settings = Settings(request)
         self.folder: Path | None = None
-        self._wanted_folder = folder
+        self._wanted_folder, self._only_data = folder, only_data
         self.linked: set[str] = set()
         self.changes: list[str] = []
         self.output: Any = None
@@ -130,6 +136,7 @@ class Command(LightningCLI):
             except (ParserError, ValueError, TypeError, AttributeError) as error:
                 raise explain(error, self.settings.pairs(), self.settings.classes) from error
             check_parsed(self.config, self.settings.trust)
+            self.config = with_plain_texts(self.config)
         for section in ("model", "data"):
             if self.config[self.request.command].get(section) is None:
                 raise no_class(section)
@@ -146,8 +153,11 @@ class Command(LightningCLI):
         config = self.config[self.request.command].clone()
         self.config_init = self.config
         self._dump_config()
-        self.config_dump = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
+        dumped = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
+        self.config_dump = with_absolute_paths(dumped)
         self.datamodule = self._make("data", config)
+        if self._only_data:
+            return
         init_args = config.model.get("init_args") or Namespace()
         facts = self._facts(init_args)
         linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
@@ -161,6 +171,11 @@ class Command(LightningCLI):
             check_weights(self.model, self.settings.checkpoint, str(self.settings.checkpoint_path))
             self.changes = self.settings.changes(self.config_dump)
         arguments = dict(vars(self._make("trainer", config)))
+        named = as_list(arguments["callbacks"])
+        let_speak(named)
+        check_finders(named, self.model)
+        if any(isinstance(callback, ProgressBar) for callback in named):  # the user's own stands in place of dlcore's
+            config["progress_display"] = self.config_dump["progress_display"] = None
         callbacks = self._make_callbacks(config, arguments["enable_progress_bar"] is not False)
         if self.request.command == "predict" and arguments["devices"] not in ("auto", 1, "1"):
             raise ArgumentError(
@@ -210,13 +225,12 @@ class Command(LightningCLI):
         instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
         try:
             return instantiate(only)[section]
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, MisconfigurationException) as error:
             # The parser wraps what a class says of its arguments into words about its union types.
             own = own_error(error)
-            if own is None and (shortage := no_memory_for_objects(error, section)) is not None:
-                raise shortage from error
             if own is None:
-                raise
+                named = no_memory_for_objects(error, section) or cannot_be_made(error, config.trainer)
+                raise named or error from error
             raise own.within(section) if isinstance(own, ArgumentError) else own from error
 
     def _make_callbacks(self, config: Namespace, show: bool) -> list[Callback]:
@@ -227,23 +241,23 @@ class Command(LightningCLI):
 
     def _add_logger(self, arguments: dict[str, Any]) -> None:
         """Choose the run's folder, now that all else is known to be right."""
-        if arguments["logger"] in (None, True):
-            if arguments["fast_dev_run"]:
-                return
-            restarted = self._launch.folder if self._launch else None
-            logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder, restarted)
-            self.folder = Path(logger.log_dir).resolve()
-            if self.trainer.is_global_zero:
-                self._held.enter_context(held(self.folder))
-            self.trainer.loggers = [logger]
-            if self._launch and self.request.command == "fit" and self.trainer.is_global_zero:
-                self._launch.note(self.folder)
-                if news := self._launch.news():
-                    print(news, flush=True)
-        elif arguments["logger"]:
-            self.trainer.loggers = (
-                arguments["logger"] if isinstance(arguments["logger"], list) else [arguments["logger"]]
-            )
+        if arguments["logger"] is False or arguments["fast_dev_run"]:
+            return
+        restarted = self._launch.folder if self._launch else None
+        logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder, restarted)
+        self.folder = Path(logger.log_dir).resolve()
+        if self.trainer.is_global_zero:
+            self._held.enter_context(held(self.folder))
+        # Loggers of the user's stand beside the run's own: without it there were no config, figures and summary.
+        others = [] if arguments["logger"] in (None, True) else as_list(arguments["logger"])
+        self.trainer.loggers = [logger, *others]
+        for callback in self.trainer.checkpoint_callbacks:
+            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                callback.dirpath = str(self.folder / "checkpoints")
+        if self._launch and self.request.command == "fit" and self.trainer.is_global_zero:
+            self._launch.note(self.folder)
+            if news := self._launch.news():
+                print(news, flush=True)
 
     # The work
 
@@ -258,7 +272,7 @@ class Command(LightningCLI):
             arguments["verbose"] = False
         facts = settings_facts(self.config_dump, self.settings.checkpoint)
         met = self._launch.met if self._launch else None
-        together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer), met)
+        together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer, self.config_dump), met)
         try:
             with self._held:
                 self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)

@@ -10,11 +10,13 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from dlcore.configs.class_paths import allow_flag
 from dlcore.configs.shell import shell_word
 from dlcore.errors import ArgumentError, Interrupted
 from dlcore.processes import will_be_restarted
 from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.out_of_memory import no_memory_for_batch
+from dlcore.runs.trainer_classes import failed_by
 
 
 def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseException:
@@ -33,15 +35,20 @@ def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseExcept
         return _interrupted(error.__context__, trainer)
     if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
         return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
-    return no_memory_for_batch(error, trainer) or refused_by_lightning(error) or error
+    return no_memory_for_batch(error, trainer) or failed_by(error) or refused_by_lightning(error) or error
 
 
-def how_to_go_on(trainer: Trainer) -> str:
-    """How a run goes on that lost a process, a sentence; nothing where it has come to no checkpoint."""
+def how_to_go_on(trainer: Trainer, config: Any = None) -> str:
+    """How a run goes on that lost a process, a sentence; nothing where it has come to no checkpoint.
+
+    Args:
+        trainer: The run's trainer.
+        config: What the run was made with, for the packages that must be allowed again.
+    """
     if will_be_restarted():
         return "torchrun starts all of them again."
     last = getattr(trainer.checkpoint_callback, "last_model_path", "")
-    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)}" if last else ""
+    return f"Go on: python -m dlcore fit --ckpt_path {shell_word(last)} {allow_flag(config)}".rstrip() if last else ""
 
 
 def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:

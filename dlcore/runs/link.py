@@ -49,7 +49,7 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
         elif init_args["task"] not in tasks:
             raise FitError(
                 f"model.task: expected {' or '.join(tasks)}, which can be learned from {data_name}, got "
-                f"{init_args['task']!r}."
+                f"{init_args['task']!r}. Choose it (--model.task {tasks[0]}), or other targets."
             )
     for name in LINKED:
         if name not in facts or name not in init_args:

@@ -1,29 +1,108 @@
-"""What an evaluation of other data than the run's own leaves behind gets a name of its own."""
+"""Names of what an evaluation leaves behind: the same evaluation replaces its files, another one never does."""
 
 from __future__ import annotations
 
+import json
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from dlcore.configs.plain_text import decoded_name, file_name
+from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
+    from dlcore.configs.request import Request
     from dlcore.runs.command import Command
 
+RECORD = ".evaluated.json"  # beside the files: which evaluation each is of
 
-def named_after_data(command: Command, name: str) -> str:
-    """A file's name, with that of the data where they are not the run's own: ``test.json`` or ``test_photos.json``.
+
+def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
+    """Where the files of an evaluation go: ``test.json``, of other data ``test_photos.json``.
+
+    Where a file of that name is of another evaluation (of other data, another checkpoint, other flags of the data), or
+    not known, the next free number stands behind: ``test_photos_2.json``.
 
     Args:
         command: The command that evaluates.
-        name: The file's name where the data are the run's own.
+        folder: Where they go.
+        names: Their names where the data are the run's own. They get the same ending.
     """
-    elsewhere = command.request.value("data.path") or command.request.value("data.root")
-    path = Path(name)
-    return f"{path.stem}_{_name_of(str(elsewhere))}{path.suffix}" if elsewhere else name
+    known, own = _known(folder), _evaluation(command)
+    data = f"_{name}" if (name := name_of_data(command.request)) else ""
+    for number in count(1):
+        ending = f"_{number}" if number > 1 else ""
+        files = [f"{Path(name).stem}{data}{ending}{Path(name).suffix}" for name in names]
+        if all(known.get(file) == own or not (folder / file).exists() for file in files):
+            break
+    return [folder / file for file in files]
 
 
-def _name_of(data: str) -> str:
-    """A short name of data: that of their file or folder; ``other`` for a pattern or a list, which have none."""
+def remember(command: Command, files: list[Path]) -> None:
+    """Note of which evaluation files are.
+
+    Args:
+        command: The command that evaluated.
+        files: What it wrote, into one folder.
+
+    Raises:
+        RunFileError: The note cannot be written.
+    """
+    folder = files[0].parent
+    known = _known(folder) | {file.name: _evaluation(command) for file in files}
+    replace_file(folder / RECORD, json.dumps(known, ensure_ascii=False, indent=1).encode(errors="replace"))
+
+
+def _known(folder: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError):  # nothing, or damaged: then no file is known, and none is replaced
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _evaluation(command: Command) -> dict[str, Any]:
+    """What tells evaluations apart."""
+    path = command.settings.checkpoint_path
+    flags = [[flag.name, _whole(flag.value)] for flag in command.request.flags if flag.name.split(".")[0] == "data"]
+    return {
+        "checkpoint": path.name if path and (path.parent.name == "checkpoints") else str(path and path.resolve()),
+        "recipes": [_whole(recipe) for recipe in command.request.recipes],
+        "flags": sorted(flags, key=lambda flag: flag[0]),
+    }
+
+
+def _whole(value: str | None) -> str | None:
+    """A value; a path in full, since the working folder may be another next time."""
+    if value is None:
+        return None
+    path = Path(value).expanduser()
+    return decoded_name(str(path.resolve()) if path.exists() else value)
+
+
+def name_of_data(request: Request) -> str:
+    """A short name of the data that flags choose; empty where they choose none.
+
+    That of their file or folder; ``other`` for a pattern or a list, which have none.
+    """
+    data = request.value("data.path") or request.value("data.root")
+    if not data:
+        return ""
     path = Path(data).expanduser()
     if not path.exists():
         return "other"
-    return path.stem.strip(".") or path.resolve().stem or "other"  # "." and ".." are names of a folder with another
+    if path.name in ("", ".."):
+        path = path.resolve()
+    name = (path.stem if path.is_file() else path.name).strip(".")
+    return file_name(decoded_name(name)) if name else "other"
+
+
+def class_names(command: Command) -> list[str] | None:
+    """Names of the classes that a command's model tells apart: those that the data know, else their numbers.
+
+    Returns:
+        The names; None where the model is no classifier, or it is not known.
+    """
+    facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
+    classes = getattr(getattr(command.model, "task", None), "num_classes", None)
+    return facts.get("class_names") or (None if classes is None else [str(k) for k in range(classes)])

@@ -21,6 +21,7 @@ from dlcore.configs.choice import NESTED_CLASSES
 from dlcore.configs.class_paths import refusal
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 from dlcore.runs.factories import find_factory
+from dlcore.runs.trainer_classes import what_it_lacks
 
 # Beginnings of the lines of a wall that say nothing.
 _WALL = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
@@ -43,7 +44,7 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
     for name, value in settings:
         hint = _hint(name, classes)
         if hint is not None and "Callable" not in str(hint) and not _accepts(hint, value):
-            return ArgumentError(name, _in_words(hint), value)
+            return what_it_lacks(name, value) or ArgumentError(name, _in_words(hint), value)
     if absent := re.search(r"arguments are required: \w+\.(model|data)\b", str(error)):
         return no_class(absent[1])
     missing = re.search(r"the following arguments are required: (\w+)", str(error))

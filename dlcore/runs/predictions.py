@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import torch
 from torch import Tensor
 
 from dlcore.configs.plain_text import csv_cell
+from dlcore.errors import FitError
 from dlcore.nn import LanguageModeling
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.other_data import named_after_data
+from dlcore.runs.other_data import class_names, output_files, remember
 from dlcore.runs.text_predictions import write_documents
 from dlcore.tracking.run_file import replacing
 
@@ -35,16 +37,26 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     Returns:
         The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``; of a
         pattern or a list ``predictions_other.csv``) in the checkpoint's run folder (in the working folder when it lies
-        in none), and the number of its rows.
+        in none, or in one that may only be read), and the number of its rows. A file of another evaluation is left as
+        it is (`output_files`).
     """
-    path = _file(command)
-    if isinstance(command.model.task, LanguageModeling):
+    folder = run_of_checkpoint(command.settings.checkpoint_path)
+    if folder is None or not os.access(folder, os.W_OK):
+        folder = Path()
+    (path,) = output_files(command, folder, "predictions.csv")
+    rows = _write(command, path)
+    remember(command, [path])
+    return path, rows
+
+
+def _write(command: Command, path: Path) -> int:
+    if isinstance(getattr(command.model, "task", None), LanguageModeling):
         data = command.datamodule
         firsts = data.predict_dataloader().first_documents
-        return path, write_documents(path, command.output, data.vocabulary.text, firsts)
-    answers = torch.cat(list(command.output)).float().cpu()
+        return write_documents(path, command.output, data.vocabulary.text, firsts)
+    answers = _answers(command)
     facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
-    names = facts.get("class_names")
+    names = class_names(command)
     part: Any = getattr(command.datamodule, "parts", {}).get("test")
     indices = part.indices[: len(answers)] if part is not None else torch.arange(len(answers))
     targets = _targets(part.targets[indices], names) if part is not None else []
@@ -71,12 +83,24 @@ def write_predictions(command: Command) -> tuple[Path, int]:
                     *(*columns[number], *(targets[number] if targets else [])),
                 ]
             )
-    return path, len(answers)
+    return len(answers)
 
 
-def _file(command: Command) -> Path:
-    folder = run_of_checkpoint(command.settings.checkpoint_path)
-    return (folder or Path()) / named_after_data(command, "predictions.csv")
+def _answers(command: Command) -> Tensor:
+    """What the model answered to each sample, a row each.
+
+    Raises:
+        FitError: A model of the user's own answers in another form.
+    """
+    outputs = list(command.output)
+    if all(isinstance(each, Tensor) and each.ndim == 2 for each in outputs):
+        return torch.cat(outputs).float().cpu()
+    raise FitError(
+        f"predict: expected of {type(command.model).__name__}.predict_step a tensor (N, K) for each batch, a row a "
+        f"sample, got {type(outputs[0]).__name__}"
+        f"{f' of shape {tuple(outputs[0].shape)}' if isinstance(outputs[0], Tensor) else ''}: no table can be made of "
+        'it. In Python it is there as it came: dlcore.runs.predict("--ckpt_path", …).output'
+    )
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

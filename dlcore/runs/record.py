@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -10,11 +12,16 @@ import yaml
 from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
+from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.run_events import RunEvents
 from dlcore.configs.secrets import without_secrets
 from dlcore.runs.checkpoint_file import RECORD_KEY
+from dlcore.runs.found_settings import take_found
+from dlcore.runs.named_classes import found_at
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.tracking.run_file import replace_file
+
+_ALWAYS = ("lr", "batch_size")
 
 
 class RunRecord(RunEvents):
@@ -40,13 +47,22 @@ class RunRecord(RunEvents):
         folder = folder_of(trainer)
         if stage != "fit" or not trainer.is_global_zero or folder is None:
             return
+        self._write(folder)
+
+    def _write(self, folder: Path) -> None:
         versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"
         text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
         header = f"# {self.name}: {versions}\n# data: {self.facts.get('source', 'not said')}\n"
         replace_file(folder / "config.yaml", (header + text).encode())
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the hyper-parameters."""
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the hyper-parameters, and take up those that were found just now."""
+        super().on_train_start(trainer, pl_module)
+        if found := take_found(trainer, pl_module, self.config):
+            say(trainer, *found)
+            folder = folder_of(trainer)
+            if trainer.is_global_zero and folder is not None:
+                self._write(folder)
         for logger in trainer.loggers:
             logger.log_hyperparams(hyperparameters(self.config, self.facts.get("source", "")))
 
@@ -61,11 +77,45 @@ class RunRecord(RunEvents):
 
 
 def hyperparameters(config: dict[str, Any], source: str) -> dict[str, Any]:
-    """The settings that tell runs apart: model, data and their source, seed and length."""
+    """The settings that tell runs apart: model, data and their source, seed and length.
+
+    What a class has by default is left out, but for learning rate and batch size: a hundred columns say less than ten.
+    So is the name of built-in data, which the source says, and which a file or folder beats.
+    """
     trainer = {
         key: value
         for key, value in config.get("trainer", {}).items()
-        if key in ("max_epochs", "max_steps", "precision")
+        if key in ("max_epochs", "max_steps", "precision") and value not in (None, -1)
     }
-    chosen: dict[str, Any] = {key: config.get(key) for key in ("seed_everything", "model", "data") if key in config}
+    chosen: dict[str, Any] = {
+        key: _without_defaults(config[key]) for key in ("seed_everything", "model", "data") if key in config
+    }
+    if isinstance(chosen.get("data"), dict):
+        chosen["data"].get("init_args", {}).pop("builtin", None)
     return {**chosen, "trainer": trainer, "data.source": source}
+
+
+def _without_defaults(value: Any) -> Any:
+    """Settings of classes, and of those within them, without the arguments that are as the class has them."""
+    if not isinstance(value, dict):
+        return value
+    kept = {name: _without_defaults(inner) for name, inner in value.items()}
+    if isinstance(value.get("class_path"), str) and isinstance(value.get("init_args"), dict):
+        given = value["init_args"].items()
+        usual = _defaults(value["class_path"])
+        changed = [n for n, inner in given if n in _ALWAYS or n not in usual or _plain(usual[n]) != inner]
+        kept["init_args"] = {name: kept["init_args"][name] for name in changed}
+    return kept
+
+
+def _defaults(class_path: str) -> dict[str, Any]:
+    try:
+        parameters = inspect.signature(found_at(class_path)).parameters
+    except (TypeError, ValueError):  # there is no such class here, or it does not tell
+        return {}
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def _plain(default: Any) -> Any:
+    """A default as a config has it."""
+    return list(default) if isinstance(default, tuple) else default

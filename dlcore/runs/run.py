@@ -27,12 +27,13 @@ def run(command: str, *words: str) -> Command:
     return Command(read_request([command, *(str(word) for word in words)]))
 
 
-def prepare(command: str, *words: str) -> Command:
+def prepare(command: str, *words: str, only_data: bool = False) -> Command:
     """Make what a command would run with, and run nothing: trainer, model and data are there to be looked at.
 
     Args:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
         words: As for `run`.
+        only_data: Make the data only, which may know too little for the recipe's model.
 
     Returns:
         The command. Its ``datamodule`` has read nothing yet (``setup("fit")`` does), its ``folder`` is None.
@@ -40,7 +41,7 @@ def prepare(command: str, *words: str) -> Command:
     Raises:
         DlcoreError: Something asked for cannot be done.
     """
-    return Command(read_request([command, *(str(word) for word in words)]), act=False)
+    return Command(read_request([command, *(str(word) for word in words)]), act=False, only_data=only_data)
 
 
 def fit(*words: str, callbacks: Sequence[Callback] = (), folder: Path | None = None) -> Command:

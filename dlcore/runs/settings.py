@@ -19,10 +19,12 @@ from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreErr
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.factories import with_own_defaults
 from dlcore.runs.folder import runs_root
+from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
 from dlcore.runs.layers import Layer, overridden
 from dlcore.runs.named_classes import Trust, check_are_classes
 from dlcore.runs.newer_checkpoint import warn_of_newer
+from dlcore.runs.trainer_classes import flag_with_full_name, with_full_names
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -80,12 +82,13 @@ class Settings:
 
     def words(self) -> list[str]:
         """The command line for the parser."""
-        asked = [flag for flag in self.request.without("ckpt_path", "allow") if self._counts(flag)]
+        flags = self.request.without("ckpt_path", "allow")
+        asked = [flag_with_full_name(flag) for flag in flags if self._counts(flag)]
         # A class comes before its arguments, in whatever order they were typed: the parser asks the class for them.
         asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))
-        flags = [word for flag in asked for word in flag.words()]
-        config = with_own_defaults(self.config, self.classes, self.trust)
-        return [self.request.command, "--config", json.dumps(config), *flags]
+        words = [word for flag in asked for word in flag.words()]
+        config = with_own_defaults(with_full_names(self.config), self.classes, self.trust)
+        return [self.request.command, "--config", json.dumps(config), *words]
 
     def _counts(self, flag: Flag) -> bool:
         """A callback that is switched on where the recipe has it already keeps the recipe's settings."""
@@ -99,7 +102,10 @@ class Settings:
 
     def changes(self, final: dict[str, Any]) -> list[str]:
         """What was overridden where a checkpoint's config met recipes and flags, a line each."""
-        return overridden([*self._recipes, self._kept], final) if self._kept is not None else []
+        if self._kept is None:
+            return []
+        layers = [*self._recipes, self._kept]
+        return overridden([Layer(each.source, with_absolute_paths(each.config)) for each in layers], final)
 
     @property
     def layers(self) -> list[Layer]:

@@ -7,9 +7,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcore.errors import RunFileError
 from dlcore.nn import ClassTally
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.other_data import named_after_data
+from dlcore.runs.other_data import class_names, output_files, remember
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.run_file import replace_file
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
 def write_test_report(command: Command) -> list[Path]:
     """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder, of other data beside them.
 
+    Those of another evaluation are left as they are (`output_files`).
+
     Args:
         command: The command, after its work.
 
     Returns:
         The files; none when the checkpoint lies in no run folder.
+
+    Raises:
+        RunFileError: The folder cannot be written into; the message names the files that are not there.
     """
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     if folder is None:
@@ -40,12 +46,21 @@ def write_test_report(command: Command) -> list[Path]:
         # Six digits are more than 10,000 samples can tell; JSON knows no NaN.
         **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
     }
-    paths = [folder / named_after_data(command, "test.json")]
+    figure = None
     if isinstance(tally, ClassTally):
-        names = command.datamodule.facts().get("class_names") or [str(k) for k in range(tally.num_classes)]
+        names = class_names(command) or []
         report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
-        paths.append(folder / named_after_data(command, "confusion_matrix.png"))
-        content, _, _ = to_png(confusion_matrix(tally.confusion.cpu().numpy(), names))
-        replace_file(paths[-1], content)
-    replace_file(paths[0], json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace"))
-    return paths
+        figure, _, _ = to_png(confusion_matrix(tally.confusion.cpu().numpy(), names))
+    text = json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace")
+    wanted = {"test.json": text} | ({} if figure is None else {"confusion_matrix.png": figure})
+    contents = dict(zip(output_files(command, folder, *wanted), wanted.values(), strict=True))
+    left = list(contents)
+    try:
+        while left:
+            replace_file(left[0], contents[left[0]])
+            left.pop(0)
+        remember(command, list(contents))
+    except RunFileError as error:
+        missing = ", ".join(path.name for path in left)
+        raise RunFileError(folder, f"{error.reason} ({missing})", error.remedy) from error
+    return list(contents)

@@ -10,6 +10,7 @@ from torch import nn
 import dlcore.models
 from dlcore.configs import strict_yaml
 from dlcore.configs.recipe import recipe_text
+from dlcore.configs.shell import shell_word
 from dlcore.errors import CheckpointError, ConfigError
 from dlcore.runs.checkpoint_file import RECORD_KEY, checkpoint_of_run, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import run_folders, runs_root
@@ -56,7 +57,7 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
         what = _class_path(record["config"], "model").rpartition(".")[2] or "model without a name"
         raise CheckpointError(
             f"{path}: expected a text model's checkpoint, got one of {what}, which writes no text. For its answers: "
-            f"python -m dlcore predict --ckpt_path {path}. To train one that writes: {_TRAIN}"
+            f"python -m dlcore predict --ckpt_path {shell_word(str(path))}. To train one that writes: {_TRAIN}"
         )
     kept = checkpoint.get(_class_path(record["config"], "data").rpartition(".")[2])
     if not isinstance(kept, dict) or "tokenizer" not in kept:

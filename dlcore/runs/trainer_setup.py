@@ -47,13 +47,13 @@ def make_trainer(
             value = arguments.pop(name)
             if value is not None:
                 setattr(model, name, value)
-    arguments["callbacks"] = [*callbacks, *_as_list(arguments["callbacks"])]
+    arguments["callbacks"] = [*callbacks, *as_list(arguments["callbacks"])]
     if not any(isinstance(callback, Checkpoint) for callback in arguments["callbacks"]):
         arguments["enable_checkpointing"] = bool(arguments["enable_checkpointing"])
     if not any(isinstance(callback, ProgressBar) for callback in arguments["callbacks"]):
         arguments["enable_progress_bar"] = False
     arguments["enable_model_summary"] = bool(arguments["enable_model_summary"])
-    plugins = _as_list(arguments["plugins"])
+    plugins = as_list(arguments["plugins"])
     if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         plugins.append(AtomicCheckpointIO())
     if by_slurm() and not by_torchrun() and not any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
@@ -124,7 +124,8 @@ def _newest_run(settings: Settings) -> Path | None:
     return folder if newest["global_step"] == settings.checkpoint["global_step"] else None
 
 
-def _as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """What the trainer takes as one or several: a list, empty for None."""
     if value is None:
         return []
-    return list(value) if isinstance(value, list) else [value]
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -11,11 +11,11 @@ QUANTITIES: dict[str, tuple[int, str]] = {
     "best_accuracy": (0, "highest accuracy on the validation samples"),
     "train_accuracy": (0, "accuracy on the training samples at the end"),
     "test_accuracy": (0, "accuracy of the best checkpoint on the test samples"),
-    "gap": (0, "training accuracy less validation accuracy at the end"),
+    "gap": (0, "by how much validation accuracy is worse than training accuracy at the end"),
     "loss": (0, "loss on the validation samples at the end"),
     "best_loss": (0, "lowest loss on the validation samples"),
     "train_loss": (0, "loss on the training samples at the end"),
-    "loss_gap": (0, "validation loss less training loss at the end"),
+    "loss_gap": (0, "by how much validation loss is worse (higher) than training loss at the end"),
     "accuracy_after": (1, "accuracy on the validation samples after so many epochs"),
     "epochs_to": (1, "epochs until the validation accuracy is at least so much; infinite if it never is"),
     "weight_std": (0, "standard deviation of all weights at the end"),
@@ -24,6 +24,8 @@ QUANTITIES: dict[str, tuple[int, str]] = {
     "parameters": (0, "trained parameters"),
     "seconds": (0, "seconds of training"),
 }
+# Those that are shares of 1, shown as percentages.
+SHARES = ("accuracy", "best_accuracy", "train_accuracy", "test_accuracy", "gap", "accuracy_after")
 # last("val/rmse", "NAME") and the like take any metric that was logged.
 ANY_METRIC = {"last": "a metric's last value", "lowest": "its lowest value", "highest": "its highest value"}
 
@@ -91,22 +93,32 @@ class Expression:
 
     def quantities(self) -> Iterator[Quantity]:
         """All that it asks of variants."""
-        yield from _quantities(self.condition)
+        yield from quantities_of(self.condition)
 
     def comparisons(self) -> Iterator[Comparison]:
         """Its comparisons, in order."""
         yield from _comparisons(self.condition)
 
 
-def _quantities(node: Condition | Value) -> Iterator[Quantity]:
+def signs_of(node: Condition | Value) -> Iterator[str]:
+    """The signs of its arithmetic."""
+    if isinstance(node, Arithmetic):
+        yield node.sign
+    if isinstance(node, Arithmetic | Comparison):
+        yield from signs_of(node.left)
+        yield from signs_of(node.right)
+
+
+def quantities_of(node: Condition | Value) -> Iterator[Quantity]:
+    """All that it asks of variants, in order."""
     if isinstance(node, Quantity):
         yield node
     elif isinstance(node, Arithmetic | Comparison):
-        yield from _quantities(node.left)
-        yield from _quantities(node.right)
+        yield from quantities_of(node.left)
+        yield from quantities_of(node.right)
     elif isinstance(node, Logic):
         for part in node.parts:
-            yield from _quantities(part)
+            yield from quantities_of(part)
 
 
 def _comparisons(node: Condition) -> Iterator[Comparison]:

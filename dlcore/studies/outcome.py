@@ -58,4 +58,4 @@ def write_combined(outcomes: Sequence[Outcome], runs: Path) -> Path:
 def _verdict(claim: Claim, results: Results) -> Verdict:
     if results.study.quick and claim.full_only:
         return Verdict(SKIPPED, (), f"left out of a quick study: {claim.full_only}")
-    return judge(claim.holds, results.measure)
+    return judge(claim.holds, results.measure, results.study.quick)

@@ -15,6 +15,7 @@ from dlcore.studies.pictures import Picture
 from dlcore.studies.results import Results
 from dlcore.studies.study import flag_text
 from dlcore.studies.tables import Verdicts, measured, table, why_not
+from dlcore.tracking.metric_names import GAP
 
 RULE = (
     "A comparison is one of means over the seeds. The interval mean ± t·s/√n (95%, Student's t) is laid around the "
@@ -23,7 +24,8 @@ RULE = (
 )
 QUICK = (
     "Quick: cut to fewer epochs and one seed, with all the data. A claim is judged by the same comparison as in the "
-    "whole study, or not at all where it needs what was cut."
+    "whole study, where the difference is at least 2 points (of a share) or 5% (of any other number); a smaller one "
+    "may be chance. A claim that needs what was cut is not judged."
 )
 
 
@@ -60,8 +62,11 @@ def study_parts(results: Results, verdicts: Verdicts, pictures: Sequence[Picture
         f'<p class="quiet">study {escape(study.name)}: {len(study.variants)} variants, seeds '
         f"{', '.join(map(str, study.seeds))}</p>"
     ]
+    if study.cuts:
+        parts.append(f'<p class="cut">{escape(study.cuts)}</p>')
     if study.about:
-        parts.append(f"<p>{escape(study.about)}</p>")
+        whole = "Of the whole study: " * study.quick
+        parts.append(f"<p>{escape(whole + study.about)}</p>")
     parts += _samples(results)
     if verdicts:
         parts.append(headed("Claims"))
@@ -80,6 +85,7 @@ def study_parts(results: Results, verdicts: Verdicts, pictures: Sequence[Picture
         else:
             parts.append(html_picture(picture.path.read_bytes(), picture.text))
     parts += [headed("Results"), html_table(*table(results), numbers=True)]
+    parts.append(f'<p class="quiet">{escape(GAP[:1].upper() + GAP[1:])}.</p>')
     if len(study.seeds) > 1:
         parts.append('<p class="quiet">Mean ± standard deviation over the seeds.</p>')
     parts += _failures(results)

@@ -16,7 +16,7 @@ from dlcore.studies.claim import Quantity
 from dlcore.studies.record import DONE, Record
 from dlcore.studies.study import Study
 from dlcore.tracking.curves import LoggedCurve, logged_curves
-from dlcore.tracking.metric_names import is_greater, main_metric
+from dlcore.tracking.metric_names import gap, is_greater, main_metric
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def number(run: RunResult, quantity: str, kind: str = "last") -> float | None:
         train, val = run.last(f"train/{name}"), run.last(f"val/{name}")
         if train is None or val is None:
             return None
-        return train - val if is_greater(name) else val - train
+        return gap(name, train, val)
     return run.best(quantity, is_greater(quantity)) if kind == "best" else run.last(quantity)
 
 

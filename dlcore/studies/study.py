@@ -103,6 +103,18 @@ class Study:
         return f"{self.title}{' (quick)' * self.quick}"
 
     @property
+    def cuts(self) -> str:
+        """What was cut of a quick study, a sentence; empty of a whole one."""
+        if not self.quick:
+            return ""
+        epochs = {variant.name: variant.settings.get("trainer.max_epochs") for variant in self.variants}
+        known = [f"{name} {number}" for name, number in epochs.items() if number is not None]
+        if len(known) == len(epochs) and len(set(epochs.values())) == 1:
+            known = [str(next(iter(epochs.values())))]
+        said = f" Epochs: {', '.join(known)}." if known else ""
+        return f"Quick: cut to one seed and fewer epochs.{said} Titles and texts that say more are of the whole study."
+
+    @property
     def quantities(self) -> tuple[str, ...]:
         """What the picture of curves shows."""
         return tuple(name for name in self.plot if name not in PICTURES)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.configs.plain_text import csv_cell
-from dlcore.studies.claim import QUANTITIES
+from dlcore.studies.claim import QUANTITIES, SHARES
 from dlcore.studies.record import write_json
 from dlcore.studies.results import Results, Spread, number, spread
 from dlcore.studies.study import Claim
@@ -21,7 +21,6 @@ from dlcore.tracking.metric_names import is_share
 from dlcore.tracking.run_file import replace_file
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
-_SHARES = ("accuracy", "best_accuracy", "train_accuracy", "test_accuracy", "gap", "accuracy_after")
 
 
 def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[str]]]:
@@ -94,7 +93,7 @@ def claim_values(results: Results, claim: Claim) -> str:
         at = f" {each.at:g}" if QUANTITIES.get(each.name, (0,))[0] else ""
         kind = f"{each.metric or each.name.replace('_', ' ')}{at}"
         words = ", ".join([each.variant] * (len(variants) > 1) + [kind] * (len(kinds) > 1))
-        share = is_share(each.metric) if each.metric else each.name in _SHARES
+        share = is_share(each.metric) if each.metric else each.name in SHARES
         value = _number(spread(list(results.measure(each).values())), share)
         cells.append(f"{words}{': ' * bool(words)}{value}")
     return "; ".join(cells)

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from dlcore.errors import RunFileError, check_number
+from dlcore.errors import RunFileError, check_number, in_a_line
 
 
 class BackgroundWriter:
@@ -64,6 +64,11 @@ class BackgroundWriter:
                 atexit.register(self.close)
             self._changed.notify_all()
 
+    def report(self, text: str) -> None:
+        """Let `drain` report what a job could not do, though it went on."""
+        with self._changed:
+            self._failures[text] += 1
+
     def drain(self) -> None:
         """Wait until every job is done; warn once, with the jobs' names, if any of them failed.
 
@@ -115,11 +120,10 @@ class BackgroundWriter:
         except BaseException as error:  # SystemExit too must neither end the thread nor vanish
             name = getattr(function, "__qualname__", None) or repr(function)
             # The text and not the error is kept: an error holds its frames, and with them the tensors.
-            text = f"{' '.join([name, *getattr(error, '__notes__', ())])}: {type(error).__name__}: {error}"
+            text = f"{' '.join([name, *getattr(error, '__notes__', ())])}: {in_a_line(error)}"
             if isinstance(error, RunFileError):  # of a full disk there is one for each file
                 text = f"{error.path}: {error.reason}"
-            with self._changed:
-                self._failures[text] += 1
+            self.report(text)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"max_queue": self.max_queue}

@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 # Shares of 1, shown as percentages; all are better the greater they are.
 _SHARES = ("accuracy", "f1", "precision", "recall", "auroc")
+# What is said wherever such a number is shown.
+GAP = "gap: by how much validation is worse than training; below 0 it is better"
 # R², which may be below 0, is none.
 _GREATER = (*_SHARES, "r2")
 
@@ -13,6 +15,11 @@ _GREATER = (*_SHARES, "r2")
 def is_greater(metric: str) -> bool:
     """Whether more of a metric is better: ``val/top5_accuracy`` yes, ``val/loss`` no."""
     return _quantity(metric) in _GREATER
+
+
+def gap(metric: str, train: float, val: float) -> float:
+    """By how much validation is worse than training; below 0 where it is better. Of a loss and of an accuracy alike."""
+    return train - val if is_greater(metric) else val - train
 
 
 def is_share(metric: str) -> bool:

@@ -115,3 +115,9 @@ def remove_leftovers(folder: Path) -> None:
     for left_over in folder.glob(".*.tmp"):
         with suppress(OSError):
             left_over.unlink()
+
+
+def run_title(folder: Path) -> str:
+    """What a run is called in pictures: its recipe and its number, ``mlp_textbook, version_3``."""
+    folder = folder.resolve()
+    return f"{folder.parent.name}, {folder.name}"

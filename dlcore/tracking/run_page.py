@@ -14,10 +14,11 @@ import numpy as np
 
 from dlcore.tracking.figures.learning_curves import Columns, any_of
 from dlcore.tracking.markdown import escaped, table
-from dlcore.tracking.metric_names import is_greater, is_share, main_metric, spoken
+from dlcore.tracking.metric_names import GAP, gap, is_greater, is_share, main_metric, spoken
 
 # A page is read, a log is searched: of many events the middle is left out.
 _MOST_EVENTS = 40
+_TIME = "Time of training, with validation"
 _ENDS = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed"}
 
 
@@ -56,7 +57,7 @@ def run_page(
         Markdown. Folders of the user's are shown as seen from the working folder or from ``~``.
     """
     commands = [str(event["command"]) for event in events if event.get("command")]
-    rows = {**facts.rows, "Time": _duration(sum(map(_seconds, _sessions(events))))}
+    rows = {**facts.rows, _TIME: _duration(sum(map(_seconds, _sessions(events))))}
     lines = [f"# {escaped(facts.name)}", "", f"**{_headline(columns, events)}**", ""]
     lines += [f"> {escaped(facts.note)}", ""] if facts.note else []
     lines += [f"- {name}: {escaped(value)}" for name, value in rows.items() if value]
@@ -126,11 +127,11 @@ def _results(columns: Columns) -> list[str]:
     for name in dict.fromkeys([*first, *sorted(names)]):
         train, val = _last(columns, f"train/{name}"), _last(columns, f"val/{name}")
         best = _best(columns, f"val/{name}")
-        gap = "" if train is None or val is None else _gap(name, val - train)
+        worse = "" if train is None or val is None else _gap(name, gap(name, train, val))
         reached = f"{_shown(name, best[0])} (epoch {best[1]:g})" if best else ""
-        rows.append([spoken(name), reached, _shown(name, val), _shown(name, train), gap])
-    heads = ["metric", "best validation", "last validation", "last training", "gap (validation − training)"]
-    return table(heads, rows) if rows else []
+        rows.append([spoken(name), reached, _shown(name, val), _shown(name, train), worse])
+    heads = ["metric", "best validation", "last validation", "last training", "gap"]
+    return [*table(heads, rows), "", f"{GAP[:1].upper()}{GAP[1:]}."] if rows else []
 
 
 def _best(columns: Columns, name: str) -> tuple[float, float] | None:

@@ -1,57 +1,59 @@
-"""How long threads wait for a core: known where two processes want the same one."""
+"""How long threads wait for a core: the share of the thread that waited most, of a while that is over."""
 
-import subprocess
-import sys
+from types import SimpleNamespace
 
 import pytest
 
+from dlcore.callbacks import core_waits
 from dlcore.callbacks.core_waits import CoreWaits
 
-_TWO_WANT_ONE_CORE = """
-import os, sys, threading, time
-from dlcore.callbacks.core_waits import CoreWaits
 
-core = {min(os.sched_getaffinity(0))}
-os.sched_setaffinity(0, core)
-rival = os.fork() if sys.argv[1] == "busy" else -1
-if rival == 0:
-    end = time.monotonic() + 10  # by itself, should nobody be left to end it
-    while time.monotonic() < end:
-        pass
-    os._exit(0)
-waits = CoreWaits(1.4)
-end = time.monotonic() + 1.5
-while time.monotonic() < end:
-    if sys.argv[1] == "idle":
-        time.sleep(0.1)
-print(waits.share())
-if rival > 0:
-    os.kill(rival, 9)
-"""
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Set the clock, in seconds, and how long each thread has waited until then, in seconds, as Linux tells it."""
 
-needs_linux = pytest.mark.skipif(CoreWaits(0).share() is None, reason="only Linux tells how long threads waited")
+    def machine(now, **waited):
+        monkeypatch.setattr(core_waits, "time", SimpleNamespace(monotonic=lambda: now))
+        for thread, seconds in waited.items():
+            (tmp_path / thread).mkdir(exist_ok=True)
+            (tmp_path / thread / "schedstat").write_text(f"123456789 {round(seconds * 1e9)} 42\n")
+
+    return machine
 
 
-def _share(kind):
-    answer = subprocess.run(
-        [sys.executable, "-c", _TWO_WANT_ONE_CORE, kind], capture_output=True, text=True, timeout=60, check=True
-    )
-    return float(answer.stdout)
+def test_the_thread_that_waited_most_tells_and_each_while_is_counted_anew(machine, tmp_path):
+    machine(100.0, t1=5.0, t2=1.0)
+    waits = CoreWaits(10, tmp_path)
+    machine(109.9, t1=9.0, t2=2.0)
+    assert waits.share() is None  # the while goes on
+    machine(110.0, t1=9.0, t2=2.0)
+    assert waits.share() == pytest.approx(0.4)
+    machine(130.0, t1=9.0, t2=3.0, t3=5.0)  # a thread that began meanwhile counts from its beginning
+    assert waits.share() == pytest.approx(0.25)
+    machine(140.0)
+    assert waits.share() == 0
 
 
-@needs_linux
-def test_two_processes_that_want_one_core_wait_half_of_the_time_each():
-    assert 0.35 < _share("busy") < 1  # more where other work wants that core as well
+def test_a_share_is_at_most_the_whole(machine, tmp_path):
+    machine(0.0, t1=0.0)
+    waits = CoreWaits(1, tmp_path)
+    machine(1.0, t1=1.001)  # the clocks of the two are not read at the same time
+    assert waits.share() == 1
 
 
-@needs_linux
-def test_who_sleeps_does_not_wait():
-    assert _share("idle") < 0.25  # what a fit calls busy; on a loaded machine it waits a little at each awakening
+def test_a_thread_that_ended_or_is_not_counted_is_passed_over(machine, tmp_path):
+    machine(0.0, t1=0.0, t2=0.0, t3=0.0)
+    waits = CoreWaits(1, tmp_path)
+    machine(2.0, t1=1.0)
+    (tmp_path / "t2" / "schedstat").unlink()
+    (tmp_path / "t3" / "schedstat").write_text("\n")
+    assert waits.share() == pytest.approx(0.5)
 
 
 def test_where_the_system_does_not_tell_nothing_is_known(tmp_path):
     assert CoreWaits(0, tmp_path / "nothing").share() is None
 
 
-def test_nothing_is_said_before_the_while_is_over():
-    assert CoreWaits(60).share() is None
+def test_this_machines_own_threads_are_read_where_it_tells():
+    share = CoreWaits(0).share()
+    assert share is None or 0 <= share <= 1

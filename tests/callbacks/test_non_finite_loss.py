@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule
 from lost_loss import MOMENTUM, STEPS, Poison, all_finite, assert_same, fit_guarded, make_model, values
 from torch.optim import LBFGS, SGD, Adam
 
@@ -101,6 +101,98 @@ def test_l_bfgs_is_stopped_by_its_first_look_at_a_batch(fit):
     with pytest.raises(NotFiniteError, match="step 4 "):
         fit(NonFiniteLoss(), Poison(3), model=model)
     assert all_finite(values(model))
+
+
+class TwoNetworks(LightningModule):
+    """Two networks with an optimiser each, as of a GAN; the loss of the second is NaN in step `poisoned` of its own.
+
+    Args:
+        poisoned: The step, from 0.
+        backward: How a loss goes back: manual_backward, or the tensor's own backward.
+    """
+
+    def __init__(self, poisoned, backward="manual_backward"):
+        super().__init__()
+        torch.manual_seed(1)
+        self.automatic_optimization = False
+        self.one, self.two = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
+        self.poisoned, self.backward_by, self.steps = poisoned, backward, 0
+
+    def configure_optimizers(self):
+        return [SGD(self.one.parameters(), lr=0.1), Adam(self.two.parameters(), lr=0.1)]
+
+    def training_step(self, batch, batch_idx):
+        for network, optimizer in zip((self.one, self.two), self.optimizers(), strict=True):
+            loss = network(batch[0]).square().mean()
+            if network is self.two:
+                loss = loss * (math.nan if self.steps == self.poisoned else 1)
+                self.steps += 1
+            optimizer.zero_grad()
+            self.manual_backward(loss) if self.backward_by == "manual_backward" else loss.backward()
+            optimizer.step()
+
+    def validation_step(self, batch, batch_idx):
+        """Nothing."""
+
+
+def test_sees_each_loss_of_a_batch(tiny_data, make_trainer):
+    model = TwoNetworks(poisoned=2)
+    trainer = make_trainer(callbacks=[NonFiniteLoss()], limit_val_batches=0)
+    with pytest.raises(NotFiniteError, match=r"^Loss 2 of the batch is NaN in step 6 \(epoch 1, batch 3 of 7\)"):
+        trainer.fit(model, tiny_data())
+    assert all_finite(values(model))
+    assert trainer.global_step == 5
+
+
+def test_a_loss_that_only_the_module_sees_is_known_by_its_gradients(tiny_data, make_trainer):
+    model = TwoNetworks(poisoned=2, backward="its own")
+    trainer = make_trainer(callbacks=[NonFiniteLoss()], limit_val_batches=0)
+    with pytest.raises(NotFiniteError, match=r"^The gradients are not finite in step 6 \(epoch 1, batch 3 of 7\)"):
+        trainer.fit(model, tiny_data())
+    assert all_finite(values(model))
+
+
+def test_skip_leaves_out_the_batch_of_a_second_loss(tiny_data, make_trainer, capsys):
+    model = TwoNetworks(poisoned=2)
+    trainer = make_trainer(callbacks=[NonFiniteLoss("skip")], limit_val_batches=0)
+    trainer.fit(model, tiny_data())
+    assert all_finite(values(model))
+    assert capsys.readouterr().out == (
+        "Batch left out: loss 2 of the batch is NaN in step 6 (epoch 1, batch 3 of 7).\n"
+    )
+
+
+class Plain(LightningModule):
+    """An ordinary module with automatic optimisation; its loss is NaN in the batches that are named."""
+
+    def __init__(self, *poisoned):
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer, self.poisoned = torch.nn.Linear(4, 3), poisoned
+
+    def training_step(self, batch, batch_idx):
+        return self.layer(batch[0]).square().mean() * (math.nan if batch_idx in self.poisoned else 1)
+
+    def configure_optimizers(self):
+        return SGD(self.parameters(), lr=0.1)
+
+    def validation_step(self, batch, batch_idx):
+        """Nothing."""
+
+
+def test_skip_counts_a_step_of_accumulated_gradients_once(tiny_data, make_trainer, capsys):
+    model = Plain(2)
+    guard = NonFiniteLoss("skip", times=1)
+    make_trainer(callbacks=[guard], limit_val_batches=0, accumulate_grad_batches=2).fit(model, tiny_data())
+    assert all_finite(values(model))
+    assert capsys.readouterr().out.count("Batch left out") == 1
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+def test_sees_the_loss_of_each_batch_whose_gradients_are_accumulated(tiny_data, make_trainer, batch):
+    trainer = make_trainer(callbacks=[NonFiniteLoss()], limit_val_batches=0, accumulate_grad_batches=3)
+    with pytest.raises(NotFiniteError, match=rf"NaN in step 1 \(epoch 1, batch {batch + 1} of 7\)"):
+        trainer.fit(Plain(batch), tiny_data())
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,14 @@ def test_other_loggers_get_nothing(tiny_data, make_trainer, memory_logger, tmp_p
     assert list(Path(tmp_path).iterdir()) == []
 
 
+def test_the_last_look_of_a_run_sees_as_many_batches_as_any_other(fit, tiny_data):
+    last = {}
+    for every in (1, 10):
+        _, table = fit(data=tiny_data(batch_size=1), folder=f"every {every}", every_n_epochs=every)
+        last[every] = [of(table, layer, column)[-1] for layer, column in (("outputs", "top_target"), ("inputs", "std"))]
+    assert last[10] == last[1]
+
+
 @pytest.mark.parametrize("name", ["every_n_epochs", "every_n_steps"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_an_impossible_argument_is_named(name, value):

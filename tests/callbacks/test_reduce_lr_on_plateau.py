@@ -3,6 +3,7 @@ from functools import partial
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from scripted_model import ScriptedModel
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
@@ -185,3 +186,35 @@ def test_an_impossible_argument_is_named(argument, value):
     with pytest.raises(ArgumentError) as caught:
         ReduceLROnPlateau(**{argument: value})
     assert caught.value.argument == argument
+
+
+class SeveralOptimizers(LightningModule):
+    """Two optimisers, the first of two groups of parameters; ``val/loss`` stays as it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.one, self.two = torch.nn.Linear(4, 3), torch.nn.Linear(4, 3)
+
+    def configure_optimizers(self):
+        groups = [{"params": [self.one.weight], "lr": 0.001}, {"params": [self.one.bias], "lr": 0.2}]
+        return [torch.optim.SGD(groups), torch.optim.Adam(self.two.parameters(), lr=0.04)]
+
+    def training_step(self, batch, batch_idx):
+        for network, optimizer in zip((self.one, self.two), self.optimizers(), strict=True):
+            optimizer.zero_grad()
+            self.manual_backward(network(batch[0]).square().mean())
+            optimizer.step()
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", 1.0)
+
+
+def test_cuts_all_groups_of_all_optimisers_and_says_so(tiny_data, make_trainer, capsys):
+    callback = ReduceLROnPlateau(patience=0, min_lr=0.001)
+    trainer = make_trainer(callbacks=[callback], max_epochs=2)
+    trainer.fit(SeveralOptimizers(), tiny_data(size=20))
+    rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+    assert rates == [0.001, 0.1, 0.02]
+    assert [cut["lr"] for cut in callback.cuts] == [0.1]
+    assert "Learning rate cut from 0.2 to 0.1, from 0.04 to 0.02: val/loss has not improved" in capsys.readouterr().out

@@ -1,8 +1,10 @@
 """The average of the weights is S₁ = Y₁, Sₜ = βSₜ₋₁ + (1 - β)Yₜ, and is what is evaluated and kept."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule
 
 from dlcore.callbacks import Checkpoint, WeightAveraging
 from dlcore.errors import ArgumentError
@@ -30,7 +32,7 @@ def weights(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def average(values, decay, warm_up=False):
+def average(values, decay, warm_up=True):
     found, most = values[0], decay
     for number, value in enumerate(values[1:], 1):
         decay = min(most, (1 + number) / (10 + number)) if warm_up else most
@@ -58,9 +60,9 @@ def watched(tiny_data, make_trainer, tmp_path):
 
 
 def test_average_is_evaluated_kept_and_left_in_the_model(watched):
-    watch, model, kept = watched(WeightAveraging(decay=0.9))
+    watch, model, kept = watched(WeightAveraging(decay=0.9, warm_up=False))
     assert len(watch.after_steps) == 7
-    expected = average(watch.after_steps, 0.9)
+    expected = average(watch.after_steps, 0.9, warm_up=False)
     assert_equal(watch.validated[-1], expected)
     assert_equal(kept["state_dict"], expected)
     assert_equal(weights(model), expected)
@@ -85,20 +87,34 @@ def test_training_itself_goes_on_with_the_weights(watched):
 
 
 def test_average_may_be_updated_now_and_then(watched):
-    watch, _, kept = watched(WeightAveraging(decay=0.5, every_n_steps=3))
-    assert_equal(kept["state_dict"], average(watch.after_steps[::3], 0.5))
+    watch, _, kept = watched(WeightAveraging(decay=0.5, every_n_steps=3, warm_up=False))
+    assert_equal(kept["state_dict"], average(watch.after_steps[::3], 0.5, warm_up=False))
 
 
 def test_warmed_up_it_looks_back_over_few_updates_at_first(watched):
-    watch, _, kept = watched(WeightAveraging(decay=0.3, warm_up=True))
-    expected = average(watch.after_steps, 0.3, warm_up=True)  # 2/11, 3/12, 4/13, then 0.3
+    watch, _, kept = watched(WeightAveraging(decay=0.3))
+    expected = average(watch.after_steps, 0.3)  # 2/11, 3/12, 4/13, then 0.3
     assert_equal(kept["state_dict"], expected)
-    watch, _, kept = watched(WeightAveraging(decay=0.9, warm_up=True))
-    assert_equal(kept["state_dict"], average(watch.after_steps, 0.9, warm_up=True))
+    watch, _, kept = watched(WeightAveraging(decay=0.9))
+    assert_equal(kept["state_dict"], average(watch.after_steps, 0.9))
     with pytest.raises(AssertionError):
-        assert_equal(kept["state_dict"], average(watch.after_steps, 0.9))
-    watch, _, kept = watched(WeightAveraging(decay=0.9, every_n_steps=3, warm_up=True))
-    assert_equal(kept["state_dict"], average(watch.after_steps[::3], 0.9, warm_up=True))
+        assert_equal(kept["state_dict"], average(watch.after_steps, 0.9, warm_up=False))
+    watch, _, kept = watched(WeightAveraging(decay=0.9, every_n_steps=3))
+    assert_equal(kept["state_dict"], average(watch.after_steps[::3], 0.9))
+
+
+@pytest.mark.parametrize("updates", [1, 2, 8, 32, 128, 1000, 10_000])
+def test_the_average_of_a_run_of_any_length_lies_near_its_end(updates):
+    """The weights' places are their numbers: the average lags by what it looks back, a ninth of the run at most."""
+    averaging, model, trainer = WeightAveraging(decay=0.998), LightningModule(), SimpleNamespace()
+    model.place = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
+    averaging.setup(trainer, model, "fit")
+    averaging.on_train_start(trainer, model)
+    for trainer.global_step in range(1, updates + 1):
+        model.place.data.fill_(trainer.global_step)
+        averaging.on_train_batch_end(trainer)
+    lag = updates - averaging._average_model.module.place.item()
+    assert 0 <= lag <= min(updates / 9 + 1, 500)
 
 
 def test_without_memory_it_is_the_weights_themselves(watched):

@@ -4,6 +4,8 @@ import pytest
 
 from dlcore.cli import help as short_help
 from dlcore.cli.help import TRAINER_FLAGS, print_command_help, print_help
+from dlcore.cli.main import main
+from dlcore.configs.plain_text import without_markup
 from dlcore.errors import ConfigError, UnknownNameError
 
 MODELS = '''
@@ -126,6 +128,74 @@ def test_fit_shows_the_class_that_the_command_line_chooses(shown):
     assert "Model: Other Another net." in out
     assert "--model.height null Rows [0, 1]. (float)" in out
     assert "--model.width" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        (
+            "--model.optimizer SGD",
+            ("--model.optimizer.lr 0.1 Learning rate.", "--model.optimizer.momentum 0 Momentum, in [0, 1)."),
+        ),
+        ("--model.optimizer AdamW", ("--model.optimizer.lr 0.001", "--model.optimizer.eps 1e-08 Term added")),
+        ("--model.optimizer=my.Own", ("--model.optimizer my.Own Optimiser",)),
+    ],
+)
+def test_a_class_that_the_command_line_chooses_has_all_its_arguments(words, rows, shown):
+    out = shown("fit", "-c", "配方.yaml", *words.split())
+    for row in rows:
+        assert row in out
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        (
+            "PiecewiseConstantLR",
+            ("boundaries VALUE Epochs or steps", "values VALUE The learning rates", "interval epoch"),
+        ),
+        ("StepLR", ("step_size INT Period of learning rate decay. (must be given)", "gamma 0.1 Multiplicative factor")),
+        ("CosineAnnealingLR", ("T_max INT", "eta_min 0.0 Minimum learning rate.")),
+    ],
+)
+def test_a_schedule_has_its_arguments_whether_it_is_torchs_or_dlcores(name, rows, capsys):
+    print_command_help("fit", ["--model.lr_scheduler", name])
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"--model.lr_scheduler {name}" in out
+    for row in rows:
+        assert f"--model.lr_scheduler.{row}" in out
+    assert "lr_scheduler.optimizer" not in out
+    assert "last_epoch" not in out
+
+
+def test_a_mistyped_schedule_is_named_before_anything_is_printed(capsys):
+    with pytest.raises(UnknownNameError, match=r"schedule: 'StpLR'. Did you mean 'StepLR'\?"):
+        print_command_help("fit", ["--model.lr_scheduler", "StpLR"])
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a :class:`datetime.timedelta`, or ``None``", "a datetime.timedelta, or None"),
+        (":paramref:`~lightning.Trainer.callbacks`. Default: ``True``.", "callbacks. Default: True."),
+        (":py:class:`a title <torch.nn.Module>` and `N` of them", "a title and N of them"),
+        ("in `TensorBoard <https://x.org/a>`_ format", "in TensorBoard (https://x.org/a) format"),
+        ("a ``wrapped\n   word``: 明月", "a wrapped\n   word: 明月"),
+        ("10:30 and a:b stay; so does a ` alone", "10:30 and a:b stay; so does a ` alone"),
+    ],
+)
+def test_markup_of_docstrings_is_left_out(text, plain):
+    assert without_markup(text) == plain
+
+
+@pytest.mark.parametrize("words", ["--help-all", "--trainer.logger.help TensorBoardLogger"])
+def test_lightnings_own_help_is_plain_too(words, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["fit", *words.split()])
+    out = capsys.readouterr().out
+    assert out.startswith("usage: python -m dlcore fit ")
+    assert "`" not in out
 
 
 def test_fit_shows_the_last_of_several_recipes(shown):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcore.data.images.decoder import BrokenPicture, decode, moments
+from dlcore.data.images.decoder import WHOLE, BrokenPicture, decode, decode_and_measure, moments, own_levels
 
 RED, WHITE, BLACK = [255, 0, 0], [255, 255, 255], [0, 0, 0]
 
@@ -57,6 +57,34 @@ def test_sixteen_bits_are_divided(tmp_path):
     path = saved(tmp_path, Image.fromarray(values), "a.png")
     assert opened(path, "mode").startswith("I;16")
     assert decode(path, (1, 6), 1, "crop").ravel().tolist() == [0, 0, 1, 1, 128, 255]
+
+
+def test_the_levels_of_sixteen_bits_can_be_others(tmp_path):
+    path = saved(tmp_path, Image.fromarray(np.array([[0, 1000, 2000, 3000, 65535]], dtype=np.uint16)), "a.png")
+    pixels, span = decode_and_measure(path, (1, 5), 1, "crop", (1000, 3000))
+    assert pixels.ravel().tolist() == [0, 0, 128, 255, 255]
+    assert span == (0, 65535)
+    eight = saved(tmp_path, Image.fromarray(np.array([[0, 255]], dtype=np.uint8)), "b.png")
+    assert decode_and_measure(eight, (1, 2), 1, "crop", (1000, 3000))[1] is None
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_sixteen_bits_keep_their_lower_bytes(tmp_path, channels):
+    values = np.full((2, 3, channels), 65535)
+    values[..., :3] = np.random.default_rng(0).integers(0, 4096, (2, 3, 3))
+    path = tmp_path / "a.png"
+    path.write_bytes(deep_png(values))
+    pixels, span = decode_and_measure(path, (2, 3), 3, "crop", (0, 4095))
+    assert span == (values[..., :3].min(), values[..., :3].max())
+    assert np.abs(pixels.transpose(1, 2, 0) - values[..., :3] * 255 / 4095).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("span", "levels"),
+    [((0, 4095), (0, 4095)), ((30_000, 30_400), (30_000, 30_400)), ((0, 40_000), WHOLE), ((7, 7), WHOLE)],
+)
+def test_values_that_lie_close_together_give_the_levels(span, levels):
+    assert own_levels(span) == levels
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "P bytes"])
@@ -145,15 +173,22 @@ def test_a_large_jpeg_decoded_smaller_is_nearly_the_same(tmp_path):
     assert difference.max() <= 8
 
 
-def png(width, height):
+def png(width, height, bits=8, kind=2, rows=b"\0"):
     """A PNG file whose header claims a size, and which holds next to nothing."""
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    packed = chunk(b"IDAT", zlib.compress(b"\0"))
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    packed = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + packed + chunk(b"IEND", b"")
+
+
+def deep_png(values):
+    """A PNG file of 16 bits a colour; Pillow writes none."""
+    height, width, channels = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return png(width, height, 16, {2: 4, 3: 2, 4: 6}[channels], rows)
 
 
 def jpeg():
@@ -178,6 +213,7 @@ def floats():
         ("bomb.png", png(40_000, 40_000), "it claims more than 89,478,485 pixels, the limit"),
         ("just_beyond.png", png(9460, 9460), "it claims more than 89,478,485 pixels, the limit"),
         ("short.png", png(40, 40), "truncated"),
+        ("veiled.png", deep_png(np.full((4, 4, 2), 4095)), "of its 16 bits a colour, 16 levels would be left"),
         ("float.tif", floats(), "32-bit floats"),
         # Pillow would hand it to Ghostscript, and that would run what it says.
         ("program.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) show\n%%EOF\n", "no picture of a kind"),

@@ -1,9 +1,13 @@
 """ImageFolder as a whole: parts, classes, normalisation, broken files."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import torch
 from image_files import GREY, labels, ready, write_classes
+from PIL import Image
 
 from dlcore.data import ImageFolder
 from dlcore.errors import ArgumentError, DataError
@@ -148,6 +152,9 @@ def test_a_single_class_is_refused_with_the_remedy(tmp_path):
     write_classes(tmp_path / "one", {"cats": 2})
     with pytest.raises(DataError, match="expected at least two class folders, got one: 'cats'"):
         ImageFolder(str(tmp_path / "one")).facts()
+    write_classes(tmp_path / "deep" / "photos" / "photos", {"cats": 2, "dogs": 2})
+    with pytest.raises(DataError, match=r"holds the class folders\. Look deeper: --data\.root \S+/deep/photos/photos$"):
+        ImageFolder(str(tmp_path / "deep")).facts()
     with pytest.raises(DataError, match="got 2 pictures in no folder of their own"):
         ImageFolder(str(tmp_path / "one" / "cats")).facts()
 
@@ -175,3 +182,70 @@ def test_wrong_arguments_are_named(tmp_path, arguments, argument):
 def test_neither_root_nor_builtin_is_refused():
     with pytest.raises(ArgumentError, match=r"^root: expected a folder, got nothing\. .*--data\.builtin circles"):
         ImageFolder()
+
+
+def write_deep(root, levels):
+    """Grey pictures of 16 bits, of each class one level."""
+    for name, level in zip(("暗", "亮"), levels, strict=True):
+        (root / name).mkdir(parents=True)
+        for number in range(4):
+            Image.fromarray(np.full((4, 4), level, dtype=np.uint16)).save(root / name / f"{number}.png")
+    return root
+
+
+def test_twelve_bits_in_sixteen_use_the_range_of_all_pictures_and_others_that_of_the_training(tmp_path, capsys):
+    data = ready(write_deep(tmp_path / "deep", (95, 4095)), channels=1)
+    assert capsys.readouterr().out == (
+        "data: 16-bit pictures: all values lie in 95 to 4,095, which become 0 to 255 (of 0 to 65,535 they would use 16 "
+        "of 256 levels).\n"
+    )
+    assert data.parts["train"].inputs.unique().tolist() == [0, 255]
+    kept = data.state_dict()
+    assert kept["pictures"]["levels"] == [95, 4095]
+    other = ready(write_deep(tmp_path / "other", (2095, 5000)), stage="predict", kept=kept, channels=1)
+    assert other.predict_dataloader() is not None
+    assert other.parts["test"].inputs.unique().tolist() == [128, 255]
+    assert "the training's values lie in 95 to 4,095" in (said := capsys.readouterr().out)
+    assert "these pictures hold 2,095 to 5,000: what lies beyond is cut off" in said
+
+
+def test_what_a_training_on_other_depths_saw_stays(tmp_path, capsys):
+    whole = ready(write_deep(tmp_path / "whole", (0, 65535)), channels=1).state_dict()
+    narrow = write_deep(tmp_path / "narrow", (257, 2570))
+    data = ready(narrow, stage="predict", kept=whole, channels=1)
+    data.predict_dataloader()
+    assert data.parts["test"].inputs.unique().tolist() == [1, 10]
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_not_read_is_said(folder, capsys):
+    for name in ("cats/a.heic", "cats/b.HEIC", "dogs/c.jxl", "loose.png"):
+        (folder / name).touch()
+    ready(folder, balanced=True)
+    assert capsys.readouterr().out == (
+        "data: 3 files are no pictures of a kind that is read here: 2 × .heic, 1 × .jxl.\n"
+        "data: 1 picture beside the class folders: no class, not read: loose.png.\n"
+    )
+
+
+def test_classes_that_a_part_lacks_are_said(tmp_path, capsys):
+    write_classes(tmp_path / "root" / "train", {"cats": 4, "dogs": 4})
+    write_classes(tmp_path / "root" / "val", {"cats": 2})
+    ready(tmp_path / "root")
+    assert capsys.readouterr().out == "data: val has no pictures of 'dogs': nothing is measured of them.\n"
+
+
+@pytest.mark.fault("A link in a picture folder leads nowhere", "“… (it is a link that leads nowhere). …”, or left out")
+def test_a_link_that_leads_nowhere_is_a_broken_file(folder):
+    (folder / "cats" / "link.png").symlink_to(folder / "absent.png")
+    with pytest.raises(DataError, match=r"1 of 71 files cannot be decoded: cats/link.png \(it is a link that leads no"):
+        ready(folder)
+    assert sum(len(part) for part in ready(folder, skip_broken=True).parts.values()) == 70
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8_are_read_and_spelled_out(folder):
+    (folder / "cats" / "图 000.png").rename(folder / "cats" / os.fsdecode("狗".encode("gbk") + b".png"))
+    names = ready(folder).parts["train"].names
+    assert r"cats/\xb9\xb7.png" in names
+    "".join(names).encode("utf-8")

@@ -5,14 +5,15 @@ import pandas as pd
 import pytest
 import torch
 
-from dlcore.data.tables.columns import Names, Numbers, read_column
+from dlcore.data.tables.column_reader import ColumnReader
+from dlcore.data.tables.columns import Names, Numbers
 from dlcore.data.tables.encoding import Encoding
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError
 
 
 def column(values, kind="auto"):
-    return read_column(pd.Series(values), "x", "t.csv", kind)
+    return ColumnReader("t.csv").read(pd.Series(values), "x", kind)
 
 
 def test_numbers_booleans_and_names():
@@ -34,7 +35,7 @@ def test_text_among_numbers_names_row_and_value():
         column(["1", "2", "1,5", "4", "5", "n.a."])
     assert str(error.value) == (
         "t.csv: column 'x': expected numbers, as most of it is, got '1,5' in row 3 (counted from 1, without the "
-        "header) (2 such rows). Is the comma before its fraction? Then --data.decimal ,. Correct it, leave the "
+        "header) (2 such rows). Read '1,5' as 1.5 (--data.decimal ,). Correct it, leave the "
         "column out (--data.ignore x), or take all its values as names (--data.categorical x)."
     )
     assert isinstance(column(["1", "b", "c"]), Names)
@@ -45,7 +46,7 @@ def test_text_among_numbers_names_row_and_value():
 
 @pytest.mark.parametrize("values", [[1.0, np.inf], [-np.inf, 1.0]])
 def test_infinite_numbers_are_refused(values):
-    with pytest.raises(DataError, match="column 'x' has an infinite value in row"):
+    with pytest.raises(DataError, match=r"column 'x': expected finite numbers, as most of it is, got -?inf in row"):
         column(values)
 
 
@@ -54,7 +55,7 @@ def numbers(*values):
 
 
 def names(*values):
-    return read_column(pd.Series(values), "y", "t.csv", "names")
+    return ColumnReader("t.csv").read(pd.Series(values), "y", "names")
 
 
 MANY = list(range(21)) * 5

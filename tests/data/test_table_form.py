@@ -2,6 +2,7 @@
 
 import pytest
 
+from dlcore.data.tables.cells import CellFormat, NumberFormat
 from dlcore.data.tables.csv_file import fingerprint, read_csv
 from dlcore.data.tables.csv_form import detect_form
 from dlcore.errors import ArgumentError, DataError
@@ -64,15 +65,55 @@ def test_a_separator_that_cannot_be_told_is_asked_for(form_of):
 def test_a_comma_before_the_fraction(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a;b\n1,5;2,5\n3,5;4,5\n")
-    form = detect_form(path, "utf-8", "auto", "auto", decimal=",")
+    form = detect_form(path, "utf-8", "auto", "auto", cells=CellFormat(NumberFormat(",")))
     assert form.header
     assert read_csv(path, form)["b"].tolist() == [2.5, 4.5]
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
+def test_the_line_by_which_excel_tells_the_separator(tmp_path, first):
+    path = tmp_path / "t.csv"
+    path.write_bytes((first + "a,1;b\n1,5;2\n3,5;4\n").encode())
+    form = detect_form(path, "utf-8", "auto", "auto", cells=CellFormat(NumberFormat(",")))
+    assert (form.separator, form.names, form.header) == (";", ("a,1", "b"), True)
+    assert read_csv(path, form)["a,1"].tolist() == [1.5, 3.5]
+    path.write_bytes((first + "a;b\n1;2\n3\n").encode())
+    with pytest.raises(DataError, match=r"line 4: expected 2 values, .* got 1"):
+        read_csv(path, detect_form(path, "utf-8", "auto", "auto"))
+
+
+def test_a_header_is_told_over_numbers_of_any_way_of_writing(form_of):
+    for text in ("Preis;Ort\n1.234,50 €;a\n2,00 €;b\n", "p;q\n1'270;a\nk.A.;b\n3;c\n"):
+        assert form_of(text, separator=";").header
+
+
+@pytest.mark.parametrize(
+    ("text", "written_in", "given", "advice"),
+    [
+        ("Größe,x\n1,2\n", "cp1252", "utf-8", r"'Größe' \(--data\.encoding cp1252\)"),
+        ("a,b\n1,12 €\n", "cp1252", "gbk", r"line 2: .*'€' \(--data\.encoding cp1252\)"),
+        ("面积㐀,x\n1,2\n", "gb18030", "gbk", r"'面积㐀' \(--data\.encoding gb18030\)"),
+        ("面积,x\n1,2\n", "gb18030", "utf-8", r"right: '面积' \(--data\.encoding gb18030\)"),
+        ("面积,x\n1,2\n", "utf-8", "ascii", r"right: '面积' \(--data\.encoding utf-8\)\.$"),
+        ("Größe,x\nÄpfel und Öl für Mäuse und Bären grüßen übermütig,2\n", "utf-8", "latin-1", "got UTF-8 \\('Größe'"),
+        ("a,b\n1,2\n", "utf-8-sig", "cp1252", r"got UTF-8 .*\(--data\.encoding utf-8\)"),
+    ],
+)
+def test_the_encodings_that_are_named_read_the_file(form_of, text, written_in, given, advice):
+    with pytest.raises(DataError, match=advice):
+        form_of(text, encoding=given, written_in=written_in)
+
+
+def test_a_damaged_letter_is_named_with_its_line(form_of):
+    content = "身高,体重\n身,1\n".encode() + b"\xff,2\n"
+    with pytest.raises(DataError, match=r"line 3: .* UTF-8 but for some bytes: correct the line"):
+        form_of(content)
 
 
 def test_encodings(form_of):
     assert form_of("身高,体重\n1,2\n", written_in="utf-8-sig").names == ("身高", "体重")
     assert form_of("身高,体重\n1,2\n", encoding="gbk").names == ("身高", "体重")
-    with pytest.raises(DataError, match=r"expected text in utf-8, got bytes that are none\. .* --data.encoding gbk"):
+    with pytest.raises(DataError, match=r"line 1: expected text in utf-8, .* '身高' \(--data\.encoding gb18030\)"):
         form_of("身高,体重\n1,2\n", written_in="gbk")
     with pytest.raises(DataError, match=r"got UTF-16. Give it: --data.encoding utf-16"):
         form_of("a,b\n1,2\n", written_in="utf-16")
@@ -139,7 +180,7 @@ def test_a_header_alone_has_no_rows(tmp_path):
 
 
 def test_bytes_that_are_no_text_are_found_far_below(table_of):
-    with pytest.raises(DataError, match=r"--data\.encoding gbk"):
+    with pytest.raises(DataError, match=r"line 100,002: .* '中' \(--data\.encoding gb18030\)"):
         table_of(b"a,b\n" + b"1,2\n" * 100_000 + "1,中\n".encode("gbk"))
 
 

@@ -64,14 +64,40 @@ def test_a_training_file_that_was_changed_is_not_taken_for_it(colours, csv_file,
     [
         ("颜色,长\n蓝,2\n", "predict", "a file without '长度'; is it the one named '长'?"),
         ("颜色,长度\n蓝,2\n", "test", "expected the target '结果' among the columns"),
-        ("颜色,长度\n蓝,much\n", "predict", "column '长度': expected numbers, got 'much' in row 1"),
+        ("颜色,长度\n蓝,much\n", "predict", "column '长度': expected numbers, as in the training, got 'much' in row 1"),
         ("颜色,长度,结果\n蓝,2,maybe\n", "test", "target '结果': expected one of the classes no, yes, got 'maybe'"),
-        ("颜色,长度\n蓝,\n", "predict", "column '长度': expected a value in each row"),
+        ("颜色,长度\n蓝,\n", "predict", r"none in 1 row \(row 1\)\. Ways: correct the file\."),
+        ("颜色,长度\n蓝,\n红,2\n", "predict", r"Ways: .*\(--data.missing mean\), leave such rows out \(.*drop\)\."),
     ],
 )
 def test_new_rows_that_do_not_fit(csv_file, learned, text, stage, message):
     with pytest.raises(DataError, match=message):
         later(csv_file(text, "新.csv"), learned, stage)
+
+
+def test_a_hole_in_new_rows_is_filled_or_left_out(csv_file, learned):
+    path = csv_file("颜色,长度\n蓝,\n红,2\n", "新.csv")
+    mean, std = learned["table"]["encoding"]["columns"][0][1:]
+    inputs = samples(later(path, learned, missing="mean", standardize=True), "test")[0]
+    torch.testing.assert_close(inputs[:, 0], torch.tensor([0, (2 - mean) / std]), atol=1e-6, rtol=0)
+    assert later(path, learned, missing="drop").parts["test"].indices.tolist() == [1]
+
+
+def test_predict_needs_no_target_that_can_be_read(csv_file, learned, capsys):
+    data = later(csv_file("颜色,长度,结果\n蓝,2,maybe\n红,3,no\n绿,1,\n", "新.csv"), learned)
+    assert samples(data, "test")[1].tolist() == [-1, 0, -1]
+    said = "column '结果': 1 row (row 1) with a value that is no target of the training, as 'maybe': left open"
+    assert said in capsys.readouterr().out
+    numbers = Table(csv_file("a,y\n1,0.5\n2,1.5\n3,2.5\n"), val_size=0, test_size=0)
+    numbers.setup("fit")
+    text = "a,y\n1,7.5\n2,k.A.\n3,1e99\n4,\n"
+    data = later(csv_file(text, "neu.csv"), numbers.state_dict())
+    assert samples(data, "test")[1].nan_to_num(-1).tolist() == [[7.5], [-1], [-1], [-1]]
+    said = capsys.readouterr().out
+    assert "column 'y': 1 row (row 2) cannot be read, as 'k.A.': taken as missing" in said
+    assert "column 'y': 1 row (row 3) with a value that is no target of the training, as 1e+99: left open" in said
+    with pytest.raises(DataError, match=r"column 'y': expected numbers, as in the training, got 'k\.A\.' in row 2"):
+        later(csv_file(text, "neu.csv"), numbers.state_dict(), "test")
 
 
 def test_new_rows_without_names_go_by_place(csv_file):

@@ -11,7 +11,7 @@ from dlcore.data.array_data import ArrayData, Part
 
 
 class Points(ArrayData):
-    """Twenty numbers a sample, three classes by a fixed rule; 200 samples validate.
+    """Twenty numbers a sample, three classes by a fixed rule; 2,000 samples validate.
 
     Args:
         size: Training samples.
@@ -21,19 +21,19 @@ class Points(ArrayData):
     """
 
     def __init__(self, size: int = 600, noise: float = 0.0, nan: bool = False, batch_size: int = 20) -> None:
-        super().__init__(batch_size, eval_batch_size=200, drop_last=False)
+        super().__init__(batch_size, eval_batch_size=2000, drop_last=False)
         self.size, self.noise, self.nan = size, noise, nan
 
     def load(self) -> dict[str, Part]:
         generator = torch.Generator().manual_seed(0)
-        count = self.size + 400
+        count = self.size + 2200
         inputs = torch.randn(count, 20, generator=generator)
         targets = (inputs @ torch.randn(20, 3, generator=generator)).argmax(1)
         drawn = torch.rand(count, generator=generator) < self.noise
         targets = torch.where(drawn, torch.randint(3, (count,), generator=generator), targets)
         if self.nan:
             inputs[::3] = torch.nan
-        parts = torch.arange(count).split([self.size, 200, 200])
+        parts = torch.arange(count).split([self.size, 2000, 200])
         return {
             name: Part(inputs, targets, indices) for name, indices in zip(("train", "val", "test"), parts, strict=True)
         }

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-import yaml
+from made_up_runs import CONFIG, write_run
 
 from dlcore.diagnosis import Finding, diagnose
 from dlcore.diagnosis.curve_shape import checks_since_best, fall_at_end, smoothed, swing
@@ -19,25 +19,6 @@ from dlcore.diagnosis.wording import percent, short, times
 from dlcore.tracking import MetricsCsv
 from dlcore.tracking.layer_table import COLUMNS, FILE, LayerTable
 from dlcore.tracking.timeline import Timeline
-
-ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.03}}
-CONFIG = {
-    "model": {"class_path": "dlcore.models.MLP", "init_args": {"dropout": 0.5, "num_classes": 10, "optimizer": ADAM}},
-    "data": {"class_path": "dlcore.data.FashionMNIST", "init_args": {"scale": 255.0, "flip": 0.5}},
-    "early_stopping": None,
-    "weight_averaging": {"decay": 0.99},
-    "trainer": {"max_epochs": 5},
-}
-
-
-def write_run(folder, config=CONFIG, **curves):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    table = MetricsCsv(folder / "metrics.csv")
-    for number in range(max(map(len, curves.values()))):
-        row = {name.replace("_", "/", 1): values[number] for name, values in curves.items() if number < len(values)}
-        table.write({"epoch": number + 1, **row}, 10 * (number + 1))
-    return folder
 
 
 def made_up(name, kind="fault", **settings):

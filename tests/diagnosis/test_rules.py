@@ -1,29 +1,26 @@
-"""Each rule on a real short run that has what it looks for, and on one that has not."""
+"""Each rule on a run that has what it looks for, and on one that has not.
+
+A run is trained where its outcome has a wide margin, over seeds and processors; what hangs on how a chaotic training
+rounds, as the swings of a rate that is too high do, is a record written by hand (made_up_runs.py).
+"""
 
 import pytest
+from made_up_runs import FALLING, FLAT, OVERSHOT, SETTLED, STEADY, with_optimizer, write_run
 
 from dlcore.diagnosis import diagnose
 from dlcore.diagnosis.evidence import read_evidence
 from dlcore.diagnosis.rules import RULES
+from dlcore.tracking.layer_table import FILE, LayerTable
 
+pytestmark = pytest.mark.outcome
 POINTS = "--data=made_up_data.Points"
 ADAM = "--model.optimizer=Adam"
-DROPPED = (
-    POINTS,
-    "--data.size=2000",
-    "--model.dropout=0.5",
-    ADAM,
-    "--trainer.max_epochs=4",
-    "--model.optimizer.lr=0.001",
-)
-HEALTHY = (POINTS, ADAM, "--model.optimizer.lr=0.001", "--trainer.max_epochs=8")
+DROPPED = (POINTS, "--data.size=2000", "--model.dropout=0.7", ADAM, "--model.optimizer.lr=0.001")
+DROPPED += ("--trainer.max_epochs=4",)
+HEALTHY = (POINTS, "--data.size=2000", ADAM, "--model.optimizer.lr=0.001", "--trainer.max_epochs=4")
 CONVERGED = (
     *(POINTS, "--data.noise=0.1", "--model.hidden_sizes=[]", "--model.optimizer.lr=0.3"),
     "--trainer.max_epochs=30",
-)
-OVERSHOT = (
-    *(POINTS, "--data.size=2000", "--data.noise=0.3", "--model.hidden_sizes=[]", "--model.optimizer.lr=1"),
-    *("--model.optimizer.momentum=0.9", "--trainer.max_epochs=20"),
 )
 ADAM_USUAL = (ADAM, "--model.optimizer.lr=0.001")
 TOO_FAST = (ADAM, "--model.optimizer.lr=0.1")
@@ -32,13 +29,13 @@ FAULTS = {
     "unscaled_input": ("--data.scale=1",),
     "tiny_input": ("--data.scale=2550000",),
     "constant_initialization": ("--model.initializer=zeros",),
-    "wide_initialization": ("--model.activation=Tanh", "--model.initializer=normal(std=1)"),
+    "wide_initialization": ("--model.activation=Tanh", "--model.initializer=normal(std=5)"),
     "uneven_class_weights": (*ADAM_USUAL, "--model.class_weights=[1000,1,1,1,1,1,1,1,1,1]", "--trainer.max_epochs=2"),
     "strong_penalty": (*ADAM_USUAL, "--model.optimizer.weight_decay=1", "--trainer.max_epochs=30"),
     "tight_clipping": ("--trainer.gradient_clip_val=1e-6",),
     "learning_rate_too_high": TOO_FAST,
     "learning_rate_too_low": (ADAM, "--model.optimizer.lr=1e-6"),
-    "large_batch": (ADAM, "--model.optimizer.lr=0.01", "--data.batch_size=500"),
+    "large_batch": (ADAM, "--model.optimizer.lr=0.003", "--data.batch_size=500"),
     "vanishing_gradients": ("--model.activation=Sigmoid", "--model.hidden_sizes=[50,50,50,50,50,50]"),
     "inputs_not_finite": (POINTS, "--data.nan=true"),
     "exploding_gradients": (
@@ -52,23 +49,25 @@ FAULTS = {
     "no_learning": (POINTS, "--data.noise=1", ADAM, "--model.optimizer.lr=0.003", "--trainer.max_epochs=20"),
     "underfitting": (
         *(POINTS, "--model.hidden_sizes=[1]", "--model.activation=Tanh", ADAM, "--model.optimizer.lr=0.02"),
-        "--trainer.max_epochs=20",
+        "--trainer.max_epochs=40",
     ),
 }
 # What follows from a fault of these runs; alone it would be found as well.
 CONSEQUENCES = {
     "dead_units": TOO_FAST,
     "class_collapse": ("--data.scale=2550000",),
-    "saturated_units": ("--model.activation=Tanh", "--model.initializer=normal(std=1)"),
+    "saturated_units": ("--model.activation=Tanh", "--model.initializer=normal(std=5)"),
     "not_finite": (POINTS, "--data.nan=true"),
-    "worsening": OVERSHOT,
 }
 NOTES = {
-    "plateau": CONVERGED,
-    "unsteady": OVERSHOT,
-    "stopped_too_early": HEALTHY,
     "validation_not_comparable": DROPPED,
-    "average_trails": ("--weight_averaging.decay=0.999", "--trainer.max_epochs=3", "--model.optimizer.lr=0.1"),
+}
+# Records: one that the rule finds something in, and one that it is silent on.
+RECORDS = {
+    "worsening": (OVERSHOT, STEADY),
+    "unsteady": (OVERSHOT, STEADY),
+    "plateau": (FLAT, FALLING),
+    "stopped_too_early": (FALLING, SETTLED),
 }
 
 
@@ -77,9 +76,10 @@ def rule(name):
 
 
 def test_every_rule_has_a_run():
-    # In test_diagnosis.py, of curves that are made up; and in test_run_events.py, since a machine is not made busy.
-    elsewhere = {"unscaled_target", "rate_cut_to_nothing", "busy_machine"}
-    assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES} | elsewhere
+    # Of curves that are made up: in test_diagnosis.py, test_poor_validation.py and test_degenerate_records.py; and in
+    # test_run_events.py, since a machine is not made busy.
+    elsewhere = {"unscaled_target", "rate_cut_to_nothing", "average_trails", "single_class", "busy_machine"}
+    assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES, *RECORDS} | elsewhere
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -97,6 +97,32 @@ def test_a_consequence_and_a_note_are_found_in_a_run_that_has_them(name, trained
     assert finding.kind == ("note" if name in NOTES else "fault")
 
 
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_shape_of_a_curve_is_found_in_a_record_that_has_it_only(name, tmp_path):
+    found, silent = (write_run(tmp_path / str(number), **record) for number, record in enumerate(RECORDS[name]))
+    finding = rule(name).look(read_evidence(found))
+    assert finding is not None
+    assert (finding.name, finding.kind) == (name, "fault" if name == "worsening" else "note")
+    assert rule(name).look(read_evidence(silent)) is None
+
+
+def test_what_a_rate_that_is_too_high_does_to_the_curves_follows_from_it(tmp_path):
+    diagnosis = diagnose(write_run(tmp_path, **OVERSHOT))
+    assert [fault.name for fault in diagnosis.faults] == ["learning_rate_too_high"]
+    assert ("worsening", "learning_rate_too_high") in [(each.name, cause) for each, cause in diagnosis.consequences]
+    assert diagnosis.notes == ()
+
+
+def test_units_that_died_of_a_jump_of_the_loss_follow_from_the_rate_even_where_the_rest_learned(tmp_path):
+    curves = {"train_loss": [2.0, 0.9, 0.8, 0.8], "train_accuracy": [0.5, 0.7, 0.7, 0.7]}
+    folder = write_run(tmp_path, with_optimizer("SGD"), train_loss_step=[2.3, 23.0, 1.0, 0.8], **curves)
+    unit = {"layer": "activation_1", "kind": "ReLU"}
+    LayerTable(folder / FILE).write([{**unit, "step": 10 * step, "epoch": step, "dead": 0.99} for step in range(1, 5)])
+    diagnosis = diagnose(folder)
+    assert [fault.name for fault in diagnosis.faults] == ["learning_rate_too_high"]
+    assert [(each.name, cause) for each, cause in diagnosis.consequences] == [("dead_units", "learning_rate_too_high")]
+
+
 @pytest.mark.parametrize("name", CONSEQUENCES)
 def test_a_consequence_is_told_as_such(name, trained):
     diagnosis = diagnose(trained(*CONSEQUENCES[name]))
@@ -105,14 +131,14 @@ def test_a_consequence_is_told_as_such(name, trained):
     assert {cause for _, cause in diagnosis.consequences} == {fault.name for fault in diagnosis.faults}
 
 
-@pytest.mark.parametrize("name", [each.name for each in RULES])
+@pytest.mark.parametrize("name", sorted({each.name for each in RULES} - {"plateau", "stopped_too_early"}))
 def test_every_rule_is_silent_on_a_run_that_has_nothing_of_it(name, trained):
+    # When validation was best is luck: the two that ask for it have records.
     for flags in (HEALTHY, CONVERGED):
-        if NOTES.get(name) != flags:
-            assert rule(name).look(read_evidence(trained(*flags))) is None
+        assert rule(name).look(read_evidence(trained(*flags))) is None
 
 
-@pytest.mark.parametrize("flags", [HEALTHY, CONVERGED, DROPPED, NOTES["average_trails"]])
+@pytest.mark.parametrize("flags", [HEALTHY, CONVERGED, DROPPED])
 def test_a_healthy_run_has_no_fault_and_says_why(flags, trained):
     diagnosis = diagnose(trained(*flags))
     assert diagnosis.faults == ()
@@ -160,7 +186,8 @@ def test_a_warm_up_longer_than_the_run_is_named_and_not_the_rate(trained):
     assert finding.flags[0].startswith("--model.warmup_steps ")
 
 
-def test_a_cosine_is_stretched_with_the_run(trained):
-    cosine = ("--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=8")
-    finding = rule("stopped_too_early").look(read_evidence(trained(*HEALTHY, *cosine)))
-    assert finding.flags == ("--trainer.max_epochs 16", "--model.lr_scheduler.T_max 16")
+def test_a_cosine_is_stretched_with_the_run(tmp_path):
+    cosine = {"class_path": "torch.optim.lr_scheduler.CosineAnnealingLR", "init_args": {"T_max": 4}}
+    record = FALLING | {"config": with_optimizer("SGD", lr_scheduler=cosine)}
+    finding = rule("stopped_too_early").look(read_evidence(write_run(tmp_path, **record)))
+    assert finding.flags == ("--trainer.max_epochs 8", "--model.lr_scheduler.T_max 8")

@@ -9,6 +9,7 @@ from dlcore.errors import NotFiniteError
 from dlcore.runs import fit
 
 
+@pytest.mark.outcome
 def test_what_stopped_it_is_found_with_a_smaller_rate_to_try(tmp_path, monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)

@@ -53,6 +53,7 @@ def test_what_is_not_finite_ends_the_curve():
         read_range_test(rates, losses)
 
 
+@pytest.mark.outcome
 @pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.5), partial(SGD, lr=0.0), Adam])
 def test_a_training_with_rising_rates(optimizer, tiny_data, make_trainer):
     model = make_model(optimizer, lr_scheduler=partial(ExponentialLR, gamma=0.1))
@@ -81,6 +82,7 @@ def test_each_step_takes_its_rate(tiny_data, make_trainer):
     assert test.losses[: len(losses)].tolist() == pytest.approx(losses, rel=1e-5)
 
 
+@pytest.mark.outcome
 def test_it_stops_where_the_loss_diverges(tiny_data, make_trainer):
     test = find_learning_rate(make_model(), tiny_data(), make_trainer(), 1e-3, 1e6, num_steps=100)
     assert test.diverged

@@ -66,6 +66,7 @@ def test_the_order_in_memory_changes_nothing_but_rounding(shape):
         torch.testing.assert_close(one.grad, other.grad)
 
 
+@pytest.mark.outcome
 @pytest.mark.parametrize("architecture", [None, "small_resnet(blocks=1, width=4)"])
 def test_learns_what_lies_anywhere(architecture, make_trainer, memory_logger):
     torch.manual_seed(0)

@@ -32,6 +32,7 @@ def test_initializer_fills_the_weights():
     assert torch.equal(model.network.output.bias, torch.zeros(3))
 
 
+@pytest.mark.outcome
 @pytest.mark.parametrize(
     ("task", "outputs"),
     [("multiclass", 3), ("binary", 1), ("regression", 1)],

@@ -64,6 +64,7 @@ def test_weights_are_those_of_the_textbooks_loop(group, tiny_data, make_trainer,
         assert logged == pytest.approx(losses, rel=1e-5)
 
 
+@pytest.mark.outcome
 def test_a_penalty_makes_weights_smaller_and_is_none_of_validation(tiny_data, make_trainer, memory_logger):
     with_penalty, without = make_model(l2=0.1), make_model()
     make_trainer(max_epochs=5, logger=memory_logger).fit(with_penalty, datamodule=tiny_data())

@@ -35,12 +35,14 @@ def test_torch_has_the_lessons_optimizers():
     assert lesson | {"Adamax", "NAdam", "RAdam", "Rprop", "ASGD", "Adafactor"} <= set(OPTIMIZERS)
 
 
+@pytest.mark.outcome
 @pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - NEEDS_OTHER_PARAMETERS))
 def test_trains_and_counts_each_update_once(name, tiny_data, make_trainer, memory_logger):
     trainer = make_trainer(max_epochs=5, logger=memory_logger)
     # L-BFGS takes the curvature from differences of gradients, which batches that differ would make up.
     data = tiny_data(batch_size=103 if name == "LBFGS" else 16)
-    trainer.fit(make_model(partial(OPTIMIZERS[name], lr=1.0 if name == "Adadelta" else 0.02)), datamodule=data)
+    lr = 1.0 if name in ("Adadelta", "LBFGS") else 0.02
+    trainer.fit(make_model(partial(OPTIMIZERS[name], lr=lr)), datamodule=data)
     assert trainer.global_step == (5 if name == "LBFGS" else 35)
     losses = [loss for _, loss in memory_logger.column("train/loss")]
     assert losses[-1] < losses[0]

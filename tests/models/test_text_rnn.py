@@ -192,11 +192,12 @@ def test_an_optimizer_that_looks_several_times_begins_with_the_same_state(make_t
         assert (states[0] is None) == (step == 0)
 
 
+@pytest.mark.outcome
 def test_it_learns_the_rule(make_trainer):
-    model = make_model(optimizer=partial(Adam, lr=0.02), hidden_size=16)
+    model = make_model(optimizer=partial(Adam, lr=0.05), hidden_size=16)
     trainer = make_trainer(max_epochs=15)
     trainer.fit(model, datamodule=Streams())
-    assert trainer.callback_metrics["val/loss"] < 1.2 < math.log(7)
+    assert trainer.callback_metrics["val/loss"] < 1.4 < math.log(7)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def test_an_adaptive_softmax_is_evaluated_by_the_probabilities_of_all_words(make
     assert metrics["val/accuracy"] == pytest.approx((scores.argmax(-1) == loader.targets)[there].float().mean().item())
 
 
+@pytest.mark.outcome
 def test_an_adaptive_softmax_learns_the_rule_and_shows_all_scores_to_who_looks(make_trainer):
     models = [make_model(optimizer=partial(Adam, lr=0.02)) for _ in range(2)]
     seen = []

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 
 import numpy as np
 import pytest
@@ -72,6 +73,10 @@ def test_a_resumed_run_sees_the_same_changes(photos, workplace):
     ("flags", "words"),
     [
         (["--data.root=absent"], "data.root: expected a folder with a folder of pictures for each class, got 'absent'"),
+        (
+            [f"--data.root=a/{os.fsdecode(bytes([0xB9, 0xB7]))}"],
+            r"got a/\xb9\xb7. A file or folder of such a name needs",
+        ),
         (["--data.flip=2"], "data.flip: expected a number at least 0 and at most 1, got 2"),
         (["--data.val_size=1000"], "data.val_size: expected at most"),
     ],
@@ -101,3 +106,30 @@ def test_an_evaluation_does_not_need_the_file_of_weights_that_a_run_began_with(p
     assert main(["fit", "--model=CNN", "--data=ImageFolder", f"--data.root={photos}", *words, *few]) == 0
     (workplace / "weights.pth").unlink()
     assert main(["test", "--ckpt_path=last"]) == 0
+
+
+def test_an_evaluation_replaces_its_own_files_and_no_others(photos, workplace, capsys):
+    few = ["--trainer.max_steps=2", "--data.batch_size=8"]
+    assert main(["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, *few]) == 0
+    run = workplace / "lightning_logs" / "mlp_circles" / "version_0"
+    for name, count in (("shots/2024.01", 1), ("shots/2024.02", 2), ("other/2024.02", 3)):
+        write(workplace, name, 30, count)
+
+    def files(*words):
+        before = {path: path.read_bytes() for path in run.glob("*_*") if path.suffix in (".csv", ".png", ".json")}
+        assert main([*words]) == 0
+        after = {path: path.read_bytes() for path in run.glob("*_*") if path.suffix in (".csv", ".png", ".json")}
+        assert before.items() <= after.items()
+        return sorted(path.name for path in after.keys() - before.keys())
+
+    predict = ("predict", "--ckpt_path=last", "--data.root")
+    assert files(*predict, "shots/2024.01") == ["predictions_2024.01.csv"]
+    assert files(*predict, "shots/2024.02") == ["predictions_2024.02.csv"]
+    assert files(*predict, str(workplace / "shots" / "2024.02")) == []  # the same anew
+    assert files(*predict, "other/2024.02") == ["predictions_2024.02_2.csv"]
+    assert "predictions_2024.02_2.csv (3 answers)" in capsys.readouterr().out
+    assert files(*predict, "shots/2024.02") == files(*predict, "other/2024.02") == []
+    (run / "predictions_shots.csv").write_text("somebody's own")
+    assert files("predict", "--ckpt_path=last", "--data.root=shots/2024.02", "--data.eval_batch_size=1") == [
+        "predictions_2024.02_3.csv"
+    ]

@@ -40,7 +40,7 @@ def regression(path, *words):
     return fit("-c", "mlp_table_regression", "--data.path", str(path), *flags, *FEW_EPOCHS, *words)
 
 
-def test_the_data_choose_the_task(patients):
+def test_the_metrics_are_those_of_the_task(patients):
     run = binary(patients)
     assert type(run.model.task).__name__ == "Binary"
     assert run.model.network.linear_1.in_features == 3
@@ -52,10 +52,19 @@ def test_the_data_choose_the_task(patients):
 def test_the_model_chooses_among_the_tasks(patients):
     assert binary(patients, "--model.task=multiclass").model.network.output.out_features == 2
     flags = ("-c", "mlp_table_regression", "--data.path", str(patients), "--data.target=热度", *FEW_EPOCHS)
-    assert type(fit(*flags).model.task).__name__ == "Multiclass"  # seven whole numbers
-    assert type(fit(*flags, "--model.task=regression").model.task).__name__ == "Regression"
+    assert type(fit(*flags, "--model.task=multiclass").model.task).__name__ == "Multiclass"
     with pytest.raises(FitError, match=r"model\.task: expected binary or multiclass, which can be learned from Table"):
         binary(patients, "--model.task=regression")
+
+
+def test_a_recipe_keeps_the_task_of_its_name(patients):
+    flags = ("--data.path", str(patients), "--data.target=热度", *FEW_EPOCHS)
+    run = fit("-c", "mlp_table_regression", *flags)  # seven whole numbers, which might be classes
+    assert type(run.model.task).__name__ == "Regression"
+    with pytest.raises(FitError, match=r"got 'binary'\. Choose it \(--model\.task multiclass\)"):
+        fit("-c", "mlp_table_binary", *flags)
+    with pytest.raises(FitError, match=r"expected multiclass, .* got 'regression'"):
+        fit("-c", "mlp_table_regression", "--data.task=multiclass", *flags)
 
 
 def test_answers_for_the_test_rows_tell_the_row(patients):

@@ -85,7 +85,7 @@ def test_answers_to_several_files_have_a_plain_name(poems, workplace):
     run = runs.fit(*poems)
     names = {
         f"--data.root={workplace}/*.txt": "predictions_other.csv",
-        f"--data.root=[{workplace}/诗.txt]": "predictions_other.csv",
+        f"--data.root=[{workplace}/诗.txt]": "predictions_other_2.csv",
         f"--data.root={workplace}/诗.txt": "predictions_诗.csv",
         "--data.root=.": f"predictions_{workplace.name}.csv",
     }

@@ -60,7 +60,7 @@ def test_a_logger_gets_its_key_and_nobody_else(own_logger, small):
         f"    init_args: {{api_key: {KEY}, url: 'https://me:{KEY}@example.org/x'}}\n"
     )
     run = fit("-c", "mlp_fashion_mnist", "-c", "key.yaml", "--allow=own_logger", *small, *ONE)
-    logger = run.trainer.logger
+    logger = run.trainer.loggers[1]  # beside the run's own
     assert logger.used[-1] == (KEY, f"https://me:{KEY}@example.org/x")
     assert [path.name for path in kept_in(own_logger, KEY)] == ["key.yaml"]
     (checkpoint,) = own_logger.rglob("last.ckpt")

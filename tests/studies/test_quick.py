@@ -111,3 +111,10 @@ def test_all_studies_of_dlcore_can_be_quick_within_their_budget():
             asked = [each for each in claim.holds.quantities() if each.name == "accuracy_after"]
             known = {variant.name: int(variant.settings.get("trainer.max_epochs", 5)) for variant in study.variants}
             assert all(claim.full_only or each.at <= known[each.variant] for each in asked), claim.says
+
+
+def test_a_cut_study_says_to_what_it_is_cut(tmp_path):
+    assert read(tmp_path, quick=False).cuts == ""
+    assert "one seed and fewer epochs. Epochs: 快 2, 慢 5." in read(tmp_path).cuts
+    same = TEXT.replace("    慢: {trainer.max_epochs: 5}\n", "").replace(", trainer.max_epochs: 300}", "}")
+    assert "Epochs: 2." in read(tmp_path, same).cuts

@@ -93,6 +93,27 @@ def test_joined_comparisons_follow_true_false_and_unknown(text, name):
     assert verdict(text, yes=0.5).name == name
 
 
+@pytest.mark.parametrize(
+    ("text", "a", "b", "name"),
+    [
+        ('accuracy("a") < accuracy("b")', 0.860, 0.867, INCONCLUSIVE),  # 0.7 points
+        ('accuracy("a") < accuracy("b")', 0.860, 0.890, CONFIRMED),
+        ('accuracy("a") > accuracy("b")', 0.860, 0.890, CONTRADICTED),
+        ('gap("a") < gap("b") - 1%', 0.010, 0.035, INCONCLUSIVE),  # 1.5 points beyond the 1% that are claimed
+        ('accuracy("a") > 0.85', 0.86, 0.0, INCONCLUSIVE),
+        ('last("val/f1", "a") > 0.5', 0.53, 0.0, CONFIRMED),
+        ('loss("a") < loss("b")', 0.40, 0.41, INCONCLUSIVE),  # 2.4%
+        ('loss("a") < loss("b")', 0.40, 0.45, CONFIRMED),
+        ('accuracy("a") / accuracy("b") > 1', 0.51, 0.50, INCONCLUSIVE),  # 2% of a ratio
+        ('parameters("a") < parameters("b")', 80_146, 80_147, CONFIRMED),  # without chance
+    ],
+)
+def test_a_quick_study_leaves_small_differences_open(text, a, b, name):
+    judged = judge(read_claim(text), lambda quantity: {0: {"a": a, "b": b}[quantity.variant]}, quick=True)
+    assert judged.name == name
+    assert (name == INCONCLUSIVE) == judged.checked[0].why.startswith("too short to judge")
+
+
 def test_one_seed_is_said():
     assert verdict('accuracy("a") > 0.8', a=0.9).one_seed
     assert not verdict('accuracy("a") > 0.8', a=[0.9, 0.91]).one_seed

@@ -1,11 +1,10 @@
 import sys
 import threading
-import warnings
 
 import numpy as np
 import pytest
 import torch
-from drawn import picture, texts
+from drawn import cjk_family, picture, texts
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking import (
@@ -48,15 +47,6 @@ def no_cjk_font(monkeypatch):
     fonts._find_cjk_family.cache_clear()
     yield
     fonts._find_cjk_family.cache_clear()
-
-
-def cjk_family():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fonts._find_cjk_family.cache_clear()
-        family = fonts._find_cjk_family()
-        fonts._find_cjk_family.cache_clear()
-        return family
 
 
 @pytest.mark.skipif(cjk_family() is None, reason="needs a font with Chinese characters (fonts-noto-cjk)")

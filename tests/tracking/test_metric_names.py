@@ -1,6 +1,6 @@
 import pytest
 
-from dlcore.tracking.metric_names import is_greater, is_share, main_metric
+from dlcore.tracking.metric_names import gap, is_greater, is_share, main_metric
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ def test_what_is_better_the_greater_and_what_is_a_share(name, greater, share):
 )
 def test_the_metric_that_tells_most(names, best):
     assert main_metric(names) == best
+
+
+@pytest.mark.parametrize(
+    ("metric", "train", "val", "worse"),
+    [("accuracy", 0.9, 0.8, 0.1), ("loss", 0.25, 0.75, 0.5), ("r2", 0.5, 0.6, -0.1), ("rmse", 2.0, 1.0, -1.0)],
+)
+def test_a_gap_is_above_zero_where_validation_is_worse(metric, train, val, worse):
+    assert gap(metric, train, val) == pytest.approx(worse)

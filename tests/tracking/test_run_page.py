@@ -46,14 +46,16 @@ def test_a_page_says_what_was_trained_how_it_went_and_how_to_do_it_again():
         "",
         "- Model: MLP, 12 parameters",
         r"- Data: songs\|明月 \*x\*: 3 train",
-        "- Time: 1 min 15 s",
+        "- Time of training, with validation: 1 min 15 s",
         "",
         "## Result",
         "",
-        "| metric | best validation | last validation | last training | gap (validation − training) |",
+        "| metric | best validation | last validation | last training | gap |",
         "| --- | ---: | ---: | ---: | ---: |",
         "| loss | 0.7 (epoch 2) | 0.75 | 0.25 | +0.5 |",
-        "| accuracy | 81.25% (epoch 2) | 80.00% | 90.00% | -10.00 points |",
+        "| accuracy | 81.25% (epoch 2) | 80.00% | 90.00% | +10.00 points |",
+        "",
+        "Gap: by how much validation is worse than training; below 0 it is better.",
         "",
         "## Findings",
         "",
@@ -99,8 +101,8 @@ def test_the_headline_says_how_it_ended(ends, headline):
 
 def test_the_times_of_all_sessions_add_up_and_a_killed_one_counts_until_its_last_event():
     events = [event("started", 0), event("new_best", 10), event("resumed", 10), event("finished", 30, seconds=3600)]
-    assert "- Time: 1 h 0 min" in lines(FACTS, COLUMNS, events)
-    assert "- Time: 10.0 s" in lines(FACTS, COLUMNS, events[:2])
+    assert "- Time of training, with validation: 1 h 0 min" in lines(FACTS, COLUMNS, events)
+    assert "- Time of training, with validation: 10.0 s" in lines(FACTS, COLUMNS, events[:2])
 
 
 def test_a_run_that_ended_at_once_has_a_page_too():

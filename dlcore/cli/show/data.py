@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dlcore.cli.show.subject import Option, Subject, Words, read_words
 from dlcore.errors import ArgumentError, check_number
 
@@ -12,7 +14,8 @@ SUBJECT = Subject(
     "Of pictures: the grid, a row a class; one of them as its array, with the value on each pixel; its channels, "
     "histogram, gradients and edges; and what augmentation makes of it. Of a table: each column's kind, range, mean, "
     "categories and missing values, and a histogram of each, coloured by the target. Of a corpus: its parts, its most "
-    "frequent words, and a document with the cuts between its words.",
+    "frequent words, and a document with the cuts between its words. Of any other LightningDataModule: the first batch "
+    "of each loader.",
     (
         Option("part", "train", "Which pictures or documents: train, val or test."),
         Option("index", "0", "Which of them is looked at closely, counted from 0."),
@@ -39,7 +42,7 @@ def run(argv: list[str]) -> int:
     from dlcore.insight.picture_data import image_shape
     from dlcore.insight.training_data import read_data
 
-    command = prepared(words)
+    command = prepared(words, only_data=True)
     datamodule = command.datamodule
     if isinstance(datamodule, Table):
         _refuse_choice(words, "a table is shown whole")
@@ -54,12 +57,12 @@ def run(argv: list[str]) -> int:
         show_corpus(words, datamodule, part, index)
         return 0
     if image_shape(datamodule) is None:
-        raise ArgumentError(
-            "show data",
-            "pictures (facts with image_shape), a Table or a ChineseCorpus",
-            type(datamodule).__name__,
-            "Choose other --data.",
-        )
+        _refuse_choice(words, "of this class the first batch of each loader is shown", ("part", "index", "out"))
+        from dlcore.cli.show.loader_data import show_loaders
+
+        read_data(datamodule)
+        show_loaders(datamodule)
+        return 0
     from dlcore.cli.show.picture_data import show_pictures
 
     read_data(datamodule)
@@ -67,7 +70,7 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _refuse_choice(words: Words, why: str) -> None:
-    for name in ("part", "index"):
+def _refuse_choice(words: Words, why: str, options: Sequence[str] = ("part", "index")) -> None:
+    for name in options:
         if name in words.given:
             raise ArgumentError(f"--{name}", f"data that are pictures ({why})", words.given[name], "Leave it out.")

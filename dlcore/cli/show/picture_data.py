@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from dlcore.cli.show.picture import picture_path, save_picture
-from dlcore.cli.show.prepared import recipe_title, say_sample
+from dlcore.cli.show.prepared import data_title, say_sample
 from dlcore.cli.show.subject import Words
 from dlcore.cli.terminal import open_console, print_columns
 from dlcore.insight import picture_data
@@ -43,7 +43,7 @@ def show_pictures(words: Words, command: Command, part: str, index: int) -> None
     """
     data = command.datamodule
     picture_data.check_sample(data, part, index)
-    title = recipe_title(words)
+    title = data_title(words)
     kinds = ("", "array", "features", "augmentation")
     paths = {kind: _path(words.given.get("out"), kind, title) for kind in kinds}
     summary = picture_data.summarize_pictures(data)

@@ -11,26 +11,34 @@ from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.subject import Words
 from dlcore.configs.plain_text import printable
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
+from dlcore.configs.request import read_request
 from dlcore.errors import FitError
 from dlcore.models import Model
 from dlcore.runs import Command, prepare
+from dlcore.runs.other_data import name_of_data
 
 
-def prepared(words: Words) -> Command:
+def prepared(words: Words, only_data: bool = False) -> Command:
     """Make what a fit with these recipes and flags would run with. With ``--ckpt_path`` the model has its weights.
+
+    Args:
+        words: The command line.
+        only_data: Make the data only.
 
     Raises:
         DlcoreError: Something asked for cannot be done.
     """
     warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
     try:
-        command = prepare("fit", *words.recipe)
+        command = prepare("fit", *words.recipe, only_data=only_data)
     except MisconfigurationException as error:  # Lightning's word for settings that do not go together
         raise FitError(" ".join(str(error).split())) from error
+    if only_data:
+        return command
     if not isinstance(command.model, Model):
         raise FitError(
             f"{words.subject.command}: expected a model that derives from dlcore.models.Model, got "
-            f"{type(command.model).__name__}."
+            f"{type(command.model).__name__}. `fit`, `validate` and `test` work with any LightningModule."
         )
     if command.settings.checkpoint:
         command.model.load_state_dict(command.settings.checkpoint["state_dict"])
@@ -41,6 +49,11 @@ def recipe_title(words: Words) -> str:
     """What a picture is of: the recipes. Flags would make it long."""
     names = [recipe_name(find_recipe(recipe)) for recipe in words.recipes] or [DEFAULT_RECIPE]
     return " + ".join(names)
+
+
+def data_title(words: Words) -> str:
+    """What a picture of data is of: the recipes, and the data where flags choose others."""
+    return "_".join(filter(None, (recipe_title(words), name_of_data(read_request(["show", *words.recipe])))))
 
 
 def say_sample(console: Console, command: Command) -> None:

@@ -135,7 +135,8 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
 
 def _check_spelling(name: str, subject: Subject, own: Collection[str]) -> None:
     """Refuse what is nearer to an option of the subject's own than to a flag of fit, which `dlcore.runs` checks."""
-    flags = ("seed_everything", "ckpt_path", "print_config", "config", "model", "data", "trainer", *callback_sections())
+    sections = ("model", "data", "trainer", *callback_sections())
+    flags = ("seed_everything", "ckpt_path", "print_config", "config", "allow", "steps_per_execution", *sections)
     if "." not in name and name not in flags and nearest(name, [*own, *flags]) in own:
         raise UnknownNameError(f"option of `{subject.command}`", name, own)
 

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from dlcore.cli.show.picture import picture_path, save_picture
-from dlcore.cli.show.prepared import recipe_title, say_sample
+from dlcore.cli.show.prepared import data_title, recipe_title, say_sample
 from dlcore.cli.show.subject import Words
 from dlcore.cli.terminal import open_console, print_columns
 from dlcore.insight.table_columns import ColumnSummary, summarize_table
@@ -33,14 +33,15 @@ def show_table(words: Words, command: Command) -> None:
         ArgumentError: The picture cannot be written.
     """
     data, title = command.datamodule, recipe_title(words)
-    path = picture_path(words.given.get("out"), f"data_{title}")
+    path = picture_path(words.given.get("out"), f"data_{data_title(words)}")
     summary = summarize_table(data)
     console = open_console()
     facts = data.facts()
+    task = type(command.model.task).__name__.lower()
     rows = [
         ("data", f"Table: {data.source}"),
         ("rows", f"{summary.rows:,}: " + ", ".join(f"{len(part):,} {name}" for name, part in data.parts.items())),
-        ("target", f"{summary.target.name}, {facts['tasks'][0]}"),
+        ("target", f"{summary.target.name}, {task}"),
         ("network gets", f"{facts['in_features']:,} numbers a row from {len(summary.columns):,} columns"),
     ]
     print_columns(console, rows, column=14, indent=0)

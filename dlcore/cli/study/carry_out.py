@@ -13,7 +13,7 @@ from dlcore.cli.study.print_outcome import print_files, print_outcome, print_sum
 from dlcore.cli.study.progress_rows import plain_table
 from dlcore.cli.study.request import StudyRequest
 from dlcore.cli.study.search_shown import search_and_show
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_paragraph, shell_word
+from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_paragraph, shell_word, tensorboard_command
 from dlcore.errors import Interrupted
 from dlcore.studies.campaign import RUNS, Listener, check_jobs, make_plans, run_studies
 from dlcore.studies.crew import open_crew
@@ -50,7 +50,7 @@ def carry_out(request: StudyRequest) -> int:
         signal.signal(signal.SIGTERM, before)
     if report is not None:
         print_summary(console, outcomes)
-        print_files(console, [("report", report), ("TensorBoard", f"tensorboard --logdir {RUNS}")])
+        print_files(console, [("report", report), ("TensorBoard", tensorboard_command(str(RUNS)))])
     else:
         print_outcome(console, outcomes[0])
     return 1 if any(outcome.results.failures for outcome in outcomes) else 0
@@ -86,6 +86,8 @@ def _title(request: StudyRequest) -> str:
 def _print_plan(console: Console, plan: Plan, refused: dict[tuple[str, str], str]) -> None:
     study = plan.study
     console.print(Text(study.heading, style=HEADING))
+    if study.cuts:
+        print_paragraph(console, Text(study.cuts, style=QUIET))
     rows = plain_table("variant", "seed", "state")
     rows.columns[-1].justify = "left"
     waiting = {(job.variant, job.seed): job for job in plan.jobs}

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dlcore.cli.terminal import HEADING, NAME, QUIET, print_columns, print_paragraph, shell_word
+from dlcore.cli.terminal import HEADING, NAME, QUIET, print_columns, print_paragraph, tensorboard_command
 from dlcore.studies.combined_report import counted
 from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome
 from dlcore.studies.tables import claim_rows, claim_values, table, why_not
+from dlcore.tracking.metric_names import GAP
 
 _COLOURS = {"CONFIRMED": "bold green", "CONTRADICTED": "bold red", "INCONCLUSIVE": "bold yellow", "SKIPPED": QUIET}
 _WIDE = 105
@@ -32,6 +33,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
     console.print()
     console.print(shown)
+    print_paragraph(console, Text(f"{GAP}. {results.study.cuts}".rstrip(), style=QUIET))
     for name, says, measured, textbook, why in claim_rows(outcome.verdicts):
         console.print()
         print_paragraph(console, Text.assemble((name, _COLOURS[name]), "  ", says))
@@ -48,7 +50,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     files += [
         ("report", outcome.folder / REPORT),
         ("tables", f"{outcome.folder / RESULTS}, {TABLE}"),
-        ("TensorBoard", f"tensorboard --logdir {shell_word(str(outcome.folder))}"),
+        ("TensorBoard", tensorboard_command(str(outcome.folder))),
     ]
     print_files(console, files)
 

@@ -4,7 +4,10 @@ How any picture becomes one of C channels, H × W, 0 to 255:
 
 - It is turned as its EXIF orientation says.
 - Palettes are looked up; CMYK, YCbCr and the like become RGB. Transparent places show white behind them.
-- 16 bits become 8 by division (65535 is 255). 32-bit floats are refused: nobody knows which number is white.
+- 16 bits become 8: two levels, the same for all pictures of a data set, become 0 and 255, linearly between them; what
+  lies beyond is cut off. 0 and 65535 by themselves; others where all values lie close together (`own_levels`). Of
+  colours that is so in PNG; in other files their upper byte counts.
+- 32-bit floats are refused: nobody knows which number is white.
 - Of an animation the first frame is taken.
 - One channel is the luma of ITU-R 601, 0.299 R + 0.587 G + 0.114 B; a grey picture has three equal channels.
 - It is resized by triangle filter with antialiasing (Pillow's BILINEAR). ``crop`` keeps proportions: the largest
@@ -36,6 +39,9 @@ COMMON = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 OTHERS = ("TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA", "MPO", "QOI")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB of RGB
 MAX_BYTES = 1_000_000_000  # of a file; without any compression so many pixels are 0.7 GB of 16-bit RGBA
+WHOLE = (0, 65535)
+_NARROW = 32768  # values of 16 bits that span less would have fewer than 128 grey levels
+_COARSE = 64  # of colours of which the upper byte is known alone: what does not reach this would have fewer levels
 _EXACT_ROW = 2**24 // 255**2
 _BACKGROUND = (255, 255, 255, 255)
 
@@ -44,7 +50,9 @@ class BrokenPicture(Exception):
     """A file cannot be made a picture; the text says why."""
 
 
-def decode(path: str | Path, size: tuple[int, int], channels: int, resize: str) -> NDArray[np.uint8]:
+def decode(
+    path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int] = WHOLE
+) -> NDArray[np.uint8]:
     """Decode one file.
 
     Args:
@@ -52,6 +60,7 @@ def decode(path: str | Path, size: tuple[int, int], channels: int, resize: str) 
         size: Height and width (H, W).
         channels: 1 (grey) or 3 (RGB).
         resize: ``crop``, ``squash`` or ``pad``; see above.
+        levels: Which values of 16 bits become 0 and 255.
 
     Shape:
         (C, H, W)
@@ -59,14 +68,24 @@ def decode(path: str | Path, size: tuple[int, int], channels: int, resize: str) 
     Raises:
         BrokenPicture: It cannot be decoded.
     """
+    return decode_and_measure(path, size, channels, resize, levels)[0]
+
+
+def decode_and_measure(
+    path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
+) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
+    """Decode one file as `decode` does; also give the least and the greatest of its 16-bit values, None of 8 bits."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; what matters is raised
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with _open(path) as image:
-                return _decode(image, size, channels, resize)
+                return _decode(image, path, size, channels, resize, levels)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise BrokenPicture(f"it claims more than {MAX_PIXELS:,} pixels, the limit") from error
+    except FileNotFoundError as error:
+        link = os.path.islink(path)  # noqa: PTH114
+        raise BrokenPicture("it is a link that leads nowhere" if link else "it is not there any more") from error
     except UnidentifiedImageError as error:
         empty = Path(path).stat().st_size == 0
         reason = "it is empty" if empty else "its content is no picture of a kind that is read here"
@@ -95,7 +114,13 @@ def _others() -> tuple[str, ...]:
     return tuple(name for name in OTHERS if name in Image.OPEN)
 
 
-def _decode(image: Image.Image, size: tuple[int, int], channels: int, resize: str) -> NDArray[np.uint8]:
+def _decode(
+    image: Image.Image, path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
+) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
+    kind, depth = (
+        image.format,
+        _raw_mode(image),
+    )  # it is gone once a picture is loaded, which an EXIF block behind the pixels needs
     # To ask for an orientation takes as long as to decode a small picture.
     told = image.format not in COMMON or image.format == "PNG" or "exif" in image.info or "xmp" in image.info
     sideways = told and image.getexif().get(0x0112, 1) >= 5
@@ -104,8 +129,61 @@ def _decode(image: Image.Image, size: tuple[int, int], channels: int, resize: st
     image.load()
     if told:
         image = ImageOps.exif_transpose(image)
+    values = _deep_values(image, path, kind, depth)
+    span = None
+    if values is not None:
+        colors = values[..., :3] if values.ndim == 3 else values  # not how much they cover
+        span = int(colors.min()), int(colors.max())
+        image = _from_values(values, levels)
     pixels = np.asarray(resized(_in_mode(image, "L" if channels == 1 else "RGB"), size, resize))
-    return np.ascontiguousarray(pixels.reshape(*size, channels).transpose(2, 0, 1))
+    return np.ascontiguousarray(pixels.reshape(*size, channels).transpose(2, 0, 1)), span
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How a file's pixels are laid down, in Pillow's words; empty where it does not say."""
+    tile = getattr(image, "tile", None)
+    how: Any = tile[0][3] if tile else ""
+    how = how[0] if isinstance(how, tuple | list) and how else how
+    return how if isinstance(how, str) else ""
+
+
+def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: str) -> NDArray[np.int64] | None:
+    """The values of a picture of 16 bits (H, W) or (H, W, C); None of another."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > WHOLE[1]:
+            raise BrokenPicture("its pixels are 32-bit numbers beyond 65535: save it with 8 or 16 bits")
+        return values
+    if ";16" not in depth:
+        return None
+    if kind == "PNG" and depth in ("RGB;16B", "RGBA;16B"):
+        # Pillow gives the upper byte of each colour; read in the other order, the lower one.
+        lower: Any
+        with _open(path) as lower:
+            lower.tile = [(*lower.tile[0][:3], depth.replace("16B", "16L"))]
+            bytes_below = np.asarray(ImageOps.exif_transpose(lower))
+        return np.asarray(image).astype(np.int64) * 256 + bytes_below
+    if (greatest := int(np.asarray(image)[..., : -1 if "A" in image.mode else None].max())) < _COARSE:
+        raise BrokenPicture(f"of its 16 bits a colour, {greatest + 1} levels would be left: save it with 8 bits")
+    return None
+
+
+def _from_values(values: NDArray[np.int64], levels: tuple[int, int]) -> Image.Image:
+    """A picture of 8 bits, of values of 16; a fourth channel is how much they cover."""
+    low, high = levels
+    span = max(high - low, 1)
+    scaled = (np.clip(values - low, 0, span) * 255 + span // 2) // span
+    if values.shape[2:] == (4,):
+        scaled[..., 3] = values[..., 3] // 257
+    return Image.fromarray(scaled.astype(np.uint8))
+
+
+def own_levels(span: tuple[int, int]) -> tuple[int, int]:
+    """Which values become 0 and 255, by the least and the greatest of a data set's 16-bit values.
+
+    Those two where they are close together, as of a camera with 12 bits, whose pictures would be black else.
+    """
+    return span if 0 < span[1] - span[0] < _NARROW else WHOLE
 
 
 def _draft(image: Image.Image, size: tuple[int, int], resize: str) -> None:
@@ -137,12 +215,7 @@ def _least(there: tuple[int, int], size: tuple[int, int], resize: str) -> tuple[
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == "F":
         raise BrokenPicture("its pixels are 32-bit floats, which have no agreed white: save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise BrokenPicture("its pixels are 32-bit numbers beyond 65535: save it with 8 or 16 bits")
-        image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
-    elif image.has_transparency_data:
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, _BACKGROUND), image).convert("RGB")
     if image.mode == mode:
@@ -187,13 +260,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter: this ends with its input
     form: dict[str, Any] = json.loads(sys.stdin.readline())
     size = (form["size"][0], form["size"][1])
+    levels = tuple(form["levels"] or WHOLE)
     row_bytes = form["channels"] * size[0] * size[1]
     with Path(form["target"]).open("r+b", buffering=0) as target:
         for line in sys.stdin:
-            answer: dict[str, Any] = {"moments": [], "broken": []}
+            answer: dict[str, Any] = {"moments": [], "broken": [], "spans": []}
             for row, path in json.loads(line):
                 try:
-                    pixels = decode(path, size, form["channels"], form["resize"])
+                    pixels, span = decode_and_measure(path, size, form["channels"], form["resize"], levels)
                 except BrokenPicture as error:
                     answer["broken"].append([row, str(error)])
                     continue
@@ -203,6 +277,7 @@ def main() -> None:
                 except OSError as error:
                     answer["failed"] = str(error)
                 answer["moments"].append([row, moments(pixels).tolist()])
+                answer["spans"] += [span] if span else []
             print(json.dumps(answer), flush=True)
 
 

@@ -43,11 +43,13 @@ class Form:
         size: Height and width.
         channels: 1 (grey) or 3 (RGB).
         resize: ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`.
+        levels: Which values of 16-bit pictures become 0 and 255; None: `pixel_cache.decoded` finds out.
     """
 
     size: tuple[int, int]
     channels: int
     resize: str
+    levels: tuple[int, int] | None = None
 
     @property
     def row_bytes(self) -> int:
@@ -55,7 +57,9 @@ class Form:
         return self.channels * self.size[0] * self.size[1]
 
 
-def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tensor, dict[int, str]]:
+def decode_files(
+    files: Sequence[Path], target: Path, form: Form
+) -> tuple[Tensor, dict[int, str], tuple[int, int] | None]:
     """Decode files into a file of pixels, which holds them one after the other.
 
     Args:
@@ -64,7 +68,8 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
         form: The form that they get.
 
     Returns:
-        Sum and sum of squares of each channel (M, 2, C), int64, and why which files are broken, by their place.
+        Sum and sum of squares of each channel (M, 2, C), int64; why which files are broken, by their place; the least
+        and the greatest value of the 16-bit pictures, None where there are none.
 
     Raises:
         DataError: The pixels cannot be written, or a process that decodes was ended from outside.
@@ -73,6 +78,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
         file.truncate(len(files) * form.row_bytes)
     moments = np.zeros((len(files), 2, form.channels), dtype=np.int64)
     broken: dict[int, str] = {}
+    spans: list[tuple[int, int]] = []
     size = min(_SHARE, max(1, _SHARE_BYTES // form.row_bytes))
     shares = iter([range(start, min(start + size, len(files))) for start in range(0, len(files), size)])
     lock = threading.Lock()
@@ -91,7 +97,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
                     if share is None:
                         return
                     ordinary, sums, others = _decode_jpegs(files, share, file, form)
-                    answer: dict[str, Any] = {"moments": [], "broken": []}
+                    answer: dict[str, Any] = {"moments": [], "broken": [], "spans": []}
                     if others:
                         process = process or stack.enter_context(_process(target, form))
                         line = _ask(process, json.dumps([(row, str(files[row])) for row in others]))
@@ -103,6 +109,7 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
                         moments[ordinary] = sums
                         for row, own in answer["moments"]:
                             moments[row] = own
+                        spans.extend(answer["spans"])
                         broken.update((row, reason) for row, reason in answer["broken"])
                         advance(len(share))
 
@@ -127,7 +134,8 @@ def decode_files(files: Sequence[Path], target: Path, form: Form) -> tuple[Tenso
             raise
     if failures:
         raise DataError(f"The pictures cannot be decoded into {target.parent}: {failures[0]}.")
-    return torch.from_numpy(moments), dict(sorted(broken.items()))
+    span = (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+    return torch.from_numpy(moments), dict(sorted(broken.items())), span
 
 
 def _decode_jpegs(

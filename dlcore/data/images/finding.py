@@ -1,7 +1,8 @@
 """Which pictures and which classes a folder holds.
 
 ``root/class/…`` has classes and no parts; ``root/train/class/…``, with ``val`` and ``test`` beside it where there are
-such, has both; pictures that lie in root itself have neither, and can be predicted only.
+such, has both (in any case; Training, Testing, 验证集 and the like, too); pictures that lie in root itself have
+neither, and can be predicted only.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dlcore.configs.plain_text import decoded_name
+from dlcore.data.images.layout import check_shared, is_hidden, listed, part_folders, subfolders, unreadable
 from dlcore.errors import ArgumentError, DataError
 
 _KINDS = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm avif jp2 j2k ico tga qoi"
 ENDINGS = frozenset(f".{kind}" for kind in _KINDS.split())
-PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test",)}
 _PICTURES = "pictures (.jpg, .png, .webp, .bmp, .gif, .tif, …)"
 
 
@@ -29,7 +31,9 @@ class Found:
         names: Paths of the pictures within root, class after class, sorted.
         targets: The class of each picture, as an index into `class_names`; -1 where there are none.
         parts: The places among `names` of each part that has a folder of its own; empty where none has.
-        ignored: How many files of which ending are no pictures.
+        ignored: How many files of which ending are not read.
+        beside: Pictures that lie beside the class folders; they have no class and are not read.
+        without: Of val and test, the classes of which they have no pictures.
     """
 
     root: Path
@@ -38,6 +42,8 @@ class Found:
     targets: list[int] = field(default_factory=list)
     parts: dict[str, range] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
+    beside: list[str] = field(default_factory=list)
+    without: dict[str, list[str]] = field(default_factory=dict)
 
 
 def find_pictures(root: str) -> Found:
@@ -48,54 +54,48 @@ def find_pictures(root: str) -> Found:
 
     Raises:
         ArgumentError: There is no such folder.
-        DataError: It holds no pictures, a class is empty, or the parts have different classes.
+        DataError: It holds no pictures, a class has none, or folders are neither parts nor classes.
     """
     top = Path(root).expanduser()
     if not top.is_dir():
         what = "There is a file of that name." if top.exists() else "There is nothing of that name."
         raise ArgumentError("root", "a folder with a folder of pictures for each class", root, what)
-    folders = _subfolders(top)
-    part_folders = {part: next((name for name in PARTS[part] if name in folders), None) for part in PARTS}
-    train = part_folders["train"]
-    if train is None or not _subfolders(top / train):
-        return _without_parts(top, folders)
-    others = sorted(set(folders) - set(part_folders.values()) - {None})
-    if others:
-        raise DataError(
-            f"{top}: expected the folders train, val and test alone, or class folders alone, got {train} beside "
-            f"{_listed(others)}. Put the class folders into {train}, or take {train} away."
-        )
-    found = Found(top, _subfolders(top / train))
-    for part, folder in part_folders.items():
-        if folder is not None:
-            _check_classes(top, train, folder, found.class_names)
-            start = len(found.names)
-            _collect(found, top / folder)
-            found.parts[part] = range(start, len(found.names))
-    return found
-
-
-def _without_parts(top: Path, folders: list[str]) -> Found:
-    found = Found(top, folders)
-    if folders:
-        _collect(found, top)
+    parts = part_folders(top)
+    classes = subfolders(top / parts.get("train", ""))
+    found = Found(top, [decoded_name(name) for name in classes])
+    if not classes:
+        found.names = _pictures_below(top, top, found.ignored)
+        found.targets = [-1] * len(found.names)
+        if not found.names:
+            raise DataError(f"{top}: expected a folder of {_PICTURES} for each class, got {_instead(found.ignored)}.")
         return found
-    found.names = _pictures_below(top, top, found.ignored)
-    found.targets = [-1] * len(found.names)
-    if not found.names:
-        raise DataError(f"{top}: expected a folder of {_PICTURES} for each class, got {_instead(found.ignored)}.")
+    _see_beside(found, top)
+    for part, folder in parts.items() or {"": ""}.items():
+        start = len(found.names)
+        if part:
+            _check_classes(top, parts["train"], folder, classes)
+            _see_beside(found, top / folder)
+        _collect(found, top / folder, classes, part)
+        if part:
+            if start == len(found.names):
+                raise DataError(f"{top / folder}: expected {_PICTURES}, got none. Put some there, or take it away.")
+            found.parts[part] = range(start, len(found.names))
+    check_shared(top, found.names, depth=1 if parts else 0)
     return found
 
 
-def _collect(found: Found, folder: Path) -> None:
+def _collect(found: Found, folder: Path, classes: list[str], part: str) -> None:
     """Take up the pictures of each class folder."""
-    for target, name in enumerate(found.class_names):
+    for target, name in enumerate(classes):
         ignored: Counter[str] = Counter()
-        names = _pictures_below(folder / name, found.root, ignored)
-        if not names:
+        names = _pictures_below(folder / name, found.root, ignored) if (folder / name).is_dir() else []
+        if not names and part in ("val", "test"):
+            found.without.setdefault(part, []).append(found.class_names[target])
+        elif not names:
+            everywhere = ", from the other parts too" if part else ""
             raise DataError(
                 f"{folder / name}: expected {_PICTURES} in each class folder, got {_instead(ignored)}. Put pictures "
-                "there, or take the folder away."
+                f"there, or take the folder away{everywhere}."
             )
         found.names += names
         found.targets += [target] * len(names)
@@ -103,55 +103,71 @@ def _collect(found: Found, folder: Path) -> None:
 
 
 def _check_classes(top: Path, train: str, folder: str, expected: list[str]) -> None:
-    have = set(_subfolders(top / folder))
+    have = set(subfolders(top / folder))
     missing, more = sorted(set(expected) - have), sorted(have - set(expected))
     if not have:
         raise DataError(
             f"{top / folder}: expected the {len(expected)} class folders of {train}, got none. Pictures without "
-            f"classes are a root of their own: predict --data.root {top / folder}."
+            f"classes are a root of their own: move {folder} out of {top.name} for a training; then predict "
+            "--data.root with its new place."
         )
-    if missing or more:
-        differences = [f"{_listed(missing)} missing"] * bool(missing) + [f"{_listed(more)} more"] * bool(more)
-        raise DataError(f"{top / folder}: expected the class folders of {train}, got {' and '.join(differences)}.")
+    if more:
+        differences = [f"{listed(missing)} missing"] * bool(missing) + [f"{listed(more)} more"] * bool(more)
+        raise DataError(
+            f"{top / folder}: expected the class folders of {train}, got {' and '.join(differences)}. Give them the "
+            f"same names, or take the others out of {folder}."
+        )
 
 
-def _subfolders(folder: Path) -> list[str]:
+def _see_beside(found: Found, folder: Path) -> None:
+    """Count the files beside the folders."""
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not _is_hidden(entry.name))
+        files = sorted(entries, key=lambda entry: entry.name)
+    for entry in files:
+        if is_hidden(entry.name) or entry.is_dir():
+            continue
+        ending = _kind(entry.path)
+        if ending in ENDINGS:
+            found.beside.append(os.path.relpath(entry.path, found.root))
+        else:
+            found.ignored[ending] += 1
 
 
 def _pictures_below(folder: Path, root: Path, ignored: Counter[str]) -> list[str]:
     """Paths within root of the pictures in a folder and in those within it."""
     names: list[str] = []
     seen: set[str] = set()
-    for path, folders, files in os.walk(folder, followlinks=True):
+    for path, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         real = os.path.realpath(path)
         if real in seen:  # a link that leads in a circle
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(files):
-            ending = os.path.splitext(name)[1].lower()  # noqa: PTH122 (of a million names, a Path of each costs seconds)
-            if _is_hidden(name):
+            if is_hidden(name):
                 continue
-            if ending in ENDINGS:
-                names.append(os.path.relpath(os.path.join(path, name), root))  # noqa: PTH118
+            whole = os.path.join(path, name)  # noqa: PTH118
+            if (ending := _kind(whole)) in ENDINGS:
+                names.append(os.path.relpath(whole, root))
             else:
-                ignored[ending or "no ending"] += 1
+                ignored[ending] += 1
     return names
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+def _kind(path: str) -> str:
+    """The ending of a file that is passed over, in lower case."""
+    ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (of a million names, a Path of each costs seconds)
+    if ending not in ENDINGS and os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
+        return "link that leads nowhere"
+    return decoded_name(ending) or "no ending"
+
+
+def _refuse(error: OSError) -> None:
+    raise unreadable(error.filename, error)
 
 
 def _instead(ignored: Counter[str]) -> str:
     if not ignored:
         return "nothing"
     return "only others: " + ", ".join(f"{count:,} × {ending}" for ending, count in ignored.most_common(5))
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:12])
-    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12:,} more"

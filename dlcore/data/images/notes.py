@@ -5,7 +5,10 @@ from __future__ import annotations
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from dlcore.configs.plain_text import printable
+from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.finding import Found
+from dlcore.data.images.layout import listed
+from dlcore.data.images.pixel_cache import Pictures
 from dlcore.errors import DataError
 
 _SHOWN = 8  # broken files that a message names
@@ -31,6 +34,36 @@ def meet_broken(found: Found, broken: dict[int, str], skip: bool) -> None:
         remedy = "Repair or remove them, or leave them out: --data.skip_broken true."
         raise DataError(f"{found.root}: {what}. {remedy}")
     _say(f"{what}. They are left out")
+
+
+def tell_passed_over(found: Found) -> None:
+    """Say which files of the folder are not read, and which classes a part lacks."""
+    if found.ignored:
+        kinds = ", ".join(f"{count:,} × {ending}" for ending, count in found.ignored.most_common(_SHOWN))
+        more = f" and {len(found.ignored) - _SHOWN} endings more" * (len(found.ignored) > _SHOWN)
+        count = found.ignored.total()
+        what = "1 file is no picture" if count == 1 else f"{count:,} files are no pictures"
+        _say(f"{what} of a kind that is read here: {kinds}{more}")
+    if found.beside:
+        count, more = len(found.beside), ", …" * (len(found.beside) > 3)
+        what = "1 picture beside" if count == 1 else f"{count:,} pictures beside"
+        _say(f"{what} the class folders: no class, not read: {', '.join(found.beside[:3])}{more}")
+    for part, names in found.without.items():
+        _say(f"{part} has no pictures of {listed(names)}: nothing is measured of them")
+
+
+def tell_levels(pictures: Pictures) -> None:
+    """Say which values of 16-bit pictures became black and white, where these are not 0 and 65535."""
+    span, levels = pictures.span, pictures.levels
+    if span is None or levels is None or levels == WHOLE:
+        return
+    beyond = span[0] < levels[0] or span[1] > levels[1]
+    values = "the training's" if beyond else "all"
+    cut_off = f"; these pictures hold {span[0]:,} to {span[1]:,}: what lies beyond is cut off" * beyond
+    _say(
+        f"16-bit pictures: {values} values lie in {levels[0]:,} to {levels[1]:,}, which become 0 to 255 (of 0 to "
+        f"65,535 they would use {(levels[1] - levels[0]) // 257 + 1} of 256 levels){cut_off}"
+    )
 
 
 def tell_counts(class_names: list[str], counts: list[int]) -> None:

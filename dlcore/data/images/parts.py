@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlcore.data.images.finding import PARTS, Found
+from dlcore.data.images.finding import Found
+from dlcore.data.images.layout import PARTS
 from dlcore.data.tables.parts import cut
 from dlcore.errors import DataError
 

@@ -17,18 +17,19 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dlcore.cache import cache_folder, is_whole, locked, open_cache, stamps_of, tell_damaged
+from dlcore.data.images.decoder import WHOLE, own_levels
 from dlcore.data.images.decoding import Form, decode_files
 from dlcore.errors import DataError
 
 _DAY = 24 * 60 * 60  # seconds
-_VERSION = 1  # to be raised when decoding changes
+_VERSION = 2  # to be raised when decoding changes
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,15 @@ class Pictures:
         pixels: All of them (M, C, H, W), uint8, mapped from a file. Broken ones are zeros.
         moments: Sum and sum of squares of each channel (M, 2, C), int64.
         broken: Why which files are broken, by their place among the M.
+        span: The least and the greatest value of the 16-bit pictures; None where there are none.
+        levels: Which of their values became 0 and 255.
     """
 
     pixels: Tensor
     moments: Tensor
     broken: dict[int, str]
+    span: tuple[int, int] | None
+    levels: tuple[int, int] | None
 
 
 def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Pictures:
@@ -104,8 +109,17 @@ def _decode(files: Sequence[Path], folder: Path, form: Form) -> Pictures:
             f"{free / 1e9:.1f} GB. Choose a smaller --data.size, or another cache folder by the environment variable "
             "XDG_CACHE_HOME (with --data.cache false: TMPDIR)."
         )
-    moments, broken = decode_files(files, folder / "pixels", form)
-    kept = {"moments": moments, "broken": broken, "stamps": stamps_of(folder, ["pixels"])}
+    moments, broken, span = decode_files(files, folder / "pixels", form)
+    levels = span and (form.levels or own_levels(span))
+    if levels and levels != (form.levels or WHOLE):  # known now, of all pictures together
+        moments, broken, _ = decode_files(files, folder / "pixels", replace(form, levels=levels))
+    kept = {
+        "moments": moments,
+        "broken": broken,
+        "span": span,
+        "levels": levels,
+        "stamps": stamps_of(folder, ["pixels"]),
+    }
     torch.save(kept, folder / "moments.pt")
     return _open(folder, len(files), form)
 
@@ -114,7 +128,9 @@ def _open(folder: Path, count: int, form: Form) -> Pictures:
     size = count * form.row_bytes
     kept = torch.load(folder / "moments.pt", weights_only=True)
     pixels = torch.from_file(str(folder / "pixels"), shared=False, size=size, dtype=torch.uint8)
-    return Pictures(pixels.view(count, form.channels, *form.size), kept["moments"], kept["broken"])
+    return Pictures(
+        pixels.view(count, form.channels, *form.size), *(kept[name] for name in ("moments", "broken", "span", "levels"))
+    )
 
 
 def _whole(place: Path, count: int, form: Form) -> Pictures | None:
@@ -132,8 +148,12 @@ def _state_of(root: Path, names: Sequence[str], form: Form) -> Iterator[str]:
 
     yield f"{_VERSION} {PIL.__version__} {json.dumps(asdict(form))}"
     for name in names:
-        state = os.stat(root / name)  # noqa: PTH116 (a Path's costs half as much again, a million times)
-        yield f"{name} {state.st_size} {state.st_mtime_ns}"
+        try:
+            state = os.stat(root / name)  # noqa: PTH116 (a Path's costs half as much again, a million times)
+        except OSError as error:  # a link that leads nowhere: the decoder says it
+            yield f"{name} {error.errno}"
+        else:
+            yield f"{name} {state.st_size} {state.st_mtime_ns}"
 
 
 def _hash(lines: Iterator[str] | list[str]) -> str:

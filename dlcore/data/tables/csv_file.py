@@ -6,10 +6,12 @@ import csv
 import warnings
 import zlib
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcore.data.tables.csv_form import MISSING, CsvForm, wrong_encoding
+from dlcore.data.tables.csv_form import CsvForm
+from dlcore.data.tables.text_encoding import wrong_encoding
 from dlcore.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,14 +33,15 @@ def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFr
 
     options: dict[str, Any] = {
         "sep": form.separator,
+        "skiprows": form.skipped,
         "header": 0 if form.header else None,
         "names": list(form.names),
         "index_col": False,  # else a value too many in each line would silently shift all columns
         "dtype": dict.fromkeys((name for name in as_text if name in form.names), str),
         "encoding": form.encoding,
-        "decimal": form.decimal,
+        "decimal": form.cells.numbers.decimal,
         "keep_default_na": False,
-        "na_values": list(MISSING),
+        "na_values": list(form.cells.missing),
         "skipinitialspace": form.blanks,
     }
     with warnings.catch_warnings():
@@ -76,7 +79,7 @@ def _check_lengths(path: Path, form: CsvForm) -> None:
     """Name the first line that has not as many values as there are columns."""
     with path.open(encoding=form.encoding, newline="") as file:
         reader = csv.reader(file, delimiter=form.separator, skipinitialspace=True)
-        for row in reader:
+        for row in islice(reader, form.skipped, None):
             if row and len(row) != len(form.names):
                 raise DataError(
                     f"{path}, line {reader.line_num}: expected {len(form.names)} values, as in the first line, got "

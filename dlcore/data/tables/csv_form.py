@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import codecs
 import csv
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlcore.data.tables.cells import PLAIN, CellFormat
+from dlcore.data.tables.text_encoding import check_not_utf8, wrong_encoding
 from dlcore.errors import ArgumentError, DataError
 
-# How tables say that a value is missing: nothing, the usual words, and the sign of the UCI archive.
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "?")
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _BEGINNING = 1 << 18  # bytes that are looked at
 _ROWS = 100  # rows that are looked at
+_SEPARATOR_LINE = re.compile('"?sep=(.)"?\r?\n')  # Excel's own way to say it
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class CsvForm:
         header: Whether its first row names the columns.
         names: Names of its columns; ``column_1``, ``column_2``, … where it has no header.
         blanks: Whether blanks stand behind separators. To skip them takes a third of the time of reading.
-        decimal: The character before a number's fraction.
+        skipped: Lines before the table: one where Excel's ``sep=;`` stands.
+        cells: How its cells are written.
     """
 
     encoding: str
@@ -40,7 +41,8 @@ class CsvForm:
     header: bool
     names: tuple[str, ...]
     blanks: bool = False
-    decimal: str = "."
+    skipped: int = 0
+    cells: CellFormat = PLAIN
 
 
 def detect_form(
@@ -49,7 +51,7 @@ def detect_form(
     separator: str,
     header: bool | str,
     known: tuple[str, ...] | None = None,
-    decimal: str = ".",
+    cells: CellFormat = PLAIN,
 ) -> CsvForm:
     """Tell the form of a CSV file.
 
@@ -59,13 +61,16 @@ def detect_form(
         separator: The character between values, ``tab``, or ``auto``.
         header: Whether the first row names the columns, or ``auto``.
         known: Names that a header must have, where they are known; it is then told by them.
-        decimal: The character before a number's fraction.
+        cells: How its cells are written.
 
     Raises:
         ArgumentError: Its form cannot be told and must be given.
         DataError: The file is empty, is no text, or is in another encoding.
     """
     text = _beginning(path, encoding)
+    told = _SEPARATOR_LINE.match(text)
+    if told:
+        text, separator = text[told.end() :], told[1] if separator == "auto" else separator
     chosen = _separator(path, text, separator)
     rows = _rows(text, chosen)
     if not rows:
@@ -75,11 +80,11 @@ def detect_form(
             f"{path}: expected a target and at least one other column, got a single one when cut at {chosen!r}. If "
             "another sign stands between the values, give it: --data.separator SIGN."
         )
-    has_header = _header(path, rows, header, known, decimal)
+    has_header = _header(path, rows, header, known, cells)
     blanks = f"{chosen} " in text
     if not has_header:
         names = tuple(f"column_{number + 1}" for number in range(len(rows[0])))
-        return CsvForm(encoding, chosen, False, names, blanks, decimal)
+        return CsvForm(encoding, chosen, False, names, blanks, int(bool(told)), cells)
     names = tuple(name.strip() or f"column_{number + 1}" for number, name in enumerate(rows[0]))
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -88,16 +93,7 @@ def detect_form(
             f"{path}: expected a name of its own for each column, got {twice[0]!r} for columns {', '.join(places)}. "
             "Rename one in the file's first line."
         )
-    return CsvForm(encoding, chosen, True, names, blanks, decimal)
-
-
-def wrong_encoding(path: Path, encoding: str) -> DataError:
-    """The error of a file that cannot be decoded."""
-    other = "gbk" if encoding.replace("-", "").lower().startswith("utf8") else "utf-8"
-    return DataError(
-        f"{path}: expected text in {encoding}, got bytes that are none. Give the file's own encoding, for example "
-        f"--data.encoding {other}."
-    )
+    return CsvForm(encoding, chosen, True, names, blanks, int(bool(told)), cells)
 
 
 def _beginning(path: Path, encoding: str) -> str:
@@ -105,7 +101,7 @@ def _beginning(path: Path, encoding: str) -> str:
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
-        raise ArgumentError("encoding", "the name of an encoding (utf-8, gbk, …)", encoding) from None
+        raise ArgumentError("encoding", "the name of an encoding (utf-8, gb18030, cp1252, …)", encoding) from None
     with path.open("rb") as file:
         content = file.read(_BEGINNING)
         whole = not file.read(1)
@@ -116,6 +112,7 @@ def _beginning(path: Path, encoding: str) -> str:
             f"{path}: expected a CSV file, got a binary one. A spreadsheet must be saved as CSV first, an archive "
             "unpacked."
         )
+    check_not_utf8(path, encoding, content)
     try:
         text = decoder.decode(content, final=whole).removeprefix("\ufeff")
     except UnicodeError:
@@ -152,7 +149,9 @@ def _separator(path: Path, text: str, wanted: str) -> str:
     return candidates[0] if candidates else ","
 
 
-def _header(path: Path, rows: list[list[str]], wanted: bool | str, known: tuple[str, ...] | None, decimal: str) -> bool:
+def _header(
+    path: Path, rows: list[list[str]], wanted: bool | str, known: tuple[str, ...] | None, cells: CellFormat
+) -> bool:
     if isinstance(wanted, bool):
         return wanted
     first, *below = [[cell.strip() for cell in row] for row in rows]
@@ -160,9 +159,9 @@ def _header(path: Path, rows: list[list[str]], wanted: bool | str, known: tuple[
         raise DataError(f"{path}: expected at least two rows, got a single line.")
     if known is not None and set(known) <= set(first):
         return True
-    numbers = [cell for cell in first if _is_number(cell, decimal)]
+    numbers = [cell for cell in first if _is_number(cell, cells)]
     words_over_numbers = any(
-        cell not in MISSING and cell not in numbers and _has_numbers(below, place, decimal)
+        cell not in cells.missing and cell not in numbers and _has_numbers(below, place, cells)
         for place, cell in enumerate(first)
     )
     # Years may well be names of columns.
@@ -178,14 +177,12 @@ def _header(path: Path, rows: list[list[str]], wanted: bool | str, known: tuple[
     return words_over_numbers
 
 
-def _has_numbers(rows: list[list[str]], column: int, decimal: str) -> bool:
-    """Whether a column has numbers and nothing else, as far as its values are there."""
-    cells = [row[column] for row in rows if len(row) > column and row[column] not in MISSING]
-    return bool(cells) and all(_is_number(cell, decimal) for cell in cells)
+def _has_numbers(rows: list[list[str]], column: int, cells: CellFormat) -> bool:
+    """Whether most values of a column are numbers, as far as they are there."""
+    there = [row[column] for row in rows if len(row) > column and row[column] not in cells.missing]
+    return sum(_is_number(cell, cells) for cell in there) > len(there) / 2
 
 
-def _is_number(cell: str, decimal: str) -> bool:
-    try:
-        return math.isfinite(float(cell.replace(decimal, ".")))
-    except ValueError:
-        return False
+def _is_number(cell: str, cells: CellFormat) -> bool:
+    """Whether a cell is a number, also one that is written in another way than was said: columns say so later."""
+    return cells.numbers.parse(cell) is not None or bool(cells.numbers.others([cell]))

@@ -10,13 +10,14 @@ Shapes: N rows, B batch, C columns, F inputs of the network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dlcore.configs.shell import flag_words
 from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
 from dlcore.errors import DataError
 
@@ -32,10 +33,12 @@ class Scale:
     Attributes:
         mean: Mean of the training rows; it also fills in for missing values.
         std: Their standard deviation (of the population); 0 where all are equal: the column is then 0.
+        unit: What stands at each number in the file: ``%``, a currency, or nothing.
     """
 
     mean: float
     std: float
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,21 +83,21 @@ class Encoding:
         learned: dict[str, Scale | OneHot] = {}
         for name, column in columns.items():
             if isinstance(column, Numbers):
-                learned[name] = _scale(column.values.take(rows), name, where)
+                learned[name] = replace(_scale(column.values.take(rows), name, where), unit=column.unit)
             else:
                 codes = column.codes.take(rows)
                 categories = [column.names[code] for code in np.unique(codes[codes >= 0])]
                 if len(categories) > max_categories:
                     raise DataError(
                         f"{where}: column {name!r}: expected at most {max_categories:,} categories, got "
-                        f"{len(categories):,} ({', '.join(categories[:3])}, …). Leave the column out (--data.ignore "
-                        f"{name}) or allow more (--data.max_categories {len(categories)})."
+                        f"{len(categories):,} ({', '.join(categories[:3])}, …). Leave the column out "
+                        f"({flag_words('data.ignore', name)}) or allow more (--data.max_categories {len(categories)})."
                     )
                 if _MANY < len(categories) == (codes >= 0).sum():
                     raise DataError(
                         f"{where}: column {name!r}: expected categories that return, got another one in each of the "
                         f"{len(categories):,} training rows ({', '.join(categories[:3])}, …): nothing follows "
-                        f"for new rows. Leave the column out: --data.ignore {name}."
+                        f"for new rows. Leave the column out ({flag_words('data.ignore', name)})."
                     )
                 learned[name] = OneHot(categories)
         return cls(learned, standardize)
@@ -116,6 +119,10 @@ class Encoding:
     def kinds(self) -> dict[str, Kind]:
         """What each column of a further file must hold."""
         return {name: "numbers" if isinstance(kept, Scale) else "names" for name, kept in self.columns.items()}
+
+    def units(self) -> dict[str, str]:
+        """What must stand at the numbers of each column of a further file."""
+        return {name: kept.unit for name, kept in self.columns.items() if isinstance(kept, Scale)}
 
     def encode(self, columns: Mapping[str, Column]) -> tuple[Tensor, list[str]]:
         """All rows as they are kept in memory (N, C), float32, and what is to be said about them."""
@@ -165,16 +172,18 @@ class Encoding:
 
     def state(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
-        columns = [
-            [name, column.mean, column.std] if isinstance(column, Scale) else [name, list(column.categories)]
-            for name, column in self.columns.items()
-        ]
+        columns: list[list[Any]] = []
+        for name, column in self.columns.items():
+            if isinstance(column, OneHot):
+                columns.append([name, list(column.categories)])
+            else:
+                columns.append([name, column.mean, column.std, *([column.unit] if column.unit else [])])
         return {"columns": columns, "standardize": self.standardize}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Encoding:
         """What `state` kept."""
-        columns = {name: Scale(*kept) if len(kept) == 2 else OneHot(list(kept[0])) for name, *kept in state["columns"]}
+        columns = {name: Scale(*kept) if len(kept) > 1 else OneHot(list(kept[0])) for name, *kept in state["columns"]}
         return cls(columns, state["standardize"])
 
 
@@ -182,14 +191,14 @@ def _scale(values: np.ndarray, name: str, where: str) -> Scale:
     present = values[~np.isnan(values)] if np.isnan(values.sum()) else values
     if not len(present):
         raise DataError(
-            f"{where}: column {name!r}: expected values, but no training row has one. Leave it out: --data.ignore "
-            f"{name}."
+            f"{where}: column {name!r}: expected values, but no training row has one. Leave it out "
+            f"({flag_words('data.ignore', name)})."
         )
     least, greatest = present.min(), present.max()
     if (largest := max(-least, greatest)) > _LARGEST:
         raise DataError(
             f"{where}: column {name!r}: expected numbers up to {_LARGEST:.0e}, got {largest:.3g}. Correct it, or leave "
-            f"the column out: --data.ignore {name}."
+            f"the column out ({flag_words('data.ignore', name)})."
         )
     if least == greatest:  # rounding would give a tiny deviation, and divide by it
         return Scale(float(present[0]), 0.0)

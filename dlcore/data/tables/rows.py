@@ -5,16 +5,20 @@ Shapes: N rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlcore.data.tables.columns import Column, Kind, read_column, rows_in_words
+from dlcore.configs.shell import flag_words
+from dlcore.data.tables.cells import CellFormat
+from dlcore.data.tables.column_reader import ColumnReader
+from dlcore.data.tables.columns import Column, Kind, rows_in_words
 from dlcore.data.tables.csv_file import read_csv
 from dlcore.data.tables.csv_form import detect_form
+from dlcore.data.tables.remarks import check_spellings, remarks, row_numbers
 from dlcore.data.tables.schema import Schema
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, nearest
 
@@ -32,6 +36,8 @@ class Rows:
         header: Whether the file named them itself.
         columns: The input columns by name.
         target: The target; None in rows that are to be answered.
+        notes: What is to be said about how they were read.
+        further: Whether their columns were known before.
     """
 
     where: str
@@ -39,6 +45,8 @@ class Rows:
     header: bool
     columns: dict[str, Column]
     target: Column | None
+    notes: Sequence[str] = ()
+    further: bool = False
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
         """The rows that are used (N,): all, or those without a missing value.
@@ -62,7 +70,8 @@ class Rows:
             if missing != "drop":
                 ways = [] if is_target or rows.all() else ["fill in the column's mean (--data.missing mean)"]
                 ways += [] if rows.all() else ["leave such rows out (--data.missing drop)"]
-                ways += [] if is_target else [f"leave the column out (--data.ignore {name})"]
+                if not (is_target or self.further):
+                    ways.append(f"leave the column out ({flag_words('data.ignore', name)})")
                 raise DataError(
                     f"{self.where}: {'target' if is_target else 'column'} {name!r}: expected a value in each row, got "
                     f"none in {rows_in_words(rows)}. Ways: {', '.join(ways) or 'correct the file'}."
@@ -79,10 +88,10 @@ class RowReader:
 
     encoding: str
     separator: str
-    decimal: str
     header: bool | str
     ignore: Sequence[str]
     categorical: Sequence[str]
+    cells: CellFormat
 
     def first(self, source: Path | DataFrame, where: str, target: str | int) -> tuple[Rows, str]:
         """Read rows of which nothing is known yet.
@@ -100,7 +109,7 @@ class RowReader:
         """
         header = True
         if isinstance(source, Path):
-            form = detect_form(source, self.encoding, self.separator, self.header, None, self.decimal)
+            form = detect_form(source, self.encoding, self.separator, self.header, None, self.cells)
             table, header = read_csv(source, form, self.categorical), form.header
         else:
             table = source
@@ -118,13 +127,22 @@ class RowReader:
                 f"{where}: expected a target and at least one other column, got only {', '.join(names)}. If they are "
                 "separated by another sign, give it: --data.separator SIGN."
             )
-        columns = {
-            name: read_column(table[name], name, where, "names" if name in self.categorical else "auto")
-            for name in inputs
-        }
-        kind: Kind = "names" if target_name in self.categorical else "auto"
-        goal = read_column(table[target_name], target_name, where, kind, "Correct it, or give another --data.target.")
-        return Rows(where, names, header, columns, goal), target_name
+        reader = ColumnReader(where, self.cells)
+        kinds: dict[str, Kind] = dict.fromkeys(self.categorical, "names")
+        columns = {name: reader.read(table[name], name, kinds.get(name, "auto")) for name in inputs}
+        advice = "Correct it, or give another --data.target."
+        goal = reader.read(table[target_name], target_name, kinds.get(target_name, "auto"), advice)
+        notes = _notes({**columns, target_name: goal})
+        if target_name not in self.categorical:
+            check_spellings(where, target_name, goal)
+        for index in row_numbers(columns) if header else []:
+            if len(columns) > 1:
+                del columns[index]
+                notes.append(
+                    f"column {index!r} numbers the rows and has no name, as pandas writes an index: it is left out "
+                    "(index=False does not write it)"
+                )
+        return Rows(where, names, header, columns, goal, notes + remarks(columns)), target_name
 
     def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
         """Read rows of the columns that are known: by name, in any order; by place where there are no names.
@@ -142,7 +160,7 @@ class RowReader:
         header = schema.header
         if isinstance(source, Path):
             wanted = self.header if header else False
-            form = detect_form(source, self.encoding, self.separator, wanted, tuple(kinds), self.decimal)
+            form = detect_form(source, self.encoding, self.separator, wanted, tuple(kinds), self.cells)
             if not form.header:
                 form = replace(form, names=_by_place(form.names, schema, where))
             texts = [name for name, kind in {**kinds, target.name: target.kind}.items() if kind == "names"]
@@ -161,11 +179,21 @@ class RowReader:
         if target.name not in names and target_needed:
             raise DataError(f"{where}: expected the target {target.name!r} among the columns, got a file without it.")
         advice = "Correct it: the training rows have numbers there."
-        columns = {name: read_column(table[name], name, where, kind, advice) for name, kind in kinds.items()}
-        goal = None
+        reader, units = ColumnReader(where, self.cells), schema.encoding.units()
+        columns = {name: reader.read(table[name], name, kind, advice, units.get(name)) for name, kind in kinds.items()}
+        goal, read = None, dict(columns)
         if target.name in names:
-            goal = read_column(table[target.name], target.name, where, target.kind, advice)
-        return Rows(where, names, header, columns, goal)
+            column = table[target.name]
+            goal = reader.read(column, target.name, target.kind, advice, target.sign, strict=target_needed)
+            if not target_needed:
+                goal, note = target.known(goal)
+                goal = replace(goal, notes=(*goal.notes, *([note] if note else [])))
+            read[target.name] = goal
+        return Rows(where, names, header, columns, goal, _notes(read), further=True)
+
+
+def _notes(columns: Mapping[str, Column]) -> list[str]:
+    return [f"column {name!r}: {note}" for name, column in columns.items() for note in column.notes]
 
 
 def _target_name(target: str | int, names: list[str]) -> str:

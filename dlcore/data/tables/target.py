@@ -6,7 +6,7 @@ Two different values: ``binary``. Text, or few different whole numbers: ``multic
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +34,7 @@ class Target:
         classes: Names of the classes; None where numbers are learned.
         values: The number of each class; None where the column holds names.
         unit: What the numbers of a regression are divided by.
+        sign: What stands at each number in the file: ``%``, a currency, or nothing.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Target:
     classes: list[str] | None
     values: list[float] | None
     unit: float = 1.0
+    sign: str = ""
 
     @classmethod
     def of(
@@ -85,13 +87,13 @@ class Target:
                 )
             task = None
         if (task or tasks[0]) == "regression":
-            return cls(name, tasks, None, None, unit)
+            return cls(name, tasks, None, None, unit, cast(Numbers, column).unit)
         if isinstance(column, Names):
             return cls(name, tasks, list(column.names), None)
         if column.boolean:
             return cls(name, tasks, ["false", "true"], [0.0, 1.0])
         values = [float(value) for value in distinct]
-        return cls(name, tasks, [str(int(v)) if v.is_integer() else repr(v) for v in values], values)
+        return cls(name, tasks, [str(int(v)) if v.is_integer() else repr(v) for v in values], values, sign=column.unit)
 
     @property
     def label(self) -> str:
@@ -153,6 +155,21 @@ class Target:
                 f"{column.text(int(foreign.argmax()))} in {rows_in_words(foreign)}."
             )
         return torch.from_numpy(codes.astype(np.int64))
+
+    def known(self, column: Column) -> tuple[Column, str | None]:
+        """A column in which values that cannot be targets are missing, and what is to be said about them."""
+        if isinstance(column, Names):
+            fits = np.array([*(name in (self.classes or ()) for name in column.names), True])[column.codes]
+            kept: Column = replace(column, codes=np.where(fits, column.codes, -1))
+        else:
+            values = column.values
+            fits = np.isin(values, self.values) if self.values else np.abs(values) < LARGEST * self.unit
+            fits |= column.missing
+            kept = replace(column, values=np.where(fits, values, np.nan))
+        if fits.all():
+            return column, None
+        shown = column.text(int(fits.argmin()))
+        return kept, f"{rows_in_words(~fits)} with a value that is no target of the training, as {shown}: left open"
 
     def unknown(self, rows: int) -> Tensor:
         """Targets of rows that have none: `UNKNOWN` (N,) or NaN (N, 1)."""

@@ -1,27 +1,43 @@
-"""Validation with averaged weights, in a run too short for the average to have caught up."""
+"""Validation with averaged weights, in a run too short for the average to have left the weights of the start."""
 
 from __future__ import annotations
 
 from dlcore.diagnosis.evidence import Evidence
-from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.finding import Finding, Kind
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.wording import percent, short
+
+_SHARE = 0.007  # of the average: the first weights count
+_ABOVE = 1.2  # validation loss by training loss
+_FAR = 0.2  # of the way from guessing to faultless: validation below training
+_HALF = 0.5  # of what the training loss lost
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a validation loss far above training's while the average still holds early weights."""
-    decay = run.settings.number("weight_averaging.decay")
-    train, val = run.last("train/loss"), run.last("val/loss")
-    if not decay < 1 or run.steps > 5 / (1 - decay) or not val > 1.2 * train:
+    """Find a validation far below training while the average still holds the first weights."""
+    decay, every = (run.settings.number(f"weight_averaging.{name}") for name in ("decay", "every_n_steps"))
+    every = every if every >= 1 else 1.0
+    # Warmed up, an average looks back over a ninth of the updates at most.
+    if not 0 < decay < 1 or run.settings.values.get("weight_averaging.warm_up") is True:
         return None
+    share = decay ** (run.steps // every)
+    train, val = run.last("train/loss"), run.last("val/loss")
+    if share < _SHARE or not val > _ABOVE * train:
+        return None
+    behind = run.skill("train") - run.skill("val") > _FAR or val - train > _HALF * (run.start_loss - train)
+    kind: Kind = "fault" if behind and run.start_loss > train else "note"
+    warm_up = run.settings.flag("weight_averaging.warm_up", "true")
     return Finding(
         "average_trails",
-        f"validation uses an average of the weights over about the last {1 / (1 - decay):,.0f} steps, and there were "
-        f"{run.steps:,}: it trails behind (loss {short(val)}, training {short(train)})",
+        f"validation uses an average of the weights, and {percent(share)} of it are still the weights of the start: it "
+        f"looks back over about {every / (1 - decay):,.0f} steps, and there were {run.steps:,} (loss {short(val)}, "
+        f"training {short(train)})",
         "likely",
-        "note",
-        {"decay": decay, "steps": float(run.steps)},
-        advice="train longer, or --weight_averaging off",
+        kind,
+        {"decay": decay, "steps": float(run.steps), "share": share},
+        flags=warm_up,
+        advice="let the average look back over few steps at first (weight_averaging.warm_up), train longer, or "
+        "validate the weights themselves (--weight_averaging off)",
     )
 
 

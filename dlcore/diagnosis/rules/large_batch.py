@@ -19,7 +19,7 @@ _HARDLY_ANY = 100  # updates: they count as too few where the loss falls at all
 def look(run: Evidence) -> Finding | None:
     """Find few updates of large batches in a run whose training loss was still falling."""
     size = run.settings.number("data.batch_size")
-    if not size >= _LARGE or run.steps >= _FEW or not run.steps_per_epoch <= _FEW_AN_EPOCH:
+    if not size >= _LARGE or run.steps >= _FEW or not 0 < run.steps_per_epoch <= _FEW_AN_EPOCH:
         return None
     # A part of an epoch was wanted: few updates are no matter of the batch.
     if not math.isnan(run.settings.number("trainer.limit_train_batches")):

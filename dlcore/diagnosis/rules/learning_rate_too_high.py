@@ -16,8 +16,8 @@ _FAST = 0.05  # of the weights' size in a step
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find what an overshooting rate leaves behind, where training ended badly."""
-    if not (run.poor or _worsened(run)):
+    """Find what an overshooting rate leaves behind, where training ended badly or nearly all units of a layer died."""
+    if not (run.poor or _worsened(run) or _is_dead(run)):
         return None
     growth = run.layers.growth if run.layers is not None else {}
     layer = max(growth, key=lambda name: growth[name], default="")

@@ -13,14 +13,16 @@ from dlcore.diagnosis.wording import percent, short
 
 _CHANCE = 0.07  # of the way from guessing to faultless
 _ENOUGH = 100  # steps
+_WELL = 0.8  # of the way from guessing to faultless
 
 
 def look(run: Evidence) -> Finding | None:
     """Find validation at chance from start to end, whatever training did."""
-    if not run.finite or run.steps < _ENOUGH:
+    trained = not run.learned_nothing
+    # Few steps lead nowhere; but what they taught well in training, validation would show.
+    if not run.finite or (run.steps < _ENOUGH and not run.skill("train") > _WELL):
         return None
     moves = math.isnan(run.fastest_update) or run.fastest_update > 1e-6
-    trained = not run.learned_nothing
     if not moves or not (_stays_at_chance(run) if run.is_classifier else _explains_nothing(run)):
         return None
     confidence: Confidence = "likely" if len(run.values("val/loss")) > 2 and run.layers is not None else "possible"
@@ -42,7 +44,7 @@ def _stays_at_chance(run: Evidence) -> bool:
     part = "val/accuracy" if "val/accuracy" in run.curves else "train/accuracy"
     accuracies, losses = run.values(part), run.values(part.replace("accuracy", "loss"))
     # The mean of the later checks: of many checks on few samples the best one lies above chance by luck.
-    mean = float(np.mean(accuracies[len(accuracies) // 2 :]))
+    mean = float(np.mean(accuracies[len(accuracies) // 2 :])) if len(accuracies) else math.nan
     # A loss that falls below guessing's knows something, even where the commonest answer stays the best one.
     informed = bool(len(losses)) and np.min(losses) < 0.97 * run.prior_loss
     return (mean - chance) / (1 - chance) < _CHANCE and not informed

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningDataModule, Trainer
 
 from dlcore.errors import DlcoreError, FitError
+from dlcore.insight.preflight.averaging import check_averaging
 from dlcore.insight.preflight.batch_norm import check_batch_norm
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.cost import check_cost
@@ -33,6 +34,7 @@ CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
     "one batch": check_one_batch,
     "batch norm": check_batch_norm,
     "updates": check_updates,
+    "averaging": check_averaging,
     "cost": check_cost,
 }
 

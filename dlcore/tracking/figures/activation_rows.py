@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 FUNCTION, DERIVATIVE = style.BLUE, style.VERMILION
 _SHADE = "#F1F1F1"
-_REMARK = "#666666"
 _ROW_HEIGHT = 3.0
 _LONGEST_BESIDE_FORMULA, _LONGEST_NAME = 16, 44
 # A jump from one point to the next, as against a steep rise: at least so high, and so many times the step beside it.
@@ -95,11 +94,12 @@ def activation_rows(curves: Sequence[Curve | VectorCurve]) -> Figure:
     return style.finish(figure)
 
 
-def title_of(curve: Curve | VectorCurve) -> str:
-    """Name and formula; the formula is left out beside arguments, which take its place."""
-    if len(curve.name) > _LONGEST_BESIDE_FORMULA:
-        return drawable(curve.name if len(curve.name) <= _LONGEST_NAME else f"{curve.name[: _LONGEST_NAME - 1]}…")
-    return drawable(curve.name) + (f"   ${curve.formula}$" if curve.formula else "")
+def _give_title(axes: Axes, curve: Curve | VectorCurve) -> None:
+    """Name at the left, formula at the right; the formula is left out beside arguments, which take its place."""
+    name = curve.name if len(curve.name) <= _LONGEST_NAME else f"{curve.name[: _LONGEST_NAME - 1]}…"
+    axes.set_title(drawable(name), fontsize=style.TITLE_SIZE, color=style.INK, loc="left", pad=10)
+    if curve.formula and len(name) <= _LONGEST_BESIDE_FORMULA:
+        axes.set_title(f"${curve.formula}$", fontsize=style.TITLE_SIZE, color=style.INK, loc="right", pad=10)
 
 
 def with_gaps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -133,7 +133,8 @@ def _is_round(number: float) -> bool:
 def _draw_function(axes: Axes, curve: Curve) -> None:
     _shade(axes, curve)
     draw_curve(axes, curve.x, curve.y, FUNCTION)
-    style.style_axes(axes, title_of(curve), "x", "f(x)")
+    style.style_axes(axes, "", "x", "f(x)")
+    _give_title(axes, curve)
     _frame(axes, curve, curve.y)
 
 
@@ -152,7 +153,7 @@ def _draw_derivative(axes: Axes, curve: Curve) -> None:
             fontsize=style.TICK_SIZE, color=style.INK, bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1},
         )  # fmt: skip
     remark = "; ".join(filter(None, [_flat_in_words(curve) if curve.flat else "", drawable(curve.note)]))
-    axes.set_title(remark, fontsize=style.TICK_SIZE, color=_REMARK, loc="right", pad=10)
+    axes.set_title(remark, fontsize=style.TICK_SIZE, color=style.QUIET, loc="right", pad=10)
 
 
 def _flat_in_words(curve: Curve) -> str:
@@ -164,7 +165,7 @@ def _flat_in_words(curve: Curve) -> str:
         return f"grey: {what} beyond ±{abs(numbers[1]):g}"
     if len(numbers) == 1:
         sign = "<" if curve.flat[0][0] <= curve.x[0] else ">"
-        return f"grey: {what} for x {sign} {numbers[0]:g}"
+        return f"grey: {what} for x {sign} {numbers[0]:g}".replace("-", "−")
     return f"grey: {what.rstrip(',')}"
 
 
@@ -186,7 +187,8 @@ def _frame(axes: Axes, curve: Curve, values: np.ndarray) -> None:
 def _draw_outputs(axes: Axes, curve: VectorCurve) -> None:
     places = np.arange(len(curve.scores))
     axes.bar(places, curve.outputs, color=FUNCTION, width=0.7)
-    style.style_axes(axes, title_of(curve), "score that goes in", "output")
+    style.style_axes(axes, "", "score that goes in", "output")
+    _give_title(axes, curve)
     axes.set_xticks(places, [f"{score:g}" for score in curve.scores])
     low, high = min(0.0, float(curve.outputs.min())), max(0.0, float(curve.outputs.max()))
     for place, output in zip(places, curve.outputs, strict=True):

@@ -10,7 +10,6 @@ import numpy as np
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
 from dlcore.tracking.figures.activation_rows import DERIVATIVE, FUNCTION, Curve, VectorCurve, draw_curve
-from dlcore.tracking.figures.fonts import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +43,7 @@ def activation_sheet(curves: Sequence[Curve | VectorCurve], title: str = "Activa
         _draw(axes, curve)
     for axes in charts[len(curves) :]:
         axes.set_visible(False)
-    figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left")
+    style.head(figure, title, size=style.TITLE_SIZE + 2)
     lines = [
         Line2D([], [], color=FUNCTION, linewidth=2, label="function"),
         Line2D([], [], color=DERIVATIVE, linewidth=2, label="derivative"),
@@ -70,7 +69,7 @@ def _draw(axes: Axes, curve: Curve | VectorCurve) -> None:
         axes.axvline(0, color="#9A9A9A", linewidth=0.8, zorder=1)
         draw_curve(axes, curve.x[near], curve.derivative[near], DERIVATIVE, width=1.6, dots=False)
         draw_curve(axes, curve.x[near], curve.y[near], FUNCTION, width=2.0, dots=False)
-        style.style_axes(axes, drawable(curve.name))
+        style.style_axes(axes, curve.name)
         axes.set_xlim(-_RANGE, _RANGE)
         axes.set_ylim(_LOW, _HIGH)
         axes.set_xticks([-4, -2, 0, 2, 4])

@@ -10,7 +10,6 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import fit_text
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Seq
     down = -(-len(shown) // across)
     figure = style.new_figure(max(across * _WIDE, 5.0) + 0.3, down * _HIGH + 0.9)
     part = f", {len(shown)} of {len(columns)} columns" if len(shown) < len(columns) else ""
-    figure.suptitle(drawable(title + part), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    style.head(figure, title + part)
     grid = figure.subplots(down, across, squeeze=False)
     for number, axes in enumerate(grid.flat):
         if number < len(shown):

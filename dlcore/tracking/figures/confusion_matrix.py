@@ -47,7 +47,7 @@ def confusion_matrix(counts: Any, class_names: Sequence[str], title: str = "Conf
     figure = style.new_figure(side + 2.2, side + 1.2)
     axes = figure.subplots()
     picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    style.style_axes(axes, drawable(title), "predicted", "true", grid=False)
+    style.style_axes(axes, title, "predicted", "true", grid=False)
     axes.text(
         1, 1.01, f"{np.trace(table) / max(table.sum(), 1):.1%} of {table.sum():,.0f} right",
         transform=axes.transAxes, ha="right", va="bottom", fontsize=style.LABEL_SIZE, color=style.INK,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,7 +106,7 @@ def draw_marks(figure: Figure, charts: np.ndarray, marks: Sequence[Mark], unit: 
         for axes in charts:
             for place in mark.places:
                 axes.axvline(place, color=color, linestyle=dashes, linewidth=1.1, alpha=alpha, zorder=1.5)
-        entries.append(Line2D([], [], color=color, linestyle=dashes, linewidth=1.4, label=mark.label(unit)))
+        entries.append(Line2D([], [], color=color, linestyle=dashes, linewidth=1.4, label=drawable(mark.label(unit))))
     figure.legend(
         handles=entries, loc="outside lower left", ncols=min(len(entries), 3), frameon=False,
         fontsize=style.TICK_SIZE, labelcolor=style.INK, handlelength=1.6, columnspacing=1.6,

@@ -10,7 +10,6 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import Mosaic, as_rgb, fit_text
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def feature_maps(picture: Any, caption: str, layers: Sequence[LayerMaps], title:
         shown = f"{layer.channels} channels" if maps == layer.channels else f"{maps} of {layer.channels} channels"
         heading = fit_text(f"{layer.name}: {height} × {across}, {shown}", width, style.LABEL_SIZE)
         axes.set_title(heading, fontsize=style.LABEL_SIZE, color=style.INK, loc="left", pad=4)
-    figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    style.head(figure, title)
     return style.finish(figure)
 
 

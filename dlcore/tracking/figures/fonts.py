@@ -6,6 +6,8 @@ import functools
 import re
 import warnings
 
+from dlcore.configs.plain_text import printable
+
 DEFAULT_FAMILY = "DejaVu Sans"  # comes with matplotlib
 
 # The first that is installed is taken. Simplified Chinese first, then fonts that at least have the characters.
@@ -47,6 +49,7 @@ _CJK_FILE = re.compile(
 # Radicals, punctuation, kana, hangul, ideographs, their compatibility forms and full-width letters, and planes 2 and 3.
 _CJK_TEXT = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
 _PLACEHOLDER = "□"
+_HAIR_SPACE = "\u200a"
 
 
 def choose_families(text: str) -> list[str]:
@@ -56,7 +59,18 @@ def choose_families(text: str) -> list[str]:
 
 
 def drawable(text: str) -> str:
-    """The text itself or, where no font for its characters is installed, with a box in the place of each of them."""
+    r"""Text as matplotlib shows it to the letter. Every name goes through here, once; formulas do not.
+
+    A dollar sign is a dollar sign and begins no formula. A name that begins with an underscore, which legends leave
+    out, is shown. Control characters are spelled out. Characters that no installed font has are boxes.
+    """
+    text = visible(text).replace("$", r"\$")
+    return f"{_HAIR_SPACE}{text}" if text.startswith("_") else text
+
+
+def visible(text: str) -> str:
+    """What there is to see of a text: control characters spelled out, a box for each character that has no font."""
+    text = printable(text)
     return text if not _CJK_TEXT.search(text) or _find_cjk_family() else _CJK_TEXT.sub(_PLACEHOLDER, text)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import as_rgb
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def hand_made_features(features: PictureFeatures, title: str) -> Figure:
     # Captions have one line in the first row of a coloured picture, and three below.
     heights = [*([height + 0.3] if colored else []), height + 0.67, max(height, _SIDE) + 0.6]
     figure = style.new_figure(4 * (_SIDE + 0.12), sum(heights) + 0.55)
-    figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    style.head(figure, title)
     grid = figure.add_gridspec(len(heights), 4, height_ratios=heights)
     if colored:
         _show(figure.add_subplot(grid[0, 0]), as_rgb(picture[None])[0], "the picture")

@@ -39,16 +39,15 @@ def hidden_spread(runs: Sequence[tuple[str, Mapping[str, Points]]], title: str =
     longest = min(max(len(name) for name, _ in runs), 34)
     figure = style.new_figure(_WIDE * len(shown) + 1.1 + 0.085 * longest, _HIGH + 0.5)
     figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.1, wspace=0.04)
-    figure.suptitle(drawable(f"{title}\n"), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left")
     less = f"; {len(shown)} of {len(layers)} layers" if len(shown) < len(layers) else ""
     lines = f"standard deviation of the values that a layer gives, logarithmic{less}{f'; {note}' if note else ''}"
-    figure.text(
-        0.012, 1 - 0.47 / figure.get_figheight(), drawable(lines), fontsize=style.TICK_SIZE, color="#666666", va="top"
-    )
+    style.head(figure, title, lines, style.TITLE_SIZE + 2)
     colors = family_colors(len(runs))
     charts = np.atleast_1d(figure.subplots(1, len(shown), sharey=True))
     for axes, layer in zip(charts, shown, strict=True):
-        style.style_axes(axes, fit_text(layer, _WIDE - 0.5, style.TITLE_SIZE), "epoch")
+        style.style_axes(axes, "", "epoch")
+        name = fit_text(layer, _WIDE - 0.5, style.TITLE_SIZE)
+        axes.set_title(name, fontsize=style.TITLE_SIZE, color=style.INK, loc="left", pad=10)
         for (name, looks), color in zip(runs, colors, strict=True):
             epochs, values = (np.asarray(each, dtype=np.float64) for each in looks.get(layer, ((), ())))
             # Where all units are dead there is no spread, and on a logarithmic axis no place.

@@ -32,8 +32,9 @@ class LayerMap:
         layers: The layers' names, the input's side first.
         steps: The steps at which the numbers were taken, rising.
         log: Whether the colours follow the logarithm.
-        limits: Numbers of the darkest and the lightest colour, as (0, 1) for shares; None for the least and the
-            greatest number that is drawn.
+        limits: Numbers of the first and the last colour, as (0, 1) for shares; None for the least and the greatest
+            number that is drawn.
+        colors: Colour map of matplotlib. Sizes, of which neither end is good, go from dark (small) to light (large).
 
     Raises:
         ArgumentError: The shape does not fit the names and steps, or a logarithm of a negative number is asked for.
@@ -46,6 +47,7 @@ class LayerMap:
     steps: Sequence[int]
     log: bool = True
     limits: tuple[float, float] | None = None
+    colors: str = style.SEQUENTIAL
 
     def __post_init__(self) -> None:
         shape = np.shape(self.values)
@@ -75,7 +77,7 @@ def layer_maps(maps: Sequence[LayerMap], title: str = "") -> Figure:
     widths = [_WIDE + 0.07 * max(max(map(len, each.layers)) for each in maps[side::across]) for side in range(across)]
     figure = style.new_figure(min(sum(widths), 17), min(sum(heights), 30) + (0.3 if title else 0))
     if title:
-        figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE + 1, color=style.INK, x=0.01, ha="left")
+        style.head(figure, title, size=style.TITLE_SIZE + 1)
     grid = figure.subplots(
         len(pairs), across, squeeze=False, gridspec_kw={"height_ratios": heights, "width_ratios": widths}
     )
@@ -106,11 +108,11 @@ def _draw(figure: Figure | SubFigure, axes: Axes, each: LayerMap) -> None:
         (np.isinf(table), style.INFINITE, "infinite"),
         ((table == 0) & each.log, style.ZERO, "zero"),
     ]
-    colors = colormaps[style.SEQUENTIAL](norm(np.clip(np.nan_to_num(table, nan=low), low, high)))
+    colors = colormaps[each.colors](norm(np.clip(np.nan_to_num(table, nan=low), low, high)))
     for where, color, _ in [*special, (blank, style.PAPER, "")]:
         colors[where] = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0]
     axes.imshow(colors, aspect="auto", interpolation="nearest")
-    style.style_axes(axes, drawable(each.title), "step", grid=False)
+    style.style_axes(axes, each.title, "step", grid=False)
     places = range(0, len(each.steps), -(-len(each.steps) // _MOST_TICKS))
     axes.set_xticks(places, [f"{each.steps[place]:,}" for place in places])
     named = range(0, len(each.layers), -(-len(each.layers) // _MOST_NAMES))
@@ -119,7 +121,7 @@ def _draw(figure: Figure | SubFigure, axes: Axes, each: LayerMap) -> None:
     axes.grid(axis="y", which="minor", color=style.PAPER, linewidth=1.5 if len(each.layers) <= 30 else 0.5)
     axes.tick_params(which="minor", length=0)
 
-    bar = figure.colorbar(ScalarMappable(norm, style.SEQUENTIAL), ax=axes, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(norm, each.colors), ax=axes, pad=0.02)
     bar.set_label(drawable(each.label), fontsize=style.LABEL_SIZE, color=style.INK)
     bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, which="both")
     bar.outline.set_visible(False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlcore.errors import ArgumentError
+from dlcore.tracking.figures import style
 from dlcore.tracking.figures.layer_maps import LayerMap, layer_maps
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ _MAPS = (
     ("update_ratio", "Size of the updates (usual: 1e-4 to 1e-2)", "‖Δw‖ / ‖w‖", True),
     ("weight_std", "Spread of the weights", "standard deviation", True),
     ("std", "Spread of the activations", "standard deviation", True),
-    ("dead", "Dead units (the same for all samples)", "share", False),
-    ("saturated", "Saturated values (derivative below 1%)", "share", False),
+    ("dead", "Dead units (the same for all samples; red is ill)", "share", False),
+    ("saturated", "Saturated values (derivative below 1%; red is ill)", "share", False),
 )
 
 
 def layer_overview(columns: Mapping[str, Sequence[Any]], title: str = "") -> Figure:
     """Draw heat maps of what was seen of a network's layers: gradients, updates, weights, activations, dead units.
+
+    Sizes go from dark (small) to light (large), and either end may be ill. Shares of what is ill have colours of their
+    own, from yellow (none) to red (all).
 
     Args:
         columns: The run's table of layers, as `dlcore.tracking.layer_table.read_layers` gives it.
@@ -54,5 +58,5 @@ def _map(columns: Mapping[str, Sequence[Any]], name: str, title: str, label: str
     table = np.ma.masked_all((len(rows), len(taken)))
     for layer, step, value in zip(layers[inside], steps[inside], values[inside], strict=True):
         table[rows[layer], np.searchsorted(taken, step)] = value
-    limits = None if log else (0.0, 1.0)
-    return LayerMap(title, label, table, list(rows), [int(step) for step in taken], log, limits)
+    limits, colors = (None, style.SEQUENTIAL) if log else ((0.0, 1.0), style.SHARE_OF_ILL)
+    return LayerMap(title, label, table, list(rows), [int(step) for step in taken], log, limits, colors)

@@ -68,7 +68,7 @@ def learning_curves(
     _finish_x(charts, unit, x, columns)
     draw_marks(figure, charts, marks, unit)
     if title:
-        figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE + 1, color=style.INK, x=0.01, ha="left")
+        style.head(figure, title, size=style.TITLE_SIZE + 1)
     return style.finish(figure)
 
 
@@ -160,7 +160,7 @@ def _finish_y(axes: Axes, name: str, values: np.ndarray) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
         note = "logarithmic"
     if note:
-        axes.set_title(f"{spoken(name)} ({note})", fontsize=style.TITLE_SIZE, loc="left", pad=10)
+        axes.set_title(drawable(f"{spoken(name)} ({note})"), fontsize=style.TITLE_SIZE, loc="left", pad=10)
 
 
 def _finish_x(charts: np.ndarray, unit: str, x: np.ndarray, columns: Columns) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +41,7 @@ def lr_range(
     axes.plot(x, curve, color=style.BLUE, linewidth=2.2, label="its running average")
     axes.set_xscale("log")
     axes.set_xlim(x[0], x[-1])
-    style.style_axes(axes, drawable(title), "learning rate (rises by the same factor each step)", "loss")
+    style.style_axes(axes, title, "learning rate (rises by the same factor each step)", "loss")
     # The average decides what is shown: where the loss diverges, single batches tower above it.
     top, bottom = float(curve[: lowest + 1].max()), float(min(curve.min(), np.percentile(raw, 2)))
     high = min(max(float(curve.max()), top), top + 0.6 * (top - bottom))
@@ -60,7 +59,7 @@ def lr_range(
             linestyle="none",
         )  # fmt: skip
     if diverged:
-        axes.set_title("ends where the loss diverged", fontsize=style.TICK_SIZE, color="#666666", loc="right", pad=10)
+        axes.set_title("ends where the loss diverged", fontsize=style.TICK_SIZE, color=style.QUIET, loc="right", pad=10)
     axes.legend(
         loc="lower left", framealpha=0.9, edgecolor="none", fontsize=style.TICK_SIZE, labelcolor=style.INK,
         handletextpad=0.6,

@@ -13,7 +13,7 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
+from dlcore.tracking.figures.fonts import drawable, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,13 +148,13 @@ class Mosaic:
 
 def fit_text(text: str, inches: float, size: float) -> str:
     """A text that may be drawn, its end cut off where it would be wider than so many inches at this font size."""
-    text = drawable(text)
+    text = visible(text)
     room = inches * _POINTS_AN_INCH / size
     if text_width(text) <= room:
-        return text
+        return drawable(text)
     while text and text_width(text) + _WIDE > room:
         text = text[:-1]
-    return f"{text.rstrip()}…"
+    return drawable(f"{text.rstrip()}…")
 
 
 def text_width(text: str) -> float:

@@ -72,12 +72,8 @@ def overlaid_curves(
             _draw(axes, family, quantity, color)
         _finish_chart(axes, quantity, x)
     _add_legend(figure, charts[-1], families, colors, drawn[-1])
-    if title:
-        figure.suptitle(
-            drawable(title) + ("\n" if note else ""), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left"
-        )
-    if note:
-        _place_note(figure, note)
+    if title or note:
+        style.head(figure, title, note or None, style.TITLE_SIZE + 2)
     return style.finish(figure)
 
 
@@ -134,7 +130,9 @@ def _finish_chart(axes: Axes, quantity: str, x: str) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_title(f"{quantity.replace('_', ' ')} (logarithmic)", fontsize=style.TITLE_SIZE, loc="left", pad=10)
+        axes.set_title(
+            drawable(f"{quantity.replace('_', ' ')} (logarithmic)"), fontsize=style.TITLE_SIZE, loc="left", pad=10
+        )
     else:
         axes.margins(y=0.07)
     axes.set_xlim(left=0)
@@ -179,10 +177,3 @@ def _label(family: Family, quantity: str, share: bool) -> str:
 def _end(family: Family, quantity: str) -> float:
     ends = [float(y[-1]) for _, y in family.curves.get(f"val/{quantity}", ()) if len(y) and np.isfinite(y[-1])]
     return sum(ends) / len(ends) if ends else -np.inf
-
-
-def _place_note(figure: Figure, note: str) -> None:
-    height = figure.get_figheight()
-    figure.text(
-        0.012, 1 - 0.47 / height, drawable(note), fontsize=style.TICK_SIZE, color="#666666", ha="left", va="top"
-    )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import fit_text
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def parameter_histograms(first: Distributions | None, last: Distributions | None
     steps = [f"step {each.step:,} ({how})" for each, how in looks if each is not None]
     part = f", {len(shown)} of {len(tags)} groups" if len(shown) < len(tags) else ""
     heading = f"{title}{': ' * bool(title)}weights and biases at {' and '.join(steps) or 'no step'}{part}"
-    figure.suptitle(drawable(heading), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    style.head(figure, heading)
     grid = figure.subplots(down, across, squeeze=False)
     for axes, tag in zip(grid.flat, shown, strict=False):
         _draw(axes, tag, *(None if look is None else look.histograms.get(tag) for look in (first, last)))
@@ -51,13 +50,12 @@ def parameter_histograms(first: Distributions | None, last: Distributions | None
 
 
 def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None) -> None:
-    kind, _, name = tag.partition("/")
     style.style_axes(axes, "", "", "parameters" if axes.get_subplotspec().is_first_col() else "")  # type: ignore[union-attr]
     axes.set_title(
-        fit_text(f"{name.partition('_')[2]} {kind}", _WIDE - 0.4, style.LABEL_SIZE),
+        fit_text(group_name(tag), _WIDE - 0.4, style.LABEL_SIZE),
         fontsize=style.LABEL_SIZE, color=style.INK, loc="left", pad=6,
     )  # fmt: skip
-    color = style.BLUE if kind == "weights" else style.ORANGE
+    color = style.BLUE if tag.startswith("weights/") else style.ORANGE
     notes = []
     # Both by the same bars, or a wide and a narrow distribution could not be compared by eye.
     there = [each for each in (first, last) if each is not None and each.counts]
@@ -87,6 +85,12 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
         0.98, 0.97, "\n".join(notes), ha="right", va="top", transform=axes.transAxes, fontsize=style.TICK_SIZE - 1,
         color=style.INK,
     )  # fmt: skip
+
+
+def group_name(tag: str) -> str:
+    """What TensorBoard's ``weights/00_linear_1`` is called in figures: ``linear_1 weights``."""
+    kind, _, numbered = tag.partition("/")
+    return f"{numbered.partition('_')[2]} {kind}"
 
 
 def rebinned(histogram: Histogram, edges: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def pixel_values(values: Any, picture: Any, title: str, caption: str) -> Figure:
     width, height = columns * _PIXEL + 0.5, rows * _PIXEL + 0.4
     side = 2.2
     figure = style.new_figure(side + width + 0.5, max(height, side + 0.8) + 0.6)
-    figure.suptitle(drawable(title), fontsize=style.TITLE_SIZE, color=style.INK, x=0.01, ha="left")
+    style.head(figure, title)
     left, right = figure.subplots(1, 2, width_ratios=[side, width])
     left.imshow(as_rgb(np.asarray(picture)[None])[0])
     left.set_anchor("N")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_POINTS = 4000
-_QUIET = "#666666"
 
 
 def schedule_curve(
@@ -49,7 +48,7 @@ def schedule_curve(
     axes = figure.subplots()
     # A rate holds until the next step: the last one is drawn to its end.
     axes.step(np.append(steps, len(values) + 1) - 1, np.append(drawn, drawn[-1]), where="post", color=style.BLUE, lw=2)
-    style.style_axes(axes, drawable(title), "optimiser step", "learning rate")
+    style.style_axes(axes, title, "optimiser step", "learning rate")
     axes.set_xlim(0, len(values))
     if log:
         axes.set_yscale("log")
@@ -65,10 +64,10 @@ def schedule_curve(
     above.spines["top"].set_color(style.FAINT)
     _mark(axes, values)
     if notes:
-        text = "\n".join(textwrap.fill(drawable(note), 120) for note in notes)
+        text = "\n".join(textwrap.fill(note, 120) for note in notes)
         axes.annotate(
-            text, (0, 0), xycoords="axes fraction", xytext=(0, -44), textcoords="offset points", va="top",
-            fontsize=style.TICK_SIZE, color=_QUIET,
+            drawable(text), (0, 0), xycoords="axes fraction", xytext=(0, -44), textcoords="offset points", va="top",
+            fontsize=style.TICK_SIZE, color=style.QUIET,
         )  # fmt: skip
     return style.finish(figure)
 
@@ -102,4 +101,4 @@ def _mark(axes: Axes, values: np.ndarray) -> None:
             said = f"first {values[0]:.4g}, greatest {values[top]:.4g} at step {top + 1:,}, last {values[last]:.4g}"
         marks = sorted({0, top, last})
         axes.plot(marks, values[marks], "o", markersize=6, color=style.BLUE, clip_on=False, zorder=3)
-    axes.set_title(said, fontsize=style.TICK_SIZE, color=_QUIET, loc="right", pad=10)
+    axes.set_title(said, fontsize=style.TICK_SIZE, color=style.QUIET, loc="right", pad=10)

@@ -8,10 +8,9 @@ the first figure is drawn.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dlcore.configs.plain_text import printable
-from dlcore.tracking.figures.fonts import choose_families
+from dlcore.tracking.figures.fonts import choose_families, drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +23,9 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW = (
 )  # fmt: skip
 TRAIN, VALIDATION = BLUE, VERMILION
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE)
-INK, FAINT, PAPER = "#222222", "#D9D9D9", "#FFFFFF"
+INK, QUIET, FAINT, PAPER = "#222222", "#666666", "#D9D9D9", "#FFFFFF"
 NOT_A_NUMBER, INFINITE, ZERO = "#E0218A", "#7A003C", "#EDEDED"
-SEQUENTIAL = "viridis"
+SEQUENTIAL, SHARE_OF_ILL = "viridis", "YlOrRd"
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 12, 10, 9
 
 
@@ -47,10 +46,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = "", grid: bool = True) -> None:
-    """Give a chart its title, labels and the house's grid and frame."""
-    axes.set_title(title, fontsize=TITLE_SIZE, color=INK, loc="left", pad=10)
-    axes.set_xlabel(x_label, fontsize=LABEL_SIZE, color=INK)
-    axes.set_ylabel(y_label, fontsize=LABEL_SIZE, color=INK)
+    """Give a chart its title, labels and the house's grid and frame. All text is taken to the letter."""
+    axes.set_title(drawable(title), fontsize=TITLE_SIZE, color=INK, loc="left", pad=10)
+    axes.set_xlabel(drawable(x_label), fontsize=LABEL_SIZE, color=INK)
+    axes.set_ylabel(drawable(y_label), fontsize=LABEL_SIZE, color=INK)
     axes.tick_params(labelsize=TICK_SIZE, colors=INK, length=3)
     axes.set_axisbelow(True)
     if grid:
@@ -60,19 +59,30 @@ def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = ""
         spine.set_color(FAINT)
 
 
+def head(figure: Figure, title: str, note: str | None = None, size: float = TITLE_SIZE) -> None:
+    """Give a figure its title, at the left.
+
+    Args:
+        figure: The figure.
+        title: What it shows, taken to the letter.
+        note: A line below the title, smaller; None: no room is left for one.
+        size: Size of the title, points.
+    """
+    below = "" if note is None else "\n"
+    figure.suptitle(drawable(title) + below, fontsize=size, color=INK, x=0.012, ha="left")
+    if note:
+        top = 1 - 0.47 / figure.get_figheight()
+        figure.text(0.012, top, drawable(note), fontsize=TICK_SIZE, color=QUIET, ha="left", va="top")
+
+
 def finish(figure: Figure) -> Figure:
-    """Choose fonts that have the figure's characters, and take names to the letter; call it last."""
+    """Choose fonts that have the figure's characters; call it last. Names have gone through `drawable` before."""
     from matplotlib.text import Text
 
-    texts: list[Any] = figure.findobj(Text)
-    for text in texts:
-        if text.get_text() != (shown := printable(text.get_text())):
-            text.set_text(shown)
+    texts = figure.findobj(Text)
     families = choose_families("".join(text.get_text() for text in texts))
     for text in texts:
         text.set_fontfamily(families)
-        if "$" in text.get_text() and r"\mathdefault" not in text.get_text():  # that is matplotlib's own, of axes
-            text.set_parse_math(False)
     return figure
 
 

@@ -56,7 +56,7 @@ def token_loss(tokens: Sequence[str], losses: Sequence[float], largest: float, t
     for token, (row, column, size) in zip(tokens, places, strict=True):
         axes.text(
             column + (size - 0.12) / 2, row + 0.5, drawable(_shown(token)),
-            ha="center", va="center", fontsize=_SIZE, color=style.INK, parse_math=False,
+            ha="center", va="center", fontsize=_SIZE, color=style.INK,
         )  # fmt: skip
     axes.set_title(drawable(title), fontsize=style.TITLE_SIZE, color=style.INK, loc="left", pad=8)
     bar = figure.add_axes((0.15 / width, 0.62 / height, 2.6 / width, 0.14 / height))

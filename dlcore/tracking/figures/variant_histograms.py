@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,9 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import fit_text
 from dlcore.tracking.figures.overlaid_curves import family_colors
-from dlcore.tracking.figures.parameter_histograms import rebinned
+from dlcore.tracking.figures.parameter_histograms import group_name, rebinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +45,8 @@ class Column:
 def variant_histograms(columns: Sequence[Column], title: str = "", note: str = "") -> Figure:
     """Draw a row for each group of parameters and a column for each run.
 
+    Groups of one name share a row, wherever in its network each run has them.
+
     The start is an outline, the end is filled; each is as high as its chart, since widths are what is compared. All
     charts of a row have the same axis, which holds all but one in a thousand of each run's parameters. Of many runs and
     groups the first eight are drawn.
@@ -59,38 +60,54 @@ def variant_histograms(columns: Sequence[Column], title: str = "", note: str = "
         ArgumentError: No run has histograms.
     """
     shown = columns[:MOST_COLUMNS]
-    tags = list(dict.fromkeys(tag for each in shown for look in _looks(each) for tag in look.histograms))
-    if not tags:
+    looks = [
+        ({} if each.first is None else _named(each.first), {} if each.last is None else _named(each.last))
+        for each in shown
+    ]
+    groups = _in_order([look for pair in looks for look in pair])
+    if not groups:
         raise ArgumentError("columns", "at least one run with histograms", [each.name for each in columns])
-    rows = tags[:MOST_ROWS]
-    parts = [("runs", len(shown), len(columns)), ("groups of parameters", len(rows), len(tags))]
+    rows = groups[:MOST_ROWS]
+    parts = [("runs", len(shown), len(columns)), ("groups of parameters", len(rows), len(groups))]
     less = [f"{few} of {all_of_them} {what}" for what, few, all_of_them in parts if few < all_of_them]
     lines = "; ".join([*([note] if note else []), "outline: start, filled: end", *less])
     figure = style.new_figure(len(shown) * _WIDE + 0.5, len(rows) * _HIGH + 1.25)
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08, wspace=0.02, hspace=0.02)
-    figure.suptitle(drawable(f"{title}\n"), fontsize=style.TITLE_SIZE + 2, color=style.INK, x=0.012, ha="left")
-    height = figure.get_figheight()
-    figure.text(0.012, 1 - 0.47 / height, drawable(lines), fontsize=style.TICK_SIZE, color="#666666", va="top")
+    style.head(figure, title, lines, style.TITLE_SIZE + 2)
     grid = figure.subplots(len(rows), len(shown), squeeze=False)
     colors = family_colors(len(columns))
-    for down, tag in enumerate(rows):
-        limits = _limits([look.histograms[tag] for each in shown for look in _looks(each) if tag in look.histograms])
-        for across, each in enumerate(shown):
+    for down, group in enumerate(rows):
+        limits = _limits([look[group] for pair in looks for look in pair if group in look])
+        for across, (each, (first, last)) in enumerate(zip(shown, looks, strict=True)):
             axes = grid[down, across]
-            first, last = (None if look is None else look.histograms.get(tag) for look in (each.first, each.last))
-            _draw(axes, first, last, colors[across], limits)
+            _draw(axes, first.get(group), last.get(group), colors[across], limits)
             if not down:
                 name = fit_text(each.name, _WIDE - 0.3, style.LABEL_SIZE + 1)
                 axes.set_title(name, fontsize=style.LABEL_SIZE + 1, color=style.INK, loc="left", pad=8)
             if not across:
-                kind, _, name = tag.partition("/")
-                label = fit_text(f"{name.partition('_')[2]} {kind}", _HIGH - 0.2, style.LABEL_SIZE)
+                layer, _, kind = group.rpartition(" ")
+                label = f"{fit_text(layer, _HIGH - 0.2, style.LABEL_SIZE)}\n{kind}"
                 axes.set_ylabel(label, fontsize=style.LABEL_SIZE, color=style.INK)
     return style.finish(figure)
 
 
-def _looks(column: Column) -> list[Distributions]:
-    return [look for look in (column.first, column.last) if look is not None]
+def _named(look: Distributions) -> dict[str, Histogram]:
+    """Histograms by layer and kind, ``output weights``: a layer's number is another one in each network."""
+    return {group_name(tag): histogram for tag, histogram in look.histograms.items()}
+
+
+def _in_order(looks: Sequence[Mapping[str, Histogram]]) -> list[str]:
+    """The groups of all looks, each behind the one that it follows in its own network."""
+    groups: list[str] = []
+    for look in looks:
+        place = 0
+        for group in look:
+            if group in groups:
+                place = groups.index(group) + 1
+            else:
+                groups.insert(place, group)
+                place += 1
+    return groups
 
 
 def _limits(histograms: Sequence[Histogram]) -> tuple[float, float]:

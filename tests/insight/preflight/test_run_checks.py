@@ -9,6 +9,7 @@ from torch.optim import LBFGS
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, TensorDataset
 
+from dlcore.callbacks import WeightAveraging
 from dlcore.insight import check_recipe, check_training
 from dlcore.insight.preflight import CHECKS, Verdict
 from dlcore.insight.preflight.cost import duration
@@ -56,6 +57,30 @@ def test_a_run_without_end_and_a_schedule_that_is_too_short_are_named(look, make
     result = look("updates", model, max_epochs=5)
     assert result.verdict is Verdict.FAILED
     assert "at least the 35 steps of the run" in result.findings[0].seen
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs", "verdict"),
+    [
+        ({"decay": 0.998, "warm_up": False}, 16, Verdict.FAILED),  # 112 steps: 0.998¹¹¹ is 80%
+        ({"decay": 0.97, "warm_up": False}, 16, Verdict.WARNING),  # 3%
+        ({"decay": 0.9, "warm_up": False}, 16, Verdict.OK),
+        ({"decay": 0.9, "warm_up": False, "every_n_steps": 20}, 16, Verdict.FAILED),  # six updates: 59%
+        ({"decay": 0.998}, 16, Verdict.OK),
+        ({"decay": 0.998}, 1, Verdict.OK),
+    ],
+)
+def test_an_average_that_would_hardly_leave_the_start_fails(settings, epochs, verdict, look):
+    result = look("averaging", max_epochs=epochs, callbacks=[WeightAveraging(**settings)])
+    assert result.verdict is verdict
+    remedies = [remedy.partition(":")[0] for remedy in result.findings[0].remedies]
+    assert remedies == ([] if verdict is Verdict.OK else ["--weight_averaging.warm_up true", "--weight_averaging off"])
+
+
+def test_an_average_is_not_asked_for_where_there_is_none(look):
+    assert look("averaging").verdict is Verdict.NOT_APPLICABLE
+    endless = look("averaging", max_epochs=-1, callbacks=[WeightAveraging()])
+    assert endless.verdict is Verdict.NOT_APPLICABLE
 
 
 def test_the_cost_of_a_run_is_measured(look, make_model):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from drawn import texts
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures.activation_rows import Curve, VectorCurve, activation_rows, with_gaps
@@ -12,17 +13,11 @@ BELL = Curve("Bell", "", X, np.tanh(X), 1 - np.tanh(X) ** 2, ((-8.0, -3.0), (3.0
 VECTOR = VectorCurve("Softmax", "", np.array([0.0, 1.0]), np.array([0.25, 0.75]), np.array([[0.2, -0.2], [-0.2, 0.2]]))
 
 
-def texts(figure):
-    from matplotlib.text import Text
-
-    return {text.get_text() for text in figure.findobj(Text)} - {""}
-
-
 def test_a_row_has_function_and_derivative_with_what_is_known():
     figure = activation_rows([STEP, BELL, VECTOR])
     said = texts(figure)
     assert len(figure.axes) == 7  # three pairs, and the colour bar of the matrix
-    assert {r"阶跃   $\max(0,x)$", "Bell", "derivative", "greatest: 1 at x = 0", "sums to 1"} <= said
+    assert {"阶跃", r"$\max(0,x)$", "Bell", "derivative", "greatest: 1 at x = 0", "sums to 1"} <= said
     assert {"grey: derivative 0 for x < 0", "grey: saturated, below 1%, beyond ±3; a is learned"} <= said
     to_png(figure)
 

@@ -74,6 +74,24 @@ def test_the_overview_has_a_map_for_what_was_seen():
     picture(figure)
 
 
+def test_what_is_ill_is_red_in_every_map_of_shares_and_never_in_one_of_sizes():
+    figure = layer_overview(
+        table(weight_std=[0.1, 0.2, 0.3], dead=[0.0, 0.5, 1.0], saturated=[1.0, 0.0, 0.0]), "recipe, 3"
+    )
+    assert "recipe, 3" in texts(figure)
+    cells = {
+        axes.get_title(loc="left").split(" (")[0]: axes.images[0].get_array()[0, :, :3]
+        for axes in figure.axes
+        if axes.images
+    }
+    red = {name: (colors[:, 0] - colors[:, 1] > 0.4).tolist() for name, colors in cells.items()}
+    assert red == {
+        "Spread of the weights": [False] * 3,
+        "Dead units": [False, True, True],
+        "Saturated values": [True, False, False],
+    }
+
+
 def test_the_overview_shows_numbers_that_were_lost():
     figure = layer_overview(table(weight_std=[0.1, 0.2, math.nan], not_finite=[0, 0, 7]))
     assert "NaN" in texts(figure)

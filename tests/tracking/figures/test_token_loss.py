@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from drawn import shown
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import token_loss
@@ -8,7 +9,7 @@ from dlcore.tracking.figures.style import NOT_A_NUMBER, to_png
 
 
 def words(figure):
-    return [text.get_text() for text in figure.axes[0].texts]
+    return [shown(text) for text in figure.axes[0].texts]
 
 
 def colors(figure):

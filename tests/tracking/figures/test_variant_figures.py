@@ -33,7 +33,7 @@ def test_a_row_has_one_axis_that_holds_the_widest_run():
     assert limits[0] == limits[1]
     # Of 5,000 normal numbers of width 2 all but one in a thousand lie within 2 · 3.29.
     assert 6 < limits[0][1] < 9
-    assert {"窄", "wide", "linear_1 weights", "linear_1 biases"} <= texts(figure)
+    assert {"窄", "wide", "linear_1\nweights", "linear_1\nbiases"} <= texts(figure)
     notes = "\n".join(texts(figure))
     assert "std 0.099\n" in notes
     assert "std 2\n" in notes
@@ -87,3 +87,13 @@ def test_spread_of_hidden_values_shares_a_logarithmic_axis():
     assert first.get_ylim()[0] < 1e-5 < 0.6 < first.get_ylim()[1]
     assert {"activation_1", "activation_2", "没有"} <= texts(figure)
     picture(figure)
+
+
+def test_a_layer_has_one_row_whatever_its_number_in_each_network():
+    plain = column("plain", 1.0, ("weights/00_linear_1", "weights/01_output"))
+    normed = column("normed", 1.0, ("weights/00_linear_1", "weights/01_batch_norm_1", "weights/02_output"))
+    figure = variant_histograms([plain, normed])
+    rows = [axes.get_ylabel() for axes in charts(figure)[::2]]
+    assert rows == ["linear_1\nweights", "batch_norm_1\nweights", "output\nweights"]
+    absent = [any("no such group" in text.get_text() for text in axes.texts) for axes in charts(figure)]
+    assert absent == [False, False, True, False, False, False]

@@ -1,0 +1,26 @@
+"""How many samples or batches a run has, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+
+def data_words(trainer: Trainer, unit: str = "") -> str:
+    """The data of a trainer that trains: ``FashionMNIST: 55,000 train, 5,000 val, 10,000 test``.
+
+    Of a plain LightningDataModule, which does not tell its samples, and of loaders the batches are counted.
+
+    Args:
+        trainer: The trainer.
+        unit: What a sample is, behind its number: ``samples``.
+    """
+    data: Any = getattr(trainer, "datamodule", None)
+    name = "loaders" if data is None else type(data).__name__
+    if parts := getattr(data, "parts", None):
+        return f"{name}: {', '.join(f'{len(part):,} {part_name}' for part_name, part in parts.items())} {unit}".rstrip()
+    batches = {"training": trainer.num_training_batches, "validation": sum(trainer.num_val_batches)}
+    known = [f"{number:,} {word}" for word, number in batches.items() if number and math.isfinite(number)]
+    return f"{name}: {', '.join(known)} batches" if known else f"{name}, of unknown length"

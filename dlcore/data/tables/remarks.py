@@ -1,0 +1,90 @@
+"""What is worth a word about a table's columns though it can be read: it may not be what was meant.
+
+Shapes: N rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from dlcore.configs.shell import flag_words
+from dlcore.data.tables.columns import Column, Names, Numbers
+from dlcore.errors import DataError
+
+_NAMELESS = re.compile(r"column_\d+|Unnamed: \d+(\.\d+)*")  # as `detect_form` and pandas call them
+_DATE = re.compile(r"\d{1,4}[-./年]\d{1,2}[-./月]\d{1,4}日?([ T]\d{1,2}:\d{2}.*)?")
+_FEW = 3  # rows that are numbered by chance
+
+
+def check_spellings(where: str, name: str, column: Column) -> None:
+    """Check that no two classes are one word in two spellings.
+
+    Args:
+        where: The file, for messages.
+        name: The target's name.
+        column: The target.
+
+    Raises:
+        DataError: Two names differ only in case or blanks.
+    """
+    if isinstance(column, Names) and (alike := _alike(column.names)):
+        rows = [int((column.codes == column.names.index(text)).argmax()) + 1 for text in alike]
+        spelled = [f"{text!r} in row {row:,}" for text, row in zip(alike, rows, strict=True)]
+        raise DataError(
+            f"{where}: target {name!r}: expected one spelling of each class, got {' and '.join(spelled)}. Spell them "
+            f"alike; if they are different classes: {flag_words('data.categorical', name)}."
+        )
+
+
+def row_numbers(columns: Mapping[str, Column]) -> list[str]:
+    """Columns without a name that number the rows. They give the target away where rows are sorted by it."""
+    return [
+        name
+        for name, column in columns.items()
+        if _NAMELESS.fullmatch(name) and isinstance(column, Numbers) and _are_different(column.values)
+    ]
+
+
+def remarks(columns: Mapping[str, Column]) -> list[str]:
+    """What is to be said about input columns."""
+    said = []
+    for name, column in columns.items():
+        if isinstance(column, Numbers):
+            if _count_up(column.values):
+                said.append(
+                    f"column {name!r} numbers the rows: it gives the target away where rows are sorted by that "
+                    f"({flag_words('data.ignore', name)} leaves it out)"
+                )
+        elif alike := _alike(column.names):
+            spelled = " and ".join(map(repr, alike))
+            said.append(f"column {name!r}: {spelled} differ in case or blanks only: they are categories of their own")
+        elif column.names and all(map(_DATE.fullmatch, column.names)):
+            said.append(
+                f"column {name!r} has dates, each a category of its own: a new date will be none of them. What follows "
+                "from a date (month, weekday, days since) belongs in a column of its own"
+            )
+    return said
+
+
+def _alike(names: Iterable[str]) -> list[str]:
+    """The first names that differ only in case or blanks."""
+    spellings = defaultdict(list)
+    for name in names:
+        spellings["".join(name.casefold().split())].append(name)
+    return next((found for found in spellings.values() if len(found) > 1), [])
+
+
+def _are_different(values: np.ndarray) -> bool:
+    """Whether all are whole numbers, and no two the same."""
+    whole = bool((values == np.rint(values)).all())  # no NaN is
+    return len(values) > _FEW and whole and len(np.unique(values)) == len(values)
+
+
+def _count_up(values: np.ndarray) -> bool:
+    """Whether each value is the one before it plus 1; most columns are told by their first values."""
+    beginning = values[: _FEW + 1]
+    return len(values) > _FEW and bool((np.diff(beginning) == 1).all()) and bool((np.diff(values) == 1).all())

@@ -1,0 +1,36 @@
+"""Training that sees one class for long: samples sorted by class and not shuffled, or hardly any of another class."""
+
+from __future__ import annotations
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding, Kind
+from dlcore.diagnosis.layer_looks import OUTPUTS
+from dlcore.diagnosis.rule import STUCK, Rule
+
+_LOOKS = 3  # with fewer it may be chance
+_FEW = 8  # samples in a batch, of which a look sees some batches: of fewer it may be chance too
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find looks that saw targets of one class only, each of them."""
+    if run.layers is None or not run.is_classifier or run.settings.number("data.batch_size") < _FEW:
+        return None
+    steps, shares = run.layers.over_time(OUTPUTS, "top_target")
+    if len(shares) < _LOOKS or not (shares == 1).all():
+        return None
+    kind: Kind = "fault" if run.poor or run.validation_is_poor else "note"
+    return Finding(
+        "single_class",
+        f"all {len(shares)} looks at the training saw targets of one class only: the samples are sorted by class and "
+        "not shuffled, or nearly all are of one class",
+        "likely",
+        kind,
+        {"looks": float(len(shares))},
+        OUTPUTS,
+        int(steps[0]),
+        advice="shuffle the training samples (DataLoader(..., shuffle=True)), and see how common each class is "
+        "(python -m dlcore check)",
+    )
+
+
+RULE = Rule("single_class", look, ("learning_rate_too_high", *STUCK), needs_layers=True, is_cause=True)

@@ -1,0 +1,70 @@
+"""Settings that a callback of Lightning's finds before the first step: the run's config has what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
+
+from dlcore.errors import ArgumentError
+
+_OPTIMIZER = ("model", "init_args", "optimizer", "init_args", "lr")
+
+
+def check_finders(callbacks: Iterable[Callback], model: LightningModule) -> None:
+    """Check that what is to be found can be.
+
+    Raises:
+        ArgumentError: A learning rate is to be found for a model that takes its steps itself: Lightning would see none.
+    """
+    if not model.automatic_optimization and any(isinstance(each, LearningRateFinder) for each in callbacks):
+        raise ArgumentError(
+            "trainer.callbacks",
+            f"a callback that works with manual optimisation, as {type(model).__name__} has it",
+            "LearningRateFinder",
+            "Find the rate before the fit: python -m dlcore lr_find, with the same recipe and flags.",
+        )
+
+
+def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any]) -> list[str]:
+    """Write what was found into a config, in the place of what had been set and of the callback that found it.
+
+    So a run that goes on, or is trained anew from its config, does not search again.
+
+    Args:
+        trainer: The trainer, before its first step.
+        model: What is trained.
+        config: The run's whole config, which is changed.
+
+    Returns:
+        What was found, a line each.
+    """
+    lines: list[str] = []
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, BatchSizeFinder) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            name = callback._batch_arg_name
+            data = trainer.datamodule  # type: ignore[attr-defined]
+            section, owner = ("model", model) if hasattr(model, name) else ("data", data)
+            lines.append(_put(config, (section, "init_args", name), getattr(owner, name), callback))
+        search = callback.optimal_lr if isinstance(callback, LearningRateFinder) else None
+        rate = search.suggestion() if search is not None else None
+        if rate is not None:
+            optimizer = config["model"].get("init_args", {}).get("optimizer")
+            place = _OPTIMIZER if optimizer else ("model", "init_args", callback._attr_name or "lr")
+            lines.append(_put(config, place, rate, callback))
+    return lines
+
+
+def _put(config: dict[str, Any], place: tuple[str, ...], value: Any, finder: Callback) -> str:
+    *sections, name = place
+    section = config
+    for each in sections:
+        section = section.setdefault(each, {})
+    before, section[name] = section.get(name), value
+    kept = config["trainer"]["callbacks"]
+    others = [each for each in kept if not each["class_path"].endswith(f".{type(finder).__name__}")]
+    config["trainer"]["callbacks"] = others or None
+    setting = ".".join(each for each in place if each != "init_args")
+    return f"{setting}: {value:g} ({type(finder).__name__}) instead of {before}."

@@ -1,0 +1,92 @@
+"""Validation that came to little is never "nothing wrong", and an average that trails is named as its reason."""
+
+import pytest
+import yaml
+
+from dlcore.diagnosis import diagnose
+from dlcore.tracking import MetricsCsv
+
+STEPS = 8  # an epoch
+TRAIN = {"train/loss": [0.8, 0.4, 0.1, 0.04], "train/accuracy": [0.6, 0.8, 0.98, 1.0]}
+AT_CHANCE = {"val/loss": [1.1, 1.1, 1.1, 1.1], "val/accuracy": [0.33, 0.33, 0.33, 0.33]}
+HALF = {"val/loss": [1.0, 0.9, 0.85, 0.8], "val/accuracy": [0.4, 0.5, 0.52, 0.53]}
+CLOSE = {"val/loss": [0.9, 0.5, 0.2, 0.06], "val/accuracy": [0.5, 0.8, 0.95, 0.98]}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Write a run of four epochs and three classes."""
+
+    def write(curves, averaging=None, steps=STEPS):
+        config = {
+            "model": {"class_path": "dlcore.models.CNN", "init_args": {"num_classes": 3}},
+            "weight_averaging": averaging,
+        }
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        table = MetricsCsv(tmp_path / "metrics.csv")
+        for number in range(4):
+            row = {name: values[number] for name, values in curves.items()}
+            table.write({"epoch": number + 1, **row}, steps * (number + 1))
+        return diagnose(tmp_path)
+
+    return write
+
+
+def average(decay=0.998, every_n_steps=1, warm_up=False):
+    return {"decay": decay, "every_n_steps": every_n_steps, "warm_up": warm_up}
+
+
+@pytest.mark.parametrize("val", [AT_CHANCE, HALF])
+def test_an_average_that_has_hardly_left_the_start_is_a_fault(val, run):
+    found = run(TRAIN | val, average())
+    assert [fault.name for fault in found.faults] == ["average_trails"]
+    assert "93.8% of it are still the weights of the start" in found.first.text  # 0.998³²
+    assert found.first.flags == ("--weight_averaging.warm_up true",)
+
+
+def test_an_average_that_trails_a_little_is_a_note(run):
+    found = run(TRAIN | CLOSE, average(0.95))
+    assert found.faults == ()
+    assert "average_trails" in [note.name for note in found.notes]
+
+
+@pytest.mark.parametrize(
+    ("averaging", "steps", "trails"),
+    [
+        (average(warm_up=True), STEPS, False),
+        (average(0.5), STEPS, False),  # 0.5³² is nothing
+        (average(), 700, False),  # 0.998²⁸⁰⁰ is 0.4%
+        (average(0.5, every_n_steps=8), STEPS, True),  # four updates: 6%
+        (average(0.9, every_n_steps=8), 700, False),
+        (None, STEPS, False),
+    ],
+)
+def test_it_goes_by_the_share_of_the_first_weights(averaging, steps, trails, run):
+    found = run(TRAIN | AT_CHANCE, averaging, steps)
+    assert (found.first is not None and found.first.name == "average_trails") is trails
+
+
+@pytest.mark.parametrize("steps", [2, STEPS, 700])
+def test_validation_at_chance_beside_training_at_100_percent_is_no_learning(steps, run):
+    found = run(TRAIN | AT_CHANCE, steps=steps)
+    assert found.first.name == "no_learning"
+    assert "what is learned by heart does not carry over" in found.first.text
+
+
+def test_validation_far_below_training_is_never_nothing_wrong(run):
+    found = run(TRAIN | HALF)
+    assert found.first is None
+    assert found.lines()[0] == (
+        "validation is poor (accuracy 53%, training 100%), and no known reason for it was found"
+    )
+
+
+def test_validation_near_training_is_nothing_wrong(run):
+    assert run(TRAIN | CLOSE).lines()[0].startswith("nothing wrong was found: validation improved until epoch 4 of 4")
+
+
+@pytest.mark.parametrize(("r2", "poor"), [([-1.0, -0.5, 0.0, -0.1], True), ([0.1, 0.3, 0.4, 0.45], False)])
+def test_a_regression_goes_by_r2(r2, poor, run):
+    train = {"train/loss": [1.0, 0.8, 0.6, 0.5], "train/r2": [0.0, 0.3, 0.5, 0.6]}
+    line = run(train | {"val/loss": [1.0, 0.9, 0.8, 0.7], "val/r2": r2}).lines()[0]
+    assert line.startswith("validation is poor (R² -0.1, training 0.6)" if poor else "nothing wrong was found")
