@@ -12,6 +12,8 @@ from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.errors import ArgumentError, FitError
+from dlcore.execution.loop import ExecutionLoop as AnyModuleLoop
+from dlcore.models import Model
 from dlcore.processes import by_slurm, by_torchrun
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
 from dlcore.runs.execution import ExecutionLoop, StepsPerExecution
@@ -72,7 +74,8 @@ def make_trainer(
         trainer = Trainer(**arguments)
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
         raise FitError(f"trainer: {' '.join(str(error).split())}") from error
-    trainer.fit_loop.epoch_loop = ExecutionLoop(trainer, steps)
+    loop = ExecutionLoop if isinstance(model, Model) else AnyModuleLoop
+    trainer.fit_loop.epoch_loop = loop(trainer, steps)
     return trainer
 
 

@@ -42,8 +42,8 @@ def train(path: Path, fast: bool) -> None:
     steps = [StepsPerExecution()] if fast else []
     trainer = Trainer(
         accelerator="cpu", devices=2, strategy="ddp_spawn", max_epochs=2, logger=Recorder(), log_every_n_steps=5,
-        callbacks=[Keeps(path), GradientAccumulationScheduler({1: 3}), *steps], enable_progress_bar=False, enable_model_summary=False,
-        enable_checkpointing=False,
+        callbacks=[Keeps(path), GradientAccumulationScheduler({1: 3}), *steps],
+        enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
     )  # fmt: skip
     trainer.fit(Synchronised(), loader(), loader(40, shuffle=False))
 
