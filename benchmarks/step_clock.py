@@ -19,13 +19,13 @@ class StepClock(Callback):
         seconds: CPU time of the steps after them.
     """
 
-    quiet_hooks = ("on_train_batch_end",)
+    hooks_of_every_batch = ("on_train_batch_end",)
 
     def __init__(self, warm: int) -> None:
         self.warm = warm
         self.start = self.seconds = 0.0
 
-    def quiet_batches(self, *args: Any) -> float:
+    def skippable_batches(self, *args: Any) -> float:
         """It needs no hook but that one."""
         return math.inf
 

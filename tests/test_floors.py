@@ -9,7 +9,7 @@ ROOT = Path(dlcore.__file__).parent
 FLOORS = [
     {"errors", "cache", "processes", "progress_bar"},
     {"configs", "nn", "optim", "text"},
-    {"tracking"},
+    {"tracking", "execution"},
     {"diagnosis"},
     {"models", "data", "callbacks"},
     {"runs"},

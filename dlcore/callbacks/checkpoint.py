@@ -19,8 +19,8 @@ from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 from dlcore.callbacks.events import record
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import ArgumentError, Interrupted, check_number
+from dlcore.execution.per_batch_hooks import Position
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
@@ -123,11 +123,11 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         if _checkpoints(trainer)[-1] is self:  # of several the last hears signals, when the others have written
             self._take_signals(trainer)
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """Up to the next step after which it writes, or processes ask each other whether a signal came."""
-        due = math.inf if self.every_n_steps is None else place.batches_before_multiple(self.every_n_steps)
+        due = math.inf if self.every_n_steps is None else position.batches_before_multiple(self.every_n_steps)
         alone = trainer.world_size == 1 or _checkpoints(trainer)[-1] is not self
-        return due if alone else min(due, place.batches_before(self._asks_at))
+        return due if alone else min(due, position.batches_before(self._asks_at))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Note the step, so as to know whether the batch has brought a new one."""

@@ -19,8 +19,8 @@ from dlcore.callbacks.pictures import (
     say_without_run_logger,
     shown,
 )
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
+from dlcore.execution.per_batch_hooks import Position
 from dlcore.tracking.figures.captioned_pictures import captioned_pictures
 
 
@@ -48,7 +48,7 @@ class InputSamples(Callback):
         picture_shape(trainer, "input_samples")
         self._waiting = trainer.is_global_zero and trainer.global_step == 0
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """All but the first."""
         return 0 if self._waiting else math.inf
 

@@ -17,9 +17,9 @@ from dlcore.callbacks.events import record, seen_from_here
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.not_finite_cause import cause_and_remedy, parameters_not_finite
 from dlcore.callbacks.pictures import run_loggers
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.callbacks.training_state import BatchState, WeightState, cut_learning_rate
 from dlcore.errors import ArgumentError, NotFiniteError, check_number
+from dlcore.execution.per_batch_hooks import Position
 
 # Whose fused implementations withhold a step when a number on the device says so.
 _CAN_WITHHOLD = (SGD, Adagrad, Adam, AdamW)
@@ -53,7 +53,7 @@ class NonFiniteLoss(Callback):
         NotFiniteError: The loss is not finite, and the run is to stop.
     """
 
-    quiet_hooks = ("on_train_batch_start", "on_before_backward")
+    hooks_of_every_batch = ("on_train_batch_start", "on_before_backward")
 
     def __init__(
         self, policy: Literal["stop", "skip", "back_off"] = "stop", factor: float = 0.5, times: int = 10
@@ -102,7 +102,7 @@ class NonFiniteLoss(Callback):
         if self.policy == "stop" and not waits and _can_withhold(trainer):
             self._first = torch.zeros((), dtype=torch.int64, device=pl_module.device)
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """It looks at each loss; only what is to be left out needs all hooks."""
         return math.inf if self.policy == "stop" else 0
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
 from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
+from dlcore.execution.per_batch_hooks import Position
 from dlcore.tracking.figures.layer_overview import layer_overview
 from dlcore.tracking.figures.parameter_histograms import parameter_histograms
 from dlcore.tracking.kept_histograms import KeptHistograms
@@ -111,14 +111,14 @@ class ParameterDistribution(Callback):
         if trainer.global_step == 0:
             self._look(trainer, pl_module)
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """Up to the batches that activations are added up over, and the last step's."""
         if not self._loggers:
             return math.inf
         if self._activations.is_open or not self._window:
             return 0
-        distance = self._batches_to_look(trainer, place.batch_idx, place.batches_a_step)
-        last = place.batches_before(trainer.max_steps) if trainer.max_steps >= 0 else math.inf
+        distance = self._batches_to_look(trainer, position.batch_idx, position.accumulate_grad_batches)
+        last = position.batches_before(trainer.max_steps) if trainer.max_steps >= 0 else math.inf
         return max(min(distance - self._window, last), 0)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -168,7 +168,7 @@ class ParameterDistribution(Callback):
             return True
         return step == trainer.max_steps or (self.every_n_steps is not None and step % self.every_n_steps == 0)
 
-    def _batches_to_look(self, trainer: Trainer, batch_idx: int, batches_a_step: int) -> float:
+    def _batches_to_look(self, trainer: Trainer, batch_idx: int, accumulate_grad_batches: int) -> float:
         """In how many batches, this one included, the next look comes; infinite where that is not known."""
         distances = [math.inf]
         epoch = trainer.current_epoch + 1
@@ -176,7 +176,7 @@ class ParameterDistribution(Callback):
             distances.append(trainer.num_training_batches - batch_idx)
         if self.every_n_steps is not None:
             steps = self.every_n_steps - trainer.global_step % self.every_n_steps
-            distances.append(steps * batches_a_step - batch_idx % batches_a_step)
+            distances.append(steps * accumulate_grad_batches - batch_idx % accumulate_grad_batches)
         return min(distances)
 
     @torch.no_grad()

@@ -20,8 +20,8 @@ from rich.text import Text
 
 from dlcore.callbacks.epoch_table import EpochTable
 from dlcore.callbacks.live_line import LiveLine, count_samples
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
+from dlcore.execution.per_batch_hooks import Position
 
 
 @final
@@ -100,7 +100,7 @@ class ProgressDisplay(ProgressBar):
         self._print_row(trainer)
         self._start_epoch(trainer, done=0)
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """It goes by the clock, and by the number of the batch at hand."""
         return math.inf
 

@@ -18,8 +18,8 @@ from dlcore.callbacks.core_waits import CoreWaits
 from dlcore.callbacks.events import epochs_done, record, seen_from_here
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import Interrupted, RunFileError
+from dlcore.execution.per_batch_hooks import Position
 
 _LONGEST_ERROR = 300
 _WATCHED = 10.0  # seconds in which it shows whether other work holds the cores
@@ -46,7 +46,7 @@ class RunEvents(MetricCallback):
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Nothing: the loggers themselves look at each number."""
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """It goes by the clock."""
         return math.inf
 

@@ -12,8 +12,8 @@ from lightning.pytorch.callbacks import WeightAveraging as LightningWeightAverag
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import check_number
+from dlcore.execution.per_batch_hooks import Position
 from dlcore.processes import of_all_processes, statistics
 
 _FORGOTTEN = 1000  # updates after which a warmed-up average holds nothing of the first weights
@@ -44,7 +44,7 @@ class WeightAveraging(LightningWeightAveraging):
         form Tarvainen and Valpola (2017), "Mean teachers are better role models", arXiv:1703.01780.
     """
 
-    quiet_hooks = ("on_train_batch_end",)
+    hooks_of_every_batch = ("on_train_batch_end",)
 
     def __init__(self, decay: float = 0.999, every_n_steps: int = 1, warm_up: bool = True) -> None:
         check_number("decay", decay, at_least=0, below=1)
@@ -103,7 +103,7 @@ class WeightAveraging(LightningWeightAveraging):
         """Let the weights go."""
         self._pairs = []
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """All: it needs nothing but the end of each batch."""
         return math.inf
 

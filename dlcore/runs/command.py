@@ -12,7 +12,7 @@ from typing import Any
 from jsonargparse import ArgumentError as ParserError
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -40,7 +40,7 @@ from dlcore.runs.record import RunRecord
 from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.settings import Settings
 from dlcore.runs.trainer_classes import cannot_be_made, let_speak, with_plain_texts
-from dlcore.runs.trainer_setup import as_list, make_logger, make_trainer
+from dlcore.runs.trainer_setup import as_list, keep_checkpoints_in, make_logger, make_trainer
 
 
 class Command(LightningCLI):
@@ -251,9 +251,7 @@ class Command(LightningCLI):
         # Loggers of the user's stand beside the run's own: without it there were no config, figures and summary.
         others = [] if arguments["logger"] in (None, True) else as_list(arguments["logger"])
         self.trainer.loggers = [logger, *others]
-        for callback in self.trainer.checkpoint_callbacks:
-            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
-                callback.dirpath = str(self.folder / "checkpoints")
+        keep_checkpoints_in(self.trainer, self.folder)
         if self._launch and self.request.command == "fit" and self.trainer.is_global_zero:
             self._launch.note(self.folder)
             if news := self._launch.news():

@@ -22,8 +22,8 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 from dlcore.callbacks.metric_callback import say
-from dlcore.callbacks.quiet_steps import Place, needs_each_batch, quiet_batches, with_quiet_hook
 from dlcore.errors import check_number
+from dlcore.execution.per_batch_hooks import Position, needs_each_batch, skippable_batches, with_hook_of_every_batch
 from dlcore.models.model import Model
 from dlcore.models.steps import QuietSteps, Steps
 
@@ -74,37 +74,39 @@ class ExecutionLoop(_TrainingEpochLoop):
         if self.steps == 1 or self.reason or not isinstance(model, Model):
             self._quiet = None
             return
-        self._quiet = QuietSteps(model, trainer, with_quiet_hook(trainer.callbacks, "on_before_backward"))  # type: ignore[attr-defined]
+        self._quiet = QuietSteps(model, trainer, with_hook_of_every_batch(trainer.callbacks, "on_before_backward"))  # type: ignore[attr-defined]
         self._ordinary = model.steps
-        self._started = with_quiet_hook(trainer.callbacks, "on_train_batch_start")  # type: ignore[attr-defined]
-        self._ended = with_quiet_hook(trainer.callbacks, "on_train_batch_end")  # type: ignore[attr-defined]
+        self._started = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_start")  # type: ignore[attr-defined]
+        self._ended = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_end")  # type: ignore[attr-defined]
 
     def advance(self, data_fetcher: _DataFetcher) -> None:
         """Take quiet steps, and then one with everything."""
-        if self._quiet is not None and not self.restarting and (batches := self._quiet_batches()) > 0:
+        if self._quiet is not None and not self.restarting and (batches := self._skippable_batches()) > 0:
             self._take(data_fetcher, batches)
         super().advance(data_fetcher)
 
-    def _quiet_batches(self) -> int:
+    def _skippable_batches(self) -> int:
         """How many of the next batches nothing happens in."""
         trainer = self.trainer
         model: Any = trainer.lightning_module
         each = int(model.accumulate_grad_batches)
-        place = Place(self.batch_progress.current.ready, int(trainer.num_training_batches), self.global_step, each)
-        most: float = place.batches - place.batch_idx - 1
+        position = Position(
+            self.batch_progress.current.ready, int(trainer.num_training_batches), self.global_step, each
+        )
+        most: float = position.batches - position.batch_idx - 1
         if self.steps != "auto":
             most = min(most, self.steps * each - 1)
         elif trainer.world_size > 1:
             most = min(most, _MOST)
         if every := trainer.log_every_n_steps:  # type: ignore[attr-defined]
-            most = min(most, place.batches_before_multiple(every))
+            most = min(most, position.batches_before_multiple(every))
         if self.max_steps >= 0:
-            most = min(most, place.batches_before(self.max_steps))
+            most = min(most, position.batches_before(self.max_steps))
         if most > 0 and self._should_check_val_epoch() and trainer.val_check_batch != math.inf:
             of_run = trainer.check_val_every_n_epoch is None
-            done = self.batch_progress.total.ready if of_run else place.batch_idx
+            done = self.batch_progress.total.ready if of_run else position.batch_idx
             most = min(most, -(done + 1) % int(trainer.val_check_batch or 1))
-        most = min(most, quiet_batches(trainer.callbacks, trainer, place)) if most > 0 else most  # type: ignore[attr-defined]
+        most = min(most, skippable_batches(trainer.callbacks, trainer, position)) if most > 0 else most  # type: ignore[attr-defined]
         if trainer.world_size > 1:  # all take as many: they meet in each step
             number = torch.tensor(float(most), device=trainer.strategy.root_device)
             most = trainer.strategy.reduce(number, reduce_op="min").item()

@@ -8,10 +8,12 @@ from typing import Any
 from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
 from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.errors import ArgumentError, FitError
+from dlcore.execution.loop import ExecutionLoop as AnyModuleLoop
+from dlcore.models import Model
 from dlcore.processes import by_slurm, by_torchrun
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
 from dlcore.runs.execution import ExecutionLoop, StepsPerExecution
@@ -72,7 +74,8 @@ def make_trainer(
         trainer = Trainer(**arguments)
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
         raise FitError(f"trainer: {' '.join(str(error).split())}") from error
-    trainer.fit_loop.epoch_loop = ExecutionLoop(trainer, steps)
+    loop = ExecutionLoop if isinstance(model, Model) else AnyModuleLoop
+    trainer.fit_loop.epoch_loop = loop(trainer, steps)
     return trainer
 
 
@@ -107,6 +110,13 @@ def make_logger(
         return RunLogger(root / settings.name, settings.name, 0), False
     folder = new_run_folder(root, settings.name)
     return RunLogger(folder, settings.name, run_version(folder) or 0), True
+
+
+def keep_checkpoints_in(trainer: Trainer, folder: Path) -> None:
+    """Let Lightning's own checkpoint callbacks, if they were told no folder, save into a run's folder."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+            callback.dirpath = str(folder / "checkpoints")
 
 
 def folder_of(trainer: Trainer) -> Path | None:

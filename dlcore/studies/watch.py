@@ -41,7 +41,7 @@ class RunWatch(Callback):
         record.write(self.folder)
         self._tell(trainer, pl_module)
 
-    def quiet_batches(self, trainer: Trainer, place: Any) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Any) -> float:
         """It goes by the clock."""
         return math.inf
 

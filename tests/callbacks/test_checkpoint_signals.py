@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch import Callback
 
 from dlcore.callbacks import Checkpoint
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import Interrupted
+from dlcore.execution.per_batch_hooks import Position
 from dlcore.models import MLP
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO
 
@@ -165,8 +165,8 @@ def test_handlers_are_given_back_after_a_run_and_at_an_error(train, handlers, me
 
 
 def test_steps_taken_together_end_where_processes_ask_each_other():
-    keeper, place = Checkpoint(every_n_steps=10), Place(batch_idx=3, batches=100, step=3)
+    keeper, place = Checkpoint(every_n_steps=10), Position(batch_idx=3, batches=100, step=3)
     one, two = SimpleNamespace(world_size=1), SimpleNamespace(world_size=2, checkpoint_callbacks=[keeper])
-    assert keeper.quiet_batches(one, place) == 6
+    assert keeper.skippable_batches(one, place) == 6
     keeper._asks_at = 7
-    assert keeper.quiet_batches(two, place) == 3
+    assert keeper.skippable_batches(two, place) == 3

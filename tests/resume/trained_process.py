@@ -42,9 +42,9 @@ class Fault(Callback):
     def __init__(self, path: Path, place: str = "", fault: str = "", epoch: int = 1, batch: int = 4) -> None:
         self.path, self.place, self.fault, self.epoch, self.batch = path, place, fault, epoch, batch
 
-    quiet_hooks = ("on_train_batch_start",)
+    hooks_of_every_batch = ("on_train_batch_start",)
 
-    def quiet_batches(self, trainer: Any, place: Any) -> float:
+    def skippable_batches(self, trainer: Any, position: Any) -> float:
         return math.inf
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:

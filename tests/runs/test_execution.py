@@ -11,8 +11,8 @@ from torch.optim import LBFGS, SGD, Adam
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 from dlcore.callbacks import Checkpoint, NonFiniteLoss, WeightAveraging
-from dlcore.callbacks.quiet_steps import Place
 from dlcore.errors import ArgumentError, NotFiniteError
+from dlcore.execution.per_batch_hooks import Position
 from dlcore.models import MLP
 from dlcore.runs.execution import ExecutionLoop
 
@@ -35,7 +35,7 @@ class Calls(Callback):
     def __init__(self):
         self.batches = []
 
-    def quiet_batches(self, trainer, place):
+    def skippable_batches(self, trainer, position):
         return math.inf
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
@@ -144,9 +144,9 @@ def test_checkpoints_within_an_epoch_are_written_at_their_steps(train, tmp_path,
 
 def test_a_loss_that_is_not_finite_stops_at_its_step(train):
     class Poison(Callback):
-        quiet_hooks = ("on_train_batch_start",)
+        hooks_of_every_batch = ("on_train_batch_start",)
 
-        def quiet_batches(self, trainer, place):
+        def skippable_batches(self, trainer, position):
             return math.inf
 
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
@@ -215,8 +215,8 @@ def test_a_number_below_one_is_refused(train):
 
 
 def test_batches_before_a_step():
-    assert Place(batch_idx=0, batches=10, step=0).batches_before(1) == 0
-    assert Place(batch_idx=4, batches=10, step=4).batches_before_multiple(50) == 45
-    assert Place(batch_idx=4, batches=10, step=2, batches_a_step=2).batches_before(3) == 1
-    assert Place(batch_idx=5, batches=10, step=2, batches_a_step=2).batches_before(3) == 0
-    assert Place(batch_idx=5, batches=10, step=50).batches_before_multiple(50) == 49
+    assert Position(batch_idx=0, batches=10, step=0).batches_before(1) == 0
+    assert Position(batch_idx=4, batches=10, step=4).batches_before_multiple(50) == 45
+    assert Position(batch_idx=4, batches=10, step=2, accumulate_grad_batches=2).batches_before(3) == 1
+    assert Position(batch_idx=5, batches=10, step=2, accumulate_grad_batches=2).batches_before(3) == 0
+    assert Position(batch_idx=5, batches=10, step=50).batches_before_multiple(50) == 49

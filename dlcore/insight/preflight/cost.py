@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from dlcore.callbacks.quiet_steps import Place
+from dlcore.execution.per_batch_hooks import Position
 from dlcore.insight.model_summary import ModelSummary, summarize_model
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.machine import free_memory, memory_size
@@ -154,13 +154,13 @@ def _validation_seconds(case: Case) -> float:
 class _Stopwatch(Callback):
     """Times the batches of a training, and ends it when enough is known."""
 
-    quiet_hooks = ("on_train_batch_end",)
+    hooks_of_every_batch = ("on_train_batch_end",)
 
     def __init__(self) -> None:
         self._ends: list[float] = []
         self._begun = 0.0
 
-    def quiet_batches(self, trainer: Trainer, place: Place) -> float:
+    def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """All: steps are to take as long as they will."""
         return math.inf
 

@@ -1,0 +1,48 @@
+"""Make any LightningModule's training loop as fast as the best one written by hand."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from dlcore.errors import check_number
+from dlcore.execution.loop import ExecutionLoop
+
+
+class StepsPerExecution(Callback):
+    """Take several training steps between two calls of Lightning's per-batch hooks.
+
+    For any LightningModule with automatic optimisation and one optimiser, in any Trainer:
+    ``Trainer(callbacks=[StepsPerExecution()])``. Weights, logged values, `global_step`, schedules and checkpoints are
+    the same as without, to the bit; only the time between two steps is shorter. Callbacks with per-batch hooks end an
+    execution where they need one of them (`dlcore.execution.per_batch_hooks` says how a callback tells). Where steps
+    must be taken one by one (manual optimisation, several optimisers, 16-bit precision with a gradient scaler, …) they
+    are, and a line says why.
+
+    A plain DataLoader over a TensorDataset is also read a batch at a time, in its sampler's own order.
+
+    Args:
+        steps: Optimiser steps of an execution, at least 1; ``auto``: as many as there are until something happens (a
+            value is logged, a checkpoint or validation is due, 0.1 s have passed). 1 switches it off.
+
+    Raises:
+        ArgumentError: `steps` is below 1.
+    """
+
+    def __init__(self, steps: int | Literal["auto"] = "auto") -> None:
+        if steps != "auto":
+            check_number("steps", steps, at_least=1, whole=True)
+        self.steps = steps
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Replace the trainer's epoch loop."""
+        loop: Any = trainer.fit_loop.epoch_loop
+        if stage != "fit" or isinstance(loop, ExecutionLoop):
+            return
+        if type(loop) is not _TrainingEpochLoop:
+            rank_zero_info(f"StepsPerExecution does nothing: the trainer has an epoch loop of its own ({type(loop)}).")
+            return
+        trainer.fit_loop.epoch_loop = ExecutionLoop(trainer, self.steps)

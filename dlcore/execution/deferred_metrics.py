@@ -1,0 +1,144 @@
+"""Updates of torchmetrics' metrics put together: one for all batches of an execution, with the same result.
+
+An update of a classification metric costs as much as a small network's forward pass, whatever the size of its batch.
+Metrics that count (accuracy, precision, recall, F1, specificity, confusion matrix, … of class predictions) add up
+integers, so that one update with all batches gives what one update for each gives, exactly. Only those are deferred;
+all others are updated batch by batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassStatScores
+from torchmetrics.utilities.data import dim_zero_sum
+
+_NUMBERS = 65_536  # of a larger tensor the update itself takes longer than what is around it
+
+
+def is_additive(metric: Metric) -> bool:
+    """Whether one update with the samples of several batches equals one update for each batch.
+
+    It must be a metric of torchmetrics itself (one of somebody else's may count its updates), count in integers, and
+    look at each sample alone. Binary and multilabel metrics do not: whether scores are taken for logits or for
+    probabilities depends on the largest and the smallest of the batch.
+    """
+    kinds = (MulticlassStatScores, MulticlassConfusionMatrix)
+    if not isinstance(metric, kinds) or not type(metric).__module__.startswith("torchmetrics."):
+        return False
+    states = [getattr(metric, name) for name in metric._defaults]
+    counts = all(isinstance(state, Tensor) and not state.is_floating_point() for state in states)
+    return (
+        counts and all(reduce is dim_zero_sum for reduce in metric._reductions.values()) and not metric.compute_on_cpu
+    )
+
+
+class DeferredMetrics:
+    """Collects the updates of a module's additive metrics, and carries them out together.
+
+    Whoever reads a metric (`compute`, `forward`, `reset`, or a state such as ``metric.tp``) gets what it would have
+    without: the updates so far are carried out first.
+
+    Args:
+        module: The module whose metrics are meant.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        metrics: Iterable[Metric] = (each for each in module.modules() if isinstance(each, Metric))
+        self._deferred = [_Deferred(metric) for metric in metrics if is_additive(metric)]
+
+    def start(self) -> None:
+        """Begin to collect."""
+        for each in self._deferred:
+            each.start()
+
+    def finish(self) -> None:
+        """Carry out what was collected, and collect no more."""
+        for each in self._deferred:
+            each.finish()
+
+
+class _Deferred:
+    """One metric.
+
+    Args:
+        metric: The metric.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._batches: list[tuple[Tensor, ...]] = []
+        self._active = False
+        self._update: Any = metric.update
+        # Its class with one addition: a state that is not there is brought up to date first.
+        self._class, self._states = type(metric), {}
+        self._lazy_class = type(
+            self._class.__name__, (self._class,), {"__getattr__": lambda _, name: self._missing(name)}
+        )
+
+    def start(self) -> None:
+        metric = self._metric
+        self._update, self._active = metric.update, True
+        own = vars(metric)
+        self._states = {name: own.pop(name) for name in metric._defaults if name in own}
+        self._own = {name: own[name] for name in ("compute", "forward", "reset") if name in own}
+        own["update"] = self._collect
+        for name in ("compute", "forward", "reset"):
+            own[name] = self._first(name)
+        object.__setattr__(metric, "__class__", self._lazy_class)
+
+    def finish(self) -> None:
+        if not self._active:
+            return
+        self._active = False
+        metric, own = self._metric, vars(self._metric)
+        object.__setattr__(metric, "__class__", self._class)
+        for name in ("compute", "forward", "reset"):
+            own.pop(name)
+        own.update(self._own)
+        own["update"] = self._update
+        own.update(self._states)
+        batches, self._batches, self._states = self._batches, [], {}
+        for values in _put_together(batches):
+            self._update(*values)
+
+    def _collect(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs or not all(isinstance(value, Tensor) and value.ndim and value.numel() <= _NUMBERS for value in args):
+            self.finish()
+            self._update(*args, **kwargs)
+            self.start()
+            return
+        # Copies: the module may change its tensors in place after the update.
+        self._batches.append(tuple(value.detach().clone() for value in args))
+
+    def _first(self, name: str) -> Any:
+        """A method that carries out the updates so far before it does its own work."""
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            self.finish()
+            try:
+                return getattr(self._metric, name)(*args, **kwargs)
+            finally:
+                self.start()
+
+        return method
+
+    def _missing(self, name: str) -> Any:
+        """What ``metric.name`` gives where the metric has no such attribute of its own."""
+        if name not in self._states:
+            return self._class.__getattr__(self._metric, name)
+        # Somebody reads the states: until the end of the execution the metric is updated batch by batch.
+        self.finish()
+        return getattr(self._metric, name)
+
+
+def _put_together(batches: list[tuple[Tensor, ...]]) -> Iterable[tuple[Tensor, ...]]:
+    """The batches, joined along their first dimension where all else of them is the same."""
+    kinds = {tuple((value.shape[1:], value.dtype, value.device) for value in values) for values in batches}
+    if len(kinds) > 1 or len(batches) == 1:
+        return batches
+    return [tuple(torch.cat(column) for column in zip(*batches, strict=True))] if batches else []

@@ -1,0 +1,213 @@
+"""Lightning's epoch, in executions: several training steps, and then one with all hooks.
+
+What Lightning does around each batch (hooks of callbacks, of the module, the strategy and the precision; progress;
+logging) takes one to two milliseconds, as long as a small network's training step. An execution is a number of steps
+without it, and one with it. It ends where something happens: a value is logged, a checkpoint or a validation is due, a
+callback needs a hook, the epoch or the run ends.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loops.fetchers import _DataFetcher, _DataLoaderIterDataFetcher
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, MixedPrecision, Precision
+from lightning.pytorch.profilers import PassThroughProfiler
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from dlcore.execution.batch_fetch import fetch_by_index
+from dlcore.execution.deferred_metrics import DeferredMetrics
+from dlcore.execution.fast_log import FastLog
+from dlcore.execution.per_batch_hooks import Position, needs_each_batch, skippable_batches, with_hook_of_every_batch
+from dlcore.execution.quiet_step import BatchTransfer, QuietStep
+
+Steps = int | Literal["auto"]
+
+_SECONDS = 0.1  # that an execution on one device may take before its last step, where its length is "auto"
+_BATCHES = 64  # of an execution on several devices, which must agree and cannot go by their clocks
+
+
+class ExecutionLoop(_TrainingEpochLoop):
+    """An epoch, in executions.
+
+    Args:
+        trainer: The trainer whose epoch loop this one replaces.
+        steps: Optimiser steps of an execution; ``auto``: as many as there are up to the next event.
+
+    Attributes:
+        reason: Why each step is an execution of its own; empty where there is no reason.
+    """
+
+    def __init__(self, trainer: Trainer, steps: Steps = "auto") -> None:
+        before = trainer.fit_loop.epoch_loop
+        super().__init__(trainer, before.min_steps, before.max_steps)
+        vars(self).update(vars(before))  # what a fit before this one has counted
+        self.steps = steps
+        self.reason = ""
+        self._quiet: QuietStep | None = None
+
+    def on_run_start(self, data_fetcher: _DataFetcher) -> None:
+        """Find out, at the beginning of an epoch, whether steps can be taken without hooks."""
+        super().on_run_start(data_fetcher)
+        trainer, module = self.trainer, self.trainer.lightning_module
+        self._quiet = None
+        if self.steps == 1:
+            return
+        before, self.reason = self.reason, reason_against(trainer, module, data_fetcher)
+        together = trainer.world_size > 1
+        if together and trainer.strategy.reduce_boolean_decision(bool(self.reason), all=False) and not self.reason:
+            self.reason = "another process takes its steps one by one"  # they meet in each of them
+        if self.reason != before and self.reason:
+            rank_zero_info(f"StepsPerExecution takes steps one by one: {self.reason}.")
+        fetch_by_index(data_fetcher)
+        if self.reason:
+            return
+        self._quiet = QuietStep(trainer, module)
+        self._transfer = BatchTransfer(trainer)
+        self._started = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_start")  # type: ignore[attr-defined]
+        self._ended = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_end")  # type: ignore[attr-defined]
+        # A class that logs in a way of its own, or a compiled step, goes on as it would.
+        compiled = getattr(module, "_compiler_ctx", None) is not None
+        plain = type(module).log is LightningModule.log and not compiled
+        self._log = FastLog(module, self._results) if plain else None
+        self._metrics = None if compiled else DeferredMetrics(module)
+
+    def advance(self, data_fetcher: _DataFetcher) -> None:
+        """Take steps without hooks, and then one with all of them."""
+        # The first step of an epoch is one with all hooks: it makes the entries of `self.log`.
+        if self._quiet is not None and not self.restarting and self.batch_progress.current.ready > 0:
+            batches = self._skippable_batches()
+            if batches > 0 and self._take(data_fetcher, batches):
+                return
+        super().advance(data_fetcher)
+
+    def _skippable_batches(self) -> int:
+        """How many of the next batches nothing happens in."""
+        trainer = self.trainer
+        each = trainer.accumulate_grad_batches
+        position = Position(
+            self.batch_progress.current.ready, int(trainer.num_training_batches), self.global_step, each
+        )
+        most: float = position.batches - position.batch_idx - 1
+        if self.steps != "auto":
+            most = min(most, self.steps * each - 1)
+        elif trainer.world_size > 1:
+            most = min(most, _BATCHES)
+        if every := trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            logged = (self._batches_that_stepped // every + 1) * every - self._batches_that_stepped
+            most = min(most, position.batches_before(position.step + logged))
+        if self.max_steps >= 0:
+            most = min(most, position.batches_before(self.max_steps))
+        if most > 0 and self._should_check_val_epoch() and trainer.val_check_batch != math.inf:
+            of_run = trainer.check_val_every_n_epoch is None
+            done = self.batch_progress.total.ready if of_run else position.batch_idx
+            most = min(most, -(done + 1) % int(trainer.val_check_batch or 1))
+        if most > 0:
+            most = min(most, skippable_batches(trainer.callbacks, trainer, position))  # type: ignore[attr-defined]
+        if trainer.world_size > 1:  # all take as many: they meet in each step
+            number = torch.tensor(float(most), device=trainer.strategy.root_device)
+            most = trainer.strategy.reduce(number, reduce_op="min").item()
+        return int(most)
+
+    def _take(self, data_fetcher: _DataFetcher, batches: int) -> bool:
+        """Take steps without hooks; whether the last of them was told to end the training."""
+        trainer: Any = self.trainer
+        module, quiet = trainer.lightning_module, self._quiet
+        assert quiet is not None
+        end = time.monotonic() + _SECONDS if self.steps == "auto" and trainer.world_size == 1 else math.inf
+        trainer._logger_connector._first_loop_iter = False  # or what is logged would begin anew
+        quiet.start()
+        if self._metrics is not None:
+            self._metrics.start()
+        if self._log is not None:
+            object.__setattr__(module, "log", self._log)
+        before, module._current_fx_name = module._current_fx_name, "training_step"
+        try:
+            for _ in range(batches):
+                self._one(trainer, module, quiet, data_fetcher)
+                if trainer.should_stop:
+                    break
+                if not self._should_accumulate():
+                    self._batches_that_stepped += 1
+                if time.monotonic() > end:
+                    break
+        finally:
+            module._current_fx_name = before
+            vars(module).pop("log", None)
+            if self._metrics is not None:
+                self._metrics.finish()
+            if not trainer.should_stop:
+                self._results.batch = self._results.batch_size = None
+        if not trainer.should_stop:
+            return False
+        # The step that said so is the epoch's last: Lightning ends it as each other.
+        trainer._logger_connector.on_batch_end()
+        trainer._logger_connector.update_train_step_metrics()
+        return True
+
+    def _one(self, trainer: Any, module: LightningModule, quiet: QuietStep, data_fetcher: _DataFetcher) -> None:
+        progress, results = self.batch_progress, self._results
+        batch, _, _ = next(data_fetcher)
+        batch_idx = progress.current.ready
+        batch = self._transfer(batch)
+        progress.is_last_batch = False
+        progress.increment_ready()
+        results.batch, results.batch_size = batch, None
+        for callback in self._started:
+            callback.on_train_batch_start(trainer, module, batch, batch_idx)
+        progress.increment_started()
+        output = quiet(batch, batch_idx)
+        progress.increment_processed()
+        for callback in self._ended:
+            callback.on_train_batch_end(trainer, module, output, batch, batch_idx)
+        quiet.end_batch(output, batch, batch_idx)
+        progress.increment_completed()
+
+
+# Hooks of a module that decide how a step is taken, or whether.
+_DECIDING_HOOKS = ("optimizer_step", "on_train_batch_start", "manual_backward")
+
+
+def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _DataFetcher) -> str:
+    """Why steps are taken one by one; empty where they need not.
+
+    Args:
+        trainer: The trainer, within a fit.
+        module: What it trains.
+        data_fetcher: Where its batches come from.
+    """
+    name = type(module).__name__
+    if not module.automatic_optimization:
+        return f"{name} has manual optimisation"
+    if len(trainer.optimizers) != 1:
+        return f"{name} has {len(trainer.optimizers)} optimisers"
+    if own := [hook for hook in _DECIDING_HOOKS if is_overridden(hook, module)]:
+        return f"{name} overrides {own[0]}"
+    if any(each.interval == "step" and each.reduce_on_plateau for each in trainer.lr_scheduler_configs):
+        return "a ReduceLROnPlateau looks at a metric after each step"
+    if looking := [each for each in trainer.callbacks if needs_each_batch(each)]:  # type: ignore[attr-defined]
+        return (
+            f"the callback {type(looking[0]).__name__} has hooks for each batch (an attribute skippable_batches would "
+            "say when it needs them)"
+        )
+    precision = trainer.precision_plugin
+    scaled = isinstance(precision, MixedPrecision) and precision.scaler is not None
+    if scaled or type(precision) not in (Precision, DoublePrecision, HalfPrecision, MixedPrecision):
+        return f"precision {trainer.precision} scales gradients"
+    strategy = trainer.strategy
+    if type(strategy) not in (SingleDeviceStrategy, DDPStrategy) or getattr(strategy, "_ddp_comm_state", None):
+        return f"{type(strategy).__name__} has its own way of taking a step"
+    if not isinstance(trainer.profiler, PassThroughProfiler):  # type: ignore[attr-defined]
+        return "the profiler looks at each step"
+    if trainer.num_training_batches == math.inf or isinstance(data_fetcher, _DataLoaderIterDataFetcher):
+        return "the data do not say how many batches an epoch has"
+    if trainer._val_check_time_interval is not None:  # type: ignore[attr-defined]
+        return "validation goes by the clock (val_check_interval)"
+    return ""

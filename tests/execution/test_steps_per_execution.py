@@ -1,0 +1,124 @@
+"""`StepsPerExecution`: the same training as Lightning's, for modules written in many ways."""
+
+import pytest
+import torch
+import ways_to_write_a_module as ways
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import LambdaCallback, LearningRateMonitor, ModelCheckpoint
+from side_by_side import assert_same, loader, trained
+
+from dlcore.callbacks import StepsPerExecution
+from dlcore.errors import ArgumentError
+
+
+class Counts(Callback):
+    """How many batches came with all hooks."""
+
+    def __init__(self):
+        self.batches = 0
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.batches += 1
+
+    def skippable_batches(self, trainer, position):
+        return float("inf")
+
+
+@pytest.mark.filterwarnings("ignore:`training_step` returned `None`")
+@pytest.mark.parametrize("kind", ways.FAST + ways.ONE_BY_ONE)
+def test_training_is_the_same_to_the_bit(kind):
+    assert_same(trained(kind(), fast=False), trained(kind(), fast=True))
+
+
+@pytest.mark.filterwarnings("ignore:`training_step` returned `None`")
+@pytest.mark.parametrize("kind", ways.FAST)
+def test_most_steps_are_taken_without_hooks(kind):
+    counts = Counts()
+    result = trained(kind(), fast=1000, callbacks=[counts], log_every_n_steps=0)  # "auto" goes by the clock too
+    assert result["trainer"].fit_loop.epoch_loop.reason == ""
+    assert counts.batches == 3 * 2 or kind is ways.Stops  # of 22 an epoch the first and the last
+
+
+@pytest.mark.parametrize("kind", ways.ONE_BY_ONE)
+def test_a_module_that_steps_in_its_own_way_is_told_why(kind):
+    result = trained(kind(), fast=True)
+    assert kind.__name__ in result["trainer"].fit_loop.epoch_loop.reason
+
+
+ARGUMENTS = [
+    {"accumulate_grad_batches": 3},
+    {"accumulate_grad_batches": 4, "log_every_n_steps": 2},
+    {"gradient_clip_val": 0.1},
+    {"gradient_clip_val": 0.01, "gradient_clip_algorithm": "value"},
+    {"precision": "bf16-mixed"},
+    {"precision": "64-true"},
+    {"val_check_interval": 5},
+    {"val_check_interval": 0.25, "check_val_every_n_epoch": 2},
+    {"val_check_interval": 9, "check_val_every_n_epoch": None},
+    {"max_steps": 37, "max_epochs": -1},
+    {"limit_train_batches": 7, "log_every_n_steps": 3},
+    {"log_every_n_steps": 1},
+    {"log_every_n_steps": 0},
+    {"logger": False},
+]
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS, ids=str)
+@pytest.mark.parametrize("kind", [ways.LogsEverything, ways.MetricUpdate, ways.StepSchedule])
+def test_every_argument_of_the_trainer_means_the_same(kind, arguments):
+    if kind is ways.StepSchedule and "gradient_clip_val" in arguments:
+        return  # it clips by itself
+    assert_same(trained(kind(), fast=False, **arguments), trained(kind(), fast=True, **arguments))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 1000])
+def test_executions_of_a_given_length(steps):
+    assert_same(trained(ways.MetricUpdate(), fast=False), trained(ways.MetricUpdate(), fast=steps))
+
+
+def test_a_length_below_one_is_refused():
+    with pytest.raises(ArgumentError, match="steps"):
+        StepsPerExecution(0)
+
+
+def test_a_callback_with_hooks_for_each_batch_sees_each_batch(caplog):
+    seen = []
+    callback = LambdaCallback(on_train_batch_end=lambda *_: seen.append(1))
+    with caplog.at_level("INFO", logger="lightning.pytorch.utilities.rank_zero"):
+        trained(ways.Plain(), fast=True, callbacks=[callback])
+    assert len(seen) == 66
+    assert caplog.text.count("LambdaCallback has hooks for each batch") == 1
+
+
+def test_lightnings_own_callbacks_act_where_they_did(tmp_path):
+    results = []
+    for fast in (False, True):
+        folder = tmp_path / str(fast)
+        keep = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=6, save_top_k=-1)
+        rates = LearningRateMonitor(logging_interval="step")
+        callbacks = [keep, rates]
+        result = trained(ways.StepSchedule(), fast=fast, callbacks=callbacks, enable_checkpointing=True)
+        files = sorted(path.name for path in folder.iterdir())
+        weights = torch.load(folder / "step=48.ckpt", weights_only=True)
+        results.append({**result, "files": files, "kept": weights["state_dict"], "loops": weights["loops"]})
+    assert results[1]["trainer"].fit_loop.epoch_loop.reason == ""
+    assert len(results[0]["files"]) == 11
+    assert_same(*results)
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_training_goes_on_from_the_middle_of_an_epoch(tmp_path):
+    def part(fast):
+        steps = [StepsPerExecution()] if fast else []
+        keep = ModelCheckpoint(tmp_path / str(fast), filename="at", every_n_train_steps=30, save_top_k=1, monitor=None)
+        data = (loader(shuffle=False), loader(40, shuffle=False))
+        trained(ways.MetricUpdate(), fast, data, [keep], enable_checkpointing=True, max_steps=30, max_epochs=-1)
+        module = ways.MetricUpdate()
+        trainer = Trainer(accelerator="cpu", max_epochs=3, logger=False, enable_progress_bar=False,
+                          enable_model_summary=False, callbacks=[*steps, keep])  # fmt: skip
+        trainer.fit(module, *data, ckpt_path=str(tmp_path / str(fast) / "at.ckpt"), weights_only=True)
+        return {"weights": list(module.state_dict().values()), "step": trainer.global_step,
+                "metrics": {name: value.item() for name, value in trainer.callback_metrics.items()}}  # fmt: skip
+
+    assert_same(part(False), part(True))
