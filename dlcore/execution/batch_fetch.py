@@ -32,7 +32,7 @@ def fetch_by_index(data_fetcher: _DataFetcher) -> bool:
     for each in found:
         tensors = _tensors(each)
         if tensors is not None:
-            each._dataset_fetcher = _IndexFetcher(*tensors)  # type: ignore[assignment]
+            each._dataset_fetcher = _IndexFetcher(*tensors)
             done = True
     return done
 
@@ -42,7 +42,8 @@ def _tensors(iterator: _SingleProcessDataLoaderIter) -> tuple[Sequence[Tensor], 
     fetcher: Any = iterator._dataset_fetcher
     if isinstance(fetcher, _IndexFetcher) or fetcher.collate_fn is not default_collate or not fetcher.auto_collation:
         return None
-    dataset, rows = fetcher.dataset, None
+    dataset: Any = fetcher.dataset
+    rows = None
     if type(dataset) is Subset:
         dataset, rows = dataset.dataset, torch.as_tensor(dataset.indices, dtype=torch.int64)
     if type(dataset) is not TensorDataset or any(each.requires_grad for each in dataset.tensors):

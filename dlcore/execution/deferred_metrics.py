@@ -17,6 +17,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassStatScores
 from torchmetrics.utilities.data import dim_zero_sum
 
+_READERS = ("compute", "forward", "reset")
 _NUMBERS = 65_536  # of a larger tensor the update itself takes longer than what is around it
 
 
@@ -75,7 +76,9 @@ class _Deferred:
         self._active = False
         self._update: Any = metric.update
         # Its class with one addition: a state that is not there is brought up to date first.
-        self._class, self._states = type(metric), {}
+        self._class = type(metric)
+        self._states: dict[str, Any] = {}
+        self._own: dict[str, Any] = {}
         self._lazy_class = type(
             self._class.__name__, (self._class,), {"__getattr__": lambda _, name: self._missing(name)}
         )
@@ -85,9 +88,9 @@ class _Deferred:
         self._update, self._active = metric.update, True
         own = vars(metric)
         self._states = {name: own.pop(name) for name in metric._defaults if name in own}
-        self._own = {name: own[name] for name in ("compute", "forward", "reset") if name in own}
+        self._own = {name: own[name] for name in _READERS if name in own}
         own["update"] = self._collect
-        for name in ("compute", "forward", "reset"):
+        for name in _READERS:
             own[name] = self._first(name)
         object.__setattr__(metric, "__class__", self._lazy_class)
 
@@ -97,7 +100,7 @@ class _Deferred:
         self._active = False
         metric, own = self._metric, vars(self._metric)
         object.__setattr__(metric, "__class__", self._class)
-        for name in ("compute", "forward", "reset"):
+        for name in _READERS:
             own.pop(name)
         own.update(self._own)
         own["update"] = self._update

@@ -56,7 +56,7 @@ class FastLog:
         if isinstance(value, Metric):
             if entry.is_tensor:
                 return False
-            entry.value = value  # type: ignore[assignment]
+            entry.value = value
             entry._forward_cache = value._forward_cache
         else:
             tensor = self._as_tensor(value, entry)
