@@ -197,6 +197,8 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
             f"the callback {type(looking[0]).__name__} has hooks for each batch (an attribute skippable_batches would "
             "say when it needs them)"
         )
+    if trainer.fit_loop.epoch_loop.automatic_optimization._skip_backward:
+        return "StochasticWeightAveraging updates running statistics in this epoch"
     precision = trainer.precision_plugin
     scaled = isinstance(precision, MixedPrecision) and precision.scaler is not None
     if scaled or type(precision) not in (Precision, DoublePrecision, HalfPrecision, MixedPrecision):

@@ -4,7 +4,16 @@ import pytest
 import torch
 import ways_to_write_a_module as ways
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import LambdaCallback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    GradientAccumulationScheduler,
+    LambdaCallback,
+    LearningRateFinder,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
 from side_by_side import assert_same, loader, trained
 
 from dlcore.callbacks import StepsPerExecution
@@ -104,6 +113,31 @@ def test_lightnings_own_callbacks_act_where_they_did(tmp_path):
     assert results[1]["trainer"].fit_loop.epoch_loop.reason == ""
     assert len(results[0]["files"]) == 11
     assert_same(*results)
+
+
+OF_LIGHTNING = [
+    lambda: StochasticWeightAveraging(swa_lrs=0.01, swa_epoch_start=1),
+    lambda: GradientAccumulationScheduler({0: 1, 1: 4, 2: 2}),
+    lambda: WeightAveraging(),
+    lambda: EarlyStopping("val_loss", mode="min", patience=0, min_delta=10.0),
+    lambda: LearningRateFinder(num_training_steps=5),
+]
+
+
+@pytest.mark.parametrize("make", OF_LIGHTNING, ids=["swa", "accumulation", "averaging", "stopping", "lr finder"])
+def test_callbacks_that_change_the_training_change_it_as_they_do(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    class Normalised(ways.MetricUpdate):
+        def __init__(self):
+            super().__init__()
+            self.lr = 0.01
+            self.network = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 4))
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+    assert_same(*(trained(Normalised(), fast=fast, callbacks=[make()]) for fast in (False, True)))
 
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
