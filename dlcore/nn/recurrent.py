@@ -68,7 +68,16 @@ class Recurrent(nn.Module):
         Args:
             inputs: The input of each step.
             state: The state before the first step; None is zero.
+
+        In mixed precision on a processor without AVX-512 the layers compute in float32.
         """
+        if _lacks_bfloat16(inputs):
+            with torch.autocast("cpu", enabled=False):
+                state = None if state is None else tuple(part.float() for part in state)
+                return self._run(inputs.float(), state)
+        return self._run(inputs, state)
+
+    def _run(self, inputs: Tensor, state: RecurrentState | None) -> tuple[Tensor, RecurrentState]:
         ends = []
         for number, layer in enumerate(self.layers):
             if number:
@@ -80,3 +89,9 @@ class Recurrent(nn.Module):
                 inputs, end = layer(inputs, bare)
             ends.append(end if isinstance(end, tuple) else (end,))
         return inputs, tuple(torch.cat(parts) for parts in zip(*ends, strict=True))
+
+
+def _lacks_bfloat16(inputs: Tensor) -> bool:
+    """Whether mixed precision asks a processor for an LSTM in bfloat16 that oneDNN has only with AVX-512."""
+    asked = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    return asked and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")

@@ -17,8 +17,9 @@ CLOSE = {"val/loss": [0.9, 0.5, 0.2, 0.06], "val/accuracy": [0.5, 0.8, 0.95, 0.9
 def run(tmp_path):
     """Write a run of four epochs and three classes."""
 
-    def write(curves, averaging=None, steps=STEPS):
+    def write(curves, averaging=None, steps=STEPS, **data):
         config = {
+            "data": {"class_path": "dlcore.data.ImageFolder", "init_args": data},
             "model": {"class_path": "dlcore.models.CNN", "init_args": {"num_classes": 3}},
             "weight_averaging": averaging,
         }
@@ -90,3 +91,12 @@ def test_a_regression_goes_by_r2(r2, poor, run):
     train = {"train/loss": [1.0, 0.8, 0.6, 0.5], "train/r2": [0.0, 0.3, 0.5, 0.6]}
     line = run(train | {"val/loss": [1.0, 0.9, 0.8, 0.7], "val/r2": r2}).lines()[0]
     assert line.startswith("validation is poor (R² -0.1, training 0.6)" if poor else "nothing wrong was found")
+
+
+@pytest.mark.parametrize(("steps", "size", "few"), [(2, 32, True), (4, 32, True), (5, 32, False), (150, 1, False)])
+def test_few_samples_are_told_beside_whatever_they_gave(steps, size, few, run):
+    found = run(TRAIN | CLOSE, steps=steps, batch_size=size, flip=0.0)  # fewer than 50 a class
+    assert found.faults == ()
+    texts = [note.text for note in found.notes if note.name == "few_samples"]
+    assert len(texts) == few
+    assert not few or f"at most {steps * size} samples of 3 classes" in texts[0]

@@ -14,6 +14,7 @@ from dlcore.diagnosis.rules import (
     constant_initialization,
     dead_units,
     exploding_gradients,
+    few_samples,
     inputs_not_finite,
     large_batch,
     learning_rate_too_high,
@@ -67,6 +68,7 @@ RULES: tuple[Rule, ...] = tuple(
         large_batch,
         # What came of it
         average_trails,
+        few_samples,
         no_learning,
         class_collapse,
         underfitting,

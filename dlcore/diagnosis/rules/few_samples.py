@@ -1,0 +1,36 @@
+"""So few training samples that what is learned, and what validation says of it, is largely chance."""
+
+from __future__ import annotations
+
+import math
+
+from dlcore.diagnosis.evidence import Evidence
+from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import Rule
+
+_OF_A_CLASS = 50  # samples
+
+
+def look(run: Evidence) -> Finding | None:
+    """Find epochs of few samples, by their steps and the size of a batch; of a classifier."""
+    settings = run.settings
+    size, limit = settings.number("data.batch_size"), settings.number("trainer.limit_train_batches")
+    if run.num_classes is None or not run.epochs >= 1 or not math.isnan(limit):  # a part of an epoch was wanted
+        return None
+    batches = settings.number("trainer.accumulate_grad_batches")
+    samples = run.steps_per_epoch * size * (batches if batches > 1 else 1)
+    if not 0 < samples < _OF_A_CLASS * run.num_classes:
+        return None
+    return Finding(
+        "few_samples",
+        f"an epoch has at most {samples:,.0f} samples of {run.num_classes} classes: from so few a network learns much "
+        "by heart, and validation on a share of them is a rough guess",
+        "likely",
+        "note",
+        {"samples": samples, "classes": float(run.num_classes)},
+        flags=settings.flag("data.flip", 0.5) if settings.number("data.flip") == 0 else (),
+        advice="more samples; a network that was trained before, whose last layer alone learns; or augmentation",
+    )
+
+
+RULE = Rule("few_samples", look)
