@@ -9,6 +9,7 @@ import numpy as np
 from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.wording import percent, short
 from dlcore.tracking.metric_names import is_greater, is_share, main_metric
+from dlcore.tracking.metric_pairs import canonical_name
 
 _PARTS = {"train": "training", "val": "validation"}
 
@@ -38,12 +39,13 @@ def _number(metric: str, value: float) -> str:
 
 
 def _result(run: Evidence) -> str:
-    watched = run.settings.text("checkpoint.monitor")
+    watched = canonical_name(run.settings.text("checkpoint.monitor"))
     part = "val" if any(name.startswith("val/") for name in run.curves) else "train"
     names = {name.partition("/")[2] for name in run.curves if name.startswith(f"{part}/")} - {"loss_step"}
     if not names:
         return ""
-    name = watched if watched in run.curves else f"{part}/{main_metric(names)}"
+    told = watched in run.curves and watched.startswith(("train/", "val/"))
+    name = watched if told else f"{part}/{main_metric(names)}"
     part = name.partition("/")[0]
     curve = run.curve(name)
     if not np.isfinite(curve.values).any():

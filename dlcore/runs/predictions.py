@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.configs.plain_text import csv_cell
 from dlcore.errors import FitError
 from dlcore.nn import LanguageModeling
@@ -55,7 +56,7 @@ def _write(command: Command, path: Path) -> int:
         firsts = data.predict_dataloader().first_documents
         return write_documents(path, command.output, data.vocabulary.text, firsts)
     answers = _answers(command)
-    facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
+    facts = data_facts(command.datamodule)
     names = class_names(command)
     part: Any = getattr(command.datamodule, "parts", {}).get("test")
     indices = part.indices[: len(answers)] if part is not None else torch.arange(len(answers))
