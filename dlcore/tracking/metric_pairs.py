@@ -22,8 +22,8 @@ _PARTS = {
 _KINDS = ("binary", "multiclass", "multilabel")  # torchmetrics: MulticlassAccuracy
 _WHOLE = {
     **{word: word for word in ("loss", "accuracy", "precision", "recall", "perplexity", "f1", "r2", "auroc")},
-    **{"acc": "accuracy", "auc": "auroc", "ppl": "perplexity", "bpc": "bits_per_character", "f1_score": "f1"},
-    **{"r2_score": "r2", "losses": "loss"},
+    "acc": "accuracy", "auc": "auroc", "ppl": "perplexity", "bpc": "bits_per_character", "f1_score": "f1",
+    "r2_score": "r2", "losses": "loss",
 }
 
 
@@ -124,9 +124,7 @@ def _epochs_done(steps: Sequence[float | None], epochs: Sequence[float | None]) 
     if len(ends) > 1 and (rest := ends[-1] - ends[-2]) < longest:
         numbers[-1] = numbers[-2] + rest / longest
     done = np.interp([-1 if step is None else step for step in steps], [-1, *ends], [0, *numbers])
-    return [
-        None if epoch is None else round(float(value), 4) for value, epoch in zip(done, epochs, strict=True)
-    ]
+    return [None if epoch is None else round(float(value), 4) for value, epoch in zip(done, epochs, strict=True)]
 
 
 def _is_by_step(columns: Columns, name: str) -> bool:

@@ -41,7 +41,10 @@ def test_a_name_is_part_and_quantity(name, canonical):
 
 def test_a_canonical_name_stays_and_the_first_of_two_is_taken():
     assert aliases(["val/loss", "val_loss"]) == {}
-    assert aliases(["valid_acc", "val_acc", "train_acc"]) == {"val/accuracy": "valid_acc", "train/accuracy": "train_acc"}
+    assert aliases(["valid_acc", "val_acc", "train_acc"]) == {
+        "val/accuracy": "valid_acc",
+        "train/accuracy": "train_acc",
+    }
     assert as_logged("val/accuracy", ["valid_acc", "lr"]) == "valid_acc"
     assert as_logged("val/accuracy", ["val/accuracy"]) == "val/accuracy"
 
