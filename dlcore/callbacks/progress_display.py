@@ -36,8 +36,7 @@ class ProgressDisplay(ProgressBar):
     A star marks the best value so far of what the checkpoints monitor, else of ``val/loss``. Where validation runs
     within an epoch, each one gets a line, and the epoch is a fraction. ``NO_COLOR`` is respected.
 
-    The loss on the live line is ``train/loss_step`` (or what a module calls that) of `trainer.callback_metrics`, looked at once a redraw and only
-    where it is a number or lies in main memory: reading it from a device would hold up training.
+    The loss on the live line is ``train/loss_step`` (or what a module calls that), looked at once a redraw and only
 
     Args:
         refresh_per_second: How often the live line is drawn anew, per second; above 0, at most 60.
@@ -224,7 +223,7 @@ class ProgressDisplay(ProgressBar):
         metrics = trainer.callback_metrics  # read in each process: this may add up what was logged over all of them
         if not self.is_enabled:
             return
-        keeper = trainer.checkpoint_callback
+        keeper: Any = trainer.checkpoint_callback
         if getattr(keeper, "monitor", None):  # which may be found out only now
             self._table.monitor, self._table.mode = keeper.monitor, keeper.mode
         console = self.console or rich.get_console()

@@ -20,8 +20,9 @@ _LESS = ("loss", "error", "perplexity", "mse", "mae", "rmse")
 
 
 class WatchWhatIsLogged(Callback):
-    """Points callbacks whose metric nobody chose at one that is logged: the validation's loss, else another of its
-    metrics, else one of the training.
+    """Points callbacks whose metric nobody chose at one that is logged.
+
+    That is the loss of the validation, else another of its metrics, else one of the training.
 
     What was found is kept with the run, so that it watches the same when it goes on. Of a module whose `training_step`
     logs nothing, the mean of the losses that it returns in an epoch is logged as ``train/loss``.

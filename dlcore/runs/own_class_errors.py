@@ -35,7 +35,7 @@ def of_own_class(said: str, classes: Mapping[str, str]) -> DlcoreError | None:
         return None
     remedy = "Leave it out, or add it to its __init__."
     if odd[1].partition(".")[0] == "optimizer":
-        remedy = "For such flags its __init__ needs: optimizer: OptimizerCallable = torch.optim.Adam (lightning.pytorch.cli)."
+        remedy = "For such flags give its __init__ one: optimizer: OptimizerCallable (lightning.pytorch.cli)."
     return UnknownNameError(f"argument of {path}", odd[1].partition(".")[0], known, remedy)
 
 

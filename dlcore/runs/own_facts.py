@@ -89,7 +89,7 @@ def typed_facts(model: Any, facts: dict[str, Any], data: Any) -> dict[str, Any]:
 
 
 def _argument(model: Any, name: str) -> tuple[inspect.Parameter, Any] | None:
-    """An argument of a class, and the ``__init__`` that has it: that of a base, where it is passed on by ``**kwargs``."""
+    """An argument of a class, and the ``__init__`` that has it: a base's, where ``**kwargs`` pass it on."""
     for each in model.__mro__:
         made = vars(each).get("__init__")
         if made is None:

@@ -22,8 +22,13 @@ _PARTS = {
 _KINDS = ("binary", "multiclass", "multilabel")  # torchmetrics: MulticlassAccuracy
 _WHOLE = {
     **{word: word for word in ("loss", "accuracy", "precision", "recall", "perplexity", "f1", "r2", "auroc")},
-    "acc": "accuracy", "auc": "auroc", "ppl": "perplexity", "bpc": "bits_per_character", "f1_score": "f1",
-    "r2_score": "r2", "losses": "loss",
+    "acc": "accuracy",
+    "auc": "auroc",
+    "ppl": "perplexity",
+    "bpc": "bits_per_character",
+    "f1_score": "f1",
+    "r2_score": "r2",
+    "losses": "loss",
 }
 
 
@@ -143,5 +148,5 @@ def _means(column: Sequence[float | None], epochs: Sequence[float | None]) -> li
         if value is not None and epoch is not None:
             by_epoch.setdefault(int(np.ceil(epoch)), []).append(place)
     for places in by_epoch.values():
-        means[places[-1]] = float(np.mean([column[place] for place in places]))  # type: ignore[arg-type]
+        means[places[-1]] = float(np.mean([column[place] for place in places]))
     return means

@@ -215,7 +215,7 @@ class RunLogger(Logger):
             path: Where it is also written as a PNG file; None for nowhere.
         """
         _, step = self.experiment, self._note_step(step)
-        self.background.submit(lambda: self._add(figure_summary(tag, draw, path and Path(path)), step))
+        self.background.submit(lambda: self._add(figure_summary(tag, draw, Path(path) if path else None), step))
 
     @rank_zero_only
     def log_text(self, tag: str, text: str, step: int | None = None) -> None:

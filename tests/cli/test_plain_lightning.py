@@ -112,7 +112,8 @@ def test_the_data_fill_what_the_model_requires_and_its_loss_is_watched(data, pla
     assert main(words("Net", data)) == 0
     out = capsys.readouterr().out
     assert " epoch  train_loss  val_loss " in out
-    assert "best      val_loss " in out and " at epoch 2\n" in out
+    assert "best      val_loss " in out
+    assert " at epoch 2\n" in out
     assert "trained   2 epochs, 6 steps" in out
     assert "failed" not in out
     folder = plain / "lightning_logs" / "net" / "version_0"
@@ -129,7 +130,8 @@ def test_the_loss_of_a_module_that_logs_nothing_is_logged(plain, capsys):
     assert main(words("Silent")) == 0
     assert "checkpoint: train/loss (min) is watched, as Silent logs no loss" in capsys.readouterr().out
     losses = read_metrics(plain / "lightning_logs" / "silent" / "version_0")["train/loss"]
-    assert len(losses) == 2 and losses[1] < losses[0]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]
 
 
 def test_what_is_typed_beats_the_data(plain, capsys):
@@ -160,4 +162,5 @@ def test_answers_that_are_no_table_are_kept(plain, capsys):
 def test_a_forward_that_takes_no_batch_is_said_in_a_line(plain, capsys, error):
     assert main(words("Net")) == 0
     said = error(*f"predict --ckpt_path last --allow {PACKAGE}".split())
-    assert "Net has no predict_step" in said and "return self(batch[0])" in said
+    assert "Net has no predict_step" in said
+    assert "return self(batch[0])" in said
