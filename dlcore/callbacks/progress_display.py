@@ -37,6 +37,7 @@ class ProgressDisplay(ProgressBar):
     within an epoch, each one gets a line, and the epoch is a fraction. ``NO_COLOR`` is respected.
 
     The loss on the live line is ``train/loss_step`` (or what a module calls that), looked at once a redraw and only
+    where it is a number or lies in main memory: reading it from a device would hold up training.
 
     Args:
         refresh_per_second: How often the live line is drawn anew, per second; above 0, at most 60.
