@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dlcore.callbacks.monitor_callback import is_better
 from dlcore.tracking.metric_names import mode_of
+from dlcore.tracking.metric_pairs import aliases, canonical_name
 
 
 class EpochTable:
@@ -88,14 +89,16 @@ class EpochTable:
 def _columns(metrics: Mapping[str, Any], monitor: str) -> list[str]:
     """Keys to show, of training and of validation the loss and one more: the monitored one, else the first."""
     names: dict[str, list[str]] = {"train": [], "val": []}
-    for key in metrics:
+    own = {key: key for key in metrics} | aliases(metrics)
+    for key in own:
         stage, _, name = key.partition("/")
         if stage in names and "/" not in name and not name.endswith(("_step", "_epoch")):
             names[stage].append(name)
     both = [name for name in names["val"] if name in names["train"]]
-    extra = [name for name in (monitor.partition("/")[2], *both, *names["val"], *names["train"]) if name != "loss"]
+    watched = canonical_name(monitor).partition("/")[2]
+    extra = [name for name in (watched, *both, *names["val"], *names["train"]) if name != "loss"]
     return [
-        f"{stage}/{name}"
+        own[f"{stage}/{name}"]
         for name in ("loss", next((name for name in extra if name in names["train"] + names["val"]), ""))
         for stage in ("train", "val")
         if name in names[stage]

@@ -8,14 +8,14 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.errors import ArgumentError
 from dlcore.tracking.run_logger import RunLogger
 
 
 def facts_of(trainer: Trainer) -> dict[str, Any]:
     """What the data know; empty for data that say nothing."""
-    datamodule = trainer.datamodule  # type: ignore[attr-defined]
-    return datamodule.facts() if hasattr(datamodule, "facts") else {}
+    return data_facts(trainer.datamodule)  # type: ignore[attr-defined]
 
 
 def picture_shape(trainer: Trainer, section: str) -> tuple[int, int, int]:

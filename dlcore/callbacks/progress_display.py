@@ -22,6 +22,7 @@ from dlcore.callbacks.epoch_table import EpochTable
 from dlcore.callbacks.live_line import LiveLine, count_samples
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.tracking.metric_pairs import first_of
 
 
 @final
@@ -35,7 +36,7 @@ class ProgressDisplay(ProgressBar):
     A star marks the best value so far of what the checkpoints monitor, else of ``val/loss``. Where validation runs
     within an epoch, each one gets a line, and the epoch is a fraction. ``NO_COLOR`` is respected.
 
-    The loss on the live line is ``train/loss_step`` of `trainer.callback_metrics`, looked at once a redraw and only
+    The loss on the live line is ``train/loss_step`` (or what a module calls that), looked at once a redraw and only
     where it is a number or lies in main memory: reading it from a device would hold up training.
 
     Args:
@@ -120,7 +121,7 @@ class ProgressDisplay(ProgressBar):
         if self._loss_wanted:
             self._loss_wanted = False
             line.total = self._batches_of_epoch(trainer)
-            loss: Any = trainer.callback_metrics.get("train/loss_step")
+            loss: Any = first_of(trainer.callback_metrics, "train/loss_step", "train/loss")
             if loss is not None and getattr(loss, "is_cpu", True):
                 line.loss = float(loss)
 
@@ -223,10 +224,10 @@ class ProgressDisplay(ProgressBar):
         metrics = trainer.callback_metrics  # read in each process: this may add up what was logged over all of them
         if not self.is_enabled:
             return
+        keeper: Any = trainer.checkpoint_callback
+        if getattr(keeper, "monitor", None):  # which may be found out only now
+            self._table.monitor, self._table.mode = keeper.monitor, keeper.mode
         console = self.console or rich.get_console()
-        keeper = trainer.checkpoint_callback
-        if keeper is not None and getattr(keeper, "monitor", None):
-            self._table.mode = getattr(keeper, "mode", None)  # which may be known only now
         for text in self._table.lines(*row, metrics, self._lr, console):
             if console.is_jupyter:  # where rich would set each line as a paragraph
                 print(text.plain, file=console.file, flush=True)

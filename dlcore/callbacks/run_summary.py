@@ -24,6 +24,7 @@ from dlcore.tracking import learning_curves, read_metrics
 from dlcore.tracking.figures.learning_curves import Columns
 from dlcore.tracking.figures.png_file import replace_png
 from dlcore.tracking.figures.style import to_png
+from dlcore.tracking.metric_pairs import read_as_pairs
 from dlcore.tracking.refresh import Refresh
 from dlcore.tracking.run_file import replace_file, run_title
 from dlcore.tracking.run_logger import RunLogger
@@ -103,7 +104,7 @@ class RunSummary(MetricCallback):
     def _redraw(self, folder: Path, refresh: Refresh) -> None:
         began = time.monotonic()
         try:
-            content, _, _ = to_png(_draw(read_metrics(folder), folder))
+            content, _, _ = to_png(_draw(read_as_pairs(read_metrics(folder)), folder))
             replace_png(content, folder / CURVES)
         except (ArgumentError, DataError):
             pass  # nothing of it was logged yet; or the table is being written: the next time it is whole
@@ -117,7 +118,7 @@ class RunSummary(MetricCallback):
         events: list[dict[str, Any]] = []
         findings: list[str] = []
         with never_fatal("reading metrics.csv", failed.append):
-            columns = read_metrics(folder) if (folder / "metrics.csv").is_file() else columns
+            columns = read_as_pairs(read_metrics(folder)) if (folder / "metrics.csv").is_file() else columns
         with never_fatal("reading events.jsonl", failed.append):
             events = read_events(folder)
         with never_fatal("the diagnosis", failed.append):

@@ -130,7 +130,8 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
 
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
-    rows = {"checkpoint": _short(command.settings.checkpoint_path), "kept in": f"{_short(path)} ({count:,} answers)"}
+    what = "answers" if path.suffix == ".csv" else "batches as predict_step gave them: no table can be made of them"
+    rows = {"checkpoint": _short(command.settings.checkpoint_path), "kept in": f"{_short(path)} ({count:,} {what})"}
     run = run_of_checkpoint(command.settings.checkpoint_path)
     if run is not None and path.resolve().parent != run:
         rows["not kept in"] = f"{_short(run)}: its folder may only be read"

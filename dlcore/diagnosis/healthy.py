@@ -9,6 +9,7 @@ import numpy as np
 from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.wording import percent, short
 from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of
+from dlcore.tracking.metric_pairs import canonical_name
 
 _PARTS = {"train": "training", "val": "validation"}
 
@@ -38,12 +39,13 @@ def _number(metric: str, value: float) -> str:
 
 
 def _result(run: Evidence) -> str:
-    watched = run.settings.text("checkpoint.monitor")
+    watched = canonical_name(run.settings.text("checkpoint.monitor"))
     part = "val" if any(name.startswith("val/") for name in run.curves) else "train"
     names = {name.partition("/")[2] for name in run.curves if name.startswith(f"{part}/")} - {"loss_step"}
     if not names:
         return ""
-    name = watched if watched in run.curves else f"{part}/{main_metric(names)}"
+    told = watched in run.curves and watched.startswith(("train/", "val/"))
+    name = watched if told else f"{part}/{main_metric(names)}"
     part = name.partition("/")[0]
     curve = run.curve(name)
     mode = mode_of(name, known_modes(run.events))

@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.insight.training_data import first_samples
 from dlcore.models import Model
 from dlcore.models.optimization import make_optimizer
@@ -110,7 +111,7 @@ def summarize_model(model: Model, datamodule: LightningDataModule) -> ModelSumma
 
 def _inputs(datamodule: LightningDataModule) -> Tensor:
     """A batch (N, …) of the data's shape."""
-    facts: dict[str, Any] = datamodule.facts() if hasattr(datamodule, "facts") else {}
+    facts: dict[str, Any] = data_facts(datamodule)
     if facts.get("image_shape"):
         return torch.zeros(_PROBE, *facts["image_shape"])
     if facts.get("in_features"):

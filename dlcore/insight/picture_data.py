@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.errors import ArgumentError, FitError
 
 PARTS = ("train", "val", "test")
@@ -72,7 +73,7 @@ class PictureSummary:
 
 def image_shape(datamodule: Any) -> tuple[int, int, int] | None:
     """The shape (C, H, W) of the pictures; None for data that are none."""
-    shape = datamodule.facts().get("image_shape") if hasattr(datamodule, "facts") else None
+    shape = data_facts(datamodule).get("image_shape")
     return None if shape is None or len(shape) != 3 else (int(shape[0]), int(shape[1]), int(shape[2]))
 
 

@@ -31,7 +31,9 @@ from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.folder import held
 from dlcore.runs.found_settings import check_finders
 from dlcore.runs.kept_paths import with_absolute_paths
-from dlcore.runs.link import BatchNormCheck, check_weights, link_facts
+from dlcore.runs.layers import names_own_class
+from dlcore.runs.link import BatchNormCheck, check_weights, fill_in
+from dlcore.runs.monitors import WatchWhatIsLogged, undecided
 from dlcore.runs.named_classes import check_parsed
 from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
@@ -158,14 +160,11 @@ class Command(LightningCLI):
         self.datamodule = self._make("data", config)
         if self._only_data:
             return
-        init_args = config.model.get("init_args") or Namespace()
-        facts = self._facts(init_args)
-        linked = link_facts(vars(init_args), self.settings.chosen("model"), facts, type(self.datamodule).__name__)
+        facts, linked = fill_in(self.settings, config.model, self.datamodule)
         self.linked = {f"model.{name}" for name in linked}
-        if self.settings.checkpoint and init_args.get("weights"):
-            init_args["weights"] = None  # the file they came from may be gone: the checkpoint has them
-        for name, value in linked.items():
-            config[f"model.init_args.{name}"] = self.config_dump["model"]["init_args"][name] = value
+        self.config_dump["model"].setdefault("init_args", {}).update(linked)
+        if self.settings.checkpoint and config.model.init_args.get("weights"):
+            config.model.init_args["weights"] = None  # the file may be gone: the checkpoint has them
         self.model = self._make("model", config)
         if self.settings.checkpoint:
             check_weights(self.model, self.settings.checkpoint, str(self.settings.checkpoint_path))
@@ -185,6 +184,10 @@ class Command(LightningCLI):
             arguments["devices"] = 1
         if self.request.command == "fit":
             record = RunRecord(self.config_dump, self.settings.name, facts, self.request.line())
+            plain = not isinstance(self.model, dlcore.models.Model)
+            if plain or names_own_class(self.request):
+                open_ = undecided(callbacks, self.settings.chosen)
+                callbacks.insert(0, WatchWhatIsLogged(open_, record.keep, may_be_silent=plain))
             # Its lines stand below those of the progress, and its events are there for all that comes after.
             places = [place for place, callback in enumerate(callbacks) if isinstance(callback, ProgressBar)]
             callbacks.insert(max(places, default=-1) + 1, record)
@@ -199,18 +202,6 @@ class Command(LightningCLI):
             self._keep_batches()
         if self._act:
             self._add_logger(arguments)
-
-    def _facts(self, model_arguments: Namespace) -> dict[str, Any]:
-        """What the data know. They hear first what is known of the run: new rows, say, need not have a target."""
-        if not hasattr(self.datamodule, "facts"):
-            return {}
-        try:
-            if hasattr(self.datamodule, "expect"):
-                task = model_arguments.get("task") if "task" in self.settings.chosen("model") else None
-                self.datamodule.expect(task, self.settings.checkpoint.get(type(self.datamodule).__qualname__))
-            return self.datamodule.facts()
-        except ArgumentError as error:
-            raise error.within("data") from error
 
     def _make(self, section: str, config: Namespace) -> Any:
         """Make the objects of one section of the config."""

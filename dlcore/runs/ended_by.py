@@ -7,16 +7,18 @@ import signal
 import threading
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from dlcore.configs.class_paths import allow_flag
 from dlcore.configs.shell import shell_word
-from dlcore.errors import ArgumentError, Interrupted
+from dlcore.errors import ArgumentError, DlcoreError, FitError, Interrupted, in_a_line
 from dlcore.processes import will_be_restarted
 from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.out_of_memory import no_memory_for_batch
 from dlcore.runs.trainer_classes import failed_by
+from dlcore.runs.wrong_shape import shapes_do_not_fit
 
 
 def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseException:
@@ -35,7 +37,22 @@ def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseExcept
         return _interrupted(error.__context__, trainer)
     if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
         return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
-    return no_memory_for_batch(error, trainer) or failed_by(error) or refused_by_lightning(error) or error
+    named = no_memory_for_batch(error, trainer) or failed_by(error) or refused_by_lightning(error)
+    return named or _no_predict_step(error, trainer) or shapes_do_not_fit(error, trainer) or error
+
+
+def _no_predict_step(error: BaseException, trainer: Trainer) -> FitError | None:
+    """What is said where Lightning's own `predict_step` gives a whole batch to a `forward` that cannot take it."""
+    model: Any = getattr(trainer, "lightning_module", None)
+    if model is None or trainer.state.fn != "predict" or not isinstance(error, Exception):
+        return None
+    if is_overridden("predict_step", model, LightningModule) or isinstance(error, DlcoreError):
+        return None
+    name = type(model).__name__
+    return FitError(
+        f"{name} has no predict_step, and its forward cannot take a whole batch ({in_a_line(error)}). Add one: "
+        "def predict_step(self, batch, batch_idx): return self(batch[0])"
+    )
 
 
 def how_to_go_on(trainer: Trainer, config: Any = None) -> str:

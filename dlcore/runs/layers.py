@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dlcore.configs.catalogue import callback_sections, section_name
+from dlcore.configs.choice import chosen_class, class_by_flag
 from dlcore.configs.flat import flatten
+from dlcore.configs.plain_text import file_name
+from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
+from dlcore.configs.request import Request
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,28 @@ class Layer:
 
     source: str
     config: dict[str, Any]
+
+
+def default_layer(request: Request) -> Layer:
+    """The recipe of a fit that names none. Its callbacks are tuned to its own model and data: others do without."""
+    recipe = read_recipe(find_recipe(DEFAULT_RECIPE))
+    if names_own_class(request):
+        recipe = {name: value for name, value in recipe.items() if name not in callback_sections()}
+    return Layer(DEFAULT_RECIPE, recipe)
+
+
+def own_title(request: Request) -> str:
+    """What a run without recipe is called whose model or data are the user's own: its model's class, ``my_net``."""
+    if request.recipes or not names_own_class(request):
+        return ""
+    model, _ = chosen_class("model", read_recipe(find_recipe(DEFAULT_RECIPE)), request)
+    return file_name(section_name((model or "").rpartition(".")[2]))
+
+
+def names_own_class(request: Request) -> bool:
+    """Whether flags choose a model or data that are not dlcore's."""
+    paths = [(class_by_flag(section, request) or "").split(".") for section in ("model", "data")]
+    return any(len(path) > 1 and all(part.isidentifier() for part in path) for path in paths)
 
 
 def overridden(layers: list[Layer], final: dict[str, Any]) -> list[str]:

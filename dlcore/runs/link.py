@@ -5,20 +5,55 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from jsonargparse import Namespace
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import nn
 
+from dlcore.callbacks.data_facts import LINKED, plain_value
 from dlcore.data import ArrayData
-from dlcore.errors import CheckpointError, FitError
-
-# What a model may ask for by an argument of that name.
-LINKED = ("in_features", "num_classes", "image_shape", "class_names", "vocab_size")
+from dlcore.errors import ArgumentError, CheckpointError, FitError
+from dlcore.runs.named_classes import found_at
+from dlcore.runs.own_facts import check_filled, facts_for, typed_facts
+from dlcore.runs.settings import Settings
 
 # What a sample is, by what a model asks for: data of another kind are of no use to it.
 _KINDS = {"in_features": "rows of numbers", "image_shape": "pictures", "vocab_size": "text"}
 
 
-def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any], data_name: str) -> dict[str, Any]:
+def fill_in(settings: Settings, model: Namespace, data: LightningDataModule) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell the model what the data know, in its part of the config.
+
+    Args:
+        settings: Where settings come from.
+        model: The model's part of the config: ``class_path`` and ``init_args``.
+        data: The data. They hear first what is known of the run: new rows, say, need not have a target.
+
+    Returns:
+        What the data know; the model's arguments that they gave, as plain values.
+
+    Raises:
+        DlcoreError: The model is for other data, or requires what nobody says.
+    """
+    model["init_args"] = model.get("init_args") or Namespace()
+    arguments, chosen = model.init_args, settings.chosen("model")
+    made, binding = found_at(model.class_path), hasattr(data, "facts")
+    try:
+        if hasattr(data, "expect"):
+            task = arguments.get("task") if "task" in chosen else None
+            data.expect(task, settings.checkpoint.get(type(data).__qualname__))
+        facts = facts_for(made, data, {*vars(arguments)} - chosen)
+    except ArgumentError as error:
+        raise (error if error.argument.startswith("model.") else error.within("data")) from error
+    linked = link_facts(vars(arguments), chosen, facts, type(data).__name__, binding)
+    check_filled(made, data, settings.places - linked.keys())
+    for name, value in (linked if binding else typed_facts(made, linked, data)).items():
+        arguments[name] = value
+    return facts, linked
+
+
+def link_facts(
+    init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any], data_name: str, binding: bool = True
+) -> dict[str, Any]:
     """Fill in what the model asks for and the data know.
 
     Args:
@@ -27,6 +62,7 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
         facts: What the data know: ``num_classes``, ``in_features``, ``image_shape``, …, and ``tasks``: what can be
             learned from their targets, the usual one first.
         data_name: The data's name, for messages.
+        binding: Whether what was chosen must agree with the data; else it stands.
 
     Returns:
         The arguments that were filled in.
@@ -34,7 +70,7 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
     Raises:
         FitError: The model is configured for other data.
     """
-    kinds = {name: kind for name, kind in _KINDS.items() if name in init_args}
+    kinds = {name: kind for name, kind in _KINDS.items() if name in init_args and (binding or name not in chosen)}
     if kinds.keys().isdisjoint(facts) and not facts.keys().isdisjoint(_KINDS) and kinds:
         given = next(kind for name, kind in reversed(_KINDS.items()) if name in facts)
         raise FitError(
@@ -55,17 +91,13 @@ def link_facts(init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any
         if name not in facts or name not in init_args:
             continue
         if name not in chosen or init_args[name] is None:
-            filled[name] = _plain(facts[name])  # as a config file brings it back
-        elif _plain(init_args[name]) != _plain(facts[name]):
+            filled[name] = plain_value(facts[name])  # as a config file brings it back
+        elif binding and plain_value(init_args[name]) != plain_value(facts[name]):
             raise FitError(
                 f"model.{name}: expected {facts[name]!r}, which {data_name} has, got {init_args[name]!r}. Leave it "
                 "out: the data say it."
             )
     return filled
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple) else value
 
 
 def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> None:

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.configs.plain_text import decoded_name, file_name
 from dlcore.tracking.run_file import replace_file
 
@@ -103,6 +104,6 @@ def class_names(command: Command) -> list[str] | None:
     Returns:
         The names; None where the model is no classifier, or it is not known.
     """
-    facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
+    facts = data_facts(command.datamodule)
     classes = getattr(getattr(command.model, "task", None), "num_classes", None)
     return facts.get("class_names") or (None if classes is None else [str(k) for k in range(classes)])

@@ -21,6 +21,7 @@ from dlcore.configs.choice import NESTED_CLASSES
 from dlcore.configs.class_paths import refusal
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 from dlcore.runs.factories import find_factory
+from dlcore.runs.own_class_errors import of_own_class
 from dlcore.runs.trainer_classes import what_it_lacks
 
 # Beginnings of the lines of a wall that say nothing.
@@ -55,6 +56,8 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: dict
             typed = any(word in str(hint) for word in ("int", "float", "bool", "empty"))
             remedy = "" if typed else "It is no plain value: choose another one, or make it in Python."
             return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None, remedy)
+    if own := of_own_class(str(error), classes):
+        return own
     lines = [line.strip(" -") for line in str(error).splitlines()]
     wanted = [line for line in lines if line and not line.startswith(_WALL)]
     where = ".".join(re.findall(r'Parser key "([\w.]+)"', str(error)))

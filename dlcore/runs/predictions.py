@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.configs.plain_text import csv_cell
-from dlcore.errors import FitError
 from dlcore.nn import LanguageModeling
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.other_data import class_names, output_files, remember
 from dlcore.runs.text_predictions import write_documents
-from dlcore.tracking.run_file import replacing
+from dlcore.tracking.run_file import replace_file, replacing
 
 if TYPE_CHECKING:
     from dlcore.runs.command import Command
@@ -28,6 +30,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     The columns: ``index``, the sample's place in the data, from 0; ``file``, where samples are files; of a classifier
     ``predicted``, ``probability of`` each class and, where it is known, ``target``; of a regression ``predicted NAME``
     and, where it is known, ``NAME``. Of a text model, a row a document (`write_documents`).
+
+    Answers in another form than a row a sample are kept as they came, a batch each, in ``predictions.pt``
+    (``torch.load`` reads it).
 
     A name that a spreadsheet would take for a formula has an apostrophe before it (`csv_cell`).
 
@@ -43,6 +48,13 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     if folder is None or not os.access(folder, os.W_OK):
         folder = Path()
+    if not is_table(command):
+        (path,) = output_files(command, folder, "predictions.pt")
+        content = io.BytesIO()
+        torch.save(move_data_to_device(list(command.output), torch.device("cpu")), content)
+        replace_file(path, content.getvalue())
+        remember(command, [path])
+        return path, len(command.output)
     (path,) = output_files(command, folder, "predictions.csv")
     rows = _write(command, path)
     remember(command, [path])
@@ -54,8 +66,8 @@ def _write(command: Command, path: Path) -> int:
         data = command.datamodule
         firsts = data.predict_dataloader().first_documents
         return write_documents(path, command.output, data.vocabulary.text, firsts)
-    answers = _answers(command)
-    facts = command.datamodule.facts() if hasattr(command.datamodule, "facts") else {}
+    answers = torch.cat(list(command.output)).float().cpu()
+    facts = data_facts(command.datamodule)
     names = class_names(command)
     part: Any = getattr(command.datamodule, "parts", {}).get("test")
     indices = part.indices[: len(answers)] if part is not None else torch.arange(len(answers))
@@ -86,21 +98,11 @@ def _write(command: Command, path: Path) -> int:
     return len(answers)
 
 
-def _answers(command: Command) -> Tensor:
-    """What the model answered to each sample, a row each.
-
-    Raises:
-        FitError: A model of the user's own answers in another form.
-    """
-    outputs = list(command.output)
-    if all(isinstance(each, Tensor) and each.ndim == 2 for each in outputs):
-        return torch.cat(outputs).float().cpu()
-    raise FitError(
-        f"predict: expected of {type(command.model).__name__}.predict_step a tensor (N, K) for each batch, a row a "
-        f"sample, got {type(outputs[0]).__name__}"
-        f"{f' of shape {tuple(outputs[0].shape)}' if isinstance(outputs[0], Tensor) else ''}: no table can be made of "
-        'it. In Python it is there as it came: dlcore.runs.predict("--ckpt_path", …).output'
-    )
+def is_table(command: Command) -> bool:
+    """Whether the answers are rows of a table: a tensor (N, K) of each batch, or documents."""
+    if isinstance(getattr(command.model, "task", None), LanguageModeling):
+        return True
+    return all(isinstance(each, Tensor) and each.ndim == 2 for each in command.output)
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ import yaml
 from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.run_events import RunEvents
 from dlcore.configs.secrets import without_secrets
@@ -39,15 +40,28 @@ class RunRecord(RunEvents):
     def __init__(self, config: dict[str, Any], name: str, facts: dict[str, Any], command: str = "") -> None:
         super().__init__(command)
         self.config, self.name, self.facts = without_secrets(config), name, facts
+        self._folder: Path | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the config. The data are read by now, and know where they came from."""
-        self.facts = trainer.datamodule.facts() if hasattr(trainer.datamodule, "facts") else self.facts  # type: ignore[attr-defined]
+        self.facts = data_facts(trainer.datamodule) or self.facts  # type: ignore[attr-defined]
         # Not trainer.log_dir: that talks to the other processes, which are not here.
         folder = folder_of(trainer)
         if stage != "fit" or not trainer.is_global_zero or folder is None:
             return
+        self._folder = folder
         self._write(folder)
+
+    def keep(self, section: str, settings: dict[str, Any]) -> None:
+        """Take up what was found for a section while the run goes on: in checkpoints, and in ``config.yaml``.
+
+        Args:
+            section: The section (``checkpoint``).
+            settings: Its settings.
+        """
+        self.config[section] = {**(self.config.get(section) or {}), **settings}
+        if self._folder is not None:
+            self._write(self._folder)
 
     def _write(self, folder: Path) -> None:
         versions = f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}"

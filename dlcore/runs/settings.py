@@ -12,7 +12,7 @@ from dlcore.configs.choice import ALWAYS_ON, NESTED_CLASSES, lay_over, without_r
 from dlcore.configs.class_paths import allowed_packages, check_packages, paths_in_flags
 from dlcore.configs.flat import flatten
 from dlcore.configs.plain_text import file_name
-from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
+from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request, check_files
 from dlcore.configs.secrets import forget_hidden
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
@@ -21,9 +21,10 @@ from dlcore.runs.factories import with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
-from dlcore.runs.layers import Layer, overridden
-from dlcore.runs.named_classes import Trust, check_are_classes
+from dlcore.runs.layers import Layer, default_layer, overridden, own_title
+from dlcore.runs.named_classes import Trust, check_are_classes, found_at
 from dlcore.runs.newer_checkpoint import warn_of_newer
+from dlcore.runs.own_facts import places_for_facts
 from dlcore.runs.trainer_classes import flag_with_full_name, with_full_names
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
@@ -43,6 +44,7 @@ class Settings:
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
         name: The run's name: that of its first recipe.
         trust: Whose code may be imported.
+        places: Arguments of the model that hold a value in place of what the data will give.
 
     Raises:
         DlcoreError: A recipe, a checkpoint or a name in them does not exist or cannot be read.
@@ -50,6 +52,7 @@ class Settings:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.places: set[str] = set()
         self.trust = Trust(allowed_packages(request.flags), paths_in_flags(request.flags))
         check_files(request)
         for recipe in request.recipes:
@@ -61,7 +64,7 @@ class Settings:
         self._open_checkpoint()
         warn_of_newer(self.checkpoint, self.checkpoint_path)
         if request.command == "fit" and not self._recipes and not self.checkpoint:
-            self._recipes = [Layer(DEFAULT_RECIPE, read_recipe(find_recipe(DEFAULT_RECIPE)))]
+            self._recipes = [default_layer(request)]
         record = self.checkpoint.get(RECORD_KEY, {})
         self._kept = Layer("checkpoint", self._config_of(record)) if record else None
         if self.checkpoint and not record and not self._recipes:
@@ -75,7 +78,7 @@ class Settings:
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
         # A checkpoint's word for it may come from anybody: it must not lead out of the folder of runs.
-        kept = record.get("name") or (self._recipes[0].source if self._recipes else "run")
+        kept = record.get("name") or own_title(request) or (self._recipes[0].source if self._recipes else "run")
         self.name = request.name or file_name(kept)
         self._check_seed()
         self._check_steps_per_execution()
@@ -88,7 +91,18 @@ class Settings:
         asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))
         words = [word for flag in asked for word in flag.words()]
         config = with_own_defaults(with_full_names(self.config), self.classes, self.trust)
+        places = self._places_for_facts()
+        if places:
+            self.places = set(places)
+            config = lay_over({"model": {"class_path": self.classes["model"], "init_args": places}}, config)
         return [self.request.command, "--config", json.dumps(config), *words]
+
+    def _places_for_facts(self) -> dict[str, Any]:
+        """What a model of the user's own requires and its data may give."""
+        path = self.classes.get("model", "")
+        if "." not in path or not self.trust.covers(path):
+            return {}
+        return places_for_facts(found_at(path), self.chosen("model"))
 
     def _counts(self, flag: Flag) -> bool:
         """A callback that is switched on where the recipe has it already keeps the recipe's settings."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from dlcore.errors import DataError
 from dlcore.tracking.event_files import find_event_files
+from dlcore.tracking.metric_pairs import aliases, read_as_pairs
 from dlcore.tracking.metrics_csv import read_metrics
 
 _NO_CURVES = ("step", "epoch")
@@ -32,7 +34,7 @@ class LoggedCurve:
 
 
 def logged_curves(folder: Path) -> dict[str, LoggedCurve]:
-    """All metrics of a run, by name.
+    """All metrics of a run, by name; those of other names also as ``train/X``, ``val/X``, ``test/X``.
 
     Raises:
         DataError: The folder holds neither a table of metrics nor event files.
@@ -51,9 +53,10 @@ def logged_curves(folder: Path) -> dict[str, LoggedCurve]:
 
 
 def _from_columns(columns: dict[str, list[float | None]]) -> dict[str, LoggedCurve]:
-    steps, epochs = _numbers(columns["step"]), _numbers(columns.get("epoch", [None] * len(columns["step"])))
+    read = read_as_pairs(columns)
+    steps, epochs = _numbers(read["step"]), _numbers(read.get("epoch", [None] * len(read["step"])))
     curves = {}
-    for name, column in columns.items():
+    for name, column in read.items():
         there = np.array([value is not None for value in column], dtype=bool)
         if name not in _NO_CURVES and there.any():
             curves[name] = LoggedCurve(steps[there], epochs[there], _numbers(column)[there])
@@ -84,8 +87,8 @@ def _from_events(folder: Path) -> dict[str, LoggedCurve]:
         steps = np.array([point.step for point in points], dtype=np.float64)
         values = np.array([point.value for point in points], dtype=np.float64)
         curves[tag] = LoggedCurve(steps, np.full_like(steps, math.nan), values)
-    return curves
+    return curves | {name: curves[tag] for name, tag in aliases(curves).items()}
 
 
-def _numbers(column: list[float | None]) -> np.ndarray:
+def _numbers(column: Sequence[float | None]) -> np.ndarray:
     return np.array([math.nan if value is None else value for value in column], dtype=np.float64)

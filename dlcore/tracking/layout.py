@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from dlcore.tracking.metric_pairs import aliases
+
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -13,10 +15,14 @@ CATEGORY = "train and validation"
 
 
 class TrainValidationLayout:
-    """Collects names of metrics and makes a chart of every pair ``train/X`` and ``val/X``, titled X."""
+    """Collects names of metrics and makes a chart of every pair ``train/X`` and ``val/X``, titled X.
+
+    Metrics of other names (``train_loss``, ``valid/loss``) are paired by what they mean, see `aliases`.
+    """
 
     def __init__(self) -> None:
-        self._names: set[str] = set()
+        self._names: dict[str, None] = {}
+        self._tags: dict[str, str] = {}  # canonical name → the metric's own
         self._pairs: list[str] = []
 
     @property
@@ -26,14 +32,15 @@ class TrainValidationLayout:
 
     def add(self, names: Iterable[str]) -> bool:
         """Take note of metrics that exist. Returns whether a pair became complete, so that the layout changed."""
+        known = len(self._names)
+        self._names |= dict.fromkeys(names)
+        if len(self._names) == known:
+            return False
+        self._tags = {name: name for name in self._names} | aliases(self._names)
         before = len(self._pairs)
-        for name in names:
-            if name in self._names:
-                continue
-            self._names.add(name)
-            kind, _, title = name.partition("/")
-            other = {"train": "val", "val": "train"}.get(kind)
-            if title and f"{other}/{title}" in self._names:
+        for name in self._tags:
+            title = name.removeprefix("val/")
+            if title and title != name and f"train/{title}" in self._tags and title not in self._pairs:
                 self._pairs.append(title)
         return len(self._pairs) > before
 
@@ -43,7 +50,7 @@ class TrainValidationLayout:
 
         # Tags are regular expressions that TensorBoard matches from the start only: without the $, loss is loss_l2 too.
         charts = {
-            title: ["Multiline", [f"{re.escape(f'{kind}/{title}')}$" for kind in ("train", "val")]]
+            title: ["Multiline", [f"{re.escape(self._tags[f'{kind}/{title}'])}$" for kind in ("train", "val")]]
             for title in self._pairs
         }
         return custom_scalars({CATEGORY: charts})

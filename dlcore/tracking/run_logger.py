@@ -54,6 +54,7 @@ class RunLogger(Logger):
 
     Attributes:
         tell: Called with a line for the terminal when a metric is not finite for the first time; None: nobody.
+        epochs_done: Gives the epochs done for the column ``epoch``, in place of Lightning's count from 0; None: nobody.
 
     Raises:
         ArgumentError: `resume_step` is negative.
@@ -67,6 +68,7 @@ class RunLogger(Logger):
         self.background = BackgroundWriter()
         self._folder, self._name, self._version, self._resume_step = Path(folder), name, version, resume_step
         self.tell: Callable[[str], None] | None = None
+        self.epochs_done: Callable[[], float] | None = None
         self._experiment: SummaryWriter | None = None
         self._table: MetricsCsv | None = None
         self._layout = TrainValidationLayout()
@@ -122,9 +124,10 @@ class RunLogger(Logger):
         Raises:
             ArgumentError: A value is not one number.
         """
-        _ = self.experiment  # opens the table too
-        step = self._note_step(step)
+        _, step = self.experiment, self._note_step(step)  # the first opens the table too
         numbers = {name: number_of(name, value) for name, value in metrics.items()}
+        if self.epochs_done is not None and isinstance(metrics.get("epoch"), int):
+            numbers["epoch"] = self.epochs_done()
         curves = {name: float(value) for name, value in numbers.items() if name != "epoch"}
         self._add(self._session.begin(), step)
         self._add(scalars_summary(curves), step)
@@ -211,8 +214,8 @@ class RunLogger(Logger):
             step: The step it belongs to.
             path: Where it is also written as a PNG file; None for nowhere.
         """
-        _ = self.experiment
-        self.background.submit(self._write_figure, tag, draw, self._note_step(step), path and Path(path))
+        _, step = self.experiment, self._note_step(step)
+        self.background.submit(lambda: self._add(figure_summary(tag, draw, Path(path) if path else None), step))
 
     @rank_zero_only
     def log_text(self, tag: str, text: str, step: int | None = None) -> None:
@@ -292,9 +295,6 @@ class RunLogger(Logger):
             counted = value.read() if isinstance(value, HistogramTensors) else value
             self._add(histogram_summary(tag, counted, self._not_counted), step)
 
-    def _write_figure(self, tag: str, draw: Callable[[], Figure], step: int, path: Path | None) -> None:
-        self._add(figure_summary(tag, draw, path), step)
-
     def __getstate__(self) -> dict[str, Any]:
         # Processes that Lightning spawns get a copy: files and threads stay here.
-        return {**vars(self), "_experiment": None, "tell": None}
+        return {**vars(self), "_experiment": None, "tell": None, "epochs_done": None}

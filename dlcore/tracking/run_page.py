@@ -15,6 +15,7 @@ import numpy as np
 from dlcore.tracking.figures.learning_curves import Columns, any_of
 from dlcore.tracking.markdown import escaped, table
 from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, mode_of, spoken
+from dlcore.tracking.metric_pairs import as_logged
 
 # A page is read, a log is searched: of many events the middle is left out.
 _MOST_EVENTS = 40
@@ -112,7 +113,8 @@ def _headline(columns: Columns, events: Sequence[Mapping[str, Any]]) -> str:
     diverged = ", diverged" if any(name.endswith(("loss", "loss_step")) for name in lost) else ""
     name = f"val/{main_metric([n.removeprefix('val/') for n in columns if n.startswith('val/')])}"
     best = _best(columns, name, known_modes(events))
-    reached = f": best {name} {_shown(name, best[0])} at epoch {best[1]:g}" if best else ""
+    own = as_logged(name, (each for each in columns if each != name)) if best else name
+    reached = f": best {own} {_shown(name, best[0])} at epoch {best[1]:g}" if best else ""
     return escaped(f"{said}{early}{after}{diverged}{reached}.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.text import UNKNOWN, TextBatch
@@ -69,7 +70,7 @@ def _scaling(case: Case) -> list[str]:
 
 def _largest(case: Case, inputs: Tensor) -> str:
     """Which column of a table has the largest numbers."""
-    facts = case.datamodule.facts() if hasattr(case.datamodule, "facts") else {}
+    facts = data_facts(case.datamodule)
     columns = facts.get("columns") or []
     if len(columns) != inputs.shape[1] or len(columns) < 2:
         return ""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcore.callbacks.data_facts import data_facts
 from dlcore.data.array_data import ArrayData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
@@ -49,7 +50,7 @@ def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Te
         seen = f"targets from {low} to {high}, but the model has {classes} classes"
         result.fail(seen, "leave --model.num_classes out: the data say it", expected=f"0 to {classes - 1}")
         return
-    names = case.datamodule.facts().get("class_names") if hasattr(case.datamodule, "facts") else None
+    names = data_facts(case.datamodule).get("class_names")
     names = [str(name) for name in names or range(classes)]
     counts, held_out = (torch.bincount(part.long(), minlength=classes).tolist() for part in (train, val))
     commonest = int(np.argmax(counts))
