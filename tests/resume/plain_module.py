@@ -48,7 +48,9 @@ class Plain(LightningModule):
         self.losses: list[Tensor] = []
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        x, y = batch
+        x, y = batch if torch.is_tensor(batch[0]) else map(torch.cat, zip(*batch, strict=True))
+        if len(x) == 1:
+            x, y = x.expand(2, 4), y.expand(2)
         scores = self.layers(x)
         loss = nn.functional.cross_entropy(scores, y)
         self.accuracy(scores, y)
@@ -57,10 +59,10 @@ class Plain(LightningModule):
         self.log("train/accuracy", self.accuracy, on_step=True, on_epoch=True)
         self.log_dict(self.more, on_step=False, on_epoch=True)
         self.log("train/mean_loss", self.mean_loss)
-        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True)
-        self.log("train/largest", loss, on_step=False, on_epoch=True, reduce_fx=max)
-        self.log("train/least", loss, on_step=False, on_epoch=True, reduce_fx="min")
-        self.log("train/sum", loss, on_step=False, on_epoch=True, reduce_fx=torch.sum)
+        self.log("train/loss", loss, batch_size=len(x), on_step=True, on_epoch=True, prog_bar=True)
+        self.log("train/largest", loss, batch_size=len(x), on_step=False, on_epoch=True, reduce_fx=max)
+        self.log("train/least", loss, batch_size=len(x), on_step=False, on_epoch=True, reduce_fx="min")
+        self.log("train/sum", loss, batch_size=len(x), on_step=False, on_epoch=True, reduce_fx=torch.sum)
         self.losses.append(loss.detach())
         return loss
 
@@ -81,5 +83,5 @@ class Plain(LightningModule):
         if self.plateau:
             schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "val/loss"}}
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=15)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=60)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

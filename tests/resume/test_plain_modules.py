@@ -9,7 +9,9 @@ import pytest
 import torch
 from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import Checkpoint
-from plain_module import Plain, loaders
+from lightning.pytorch.utilities import CombinedLoader
+from plain_module import Noisy, Plain, loaders
+from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, RandomSampler, Sampler, WeightedRandomSampler
 
 from dlcore.callbacks import ExactResume
 
@@ -99,3 +101,64 @@ def test_resumed_anywhere_a_run_ends_like_one_never_interrupted(way, make_traine
             resumed.logs_like(whole, rows)
         except (AssertionError, RuntimeError) as error:
             raise AssertionError(file.stem) from error
+
+
+class Still(Noisy):
+    """The same samples each time."""
+
+    def __getitem__(self, n):
+        return torch.full((4,), float(n)), n % 3
+
+
+class Drawn(Sampler):
+    """An order that NumPy draws."""
+
+    def __len__(self):
+        return 20
+
+    def __iter__(self):
+        yield from np.random.permutation(20).tolist()
+
+
+def own_generator():
+    return torch.Generator().manual_seed(3)
+
+
+LOADERS = {
+    "own generator": lambda: DataLoader(Noisy(), 4, shuffle=True, generator=own_generator()),
+    "with replacement": lambda: DataLoader(Noisy(), 4, sampler=RandomSampler(Noisy(), replacement=True)),
+    "weighted": lambda: DataLoader(Noisy(), 4, sampler=WeightedRandomSampler(torch.arange(20), 20)),
+    "drawn by NumPy": lambda: DataLoader(Noisy(), 4, sampler=Drawn(), drop_last=True),
+    "own batches": lambda: DataLoader(Noisy(), batch_sampler=BatchSampler(RandomSampler(Noisy()), 4, False)),
+    "function of the epoch": lambda: DataLoader(Noisy(), 4, sampler=DistributedSampler(Noisy(), 1, 0)),
+    "no batches": lambda: DataLoader(
+        Noisy(), None, sampler=RandomSampler(Noisy()), collate_fn=lambda one: (one[0][None], torch.tensor([one[1]]))
+    ),
+    "two loaders": lambda: CombinedLoader(
+        [DataLoader(Noisy(), 4, shuffle=True), DataLoader(Noisy(), 7, shuffle=True)], "max_size_cycle"
+    ),
+}
+
+
+def check_loader(make, make_trainer, logger, folder, batches=("03", "07", "09"), **settings):
+    """A run with this loader ends the same, resumed after these batches."""
+
+    def data():
+        return make(), DataLoader(Still(), 10)
+
+    keeper = KeepAll(folder)
+    whole = Run(make_trainer, logger, [ExactResume(), keeper], data=data(), **settings)
+    files = [file for file in keeper.rows if file.stem.split("-")[1] in batches]
+    assert len(files) >= len(batches)
+    for file in files:
+        if file.stem.endswith("epoch") and file.stem.startswith(f"{whole.step:02}"):
+            continue
+        resumed = Run(make_trainer, type(logger)(), [ExactResume()], file, seed=7, data=data(), **settings)
+        resumed.ends_like(whole)
+
+
+@pytest.mark.filterwarnings("ignore:.*batch normalisation")
+@pytest.mark.parametrize("kind", LOADERS)
+def test_the_order_of_any_loader_goes_on(kind, make_trainer, memory_logger, tmp_path, capsys):
+    check_loader(LOADERS[kind], make_trainer, memory_logger, tmp_path)
+    assert "ExactResume" not in capsys.readouterr().out
