@@ -18,7 +18,7 @@ def random_states(device: torch.device | None = None) -> dict[str, Any]:
         device: A GPU whose state is wanted too.
     """
     version, words, gauss = random.getstate()
-    bits: Any = np.random.get_state(legacy=False)
+    bits: Any = np.random.get_state(legacy=False)  # noqa: NPY002
     states: dict[str, Any] = {
         "torch": torch.get_rng_state(),
         "python": (version, torch.tensor(words), gauss),
@@ -42,7 +42,7 @@ def set_random_states(states: dict[str, Any], device: torch.device | None = None
     random.setstate((version, tuple(words.tolist()), gauss))
     bits = states["numpy"]
     key = bits["state"]["key"].cpu().numpy().astype(np.uint32)
-    np.random.set_state({**bits, "state": {"key": key, "pos": bits["state"]["pos"]}})
+    np.random.set_state({**bits, "state": {"key": key, "pos": bits["state"]["pos"]}})  # noqa: NPY002
     if "cuda" in states and device is not None and device.type == "cuda":
         torch.cuda.set_rng_state(states["cuda"].cpu().clone(), device)
 

@@ -21,7 +21,7 @@ class Noisy(Dataset):
         return 20
 
     def __getitem__(self, n: int) -> tuple[Tensor, int]:
-        noise = torch.rand(()) + float(np.random.rand()) + random.random()
+        noise = torch.rand(()) + float(np.random.rand()) + random.random()  # noqa: NPY002
         return torch.linspace(-1, 1, 4) * (n % 3) + 0.1 * noise, n % 3
 
 

@@ -44,7 +44,7 @@ class Run:
         trainer = make_trainer(**{**own, **settings})
         trainer.fit(self.model, *(data or loaders()), ckpt_path=checkpoint, weights_only=True)
         self.epochs, self.step = trainer.current_epoch, trainer.global_step
-        self.random = torch.rand(3), np.random.rand(3), [random.random() for _ in range(3)]
+        self.random = torch.rand(3), np.random.rand(3), [random.random() for _ in range(3)]  # noqa: NPY002
         self.rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
 
     def ends_like(self, other):
@@ -117,7 +117,7 @@ class Drawn(Sampler):
         return 20
 
     def __iter__(self):
-        yield from np.random.permutation(20).tolist()
+        yield from np.random.permutation(20).tolist()  # noqa: NPY002
 
 
 def own_generator():
