@@ -142,9 +142,12 @@ class ExactResume(Callback):
         rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
         return self._kept[rank]
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the module's attributes, before it or the training changes them."""
+        self._attributes_before = plain_attributes(pl_module)
+
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put all back, as the last thing before the first batch."""
-        self._attributes_before = plain_attributes(pl_module)
         if not self._kept:
             return
         kept = self._own()

@@ -58,7 +58,7 @@ def go_on_from(trainer: Trainer, loops: dict[str, Any]) -> None:
     fit_loop.load_state_dict(loops)
     fit_loop._combined_loader_states_to_load = []
     if where is not Position.EPOCH_END and not fit_loop._iteration_based_training():
-        fit_loop.epoch_progress.current.completed = fit_loop.epoch_progress.current.processed
+        _count_epoch_as_completed(trainer)
     fit_loop._restarting = False  # else the epoch's end would leave out `ReduceLROnPlateau`
     if where in (Position.EPOCH_END, Position.BETWEEN_EPOCHS):
         if where is Position.EPOCH_END:
@@ -86,7 +86,7 @@ def go_on_from(trainer: Trainer, loops: dict[str, Any]) -> None:
 
 def _validate_from_the_beginning(trainer: Trainer) -> None:
     validation = trainer.fit_loop.epoch_loop.val_loop
-    total = validation.batch_progress.total
+    total: Any = validation.batch_progress.total
     begun = total.completed - validation.batch_progress.current.completed
     total.ready = total.started = total.processed = total.completed = begun
     validation.batch_progress.reset_on_run()
@@ -104,5 +104,9 @@ def _end_epoch(trainer: Trainer) -> None:
     connector.update_train_epoch_metrics()
     loop._batches_that_stepped += 1
     fit_loop.epoch_progress.increment_completed()
-    current = fit_loop.epoch_progress.current
+    _count_epoch_as_completed(trainer)
+
+
+def _count_epoch_as_completed(trainer: Trainer) -> None:
+    current: Any = trainer.fit_loop.epoch_progress.current
     current.completed = current.processed

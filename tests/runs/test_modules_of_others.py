@@ -78,7 +78,8 @@ class Color(enum.Enum):
 class Keeps(Net):
     def build(self):
         super().build()
-        self.save_hyperparameters({"root": Path("数据"), "color": Color.RED, "width": 3, "optimizer": partial(torch.optim.SGD)})
+        made = partial(torch.optim.SGD)
+        self.save_hyperparameters({"root": Path("数据"), "color": Color.RED, "width": 3, "optimizer": made})
 
 
 class Setup(Net):
