@@ -5,6 +5,7 @@ Each has a section of its own in recipes and on the command line (``--early_stop
 
 from dlcore.callbacks.checkpoint import Checkpoint
 from dlcore.callbacks.early_stopping import EarlyStopping
+from dlcore.callbacks.exact_resume import ExactResume
 from dlcore.callbacks.feature_maps import FeatureMaps
 from dlcore.callbacks.input_samples import InputSamples
 from dlcore.callbacks.mistakes import Mistakes
@@ -34,5 +35,6 @@ __all__ = [  # noqa: RUF022
     "TokenLoss",
     "WordEmbeddings",
     "RunSummary",
+    "ExactResume",
     "Checkpoint",
 ]

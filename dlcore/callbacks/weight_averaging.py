@@ -10,9 +10,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging as LightningWeightAveraging
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.nn.parameter import is_lazy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dlcore.errors import check_number
+from dlcore.errors import ArgumentError, check_number
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.processes import of_all_processes, statistics
 
@@ -61,6 +62,21 @@ class WeightAveraging(LightningWeightAveraging):
         if stage == "fit" and trainer.global_step == 0:
             self._latest_update_step = self._updates = 0
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Copy layers that the module has made late.
+
+        Raises:
+            ArgumentError: Some are made by the first batch only.
+        """
+        self._include_late_layers(pl_module)
+        if late := [name for name, value in pl_module.named_parameters() if is_lazy(value)]:
+            raise ArgumentError(
+                "weight_averaging",
+                "a module whose weights have shapes before its first batch",
+                f"{late[0]}, which is made by the first batch",
+                "Run a batch through it in setup(), or switch it off: --weight_averaging off",
+            )
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Bring the average to where the weights have been brought since it was made."""
         average: Any = self._average_model
@@ -73,6 +89,16 @@ class WeightAveraging(LightningWeightAveraging):
             averages.append(own.detach())
             weights.append(given.detach())
         self._pairs = list(kinds.values())
+
+    def _include_late_layers(self, pl_module: LightningModule) -> None:
+        """Make the average anew where the module has made layers in `setup`, after Lightning copied it."""
+        average: Any = self._average_model
+        now, then = (
+            {name: None if is_lazy(value) else value.shape for name, value in module.state_dict().items()}
+            for module in (pl_module, average.module)
+        )
+        if now != then:
+            self._average_model = AveragedModel(pl_module, pl_module.device, use_buffers=True, **self._kwargs)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
         """Update the average, if a step was taken that asks for it.
@@ -123,6 +149,8 @@ class WeightAveraging(LightningWeightAveraging):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Take them up."""
+        if self._average_model is not None:
+            self._include_late_layers(pl_module)
         super().on_load_checkpoint(trainer, pl_module, checkpoint)
         if self._average_model is not None:
             for name, buffer in statistics(self._average_model.named_buffers()):

@@ -10,7 +10,11 @@ from dlcore.configs.request import Request
 
 # Callbacks that a fit has unless somebody switches them off: a run that keeps, shows and says nothing is no use.
 ALWAYS_ON: dict[str, dict[str, Any]] = {
-    name: {} for name in ("checkpoint", "non_finite_loss", "parameter_distribution", "progress_display", "run_summary")
+    name: {}
+    for name in (
+        *("checkpoint", "exact_resume", "non_finite_loss", "parameter_distribution", "progress_display"),
+        "run_summary",
+    )
 }
 
 # Arguments that hold a class with arguments of its own.

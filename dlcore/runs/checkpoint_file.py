@@ -6,12 +6,15 @@ import contextlib
 import os
 import pickle
 import zipfile
-from pathlib import Path
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
+from dlcore.callbacks.plain_values import is_plain
 from dlcore.configs.plain_text import printable
 from dlcore.errors import CheckpointError
 from dlcore.runs.folder import run_folders
@@ -19,9 +22,33 @@ from dlcore.runs.folder import run_folders
 # What dlcore itself keeps in a checkpoint, beside Lightning's own entries.
 RECORD_KEY = "dlcore"
 
+_HYPER_PARAMETERS = {"hyper_parameters", "datamodule_hyper_parameters"}  # Lightning's names for them
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes to a temporary file in the same folder, to the disk, and only then gives it its name."""
+    """Writes to a temporary file in the same folder, to the disk, and only then gives it its name.
+
+    Of a module's hyper-parameters (`save_hyperparameters`) it keeps what can be read without running code: a path as a
+    text, an Enum as its value. What else there is, a network say, is left out; a line says so, once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def _with_plain_hyper_parameters(self, checkpoint: dict[str, Any]) -> dict[str, Any]:
+        kept = dict(checkpoint)
+        for key in _HYPER_PARAMETERS & checkpoint.keys():
+            values = {name: _plain(value) for name, value in dict(checkpoint[key]).items()}
+            kept[key] = {name: value for name, value in values.items() if is_plain(value)}
+            lost = [name for name in values if name not in kept[key] and name not in self._said]
+            self._said |= set(lost)
+            for name in lost:
+                print(
+                    f"Checkpoint: the hyper-parameter {name} is left out: expected numbers, texts, lists or paths, got "
+                    f"{type(values[name]).__name__}. To say so yourself: self.save_hyperparameters(ignore=[{name!r}])"
+                )
+        return kept
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint; whatever happens, the file of that name is the old one or the new one, whole.
@@ -29,6 +56,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             CheckpointError: It cannot be written: the disk is full, the folder is read-only.
         """
+        checkpoint = self._with_plain_hyper_parameters(checkpoint)
         target = Path(path)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
@@ -54,6 +82,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             os.fsync(folder)  # the new name itself
         finally:
             os.close(folder)
+
+
+def _plain(value: Any) -> Any:
+    """A value as plain ones, as far as it goes."""
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value)) if type(value) in (list, tuple) else list(map(_plain, value))
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from dlcore.callbacks.data_facts import LINKED, plain_value
 from dlcore.data import ArrayData
@@ -111,10 +112,17 @@ def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> No
     Raises:
         CheckpointError: They are of another model; the first difference is named.
     """
-    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    values = model.state_dict()
+    own = {name: tuple(value.shape) for name, value in values.items() if not is_lazy(value)}
+    late = {name for name, value in values.items() if is_lazy(value)}  # their shapes come with the weights
+    makes_layers_late = isinstance(model, LightningModule) and any(
+        getattr(type(model), hook) is not getattr(LightningModule, hook) for hook in ("setup", "configure_model")
+    )
     kept = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items() if torch.is_tensor(value)}
     for name in [*own, *kept]:
         here, there = own.get(name, "none"), kept.get(name, "none")
+        if name in late or (name not in own and makes_layers_late):
+            continue  # Lightning compares them, when it has made the layers
         if here != there:
             raise CheckpointError(
                 f"{path}: expected weights of this {type(model).__name__}, got those of another model: {name} has "

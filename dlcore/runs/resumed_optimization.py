@@ -45,8 +45,11 @@ class ResumedOptimization(Callback):
             pl_module.load_state_dict(checkpoint["current_model_state"])
         if self._optimizer.other_class:
             checkpoint["optimizer_states"] = []
+        if not isinstance(pl_module, Model):
+            self._check_schedule_of_its_own(checkpoint)
+            return
         states = checkpoint["lr_schedulers"]
-        if self._schedule.other_class or not states or not isinstance(pl_module, Model):
+        if self._schedule.other_class or not states:
             checkpoint["lr_schedulers"] = []
             return
         # A cycle over the whole run is as long as the run is now.
@@ -55,6 +58,22 @@ class ResumedOptimization(Callback):
         if changed or other_length:
             self._steps_of_schedule = states[0]["last_epoch"]
             checkpoint["lr_schedulers"] = []
+
+    def _check_schedule_of_its_own(self, checkpoint: dict[str, Any]) -> None:
+        """A module that makes its schedule itself goes on with the one that was saved: no other can be made here."""
+        changes = {
+            "optimizer": self._optimizer.other_class,
+            "optimizer.lr": "lr" in self._optimizer.settings,
+            "lr_scheduler": self._schedule.other_class or bool(self._schedule.settings),
+        }
+        changed = [name for name, is_so in changes.items() if is_so]
+        if checkpoint["lr_schedulers"] and changed:
+            raise ArgumentError(
+                f"model.{changed[0]}",
+                "what the run began with, since this module makes its own schedule, which goes on as it was saved",
+                "another one",
+                "Leave it out, or begin a new run.",
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lay the chosen settings over the restored ones."""

@@ -140,6 +140,7 @@ def check(case, data, whole, folder):
 
 def forget(state, name):
     """Make one component of a state as if it had not been kept."""
+    state.pop("exact_resume")  # the callback's, which has some of them a second time
     if name == "optimizer":
         for kept in state["optimizer_states"][0]["state"].values():
             kept["exp_avg"].zero_()

@@ -1,0 +1,199 @@
+"""Exact resume: a run that is interrupted anywhere and resumed ends bit for bit like one that was not."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, final
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from dlcore.callbacks.epoch_state import (
+    changed_attributes,
+    logged_sums,
+    metric_states,
+    plain_attributes,
+    restore_attributes,
+    restore_logged_sums,
+    restore_metric_states,
+)
+from dlcore.callbacks.loop_position import Position, go_on_from, position
+from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.plain_values import plain_copy
+from dlcore.callbacks.random_states import random_states, set_random_states
+from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
+
+_KEY = "exact_resume"  # in a checkpoint
+
+
+@final
+class ExactResume(Callback):
+    """Makes a resumed run end bit for bit like one that was never interrupted, whatever the module.
+
+    It adds to each checkpoint what Lightning leaves out: the random numbers of Python, NumPy and torch; the place in a
+    DataLoader's order, so that the next batch is the next one and no sample is loaded twice; what `self.log` has added
+    up in the epoch; the states of torchmetrics objects; gradients that wait for the next batch; and those of the
+    module's own attributes that the training has changed, where they are numbers, texts or tensors, or lists of them.
+    A run that is not resumed stays what it is without the callback.
+
+    What cannot be had is said in a line when a run resumes: an IterableDataset without a state, the random numbers of
+    worker processes, a checkpoint from the middle of a step, another number of processes. A module's own
+    `on_train_batch_end` is not called again for the batch after which the checkpoint was written.
+
+        Trainer(callbacks=[ExactResume(), ModelCheckpoint(every_n_train_steps=100)])
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[dict[str, Any]] = []  # of all processes, from the checkpoint
+        self._loops: dict[str, Any] = {}
+        self._orders_kept: list[dict[str, Any] | None] = []
+        self._attributes_before: dict[str, Any] = {}
+        self._replaced: dict[str, Any] = {}  # methods of the strategy
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Hear of each training loader before it is iterated, and of the moment before the first batch."""
+        if stage != "fit" or self._replaced:
+            return
+        strategy = trainer.strategy
+        self._replaced = {"process_dataloader": strategy.process_dataloader, "on_train_start": strategy.on_train_start}
+        process, start = self._replaced.values()
+
+        def process_dataloader(dataloader: object) -> object:
+            processed = process(dataloader)
+            if trainer.training:
+                order = watch_order(processed)
+                if self._orders_kept and (kept := self._orders_kept.pop(0)) and order is not None:
+                    order.resume(kept)
+            return processed
+
+        def on_train_start() -> None:
+            # Lightning calls it after the hooks of the same name, which may draw random numbers.
+            start()
+            self._begin(trainer, pl_module)
+
+        strategy.process_dataloader = process_dataloader  # type: ignore[method-assign]
+        strategy.on_train_start = on_train_start  # type: ignore[method-assign]
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave strategy and loaders as they were."""
+        for name in self._replaced:
+            vars(trainer.strategy).pop(name, None)
+        self._replaced = {}
+        for loader in _loaders(trainer):
+            unwatch_order(loader)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave strategy and loaders as they were: Lightning's teardown calls no callback then."""
+        self.teardown(trainer, pl_module, "fit")
+
+    # Keep
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning leaves out, of all processes."""
+        if trainer.state.fn != "fit":
+            return
+        loop = trainer.fit_loop.epoch_loop
+        loaders = _loaders(trainer)
+        batches = loop.batch_progress.current.ready
+        orders = [_order(loader) for loader in loaders]
+        gradients = {}
+        by_hand = not pl_module.automatic_optimization and not hasattr(pl_module, "gradients_wait")  # dlcore's say it
+        if loop._should_accumulate() or by_hand:
+            gradients = {name: each.grad for name, each in pl_module.named_parameters() if each.grad is not None}
+        own = {
+            "random": random_states(pl_module.device),
+            "orders": [
+                order and order.state(order.given if len(loaders) > 1 and not loader.num_workers else batches)
+                for order, loader in zip(orders, loaders, strict=True)
+            ],
+            "logged": logged_sums(trainer),
+            "metrics": metric_states(trainer, pl_module),
+            "values": plain_copy(dict(trainer.callback_metrics)),
+            "attributes": changed_attributes(pl_module, self._attributes_before),
+            "gradients": plain_copy(gradients),
+        }
+        all_of_them = [own]
+        if trainer.world_size > 1:
+            all_of_them = [{}] * trainer.world_size
+            torch.distributed.all_gather_object(all_of_them, own)
+        checkpoint[_KEY] = all_of_them
+
+    # Take up
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Note what was kept, until the training starts."""
+        if trainer.state.fn != "fit":
+            return
+        self._kept = checkpoint.get(_KEY, [])
+        self._loops = checkpoint["loops"]["fit_loop"]
+        if not self._kept:
+            say(trainer, "ExactResume: the checkpoint was written without it: the run goes on, but not bit for bit.")
+        elif len(self._kept) != trainer.world_size:
+            say(
+                trainer,
+                f"ExactResume: the checkpoint is of {len(self._kept)} processes, this run has {trainer.world_size}: it "
+                "goes on, but not bit for bit.",
+            )
+            self._kept = []
+        elif position(self._loops) is not Position.BETWEEN_EPOCHS:
+            self._orders_kept = list(self._own()["orders"])
+
+    def _own(self) -> dict[str, Any]:
+        rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+        return self._kept[rank]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the module's attributes, before it or the training changes them."""
+        self._attributes_before = plain_attributes(pl_module)
+
+    def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put all back, as the last thing before the first batch."""
+        if not self._kept:
+            return
+        kept = self._own()
+        connector = trainer._logger_connector
+        connector._callback_metrics.update(plain_copy(kept["values"]))
+        restore_metric_states(pl_module, kept["metrics"])
+        restore_logged_sums(trainer, pl_module, kept["logged"])
+        restore_attributes(pl_module, kept["attributes"])
+        for name, parameter in pl_module.named_parameters():
+            if name in kept["gradients"]:
+                parameter.grad = kept["gradients"][name].to(parameter)
+        go_on_from(trainer, self._loops)
+        self._say_what_is_lost(trainer)
+        done = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+        for loader, state in zip(_loaders(trainer), kept["orders"], strict=False):
+            if state and (order := _order(loader)):
+                order.restore_generators(state, done)
+        set_random_states(kept["random"], pl_module.device)
+        self._kept, self._loops, self._orders_kept = [], {}, []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the restart, where nothing was left of the epoch but its end: the next one begins as any other."""
+        trainer.fit_loop.epoch_loop.restarting = False
+
+    def _say_what_is_lost(self, trainer: Trainer) -> None:
+        where = position(self._loops)
+        within = where not in (Position.EPOCH_END, Position.BETWEEN_EPOCHS)
+        loaders = _loaders(trainer)
+        lost = [reason for loader in loaders if within and (reason := why_not(loader))]
+        lost = [f"{reason}. The epoch begins with its first batches again." for reason in lost]
+        if where is Position.WITHIN_STEP:
+            lost.append("the checkpoint was written in the middle of a step, which is taken again.")
+        if within and any(getattr(loader, "num_workers", 0) for loader in loaders):
+            lost.append("worker processes begin with new random numbers: what they draw differs.")
+        for reason in lost:
+            say(trainer, f"ExactResume: not bit for bit: {reason}")
+        # Lightning says so of each DataLoader, since it does not know that the order is kept.
+        if not lost:
+            warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
+
+
+def _loaders(trainer: Trainer) -> list[Any]:
+    combined = trainer.fit_loop._combined_loader
+    return [] if combined is None else list(combined.flattened)
+
+
+def _order(loader: Any) -> ResumableOrder | None:
+    places = (getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None))
+    return next((each for each in places if isinstance(each, ResumableOrder)), None)

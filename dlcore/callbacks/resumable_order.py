@@ -1,0 +1,136 @@
+"""The order of a DataLoader's samples, taken up in the middle of an epoch without loading what was seen already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from dlcore.callbacks.plain_values import same
+from dlcore.callbacks.random_states import random_states, temporarily
+
+
+class ResumableOrder:
+    """Takes the place of a DataLoader's batch sampler. The order stays what it was.
+
+    It notes the random states with which an epoch's order begins. A resumed run draws the same order from them, and
+    leaves out the batches that were seen; no sample is loaded for it.
+
+    Args:
+        sampler: The batch sampler (or the sampler, where there are no batches).
+        generators: Generators that the loader and its sampler draw from, if they have their own.
+
+    Attributes:
+        given: Batches that this epoch has given so far; with worker processes, they run ahead of the training.
+        draws_on: Whether a resumed order turned out to draw random numbers between its batches.
+    """
+
+    def __init__(self, sampler: Iterable[Any], generators: list[torch.Generator]) -> None:
+        self.wrapped, self._generators = sampler, generators
+        self._begin: dict[str, Any] = {}
+        self._resumed: dict[str, Any] | None = None
+        self.given = 0
+        self.draws_on = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "wrapped":  # not there yet, while a copy is made
+            raise AttributeError(name)
+        return getattr(self.wrapped, name)
+
+    def __len__(self) -> int:
+        return len(self.wrapped)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:
+        # A generator: nothing is drawn before the first batch is asked for, as without this class.
+        resumed, self._resumed = self._resumed, None
+        if resumed is None:
+            self._begin = {"random": random_states(), "generators": [each.get_state() for each in self._generators]}
+            self._begin["epochs"] = [each.epoch for each in self._with_epoch()]
+            self.given = 0
+            batches = iter(self.wrapped)
+        else:
+            self._begin, self.given = resumed["begin"], resumed["given"]
+            batches = self._left_batches()
+        for batch in batches:
+            self.given += 1
+            yield batch
+
+    def _left_batches(self) -> Iterator[Any]:
+        for generator, state in zip(self._generators, self._begin["generators"], strict=False):
+            generator.set_state(state.cpu().clone())
+        for sampler, epoch in zip(self._with_epoch(), self._begin["epochs"], strict=False):
+            sampler.set_epoch(epoch)
+        with temporarily(self._begin["random"]):
+            batches = iter(self.wrapped)
+            next(islice(batches, 1), None)
+            before = random_states()
+            next(islice(batches, self.given - 1, self.given - 1), None)
+            self.draws_on = not same(before, random_states())
+        return batches
+
+    def _with_epoch(self) -> list[Any]:
+        """The samplers whose order is a function of the epoch's number."""
+        samplers = (self.wrapped, getattr(self.wrapped, "sampler", None))
+        return [each for each in samplers if hasattr(each, "set_epoch") and hasattr(each, "epoch")]
+
+    def state(self, given: int) -> dict[str, Any]:
+        """Where the order stands, after so many batches of the epoch."""
+        now = [each.get_state() for each in self._generators]
+        return {"begin": self._begin, "given": given, "generators": now}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Begin the next iteration where a state stands."""
+        if state["given"]:
+            self._resumed = state
+
+    def restore_generators(self, state: dict[str, Any], epoch_is_done: bool) -> None:
+        """Set the loader's own generators to where they stood: the next epoch's order is drawn from them."""
+        if epoch_is_done:
+            self._resumed = None  # what is left of it is not asked for
+        for generator, kept in zip(self._generators, state["generators"], strict=False):
+            generator.set_state(kept.cpu().clone())
+
+
+def why_not(loader: Any) -> str:
+    """Why the order of a loader cannot be resumed within an epoch; empty where it can."""
+    if hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict"):
+        return ""  # it says so itself, and Lightning keeps it
+    if not isinstance(loader, DataLoader):
+        return f"{type(loader).__name__} is no DataLoader and has no state_dict"
+    if isinstance(loader.dataset, IterableDataset):
+        return f"{type(loader.dataset).__name__} is an IterableDataset: it cannot leave out what it has given already"
+    return ""
+
+
+def watch_order(loader: Any) -> ResumableOrder | None:
+    """Put a `ResumableOrder` into a DataLoader.
+
+    Returns:
+        It; None where the loader keeps its own place, or cannot be resumed (`why_not`).
+    """
+    if why_not(loader) or hasattr(loader, "state_dict"):
+        return None
+    place = _place(loader)
+    sampler = getattr(loader, place)
+    if isinstance(sampler, ResumableOrder):  # the loader is used for a second fit
+        return sampler
+    inner = getattr(sampler, "sampler", None)
+    found = (getattr(each, "generator", None) for each in (loader, sampler, inner))
+    generators = {id(each): each for each in found if isinstance(each, torch.Generator)}
+    order = ResumableOrder(sampler, list(generators.values()))
+    vars(loader)[place] = order  # a DataLoader refuses to be given another one in the ordinary way
+    return order
+
+
+def unwatch_order(loader: Any) -> None:
+    """Give a DataLoader its own sampler back."""
+    order = getattr(loader, _place(loader), None) if isinstance(loader, DataLoader) else None
+    if isinstance(order, ResumableOrder):
+        vars(loader)[_place(loader)] = order.wrapped
+
+
+def _place(loader: DataLoader[Any]) -> str:
+    return "sampler" if loader.batch_sampler is None else "batch_sampler"
