@@ -106,7 +106,7 @@ def test_warmed_up_it_looks_back_over_few_updates_at_first(watched):
 @pytest.mark.parametrize("updates", [1, 2, 8, 32, 128, 1000, 10_000])
 def test_the_average_of_a_run_of_any_length_lies_near_its_end(updates):
     """The weights' places are their numbers: the average lags by what it looks back, a ninth of the run at most."""
-    averaging, model, trainer = WeightAveraging(decay=0.998), LightningModule(), SimpleNamespace()
+    averaging, model, trainer = WeightAveraging(decay=0.998), LightningModule(), SimpleNamespace(global_step=0)
     model.place = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
     averaging.setup(trainer, model, "fit")
     averaging.on_train_start(trainer, model)
