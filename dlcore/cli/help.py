@@ -6,6 +6,7 @@ Nothing here imports torch or Lightning: dlcore's classes are read from their so
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -139,7 +140,7 @@ def plain_help(command: str) -> Iterator[None]:
             yield
     finally:
         text = without_markup(printed.getvalue())
-        for program in (f"dlcore [options] {command}", "__main__.py"):
+        for program in (f"dlcore [options] {command}", Path(sys.argv[0]).name):
             text = text.replace(f"usage: {program}", f"usage: python -m dlcore {command}")
         print(text, end="")
 

@@ -170,10 +170,10 @@ def test_a_checkpoint_of_other_rows(work, trained):
     command(work, *GO_ON).check(2, "numbers.csv: expected the rows of the training, got a file that was changed since")
 
 
-@pytest.mark.fault("The table is gone when the run goes on", "“data.path: expected a CSV file, got 'numbers.csv'. …”")
+@pytest.mark.fault("The table is gone when the run goes on", "“data.path: expected a CSV file, got '…/numbers.csv'. …”")
 def test_a_checkpoint_whose_data_are_gone(work, trained):
     (work / "numbers.csv").unlink()
-    command(work, *GO_ON).check(2, "data.path: expected a CSV file, got 'numbers.csv'. It is not there.")
+    command(work, *GO_ON).check(2, f"data.path: expected a CSV file, got '{work / 'numbers.csv'}'. It is not there.")
 
 
 def remove_runs():

@@ -37,7 +37,7 @@ def show_table(words: Words, command: Command) -> None:
     summary = summarize_table(data)
     console = open_console()
     facts = data.facts()
-    task = type(command.model.task).__name__.lower()
+    task = (command.config_dump["model"].get("init_args") or {}).get("task") or facts["tasks"][0]
     rows = [
         ("data", f"Table: {data.source}"),
         ("rows", f"{summary.rows:,}: " + ", ".join(f"{len(part):,} {name}" for name, part in data.parts.items())),
