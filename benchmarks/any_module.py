@@ -6,7 +6,7 @@ epoch, a torchmetrics accuracy updated and logged); its data are a DataLoader ov
 turn, in one process, on real FashionMNIST, MLP 784-1000-10, fused Adam:
 
 - raw: the best loop by hand: batches by an index tensor, no logging, no metric;
-- Lightning: the module in a plain Trainer with a TensorBoardLogger and a checkpoint;
+- Lightning: the module in a plain Trainer with a TensorBoardLogger and a checkpoint, without a progress bar;
 - StepsPerExecution: the same, with the callback.
 
 Timed is what each epoch trains, after the first, by CPU time of all threads or by the clock. All three must end with
@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
-from unseen_terminal import unseen_terminal
 
 from dlcore.callbacks import StepsPerExecution
 from dlcore.data import FashionMNIST
@@ -93,6 +92,7 @@ def by_trainer(data: TensorDataset, arguments: argparse.Namespace, fast: bool) -
             logger=TensorBoardLogger(folder),
             callbacks=[clock, ModelCheckpoint(), *([StepsPerExecution()] if fast else [])],
             enable_model_summary=False,
+            enable_progress_bar=False,
         )
         module = Module()
         trainer.fit(module, loader)
@@ -130,9 +130,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     laps: dict[str, list[Lap]] = {name: [] for name in NAMES}
     for _ in range(arguments.repeats):
         by_hand, network = raw(data, arguments)
-        with unseen_terminal():
-            usual, module, metrics = by_trainer(data, arguments, fast=False)
-            fast, other, same = by_trainer(data, arguments, fast=True)
+        usual, module, metrics = by_trainer(data, arguments, fast=False)
+        fast, other, same = by_trainer(data, arguments, fast=True)
         for name, lap in zip(NAMES, (by_hand, usual, fast), strict=True):
             laps[name].append(lap)
         weights = [list(each.network.parameters()) for each in (network, module, other)]
