@@ -1,6 +1,6 @@
 """An ordinary LightningModule in a plain Trainer, with and without `StepsPerExecution`, beside a loop by hand.
 
-Run: python benchmarks/any_module.py [--batch_size 32] [--epochs 2] [--samples 54000] [--repeats 5] [--threads 1]
+Run: python benchmarks/any_module.py [--batch_size 32] [--epochs 3] [--samples 54000] [--repeats 5] [--threads 1]
 The module is written as in Lightning's documentation (automatic optimisation, `self.log` of the loss for step and
 epoch, a torchmetrics accuracy updated and logged); its data are a DataLoader over a TensorDataset. Each repeat times in
 turn, in one process, on real FashionMNIST, MLP 784-1000-10, fused Adam:

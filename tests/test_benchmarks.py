@@ -27,6 +27,13 @@ def test_the_mlps_loop():
 
 
 @pytest.mark.real_data
+def test_any_module():
+    said = ask("any_module", "--batch_size=500", "--epochs=2", "--samples=2000", "--repeats=1")
+    assert "weights bit-equal" in said
+    assert said.count("times raw") == 3
+
+
+@pytest.mark.real_data
 def test_late_steps():
     said = ask("late_steps", "--batch_size=500", "--epochs=5", "--samples=2000")
     assert [line[:17].rstrip() for line in said.splitlines()[:3]] == ["dlcore", "raw", "raw, not flushed"]
