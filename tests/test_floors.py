@@ -69,3 +69,9 @@ def test_an_upward_and_a_sideways_import_are_found():
 def test_files_stay_small():
     long = {str(path): lines for path in ROOT.rglob("*.py") if (lines := len(path.read_text().splitlines())) > 300}
     assert long == {}
+
+
+def test_no_two_files_of_tests_share_a_name():
+    """pytest imports each by its bare name: the second would get what is in the first."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

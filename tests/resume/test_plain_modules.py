@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities import CombinedLoader
-from plain_module import Noisy, Plain, loaders
+from noisy_module import Noisy, Plain, loaders
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, RandomSampler, Sampler, WeightedRandomSampler
 
 from dlcore.callbacks import ExactResume
