@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from dlcore.runs.execution import ExecutionLoop
 from lightning.pytorch import Trainer
 from step_clock import StepClock
 from torch import Tensor, nn
@@ -24,7 +25,6 @@ from torch.optim import SGD
 
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.models import CNN
-from dlcore.runs.execution import ExecutionLoop
 from dlcore.runs.process import prepare_process
 
 OPTIMIZER = partial(SGD, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)

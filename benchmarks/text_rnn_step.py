@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from dlcore.runs.execution import ExecutionLoop
 from lightning.pytorch import Trainer
 from step_clock import StepClock
 from torch import Tensor, nn
@@ -26,7 +27,6 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 
 from dlcore.models import TextRNN
-from dlcore.runs.execution import ExecutionLoop
 from dlcore.runs.process import prepare_process
 from dlcore.text import TextBatch
 

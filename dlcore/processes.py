@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from torch import Tensor, device
+    from torch.nn import Module
 
 ATTEMPT = "DLCORE_ATTEMPT"  # variable: a name for this attempt of a launch that may be started again
 _FIRST_MAY_TAKE = 2.0  # seconds in which the first process says what the others would say too
@@ -107,3 +108,10 @@ def of_all_processes(trainer: Trainer, state: Tensor, device: device) -> list[Te
 def statistics(named_buffers: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
     """Of a network's buffers those that each process has its own of: running statistics, which are no counts."""
     return ((name, buffer) for name, buffer in named_buffers if buffer.is_floating_point())
+
+
+def average_statistics(module: Module, trainer: Trainer) -> None:
+    """Give all processes the mean of their running statistics, so that they evaluate and keep the same network."""
+    if trainer.world_size > 1:
+        for _, buffer in statistics(module.named_buffers()):
+            buffer.copy_(trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))

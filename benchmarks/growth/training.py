@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from dlcore.runs.execution import ExecutionLoop
 from lightning.pytorch import Callback, Trainer
 from torch.optim import Adam
 
@@ -28,7 +29,6 @@ from benchmarks.process_family import module, peak, watched
 from benchmarks.step_clock import StepClock
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.models import MLP, TextRNN
-from dlcore.runs.execution import ExecutionLoop
 from dlcore.runs.process import prepare_process
 from dlcore.text import TextBatch
 

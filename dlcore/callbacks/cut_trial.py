@@ -48,7 +48,7 @@ def undone_after(config: Any, trainer: Trainer, factor: float) -> int | None:
 
 def _steps(config: Any, trainer: Trainer) -> int:
     """After how many of the steps that are left to the schedule its rate is still used, as far as it is known."""
-    per_batch = getattr(trainer.lightning_module, "schedule_per_batch", config.interval == "step")
+    per_batch = config.interval == "step"
     epochs = trainer.max_epochs if trainer.max_epochs is not None and trainer.max_epochs >= 0 else math.inf
     steps = epochs * trainer.num_training_batches if per_batch else epochs
     if trainer.max_steps >= 0:

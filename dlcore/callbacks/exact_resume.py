@@ -97,8 +97,7 @@ class ExactResume(Callback):
         batches = loop.batch_progress.current.ready
         orders = [_order(loader) for loader in loaders]
         gradients = {}
-        by_hand = not pl_module.automatic_optimization and not hasattr(pl_module, "gradients_wait")  # dlcore's say it
-        if loop._should_accumulate() or by_hand:
+        if loop._should_accumulate() or not pl_module.automatic_optimization:
             gradients = {name: each.grad for name, each in pl_module.named_parameters() if each.grad is not None}
         own = {
             "random": random_states(pl_module.device),

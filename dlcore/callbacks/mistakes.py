@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -126,8 +126,7 @@ class Mistakes(MetricCallback):
         if not trainer.is_global_zero:
             return
         step, epoch = trainer.global_step, trainer.current_epoch + 1
-        tally: Any = model.eval_tally
-        counts = tally.confusion.cpu().numpy()
+        counts = cast(Tensor, model.confusion_matrix).cpu().numpy()
         names = [name_of(class_names(trainer), number) for number in range(len(counts))]
         drawn = kept.read() if kept is not None else None
         for logger in run_loggers(trainer):
@@ -148,7 +147,7 @@ class Mistakes(MetricCallback):
                     [name_of(names, number) for number in preds.tolist()],
                     true_shares.tolist(),
                     shares.tolist(),
-                    f"The worst {len(true)} of {tally.count:,} predictions, epoch {epoch}",
+                    f"The worst {len(true)} of {counts.sum():,} predictions, epoch {epoch}",
                     black_and_white(trainer),
                 )
                 logger.log_figure("mistakes/worst", draw, step, folder / "val_worst.png")

@@ -244,7 +244,7 @@ class NonFiniteLoss(Callback):
 
     def _place(self, trainer: Trainer, step: int) -> str:
         """Epoch and batch of a step of the present epoch."""
-        every = int(getattr(trainer.lightning_module, "accumulate_grad_batches", trainer.accumulate_grad_batches))
+        every = trainer.accumulate_grad_batches
         batch = self._batch_idx + 1 - max(trainer.global_step - step, 0) * every
         return f" (epoch {trainer.current_epoch + 1:,}, batch {batch:,} of {trainer.num_training_batches:,})"
 

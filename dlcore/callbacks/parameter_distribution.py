@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
+from dlcore.callbacks.events import epochs_done
 from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
@@ -125,7 +126,7 @@ class ParameterDistribution(Callback):
         """Watch the batches up to a look."""
         if not self._loggers:
             return
-        batches = _batches_a_step(trainer, pl_module)
+        batches = trainer.accumulate_grad_batches
         leads_to_step = trainer.is_last_batch or (batch_idx + 1) % batches == 0
         self._is_look = leads_to_step and self._is_due(trainer)
         if not self._activations.is_open:
@@ -188,11 +189,10 @@ class ParameterDistribution(Callback):
             width = len(str(max(len(counted) - 1, 10)))
             histograms |= {f"activations/{n:0{width}d}_{name}": each for n, (name, each) in enumerate(counted.items())}
         step = self._last_look = trainer.global_step
-        epochs_done: Any = getattr(model, "epochs_done", lambda: float(trainer.current_epoch))
         for logger in self._loggers:
             logger.log_histograms(histograms, step)
         background = self._loggers[0].background
-        background.submit(self._table.write, _Rows(rows, step, epochs_done()))
+        background.submit(self._table.write, _Rows(rows, step, epochs_done(trainer)))
         background.submit(self._kept.keep, {tag: each for tag, each in histograms.items() if _is_parameter(tag)}, step)
         if self._weights.has_weights and self._refresh.due():
             background.submit(_redraw, self._loggers[0], self._folder, step, self._refresh)
@@ -239,10 +239,6 @@ def _draw_layers(folder: Path) -> Figure:
 
 def _draw_distributions(kept: KeptHistograms) -> Figure:
     return parameter_histograms(kept.first, kept.last, run_title(kept.path.parent))
-
-
-def _batches_a_step(trainer: Trainer, model: LightningModule) -> int:
-    return int(getattr(model, "accumulate_grad_batches", trainer.accumulate_grad_batches))
 
 
 def _window(trainer: Trainer, batch: Any) -> int:

@@ -22,6 +22,7 @@ from dlcore.callbacks.epoch_table import EpochTable
 from dlcore.callbacks.live_line import LiveLine, count_samples
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.optim import warmup_factor
 from dlcore.tracking.metric_pairs import first_of
 
 
@@ -91,7 +92,7 @@ class ProgressDisplay(ProgressBar):
         best = getattr(keeper, "best", getattr(keeper, "best_model_score", None))  # dlcore's name, Lightning's name
         self._table = EpochTable(getattr(keeper, "monitor", None), getattr(keeper, "mode", None), best)
         self._param_group = trainer.optimizers[0].param_groups[0] if trainer.optimizers else {}
-        self._warms_up = bool(getattr(pl_module, "warmup_steps", 0))
+        self._warmup_steps = int(getattr(pl_module, "warmup_steps", 0))
         self._row = None
         self._start_epoch(trainer, done=trainer.fit_loop.epoch_loop.batch_progress.current.ready)
         self._open(self._epoch_line)
@@ -108,14 +109,14 @@ class ProgressDisplay(ProgressBar):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keep the learning rate that the step uses: a schedule or a callback may change it before it is printed."""
         lr = self._param_group.get("lr")
+        if self._warmup_steps and lr is not None:  # of which the optimiser's own rate knows nothing
+            lr = lr * warmup_factor(trainer.global_step, self._warmup_steps)
         self._lr = lr if lr is None or isinstance(lr, float) else lr * 1  # a tensor would be changed in place
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count, and look at the loss if the drawing thread has asked for it."""
-        if self._warms_up:  # of which the optimiser's own rate knows nothing
-            self._lr = pl_module.lr
         line = self._epoch_line
         line.count(batch_idx, count_samples(batch))
         if self._loss_wanted:

@@ -73,7 +73,7 @@ class RunEvents(MetricCallback):
             text = f"Started: {type(pl_module).__name__} with {parameters:,} parameters."
             record(trainer, "started", text, parameters=parameters, **own)
         for logger in run_loggers(trainer):
-            logger.tell, logger.epochs_done = partial(self._say_later, trainer), partial(epochs_done, trainer)
+            logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write that it came to its end."""
@@ -104,10 +104,14 @@ class RunEvents(MetricCallback):
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Listen no more."""
         for logger in run_loggers(trainer):
-            logger.tell = logger.epochs_done = None
+            logger.tell = logger.position = None
 
     def _seconds(self) -> float:
         return round(time.monotonic() - (self._began or time.monotonic()), 1)
+
+
+def _position(trainer: Trainer) -> tuple[int, float]:
+    return trainer.global_step, epochs_done(trainer)
 
 
 def _busy_machine(share: float, threads: int, processes: int) -> str:

@@ -152,8 +152,7 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     frozen = f", {parameters - trained:,} of them frozen" if trained < parameters else ""
-    tally = getattr(model, "eval_tally", None)
-    unit = tally.unit if tally is not None else ""
+    unit = getattr(getattr(model, "task", None), "unit", "")
     source = f", from {data.source}" if getattr(data, "source", "") else ""
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows = {

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
+from torchmetrics import Metric
 
 
 class BatchState:
@@ -95,5 +96,5 @@ def _cut_schedule(schedule: Any, factor: float) -> None:
 
 
 def _sums(model: LightningModule) -> list[Tensor]:
-    log = getattr(model, "metric_log", None)
-    return [] if log is None else log.train.sums()
+    metrics = (module for module in model.modules() if isinstance(module, Metric))
+    return [state for metric in metrics for state in metric.metric_state.values() if isinstance(state, Tensor)]

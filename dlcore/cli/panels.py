@@ -116,9 +116,8 @@ def _diagnosis(command: Command) -> Diagnosis | None:
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
     rows = {"checkpoint": _short(command.settings.checkpoint_path)}
     rows |= {name: f"{value:.4f}" for name, value in (command.output or [{}])[0].items()}
-    tally = getattr(command.model, "eval_tally", None)
-    if tally is not None:
-        rows[tally.unit] = f"{tally.count:,}"
+    if (count := getattr(command.model, "evaluated", None)) is not None:
+        rows[command.model.task.unit] = f"{count:,}"
     if command.request.command == "test":
         try:
             rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}

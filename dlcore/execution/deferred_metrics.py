@@ -72,7 +72,7 @@ class _Deferred:
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
-        self._batches: list[tuple[Tensor, ...]] = []
+        self._batches: list[tuple[Any, ...]] = []  # names of the arguments, and their values
         self._active = False
         self._update: Any = metric.update
         # Its class with one addition: a state that is not there is brought up to date first.
@@ -106,17 +106,20 @@ class _Deferred:
         own["update"] = self._update
         own.update(self._states)
         batches, self._batches, self._states = self._batches, [], {}
-        for values in _put_together(batches):
-            self._update(*values)
+        for names, *values in _put_together(batches):
+            by_place = names.count("")
+            self._update(*values[:by_place], **dict(zip(names[by_place:], values[by_place:], strict=True)))
 
     def _collect(self, *args: Any, **kwargs: Any) -> None:
-        if kwargs or not all(isinstance(value, Tensor) and value.ndim and value.numel() <= _NUMBERS for value in args):
+        values = (*args, *kwargs.values())
+        names = ("",) * len(args) + tuple(kwargs)
+        if not all(isinstance(value, Tensor) and value.ndim and value.numel() <= _NUMBERS for value in values):
             self.finish()
             self._update(*args, **kwargs)
             self.start()
             return
         # Copies: the module may change its tensors in place after the update.
-        self._batches.append(tuple(value.detach().clone() for value in args))
+        self._batches.append((names, *(value.detach().clone() for value in values)))
 
     def _first(self, name: str) -> Any:
         """A method that carries out the updates so far before it does its own work."""
@@ -139,9 +142,10 @@ class _Deferred:
         return getattr(self._metric, name)
 
 
-def _put_together(batches: list[tuple[Tensor, ...]]) -> Iterable[tuple[Tensor, ...]]:
+def _put_together(batches: list[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
     """The batches, joined along their first dimension where all else of them is the same."""
-    kinds = {tuple((value.shape[1:], value.dtype, value.device) for value in values) for values in batches}
-    if len(kinds) > 1 or len(batches) == 1:
+    kinds = {(names, *((value.shape[1:], value.dtype, value.device) for value in values)) for names, *values in batches}
+    if len(kinds) > 1 or len(batches) <= 1:
         return batches
-    return [tuple(torch.cat(column) for column in zip(*batches, strict=True))] if batches else []
+    names = batches[0][0]
+    return [(names, *(torch.cat(column) for column in list(zip(*batches, strict=True))[1:]))]

@@ -73,15 +73,15 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
         raise ArgumentError("trainer.limit_train_batches", "at least one of an epoch's batches", limit)
     if trainer.max_epochs == -1 and trainer.max_steps < 0:
         raise FitError("trainer.max_epochs: expected an end of the run, got -1. For example: --trainer.max_epochs 20")
-    steps_per_epoch = -(-batches // model.accumulate_grad_batches)
-    total = steps_of_run(trainer, model.accumulate_grad_batches)
+    steps_per_epoch = -(-batches // trainer.accumulate_grad_batches)
+    total = steps_of_run(trainer)
     if total < 1:
         raise FitError("trainer.max_epochs: expected at least one step to look at, got none.")
     configured: Any = model.configure_optimizers()
     if isinstance(configured, torch.optim.Optimizer):
         configured = {"optimizer": configured}
-    schedule = configured.get("lr_scheduler", {}).get("scheduler")
-    per_batch = model.schedule_per_batch
+    config = configured.get("lr_scheduler", {})
+    schedule, per_batch = config.get("scheduler"), config.get("interval") == "step"
     rates = _step_through(configured["optimizer"], schedule, total if per_batch else -(-total // steps_per_epoch))
     if not per_batch:
         rates = np.repeat(rates, steps_per_epoch)[:total]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lightning.pytorch import Callback, Trainer
 
+from dlcore.execution.loop import ExecutionLoop
 from dlcore.execution.per_batch_hooks import needs_each_batch
-from dlcore.runs.execution import ExecutionLoop
 from dlcore.runs.link import BatchNormCheck
 
 

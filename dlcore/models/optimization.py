@@ -6,9 +6,10 @@ import inspect
 import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from torch import nn
 from torch.optim import LBFGS, Muon, Optimizer, SparseAdam
 
@@ -23,9 +24,6 @@ from dlcore.models.factory_settings import (
     refused,
 )
 from dlcore.models.schedules import make_schedule
-
-if TYPE_CHECKING:
-    from dlcore.models.model import Model
 
 
 def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter], fused: bool = True) -> Optimizer:
@@ -97,26 +95,23 @@ def _takes(factory: Callable[..., Any], name: str) -> bool:
     return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def check_step(optimizer: Optimizer, model: Model) -> None:
-    """Check what a model does with gradients beside stepping along them.
+def check_step(optimizer: Optimizer, trainer: Trainer) -> None:
+    """Check what a trainer does with gradients beside stepping along them.
 
     Args:
         optimizer: The model's optimiser.
-        model: The model, with its trainer.
+        trainer: The trainer.
 
     Raises:
-        ArgumentError: Clipping or accumulation has an impossible setting, or does not go with the optimiser.
+        ArgumentError: Clipping has an impossible setting, or accumulation or precision do not go with the optimiser.
     """
-    if model.gradient_clip_val is not None:
-        check_number("trainer.gradient_clip_val", model.gradient_clip_val, at_least=0, remedy="0 does not clip.")
-    if model.gradient_clip_algorithm not in ("norm", "value"):
-        raise ArgumentError("trainer.gradient_clip_algorithm", "norm or value", model.gradient_clip_algorithm)
-    check_number("trainer.accumulate_grad_batches", model.accumulate_grad_batches, at_least=1)
-    if isinstance(optimizer, LBFGS) and model.accumulate_grad_batches > 1:
+    if trainer.gradient_clip_val is not None:
+        check_number("trainer.gradient_clip_val", trainer.gradient_clip_val, at_least=0, remedy="0 does not clip.")
+    if isinstance(optimizer, LBFGS) and trainer.accumulate_grad_batches > 1:
         expected = "1 with LBFGS, which computes the loss of its batch several times"
         remedy = "For a larger batch: --data.batch_size"
-        raise ArgumentError("trainer.accumulate_grad_batches", expected, model.accumulate_grad_batches, remedy)
-    if isinstance(optimizer, LBFGS) and model.trainer.precision == "16-mixed":
+        raise ArgumentError("trainer.accumulate_grad_batches", expected, trainer.accumulate_grad_batches, remedy)
+    if isinstance(optimizer, LBFGS) and trainer.precision == "16-mixed":
         expected = "a precision that scales no gradients, with LBFGS"
         raise ArgumentError("trainer.precision", expected, "16-mixed", "Use bf16-mixed or 32-true.")
 

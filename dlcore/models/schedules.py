@@ -27,7 +27,7 @@ _STEPPED_PER_BATCH = (OneCycleLR, CyclicLR)
 
 def make_schedule(
     factory: LRSchedulerCallable, optimizer: Optimizer, total_steps: Callable[[], int] | None = None
-) -> tuple[LRScheduler, bool]:
+) -> tuple[LRScheduler, str]:
     """Make the learning-rate schedule.
 
     Args:
@@ -36,8 +36,8 @@ def make_schedule(
         total_steps: Gives the optimiser steps of the run, for a OneCycleLR that is not told its length.
 
     Returns:
-        The schedule, and whether it takes a step for each batch (else for each epoch). Its class decides: OneCycleLR
-        and CyclicLR count steps; a schedule with an attribute ``interval`` says so; all others count epochs.
+        The schedule, and what it counts: ``step`` (OneCycleLR and CyclicLR), what its attribute ``interval`` says, else
+        ``epoch``.
 
     Raises:
         ArgumentError: The schedule does not accept its settings, or needs a metric.
@@ -54,7 +54,7 @@ def make_schedule(
         raise refused("lr_scheduler", factory, error) from error
     if isinstance(schedule, ReduceLROnPlateau):
         raise needs_metric()
-    return schedule, isinstance(schedule, _STEPPED_PER_BATCH) or getattr(schedule, "interval", "epoch") == "step"
+    return schedule, "step" if isinstance(schedule, _STEPPED_PER_BATCH) else getattr(schedule, "interval", "epoch")
 
 
 def _lacks_length(factory: LRSchedulerCallable) -> bool:
@@ -79,15 +79,14 @@ def batches_of_epoch(trainer: Trainer) -> int | None:
     return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
 
-def steps_of_run(trainer: Trainer, accumulate_grad_batches: int) -> int:
+def steps_of_run(trainer: Trainer) -> int:
     """How many optimiser steps a fit will take.
 
     Lightning's `estimated_stepping_batches` would prepare the loaders before a checkpoint is read, whose states of them
-    are lost then; and it does not know of accumulation, which the model does. Here a loader is only asked its length.
+    are lost then. Here a loader is only asked its length.
 
     Args:
         trainer: The trainer, when data are set up.
-        accumulate_grad_batches: Batches of an optimiser step.
 
     Raises:
         ArgumentError: The run has no end, or the batches of an epoch are not known before.
@@ -95,7 +94,7 @@ def steps_of_run(trainer: Trainer, accumulate_grad_batches: int) -> int:
     batches, epochs, steps = batches_of_epoch(trainer), trainer.max_epochs, trainer.max_steps
     ends = [steps] if steps >= 0 else []
     if epochs is not None and epochs >= 0 and batches is not None:
-        ends.append(epochs * math.ceil(batches / accumulate_grad_batches))
+        ends.append(epochs * math.ceil(batches / trainer.accumulate_grad_batches))
     if not ends or batches is None:
         raise ArgumentError(
             "lr_scheduler.total_steps",

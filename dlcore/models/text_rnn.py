@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torchmetrics import MetricCollection
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
@@ -17,8 +18,6 @@ from dlcore.nn import (
     LockedDropout,
     Recurrent,
     RecurrentState,
-    Tally,
-    TextTally,
     drop_words,
 )
 from dlcore.nn.chunked_cross_entropy import chunk_rows
@@ -127,6 +126,7 @@ class TextRNN(Model):
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         if tie_weights:
             self.output.weight = self.embedding.weight
+        self.carried: tuple[Tensor, ...] = ()  # the state after the last training batch
         self._start: RecurrentState | None = None  # the state before the training batch at hand
         self._evaluated: RecurrentState | None = None  # the state after the last batch of an evaluation
 
@@ -167,28 +167,24 @@ class TextRNN(Model):
 
     # Training and evaluation
 
-    def update(self, batch: TextBatch, batch_idx: int) -> bool:  # type: ignore[override]
-        """Take one optimiser step on one batch, as `Model.update` does, from the state that the last one left."""
-        # An optimiser that computes its loss several times begins with the same state each time.
-        self._start = self.carried if self.carry_state and batch.continues and self.carried else None
-        return super().update(batch, batch_idx)  # type: ignore[arg-type]
-
-    def assess(self, batch: TextBatch, tally: Tally | None) -> Tensor:  # type: ignore[override]
+    def loss(self, batch: TextBatch, metrics: MetricCollection | None = None) -> Tensor:
         """The loss of a batch; the state after it is kept, apart for training and evaluation."""
         if self.training:
+            if metrics is not None:  # else a batch is computed again, and begins with the same state
+                self._start = self.carried if self.carry_state and batch.continues and self.carried else None
             features, state = self.features(batch.inputs, self._start)
             self.carried = tuple(part.detach() for part in state)
         else:
             features = self._evaluate(batch)
         rows = self._rows_of_a_chunk(batch.targets)
         if rows:
-            count = getattr(tally, "accuracy", False)
+            count = metrics is not None and not self.training
             loss, scores = self.task.loss_of_features(features, self.output, batch.targets, rows, count)  # type: ignore[attr-defined]
         else:
             scores = self.output(features)
             loss = self.task.loss(scores, batch.targets)
-        if isinstance(tally, TextTally):
-            tally.add(loss, scores, batch.targets, batch.characters)
+        if metrics is not None:
+            metrics.update(**self.task.metric_inputs(loss, scores, batch.targets), characters=batch.characters)
         return loss
 
     def _rows_of_a_chunk(self, targets: Tensor) -> int:
@@ -200,7 +196,7 @@ class TextRNN(Model):
         # An adaptive softmax is there to leave scores out, few or many.
         return rows or (places if isinstance(self.output, AdaptiveSoftmax) else 0)
 
-    def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+    def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:
         """How well each token was foreseen (3, B, T): the targets, their nats, and the characters they stand for."""
         scores = self.output(self._evaluate(batch))
         # float32 whatever the model computes in: bfloat16 would round the tokens' numbers, too.

@@ -3,7 +3,6 @@
 from dlcore.nn.activations import activation_names, make_activation
 from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
 from dlcore.nn.architectures import architecture_names, make_architecture
-from dlcore.nn.class_tallies import BinaryTally, ClassTally
 from dlcore.nn.convolution import block_settings, convolutional
 from dlcore.nn.feature_maps import layer_geometry, output_size, size_formula
 from dlcore.nn.initializers import initialize, initializer_names
@@ -15,17 +14,13 @@ from dlcore.nn.perceptron import perceptron
 from dlcore.nn.recurrent import CELLS, Recurrent, RecurrentState
 from dlcore.nn.residual import ResidualBlock, residual_network
 from dlcore.nn.saturation import saturated
-from dlcore.nn.tallies import RegressionTally, SampleTally, Tally
 from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
-from dlcore.nn.text_tally import TextTally
 from dlcore.nn.weight_drop import dropped_weights
 
 __all__ = [
     "CELLS",
     "AdaptiveSoftmax",
     "Binary",
-    "BinaryTally",
-    "ClassTally",
     "ClassWeights",
     "L2Form",
     "LanguageModeling",
@@ -35,12 +30,8 @@ __all__ = [
     "Recurrent",
     "RecurrentState",
     "Regression",
-    "RegressionTally",
     "ResidualBlock",
-    "SampleTally",
-    "Tally",
     "Task",
-    "TextTally",
     "activation_names",
     "architecture_names",
     "block_settings",

@@ -5,15 +5,18 @@ Shapes: V vocabulary; … places, such as (B, T).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torchmetrics import MetricCollection
 
 from dlcore.errors import check_number
 from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
 from dlcore.nn.chunked_cross_entropy import chunked_cross_entropy
+from dlcore.nn.metrics import LanguageModelMetrics
 from dlcore.nn.tasks import Task
-from dlcore.nn.text_tally import TextTally
 
 
 class LanguageModeling(Task):
@@ -24,6 +27,8 @@ class LanguageModeling(Task):
         unknown: Number of the unknown word, whose share is counted.
         ignore_index: What stands where there is no target.
     """
+
+    unit = "tokens"
 
     def __init__(self, vocab_size: int, unknown: int = 0, ignore_index: int = -100) -> None:
         check_number("vocab_size", vocab_size, at_least=2, whole=True)
@@ -57,9 +62,14 @@ class LanguageModeling(Task):
             total, right = chunked_cross_entropy(*layer, flat, self.ignore_index, rows, count)
         return total / (flat != self.ignore_index).sum().clamp(min=1), right
 
-    def tally(self, device: torch.device | str, evaluation: bool = False) -> TextTally:
-        """Sums over tokens; in an evaluation also of right guesses, which take a look at all scores."""
-        return TextTally(device, evaluation, self.unknown, self.ignore_index)
+    def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
+        """``loss``, ``perplexity``, ``bits_per_character``, ``unknown_share``; in an evaluation also ``accuracy``."""
+        metric = LanguageModelMetrics(evaluation, self.unknown, self.ignore_index)
+        return MetricCollection({"tokens": metric}, prefix=prefix, compute_groups=False)
+
+    def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
+        """All as they are; characters are the text's to say."""
+        return {"loss": loss, "preds": outputs, "target": targets}
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Probabilities (…, V) by softmax."""

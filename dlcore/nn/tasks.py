@@ -7,37 +7,46 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
-from dlcore.nn.class_tallies import BinaryTally, ClassTally
 from dlcore.nn.losses import ClassWeights, make_loss
-from dlcore.nn.tallies import RegressionTally, Tally
+from dlcore.nn.metrics import MeanLoss, RegressionErrors, ScoreAUROC
 
 
 class Task(ABC):
-    """A loss, a tally for its metrics, and how raw scores become an answer.
+    """A loss, its metrics, and how raw scores become an answer.
 
     Attributes:
         out_features: How many raw scores the network gives for a sample.
+        unit: What is counted, in the plural, for reports.
     """
 
     out_features: int
+    unit = "samples"
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean loss over the batch, a scalar, from raw scores (N, out_features)."""
 
     @abstractmethod
-    def tally(self, device: torch.device | str, evaluation: bool = False) -> Tally:
-        """An empty tally for this task's metrics.
+    def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
+        """The task's metrics with nothing added yet; `metric_inputs` says what their `update` takes.
 
         Args:
-            device: Where it adds up.
-            evaluation: Also for the metrics that validation and test have and training has not, since they cost memory.
+            prefix: Goes before their names: ``train/``.
+            evaluation: Also those that validation and test have and training has not, and a confusion matrix.
+            thorough: Also those that cost more and are looked at once, at test time.
         """
+
+    @abstractmethod
+    def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
+        """What the metrics are updated with: a batch's loss, raw scores and targets, each as they take it."""
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:
@@ -79,9 +88,14 @@ class Multiclass(Task):
         total = self._loss(outputs, targets, weight=weights, reduction="sum")
         return total / self.class_weights.of(targets).sum()  # type: ignore[union-attr]
 
-    def tally(self, device: torch.device | str, evaluation: bool = False) -> ClassTally:
-        """A confusion matrix of K classes."""
-        return ClassTally(self.num_classes, device, self.class_weights)
+    def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
+        """``loss`` and ``accuracy``; thorough: ``f1``, the mean of the classes' F1 scores."""
+        return _collection(_class_metrics(self.num_classes, evaluation, thorough), prefix)
+
+    def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
+        """The class of a target that is probabilities is the likeliest."""
+        target = targets.argmax(dim=1) if targets.dim() == 2 else targets.long()
+        return {"loss": loss, "weight": _weight(self.class_weights, targets), "preds": outputs, "target": target}
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Probabilities (N, K) by softmax."""
@@ -112,9 +126,18 @@ class Binary(Task):
         weights = self.class_weights.of(targets).reshape(outputs.shape).to(outputs.dtype)
         return self._loss(outputs, targets, weight=weights, reduction="sum") / weights.sum()
 
-    def tally(self, device: torch.device | str, evaluation: bool = False) -> ClassTally:
-        """A confusion matrix of two classes; in an evaluation also the scores, for AUROC."""
-        return (BinaryTally if evaluation else ClassTally)(2, device, self.class_weights)
+    def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
+        """``loss`` and ``accuracy``; in an evaluation also ``auroc``; thorough: ``f1``, the mean of both classes'."""
+        auroc = {"auroc": ScoreAUROC(validate_args=False)} if evaluation else {}
+        return _collection({**_class_metrics(2, evaluation, thorough), **auroc}, prefix)
+
+    def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
+        """A single score a sample is the logit of class 1."""
+        scores = outputs.reshape(-1)
+        target = (targets.reshape(-1) > 0.5).long()
+        weight = _weight(self.class_weights, targets)
+        preds = (scores > 0).long()
+        return {"loss": loss, "weight": weight, "preds": preds, "target": target, "scores": scores.float().sigmoid()}
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Probabilities (N, 2) of class 0 and class 1, by sigmoid."""
@@ -140,13 +163,39 @@ class Regression(Task):
         """The mean loss of (N, O) and (N, O), or (N,) where O is 1."""
         return self._loss(outputs, _shaped(targets, outputs))
 
-    def tally(self, device: torch.device | str, evaluation: bool = False) -> RegressionTally:
-        """Sums of errors and squares."""
-        return RegressionTally(self.out_features, device)
+    def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
+        """``loss``, ``mae``, ``rmse`` and ``r2``."""
+        return _collection({"loss": MeanLoss(), "errors": RegressionErrors(self.out_features)}, prefix)
+
+    def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
+        """The numbers as they are."""
+        return {"loss": loss, "weight": len(targets), "preds": outputs, "target": targets}
 
     def predict(self, outputs: Tensor) -> Tensor:
         """The numbers themselves (N, O)."""
         return outputs
+
+
+def _class_metrics(num_classes: int, evaluation: bool, thorough: bool) -> dict[str, Metric]:
+    # Their checks of the values would wait for a GPU at each batch.
+    found: dict[str, Metric] = {
+        "loss": MeanLoss(),
+        "accuracy": MulticlassAccuracy(num_classes, average="micro", validate_args=False),
+    }
+    if evaluation:
+        found["confusion_matrix"] = MulticlassConfusionMatrix(num_classes, validate_args=False)
+    if thorough:
+        found["f1"] = MulticlassF1Score(num_classes, average="macro", validate_args=False)
+    return found
+
+
+def _collection(metrics: dict[str, Metric], prefix: str) -> MetricCollection:
+    return MetricCollection(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
+
+
+def _weight(class_weights: ClassWeights | None, targets: Tensor) -> Tensor | int:
+    """How much a batch counts in the mean loss: so the mean of batches is that of their samples."""
+    return len(targets) if class_weights is None else class_weights.of(targets).sum()
 
 
 def _shaped(targets: Tensor, outputs: Tensor) -> Tensor:

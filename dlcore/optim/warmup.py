@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 
 def warmup_factor(step: int, warmup_steps: int) -> float:
@@ -18,17 +20,30 @@ def warmup_factor(step: int, warmup_steps: int) -> float:
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
 
 
-@contextmanager
-def warmed_up(optimizer: Optimizer, factor: float) -> Iterator[None]:
-    """Multiply the learning rate of each group within a ``with`` block, and put it back after it.
+def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], int]) -> list[RemovableHandle]:
+    """Multiply the learning rate of each group within `step`, and put it back after it.
 
-    Schedules, callbacks and checkpoints stand outside, see the rate without warm-up, and need not know of it.
+    Schedules, callbacks and checkpoints stand outside, see the rate without warm-up, and need not know of it: a
+    schedule that counts steps and one that counts epochs would each undo what the other does.
+
+    Args:
+        optimizer: The optimiser; hooks are added to its `step`.
+        warmup_steps: Steps of the warm-up.
+        steps_taken: Gives the optimiser steps that were taken before this one.
+
+    Returns:
+        The hooks, which can be removed after the warm-up.
     """
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate * factor
-    try:
-        yield
-    finally:
+    rates: list[float | Tensor] = []
+
+    def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        factor = warmup_factor(steps_taken(), warmup_steps)
+        rates[:] = [group["lr"] for group in optimizer.param_groups]
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"] * factor
+
+    def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
+
+    return [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]

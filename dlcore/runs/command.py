@@ -22,12 +22,12 @@ import dlcore.models
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError
+from dlcore.execution.loop import Steps
 from dlcore.runs.distributed.agreement import settings_facts
 from dlcore.runs.distributed.restart import Launch
 from dlcore.runs.distributed.same_batches import keep_batches
 from dlcore.runs.distributed.together import Together
 from dlcore.runs.ended_by import how_to_go_on, named_error
-from dlcore.runs.execution import StepsPerExecution
 from dlcore.runs.folder import held
 from dlcore.runs.found_settings import check_finders
 from dlcore.runs.kept_paths import with_absolute_paths
@@ -125,7 +125,7 @@ class Command(LightningCLI):
         """Give each of dlcore's callbacks a section of its own; null switches it off."""
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
-            parser.add_argument("--steps_per_execution", type=StepsPerExecution, default="auto", help=help_text)
+            parser.add_argument("--steps_per_execution", type=Steps, default="auto", help=help_text)
         for section, name in callback_sections().items():
             callback = getattr(dlcore.callbacks, name)
             parser.add_argument(f"--{section}", type=callback | None, default=None, help=f"Callback {name}; null: off.")
@@ -197,7 +197,7 @@ class Command(LightningCLI):
         else:
             arguments["logger"] = False
         steps = config.get("steps_per_execution", 1)
-        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, self.model, steps)
+        self.trainer = make_trainer(arguments | {"logger": False}, callbacks, steps)
         if self.request.command == "fit" and self.settings.checkpoint:
             self._keep_batches()
         if self._act:

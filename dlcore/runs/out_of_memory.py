@@ -55,7 +55,7 @@ def no_memory_for_batch(error: BaseException, trainer: Trainer) -> FitError | No
     half = max(number // 2, 1)
     remedy = f"Try --data.{argument} {half}"
     if training:
-        together = 2 * int(getattr(trainer.lightning_module, "accumulate_grad_batches", 1))
+        together = 2 * trainer.accumulate_grad_batches
         remedy += f"; with --trainer.accumulate_grad_batches {together}, steps stay as large as they were"
     return FitError(f"{said}{remedy}.")
 

@@ -10,6 +10,7 @@ from dlcore.callbacks import WeightAveraging
 from dlcore.configs.choice import class_and_arguments
 from dlcore.errors import ArgumentError
 from dlcore.models import Model
+from dlcore.models.schedules import stepped_schedule
 
 
 class ResumedOptimization(Callback):
@@ -93,7 +94,8 @@ class ResumedOptimization(Callback):
             if rate is not None:
                 group["lr"] = group["initial_lr"] = rate
         if self._steps_of_schedule is not None:
-            schedule = pl_module.schedule_at(optimizer, self._steps_of_schedule)  # type: ignore[operator]
+            make = pl_module.make_schedule
+            schedule = stepped_schedule(lambda optimizer: make(optimizer)[0], optimizer, self._steps_of_schedule)  # type: ignore[operator]
             trainer.lr_scheduler_configs[0].scheduler = schedule
 
 

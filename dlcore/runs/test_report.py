@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
 from dlcore.errors import RunFileError
-from dlcore.nn import ClassTally
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.other_data import class_names, output_files, remember
 from dlcore.tracking import confusion_matrix
@@ -37,20 +38,21 @@ def write_test_report(command: Command) -> list[Path]:
     if folder is None:
         return []
     source = getattr(command.datamodule, "source", "")
-    tally = getattr(command.model, "eval_tally", None)
+    unit = getattr(getattr(command.model, "task", None), "unit", "samples")
+    confusion = getattr(command.model, "confusion_matrix", None)
     report = {
         "data": source,
         "checkpoint": command.settings.checkpoint_path.name,  # type: ignore[union-attr]
-        getattr(tally, "unit", "samples"): getattr(tally, "count", None),
+        unit: getattr(command.model, "evaluated", None),
         "overridden": command.changes,  # a test under other conditions than the run's own says so
         # Six digits are more than 10,000 samples can tell; JSON knows no NaN.
         **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
     }
     figure = None
-    if isinstance(tally, ClassTally):
+    if isinstance(confusion, Tensor):
         names = class_names(command) or []
-        report["confusion_matrix"] = {"class_names": names, "rows_are_targets": tally.confusion.tolist()}
-        figure, _, _ = to_png(confusion_matrix(tally.confusion.cpu().numpy(), names))
+        report["confusion_matrix"] = {"class_names": names, "rows_are_targets": confusion.tolist()}
+        figure, _, _ = to_png(confusion_matrix(confusion.cpu().numpy(), names))
     text = json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace")
     wanted = {"test.json": text} | ({} if figure is None else {"confusion_matrix.png": figure})
     contents = dict(zip(output_files(command, folder, *wanted), wanted.values(), strict=True))

@@ -1,4 +1,4 @@
-"""The trainer of a command: its callbacks, its logger with the run's folder, and what the models take over from it."""
+"""The trainer of a command: its callbacks, and its logger with the run's folder."""
 
 from __future__ import annotations
 
@@ -7,35 +7,27 @@ from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
 from lightning.fabric.plugins.environments import SLURMEnvironment
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.errors import ArgumentError, FitError
-from dlcore.execution.loop import ExecutionLoop as AnyModuleLoop
-from dlcore.models import Model
+from dlcore.execution.loop import ExecutionLoop, Steps
 from dlcore.processes import by_slurm, by_torchrun
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
-from dlcore.runs.execution import ExecutionLoop, StepsPerExecution
 from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, runs_root
 from dlcore.runs.process import check_devices, check_strategy, with_launched_processes
 from dlcore.runs.settings import Settings
 from dlcore.tracking import RunLogger
 
-# The models optimise by hand, where Lightning refuses to clip and to accumulate.
-_DONE_BY_THE_MODEL = ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
 
-
-def make_trainer(
-    arguments: dict[str, Any], callbacks: list[Callback], model: LightningModule, steps: StepsPerExecution = 1
-) -> Trainer:
+def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: Steps = 1) -> Trainer:
     """Make a trainer.
 
     Args:
         arguments: Arguments of Lightning's Trainer, as configured.
         callbacks: dlcore's own, in order; those that the arguments hold come after them.
-        model: What is trained; it takes over clipping and accumulation.
-        steps: Optimiser steps between two calls of hooks, see `dlcore.runs.execution`.
+        steps: Optimiser steps between two calls of hooks, see `dlcore.callbacks.StepsPerExecution`.
 
     Raises:
         ArgumentError: The machine has fewer devices than are asked for.
@@ -44,11 +36,6 @@ def make_trainer(
     arguments = with_launched_processes(arguments)
     check_devices(arguments["accelerator"], arguments["devices"])
     check_strategy(arguments["strategy"])
-    for name in _DONE_BY_THE_MODEL:
-        if hasattr(model, name):
-            value = arguments.pop(name)
-            if value is not None:
-                setattr(model, name, value)
     arguments["callbacks"] = [*callbacks, *as_list(arguments["callbacks"])]
     if not any(isinstance(callback, Checkpoint) for callback in arguments["callbacks"]):
         arguments["enable_checkpointing"] = bool(arguments["enable_checkpointing"])
@@ -74,8 +61,7 @@ def make_trainer(
         trainer = Trainer(**arguments)
     except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
         raise FitError(f"trainer: {' '.join(str(error).split())}") from error
-    loop = ExecutionLoop if isinstance(model, Model) else AnyModuleLoop
-    trainer.fit_loop.epoch_loop = loop(trainer, steps)
+    trainer.fit_loop.epoch_loop = ExecutionLoop(trainer, steps)
     return trainer
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from dlcore.callbacks.events import epochs_done
 from dlcore.studies.record import PROGRESS, Record, write_json
 
 _EVERY = 0.5  # seconds
@@ -72,7 +73,7 @@ class RunWatch(Callback):
         record.seconds = self._before + time.monotonic() - self._began
         record.steps = trainer.global_step
         # After the last epoch its batches are still counted, beside the epoch itself.
-        record.epochs = max(record.epochs, model.trainer.current_epoch) if ended else _epochs(model)
+        record.epochs = max(record.epochs, model.trainer.current_epoch) if ended else epochs_done(trainer)
         if not record.times or record.times[-1][0] < record.steps:
             record.times.append([record.steps, round(record.seconds, 3)])
         record.write(self.folder)
@@ -84,15 +85,10 @@ class RunWatch(Callback):
     def _tell(self, trainer: Trainer, model: LightningModule) -> None:
         self._last = time.monotonic()
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
-        epoch = _epochs(model)
+        epoch = epochs_done(trainer)
         if trainer.max_epochs and trainer.max_epochs > 0:
             epoch = min(epoch, trainer.max_epochs)
         content = {"epoch": epoch, "epochs": trainer.max_epochs or 0, "metrics": metrics}
         seconds = self._before + self._last - self._began
         # Of this start alone, for the time that is left: what was done before took no time of it.
         write_json(self.folder / PROGRESS, {**content, "seconds": seconds, "began": self._before})
-
-
-def _epochs(model: LightningModule) -> float:
-    done = getattr(model, "epochs_done", None)
-    return float(done() if done is not None else model.trainer.current_epoch)

@@ -54,7 +54,8 @@ class RunLogger(Logger):
 
     Attributes:
         tell: Called with a line for the terminal when a metric is not finite for the first time; None: nobody.
-        epochs_done: Gives the epochs done for the column ``epoch``, in place of Lightning's count from 0; None: nobody.
+        position: Gives the optimiser steps and the epochs that are done, for what Lightning logs, which counts both
+            from 0; None: nobody.
 
     Raises:
         ArgumentError: `resume_step` is negative.
@@ -68,7 +69,7 @@ class RunLogger(Logger):
         self.background = BackgroundWriter()
         self._folder, self._name, self._version, self._resume_step = Path(folder), name, version, resume_step
         self.tell: Callable[[str], None] | None = None
-        self.epochs_done: Callable[[], float] | None = None
+        self.position: Callable[[], tuple[int, float]] | None = None
         self._experiment: SummaryWriter | None = None
         self._table: MetricsCsv | None = None
         self._layout = TrainValidationLayout()
@@ -124,10 +125,10 @@ class RunLogger(Logger):
         Raises:
             ArgumentError: A value is not one number.
         """
-        _, step = self.experiment, self._note_step(step)  # the first opens the table too
         numbers = {name: number_of(name, value) for name, value in metrics.items()}
-        if self.epochs_done is not None and isinstance(metrics.get("epoch"), int):
-            numbers["epoch"] = self.epochs_done()
+        if self.position is not None and isinstance(metrics.get("epoch"), int):  # as Lightning counts it
+            step, numbers["epoch"] = self.position()
+        _, step = self.experiment, self._note_step(step)  # the first opens the table too
         curves = {name: float(value) for name, value in numbers.items() if name != "epoch"}
         self._add(self._session.begin(), step)
         self._add(scalars_summary(curves), step)
@@ -297,4 +298,4 @@ class RunLogger(Logger):
 
     def __getstate__(self) -> dict[str, Any]:
         # Processes that Lightning spawns get a copy: files and threads stay here.
-        return {**vars(self), "_experiment": None, "tell": None, "epochs_done": None}
+        return {**vars(self), "_experiment": None, "tell": None, "position": None}

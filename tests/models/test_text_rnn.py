@@ -5,13 +5,13 @@ from functools import partial
 
 import pytest
 import torch
+from dlcore.models.progress import dealt
 from lightning.pytorch import Callback
 from text_streams import Streams
 from torch.optim import LBFGS, SGD, Adam
 
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models import TextRNN
-from dlcore.models.progress import dealt
 from dlcore.text import NO_TARGET, TextBatch
 
 DROPS = {"embedding_dropout": 0.1, "dropout": 0.2, "output_dropout": 0.3, "word_dropout": 0.1, "weight_drop": 0.2}

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from dlcore.runs.execution import ExecutionLoop
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import Timer
 from torch.optim import LBFGS, SGD, Adam
@@ -14,7 +15,6 @@ from dlcore.callbacks import Checkpoint, NonFiniteLoss, WeightAveraging
 from dlcore.errors import ArgumentError, NotFiniteError
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.models import MLP
-from dlcore.runs.execution import ExecutionLoop
 
 MOMENTUM = functools.partial(SGD, lr=0.1, momentum=0.9)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from dlcore.runs.execution import ExecutionLoop
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import dlcore
 from dlcore.callbacks import NonFiniteLoss
 from dlcore.runs import fit
-from dlcore.runs.execution import ExecutionLoop
 
 PACKAGE = str(Path(dlcore.__file__).parent)
 WAITS = {

@@ -121,7 +121,7 @@ class Case:
     def loss(self, model: Model, batch: Any) -> Tensor:
         """The task's loss of a batch, as a training step computes it."""
         with self.computing():
-            return model.assess(batch, None)
+            return model.loss(batch)
 
     # Settings
 

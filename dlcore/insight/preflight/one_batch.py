@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import nn
 from torch.optim import LBFGS, Adadelta
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
@@ -186,7 +188,7 @@ def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, ste
         evaluated.append(loss.item())
         total = loss + penalty(penalized) if penalized else loss  # type: ignore[misc]
         total.backward()
-        _clip(model)
+        _clip(model, case.trainer)
         return total.item()
 
     constant, perfect = levels
@@ -211,13 +213,12 @@ def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, ste
     return Trial(rate, losses, way, timed_out)
 
 
-def _clip(model: Model) -> None:
-    if model.gradient_clip_val is None:
-        return
-    if model.gradient_clip_algorithm == "value":
-        nn.utils.clip_grad_value_(model.parameters(), model.gradient_clip_val)
-    else:
-        nn.utils.clip_grad_norm_(model.parameters(), model.gradient_clip_val)
+def _clip(model: Model, trainer: Trainer) -> None:
+    bound = trainer.gradient_clip_val
+    if bound is not None and trainer.gradient_clip_algorithm == GradClipAlgorithmType.VALUE:
+        nn.utils.clip_grad_value_(model.parameters(), bound)
+    elif bound is not None:
+        nn.utils.clip_grad_norm_(model.parameters(), bound)
 
 
 def _still(trial: Trial) -> bool:

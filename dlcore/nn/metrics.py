@@ -1,0 +1,165 @@
+"""Metrics that torchmetrics lacks, or computes another way: sums on the device that processes add up.
+
+Shapes: N batch, O outputs of a regression; … places of a text, such as (B, T).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.classification import BinaryAUROC
+from torchmetrics.utilities.data import dim_zero_cat
+
+
+def sum_dtype() -> torch.dtype:
+    """float64, which counts exactly up to 2^53; float32 on a machine whose GPU (MPS) has no float64."""
+    return torch.float32 if torch.backends.mps.is_available() else torch.float64
+
+
+class MeanLoss(Metric):
+    """The mean of batches' mean losses: Σ weight·loss / Σ weight; NaN where nothing was added."""
+
+    full_state_update = False
+    higher_is_better = False
+    total: Tensor
+    weight: Tensor
+
+    def __init__(self, sync_on_compute: bool = True) -> None:
+        super().__init__(sync_on_compute=sync_on_compute)
+        for name in ("total", "weight"):
+            self.add_state(name, torch.zeros((), dtype=sum_dtype()), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, weight: float | Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            loss: Its mean loss, a scalar.
+            weight: How much it counts: its number of samples, or the sum of their weights.
+        """
+        loss = loss.detach()
+        if isinstance(weight, Tensor):
+            self.total.addcmul_(loss.to(self.total.dtype), weight.to(self.total.dtype))
+            self.weight.add_(weight)
+        elif weight:  # an empty batch has no mean
+            self.total.add_(loss, alpha=weight)
+            self.weight.add_(weight)
+
+    def compute(self) -> Tensor:
+        """The mean, a scalar."""
+        return self.total / self.weight
+
+
+class RegressionErrors(Metric):
+    """``mae`` and ``rmse`` over all numbers, and ``r2``: 1 - Σe²/Σ(y-mean)² of an output, averaged over the outputs.
+
+    r2 is NaN when an output's targets are all equal; all are NaN when nothing was added.
+
+    Args:
+        num_outputs: Numbers predicted for a sample (O).
+    """
+
+    full_state_update = False
+    moments: Tensor  # Σ|e|, Σe², Σy and Σy² of each output, with error e and target y (4, O)
+    count: Tensor  # of samples
+
+    def __init__(self, num_outputs: int = 1) -> None:
+        super().__init__()
+        self.add_state("moments", torch.zeros(4, num_outputs, dtype=sum_dtype()), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add a batch: predictions (N, O) and targets (N, O), or (N,) where O is 1."""
+        targets = target.reshape(preds.shape).to(self.moments.dtype)
+        errors = preds.detach().to(self.moments.dtype) - targets
+        self.moments.add_(torch.stack([errors.abs(), errors.square(), targets, targets.square()]).sum(dim=1))
+        self.count.add_(len(preds))
+
+    def compute(self) -> dict[str, Tensor]:
+        """The three by name, and ``count``, the samples."""
+        absolute, squares, total, total_squares = self.moments
+        spread = total_squares - total.square() / self.count
+        # Of equal targets nothing but rounding remains.
+        rounding = total_squares * self.count * torch.finfo(self.moments.dtype).eps
+        spread = spread.masked_fill(spread <= rounding, math.nan)
+        return {
+            "mae": absolute.mean() / self.count,
+            "rmse": (squares.mean() / self.count).sqrt(),
+            "r2": (1 - squares / spread).mean(),
+            "count": self.count,
+        }
+
+
+class ScoreAUROC(BinaryAUROC):
+    """The chance that a sample of class 1 scores above one of class 0; NaN where one of the classes is missing."""
+
+    def update(self, scores: Tensor, target: Tensor) -> None:
+        """Add a batch: probabilities of class 1 (N,) and classes (N,)."""
+        super().update(scores.detach(), target)
+
+    def compute(self) -> Tensor:  # type: ignore[override]
+        """The area, a scalar."""
+        targets = dim_zero_cat(self.target)
+        if len(targets) == 0 or targets.min() == targets.max():
+            return torch.tensor(math.nan, device=self.device)
+        return super().compute()
+
+
+class LanguageModelMetrics(Metric):
+    """Sums over tokens: nats, characters, unknown words, right guesses. Places without target count nowhere.
+
+    Perplexity is exp(loss), and depends on what the words are. Bits per character are all bits, those of ends of
+    documents too, over all characters: they compare between vocabularies of words and of characters.
+
+    Args:
+        accuracy: Whether right guesses are counted.
+        unknown: Number of the unknown word.
+        ignore_index: What stands where there is no target.
+    """
+
+    full_state_update = False
+    nats: Tensor
+    counts: Tensor  # tokens, characters, unknown words, right guesses (4,)
+
+    def __init__(self, accuracy: bool = False, unknown: int = 0, ignore_index: int = -100) -> None:
+        super().__init__()
+        self.accuracy, self.unknown, self.ignore_index = accuracy, unknown, ignore_index
+        self.add_state("nats", torch.zeros((), dtype=sum_dtype()), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(4, dtype=sum_dtype()), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, preds: Tensor, target: Tensor, characters: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Args:
+            loss: Mean loss of the batch's targets in nats, a scalar.
+            preds: Raw scores (…, V), looked at for the accuracy only; or how many of the targets have the highest,
+                a scalar.
+            target: The tokens (…); `ignore_index` where there is none.
+            characters: How many characters each target stands for (…); None: 1 each.
+        """
+        there = target != self.ignore_index
+        tokens = there.sum()
+        dtype = self.nats.dtype
+        # A batch without any target has no mean.
+        self.nats.addcmul_(torch.where(tokens > 0, loss.detach().to(dtype), 0.0), tokens.to(dtype))
+        counted = there if characters is None else characters * there
+        right = torch.zeros_like(tokens)
+        if self.accuracy:
+            right = (preds.detach().argmax(dim=-1) == target).sum() if preds.dim() else preds
+        sums = (tokens, counted.sum(dtype=dtype), (target == self.unknown).sum(), right)
+        self.counts.add_(torch.stack([total.to(dtype) for total in sums]))
+
+    def compute(self) -> dict[str, Tensor]:
+        """By name; ``loss`` is in nats a token, ``count`` the tokens."""
+        tokens, characters, unknown, right = self.counts
+        loss = self.nats / tokens
+        found = {
+            "loss": loss,
+            "perplexity": loss.exp(),
+            "bits_per_character": self.nats / math.log(2) / characters,
+            "unknown_share": unknown / tokens,
+            "count": tokens,
+        }
+        return {**found, "accuracy": right / tokens} if self.accuracy else found
