@@ -18,12 +18,9 @@ FUSED_ADAM = partial(Adam, lr=0.01, fused=True)
 MOMENTUM = partial(SGD, lr=0.1, momentum=0.9, fused=True)
 
 
-def make_model(optimizer=MOMENTUM, lr_scheduler=None, **settings):
+def make_model(optimizer=MOMENTUM, lr_scheduler=None):
     torch.manual_seed(1)
-    model = MLP([8], optimizer=optimizer, lr_scheduler=lr_scheduler, in_features=4, num_classes=3)
-    for name, value in settings.items():
-        setattr(model, name, value)
-    return model
+    return MLP([8], optimizer=optimizer, lr_scheduler=lr_scheduler, in_features=4, num_classes=3)
 
 
 def batches(data, epoch):
@@ -42,10 +39,10 @@ def loop(model, data, epochs, optimizer, group=1, clip=None, schedule=None, per_
     for epoch in range(epochs):
         cut = batches(data, epoch)
         for start in range(0, len(cut), group):
-            together = cut[start : start + group]
             optimizer.zero_grad()
-            for inputs, targets in together:
-                (cross_entropy(network(inputs), targets) / len(together)).backward()
+            for inputs, targets in cut[start : start + group]:
+                # The epoch's last group, which is smaller, is divided by as many all the same.
+                (cross_entropy(network(inputs), targets) / group).backward()
             if clip:
                 clip(list(network.parameters()))
             rates.append(optimizer.param_groups[0]["lr"])
@@ -72,47 +69,49 @@ def test_weights_are_those_of_a_loop_by_hand(optimizer, tiny_data, make_trainer)
     assert trainer.global_step == 14  # 103 samples in batches of 16: seven steps an epoch
 
 
-def test_update_takes_one_step_on_one_batch(tiny_data, make_trainer):
+def test_a_batch_is_one_step_along_the_gradient_of_its_loss(tiny_data, make_trainer):
     model, data = make_model(), tiny_data()
-    seen = []
+    own, seen = model.training_step, []
 
     def training_step(batch, batch_idx):
-        before = model.trainer.global_step, copy.deepcopy(model.network)
-        assert model.update(batch, batch_idx) is True
-        seen.append((model.trainer.global_step - before[0], before[1], batch))
+        loss = own(batch, batch_idx)
+        seen.append((model.trainer.global_step, copy.deepcopy(model.network), batch, loss.detach()))
+        return loss
 
     model.training_step = training_step
     make_trainer().fit(model, datamodule=data)
-    assert [steps for steps, _, _ in seen] == [1] * 7
-    _, network, (inputs, targets) = seen[0]
+    assert [step for step, *_ in seen] == list(range(7))
+    _, network, (inputs, targets), loss = seen[0]
     optimizer = MOMENTUM(network.parameters())
-    cross_entropy(network(inputs), targets).backward()
+    by_hand = cross_entropy(network(inputs), targets)
+    assert torch.equal(loss, by_hand)
+    network.zero_grad()
+    by_hand.backward()
     optimizer.step()
-    assert_equal(model=type("Second", (), {"network": seen[1][1]}), network=network)
+    for own_weight, expected in zip(seen[1][1].parameters(), network.parameters(), strict=True):
+        assert torch.equal(own_weight, expected)
 
 
 @pytest.mark.parametrize(("group", "steps"), [(3, 3), (2, 4), (7, 1), (9, 1)])
-def test_accumulated_gradients_are_the_mean_of_the_batches_that_are_there(group, steps, tiny_data, make_trainer):
-    model, data = make_model(accumulate_grad_batches=group), tiny_data()
+def test_accumulated_gradients_are_lightnings(group, steps, tiny_data, make_trainer):
+    model, data = make_model(), tiny_data()
     network, _ = loop(model, data, 2, MOMENTUM, group=group)
-    trainer = make_trainer(max_epochs=2)
+    trainer = make_trainer(max_epochs=2, accumulate_grad_batches=group)
     trainer.fit(model, datamodule=data)
     assert_equal(model, network)
     assert trainer.global_step == 2 * steps
 
 
 def test_accumulation_in_an_epoch_that_is_cut_short(tiny_data, make_trainer):
-    model, data = make_model(accumulate_grad_batches=3), tiny_data()
-    trainer = make_trainer(limit_train_batches=4)
-    by_hand = batches(data, 0)[:4]
-    network, optimizer = copy.deepcopy(model.network), None
-    optimizer = MOMENTUM(network.parameters())
+    model, data = make_model(), tiny_data()
+    network = copy.deepcopy(model.network)
+    optimizer, by_hand = MOMENTUM(network.parameters()), batches(data, 0)[:4]
     for together in (by_hand[:3], by_hand[3:]):
         optimizer.zero_grad()
         for inputs, targets in together:
-            (cross_entropy(network(inputs), targets) / len(together)).backward()
+            (cross_entropy(network(inputs), targets) / 3).backward()
         optimizer.step()
-    trainer.fit(model, datamodule=data)
+    make_trainer(limit_train_batches=4, accumulate_grad_batches=3).fit(model, datamodule=data)
     assert_equal(model, network)
 
 
@@ -124,29 +123,21 @@ def test_accumulation_in_an_epoch_that_is_cut_short(tiny_data, make_trainer):
     ],
 )
 def test_clipping_is_torchs(algorithm, clip, tiny_data, make_trainer):
-    model = make_model(gradient_clip_val=0.05, gradient_clip_algorithm=algorithm, accumulate_grad_batches=2)
-    data = tiny_data()
+    model, data = make_model(), tiny_data()
     network, _ = loop(model, data, 2, MOMENTUM, group=2, clip=clip)
     unclipped, _ = loop(model, data, 2, MOMENTUM, group=2)
     assert not torch.equal(network.output.weight, unclipped.output.weight)
-    make_trainer(max_epochs=2).fit(model, datamodule=data)
+    clipping = {"gradient_clip_val": 0.05, "gradient_clip_algorithm": algorithm}
+    make_trainer(max_epochs=2, accumulate_grad_batches=2, **clipping).fit(model, datamodule=data)
     assert_equal(model, network)
 
 
-@pytest.mark.parametrize(
-    ("settings", "argument"),
-    [
-        ({"gradient_clip_val": -1.0}, "trainer.gradient_clip_val"),
-        ({"gradient_clip_val": math.nan}, "trainer.gradient_clip_val"),
-        ({"gradient_clip_algorithm": "abs"}, "trainer.gradient_clip_algorithm"),
-        ({"accumulate_grad_batches": 0}, "trainer.accumulate_grad_batches"),
-    ],
-)
-def test_impossible_settings_of_a_step_are_named_before_it(settings, argument, tiny_data, make_trainer):
-    trainer = make_trainer()
+@pytest.mark.parametrize("bound", [-1.0, math.nan])
+def test_an_impossible_bound_on_gradients_is_named_before_the_first_step(bound, tiny_data, make_trainer):
+    trainer = make_trainer(gradient_clip_val=bound)
     with pytest.raises(ArgumentError) as caught:
-        trainer.fit(make_model(**settings), datamodule=tiny_data())
-    assert caught.value.argument == argument
+        trainer.fit(make_model(), datamodule=tiny_data())
+    assert caught.value.argument == "trainer.gradient_clip_val"
     assert trainer.global_step == 0
 
 
@@ -161,10 +152,11 @@ def test_impossible_settings_of_a_step_are_named_before_it(settings, argument, t
 )
 @pytest.mark.parametrize("group", [1, 2])
 def test_rates_of_a_schedule_are_torchs(schedule, per_batch, group, tiny_data, make_trainer, memory_logger):
-    model, data = make_model(lr_scheduler=schedule, accumulate_grad_batches=group), tiny_data()
+    model, data = make_model(lr_scheduler=schedule), tiny_data()
     network, rates = loop(model, data, 4, MOMENTUM, group=group, schedule=schedule, per_batch=per_batch)
-    make_trainer(max_epochs=4, logger=memory_logger).fit(model, datamodule=data)
-    assert memory_logger.column("lr") == list(enumerate(rates, start=1))
+    trainer = make_trainer(max_epochs=4, logger=memory_logger, accumulate_grad_batches=group)
+    trainer.fit(model, datamodule=data)
+    assert memory_logger.column("lr") == [(step, pytest.approx(rate)) for step, rate in enumerate(rates)]
     assert len(set(rates)) > 1
     assert_equal(model, network)
 

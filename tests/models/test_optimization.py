@@ -113,12 +113,12 @@ def test_plain_settings_are_accepted():
 
 def test_a_schedule_that_counts_steps_is_told_from_one_that_counts_epochs():
     optimizer = SGD(parameters(), lr=0.1, momentum=0.9)
-    for schedule, per_batch in (
-        (partial(OneCycleLR, max_lr=0.1, total_steps=9), True),
-        (partial(CyclicLR, base_lr=0.1, max_lr=0.2), True),
-        (partial(StepLR, step_size=3), False),
+    for schedule, interval in (
+        (partial(OneCycleLR, max_lr=0.1, total_steps=9), "step"),
+        (partial(CyclicLR, base_lr=0.1, max_lr=0.2), "step"),
+        (partial(StepLR, step_size=3), "epoch"),
     ):
-        assert make_schedule(schedule, optimizer)[1] is per_batch
+        assert make_schedule(schedule, optimizer)[1] == interval
 
 
 @pytest.mark.parametrize("factory", [ReduceLROnPlateau, partial(ReduceLROnPlateau, patience=3)])
@@ -171,8 +171,8 @@ def _call(kind, *args, **kwargs):
 @pytest.mark.parametrize("given", [{}, {"total_steps": None}])
 def test_one_cycle_without_a_length_lasts_the_run(maker, given):
     optimizer = SGD(parameters(), lr=0.1, momentum=0.9)
-    schedule, per_batch = make_schedule(maker(OneCycleLR, max_lr=0.1, **given), optimizer, lambda: 7)
-    assert (schedule.total_steps, per_batch) == (7, True)
+    schedule, interval = make_schedule(maker(OneCycleLR, max_lr=0.1, **given), optimizer, lambda: 7)
+    assert (schedule.total_steps, interval) == (7, "step")
 
 
 def test_a_length_that_was_given_is_kept():
@@ -197,8 +197,7 @@ def test_a_length_that_was_given_is_kept():
 def test_steps_of_a_run_are_those_that_it_takes(settings, accumulate, steps, tiny_data, make_trainer):
     model = MLP([], optimizer=partial(SGD, lr=0.1, momentum=0.9), in_features=4, num_classes=3)
     model.schedule_factory = partial(OneCycleLR, max_lr=0.1)
-    model.accumulate_grad_batches = accumulate
-    trainer = make_trainer(**{"limit_val_batches": 0, **settings})
+    trainer = make_trainer(**{"limit_val_batches": 0, "accumulate_grad_batches": accumulate, **settings})
     trainer.fit(model, datamodule=tiny_data())
     assert model.lr_schedulers().total_steps == steps == trainer.global_step
 

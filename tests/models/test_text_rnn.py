@@ -5,11 +5,11 @@ from functools import partial
 
 import pytest
 import torch
-from dlcore.models.progress import dealt
 from lightning.pytorch import Callback
 from text_streams import Streams
 from torch.optim import LBFGS, SGD, Adam
 
+from dlcore.callbacks import ExactResume
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models import TextRNN
 from dlcore.text import NO_TARGET, TextBatch
@@ -153,22 +153,22 @@ class SaveWithinEpoch(Callback):
 
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_a_run_resumed_within_an_epoch_is_bit_equal(accumulate, make_trainer, tmp_path):
-    def fit(path=None, **settings):
-        model = make_model(**DROPS)
-        model.accumulate_grad_batches = accumulate
-        trainer = make_trainer(max_epochs=3, num_sanity_val_steps=0, **settings)
+    def fit(path=None, *callbacks):
+        model, settings = make_model(**DROPS), {"num_sanity_val_steps": 0, "accumulate_grad_batches": accumulate}
+        trainer = make_trainer(max_epochs=3, callbacks=[ExactResume(), *callbacks], **settings)
         trainer.fit(model, datamodule=Streams(), ckpt_path=path, weights_only=True)
         return model, trainer.callback_metrics
 
-    whole, metrics = fit(callbacks=[SaveWithinEpoch(tmp_path / "part.ckpt")])
+    whole, metrics = fit(None, SaveWithinEpoch(tmp_path / "part.ckpt"))
     kept = torch.load(tmp_path / "part.ckpt", weights_only=True)
-    assert [len(part) for part in kept["carried"]] == [1, 1]  # h and c, of one process
+    [process] = kept["exact_resume"]
+    assert [part.shape for part in process["attributes"]["carried"]] == [(2, 4, 8)] * 2  # h and c
     resumed, again = fit(tmp_path / "part.ckpt")
     assert_equal(whole, resumed)
     assert all(torch.equal(a, b) for a, b in zip(whole.carried, resumed.carried, strict=True))
     assert again == metrics
     # It is the state that does it.
-    kept["carried"] = []
+    process["attributes"]["carried"] = ()
     torch.save(kept, tmp_path / "part.ckpt")
     forgetful, _ = fit(tmp_path / "part.ckpt")
     assert not torch.equal(forgetful.output.bias, whole.output.bias)
@@ -226,29 +226,6 @@ def test_a_wrong_cell_is_named():
         make_model(cell="lstn")
 
 
-def test_a_run_goes_on_with_its_states_in_another_number_of_processes(make_trainer, tmp_path):
-    def fit(path=None, **settings):
-        model = make_model()
-        trainer = make_trainer(max_epochs=2, num_sanity_val_steps=0, **settings)
-        trainer.fit(model, datamodule=Streams(), ckpt_path=path, weights_only=True)
-        return model
-
-    whole = fit(callbacks=[SaveWithinEpoch(tmp_path / "part.ckpt")])
-    kept = torch.load(tmp_path / "part.ckpt", weights_only=True)
-    # As two processes would have kept them: rows 0, 2 and rows 1, 3.
-    kept["carried"] = [[part[0][:, 0::2], part[0][:, 1::2]] for part in kept["carried"]]
-    torch.save(kept, tmp_path / "part.ckpt")
-    assert_equal(whole, fit(tmp_path / "part.ckpt"))
-
-
-@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2), (2, 2), (6, 1)])
-def test_rows_of_states_are_dealt_out_as_the_rows_of_text_are(before, after):
-    rows = torch.arange(2 * 6 * 3.0).view(2, 6, 3)
-    parts = [rows[:, rank::before] for rank in range(before)]
-    for rank in range(after):
-        assert torch.equal(dealt(parts, rank, after), rows[:, rank::after])
-
-
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_predictions_of_low_precision_name_the_tokens_exactly(dtype):
     model = make_model(vocab_size=9000).eval().to(dtype)
@@ -261,8 +238,9 @@ def test_predictions_of_low_precision_name_the_tokens_exactly(dtype):
     assert found[2].tolist() == [[1, 2, 300, 0]]
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("tie_weights", [True, False])
-def test_a_large_vocabulary_is_scored_in_chunks_with_the_same_result(tie_weights, monkeypatch):
+def test_a_large_vocabulary_is_scored_in_chunks_with_the_same_result(tie_weights, training, monkeypatch):
     settings = {"vocab_size": 60, "embedding_dim": 8, "hidden_size": 8, "tie_weights": tie_weights}
     torch.manual_seed(0)
     batch = TextBatch(torch.randint(0, 60, (4, 9)), torch.randint(0, 60, (4, 9)), torch.ones(4, 9), False)
@@ -270,13 +248,33 @@ def test_a_large_vocabulary_is_scored_in_chunks_with_the_same_result(tie_weights
     found = []
     for rows in (0, 7):
         torch.manual_seed(1)
-        model = TextRNN(**settings).double()
+        model = TextRNN(**settings).double().train(training)
         monkeypatch.setattr("dlcore.models.text_rnn.chunk_rows", lambda *given, rows=rows: rows)
-        tally = model.task.tally("cpu", evaluation=True)
-        loss = model.assess(batch, tally)
+        metrics = model.task.metrics("", evaluation=not training)
+        loss = model.loss(batch, metrics)
         loss.backward()
-        found.append((loss, {name: value.grad for name, value in model.named_parameters()}, tally.metrics()))
+        values = {name: value.item() for name, value in metrics.compute().items()}
+        found.append((loss, {name: value.grad for name, value in model.named_parameters()}, values))
     (whole, gradients, metrics), (chunked, others, chunked_metrics) = found
     assert torch.allclose(whole, chunked, rtol=1e-12)
     assert all(torch.allclose(gradients[name], others[name], rtol=1e-9, atol=1e-12) for name in gradients)
     assert metrics == pytest.approx(chunked_metrics)
+    assert ("accuracy" in metrics) is not training
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_the_loss_of_an_interval_is_a_mean_over_tokens(empty, make_trainer, memory_logger):
+    data = Streams(time=6)  # 40 places a stream: the last of the seven batches has 4 of them
+    if empty:
+        loader = data.train_dataloader()
+        loader.targets[1:, 20:] = NO_TARGET
+        data.train_dataloader = lambda: loader
+    make_trainer(log_every_n_steps=7, logger=memory_logger).fit(make_model(), datamodule=data)
+    [(_, mean)] = memory_logger.column("train/loss_step")
+    [(_, of_the_epoch)] = memory_logger.column("train/loss")
+    assert mean == pytest.approx(of_the_epoch, rel=1e-6)
+
+
+def test_an_epoch_without_validation_logs_its_training(make_trainer, memory_logger):
+    make_trainer(limit_val_batches=0, max_epochs=2, logger=memory_logger).fit(make_model(), datamodule=Streams())
+    assert [step for step, _ in memory_logger.column("train/bits_per_character")] == [7, 15]

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback
 from text_streams import Streams
 from torch.optim import Adam
 
+from dlcore.callbacks import ExactResume
 from dlcore.models import TextRNN
 
 DROPS = {"embedding_dropout": 0.1, "dropout": 0.2, "output_dropout": 0.3, "word_dropout": 0.1, "weight_drop": 0.2}
@@ -38,13 +39,13 @@ class SaveWithinEpoch(Callback):
 
 
 def test_an_adaptive_softmax_is_trained_evaluated_kept_and_resumed(make_trainer, tmp_path):
-    def fit(path=None, **settings):
+    def fit(path=None, *callbacks):
         model = make_model(**DROPS)
-        trainer = make_trainer(max_epochs=3, num_sanity_val_steps=0, **settings)
+        trainer = make_trainer(max_epochs=3, num_sanity_val_steps=0, callbacks=[ExactResume(), *callbacks])
         trainer.fit(model, datamodule=Streams(), ckpt_path=path, weights_only=True)
         return model, trainer
 
-    whole, trainer = fit(callbacks=[SaveWithinEpoch(tmp_path / "part.ckpt")])
+    whole, trainer = fit(None, SaveWithinEpoch(tmp_path / "part.ckpt"))
     resumed, _ = fit(tmp_path / "part.ckpt")
     assert_equal(whole, resumed)
     trainer.save_checkpoint(tmp_path / "end.ckpt")

@@ -98,13 +98,10 @@ def _weighted(name):
 @pytest.mark.parametrize("sizes", [[100], [1, 60, 39], [1] * 100])
 def test_the_mean_loss_of_batches_is_the_weighted_mean_of_all_samples(name, sizes):
     task, outputs, targets = _weighted(name)
-    tally = task.tally("cpu")
+    metrics = task.metrics("")
     for some, wanted in zip(outputs.split(sizes), targets.split(sizes), strict=True):
-        tally.add(task.loss(some, wanted), some, wanted)
-    assert tally.metrics()["loss"] == pytest.approx(task.loss(outputs, targets).item(), rel=1e-6)
-    joined = task.tally("cpu")
-    joined.load_sums(tally.sums())
-    assert joined.metrics() == tally.metrics()
+        metrics.update(**task.metric_inputs(task.loss(some, wanted), some, wanted))
+    assert metrics.compute()["loss"].item() == pytest.approx(task.loss(outputs, targets).item(), rel=1e-6)
 
 
 # Choosing

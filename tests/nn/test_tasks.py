@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, UnknownNameError
-from dlcore.nn import Binary, ClassTally, Multiclass, Regression, RegressionTally, make_task
+from dlcore.nn import Binary, Multiclass, Regression, make_task
 
 
 def _logit(probability: float) -> float:
@@ -29,9 +29,9 @@ def test_squared_and_absolute_error_of_the_lesson():
     outputs, targets = torch.tensor([[1.0], [1.0]]), torch.tensor([0.0, 0.0])
     loss = task.loss(outputs, targets)
     assert loss.item() == 1.0
-    tally = task.tally("cpu")
-    tally.add(loss, outputs, targets)
-    assert tally.metrics()["mae"] == 1.0
+    metrics = task.metrics("")
+    metrics.update(**task.metric_inputs(loss, outputs, targets))
+    assert metrics.compute()["mae"] == 1.0
 
 
 def test_sure_and_wrong_answers_have_finite_losses():
@@ -64,22 +64,25 @@ def test_regression_of_several_outputs_averages_over_all_numbers():
     assert loss.item() == (1 + 4 + 9 + 16) / 4
 
 
+CLASSES, NUMBERS = {"loss", "accuracy"}, {"loss", "errors"}
+
+
 @pytest.mark.parametrize(
-    ("name", "num_classes", "kind", "out_features", "tally"),
+    ("name", "num_classes", "kind", "out_features", "metrics"),
     [
-        ("multiclass", 10, Multiclass, 10, ClassTally),
-        ("multiclass", 2, Multiclass, 2, ClassTally),
-        ("binary", None, Binary, 1, ClassTally),
-        ("binary", 2, Binary, 1, ClassTally),
-        ("regression", None, Regression, 1, RegressionTally),
-        ("regression", 3, Regression, 3, RegressionTally),
+        ("multiclass", 10, Multiclass, 10, CLASSES),
+        ("multiclass", 2, Multiclass, 2, CLASSES),
+        ("binary", None, Binary, 1, CLASSES),
+        ("binary", 2, Binary, 1, CLASSES),
+        ("regression", None, Regression, 1, NUMBERS),
+        ("regression", 3, Regression, 3, NUMBERS),
     ],
 )
-def test_a_name_gives_the_task_with_its_output_layer_and_tally(name, num_classes, kind, out_features, tally):
+def test_a_name_gives_the_task_with_its_output_layer_and_metrics(name, num_classes, kind, out_features, metrics):
     task = make_task(name, num_classes)
     assert type(task) is kind
     assert task.out_features == out_features
-    assert type(task.tally("cpu")) is tally
+    assert set(task.metrics("train/")) == {f"train/{each}" for each in metrics}
 
 
 @pytest.mark.parametrize(

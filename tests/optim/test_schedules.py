@@ -17,7 +17,7 @@ from dlcore.optim import (
     InverseTimeDecayLR,
     PiecewiseConstantLR,
     exponential_average,
-    warmed_up,
+    warm_up,
     warmup_factor,
 )
 
@@ -88,10 +88,10 @@ def test_goes_on_where_it_stopped(name):
     assert again.param_groups[0]["lr"] == pytest.approx(formula(5))
 
 
-@pytest.mark.parametrize(("interval", "per_batch"), [("epoch", False), ("step", True)])
-def test_counts_what_it_is_told_to(interval, per_batch):
+@pytest.mark.parametrize("interval", ["epoch", "step"])
+def test_counts_what_it_is_told_to(interval):
     factory = partial(InverseTimeDecayLR, decay_rate=1, interval=interval)
-    assert make_schedule(factory, make_optimizer())[1] is per_batch
+    assert make_schedule(factory, make_optimizer())[1] == interval
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,50 @@ def test_warm_up_grows_evenly_to_one():
     assert warmup_factor(0, 0) == 1.0
 
 
-def test_the_rate_is_put_back_whatever_happens():
-    optimizer = make_optimizer(0.1, 0.6)
+def watched_steps(optimizer, steps, stop_within=None):
+    """Take steps; gives the rates that each step sees. A step may end with an error."""
+    seen = []
 
-    def broken_step():
-        with warmed_up(optimizer, 0.5):
-            assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.3]
+    def closure():
+        seen.append([group["lr"] for group in optimizer.param_groups])
+        if len(seen) == stop_within:
             raise RuntimeError
 
-    with pytest.raises(RuntimeError):
-        broken_step()
+    for _ in range(steps):
+        optimizer.step(closure)
+    return seen
+
+
+def test_the_rate_is_multiplied_within_a_step_and_put_back_after_it():
+    optimizer, taken = make_optimizer(0.1, 0.6), iter(range(9))
+    hooks = warm_up(optimizer, 2, lambda: next(taken))
+    assert watched_steps(optimizer, 3) == [[0.05, 0.3], [0.1, 0.6], [0.1, 0.6]]
     assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.6]
+    for hook in hooks:
+        hook.remove()
+    assert watched_steps(optimizer, 1) == [[0.1, 0.6]]
+    assert next(taken) == 3  # nobody asked
+
+
+def test_the_rate_is_put_back_whatever_happens():
+    optimizer = make_optimizer(0.1, 0.6)
+    warm_up(optimizer, 2, lambda: 0)
+    with pytest.raises(RuntimeError):
+        watched_steps(optimizer, 3, stop_within=2)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.6]
+
+
+def test_an_optimizer_whose_step_calls_its_parents_is_warmed_up_once():
+    class Own(SGD):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    parameter = nn.Parameter(torch.zeros(1))
+    SGD([parameter], lr=0.1)  # torch lets a class call hooks when the first of it is made
+    optimizer = Own([parameter], lr=0.1)
+    warm_up(optimizer, 2, lambda: 0)
+    assert watched_steps(optimizer, 2) == [[0.05], [0.05]]
+    assert optimizer.param_groups[0]["lr"] == 0.1
 
 
 # The exponentially weighted average
