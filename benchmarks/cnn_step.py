@@ -17,13 +17,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from dlcore.runs.execution import ExecutionLoop
 from lightning.pytorch import Trainer
 from step_clock import StepClock
 from torch import Tensor, nn
 from torch.optim import SGD
 
 from dlcore.data.array_data import ArrayData, Part
+from dlcore.execution.loop import ExecutionLoop
 from dlcore.models import CNN
 from dlcore.runs.process import prepare_process
 

@@ -19,13 +19,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from dlcore.runs.execution import ExecutionLoop
 from lightning.pytorch import Trainer
 from step_clock import StepClock
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 
+from dlcore.execution.loop import ExecutionLoop
 from dlcore.models import TextRNN
 from dlcore.runs.process import prepare_process
 from dlcore.text import TextBatch

@@ -61,8 +61,10 @@ def classes(count, samples=5):
 def test_loss_penalty_metrics_and_answers(make, targets, gpu):
     model = bring(gpu, make())
     with gpu:
-        inputs, tally = torch.rand(5, 1, 28, 28, device="cuda"), model.task.tally("cuda")
-        found = [model.assess((inputs, targets()), tally), *tally.sums(), model.task.predict(model(inputs))]
+        inputs = torch.rand(5, 1, 28, 28, device="cuda")
+        loss = model.loss((inputs, targets()), model.train_metrics)
+        states = [state for metric in model.train_metrics.values() for state in metric.metric_state.values()]
+        found = [loss, *states, model.task.predict(model(inputs))]
         if model.penalty:
             found.append(model.penalty(model.penalty.select(model.named_parameters())))
         assert {value.device.type for value in found} == {"cuda"}

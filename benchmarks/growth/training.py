@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from dlcore.runs.execution import ExecutionLoop
 from lightning.pytorch import Callback, Trainer
 from torch.optim import Adam
 
@@ -28,6 +27,7 @@ from benchmarks.growth.points import Curve, Point
 from benchmarks.process_family import module, peak, watched
 from benchmarks.step_clock import StepClock
 from dlcore.data.array_data import ArrayData, Part
+from dlcore.execution.loop import ExecutionLoop
 from dlcore.models import MLP, TextRNN
 from dlcore.runs.process import prepare_process
 from dlcore.text import TextBatch

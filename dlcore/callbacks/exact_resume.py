@@ -7,6 +7,7 @@ from typing import Any, final
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.nn.parallel import DistributedDataParallel
 
 from dlcore.callbacks.epoch_state import (
     changed_attributes,
@@ -22,6 +23,7 @@ from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.plain_values import plain_copy
 from dlcore.callbacks.random_states import random_states, set_random_states
 from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
+from dlcore.processes import statistics
 
 _KEY = "exact_resume"  # in a checkpoint
 
@@ -110,6 +112,8 @@ class ExactResume(Callback):
             "values": plain_copy(dict(trainer.callback_metrics)),
             "attributes": changed_attributes(pl_module, self._attributes_before),
             "gradients": plain_copy(gradients),
+            # Of several processes, each has its own until the first one's are given to all.
+            "statistics": plain_copy(dict(statistics(pl_module.named_buffers()) if trainer.world_size > 1 else ())),
         }
         all_of_them = [own]
         if trainer.world_size > 1:
@@ -158,6 +162,12 @@ class ExactResume(Callback):
         for name, parameter in pl_module.named_parameters():
             if name in kept["gradients"]:
                 parameter.grad = kept["gradients"][name].to(parameter)
+        for name, buffer in statistics(pl_module.named_buffers()):
+            if name in kept["statistics"]:
+                buffer.copy_(kept["statistics"][name])
+        if kept["gradients"] and isinstance(wrapped := trainer.strategy.model, DistributedDataParallel):
+            # Between two batches of one step it does not give the first process's statistics to all.
+            wrapped.require_forward_param_sync = False
         go_on_from(trainer, self._loops)
         self._say_what_is_lost(trainer)
         done = trainer.fit_loop.epoch_loop._num_ready_batches_reached()

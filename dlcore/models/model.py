@@ -40,10 +40,6 @@ class Model(LightningModule):
             schedule says; schedules, callbacks and checkpoints see the rate without it.
         penalty: What is added to the loss for the size of parameters; None adds nothing.
 
-    Attributes:
-        confusion_matrix: Counts (K, K) of the last validation or test of a classifier; rows are targets.
-        evaluated: How many samples (of text: tokens) the last validation or test had.
-
     Raises:
         ArgumentError: Optimiser, schedule or warm-up cannot work as they are set.
     """
@@ -68,8 +64,8 @@ class Model(LightningModule):
         self.recent_interval = 0
         self.trained = False  # since train/… was last logged
         self.last_penalty: Tensor | None = None
-        self.confusion_matrix: Tensor | None = None
-        self.evaluated: int | None = None
+        self._confusion_matrix: Tensor | None = None
+        self._evaluated: int | None = None
         self._penalized: list[nn.Parameter] = []
         self._batch = (-1, -1)  # epoch and index of the last training batch
         self._shares_loss = False
@@ -221,6 +217,16 @@ class Model(LightningModule):
 
     def _evaluation_metrics(self, metrics: MetricCollection) -> dict[str, Tensor]:
         values, others = self._read(metrics)
-        self.confusion_matrix, count = others["confusion_matrix"], others["count"]
-        self.evaluated = int(count if count is not None else self.confusion_matrix.sum())
+        self._confusion_matrix, count = others["confusion_matrix"], others["count"]
+        self._evaluated = int(count if count is not None else others["confusion_matrix"].sum())
         return values
+
+    @property
+    def confusion_matrix(self) -> Tensor | None:
+        """Counts (K, K) of a classifier's last validation or test; rows are targets, columns predictions."""
+        return self._confusion_matrix
+
+    @property
+    def evaluated(self) -> int | None:
+        """How many samples (of text: tokens) the last validation or test had."""
+        return self._evaluated

@@ -54,8 +54,7 @@ class RunLogger(Logger):
 
     Attributes:
         tell: Called with a line for the terminal when a metric is not finite for the first time; None: nobody.
-        position: Gives the optimiser steps and the epochs that are done, for what Lightning logs, which counts both
-            from 0; None: nobody.
+        position: Gives the steps and epochs that are done, where Lightning logs and counts from 0; None: nobody.
 
     Raises:
         ArgumentError: `resume_step` is negative.
@@ -297,5 +296,5 @@ class RunLogger(Logger):
             self._add(histogram_summary(tag, counted, self._not_counted), step)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Processes that Lightning spawns get a copy: files and threads stay here.
+        # A process that Lightning spawns gets a copy.
         return {**vars(self), "_experiment": None, "tell": None, "position": None}

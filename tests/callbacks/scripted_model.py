@@ -29,8 +29,8 @@ class ScriptedModel(MLP):
             value = self.values[self.trainer.current_epoch]
             self.said += 1
             value = value[self.said - 1] if isinstance(value, list) else value
-            self.metric_log.log_epoch({"val/loss": value, "val/accuracy": value})
+            self.log_dict({**self._training_metrics(), "val/loss": value, "val/accuracy": value})
 
-    def update(self, batch, batch_idx):
+    def training_step(self, batch, batch_idx):
         self.rates.append(self.optimizers().param_groups[0]["lr"])
-        return super().update(batch, batch_idx)
+        return super().training_step(batch, batch_idx)

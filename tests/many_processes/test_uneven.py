@@ -51,7 +51,7 @@ def train(size, batch_size, group, **settings):
     (metrics,) = trainer.validate(model, data, verbose=False)
     weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     return {
-        "trained": seen.trained, "evaluated": int(model.eval_tally.count), "steps": trainer.global_step,
+        "trained": seen.trained, "evaluated": model.evaluated, "steps": trainer.global_step,
         "loss": metrics["val/loss"], "weights": weights.sum().item(),
     }  # fmt: skip
 

@@ -180,9 +180,9 @@ def test_runs_go_where_default_root_dir_says(workplace, small):
     assert run.folder.relative_to(workplace / "elsewhere").parts[0] == "lightning_logs"
 
 
-def test_clipping_and_accumulation_reach_the_model(workplace, small):
+def test_clipping_and_accumulation_are_the_trainers(workplace, small):
     run = fit(*small, ONE, "--trainer.gradient_clip_val=0.5", "--trainer.accumulate_grad_batches=2")
-    assert run.model.gradient_clip_val == 0.5
+    assert run.trainer.gradient_clip_val == 0.5
     assert run.trainer.global_step == 2
 
 

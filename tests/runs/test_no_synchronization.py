@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from dlcore.runs.execution import ExecutionLoop
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import dlcore
 from dlcore.callbacks import NonFiniteLoss
+from dlcore.execution.loop import ExecutionLoop
 from dlcore.runs import fit
 
 PACKAGE = str(Path(dlcore.__file__).parent)
@@ -56,7 +56,7 @@ def waits(monkeypatch):
     def watched(self, fetcher, count):
         batches.append(count)
         with watch:
-            take(self, fetcher, count)
+            return take(self, fetcher, count)
 
     monkeypatch.setattr(ExecutionLoop, "_take", watched)
     monkeypatch.setattr(NonFiniteLoss, "waits", property(lambda self: False, lambda self, value: None), raising=False)

@@ -109,7 +109,7 @@ def test_a_file_of_new_rows_with_targets_is_tested_whole(patients, workplace):
     run = binary(patients)
     (workplace / "新.csv").write_text("性别,热度,结果\n女,6,病\n男,0,健\n女,5,病\n", encoding="utf-8")
     tested = evaluate("--ckpt_path", str(run.folder), "--data.path=新.csv")
-    assert tested.model.eval_tally.count == 3
+    assert tested.model.evaluated == 3
 
 
 def test_linear_regression_reaches_the_least_squares_plane(workplace):
