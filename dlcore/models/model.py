@@ -20,7 +20,7 @@ from dlcore.models.optimization import check_optimization, check_step, make_opti
 from dlcore.models.schedules import check_length, make_schedule, steps_of_run
 from dlcore.nn import Penalty, Task
 from dlcore.nn.metrics import MeanLoss
-from dlcore.optim import warm_up, warmup_factor
+from dlcore.optim import full_rate, warm_up, warmup_factor
 from dlcore.processes import average_statistics
 
 
@@ -69,6 +69,7 @@ class Model(LightningModule):
         self._penalized: list[nn.Parameter] = []
         self._batch = (-1, -1)  # epoch and index of the last training batch
         self._shares_loss = False
+        self._validated = -1  # the epoch of the last validation
         self._warm_up: list[RemovableHandle] = []
 
     # Training
@@ -113,7 +114,7 @@ class Model(LightningModule):
         outputs = self(inputs)
         # An empty batch is a process's share of a last batch that is smaller than the number of processes.
         loss = self.task.loss(outputs, targets) if len(targets) else outputs.sum() * 0
-        if metrics is not None:
+        if metrics is not None and len(targets):
             metrics.update(**self.task.metric_inputs(loss, outputs, targets))
         return loss
 
@@ -129,34 +130,39 @@ class Model(LightningModule):
             penalty = self.penalty(self._penalized)  # type: ignore[misc]
             self.last_penalty, total = penalty.detach(), loss + penalty
         if not again:
-            self._log_training(loss, len(batch[1]))
+            self._log_training(loss, batch[1])
         if self._shares_loss:
             total = total + (self.trainer.strategy.reduce(total.detach(), reduce_op="mean") - total).detach()
         return total
 
-    def _log_training(self, loss: Tensor, samples: int) -> None:
+    def _log_training(self, loss: Tensor, targets: Tensor) -> None:
         self.trained = True
         if every := self.trainer.log_every_n_steps:  # type: ignore[attr-defined]
             if self.global_step // every != self.recent_interval:
                 self.recent_interval = self.global_step // every
                 self.recent_loss.reset()
-            self.recent_loss.update(loss, samples)
+            self.recent_loss.update(loss, self.task.weight(targets))
             if (self.global_step + 1) % every == 0:
                 penalty = {} if self.last_penalty is None else {"train/penalty_step": self.last_penalty}
                 self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": self.learning_rate})
         # Not in `on_train_epoch_end`, which callbacks that go by the metrics come before.
         if self.trainer.is_last_batch and not self._validates():
-            self.log_dict(self._training_metrics(), on_step=False, on_epoch=True, sync_dist=True)
+            self.log_dict(self._training_metrics(), on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
     @property
     def learning_rate(self) -> float:
         """The rate of the next step, with the warm-up."""
-        return self.trainer.optimizers[0].param_groups[0]["lr"] * warmup_factor(self.global_step, self.warmup_steps)
+        return full_rate(self.trainer.optimizers[0]) * warmup_factor(self.global_step, self.warmup_steps)
 
     def _validates(self) -> bool:
         """Whether this epoch's metrics are logged with a validation."""
-        every = self.trainer.check_val_every_n_epoch
-        return self.trainer.enable_validation and (every is None or (self.current_epoch + 1) % every == 0)
+        trainer, every = self.trainer, self.trainer.check_val_every_n_epoch
+        if not trainer.enable_validation:
+            return False
+        if every is not None:
+            return (self.current_epoch + 1) % every == 0
+        loop = trainer.fit_loop.epoch_loop
+        return self._validated == self.current_epoch or loop._should_check_val_fx(trainer.fit_loop._data_fetcher)
 
     def _training_metrics(self) -> dict[str, Tensor]:
         """Metrics of the training since they were last asked for."""
@@ -185,6 +191,10 @@ class Model(LightningModule):
 
     # Evaluation
 
+    def on_train_start(self) -> None:
+        """Forget the last batch of a fit before this one."""
+        self._batch = (-1, -1)
+
     def on_validation_epoch_start(self) -> None:
         """Begin to count; all processes evaluate the same network."""
         self.val_metrics.reset()
@@ -208,7 +218,9 @@ class Model(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log validation beside training."""
-        training = {} if self.trainer.sanity_checking else self._training_metrics()
+        training = {}
+        if not self.trainer.sanity_checking:
+            training, self._validated = self._training_metrics(), self.current_epoch
         self.log_dict({**training, **self._evaluation_metrics(self.val_metrics)}, sync_dist=True)
 
     def on_test_epoch_end(self) -> None:

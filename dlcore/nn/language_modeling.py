@@ -71,6 +71,10 @@ class LanguageModeling(Task):
         """All as they are; characters are the text's to say."""
         return {"loss": loss, "preds": outputs, "target": targets}
 
+    def weight(self, targets: Tensor) -> Tensor | int:
+        """The tokens."""
+        return (targets != self.ignore_index).sum()
+
     def predict(self, outputs: Tensor) -> Tensor:
         """Probabilities (…, V) by softmax."""
         return outputs.softmax(dim=-1)

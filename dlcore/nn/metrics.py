@@ -6,6 +6,8 @@ Shapes: N batch, O outputs of a regression; … places of a text, such as (B, T)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +21,17 @@ def sum_dtype() -> torch.dtype:
     return torch.float32 if torch.backends.mps.is_available() else torch.float64
 
 
-class MeanLoss(Metric):
+class _Sums(Metric):
+    """A metric whose sums stay as exact as they are, whatever precision the network around it is given."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
+        # `to(torch.bfloat16)`, as bf16-true has it, would take the sums along: they follow to the device only.
+        return super()._apply(
+            lambda tensor: tensor.to(fn(tensor.new_zeros((), dtype=torch.float32)).device), *args, **kwargs
+        )
+
+
+class MeanLoss(_Sums):
     """The mean of batches' mean losses: Σ weight·loss / Σ weight; NaN where nothing was added."""
 
     full_state_update = False
@@ -41,7 +53,8 @@ class MeanLoss(Metric):
         """
         loss = loss.detach()
         if isinstance(weight, Tensor):
-            self.total.addcmul_(loss.to(self.total.dtype), weight.to(self.total.dtype))
+            loss = torch.where(weight > 0, loss.to(self.total.dtype), 0.0)  # an empty batch has no mean
+            self.total.addcmul_(loss, weight.to(self.total.dtype))
             self.weight.add_(weight)
         elif weight:  # an empty batch has no mean
             self.total.add_(loss, alpha=weight)
@@ -52,7 +65,7 @@ class MeanLoss(Metric):
         return self.total / self.weight
 
 
-class RegressionErrors(Metric):
+class RegressionErrors(_Sums):
     """``mae`` and ``rmse`` over all numbers, and ``r2``: 1 - Σe²/Σ(y-mean)² of an output, averaged over the outputs.
 
     r2 is NaN when an output's targets are all equal; all are NaN when nothing was added.
@@ -96,18 +109,20 @@ class ScoreAUROC(BinaryAUROC):
     """The chance that a sample of class 1 scores above one of class 0; NaN where one of the classes is missing."""
 
     def update(self, scores: Tensor, target: Tensor) -> None:
-        """Add a batch: probabilities of class 1 (N,) and classes (N,)."""
-        super().update(scores.detach(), target)
+        """Add a batch: raw scores (N,) and classes (N,)."""
+        # Only the order counts. A sigmoid would make sure scores equal.
+        scores = scores.detach().to(sum_dtype())
+        super().update((scores / (1 + scores.abs()) + 1) / 2, target)
 
     def compute(self) -> Tensor:  # type: ignore[override]
         """The area, a scalar."""
-        targets = dim_zero_cat(self.target)
+        targets = dim_zero_cat(self.target) if len(self.target) else torch.zeros(0)
         if len(targets) == 0 or targets.min() == targets.max():
             return torch.tensor(math.nan, device=self.device)
         return super().compute()
 
 
-class LanguageModelMetrics(Metric):
+class LanguageModelMetrics(_Sums):
     """Sums over tokens: nats, characters, unknown words, right guesses. Places without target count nowhere.
 
     Perplexity is exp(loss), and depends on what the words are. Bits per character are all bits, those of ends of

@@ -48,6 +48,10 @@ class Task(ABC):
     def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
         """What the metrics are updated with: a batch's loss, raw scores and targets, each as they take it."""
 
+    def weight(self, targets: Tensor) -> Tensor | int:
+        """How much a batch counts in the mean loss: so the mean of batches is that of their samples."""
+        return len(targets)
+
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:
         """The answer for each sample: probabilities (N, K), or numbers (N, O)."""
@@ -97,6 +101,10 @@ class Multiclass(Task):
         target = targets.argmax(dim=1) if targets.dim() == 2 else targets.long()
         return {"loss": loss, "weight": _weight(self.class_weights, targets), "preds": outputs, "target": target}
 
+    def weight(self, targets: Tensor) -> Tensor | int:
+        """The sum of the samples' weights."""
+        return _weight(self.class_weights, targets)
+
     def predict(self, outputs: Tensor) -> Tensor:
         """Probabilities (N, K) by softmax."""
         return outputs.softmax(dim=1)
@@ -137,7 +145,11 @@ class Binary(Task):
         target = (targets.reshape(-1) > 0.5).long()
         weight = _weight(self.class_weights, targets)
         preds = (scores > 0).long()
-        return {"loss": loss, "weight": weight, "preds": preds, "target": target, "scores": scores.float().sigmoid()}
+        return {"loss": loss, "weight": weight, "preds": preds, "target": target, "scores": scores}
+
+    def weight(self, targets: Tensor) -> Tensor | int:
+        """The sum of the samples' weights."""
+        return _weight(self.class_weights, targets)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Probabilities (N, 2) of class 0 and class 1, by sigmoid."""

@@ -3,7 +3,7 @@
 from dlcore.optim.averages import exponential_average
 from dlcore.optim.direct_step import direct_step
 from dlcore.optim.schedules import ExponentialDecayLR, InverseTimeDecayLR, PiecewiseConstantLR
-from dlcore.optim.warmup import warm_up, warmup_factor
+from dlcore.optim.warmup import full_rate, warm_up, warmup_factor
 
 __all__ = [
     "ExponentialDecayLR",
@@ -11,6 +11,7 @@ __all__ = [
     "PiecewiseConstantLR",
     "direct_step",
     "exponential_average",
+    "full_rate",
     "warm_up",
     "warmup_factor",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from types import MethodType
 from typing import Any
 
 from torch import Tensor
@@ -34,16 +36,32 @@ def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], i
     Returns:
         The hooks, which can be removed after the warm-up.
     """
-    rates: list[float | Tensor] = []
+    rates: list[float | Tensor] = []  # of the groups, while a step is taken
 
     def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if rates:  # a step that calls the one of its parent class
+            return
         factor = warmup_factor(steps_taken(), warmup_steps)
-        rates[:] = [group["lr"] for group in optimizer.param_groups]
+        rates.extend(group["lr"] for group in optimizer.param_groups)
         for group in optimizer.param_groups:
             group["lr"] = group["lr"] * factor
 
-    def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+    step = optimizer.step
 
-    return [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
+    @wraps(step.__func__)  # type: ignore[attr-defined]
+    def put_back_after(_: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return step(*args, **kwargs)
+        finally:  # also after an error: a checkpoint may be saved then
+            for group, rate in zip(optimizer.param_groups, rates, strict=False):
+                group["lr"] = rate
+            rates.clear()
+
+    optimizer.step = MethodType(put_back_after, optimizer)  # type: ignore[method-assign]
+    optimizer._rates_before_warm_up = rates  # type: ignore[attr-defined]
+    return [optimizer.register_step_pre_hook(before)]
+
+
+def full_rate(optimizer: Optimizer) -> float:
+    """The rate of the first group without the warm-up, also while a step is taken."""
+    return (getattr(optimizer, "_rates_before_warm_up", None) or [optimizer.param_groups[0]["lr"]])[0]
