@@ -107,6 +107,6 @@ def test_predictions_are_whole_or_not_there(work):
 def test_a_test_report_is_whole_or_not_there(work):
     command(work, *FIT).check(0)
     ended = command(work, "test", "--ckpt_path=last", before=(limit_files, 100))
-    assert ended.code == 2
-    assert "could not be written" in ended.said[:100] or len(ended.err) >= 100  # the limit is that of the output too
+    # What was measured is printed, as far as the output's own limit goes, which is the same.
+    assert (ended.code, "Traceback" in ended.said) == (0, False)
     assert not list(work.rglob("*test.json*"))
