@@ -32,9 +32,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     text, an Enum as its value. What else there is, a network say, is left out; a line says so, once.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: set[str] = set()
+    _said: frozenset[str] = frozenset()  # not made in __init__: a subclass may have one of its own that calls no other
 
     def _with_plain_hyper_parameters(self, checkpoint: dict[str, Any]) -> dict[str, Any]:
         kept = dict(checkpoint)
@@ -42,7 +40,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             values = {name: _plain(value) for name, value in dict(checkpoint[key]).items()}
             kept[key] = {name: value for name, value in values.items() if is_plain(value)}
             lost = [name for name in values if name not in kept[key] and name not in self._said]
-            self._said |= set(lost)
+            self._said |= frozenset(lost)
             for name in lost:
                 print(
                     f"Checkpoint: the hyper-parameter {name} is left out: expected numbers, texts, lists or paths, got "

@@ -29,7 +29,7 @@ _SILENT = 20.0
 _LOOK = 0.1  # seconds between looks
 _WORDS = 0.5  # seconds in which the system says how a process ended whose connection is closed
 _GRACE = 3.0  # seconds in which the work may notice by itself that it cannot go on
-_FAREWELL = 10.0  # seconds that the first process waits for the others at the end
+_FAREWELL = 10.0  # seconds that the first process waits for the others at the end, and each for its last word
 _PAUSE = 5.0  # seconds between two looks after which this process itself must have been stopped
 _LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL", "Timed out", "recvValue")
 
@@ -51,6 +51,7 @@ class Watchdog:
         self._finding, self._speaks, self._spoken = "", True, False
         self._stopped: list[int] = []  # processes on this machine that are silent
         self._wire: Wire | None = None
+        self._thread = threading.Thread(target=self._watch, name="dlcore-watchdog", daemon=True)
 
     # The training's side
 
@@ -58,7 +59,7 @@ class Watchdog:
         """Begin to watch those that started this process, and those that it starts."""
         if not self.rank and not by_torchrun():
             os.environ[PARENT] = str(os.getpid())
-        threading.Thread(target=self._watch, name="dlcore-watchdog", daemon=True).start()
+        self._thread.start()
 
     def meet(self) -> None:
         """Begin to hear the others. They have met by now, all of them."""
@@ -77,11 +78,11 @@ class Watchdog:
         wire = self._wire
         if wire is not None and not self._found.is_set():
             wire.state = state
-            wire.told.wait(1.0)
             end = time.monotonic() + (_FAREWELL if self.rank == 0 else 0) / (1 if state == "parted" else 5)
             while time.monotonic() < end and any(peer.lives for peer in wire.peers.values()):
                 time.sleep(0.02)
         self._left.set()
+        self._thread.join(_FAREWELL)  # it sends the last word, late where the cores are busy
 
     def first_says(self, state: str) -> bool:
         """Whether the first process leaves with the same word as this one does: then its error is enough."""

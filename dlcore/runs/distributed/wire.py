@@ -7,7 +7,6 @@ import hmac
 import os
 import selectors
 import socket
-import threading
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -59,11 +58,10 @@ class Wire:
     Attributes:
         peers: The processes that this one hears: all others, or the first.
         state: What this process says of itself.
-        told: Set when a state other than alive was sent.
     """
 
     def __init__(self, rank: int, world_size: int) -> None:
-        self.rank, self.state, self.told = rank, "alive", threading.Event()
+        self.rank, self.state = rank, "alive"
         self._sent, self._beaten = "", 0.0
         self._selector = selectors.DefaultSelector()
         self._server: socket.socket | None = None
@@ -97,13 +95,11 @@ class Wire:
         Args:
             seconds: How long to wait for the others.
         """
-        now = time.monotonic()
-        if self.state != self._sent or now - self._beaten > _BEAT:
-            self._sent, self._beaten = self.state, now
+        now, state = time.monotonic(), self.state  # another thread may set it meanwhile
+        if state != self._sent or now - self._beaten > _BEAT:
+            self._sent, self._beaten = state, now
             for peer in self.peers.values():
-                self._send(peer, self.state)
-            if self.state != "alive":
-                self.told.set()
+                self._send(peer, state)
         for key, _ in self._selector.select(seconds):
             if key.fileobj is self._server:
                 self._accept()

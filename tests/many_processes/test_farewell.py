@@ -1,0 +1,31 @@
+"""A process that has done its work says so before it ends, however busy the machine is."""
+
+import time
+from types import SimpleNamespace
+
+from dlcore.runs.distributed.watchdog import Watchdog
+
+
+class SlowWire:
+    """A wire whose thread gets no core for a while."""
+
+    def __init__(self):
+        self.state, self.sent, self.peers = "alive", [], {}
+
+    def exchange(self, seconds):
+        self.sent.append(self.state)
+        time.sleep(1.5)
+
+    def close(self):
+        self.sent.append(self.state)
+
+
+def test_the_last_word_is_sent_before_the_process_ends():
+    trainer = SimpleNamespace(world_size=2, strategy=SimpleNamespace(launcher=None))
+    watchdog = Watchdog(trainer)
+    watchdog._wire = wire = SlowWire()
+    watchdog.start()
+    while not wire.sent:
+        time.sleep(0.01)
+    watchdog.leave()
+    assert wire.sent[-1] == "parted"
