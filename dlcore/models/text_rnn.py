@@ -128,7 +128,7 @@ class TextRNN(Model):
             self.output.weight = self.embedding.weight
         self.carried: tuple[Tensor, ...] = ()  # the state after the last training batch
         self._start: RecurrentState | None = None  # the state before the training batch at hand
-        self._evaluated: RecurrentState | None = None  # the state after the last batch of an evaluation
+        self._eval_state: RecurrentState | None = None  # the state after the last batch of an evaluation
 
     # The network
 
@@ -205,6 +205,6 @@ class TextRNN(Model):
 
     def _evaluate(self, batch: TextBatch) -> Tensor:
         """Features (B, T, F) of a batch of an evaluation, from the state that the last one left."""
-        start = self._evaluated if self.carry_state and batch.continues else None
-        features, self._evaluated = self.features(batch.inputs, start)
+        start = self._eval_state if self.carry_state and batch.continues else None
+        features, self._eval_state = self.features(batch.inputs, start)
         return features
