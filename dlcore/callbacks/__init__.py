@@ -14,6 +14,7 @@ from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from dlcore.callbacks.run_summary import RunSummary
+from dlcore.callbacks.standard import standard as standard
 from dlcore.callbacks.steps_per_execution import StepsPerExecution as StepsPerExecution  # fit has a flag for it
 from dlcore.callbacks.text_samples import TextSamples
 from dlcore.callbacks.token_loss import TokenLoss

@@ -190,7 +190,7 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         # Under a name of its own first: last.ckpt may be the same file as best.ckpt, and there are writers of
         # checkpoints that open a file which is there (Lightning's own, when temporary files lie on another disk).
         written = self._folder / "last.tmp"
-        trainer.save_checkpoint(written)
+        trainer.save_checkpoint(written, weights_only=False)  # the optimiser too
         if trainer.is_global_zero:
             last = self._folder / "last.ckpt"
             if self._has_saved and last.is_file():  # else it may be another run's

@@ -31,10 +31,13 @@ class MonitorCallback(MetricCallback):
 
     Attributes:
         mode: ``min`` or ``max``; ``auto`` as long as it is not known.
+        monitor_is_found: Whether `WatchWhatIsLogged` finds the metric; then a resumed run takes it from the checkpoint.
 
     Raises:
         ArgumentError: The mode contradicts the metric's nature, or is not known, or nothing logs the metric.
     """
+
+    monitor_is_found = False
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
@@ -62,7 +65,7 @@ class MonitorCallback(MetricCallback):
     @property
     def state_key(self) -> str:
         """A name by the metric, so that two of a class, with different ones, keep a state each."""
-        return self._generate_state_key(monitor=self.monitor)
+        return self._generate_state_key(monitor=None if self.monitor_is_found else self.monitor)
 
     @property
     def _legacy_state_key(self) -> Any:
@@ -70,6 +73,8 @@ class MonitorCallback(MetricCallback):
 
     def takes_up(self, state_dict: dict[str, Any]) -> bool:
         """Whether a checkpoint's state is that of the same metric and mode."""
+        if self.monitor_is_found:
+            self.monitor, self.mode = state_dict["monitor"], state_dict["mode"]
         modes = {self.mode, state_dict["mode"]} - {"auto"}
         return bool(state_dict["monitor"] == self.monitor and len(modes) < 2)
 

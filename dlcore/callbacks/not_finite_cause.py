@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 _SMALLER_STEPS = (
-    "Try a smaller learning rate (--model.optimizer.lr {lr:.3g}; it was {now:.3g}) or clipped gradients "
+    "Try a smaller learning rate ({flag}{lr:.3g}; it was {now:.3g}) or clipped gradients "
     "(--trainer.gradient_clip_val 1)."
 )
 _OTHER_DATA = (
@@ -28,7 +28,8 @@ def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tu
         trainer: Whose optimiser's learning rate is meant.
     """
     now = next((float(each.param_groups[0]["lr"]) for each in trainer.optimizers), 0.0)
-    smaller_steps = _SMALLER_STEPS.format(now=now, lr=now / 10)
+    flag = "--model.optimizer.lr " if hasattr(model, "optimizer_factory") else ""  # one of dlcore's models
+    smaller_steps = _SMALLER_STEPS.format(now=now, lr=now / 10, flag=flag)
     if lost := parameters_not_finite(model):
         name, count = next(iter(lost.items()))
         others = f" and {len(lost) - 1} more of the network's tensors" if len(lost) > 1 else ""

@@ -90,5 +90,5 @@ def say_without_run_logger(trainer: Trainer, callback: Callback) -> None:
     print(
         f"{type(callback).__name__} shows nothing: it writes through dlcore.tracking.RunLogger, and the trainer has "
         f"{f'only {others}' if others else 'no logger'}. Give it one: "
-        f"Trainer(logger=[{'…, ' * bool(others)}RunLogger('runs/mine', 'mine', 0)])."
+        f"Trainer(logger=[{'…, ' * bool(others)}RunLogger(name='mine')])."
     )

@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 import dlcore.callbacks
 import dlcore.data
 import dlcore.models
+from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged, undecided
 from dlcore.configs.catalogue import callback_sections
 from dlcore.configs.request import Request
 from dlcore.errors import ArgumentError
@@ -33,7 +34,6 @@ from dlcore.runs.found_settings import check_finders
 from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.layers import names_own_class
 from dlcore.runs.link import BatchNormCheck, check_weights, fill_in
-from dlcore.runs.monitors import WatchWhatIsLogged, undecided
 from dlcore.runs.named_classes import check_parsed
 from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.parse_errors import check_null, explain, no_class, own_error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,7 @@ from pathlib import Path
 
 from dlcore.configs.shell import shell_word
 from dlcore.errors import FitError
-
-RUNS_FOLDER = "lightning_logs"
-_VERSION = re.compile(r"version_(\d+)")
+from dlcore.tracking.run_folder import RUNS_FOLDER, run_version
 
 
 def runs_root(default_root_dir: str | Path | None = None) -> Path:
@@ -21,46 +18,11 @@ def runs_root(default_root_dir: str | Path | None = None) -> Path:
     return Path(default_root_dir or ".") / RUNS_FOLDER
 
 
-def run_version(folder: Path) -> int | None:
-    """The number in a run folder's name, or None when it is no run folder."""
-    found = _VERSION.fullmatch(folder.name)
-    return int(found[1]) if found else None
-
-
 def run_folders(root: Path, name: str | None = None) -> list[Path]:
     """Folders of the runs of a recipe (or of all), oldest first by the time of their last checkpoint."""
     recipes = [root / name] if name else [folder for folder in root.glob("*") if folder.is_dir()]
     folders = [folder for recipe in recipes for folder in recipe.glob("version_*") if run_version(folder) is not None]
     return sorted(folders, key=lambda folder: (_last_written(folder), run_version(folder)))
-
-
-def new_run_folder(root: Path, name: str) -> Path:
-    """Make the next free run folder. However many processes do this at once, each gets its own.
-
-    Args:
-        root: Folder of all runs.
-        name: Recipe of the run.
-
-    Raises:
-        FitError: Something that is no folder is in the way.
-    """
-    parent = root / name
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:  # a file, or a link that leads nowhere
-        raise FitError(
-            f"{root}: expected a folder for runs, got something else, or a link that leads nowhere. Move it away, or "
-            "choose another place: --trainer.default_root_dir FOLDER"
-        ) from error
-    version = max((run_version(folder) or 0 for folder in run_folders(root, name)), default=-1) + 1
-    while True:
-        folder = parent / f"version_{version}"
-        try:
-            folder.mkdir()
-        except FileExistsError:  # another process was faster
-            version += 1
-        else:
-            return folder
 
 
 @contextmanager

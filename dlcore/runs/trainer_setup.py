@@ -15,10 +15,11 @@ from dlcore.errors import ArgumentError, FitError
 from dlcore.execution.loop import ExecutionLoop, Steps
 from dlcore.processes import by_slurm, by_torchrun
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO, find_checkpoint, read_checkpoint
-from dlcore.runs.folder import new_run_folder, run_of_checkpoint, run_version, runs_root
+from dlcore.runs.folder import run_of_checkpoint, runs_root
 from dlcore.runs.process import check_devices, check_strategy, with_launched_processes
 from dlcore.runs.settings import Settings
 from dlcore.tracking import RunLogger
+from dlcore.tracking.run_folder import new_run_folder
 
 
 def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: Steps = 1) -> Trainer:
@@ -85,17 +86,17 @@ def make_logger(
     newest = _newest_run(settings)
     if newest is not None:
         step = settings.checkpoint["global_step"]
-        return RunLogger(newest, newest.parent.name, run_version(newest) or 0, resume_step=step), False
+        return RunLogger(newest, newest.parent.name, resume_step=step), False
     if restarted is not None:
-        return RunLogger(restarted, restarted.parent.name, run_version(restarted) or 0, resume_step=0), False
+        return RunLogger(restarted, restarted.parent.name, resume_step=0), False
     if wanted is not None:
-        return RunLogger(wanted, settings.name, run_version(wanted) or 0), False
+        return RunLogger(wanted, settings.name), False
     root = runs_root(settings.root_dir)
     if not trainer.is_global_zero:
         # Other processes never write; they hear of the folder when the trainer's processes have met.
-        return RunLogger(root / settings.name, settings.name, 0), False
+        return RunLogger(root / settings.name, settings.name), False
     folder = new_run_folder(root, settings.name)
-    return RunLogger(folder, settings.name, run_version(folder) or 0), True
+    return RunLogger(folder, settings.name), True
 
 
 def keep_checkpoints_in(trainer: Trainer, folder: Path) -> None:

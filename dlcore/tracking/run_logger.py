@@ -6,6 +6,7 @@ import argparse
 import atexit
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from dlcore.tracking.markdown import escaped
 from dlcore.tracking.metrics_csv import MetricsCsv
 from dlcore.tracking.not_finite import FirstNotFinite, not_finite_text
 from dlcore.tracking.run_file import remove_leftovers, writing
+from dlcore.tracking.run_folder import RUNS_FOLDER, new_run_folder, run_version
 from dlcore.tracking.summaries import figure_summary, histogram_summary, number_of, scalars_summary
 from dlcore.tracking.timeline import Timeline, read_events
 
@@ -36,20 +38,18 @@ if TYPE_CHECKING:
 class RunLogger(Logger):
     """Logs one run into one folder: event files for TensorBoard, ``metrics.csv`` and ``events.jsonl``.
 
-    Scalars are written at once. Histograms are counted on the device and written in the background; figures are drawn
-    and written in the background. Only the process of rank zero writes; nothing is written before the first use.
+    Scalars are written at once. Histograms are counted on the device; they and figures are written in the background.
+    Only the process of rank zero writes; nothing is written before the first use.
 
     With `resume_step`, the run goes on in its folder: points and rows beyond that step are taken away, those at the
-    step stay (what led to a checkpoint is logged at steps up to the checkpoint's own, before it is written).
-    Without it, a folder that already holds a run is added to: so a test later adds its results.
+    step stay (what led to a checkpoint is logged before it is written). Without it, what a folder holds is added to.
 
     The first value of a metric that is NaN or infinite is an event of its own. What cannot be written (a full disk) is
     an error at once: a hole in the curves would never be noticed, and a run goes on from its checkpoint without one.
 
     Args:
-        folder: The run's folder (``lightning_logs/<recipe>/version_<N>``), made if it is not there.
+        folder: The run's folder, made if it is not there; None: the next free ``lightning_logs/<name>/version_<N>``.
         name: The recipe's name.
-        version: The run's number.
         resume_step: Step (`global_step`) of the checkpoint that the run goes on from; None for a new run or to add.
 
     Attributes:
@@ -61,12 +61,12 @@ class RunLogger(Logger):
         RunFileError: At any logging: a file cannot be written.
     """
 
-    def __init__(self, folder: str | Path, name: str, version: int, resume_step: int | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None, name: str = "run", resume_step: int | None = None) -> None:
         super().__init__()
         if resume_step is not None:
             check_number("resume_step", resume_step, at_least=0)
         self.background = BackgroundWriter()
-        self._folder, self._name, self._version, self._resume_step = Path(folder), name, version, resume_step
+        self._given, self._name, self._resume_step = folder, name, resume_step
         self.tell: Callable[[str], None] | None = None
         self.position: Callable[[], tuple[int, float]] | None = None
         self._experiment: SummaryWriter | None = None
@@ -85,8 +85,15 @@ class RunLogger(Logger):
 
     @property
     def version(self) -> int:
-        """The run's number."""
-        return self._version
+        """The run's number, as its folder has it."""
+        return run_version(self._folder) or 0
+
+    @cached_property
+    def _folder(self) -> Path:
+        if self._given is not None:
+            return Path(self._given)
+        writes = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+        return new_run_folder(Path(RUNS_FOLDER), self.name) if writes else Path(RUNS_FOLDER, self.name)
 
     @property
     def log_dir(self) -> str:
@@ -171,15 +178,9 @@ class RunLogger(Logger):
 
         Args:
             params: The settings, nested as you like; `hparams.columns` says how they are shown.
-            args: Not used.
-            kwargs: Not used.
+            args, kwargs: Not used.
         """
         self._session.add(params)
-
-    @rank_zero_only
-    def log_histogram(self, tag: str, values: Tensor | HistogramTensors | Histogram, step: int) -> None:
-        """Write one histogram; `log_histograms` says how."""
-        self.log_histograms({tag: values}, step)
 
     @rank_zero_only
     def log_histograms(self, values: Mapping[str, Tensor | HistogramTensors | Histogram], step: int) -> None:
@@ -195,8 +196,7 @@ class RunLogger(Logger):
         Raises:
             ArgumentError: A value is neither (a parameter without a gradient has None).
         """
-        _ = self.experiment  # opened here and not by two threads at once
-        step = self._note_step(step)
+        _, step = self.experiment, self._note_step(step)  # opened here and not by two threads at once
         for tag, value in values.items():
             if not isinstance(value, Tensor | HistogramTensors | Histogram):
                 raise ArgumentError(f"values[{tag!r}]", "a tensor or a counted histogram", value, "Leave it out.")

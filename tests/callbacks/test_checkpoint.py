@@ -184,7 +184,7 @@ def test_what_a_killed_process_left_of_its_writing_is_removed(fit, tmp_path):
 
 
 def test_the_folder_is_that_of_the_run(fit, tmp_path):
-    fit([0.9], dirpath=None, trainer={"logger": RunLogger(tmp_path / "run", "recipe", 0)})
+    fit([0.9], dirpath=None, trainer={"logger": RunLogger(tmp_path / "run", "recipe")})
     assert names(tmp_path / "run" / "checkpoints") == ["best.ckpt", "last.ckpt"]
 
 

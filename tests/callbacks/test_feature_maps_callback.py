@@ -107,7 +107,7 @@ def test_classes_without_names(fit):
 
 def test_pictures_lie_in_the_runs_folder_and_a_run_that_goes_on_adds_to_them(make_trainer, tmp_path):
     def train(epochs, **resume):
-        logger = RunLogger(tmp_path / "run", "recipe", 0, **({"resume_step": 3} if resume else {}))
+        logger = RunLogger(tmp_path / "run", "recipe", **({"resume_step": 3} if resume else {}))
         callbacks = [FeatureMaps(), Checkpoint()]
         trainer = make_trainer(max_epochs=epochs, logger=logger, callbacks=callbacks, enable_checkpointing=True)
         trainer.fit(TinyCNN(), TinyPictures(), weights_only=True, **resume)

@@ -169,7 +169,7 @@ def test_a_diverged_network_is_drawn_all_the_same(fit):
 
 
 def test_pictures_lie_in_the_runs_folder(make_trainer, tmp_path):
-    logger = RunLogger(tmp_path / "run", "recipe", 0)
+    logger = RunLogger(tmp_path / "run", "recipe")
     trainer = make_trainer(logger=logger, callbacks=[Mistakes(worst=3)])
     trainer.fit(TinyCNN(), TinyPictures())
     assert {"val_confusion.png", "val_worst.png"} <= {path.name for path in (tmp_path / "run").iterdir()}

@@ -36,7 +36,7 @@ def fit(tiny_data, make_trainer, tmp_path):
     def fit(epochs=2, model=None, ckpt_path=None, data=None, folder="run", trainer_settings=None, **settings):
         callback = ParameterDistribution(**settings)
         step = ckpt_path and torch.load(ckpt_path, weights_only=True)["global_step"]
-        logger = RunLogger(tmp_path / folder, "recipe", 0, resume_step=step)
+        logger = RunLogger(tmp_path / folder, "recipe", resume_step=step)
         trainer = make_trainer(
             max_epochs=epochs, logger=logger, enable_checkpointing=True, callbacks=[callback, Checkpoint()],
             **(trainer_settings or {}),
@@ -248,7 +248,7 @@ def test_a_network_whose_weights_are_frozen_has_histograms_of_what_is_trained(fi
 
 def test_only_the_first_process_looks(tmp_path):
     callback, model = ParameterDistribution(), make_model()
-    logger = RunLogger(tmp_path / "run", "recipe", 0)
+    logger = RunLogger(tmp_path / "run", "recipe")
     other = SimpleNamespace(is_global_zero=False, global_step=0, loggers=[logger])
     callback.on_train_start(other, model)
     callback.on_train_batch_start(other, model, None, 0)

@@ -44,7 +44,7 @@ def fit(tiny_data, make_trainer, folder):
 
     def fit(values, *callbacks, ckpt_path=None, logger=None, command="", **settings):
         step = None if ckpt_path is None else STEPS * int(ckpt_path.stem.removeprefix("at"))
-        logger = logger or RunLogger(folder, "mine", 0, resume_step=step)
+        logger = logger or RunLogger(folder, "mine", resume_step=step)
         callbacks = [RunEvents(command), *callbacks, Checkpoint(dirpath=str(folder / "checkpoints"))]
         settings = {"max_epochs": len(values), "callbacks": callbacks, "logger": logger, **settings}
         trainer = make_trainer(enable_checkpointing=True, **settings)
@@ -185,7 +185,7 @@ def test_a_loss_that_is_lost_within_an_epoch_is_said_at_once(tiny_data, make_tra
         def on_train_batch_end(self, trainer, *args):
             heard[trainer.global_step] = capsys.readouterr().out
 
-    trainer = make_trainer(callbacks=[RunEvents(), Listens()], logger=RunLogger(folder, "mine", 0), max_epochs=1)
+    trainer = make_trainer(callbacks=[RunEvents(), Listens()], logger=RunLogger(folder, "mine"), max_epochs=1)
     trainer.fit(MLP([8], in_features=4, num_classes=3), tiny_data(inputs_are_nan=True))
     assert heard[1].startswith("Not finite: train/loss_step is NaN at step 1: ")
     assert [event["metric"] for event in read_events(folder) if event["kind"] == "not_finite"] == [

@@ -37,7 +37,7 @@ def train(tiny_data, make_trainer, tmp_path, monkeypatch):
     def train(*callbacks, summary=None, logger=None, model=None, **settings):
         monkeypatch.chdir(tmp_path)
         folder = tmp_path / "logs" / "mine" / "version_0"
-        logger = logger or RunLogger(folder, "mine", 0)
+        logger = logger or RunLogger(folder, "mine")
         callbacks = [RunEvents(), summary or RunSummary(), *callbacks]
         trainer = make_trainer(logger=logger, callbacks=callbacks, **settings)
         trainer.fit(model or MLP([8], in_features=4, num_classes=3), tiny_data())
@@ -173,7 +173,7 @@ def test_a_table_that_is_being_written_is_drawn_the_next_time(train, tmp_path):
 @pytest.mark.parametrize("ends", ["finished", "failed"])
 def test_slow_work_in_a_queue_that_is_full_is_all_done_at_the_end(ends, train, tmp_path):
     folder, done = tmp_path / "logs" / "mine" / "version_0", []
-    logger = RunLogger(folder, "mine", 0)
+    logger = RunLogger(folder, "mine")
     logger.background = BackgroundWriter(max_queue=1)
 
     def slow(number):

@@ -12,7 +12,7 @@ from dlcore.tracking import RunLogger
 @pytest.mark.parametrize(
     ("loggers", "lacks"),
     [
-        ((), "the trainer has no logger. Give it one: Trainer(logger=[RunLogger('runs/mine', 'mine', 0)])."),
+        ((), "the trainer has no logger. Give it one: Trainer(logger=[RunLogger(name='mine')])."),
         ((CSVLogger,), "the trainer has only CSVLogger. Give it one: Trainer(logger=[…, RunLogger("),
         ((TensorBoardLogger, CSVLogger), "the trainer has only TensorBoardLogger, CSVLogger. Give it one"),
     ],
@@ -28,7 +28,7 @@ def test_says_in_a_line_what_it_lacks(tiny_data, make_trainer, tmp_path, capsys,
 
 def test_works_beside_another_logger_and_says_nothing(tiny_data, make_trainer, tmp_path, capsys):
     run = tmp_path / "mine" / "version_0"
-    loggers = [CSVLogger(tmp_path, name="theirs"), RunLogger(run, "mine", 0)]
+    loggers = [CSVLogger(tmp_path, name="theirs"), RunLogger(run, "mine")]
     trainer = make_trainer(callbacks=[ParameterDistribution(), RunSummary()], logger=loggers)
     trainer.fit(MLP([8], in_features=4, num_classes=3), tiny_data())
     assert {path.name for path in run.iterdir()} >= {"layers.csv", "layers.png", "curves.png", "summary.md"}

@@ -14,9 +14,9 @@ from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import CheckpointError
 from dlcore.runs import fit
 from dlcore.runs.checkpoint_file import read_checkpoint
-from dlcore.runs.trainer_setup import new_run_folder
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.word_tables import WordTables
+from dlcore.tracking.run_folder import new_run_folder
 
 REFUSED = "holds objects other than plain values"
 COMMANDS = {

@@ -12,6 +12,6 @@ def folder(tmp_path):
 
 @pytest.fixture
 def logger(folder):
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     yield logger
     logger.finalize("success")

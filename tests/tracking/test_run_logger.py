@@ -56,7 +56,7 @@ def test_metric_that_is_no_number_is_an_error_with_its_name(logger):
 def test_one_set_of_event_files_and_no_runs_below_it(logger, folder):
     logger.log_hyperparams({"lr": 0.1})
     logger.log_metrics({"train/loss": 0.5, "val/loss": 0.5}, 1)
-    logger.log_histogram("weights", torch.randn(10), 1)
+    logger.log_histograms({"weights": torch.randn(10)}, 1)
     logger.log_text("note", "**hello**", 1)
     logger.finalize("success")
     assert sorted(path.name.partition(".")[0] for path in folder.rglob("*")) == ["events", "metrics"]
@@ -64,7 +64,7 @@ def test_one_set_of_event_files_and_no_runs_below_it(logger, folder):
 
 def test_histograms_are_what_was_counted(logger, folder):
     values = torch.tensor([-1.0, 0.0, 0.5, 1.0, 1.0])
-    logger.log_histogram("a", values, 4)
+    logger.log_histograms({"a": values}, 4)
     values.zero_()  # training goes on in place: what was handed over is the state of then
     logger.log_histograms({"b": count_histogram(torch.ones(3), 4), "c": count_histogram(torch.arange(4), 4).read()}, 5)
     logger.finalize("success")
@@ -81,7 +81,7 @@ def test_histograms_are_what_was_counted(logger, folder):
 def test_nan_and_infinity_in_a_histogram_are_curves_from_then_on(logger, folder):
     fine, bad, worse = torch.ones(4), torch.tensor([1.0, math.nan, math.inf, math.nan]), torch.full((5,), math.nan)
     for step, values in enumerate((fine, bad, worse, fine)):
-        logger.log_histogram("w", values, step)
+        logger.log_histograms({"w": values}, step)
     logger.finalize("success")
     assert scalars(folder, "w/nan") == [(1, 2.0), (2, 5.0), (3, 0.0)]
     assert scalars(folder, "w/infinite") == [(1, 1.0), (2, 0.0), (3, 0.0)]
@@ -138,10 +138,10 @@ def test_logging_does_not_wait_for_a_slow_figure(logger):
 
 @pytest.mark.parametrize("status", ["success", "finished", "failed", "interrupted"])
 def test_finalize_drains_and_may_come_twice(folder, status):
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     logger.log_hyperparams({"lr": 0.1})
     for step in range(50):
-        logger.log_histogram("w", torch.randn(100), step)
+        logger.log_histograms({"w": torch.randn(100)}, step)
     logger.finalize(status)
     logger.finalize("failed")
     assert len(events_of(folder).Histograms("w")) == 50
@@ -153,7 +153,7 @@ def test_logging_goes_on_after_finalize(logger, folder):
     logger.log_metrics({"train/loss": 1.0}, 1)
     logger.finalize("success")
     logger.log_metrics({"test/accuracy": 0.5}, 1)
-    logger.log_histogram("w", torch.ones(2), 2)
+    logger.log_histograms({"w": torch.ones(2)}, 2)
     logger.finalize("success")
     assert scalars(folder, "train/loss") == [(1, 1.0)]
     assert scalars(folder, "test/accuracy") == [(1, 0.5)]
@@ -174,7 +174,7 @@ def test_train_and_validation_share_a_chart_as_soon_as_both_exist(logger, folder
 
 def test_hparams_tab_shows_settings_beside_the_last_real_metrics(folder):
     for version, lr in ((0, 0.1), (1, 0.01)):
-        logger = RunLogger(folder.parent / f"version_{version}", "recipe", version)
+        logger = RunLogger(folder.parent / f"version_{version}", "recipe")
         logger.log_hyperparams({"lr": 0.5, "_class_path": "x"})
         logger.log_hyperparams({"lr": lr, "data": {"class_path": "dlcore.data.FashionMNIST"}, "early": version == 0})
         for step in range(3):
@@ -195,11 +195,11 @@ def test_hparams_tab_shows_settings_beside_the_last_real_metrics(folder):
 
 def test_other_ranks_write_nothing(folder, monkeypatch):
     monkeypatch.setattr(rank_zero_only, "rank", 1)
-    logger = RunLogger(folder, "recipe", 3, resume_step=10)
+    logger = RunLogger(folder, "recipe", resume_step=10)
     _ = logger.experiment
     logger.log_hyperparams({"lr": 0.1})
     logger.log_metrics({"train/loss": 1.0}, 1)
-    logger.log_histogram("w", torch.ones(1), 1)
+    logger.log_histograms({"w": torch.ones(1)}, 1)
     logger.log_figure("f", lambda: 1 / 0, 1)
     logger.log_text("t", "x")
     logger.experiment.add_scalar("x", 1)
@@ -231,7 +231,7 @@ def test_lightning_trains_with_it(folder):
         def training_step(self, batch, batch_idx):
             loss = self.layer(batch).square().mean()
             self.log("train/loss", loss)
-            self.logger.log_histogram("weights", self.layer.weight, self.global_step)
+            self.logger.log_histograms({"weights": self.layer.weight}, self.global_step)
             return loss
 
         def validation_step(self, batch, batch_idx):
@@ -242,7 +242,7 @@ def test_lightning_trains_with_it(folder):
 
     trainer = lightning.Trainer(
         max_epochs=2,
-        logger=RunLogger(folder, "recipe", 3),
+        logger=RunLogger(folder, "recipe"),
         log_every_n_steps=1,
         accelerator="cpu",
         enable_checkpointing=False,

@@ -14,11 +14,11 @@ from dlcore.tracking import RunLogger, read_metrics
 
 
 def interrupted_run(folder):
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     logger.log_hyperparams({"lr": 0.1})
     for step in range(0, 100, 10):
         logger.log_metrics({"train/loss": float(step), "epoch": step // 50}, step)
-        logger.log_histogram("w", torch.ones(1), step)
+        logger.log_histograms({"w": torch.ones(1)}, step)
     logger.log_metrics({"val/loss": 1.0, "epoch": 0}, 50)
     logger.log_metrics({"val/loss": 9.0, "epoch": 1}, 90)  # after the checkpoint, and never logged again
     logger.finalize("failed")
@@ -26,7 +26,7 @@ def interrupted_run(folder):
 
 def test_resumed_run_goes_on_in_its_curves_from_its_step(folder):
     interrupted_run(folder)
-    logger = RunLogger(folder, "recipe", 3, resume_step=50)
+    logger = RunLogger(folder, "recipe", resume_step=50)
     logger.log_hyperparams({"lr": 0.2})
     for step in (60, 70):
         logger.log_metrics({"train/loss": -float(step), "epoch": 1}, step)
@@ -45,7 +45,7 @@ def test_resumed_run_goes_on_in_its_curves_from_its_step(folder):
 def test_second_resume_from_an_earlier_step(folder):
     interrupted_run(folder)
     for resume_step in (50, 20):
-        logger = RunLogger(folder, "recipe", 3, resume_step)
+        logger = RunLogger(folder, "recipe", resume_step=resume_step)
         logger.log_metrics({"train/loss": -1.0}, resume_step + 5)
         logger.finalize("failed")
     assert scalars(folder, "train/loss") == [(0, 0.0), (10, 10.0), (20, 20.0), (25, -1.0)]
@@ -57,7 +57,7 @@ def test_a_tensorboard_that_is_already_open_forgets_the_old_points_too(folder):
     interrupted_run(folder)
     events = plugin_event_multiplexer.EventMultiplexer().AddRun(str(folder), "run").Reload()
     assert [event.step for event in events.Tensors("run", "val/loss")] == [50, 90]
-    logger = RunLogger(folder, "recipe", 3, resume_step=50)
+    logger = RunLogger(folder, "recipe", resume_step=50)
     logger.log_metrics({"train/loss": -1.0}, 60)
     logger.finalize("success")
     events.Reload()
@@ -66,13 +66,13 @@ def test_a_tensorboard_that_is_already_open_forgets_the_old_points_too(folder):
 
 
 def test_test_results_are_added_to_a_finished_run_and_take_nothing_away(folder):
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     logger.log_hyperparams({"lr": 0.1})
     for step in range(5):
         logger.log_metrics({"val/accuracy": 0.5}, step)
     logger.finalize("failed")
     for _ in range(2):
-        logger = RunLogger(folder, "recipe", 3)
+        logger = RunLogger(folder, "recipe")
         logger.log_hyperparams({"lr": 0.9})
         logger.log_metrics({"test/accuracy": 0.25}, 0)
         logger.finalize("success")
@@ -83,11 +83,11 @@ def test_test_results_are_added_to_a_finished_run_and_take_nothing_away(folder):
 
 
 def test_successful_test_does_not_make_a_killed_run_a_success(folder):
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     logger.log_hyperparams({"lr": 0.1})
     logger.log_metrics({"val/accuracy": 0.5}, 1)
     logger._close()  # what is left of a process that ended without finalize
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     logger.log_hyperparams({"lr": 0.1})
     logger.log_metrics({"test/accuracy": 0.5}, 1)
     logger.finalize("success")
@@ -96,16 +96,16 @@ def test_successful_test_does_not_make_a_killed_run_a_success(folder):
 
 def test_negative_resume_step_is_an_error(folder):
     with pytest.raises(ArgumentError, match="resume_step: expected a number at least 0, got -1"):
-        RunLogger(folder, "recipe", 3, resume_step=-1)
+        RunLogger(folder, "recipe", resume_step=-1)
 
 
 SCRIPT = """
 import os, sys, torch
 from dlcore.tracking import RunLogger
-logger = RunLogger(sys.argv[1], "recipe", 3)
+logger = RunLogger(sys.argv[1], "recipe")
 for step in range(40):
     logger.log_metrics({"train/loss": 0.5, "epoch": 0}, step)
-    logger.log_histogram("w", torch.ones(3), step)
+    logger.log_histograms({"w": torch.ones(3)}, step)
 """
 
 
@@ -133,7 +133,7 @@ def test_kill_loses_no_row_and_the_run_can_be_resumed(folder):
     done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, timeout=120)
     assert done.returncode == -signal.SIGKILL
     assert read_metrics(folder)["step"] == list(range(40))
-    logger = RunLogger(folder, "recipe", 3, resume_step=19)
+    logger = RunLogger(folder, "recipe", resume_step=19)
     logger.log_metrics({"train/loss": 0.25}, 20)
     logger.finalize("success")
     assert read_metrics(folder)["train/loss"] == [0.5] * 20 + [0.25]

@@ -129,11 +129,11 @@ def test_an_event_without_a_step_belongs_to_the_latest_one(folder, logger):
 
 
 def test_a_resumed_logger_cuts_events_as_it_cuts_rows(folder):
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     for step in (0, 5, 9):
         logger.log_event("new_best", "better", step, None)
     logger.finalize("failed")
-    logger = RunLogger(folder, "recipe", 3, resume_step=5)
+    logger = RunLogger(folder, "recipe", resume_step=5)
     logger.log_event("resumed", "on", 5, None)
     logger.finalize("success")
     assert steps(folder) == [0, 5, 5]
@@ -161,11 +161,11 @@ def test_the_first_value_of_each_metric_that_is_not_finite_is_an_event_once(fold
 
 
 def test_a_resumed_run_says_again_only_what_was_cut_off(folder):
-    logger = RunLogger(folder, "recipe", 3)
+    logger = RunLogger(folder, "recipe")
     logger.log_metrics({"a": math.nan}, 2)
     logger.log_metrics({"b": math.nan}, 8)
     logger.finalize("failed")
-    logger = RunLogger(folder, "recipe", 3, resume_step=5)
+    logger = RunLogger(folder, "recipe", resume_step=5)
     logger.log_metrics({"a": math.nan, "b": math.nan}, 9)
     logger.finalize("success")
     assert [(event["metric"], event["step"]) for event in read_events(folder)] == [("a", 2), ("b", 9)]

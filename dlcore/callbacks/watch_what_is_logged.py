@@ -28,12 +28,15 @@ class WatchWhatIsLogged(Callback):
 
     Args:
         callbacks: Those callbacks; each has ``monitor`` and ``mode``.
-        keep: Called with a section's name and its settings.
+        keep: Called with a section's name and the settings that were found for it.
         may_be_silent: Whether the module may log nothing.
     """
 
     def __init__(
-        self, callbacks: Iterable[Callback], keep: Callable[[str, dict[str, str]], None], may_be_silent: bool = True
+        self,
+        callbacks: Iterable[Callback],
+        keep: Callable[[str, dict[str, str]], None] = lambda section, settings: None,
+        may_be_silent: bool = True,
     ) -> None:
         self._open: list[Any] = list(callbacks)
         self._keep = keep
