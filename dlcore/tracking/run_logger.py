@@ -178,7 +178,8 @@ class RunLogger(Logger):
 
         Args:
             params: The settings, nested as you like; `hparams.columns` says how they are shown.
-            args, kwargs: Not used.
+            args: Not used.
+            kwargs: Not used.
         """
         self._session.add(params)
 
@@ -296,5 +297,4 @@ class RunLogger(Logger):
             self._add(histogram_summary(tag, counted, self._not_counted), step)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A process that Lightning spawns gets a copy.
-        return {**vars(self), "_experiment": None, "tell": None, "position": None}
+        return {**vars(self), "_experiment": None, "tell": None, "position": None}  # a spawned process gets a copy
