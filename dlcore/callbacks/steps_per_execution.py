@@ -19,8 +19,8 @@ class StepsPerExecution(Callback):
     ``Trainer(callbacks=[StepsPerExecution()])``. Weights, logged values, `global_step`, schedules and checkpoints are
     the same as without, to the bit; only the time between two steps is shorter. Callbacks with per-batch hooks end an
     execution where they need one of them (`dlcore.execution.per_batch_hooks` says how a callback tells). Where steps
-    must be taken one by one (manual optimisation, as dlcore's own models have it, whose speed comes with `fit`; several
-    optimisers; 16-bit precision with a gradient scaler; …) they are, and a line says why.
+    must be taken one by one (manual optimisation, several optimisers, 16-bit precision with a gradient scaler, …) they
+    are, and a line says why. `fit` has the same loop.
 
     A plain DataLoader over a TensorDataset is also read a batch at a time, in its sampler's own order.
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
+from lightning.pytorch.utilities.parsing import lightning_hasattr
 
 from dlcore.errors import ArgumentError
+from dlcore.models import Model
 
 _OPTIMIZER = ("model", "init_args", "optimizer", "init_args", "lr")
 
@@ -17,15 +19,19 @@ def check_finders(callbacks: Iterable[Callback], model: LightningModule) -> None
     """Check that what is to be found can be.
 
     Raises:
-        ArgumentError: A learning rate is to be found for a model that takes its steps itself: Lightning would see none.
+        ArgumentError: A learning rate is to be found for a model that takes its steps itself, of which Lightning would
+            see none; or for one of dlcore's, whose rate is its optimiser's, and may be warmed up.
     """
-    if not model.automatic_optimization and any(isinstance(each, LearningRateFinder) for each in callbacks):
-        raise ArgumentError(
-            "trainer.callbacks",
-            f"a callback that works with manual optimisation, as {type(model).__name__} has it",
-            "LearningRateFinder",
-            "Find the rate before the fit: python -m dlcore lr_find, with the same recipe and flags.",
-        )
+    if not any(isinstance(each, LearningRateFinder) for each in callbacks):
+        return
+    name, expected = type(model).__name__, ""
+    if not model.automatic_optimization:
+        expected = f"a callback that works with manual optimisation, as {name} has it"
+    elif isinstance(model, Model) and not lightning_hasattr(model, "lr"):
+        expected = f"a callback that can set the rate of {name}, which has no attribute lr but an optimiser's"
+    if expected:
+        remedy = "Find the rate before the fit: python -m dlcore lr_find, with the same recipe and flags."
+        raise ArgumentError("trainer.callbacks", expected, "LearningRateFinder", remedy)
 
 
 def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any]) -> list[str]:

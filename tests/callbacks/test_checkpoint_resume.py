@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, StepLR
 
-from dlcore.callbacks import Checkpoint, EarlyStopping, ParameterDistribution, ReduceLROnPlateau
+from dlcore.callbacks import Checkpoint, EarlyStopping, ExactResume, ParameterDistribution, ReduceLROnPlateau
 from dlcore.models import MLP
 from dlcore.runs.checkpoint_file import AtomicCheckpointIO
 
@@ -69,7 +69,6 @@ def train(tiny_data, make_trainer, memory_logger, tmp_path):
         folder = tmp_path / f"run_{next(number)}"
         torch.manual_seed(1 if ckpt_path is None else 2)
         net = MLP([8], in_features=4, num_classes=3, **{"optimizer": MOMENTUM, **(model or {})})
-        net.accumulate_grad_batches = group
         callbacks = [
             EarlyStopping(monitor, patience=100),
             ParameterDistribution(),
@@ -85,7 +84,8 @@ def train(tiny_data, make_trainer, memory_logger, tmp_path):
         settings = {"max_epochs": 2, "log_every_n_steps": 2, **settings}
         trainer = make_trainer(
             enable_checkpointing=True,
-            callbacks=[counts, *extra, *callbacks],
+            callbacks=[ExactResume(), counts, *extra, *callbacks],
+            accumulate_grad_batches=group,
             plugins=[keeps],
             logger=keeps.logger,
             **settings,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
-from dlcore.callbacks import Checkpoint
+from dlcore.callbacks import Checkpoint, ExactResume
 from dlcore.errors import Interrupted
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.models import MLP
@@ -58,13 +58,13 @@ def train(tiny_data, make_trainer, tmp_path):
     def train(*callbacks, ckpt_path=None, folder="kept", dirpath=True, group=1, **settings):
         torch.manual_seed(1)
         model = MLP([8], in_features=4, num_classes=3, dropout=0.2)
-        model.accumulate_grad_batches = group
         monitor = "train/loss" if settings.get("limit_val_batches") == 0 else "val/loss"
         checkpoint = Checkpoint(monitor, dirpath=str(tmp_path / folder) if dirpath else None)
         trainer = make_trainer(
             enable_checkpointing=True,
             max_epochs=2,
-            callbacks=[*callbacks, checkpoint],
+            callbacks=[ExactResume(), *callbacks, checkpoint],
+            accumulate_grad_batches=group,
             plugins=[AtomicCheckpointIO()],
             **settings,
         )

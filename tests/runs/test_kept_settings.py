@@ -5,13 +5,15 @@ import os
 
 import pytest
 import yaml
-from lightning.pytorch.callbacks import BatchSizeFinder
+from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 
 from dlcore.cli import panels
 from dlcore.errors import ArgumentError
 from dlcore.runs import fit, predict, predictions, prepare
 from dlcore.runs import test as evaluate
 from dlcore.runs import test_report as report
+from dlcore.runs.found_settings import check_finders
 from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.tracking import run_file
 
@@ -74,8 +76,15 @@ def test_a_batch_size_that_was_found_is_in_the_config_in_place_of_the_finder(wor
 
 
 def test_a_learning_rate_is_not_sought_where_it_cannot_be_found(workplace):
-    with pytest.raises(ArgumentError, match=r"manual optimisation.*python -m dlcore lr_find"):
+    with pytest.raises(ArgumentError, match=r"MLP, which has no attribute lr.*python -m dlcore lr_find"):
         prepare("fit", "--trainer.callbacks=LearningRateFinder")
+
+
+def test_a_learning_rate_is_not_sought_where_the_module_takes_its_steps_itself():
+    module = LightningModule()
+    module.automatic_optimization = False
+    with pytest.raises(ArgumentError, match=r"manual optimisation.*python -m dlcore lr_find"):
+        check_finders([LearningRateFinder()], module)
 
 
 @pytest.fixture
