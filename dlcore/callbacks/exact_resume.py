@@ -37,8 +37,9 @@ class ExactResume(Callback):
 
     It adds to each checkpoint what Lightning leaves out: the random numbers of Python, NumPy and torch; the place in a
     DataLoader's order, so that the next batch is the next one and no sample is loaded twice; what `self.log` has added
-    up in the epoch; the states of torchmetrics objects; gradients that wait for the next batch; and those of the
-    module's own attributes that the training has changed, where they are numbers, texts or tensors, or lists of them.
+    up in the epoch; the states of torchmetrics objects; gradients that wait for the next batch; each process's running
+    statistics; and those of the module's own attributes that the training has changed, where they are numbers, texts or
+    tensors, or lists of them.
     A run that is not resumed stays what it is without the callback.
 
     What cannot be had is said in a line when a run resumes: an IterableDataset without a state, the random numbers of
