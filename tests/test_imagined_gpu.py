@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torchmetrics import Metric
 
 from dlcore.data import FashionMNIST, ImageFolder
 from dlcore.models import CNN, MLP
@@ -30,7 +31,7 @@ def brought(gpu, tensor):
 
 
 def bring(gpu, model):
-    """What `model.to("cuda")` does: parameters and buffers go, and nothing else."""
+    """What `model.to("cuda")` does: parameters and buffers go, and what metrics have added up; nothing else."""
     for module in model.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
@@ -39,6 +40,12 @@ def bring(gpu, model):
                     module._parameters[name] = nn.Parameter(value)
         for name, buffer in module._buffers.items():
             module._buffers[name] = buffer if buffer is None else brought(gpu, buffer)
+        if isinstance(module, Metric):
+            for states in (vars(module), module._defaults):
+                tensors = {name: states[name] for name in module._defaults if isinstance(states[name], torch.Tensor)}
+                states.update({name: gpu.from_tensor(state) for name, state in tensors.items()})
+            with gpu:
+                module.to("cuda")
     return model
 
 

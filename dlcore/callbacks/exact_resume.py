@@ -26,6 +26,9 @@ from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watc
 from dlcore.processes import statistics
 
 _KEY = "exact_resume"  # in a checkpoint
+# Whether DistributedDataParallel begins its next forward pass by giving the first process's statistics to all: not in
+# the midst of a step of several batches, nor in the first batch after a validation.
+_GIVES = "require_forward_param_sync"
 
 
 @final
@@ -34,8 +37,9 @@ class ExactResume(Callback):
 
     It adds to each checkpoint what Lightning leaves out: the random numbers of Python, NumPy and torch; the place in a
     DataLoader's order, so that the next batch is the next one and no sample is loaded twice; what `self.log` has added
-    up in the epoch; the states of torchmetrics objects; gradients that wait for the next batch; and those of the
-    module's own attributes that the training has changed, where they are numbers, texts or tensors, or lists of them.
+    up in the epoch; the states of torchmetrics objects; gradients that wait for the next batch; each process's running
+    statistics; and those of the module's own attributes that the training has changed, where they are numbers, texts or
+    tensors, or lists of them.
     A run that is not resumed stays what it is without the callback.
 
     What cannot be had is said in a line when a run resumes: an IterableDataset without a state, the random numbers of
@@ -114,6 +118,7 @@ class ExactResume(Callback):
             "gradients": plain_copy(gradients),
             # Of several processes, each has its own until the first one's are given to all.
             "statistics": plain_copy(dict(statistics(pl_module.named_buffers()) if trainer.world_size > 1 else ())),
+            "statistics_are_given": getattr(trainer.strategy.model, _GIVES, True),
         }
         all_of_them = [own]
         if trainer.world_size > 1:
@@ -163,11 +168,10 @@ class ExactResume(Callback):
             if name in kept["gradients"]:
                 parameter.grad = kept["gradients"][name].to(parameter)
         for name, buffer in statistics(pl_module.named_buffers()):
-            if name in kept["statistics"]:
+            if name in kept.get("statistics", ()):
                 buffer.copy_(kept["statistics"][name])
-        if kept["gradients"] and isinstance(wrapped := trainer.strategy.model, DistributedDataParallel):
-            # Between two batches of one step it does not give the first process's statistics to all.
-            wrapped.require_forward_param_sync = False
+        if isinstance(wrapped := trainer.strategy.model, DistributedDataParallel):
+            setattr(wrapped, _GIVES, kept.get("statistics_are_given", True))
         go_on_from(trainer, self._loops)
         self._say_what_is_lost(trainer)
         done = trainer.fit_loop.epoch_loop._num_ready_batches_reached()

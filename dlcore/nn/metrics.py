@@ -114,6 +114,14 @@ class ScoreAUROC(BinaryAUROC):
         scores = scores.detach().to(sum_dtype())
         super().update((scores / (1 + scores.abs()) + 1) / 2, target)
 
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Bring together what all processes have added."""
+        if not len(self.target):
+            # torchmetrics would send float32 for both: a process without samples must send what the others do.
+            self.preds = [torch.zeros(0, dtype=sum_dtype(), device=self.device)]
+            self.target = [torch.zeros(0, dtype=torch.int64, device=self.device)]
+        super().sync(*args, **kwargs)
+
     def compute(self) -> Tensor:  # type: ignore[override]
         """The area, a scalar."""
         targets = dim_zero_cat(self.target) if len(self.target) else torch.zeros(0)

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from functools import partial
 
 import pytest
 from world import ENDLESS, TABLE, World, command, same, started, wait_for, workers
@@ -75,27 +74,28 @@ def test_processes_that_were_all_stopped_go_on(tmp_path):
     assert world.end() == [143, 143], world.said()
 
 
-def fail_in_second(rank, method="training_step"):
+def fail_in_second(rank):
     from dlcore.models import MLP
 
     if rank == 1:
-        own = getattr(MLP, method)
+        own = MLP.training_step
 
         def failing(self, *arguments):
             if self._trainer is not None and self.trainer.global_step == 8:
                 raise RuntimeError("a fault of the test's")
             return own(self, *arguments)
 
-        setattr(MLP, method, failing)
+        MLP.training_step = failing
 
 
 @pytest.mark.fault(
     "an exception in one of two processes",
     "dlcore: process 1 of 2 (pid …) ended by an error: RuntimeError: …. The others end, …; its own traceback",
 )
-@pytest.mark.parametrize("method", ["training_step", "assess"])  # of single steps, of steps that are taken together
-def test_an_exception_in_one_process_ends_all(tmp_path, method):
-    world = World(tmp_path, same(2, *ENDLESS), before=partial(fail_in_second, method=method))
+@pytest.mark.parametrize("steps", ["1", "auto"])  # single steps, steps that are taken together
+def test_an_exception_in_one_process_ends_all(tmp_path, steps):
+    words = same(2, *ENDLESS, f"--steps_per_execution={steps}")
+    world = World(tmp_path, words, before=fail_in_second)
     assert world.end(LONGEST + 20) == [1, 99], world.said()
     assert len(world.errors()) == 1, world.said()
     line = world.errors()[0]

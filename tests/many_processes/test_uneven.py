@@ -43,10 +43,10 @@ def train(size, batch_size, group, **settings):
 
     torch.manual_seed(0)
     data, model, seen = Few(size=size, batch_size=batch_size), MLP([4], in_features=4, num_classes=3), Seen()
-    model.accumulate_grad_batches = group
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     none = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    trainer = Trainer(accelerator="cpu", max_epochs=2, callbacks=[seen], **quiet, **none, **settings)
+    settings |= {"max_epochs": 2, "accumulate_grad_batches": group, "callbacks": [seen]}
+    trainer = Trainer(accelerator="cpu", **quiet, **none, **settings)
     trainer.fit(model, data)
     (metrics,) = trainer.validate(model, data, verbose=False)
     weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
