@@ -144,13 +144,18 @@ class Model(LightningModule):
             self.recent_loss.update(loss, self.task.weight(targets))
             if (self.global_step + 1) % every == 0:
                 penalty = {} if self.last_penalty is None else {"train/penalty_step": self.last_penalty}
-                self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": self.learning_rate})
+                self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": self.current_rate})
         # Not in `on_train_epoch_end`, which callbacks that go by the metrics come before.
         if self.trainer.is_last_batch and not self._validates():
             self.log_dict(self._training_metrics(), on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
+    def on_train_epoch_end(self) -> None:
+        """Log the rate of an epoch before the first interval's end: its curve has a point all the same."""
+        if self.global_step < (self.trainer.log_every_n_steps or 1):  # type: ignore[attr-defined]
+            self.log("lr", self.current_rate, sync_dist=True)
+
     @property
-    def learning_rate(self) -> float:
+    def current_rate(self) -> float:
         """The rate of the next step, with the warm-up."""
         return full_rate(self.trainer.optimizers[0]) * warmup_factor(self.global_step, self.warmup_steps)
 
@@ -176,6 +181,8 @@ class Model(LightningModule):
         """What was added up, over all processes, and what of it is no curve; begin to count anew."""
         values = metrics.compute()
         metrics.reset()
+        first = f"{metrics.prefix}loss"  # torchmetrics has them by the alphabet
+        values = {first: values.pop(first), **values}
         return values, {name: values.pop(f"{metrics.prefix}{name}", None) for name in ("confusion_matrix", "count")}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -125,6 +125,8 @@ class RunLogger(Logger):
             ArgumentError: A value is not one number.
         """
         numbers = {name: number_of(name, value) for name, value in metrics.items()}
+        # A trial validation has Lightning know the validation's names first.
+        numbers = dict(sorted(numbers.items(), key=lambda item: item[0].startswith("val/")))
         if self.position is not None and isinstance(metrics.get("epoch"), int):  # as Lightning counts it
             step, numbers["epoch"] = self.position()
         _, step = self.experiment, self._note_step(step)  # the first opens the table too

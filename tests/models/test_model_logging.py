@@ -101,6 +101,8 @@ def test_metrics_of_training_and_validation_are_one_row(trained):
     assert [(step, set(row)) for step, row in logger.rows] == [
         (6, {"epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy"})
     ]
+    names = [name for name in logger.rows[0][1] if name.startswith("val/")]
+    assert names == ["val/loss", "val/accuracy"]  # as the loss comes first wherever they are shown
 
 
 @pytest.mark.parametrize("every", [1, 3, 5])
@@ -111,6 +113,13 @@ def test_loss_of_an_interval_is_the_mean_since_the_last_time_across_epochs(every
     assert logger.column("train/loss_step") == expected
     assert logger.column("lr") == [(step - 1, pytest.approx(0.1)) for step in steps]
     assert trainer.callback_metrics["train/loss_step"] == logger.column("train/loss_step")[-1][1]
+
+
+@pytest.mark.filterwarnings("ignore:The number of training batches .* is smaller than the logging interval")
+def test_epochs_before_the_first_interval_has_ended_have_a_point_of_the_rate(trained):
+    _, logger, _ = trained(epochs=3, log_every_n_steps=15)
+    rate = pytest.approx(0.1)
+    assert logger.column("lr") == [(6, rate), (13, rate), (14, rate)]
 
 
 def test_log_every_0_steps_logs_no_interval(trained):
