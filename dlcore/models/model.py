@@ -68,6 +68,7 @@ class Model(LightningModule):
         self._evaluated: int | None = None
         self._penalized: list[nn.Parameter] = []
         self._batch = (-1, -1)  # epoch and index of the last training batch
+        self._early_rate: float | None = None  # of the last step of an epoch before the first interval's end
         self._shares_loss = False
         self._validated = -1  # the epoch of the last validation
         self._warm_up: list[RemovableHandle] = []
@@ -145,14 +146,16 @@ class Model(LightningModule):
             if (self.global_step + 1) % every == 0:
                 penalty = {} if self.last_penalty is None else {"train/penalty_step": self.last_penalty}
                 self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": self.current_rate})
+        early = self.trainer.is_last_batch and self.global_step + 1 < every
+        self._early_rate = self.current_rate if early else None
         # Not in `on_train_epoch_end`, which callbacks that go by the metrics come before.
         if self.trainer.is_last_batch and not self._validates():
             self.log_dict(self._training_metrics(), on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
     def on_train_epoch_end(self) -> None:
         """Log the rate of an epoch before the first interval's end: its curve has a point all the same."""
-        if self.global_step < (self.trainer.log_every_n_steps or 1):  # type: ignore[attr-defined]
-            self.log("lr", self.current_rate, sync_dist=True)
+        if self._early_rate is not None:
+            self.log("lr", self._early_rate, sync_dist=True)
 
     @property
     def current_rate(self) -> float:
