@@ -124,9 +124,7 @@ class RunLogger(Logger):
         Raises:
             ArgumentError: A value is not one number.
         """
-        numbers = {
-            each: number_of(each, metrics[each]) for each in sorted(metrics, key=lambda name: name[:4] == "val/")
-        }
+        numbers = {tag: number_of(tag, metrics[tag]) for tag in sorted(metrics, key=lambda name: name[:4] == "val/")}
         if self.position is not None and isinstance(metrics.get("epoch"), int):  # as Lightning counts it
             step, numbers["epoch"] = self.position()
         _, step = self.experiment, self._note_step(step)  # the first opens the table too
