@@ -102,12 +102,17 @@ def by_hand(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Modul
 
 def by_dlcore(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Module]:
     model, clock = make_model(arguments), StepClock(WARM)
-    model.gradient_clip_val = CLIP
     # Fit alone: a validation there is none, and Lightning would say so.
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = Trainer(
-        max_epochs=1, accelerator="cpu", limit_val_batches=0, enable_model_summary=False, callbacks=[clock], **quiet
+        max_epochs=1,
+        accelerator="cpu",
+        limit_val_batches=0,
+        gradient_clip_val=CLIP,
+        enable_model_summary=False,
+        callbacks=[clock],
+        **quiet,
     )
     trainer.fit_loop.epoch_loop = ExecutionLoop(trainer)
     trainer.fit(model, train_dataloaders=data)

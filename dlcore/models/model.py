@@ -68,6 +68,7 @@ class Model(LightningModule):
         self._evaluated: int | None = None
         self._penalized: list[nn.Parameter] = []
         self._batch = (-1, -1)  # epoch and index of the last training batch
+        self._early_rate: float | None = None  # of the last step of an epoch before the first interval's end
         self._shares_loss = False
         self._validated = -1  # the epoch of the last validation
         self._warm_up: list[RemovableHandle] = []
@@ -144,13 +145,20 @@ class Model(LightningModule):
             self.recent_loss.update(loss, self.task.weight(targets))
             if (self.global_step + 1) % every == 0:
                 penalty = {} if self.last_penalty is None else {"train/penalty_step": self.last_penalty}
-                self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": self.learning_rate})
+                self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": self.current_rate})
+        early = self.trainer.is_last_batch and self.global_step + 1 < every
+        self._early_rate = self.current_rate if early else None
         # Not in `on_train_epoch_end`, which callbacks that go by the metrics come before.
         if self.trainer.is_last_batch and not self._validates():
             self.log_dict(self._training_metrics(), on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
+    def on_train_epoch_end(self) -> None:
+        """Log the rate of an epoch before the first interval's end: its curve has a point all the same."""
+        if self._early_rate is not None:
+            self.log("lr", self._early_rate, sync_dist=True)
+
     @property
-    def learning_rate(self) -> float:
+    def current_rate(self) -> float:
         """The rate of the next step, with the warm-up."""
         return full_rate(self.trainer.optimizers[0]) * warmup_factor(self.global_step, self.warmup_steps)
 
@@ -176,6 +184,8 @@ class Model(LightningModule):
         """What was added up, over all processes, and what of it is no curve; begin to count anew."""
         values = metrics.compute()
         metrics.reset()
+        first = f"{metrics.prefix}loss"  # torchmetrics has them by the alphabet
+        values = {first: values.pop(first), **values}
         return values, {name: values.pop(f"{metrics.prefix}{name}", None) for name in ("confusion_matrix", "count")}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

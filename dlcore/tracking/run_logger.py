@@ -122,7 +122,7 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write numbers as curves and as a row of ``metrics.csv``. ``epoch`` is only a column.
+        """Write numbers as curves and as a row of ``metrics.csv``, validation's last. ``epoch`` is only a column.
 
         Args:
             metrics: Numbers or tensors with one element by name; NaN and infinity are written as such.
@@ -131,7 +131,7 @@ class RunLogger(Logger):
         Raises:
             ArgumentError: A value is not one number.
         """
-        numbers = {name: number_of(name, value) for name, value in metrics.items()}
+        numbers = {tag: number_of(tag, metrics[tag]) for tag in sorted(metrics, key=lambda name: name[:4] == "val/")}
         if self.position is not None and isinstance(metrics.get("epoch"), int):  # as Lightning counts it
             step, numbers["epoch"] = self.position()
         _, step = self.experiment, self._note_step(step)  # the first opens the table too

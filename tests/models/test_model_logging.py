@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import Callback
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
+from torch.optim.lr_scheduler import OneCycleLR
 
 from dlcore.data.batches import epoch_order
 from dlcore.models import MLP
@@ -101,6 +102,8 @@ def test_metrics_of_training_and_validation_are_one_row(trained):
     assert [(step, set(row)) for step, row in logger.rows] == [
         (6, {"epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy"})
     ]
+    names = [name for name in logger.rows[0][1] if name.startswith("val/")]
+    assert names == ["val/loss", "val/accuracy"]  # as the loss comes first wherever they are shown
 
 
 @pytest.mark.parametrize("every", [1, 3, 5])
@@ -111,6 +114,21 @@ def test_loss_of_an_interval_is_the_mean_since_the_last_time_across_epochs(every
     assert logger.column("train/loss_step") == expected
     assert logger.column("lr") == [(step - 1, pytest.approx(0.1)) for step in steps]
     assert trainer.callback_metrics["train/loss_step"] == logger.column("train/loss_step")[-1][1]
+
+
+@pytest.mark.filterwarnings("ignore:The number of training batches .* is smaller than the logging interval")
+def test_epochs_before_the_first_interval_has_ended_have_a_point_of_the_rate(trained):
+    _, logger, _ = trained(epochs=3, log_every_n_steps=15)
+    rate = pytest.approx(0.1)
+    assert logger.column("lr") == [(6, rate), (13, rate), (14, rate)]
+
+
+@pytest.mark.filterwarnings("ignore:The number of training batches .* is smaller than the logging interval")
+def test_that_point_is_the_rate_of_the_step_that_was_taken(tiny_data, make_trainer, memory_logger):
+    schedule = partial(OneCycleLR, max_lr=0.1, cycle_momentum=False)
+    model = MLP([8], optimizer=OPTIMIZER, lr_scheduler=schedule, in_features=4, num_classes=3)
+    make_trainer(max_epochs=1, logger=memory_logger, log_every_n_steps=15).fit(model, datamodule=tiny_data())
+    assert memory_logger.column("lr") == [(6, pytest.approx(0.1 / 25 / 10_000))]
 
 
 def test_log_every_0_steps_logs_no_interval(trained):

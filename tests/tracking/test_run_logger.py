@@ -42,6 +42,11 @@ def test_metrics_are_curves_and_rows(logger, folder):
     assert (table["step"], table["epoch"], table["train/loss"], table["lr"]) == ([9], [0], [0.25], [0.25])
 
 
+def test_columns_of_a_row_are_those_of_training_before_those_of_validation(logger, folder):
+    logger.log_metrics({"val/loss": 0.5, "val/accuracy": 0.5, "train/loss": 0.25, "train/accuracy": 0.5, "epoch": 1}, 9)
+    assert list(read_metrics(folder)) == ["step", "epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy"]
+
+
 def test_rows_are_there_at_once(logger, folder):
     for step in range(5):
         logger.log_metrics({"train/loss": 0.5}, step)
