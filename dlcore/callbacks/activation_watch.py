@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import activation as torch_activations
 from torch.utils.hooks import RemovableHandle
+from torchmetrics import Metric, MetricCollection
 
 from dlcore.errors import ArgumentError
 from dlcore.nn import Binary, Multiclass, saturated
@@ -21,6 +22,7 @@ from dlcore.tracking.histogram import HistogramTensors, count_histogram
 # Of so many values of a batch, a layer's numbers and its histogram are as good as of all: large batches have many more.
 _MOST_SUMMED = 2**21
 _MOST_COUNTED = 2**18
+_NO_LAYER = (Metric, MetricCollection)
 _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
 
 
@@ -228,7 +230,8 @@ class _Values:
 def _choose(model: nn.Module, pattern: str) -> dict[str, nn.Module]:
     if pattern == "none":
         return {}
-    named = {short_name(name): module for name, module in model.named_modules() if name}
+    layers = ((name, module) for name, module in model.named_modules() if not isinstance(module, _NO_LAYER))
+    named = {short_name(name): module for name, module in layers if name}
     if pattern == "hidden":
         kinds = tuple(getattr(torch_activations, name) for name in torch_activations.__all__)
         found = {n: m for n, m in named.items() if isinstance(m, kinds) and not isinstance(m, _NO_HIDDEN_LAYER)}

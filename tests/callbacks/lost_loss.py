@@ -32,7 +32,7 @@ class Rates(Callback):
         self.seen = []
 
     def on_train_batch_end(self, trainer, pl_module, *args):
-        self.seen.append(pl_module.lr)
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
 def make_model(optimizer=MOMENTUM, lr_scheduler=None, task="multiclass", outputs=3, **settings):

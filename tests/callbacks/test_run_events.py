@@ -187,7 +187,7 @@ def test_a_loss_that_is_lost_within_an_epoch_is_said_at_once(tiny_data, make_tra
 
     trainer = make_trainer(callbacks=[RunEvents(), Listens()], logger=RunLogger(folder, "mine"), max_epochs=1)
     trainer.fit(MLP([8], in_features=4, num_classes=3), tiny_data(inputs_are_nan=True))
-    assert heard[1].startswith("Not finite: train/loss_step is NaN at step 1: ")
+    assert heard[2].startswith("Not finite: train/loss_step is NaN at step 1: ")
     assert [event["metric"] for event in read_events(folder) if event["kind"] == "not_finite"] == [
         "train/loss_step",
         "train/loss",

@@ -106,9 +106,7 @@ def test_a_schedule_that_is_shorter_than_the_test_does_not_end_it(tiny_data, mak
 
 
 def test_accumulated_gradients_make_one_step_of_several_batches(tiny_data, make_trainer):
-    model = make_model()
-    model.accumulate_grad_batches = 3
-    test = find_learning_rate(model, tiny_data(), make_trainer(), num_steps=25)
+    test = find_learning_rate(make_model(), tiny_data(), make_trainer(accumulate_grad_batches=3), num_steps=25)
     assert len(test.rates) == 25
     assert test.losses[0] == pytest.approx(1.1, abs=0.5)
 

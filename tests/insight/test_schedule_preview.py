@@ -27,10 +27,8 @@ class RateLog(Callback):
         self.rates.append(optimizer.param_groups[0]["lr"])
 
 
-def make_model(schedule=None, accumulate=1):
-    model = MLP([5], in_features=4, num_classes=3, optimizer=partial(SGD, lr=0.1), lr_scheduler=schedule)
-    model.accumulate_grad_batches = accumulate
-    return model
+def make_model(schedule=None):
+    return MLP([5], in_features=4, num_classes=3, optimizer=partial(SGD, lr=0.1), lr_scheduler=schedule)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +51,10 @@ def make_model(schedule=None, accumulate=1):
     ],
 )
 def test_the_rates_are_those_of_a_training(schedule, accumulate, limits, tiny_data, make_trainer):
-    preview = preview_schedule(make_model(schedule, accumulate), tiny_data(), make_trainer(**limits))
+    settings = {"accumulate_grad_batches": accumulate, **limits}
+    preview = preview_schedule(make_model(schedule), tiny_data(), make_trainer(**settings))
     log = RateLog()
-    make_trainer(callbacks=[log], limit_val_batches=0, **limits).fit(make_model(schedule, accumulate), tiny_data())
+    make_trainer(callbacks=[log], limit_val_batches=0, **settings).fit(make_model(schedule), tiny_data())
     assert preview.rates.tolist() == pytest.approx(log.rates, rel=1e-12)
 
 
@@ -112,7 +111,7 @@ def test_cosine_ends_where_its_formula_says(tiny_data, make_trainer):
 
 
 def test_accumulated_batches_make_fewer_steps(tiny_data, make_trainer):
-    preview = preview_schedule(make_model(accumulate=3), tiny_data(), make_trainer(max_epochs=2))
+    preview = preview_schedule(make_model(), tiny_data(), make_trainer(max_epochs=2, accumulate_grad_batches=3))
     assert (preview.batches_per_epoch, preview.steps_per_epoch, len(preview.rates)) == (7, 3, 6)
 
 

@@ -39,13 +39,11 @@ def test_what_callbacks_watch_is_looked_for_in_a_validation(look):
         look("monitors", callbacks=[EarlyStopping("train/los")])
 
 
-def test_updates_of_an_epoch_and_of_the_run_are_counted(look, make_model):
+def test_updates_of_an_epoch_and_of_the_run_are_counted(look):
     result = look("updates", max_epochs=40)  # 103 samples in batches of 16
     assert result.numbers == {"epoch": 7, "run": 280}
     assert result.verdict is Verdict.OK
-    model = make_model()
-    model.accumulate_grad_batches = 4
-    assert look("updates", model, max_epochs=40).numbers == {"epoch": 2, "run": 80}
+    assert look("updates", max_epochs=40, accumulate_grad_batches=4).numbers == {"epoch": 2, "run": 80}
 
 
 def test_few_updates_come_with_a_smaller_batch(look, make_model, tiny_data):
