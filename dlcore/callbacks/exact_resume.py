@@ -20,6 +20,7 @@ from dlcore.callbacks.epoch_state import (
 )
 from dlcore.callbacks.loop_position import Position, go_on_from, position
 from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.callbacks.plain_values import plain_copy
 from dlcore.callbacks.random_states import random_states, set_random_states
 from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
@@ -161,6 +162,9 @@ class ExactResume(Callback):
         kept = self._own()
         connector = trainer._logger_connector
         connector._callback_metrics.update(plain_copy(kept["values"]))
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, MonitorCallback):
+                callback.note_known(trainer)
         restore_metric_states(pl_module, kept["metrics"])
         restore_logged_sums(trainer, pl_module, kept["logged"])
         restore_attributes(pl_module, kept["attributes"])

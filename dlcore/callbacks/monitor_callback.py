@@ -113,7 +113,12 @@ class MonitorCallback(MetricCallback):
             raise ArgumentError(f"{self._section}.monitor", expected, self.monitor, remedy)
         if self.mode == "auto" and not has_metrics(pl_module):  # whose nature is known when it is logged
             raise unknown_mode(self.monitor, self._section)
-        self._known, self._has_validated, self._told_of_mean = trainer.callback_metrics.get(self.monitor), False, False
+        self._has_validated = self._told_of_mean = False
+        self.note_known(trainer)
+
+    def note_known(self, trainer: Trainer) -> None:
+        """Take the value that is there for one that was acted on: so it is where a run begins, and where it goes on."""
+        self._known = trainer.callback_metrics.get(self.monitor)
 
     @property
     def _section(self) -> str:

@@ -31,7 +31,7 @@ class Rates(Callback):
     def __init__(self):
         self.seen = []
 
-    def on_train_batch_end(self, trainer, pl_module, *args):
+    def on_train_batch_start(self, trainer, pl_module, *args):
         self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 

@@ -84,7 +84,7 @@ def train(tiny_data, make_trainer, memory_logger, tmp_path):
         settings = {"max_epochs": 2, "log_every_n_steps": 2, **settings}
         trainer = make_trainer(
             enable_checkpointing=True,
-            callbacks=[ExactResume(), counts, *extra, *callbacks],
+            callbacks=[counts, *extra, *callbacks[:-1], ExactResume(), callbacks[-1]],
             accumulate_grad_batches=group,
             plugins=[keeps],
             logger=keeps.logger,

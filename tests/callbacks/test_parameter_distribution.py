@@ -131,9 +131,7 @@ def test_looks_at_every_so_many_th_step_too(fit):
 
 
 def test_steps_of_accumulated_gradients_are_counted(fit):
-    _, table = fit(
-        epochs=2, every_n_steps=3, trainer_settings={"accumulate_grad_batches": 2}
-    )  # 7 batches, 4 steps an epoch
+    _, table = fit(epochs=2, every_n_steps=3, trainer_settings={"accumulate_grad_batches": 2})  # of 4 steps
     assert of(table, "output", "step") == [3, 4, 6, 8]
     assert np.isfinite(of(table, "output", "update_ratio")).all()
     assert np.isfinite(of(table, "activation_1", "mean")).all()
