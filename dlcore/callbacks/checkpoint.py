@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import shutil
 import signal
 import threading
 import time
@@ -20,7 +18,9 @@ from dlcore.callbacks.events import record
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
 from dlcore.errors import ArgumentError, Interrupted, check_number
+from dlcore.execution.loop import write_step
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.tracking.run_file import link_file
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
@@ -151,6 +151,7 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         if due or signalled or ends:
             self._save(trainer)
         if signalled:
+            write_step(trainer)
             self._leave(trainer)
 
     def on_value(self, trainer: Trainer, model: LightningModule, value: float) -> None:
@@ -194,11 +195,11 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         if trainer.is_global_zero:
             last = self._folder / "last.ckpt"
             if self._has_saved and last.is_file():  # else it may be another run's
-                _same_file(last, self._folder / "previous.ckpt")
+                link_file(last, self._folder / "previous.ckpt")
             written.replace(last)
             self._has_saved = True
             if improved:
-                _same_file(last, self._folder / "best.ckpt")
+                link_file(last, self._folder / "best.ckpt")
 
     # Signals
 
@@ -287,14 +288,3 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
 
 def _checkpoints(trainer: Trainer) -> list[Checkpoint]:
     return [each for each in trainer.checkpoint_callbacks if isinstance(each, Checkpoint)]
-
-
-def _same_file(source: Path, target: Path) -> None:
-    """Give a file a second name, which replaces what had it before, in one step. No second copy where links work."""
-    temporary = target.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        os.link(source, temporary)
-    except OSError:
-        shutil.copyfile(source, temporary)
-    temporary.replace(target)

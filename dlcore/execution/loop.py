@@ -148,8 +148,7 @@ class ExecutionLoop(_TrainingEpochLoop):
         if not trainer.should_stop:
             return False
         # The step that said so is the epoch's last: Lightning ends it as each other.
-        trainer._logger_connector.on_batch_end()
-        trainer._logger_connector.update_train_step_metrics()
+        write_step(trainer)
         return True
 
     def _one(self, trainer: Any, module: LightningModule, quiet: QuietStep, data_fetcher: _DataFetcher) -> None:
@@ -213,3 +212,9 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
     if trainer._val_check_time_interval is not None:  # type: ignore[attr-defined]
         return "validation goes by the clock (val_check_interval)"
     return ""
+
+
+def write_step(trainer: Trainer) -> None:
+    """Give the loggers what the step at hand has logged, as Lightning does after the hooks of a batch's end."""
+    trainer._logger_connector.on_batch_end()
+    trainer._logger_connector.update_train_step_metrics()

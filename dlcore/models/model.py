@@ -70,7 +70,7 @@ class Model(LightningModule):
         self._batch = (-1, -1)  # epoch and index of the last training batch
         self._early_rate: float | None = None  # of the last step of an epoch before the first interval's end
         self._shares_loss = False
-        self._validated = -1  # the epoch of the last validation
+        self.validated_epoch = -1  # the epoch of the last validation
         self._warm_up: list[RemovableHandle] = []
 
     # Training
@@ -169,8 +169,8 @@ class Model(LightningModule):
             return False
         if every is not None:
             return (self.current_epoch + 1) % every == 0
-        loop = trainer.fit_loop.epoch_loop
-        return self._validated == self.current_epoch or loop._should_check_val_fx(trainer.fit_loop._data_fetcher)
+        loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
+        return self.validated_epoch == self.current_epoch or loop._should_check_val_fx(fetcher)  # type: ignore[arg-type]
 
     def _training_metrics(self) -> dict[str, Tensor]:
         """Metrics of the training since they were last asked for."""
@@ -230,7 +230,7 @@ class Model(LightningModule):
         """Log validation beside training."""
         training = {}
         if not self.trainer.sanity_checking:
-            training, self._validated = self._training_metrics(), self.current_epoch
+            training, self.validated_epoch = self._training_metrics(), self.current_epoch
         self.log_dict({**training, **self._evaluation_metrics(self.val_metrics)}, sync_dist=True)
 
     def on_test_epoch_end(self) -> None:

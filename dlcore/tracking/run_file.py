@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -121,3 +122,14 @@ def run_title(folder: Path) -> str:
     """What a run is called in pictures: its recipe and its number, ``mlp_textbook, version_3``."""
     folder = folder.resolve()
     return f"{folder.parent.name}, {folder.name}"
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Give a file a second name, which replaces what had it before, in one step. No second copy where links work."""
+    temporary = target.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    temporary.replace(target)

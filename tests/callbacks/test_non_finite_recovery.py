@@ -152,4 +152,4 @@ def test_back_off_is_remembered_by_a_resumed_run(fit, tmp_path, tiny_data, make_
     trainer = make_trainer(max_epochs=2, callbacks=callbacks, enable_checkpointing=True)
     with pytest.raises(NotFiniteError, match="step 10 "):
         trainer.fit(make_model(), tiny_data(), ckpt_path=tmp_path / "last.ckpt", weights_only=True)
-    assert rates.seen == [0.025] * 2
+    assert rates.seen == [0.025] * 3
