@@ -36,7 +36,7 @@ RUNS = {
     "the textbook's own": ("", CUT),
     "batch normalisation": ("", ("--model.batch_norm=true", *CUT)),
     "tanh": ("", ("--model.activation=Tanh", "--model.initializer=xavier_normal", *CUT)),
-    "dropout": ("", ("--model.dropout=0.5", ADAM, "--model.optimizer.lr=0.001", *CUT)),
+    "dropout": ("", ("--model.dropout=0.8", ADAM, "--model.optimizer.lr=0.001", *CUT)),
     "the default recipe": ("", ("-c", "mlp_fashion_mnist", *CUT)),
 }
 
