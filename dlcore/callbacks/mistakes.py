@@ -79,8 +79,8 @@ class Mistakes(MetricCallback):
             self._hook = pl_module.register_forward_hook(self._take)
 
     def _take(self, module: Any, inputs: Any, outputs: Any) -> None:
-        # Under a strategy's wrapper the whole validation step goes through forward too, and gives none.
-        if isinstance(outputs, Tensor):
+        # Under a strategy's wrapper the whole validation step goes through forward too, and gives none, or a loss.
+        if isinstance(outputs, Tensor) and outputs.dim():
             self._outputs = outputs.detach()
 
     def on_validation_batch_end(
