@@ -147,7 +147,8 @@ class ActivationWatch:
 
     @torch.no_grad()
     def _add(self, name: str, module: nn.Module | None, output: Any) -> None:
-        if isinstance(output, Tensor) and output.is_floating_point() and output.numel():
+        # A single number is a loss: over several processes, the network's wrapper calls the whole training step.
+        if isinstance(output, Tensor) and output.dim() and output.is_floating_point() and output.numel():
             values = self._seen.setdefault(name, _Values(module, name))
             values.add(_first(output.detach(), _MOST_SUMMED))
             if self.counts_histograms and module is not None:

@@ -169,3 +169,16 @@ def test_of_a_batch_that_passes_several_times_the_first_time_counts():
     assert [row["layer"] for row in rows] == ["inputs", "0", "outputs"]
     assert [row["maximum"].item() for row in rows] == [3, 3, 3]
     assert list(histograms) == ["0"]
+
+
+def test_a_loss_is_no_output_of_a_layer():
+    # Over several processes the wrapper calls the whole training step of a module, which gives its loss.
+    class Step(nn.Module):
+        def forward(self, batch):
+            return batch.mean()
+
+    rows, _ = watched(Step(), torch.ones(2, 3))
+    assert "outputs" not in rows
+    assert "inputs" in rows
+    rows, _ = watched(nn.Sequential(nn.Linear(3, 2), Step()), torch.ones(2, 3), pattern="*")
+    assert set(rows) == {"inputs", "0"}

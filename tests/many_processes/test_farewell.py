@@ -1,5 +1,6 @@
 """A process that has done its work says so before it ends, however busy the machine is."""
 
+import threading
 import time
 from types import SimpleNamespace
 
@@ -10,10 +11,11 @@ class SlowWire:
     """A wire whose thread gets no core for a while."""
 
     def __init__(self):
-        self.state, self.sent, self.peers = "alive", [], {}
+        self.state, self.sent, self.peers, self.busy = "alive", [], {}, threading.Event()
 
     def exchange(self, seconds):
         self.sent.append(self.state)
+        self.busy.set()
         time.sleep(1.5)
 
     def close(self):
@@ -25,7 +27,6 @@ def test_the_last_word_is_sent_before_the_process_ends():
     watchdog = Watchdog(trainer)
     watchdog._wire = wire = SlowWire()
     watchdog.start()
-    while not wire.sent:
-        time.sleep(0.01)
+    assert wire.busy.wait(60)
     watchdog.leave()
     assert wire.sent[-1] == "parted"
