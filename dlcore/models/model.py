@@ -16,7 +16,7 @@ from torchmetrics import MetricCollection
 
 from dlcore.errors import ArgumentError, FitError, check_number
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
-from dlcore.models.optimization import check_optimization, check_step, make_optimizer
+from dlcore.models.optimization import check_optimization, check_step, make_optimizer, scale_before_step
 from dlcore.models.schedules import check_length, make_schedule, steps_of_run
 from dlcore.nn import Penalty, Task
 from dlcore.nn.metrics import MeanLoss
@@ -78,9 +78,9 @@ class Model(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimiser and the schedule."""
         try:
-            # Lightning refuses to clip where a fused optimiser could take the scale of the gradients away by itself.
-            fused = self.trainer.gradient_clip_val is None or "16-mixed" not in str(self.trainer.precision)
-            optimizer = make_optimizer(self.optimizer_factory, self.parameters(), fused)
+            optimizer = make_optimizer(self.optimizer_factory, self.parameters())
+            if self.trainer.gradient_clip_val is not None:
+                scale_before_step(optimizer)
             check_step(optimizer, self.trainer)
             # Also without a factor: a pattern that fits nothing is a slip, whatever it would have been multiplied by.
             chosen = self.penalty.select(self.named_parameters()) if self.penalty is not None else []

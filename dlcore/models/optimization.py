@@ -26,14 +26,13 @@ from dlcore.models.factory_settings import (
 from dlcore.models.schedules import make_schedule
 
 
-def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter], fused: bool = True) -> Optimizer:
+def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -> Optimizer:
     """Make the optimiser, in its fused implementation where torch has one and the user chose none.
 
     Args:
         factory: What makes it: a class of torch.optim, a `functools.partial` of one, or a function of one's own; a
             function that does not take ``fused`` chooses the implementation itself.
         params: The parameters to optimise.
-        fused: False never chooses the fused implementation.
 
     Raises:
         ArgumentError: There is no optimiser, or it does not accept its settings, or they are no numbers to train with
@@ -50,13 +49,21 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter], f
     except REFUSALS as error:
         raise refused("optimizer", factory, error) from error
     check_settings("optimizer", optimizer.defaults)
-    if fused and _leaves_choice(optimizer) and _takes(factory, "fused"):
+    if _leaves_choice(optimizer) and _takes(factory, "fused"):
         # torch has it, but not for this device; or a subclass does not pass it on
         with suppress(RuntimeError, TypeError):
             optimizer = factory(params, fused=True)  # type: ignore[call-arg]
     if all(parameter.device.type == "cpu" for parameter in params):
         _ask_for_no_gpu(optimizer)
     return optimizer
+
+
+def scale_before_step(optimizer: Optimizer) -> None:
+    """Keep a fused optimiser from dividing mixed precision's gradients by their scale inside its step.
+
+    It is done before the step then, as for any other optimiser, so that the gradients can be clipped.
+    """
+    optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
 
 
 def _ask_for_no_gpu(optimizer: Optimizer) -> None:
