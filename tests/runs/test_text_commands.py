@@ -112,7 +112,7 @@ def test_two_processes_train_and_evaluate_as_one(poems, workplace):
     kept = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert kept["global_step"] == int(row["step"]) == 6
     carried = [part.shape for process in kept["exact_resume"] for part in process["attributes"]["carried"]]
-    assert carried == [(1, 2, 8)] * 4  # layers, rows, hidden size: each process has its own
+    assert carried == [(1, 4, 8)] * 4  # layers, rows, hidden size: each process has its own
     alone = runs.validate("--ckpt_path=last", "--trainer.devices=1")
     for name in ("val/perplexity", "val/bits_per_character", "val/unknown_share"):
         assert alone.metrics[name] == pytest.approx(float(row[name]), rel=1e-5)
