@@ -36,7 +36,7 @@ from dlcore.runs.layers import names_own_class
 from dlcore.runs.link import BatchNormCheck, check_weights, fill_in
 from dlcore.runs.named_classes import check_parsed
 from dlcore.runs.out_of_memory import no_memory_for_objects
-from dlcore.runs.parse_errors import check_null, explain, no_class, own_error
+from dlcore.runs.parse_errors import check_null, explain, no_class, own_error, said_by_class
 from dlcore.runs.process import prepare_process
 from dlcore.runs.record import RunRecord
 from dlcore.runs.resumed_optimization import ResumedOptimization
@@ -221,7 +221,9 @@ class Command(LightningCLI):
             own = own_error(error)
             if own is None:
                 named = no_memory_for_objects(error, section) or cannot_be_made(error, config.trainer)
-                raise named or error from error
+                if named is None:
+                    raise said_by_class(error) from None
+                raise named from error
             raise own.within(section) if isinstance(own, ArgumentError) else own from error
 
     def _make_callbacks(self, config: Namespace, show: bool) -> list[Callback]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -63,6 +64,22 @@ def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str], trust:
     optimizer = {"class_path": f"torch.optim.{chosen.__name__}" if ours else path, "init_args": own | said}
     kept = model if isinstance(model, dict) else {"class_path": name or classes["model"]}
     return config | {"model": kept | {"init_args": arguments | {"optimizer": optimizer}}}
+
+
+def read_as_factories(model: type[Any]) -> None:
+    """Let arguments of a model that are annotated as an optimiser or a schedule take a class with its settings.
+
+    Neither can be made before the model, so what is meant is what makes it: `optimizer: torch.optim.Optimizer`,
+    `scheduler: torch.optim.lr_scheduler` (a module, as Hydra's templates have it).
+    """
+    for made in (vars(each).get("__init__") for each in model.__mro__):
+        annotations = getattr(made, "__annotations__", {})
+        for name, kind in annotations.items():
+            kinds = get_args(kind) or (kind,)
+            if Optimizer in kinds:
+                annotations[name] = OptimizerCallable | None if type(None) in kinds else OptimizerCallable
+            elif LRScheduler in kinds or kind is torch.optim.lr_scheduler:
+                annotations[name] = LRSchedulerCallable | None
 
 
 def _users_own(path: str, trust: Trust) -> type[Any] | None:

@@ -6,6 +6,7 @@ import re
 import types
 from collections.abc import Iterable
 from inspect import signature
+from traceback import walk_tb
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
@@ -94,6 +95,15 @@ def own_error(error: BaseException | None) -> DlcoreError | None:
     while error is not None and not isinstance(error, DlcoreError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def said_by_class(error: BaseException) -> BaseException:
+    """What a class raised when it was made, out of the parser's words around it; the error itself where none did."""
+    first = error
+    while first.__cause__ is not None:
+        first = first.__cause__
+    *_, (last, _) = walk_tb(first.__traceback__)
+    return error if last.f_globals["__name__"].startswith("jsonargparse") else first
 
 
 def _hint(name: str, classes: dict[str, str]) -> Any:

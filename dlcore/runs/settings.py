@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 from functools import reduce
@@ -17,7 +18,7 @@ from dlcore.configs.request import Flag, Request, check_files
 from dlcore.configs.secrets import forget_hidden
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
-from dlcore.runs.factories import with_own_defaults
+from dlcore.runs.factories import read_as_factories, with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
@@ -102,7 +103,10 @@ class Settings:
         path = self.classes.get("model", "")
         if "." not in path or not self.trust.covers(path):
             return {}
-        return places_for_facts(found_at(path), self.chosen("model"))
+        model = found_at(path)
+        if inspect.isclass(model):
+            read_as_factories(model)
+        return places_for_facts(model, self.chosen("model"))
 
     def _counts(self, flag: Flag) -> bool:
         """A callback that is switched on where the recipe has it already keeps the recipe's settings."""

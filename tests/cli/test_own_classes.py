@@ -4,6 +4,7 @@ import re
 import sys
 
 import pytest
+import torch
 
 from dlcore.cli.main import main
 
@@ -73,6 +74,28 @@ class Bare(LightningModule):
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters())
+
+
+class Assembled(Bare):
+    """Its network, its optimiser and its schedule are arguments, annotated as Hydra's templates do."""
+
+    def __init__(self, net: torch.nn.Module, optimizer: torch.optim.Optimizer, scheduler: torch.optim.lr_scheduler):
+        super().__init__()
+        self.save_hyperparameters(logger=False, ignore="net")
+        self.layer = net
+
+    def configure_optimizers(self):
+        optimizer = self.hparams.optimizer(params=self.parameters())
+        if self.hparams.scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.hparams.scheduler(optimizer=optimizer)}
+
+
+class Away(Digits):
+    """Data that cannot be had."""
+
+    def __init__(self, url: str = ""):
+        raise RuntimeError("nobody answers")
 '''
 PACKAGE = "own_classes_of_a_test"
 RECIPE = f"""
@@ -177,3 +200,19 @@ def test_an_option_of_a_choice_is_refused_where_there_is_none(own, error):
     assert "--index: expected data that are pictures" in error(
         "show", "data", "--data", f"{PACKAGE}.Digits", "--index", "3"
     )
+
+
+@pytest.mark.parametrize("schedule", ["null", "torch.optim.lr_scheduler.StepLR --model.scheduler.step_size 1"])
+def test_an_argument_annotated_as_an_optimizer_takes_a_class_and_its_settings(schedule, own, capsys, one_thread):
+    words = f"--model {PACKAGE}.Assembled --model.net torch.nn.Linear --model.net.in_features 4 --data {PACKAGE}.Digits"
+    words += f" --model.net.out_features 3 --model.optimizer SGD --model.optimizer.lr 0.25 --model.scheduler {schedule}"
+    assert main(["fit", *words.split(), "--trainer.max_epochs", "2"]) == 0, capsys.readouterr().err
+    kept = torch.load("lightning_logs/assembled/version_0/checkpoints/last.ckpt", weights_only=True)
+    assert kept["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(0.25 * (schedule == "null" or 0.01))
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "3"]) == 2  # its code needs the user's word
+    assert main(["fit", "--ckpt_path", "last", "--trainer.max_epochs", "3", *ALLOW.split()]) == 0
+
+
+def test_what_an_own_class_raises_is_shown_as_it_is(own):
+    with pytest.raises(RuntimeError, match="^nobody answers$"):
+        main(["fit", "--model", f"{PACKAGE}.Bare", "--data", f"{PACKAGE}.Away"])
