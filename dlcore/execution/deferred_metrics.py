@@ -3,7 +3,7 @@
 An update of a classification metric costs as much as a small network's forward pass, whatever the size of its batch.
 Metrics that count (accuracy, precision, recall, F1, specificity, confusion matrix, … of class predictions) add up
 integers, so that one update with all batches gives what one update for each gives, exactly. Only those are deferred;
-all others are updated batch by batch.
+all others are updated batch by batch. The value of a batch is computed only for who takes it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassStatScores
 from torchmetrics.utilities.data import dim_zero_sum
+
+from dlcore.execution.metric_calls import MetricCalls, can_be_updated_alone
 
 _READERS = ("compute", "forward", "reset")
 _NUMBERS = 65_536  # of a larger tensor the update itself takes longer than what is around it
@@ -49,18 +51,59 @@ class DeferredMetrics:
     """
 
     def __init__(self, module: nn.Module) -> None:
+        self._calls = MetricCalls()
         metrics: Iterable[Metric] = (each for each in module.modules() if isinstance(each, Metric))
-        self._deferred = [_Deferred(metric) for metric in metrics if is_additive(metric)]
+        self._all = [
+            _Deferred(metric, self._calls) if is_additive(metric) else _Called(metric, self._calls)
+            for metric in metrics
+            if is_additive(metric) or can_be_updated_alone(metric)
+        ]
 
     def start(self) -> None:
         """Begin to collect."""
-        for each in self._deferred:
+        for each in self._all:
             each.start()
 
-    def finish(self) -> None:
-        """Carry out what was collected, and collect no more."""
-        for each in self._deferred:
+    def pause(self) -> None:
+        """Carry out what was collected, and collect no more until `start`."""
+        for each in self._all:
             each.finish()
+
+    def finish(self, values: bool) -> None:
+        """Carry out what was collected, and collect no more.
+
+        Args:
+            values: Whether to compute the value of each metric's last batch: no step comes that computes another.
+        """
+        self.pause()
+        for each in self._all if values else ():
+            self._calls.compute_last(each.metric)
+        self._calls.forget()
+
+
+class _Called:
+    """A metric that is updated batch by batch.
+
+    Args:
+        metric: The metric.
+        calls: Knows which calls need a value.
+    """
+
+    def __init__(self, metric: Metric, calls: MetricCalls) -> None:
+        self.metric, self._calls = metric, calls
+
+    def start(self) -> None:
+        metric, forward = self.metric, self.metric.forward
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self._calls.needs_value(metric, args, kwargs):
+                return forward(*args, **kwargs)
+            return metric.update(*args, **kwargs)
+
+        vars(metric)["forward"] = call
+
+    def finish(self) -> None:
+        vars(self.metric).pop("forward", None)
 
 
 class _Deferred:
@@ -68,10 +111,11 @@ class _Deferred:
 
     Args:
         metric: The metric.
+        calls: Knows which calls need a value.
     """
 
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
+    def __init__(self, metric: Metric, calls: MetricCalls) -> None:
+        self.metric, self._calls = metric, calls
         self._batches: list[tuple[Any, ...]] = []  # names of the arguments, and their values
         self._active = False
         self._update: Any = metric.update
@@ -84,7 +128,7 @@ class _Deferred:
         )
 
     def start(self) -> None:
-        metric = self._metric
+        metric = self.metric
         self._update, self._active = metric.update, True
         own = vars(metric)
         self._states = {name: own.pop(name) for name in metric._defaults if name in own}
@@ -98,7 +142,7 @@ class _Deferred:
         if not self._active:
             return
         self._active = False
-        metric, own = self._metric, vars(self._metric)
+        metric, own = self.metric, vars(self.metric)
         object.__setattr__(metric, "__class__", self._class)
         for name in _READERS:
             own.pop(name)
@@ -125,9 +169,11 @@ class _Deferred:
         """A method that carries out the updates so far before it does its own work."""
 
         def method(*args: Any, **kwargs: Any) -> Any:
+            if name == "forward" and not self._calls.needs_value(self.metric, args, kwargs):
+                return self.metric.update(*args, **kwargs)
             self.finish()
             try:
-                return getattr(self._metric, name)(*args, **kwargs)
+                return getattr(self.metric, name)(*args, **kwargs)
             finally:
                 self.start()
 
@@ -136,10 +182,11 @@ class _Deferred:
     def _missing(self, name: str) -> Any:
         """What ``metric.name`` gives where the metric has no such attribute of its own."""
         if name not in self._states:
-            return self._class.__getattr__(self._metric, name)
+            return self._class.__getattr__(self.metric, name)
         # Somebody reads the states: until the end of the execution the metric is updated batch by batch.
         self.finish()
-        return getattr(self._metric, name)
+        self._calls.compute_last(self.metric)
+        return getattr(self.metric, name)
 
 
 def _put_together(batches: list[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:

@@ -22,6 +22,8 @@ from lightning.pytorch.trainer.connectors.logger_connector.result import (
 from torch import Tensor
 from torchmetrics import Metric
 
+from dlcore.execution.deferred_metrics import DeferredMetrics
+
 _FLOATS = (torch.float32, torch.float64)
 
 
@@ -33,10 +35,11 @@ class FastLog:
     Args:
         module: The module whose `log` is meant.
         results: The training epoch's results, as Lightning keeps them.
+        metrics: The module's metrics, whose states Lightning's own `log` reads.
     """
 
-    def __init__(self, module: LightningModule, results: _ResultCollection) -> None:
-        self._module, self.results = module, results
+    def __init__(self, module: LightningModule, results: _ResultCollection, metrics: DeferredMetrics) -> None:
+        self._module, self.results, self._metrics = module, results, metrics
         self._log: Callable[..., None] = module.log
         self._known: dict[tuple[str | None, str], tuple[tuple[Any, ...], dict[str, Any], _ResultMetric]] = {}
 
@@ -46,10 +49,20 @@ class FastLog:
         known = self._known.get(key)
         if known is not None and known[0] == args and known[1] == kwargs and self._update(known[2], value, batch_size):
             return
+        if isinstance(value, Metric):
+            self._metrics.pause()
         self._log(name, value, *args, batch_size=batch_size, **kwargs)
+        if isinstance(value, Metric):
+            self._metrics.start()
         entry = self.results.get(f"{key[0]}.{name}")
         if entry is not None and not args and _is_plain(entry):
             self._known[key] = (args, kwargs, entry)
+
+    def take_values_of_metrics(self) -> None:
+        """Take over the last batch's value of each metric that was logged."""
+        for _, _, entry in self._known.values():
+            if isinstance(entry.value, Metric):
+                entry._forward_cache = entry.value._forward_cache
 
     def _update(self, entry: _ResultMetric, value: Any, batch_size: int | None) -> bool:
         """Update an entry; False, and nothing done, where Lightning has to do it."""

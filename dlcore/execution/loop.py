@@ -76,8 +76,8 @@ class ExecutionLoop(_TrainingEpochLoop):
         # A class that logs in a way of its own, or a compiled step, goes on as it would.
         compiled = getattr(module, "_compiler_ctx", None) is not None
         plain = type(module).log is LightningModule.log and not compiled
-        self._log = FastLog(module, self._results) if plain else None
         self._metrics = None if compiled else DeferredMetrics(module)
+        self._log = FastLog(module, self._results, self._metrics) if plain and self._metrics else None
 
     def advance(self, data_fetcher: _DataFetcher) -> None:
         """Take steps without hooks, and then one with all of them."""
@@ -142,12 +142,14 @@ class ExecutionLoop(_TrainingEpochLoop):
             module._current_fx_name = before
             vars(module).pop("log", None)
             if self._metrics is not None:
-                self._metrics.finish()
+                self._metrics.finish(values=trainer.should_stop)
             if not trainer.should_stop:
                 self._results.batch = self._results.batch_size = None
         if not trainer.should_stop:
             return False
         # The step that said so is the epoch's last: Lightning ends it as each other.
+        if self._log is not None:
+            self._log.take_values_of_metrics()
         write_step(trainer)
         return True
 

@@ -214,5 +214,5 @@ def test_an_argument_annotated_as_an_optimizer_takes_a_class_and_its_settings(sc
 
 
 def test_what_an_own_class_raises_is_shown_as_it_is(own):
-    with pytest.raises(RuntimeError, match="^nobody answers$"):
+    with pytest.raises(RuntimeError, match=r"^nobody answers$"):
         main(["fit", "--model", f"{PACKAGE}.Bare", "--data", f"{PACKAGE}.Away"])

@@ -45,7 +45,18 @@ def test_most_steps_are_taken_without_hooks(kind):
     counts = Counts()
     result = trained(kind(), fast=1000, callbacks=[counts], log_every_n_steps=0)  # "auto" goes by the clock too
     assert result["trainer"].fit_loop.epoch_loop.reason == ""
-    assert counts.batches == 3 * 2 or kind is ways.Stops  # of 22 an epoch the first and the last
+    assert counts.batches == 3 * 2 or kind in (
+        ways.Stops,
+        ways.StopsAfterAMetric,
+    )  # of 22 an epoch the first and the last
+
+
+def test_the_value_of_a_batch_that_nobody_takes_is_not_computed():
+    module, computed = ways.MetricForward(), []
+    compute = module.accuracy.compute
+    module.accuracy.compute = lambda: [computed.append(1), compute()][1]
+    trained(module, fast=1000, log_every_n_steps=0)
+    assert len(computed) == 3 * (2 + 1)  # the first and the last batch of an epoch, and the epoch itself
 
 
 @pytest.mark.parametrize("kind", ways.ONE_BY_ONE)

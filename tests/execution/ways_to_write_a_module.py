@@ -5,7 +5,7 @@ from lightning.pytorch import LightningModule
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR, StepLR
-from torchmetrics import Accuracy, MeanMetric, MetricCollection
+from torchmetrics import Accuracy, CatMetric, MaxMetric, MeanMetric, MetricCollection
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassAUROC,
@@ -86,6 +86,42 @@ class MetricForward(MetricUpdate):
         self.accuracy(outputs, targets)
         self.log_dict({"acc": self.accuracy, "loss": loss}, on_step=True, on_epoch=True)
         return {"loss": loss, "outputs": outputs}
+
+
+class ValuesNobodyTakes(MetricUpdate):
+    """Metrics of several kinds, called as statements; one value is taken, and one metric is hooked."""
+
+    def __init__(self):
+        super().__init__()
+        self.hooked = []
+        self.best, self.kept, self.f1 = MaxMetric(), CatMetric(), MulticlassF1Score(4)
+        self.f1.register_forward_hook(lambda metric, inputs, value: self.hooked.append(value))
+
+    def training_step(self, batch, batch_idx):
+        inputs, targets = batch
+        outputs = self(inputs)
+        loss = cross_entropy(outputs, targets)
+        self.mean(loss)
+        self.best(value=loss)
+        self.f1(outputs, targets)
+        self.kept.forward(loss)
+        if batch_idx % 3 == 1:
+            self.log("taken", self.accuracy(outputs, targets), on_step=True, on_epoch=True)
+        else:
+            self.accuracy(outputs, targets)
+        both = {"mean": self.mean, "best": self.best, "f1": self.f1}
+        self.log_dict(both, on_step=True, on_epoch=True)
+        self.log("accuracy", self.accuracy, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+
+class StopsAfterAMetric(MetricForward):
+    """Ends the training from within a step whose metric's value is logged."""
+
+    def training_step(self, batch, batch_idx):
+        if self.current_epoch == 1 and batch_idx == 6:
+            self.trainer.should_stop = True
+        return super().training_step(batch, batch_idx)
 
 
 class Collection(Plain):
@@ -261,6 +297,6 @@ class Stops(Plain):
 
 FAST = [
     Plain, LogsEverything, MetricUpdate, MetricForward, Collection, ReadsItsMetric, OwnHooks, StepSchedule,
-    EpochSchedule, SkipsSteps, StepWithoutIndex, LBFGS, OwnLog, Stops,
+    EpochSchedule, SkipsSteps, StepWithoutIndex, LBFGS, OwnLog, Stops, ValuesNobodyTakes, StopsAfterAMetric,
 ]  # fmt: skip
 ONE_BY_ONE = [OptimizerStep, Manual]

@@ -1,0 +1,72 @@
+"""Calls of a metric whose value nobody takes: `self.accuracy(scores, labels)`, a statement of its own.
+
+`Metric.forward` updates the metric and computes the value of the batch: it copies the states, clears them, updates,
+computes, and adds the copies again. Without the value an update is all, with the same states to the bit.
+"""
+
+from __future__ import annotations
+
+import copy
+import dis
+import sys
+from types import CodeType
+from typing import Any
+
+from torch import Tensor
+from torch.nn.modules import module as torch_module
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat, dim_zero_max, dim_zero_min, dim_zero_sum
+
+_POP_TOP, _CACHE = dis.opmap["POP_TOP"], dis.opmap.get("CACHE", 0)
+_REDUCTIONS = (dim_zero_sum, dim_zero_cat, dim_zero_max, dim_zero_min)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class MetricCalls:
+    """Knows which calls need no value, and the last of each metric."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}  # a metric's own hash reads its states
+        self._taken: dict[tuple[CodeType, int], bool] = {}
+
+    def needs_value(self, metric: Metric, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether somebody takes the value of the call that goes on; to be asked by what stands for `forward`."""
+        if self._is_taken() or any(getattr(metric, name) for name in _HOOKS):
+            self._last.pop(id(metric), None)
+            return True
+        self._last[id(metric)] = tuple(map(_copy, args)), {name: _copy(value) for name, value in kwargs.items()}
+        return False
+
+    def compute_last(self, metric: Metric) -> None:
+        """Compute the value that was left out last, for whoever looks at it now."""
+        if id(metric) not in self._last:
+            return
+        args, kwargs = self._last.pop(id(metric))
+        alone = copy.deepcopy(metric)
+        alone.reset()
+        metric._forward_cache = alone(*args, **kwargs)
+
+    def forget(self) -> None:
+        """Begin anew: a step with all hooks computes its values."""
+        self._last.clear()
+
+    def _is_taken(self) -> bool:
+        """Whether the caller does anything with the value: else its next instruction throws it away."""
+        frame = sys._getframe(3)  # beyond this method, `needs_value` and what stands for `forward`
+        while frame.f_code.co_filename == torch_module.__file__ and frame.f_back is not None:
+            frame = frame.f_back
+        key = frame.f_code, frame.f_lasti
+        if key not in self._taken:
+            rest = frame.f_code.co_code[frame.f_lasti + 2 :: 2]
+            self._taken[key] = next((each for each in rest if each != _CACHE), None) != _POP_TOP
+        return self._taken[key]
+
+
+def _copy(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def can_be_updated_alone(metric: Metric) -> bool:
+    """Whether an update gives the states that a call gives: those of the batch, added to what there was."""
+    own = type(metric).forward is not Metric.forward or "forward" in vars(metric)
+    return not own and not metric.dist_sync_on_step and all(each in _REDUCTIONS for each in metric._reductions.values())
