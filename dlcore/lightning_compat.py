@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, ProgressBar
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.loops.evaluation_loop import RestartStage as ValidationStage
 from lightning.pytorch.loops.training_epoch_loop import RestartStage as BatchStage
 from lightning.pytorch.strategies import Strategy
@@ -23,13 +23,6 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from torchmetrics import Metric
 
 AnyModule = TypeVar("AnyModule", bound=LightningModule)
-
-# A trainer and what it trains
-
-
-def trainer_of(owner: LightningModule | ProgressBar) -> Trainer | None:
-    """The trainer, None before there is one, where the public `trainer` raises (`_trainer`, Lightning 2.6.6)."""
-    return owner._trainer
 
 
 def copy_without_trainer(model: AnyModule) -> AnyModule:
@@ -57,17 +50,9 @@ def training_loaders(trainer: Trainer) -> list[Any]:
     return [] if combined is None else list(combined.flattened)
 
 
-# Where a fit stands
-
-
 def validation_follows(trainer: Trainer) -> bool:
     """Whether a validation comes after the batch at hand (`_should_check_val_fx`, Lightning 2.6.6)."""
     return trainer.fit_loop.epoch_loop._should_check_val_fx(trainer.fit_loop._data_fetcher)  # type: ignore[arg-type]
-
-
-def may_stop_early(trainer: Trainer) -> bool:
-    """Whether the fewest epochs and steps that were asked for are done (`_can_stop_early`, Lightning 2.6.6)."""
-    return trainer.fit_loop._can_stop_early
 
 
 def gradients_wait(trainer: Trainer) -> bool:
@@ -75,31 +60,10 @@ def gradients_wait(trainer: Trainer) -> bool:
     return trainer.fit_loop.epoch_loop._should_accumulate()
 
 
-def no_batch_is_left(trainer: Trainer) -> bool:
-    """Whether the epoch's last batch was taken (`_num_ready_batches_reached`, Lightning 2.6.6)."""
-    return trainer.fit_loop.epoch_loop._num_ready_batches_reached()
-
-
-# Where a fit goes on: each does what Lightning does at that place, or takes back what it has made of a checkpoint
-
-
-def take_step_again(trainer: Trainer) -> None:
-    """Go on with the batch whose step was interrupted (`_restarting`, Lightning 2.6.6)."""
-    trainer.fit_loop._restarting = False
-
-
-def load_loops(trainer: Trainer, loops: dict[str, Any]) -> None:
-    """Set all counts anew; the loaders keep their place (`_combined_loader_states_to_load`, Lightning 2.6.6)."""
-    trainer.fit_loop.load_state_dict(loops)
-    trainer.fit_loop._combined_loader_states_to_load = []
+def end_restart(trainer: Trainer) -> None:
+    """Let an epoch end as any other, without states of loaders to come (`_restarting`, Lightning 2.6.6)."""
     trainer.fit_loop._restarting = False  # else the epoch's end would leave out `ReduceLROnPlateau`
-
-
-def begin_next_epoch(trainer: Trainer) -> None:
-    """Begin the next epoch as in a run that was not resumed (`_resuming_from_checkpoint`, Lightning 2.6.6)."""
-    trainer.fit_loop._resuming_from_checkpoint = False
-    trainer.fit_loop.epoch_loop.restarting = False
-    trainer.fit_loop.reset_restart_stage()
+    trainer.fit_loop._combined_loader_states_to_load = []
 
 
 def go_back_to_end_of_batch(trainer: Trainer) -> None:
@@ -141,8 +105,6 @@ def end_epoch(trainer: Trainer) -> None:
     fit_loop.epoch_progress.increment_completed()
 
 
-# What was logged, and metrics
-
 # What an entry of `logged_results` adds up in, and what a metric counts beside its states.
 SUMS = ("value", "cumulated_batch_size", "_forward_cache", "_update_count", "has_reset")
 COUNTS = ("_update_count", "_num_vals_seen")
@@ -160,9 +122,6 @@ def put_back(metric: Metric, values: dict[str, Any]) -> None:
     metric._computed = None
 
 
-# Processes
-
-
 def runs_whole_scripts(trainer: Trainer) -> bool:
     """Whether processes are no copies of this one (`_SubprocessScriptLauncher`, Lightning 2.6.6)."""
     launcher = trainer.strategy.launcher
@@ -170,13 +129,9 @@ def runs_whole_scripts(trainer: Trainer) -> bool:
 
 
 def process_group_of(strategy: Strategy) -> tuple[str, timedelta | None] | None:
-    """Backend and time limit of a strategy's process group (`_get_process_group_backend`, `_timeout`, Lightning 2.6.6).
-
-    None where the strategy makes no group.
-    """
-    if not hasattr(strategy, "_get_process_group_backend"):
-        return None
-    return strategy._get_process_group_backend(), strategy._timeout  # type: ignore[attr-defined]
+    """Backend and time limit of a strategy's processes (`_get_process_group_backend`, `_timeout`, Lightning 2.6.6)."""
+    backend = getattr(strategy, "_get_process_group_backend", None)  # none where there is no group
+    return backend and (backend(), strategy._timeout)  # type: ignore[attr-defined]
 
 
 def answer_no_signals(trainer: Trainer) -> None:
@@ -185,16 +140,10 @@ def answer_no_signals(trainer: Trainer) -> None:
 
 
 def end_no_processes() -> None:
-    """Keep Lightning from killing the processes that it has started (`_child_processes`, Lightning 2.6.6).
-
-    It would kill all without a word, at any exit code of one.
-    """
+    """Keep Lightning from killing all others at the exit of one (`_child_processes`, Lightning 2.6.6)."""
     for thread in threading.enumerate():
         if thread.name == "child-process-observer":
             thread._child_processes = []  # type: ignore[attr-defined]
-
-
-# Settings
 
 
 def searched_argument(finder: BatchSizeFinder | LearningRateFinder) -> str:

@@ -6,7 +6,7 @@ Private names of Lightning stand in `dlcore.lightning_compat`, those of the fast
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,10 +31,7 @@ def replaced_weights(layer: nn.RNNBase, replace: Callable[[str, Tensor], Tensor]
 
     What torch hands to its kernels is this list. Setting a parameter of the layer's aside, or calling it with other
     parameters by torch.func.functional_call, leaves the list as it is: nothing would be replaced, in silence.
-
-    Args:
-        layer: A recurrent layer of torch's.
-        replace: Gives the other weight for a parameter's name and weight.
+    `replace` gives the other weight for a parameter's name and weight.
     """
     kept = layer._flat_weights
     names = layer._flat_weights_names
@@ -70,8 +67,3 @@ def multiply_rates(schedule: Any, factor: float) -> None:
             setattr(schedule, name, [rate * factor for rate in getattr(schedule, name)])
     for part in getattr(schedule, "_schedulers", ()):  # of one that is made of several
         multiply_rates(part, factor)
-
-
-def is_one_cycle(state: Mapping[str, Any]) -> bool:
-    """Whether a schedule's state is that of a cycle over the whole run (`OneCycleLR._schedule_phases`, torch 2.15)."""
-    return "_schedule_phases" in state

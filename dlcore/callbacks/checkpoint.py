@@ -20,7 +20,7 @@ from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
 from dlcore.errors import ArgumentError, Interrupted, check_number
 from dlcore.execution.loop import write_step
 from dlcore.execution.per_batch_hooks import Position
-from dlcore.lightning_compat import may_stop_early, validation_follows
+from dlcore.lightning_compat import validation_follows
 from dlcore.tracking.run_file import link_file
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -145,7 +145,8 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         if trainer.is_last_batch or validation_follows(trainer):
             return
         step, signalled = trainer.global_step, self._signalled(trainer)
-        ends = 0 <= trainer.max_steps <= step or (trainer.should_stop and may_stop_early(trainer))
+        stops = trainer.should_stop and trainer.current_epoch >= (trainer.min_epochs or 0)
+        ends = 0 <= trainer.max_steps <= step or (stops and step >= (trainer.min_steps or 0))
         due = self.every_n_steps is not None and step // self.every_n_steps > self._step_before // self.every_n_steps
         if due or signalled or ends:
             self._save(trainer)

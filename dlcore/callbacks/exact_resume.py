@@ -24,7 +24,7 @@ from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.callbacks.plain_values import plain_copy
 from dlcore.callbacks.random_states import random_states, set_random_states
 from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
-from dlcore.lightning_compat import gradients_wait, no_batch_is_left, training_loaders
+from dlcore.lightning_compat import gradients_wait, training_loaders
 from dlcore.processes import statistics
 
 _KEY = "exact_resume"  # in a checkpoint
@@ -178,7 +178,9 @@ class ExactResume(Callback):
             setattr(wrapped, _GIVES, kept.get("statistics_are_given", True))
         go_on_from(trainer, self._loops)
         self._say_what_is_lost(trainer)
-        done = no_batch_is_left(trainer)
+        done = trainer.is_last_batch or (
+            trainer.fit_loop.epoch_loop.batch_progress.current.ready == trainer.num_training_batches
+        )
         for loader, state in zip(training_loaders(trainer), kept["orders"], strict=False):
             if state and (order := _order(loader)):
                 order.restore_generators(state, done)

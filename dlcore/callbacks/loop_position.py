@@ -12,12 +12,10 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from dlcore.lightning_compat import (
-    begin_next_epoch,
     end_batch,
     end_epoch,
+    end_restart,
     go_back_to_end_of_batch,
-    load_loops,
-    take_step_again,
     validate_from_the_beginning,
     validation_follows,
 )
@@ -59,21 +57,24 @@ def go_on_from(trainer: Trainer, loops: dict[str, Any]) -> None:
         loops: The state of the loops in the checkpoint.
     """
     where = position(loops)
+    fit_loop, loop = trainer.fit_loop, trainer.fit_loop.epoch_loop
+    if where is not Position.WITHIN_STEP:
+        fit_loop.load_state_dict(loops)  # what Lightning has made of it for itself is taken back
+    end_restart(trainer)
     if where is Position.WITHIN_STEP:
-        take_step_again(trainer)
         return
-    load_loops(trainer, loops)  # what Lightning has made of it for itself is taken back
     if where is Position.EPOCH_END:
         end_epoch(trainer)
     if where is Position.EPOCH_END or trainer.max_steps == -1:
-        current: Any = trainer.fit_loop.epoch_progress.current
+        current: Any = fit_loop.epoch_progress.current
         current.completed = current.processed
     if where in (Position.EPOCH_END, Position.BETWEEN_EPOCHS):
-        begin_next_epoch(trainer)
+        fit_loop.on_iteration_done()
+        loop.restarting = False
         return
     go_back_to_end_of_batch(trainer)
     if where is Position.BATCH_END:
-        trainer.fit_loop.epoch_loop.batch_progress.increment_completed()
+        loop.batch_progress.increment_completed()
     if not validation_follows(trainer):
         end_batch(trainer)
     elif where is not Position.VALIDATION_END:

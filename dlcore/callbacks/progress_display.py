@@ -22,7 +22,6 @@ from dlcore.callbacks.epoch_table import EpochTable
 from dlcore.callbacks.live_line import LiveLine, count_samples
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
-from dlcore.lightning_compat import trainer_of
 from dlcore.optim import warmup_factor
 from dlcore.tracking.metric_pairs import first_of
 
@@ -76,7 +75,7 @@ class ProgressDisplay(ProgressBar):
     @property
     def is_enabled(self) -> bool:
         """Whether anything is shown: not switched off, and in the process of rank zero."""
-        return self._enabled and ((trainer := trainer_of(self)) is None or trainer.is_global_zero)
+        return self._enabled and (self._trainer is None or self._trainer.is_global_zero)
 
     def enable(self) -> None:
         """Show again: the table at once, the live line from the next start of a fit or evaluation on."""

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from torchmetrics import MetricCollection
 
 from dlcore.errors import ArgumentError, FitError, check_number
-from dlcore.lightning_compat import trainer_of, validation_follows
+from dlcore.lightning_compat import validation_follows
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.optimization import check_optimization, check_step, make_optimizer
 from dlcore.models.schedules import check_length, make_schedule, steps_of_run
@@ -191,7 +191,7 @@ class Model(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to train on from a checkpoint of an older dlcore, whose counts and sums are others."""
-        if "train_tally" in checkpoint and (trainer := trainer_of(self)) is not None and trainer.state.fn == "fit":
+        if "train_tally" in checkpoint and self._trainer is not None and self.trainer.state.fn == "fit":
             raise FitError(
                 "ckpt_path: expected a checkpoint of this version of dlcore, got one of an older version. It serves "
                 "validate, test, predict and generate. Train anew, or go on with the version that wrote it."
