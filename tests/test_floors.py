@@ -7,7 +7,7 @@ import dlcore
 
 ROOT = Path(dlcore.__file__).parent
 FLOORS = [
-    {"errors", "cache", "processes", "progress_bar"},
+    {"errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat"},
     {"configs", "nn", "optim", "text"},
     {"tracking", "execution"},
     {"diagnosis"},

@@ -20,6 +20,7 @@ from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
 from dlcore.errors import ArgumentError, Interrupted, check_number
 from dlcore.execution.loop import write_step
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.lightning_compat import validation_follows
 from dlcore.tracking.run_file import link_file
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -141,12 +142,11 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         A batch that a validation follows is left to `on_metrics`, the last one of an epoch to `on_train_epoch_end`:
         their metrics belong to the same step.
         """
-        fit_loop = trainer.fit_loop
-        # Lightning's own question before it validates; there is no public one.
-        if trainer.is_last_batch or fit_loop.epoch_loop._should_check_val_fx(fit_loop._data_fetcher):  # type: ignore[arg-type]
+        if trainer.is_last_batch or validation_follows(trainer):
             return
         step, signalled = trainer.global_step, self._signalled(trainer)
-        ends = 0 <= trainer.max_steps <= step or (trainer.should_stop and fit_loop._can_stop_early)
+        stops = trainer.should_stop and trainer.current_epoch >= (trainer.min_epochs or 0)
+        ends = 0 <= trainer.max_steps <= step or (stops and step >= (trainer.min_steps or 0))
         due = self.every_n_steps is not None and step // self.every_n_steps > self._step_before // self.every_n_steps
         if due or signalled or ends:
             self._save(trainer)

@@ -11,27 +11,26 @@ from lightning.pytorch.utilities import move_data_to_device
 from torchmetrics import Metric
 
 from dlcore.callbacks.plain_values import is_plain, plain_copy, same
+from dlcore.lightning_compat import COUNTS, SUMS, logged_results, put_back
 
 # What makes an entry of Lightning's own sums: arguments of `LightningModule.log`.
 _ARGUMENTS = (
     *("name", "prog_bar", "logger", "on_step", "on_epoch", "enable_graph", "add_dataloader_idx", "metric_attribute"),
     "fx",
 )
-_SUMS = ("value", "cumulated_batch_size", "_forward_cache", "_update_count", "has_reset")
-_COUNTS = ("_update_count", "_num_vals_seen")  # of a metric, beside its states
 
 
 def logged_sums(trainer: Trainer) -> list[dict[str, Any]]:
     """What `self.log` has added up in this epoch, an entry for each name that was logged."""
     kept = []
-    for entry in trainer.fit_loop.epoch_loop._results.values():
+    for entry in logged_results(trainer.fit_loop.epoch_loop).values():
         meta = entry.meta
         arguments = {name: getattr(meta, name) for name in _ARGUMENTS}
         arguments["sync_dist"], arguments["rank_zero_only"] = meta.sync.should, meta.sync.rank_zero_only
         name = meta.reduce_fx.__name__
         own = meta.reduce_fx is getattr(builtins, name, None)
         arguments["reduce_fx"] = f"builtins.{name}" if own else name
-        sums = {each: getattr(entry, each) for each in _SUMS if hasattr(entry, each)}
+        sums = {each: getattr(entry, each) for each in SUMS if hasattr(entry, each)}
         if not entry.is_tensor:
             del sums["value"]  # the module's metric, kept by itself
         kept.append({"arguments": arguments, "sums": plain_copy(sums)})
@@ -40,7 +39,7 @@ def logged_sums(trainer: Trainer) -> list[dict[str, Any]]:
 
 def restore_logged_sums(trainer: Trainer, model: LightningModule, kept: list[dict[str, Any]]) -> None:
     """Put the sums back, so that the epoch's end logs the mean of all its batches."""
-    results = trainer.fit_loop.epoch_loop._results
+    results: Any = logged_results(trainer.fit_loop.epoch_loop)
     metrics = {name: module for name, module in model.named_modules() if isinstance(module, Metric)}
     for each in kept:
         arguments, sums = dict(each["arguments"]), each["sums"]
@@ -52,9 +51,7 @@ def restore_logged_sums(trainer: Trainer, model: LightningModule, kept: list[dic
         value = metrics[metric] if metric else torch.zeros((), dtype=sums["value"].dtype, device=model.device)
         results.log(**arguments, value=value, batch_size=1, sync_dist_fn=trainer.strategy.reduce)
         entry = results[f"{arguments['fx']}.{arguments['name']}"]
-        for name, number in move_data_to_device(plain_copy(sums), model.device).items():
-            setattr(entry, name, number)
-        entry._computed = None
+        put_back(entry, move_data_to_device(plain_copy(sums), model.device))
 
 
 def metric_states(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
@@ -62,13 +59,13 @@ def metric_states(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     loop = trainer.fit_loop.epoch_loop
     trained, validated = (
         {entry.meta.metric_attribute for entry in results.values()}
-        for results in (loop._results, loop.val_loop._results)
+        for results in (logged_results(loop), logged_results(loop.val_loop))
     )
     return {
         name: plain_copy(
             {
                 "states": dict(metric.metric_state),
-                "counts": {each: getattr(metric, each) for each in _COUNTS if hasattr(metric, each)},
+                "counts": {each: getattr(metric, each) for each in COUNTS if hasattr(metric, each)},
             }
         )
         for name, metric in model.named_modules()
@@ -82,9 +79,7 @@ def restore_metric_states(model: LightningModule, kept: dict[str, Any]) -> None:
         if not isinstance(metric, Metric) or name not in kept or set(kept[name]["states"]) != set(metric.metric_state):
             continue
         values = move_data_to_device(plain_copy(kept[name]), metric.device)
-        for each, value in {**values["states"], **values["counts"]}.items():
-            setattr(metric, each, value)
-        metric._computed = None
+        put_back(metric, {**values["states"], **values["counts"]})
 
 
 def plain_attributes(model: LightningModule) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.callbacks.plain_values import plain_copy
 from dlcore.callbacks.random_states import random_states, set_random_states
 from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
+from dlcore.lightning_compat import gradients_wait, training_loaders
 from dlcore.processes import statistics
 
 _KEY = "exact_resume"  # in a checkpoint
@@ -86,7 +87,7 @@ class ExactResume(Callback):
         for name in self._replaced:
             vars(trainer.strategy).pop(name, None)
         self._replaced = {}
-        for loader in _loaders(trainer):
+        for loader in training_loaders(trainer):
             unwatch_order(loader)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -100,11 +101,11 @@ class ExactResume(Callback):
         if trainer.state.fn != "fit":
             return
         loop = trainer.fit_loop.epoch_loop
-        loaders = _loaders(trainer)
+        loaders = training_loaders(trainer)
         batches = loop.batch_progress.current.ready
         orders = [_order(loader) for loader in loaders]
         gradients = {}
-        if loop._should_accumulate() or not pl_module.automatic_optimization:
+        if gradients_wait(trainer) or not pl_module.automatic_optimization:
             gradients = {name: each.grad for name, each in pl_module.named_parameters() if each.grad is not None}
         own = {
             "random": random_states(pl_module.device),
@@ -160,8 +161,7 @@ class ExactResume(Callback):
         if not self._kept:
             return
         kept = self._own()
-        connector = trainer._logger_connector
-        connector._callback_metrics.update(plain_copy(kept["values"]))
+        trainer.callback_metrics.update(plain_copy(kept["values"]))
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, MonitorCallback):
                 callback.note_known(trainer)
@@ -178,8 +178,10 @@ class ExactResume(Callback):
             setattr(wrapped, _GIVES, kept.get("statistics_are_given", True))
         go_on_from(trainer, self._loops)
         self._say_what_is_lost(trainer)
-        done = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
-        for loader, state in zip(_loaders(trainer), kept["orders"], strict=False):
+        done = trainer.is_last_batch or (
+            trainer.fit_loop.epoch_loop.batch_progress.current.ready == trainer.num_training_batches
+        )
+        for loader, state in zip(training_loaders(trainer), kept["orders"], strict=False):
             if state and (order := _order(loader)):
                 order.restore_generators(state, done)
         set_random_states(kept["random"], pl_module.device)
@@ -192,7 +194,7 @@ class ExactResume(Callback):
     def _say_what_is_lost(self, trainer: Trainer) -> None:
         where = position(self._loops)
         within = where not in (Position.EPOCH_END, Position.BETWEEN_EPOCHS)
-        loaders = _loaders(trainer)
+        loaders = training_loaders(trainer)
         lost = [reason for loader in loaders if within and (reason := why_not(loader))]
         lost = [f"{reason}. The epoch begins with its first batches again." for reason in lost]
         if where is Position.WITHIN_STEP:
@@ -204,11 +206,6 @@ class ExactResume(Callback):
         # Lightning says so of each DataLoader, since it does not know that the order is kept.
         if not lost:
             warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
-
-
-def _loaders(trainer: Trainer) -> list[Any]:
-    combined = trainer.fit_loop._combined_loader
-    return [] if combined is None else list(combined.flattened)
 
 
 def _order(loader: Any) -> ResumableOrder | None:

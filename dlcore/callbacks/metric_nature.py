@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lightning.pytorch import LightningModule, Trainer
 from torchmetrics import Metric
 
+from dlcore.lightning_compat import logged_results
 from dlcore.tracking.metric_names import mode_of
 
 
@@ -35,10 +34,10 @@ def _nature_of_object(metric: Metric) -> str | None:
 
 
 def _logged_object(trainer: Trainer, name: str) -> Metric | None:
-    """The object that a module has given to `self.log`; Lightning has no public way to it."""
-    epoch_loop: Any = trainer.fit_loop.epoch_loop
+    """The object that a module has given to `self.log`."""
+    epoch_loop = trainer.fit_loop.epoch_loop
     plain = name.partition("/dataloader_idx_")[0].removesuffix("_epoch").removesuffix("_step")
-    for results in (epoch_loop.val_loop._results, epoch_loop._results):
+    for results in (logged_results(epoch_loop.val_loop), logged_results(epoch_loop)):
         for result in results.values():
             if not result.is_tensor and result.meta.name in (name, plain):
                 value = result.value

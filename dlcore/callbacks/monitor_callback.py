@@ -42,7 +42,7 @@ class MonitorCallback(MetricCallback):
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
         self.mode = checked_mode(monitor, mode, self._section, argument="mode")
-        self._wanted = mode
+        self.wanted_mode = mode
         self._before: Any = None  # the value before a validation
         self._known: Any = None  # the value that was looked at last
         self._fresh_in_epoch = False  # whether a validation of this epoch has logged it
@@ -65,7 +65,8 @@ class MonitorCallback(MetricCallback):
     @property
     def state_key(self) -> str:
         """A name by the metric, so that two of a class, with different ones, keep a state each."""
-        return self._generate_state_key(monitor=None if self.monitor_is_found else self.monitor)
+        of_metric = {"monitor": None if self.monitor_is_found else self.monitor}
+        return f"{type(self).__qualname__}{of_metric}"
 
     @property
     def _legacy_state_key(self) -> Any:
@@ -81,7 +82,7 @@ class MonitorCallback(MetricCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Begin anew, unless the trainer's run goes on. A checkpoint's state comes after this."""
         if stage == "fit" and trainer.global_step == 0:
-            self.mode = checked_mode(self.monitor, self._wanted, self._section)
+            self.mode = checked_mode(self.monitor, self.wanted_mode, self._section)
             self.reset()
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -125,7 +126,7 @@ class MonitorCallback(MetricCallback):
         return section_name(type(self).__name__)
 
     def _decide_mode(self, trainer: Trainer) -> None:
-        self.mode = checked_mode(self.monitor, self._wanted, self._section, nature_of(trainer, self.monitor))
+        self.mode = checked_mode(self.monitor, self.wanted_mode, self._section, nature_of(trainer, self.monitor))
         if self.mode == "auto":
             raise unknown_mode(self.monitor, self._section)
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
+
+from dlcore.torch_compat import leaves
 
 _SMALLER_STEPS = (
     "Try a smaller learning rate ({flag}{lr:.3g}; it was {now:.3g}) or clipped gradients "
@@ -37,7 +38,7 @@ def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tu
         return f"{text}gradients or update of the step before overflowed.", smaller_steps
     parts = batch if isinstance(batch, tuple | list) else [batch]
     for name, part in zip(("inputs", "targets"), parts, strict=False):
-        count = sum(_not_finite(leaf) for leaf in tree_leaves(part))
+        count = sum(_not_finite(leaf) for leaf in leaves(part))
         if count:
             numbers = "1 number that is not finite" if count == 1 else f"{count:,} numbers that are not finite"
             return f"the batch's {name} hold {numbers}.", _OTHER_DATA

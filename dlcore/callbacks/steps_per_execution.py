@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from dlcore.errors import check_number
@@ -42,7 +41,7 @@ class StepsPerExecution(Callback):
         loop: Any = trainer.fit_loop.epoch_loop
         if stage != "fit" or isinstance(loop, ExecutionLoop):
             return
-        if type(loop) is not _TrainingEpochLoop:
+        if not ExecutionLoop.can_replace(loop):
             rank_zero_info(f"StepsPerExecution does nothing: the trainer has an epoch loop of its own ({type(loop)}).")
             return
         trainer.fit_loop.epoch_loop = ExecutionLoop(trainer, self.steps)

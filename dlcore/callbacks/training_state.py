@@ -11,6 +11,8 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torchmetrics import Metric
 
+from dlcore.torch_compat import multiply_rates
+
 
 class BatchState:
     """What a forward pass changes: running statistics, what was added up, what a recurrent network carries on.
@@ -83,16 +85,8 @@ def cut_learning_rate(trainer: Trainer, factor: float) -> tuple[float, float]:
                 if name in each:
                     each[name] = each[name] * factor
     for config in trainer.lr_scheduler_configs:
-        _cut_schedule(config.scheduler, factor)
+        multiply_rates(config.scheduler, factor)
     return before, float(group["lr"])
-
-
-def _cut_schedule(schedule: Any, factor: float) -> None:
-    for name in ("base_lrs", "_last_lr"):
-        if hasattr(schedule, name):
-            setattr(schedule, name, [rate * factor for rate in getattr(schedule, name)])
-    for part in getattr(schedule, "_schedulers", ()):  # of one that is made of several
-        _cut_schedule(part, factor)
 
 
 def _sums(model: LightningModule) -> list[Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from dlcore.callbacks.metric_callback import say
 from dlcore.configs.catalogue import section_name
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.lightning_compat import logged_results
 from dlcore.tracking.metric_names import mode_of
 from dlcore.tracking.metric_pairs import aliases, canonical_name
 
@@ -68,8 +69,8 @@ class WatchWhatIsLogged(Callback):
     ) -> None:
         """Add up the losses, where nothing is logged."""
         if self._is_silent is None:
-            # What a step has logged shows here, also what is for the end of the epoch; there is no public way.
-            self._is_silent = not trainer.fit_loop.epoch_loop._results
+            # What a step has logged shows here, also what is for the end of the epoch.
+            self._is_silent = not logged_results(trainer.fit_loop.epoch_loop)
         if not self._is_silent:
             return
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
@@ -99,8 +100,8 @@ class WatchWhatIsLogged(Callback):
         mode = mode_of(name) or "min"
         for callback in self._open:
             callback.monitor, callback.mode = name, mode
-            if hasattr(callback, "_wanted"):
-                callback._wanted = mode
+            if hasattr(callback, "wanted_mode"):
+                callback.wanted_mode = mode
             self._keep(section_name(type(callback).__name__), {"monitor": name, "mode": mode})
         if canonical_name(name) != _USUAL:
             sections = " and ".join(section_name(type(callback).__name__) for callback in self._open)

@@ -98,7 +98,7 @@ class WeightAveraging(LightningWeightAveraging):
             for module in (pl_module, average.module)
         )
         if now != then:
-            self._average_model = AveragedModel(pl_module, pl_module.device, use_buffers=True, **self._kwargs)
+            self._average_model = AveragedModel(pl_module, pl_module.device, use_buffers=True)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
         """Update the average, if a step was taken that asks for it.
@@ -111,7 +111,11 @@ class WeightAveraging(LightningWeightAveraging):
             return
         update: Any = get_ema_multi_avg_fn(self._decay_of(self._updates))
         for averages, weights in self._pairs:  # all weights in one call of torch
-            update(averages, weights, None) if self._has_begun else torch._foreach_copy_(averages, weights)
+            if self._has_begun:
+                update(averages, weights, None)
+                continue
+            for average, weight in zip(averages, weights, strict=True):
+                average.copy_(weight)
         self._average_model.n_averaged += 1  # type: ignore[union-attr]
         self._has_begun, self._latest_update_step = True, step
 

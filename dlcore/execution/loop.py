@@ -53,6 +53,11 @@ class ExecutionLoop(_TrainingEpochLoop):
         self.reason = ""
         self._quiet: QuietStep | None = None
 
+    @staticmethod
+    def can_replace(loop: Any) -> bool:
+        """Whether an epoch loop is Lightning's, and nobody's own."""
+        return type(loop) is _TrainingEpochLoop
+
     def on_run_start(self, data_fetcher: _DataFetcher) -> None:
         """Find out, at the beginning of an epoch, whether steps can be taken without hooks."""
         super().on_run_start(data_fetcher)

@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.optim import LBFGS, Optimizer
 
 from dlcore.errors import FitError
+from dlcore.execution.direct_step import direct_step
 from dlcore.execution.per_batch_hooks import with_hook_of_every_batch
-from dlcore.optim import direct_step
 
 
 class QuietStep:

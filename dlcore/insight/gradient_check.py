@@ -8,7 +8,6 @@ Shapes: N samples.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from dlcore.errors import FitError, check_number
+from dlcore.lightning_compat import copy_without_trainer
 from dlcore.models import Model
+from dlcore.nn import BATCH_NORMS
 
 TOLERANCE = 1e-5
 # Near the cube root of float64's precision, where rounding and curvature disturb a central difference least; the
@@ -24,6 +25,7 @@ TOLERANCE = 1e-5
 _STEP_SIZES = (1e-5, 1e-6, 1e-7)
 # Gradients below this part of the loss are compared in absolute terms: rounding hides them (at the first step size).
 _FLOOR = 3e-5
+_DROPOUTS = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDropout | nn.FeatureAlphaDropout
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
         FitError: The loss is not finite.
     """
     check_number("entries", entries, at_least=1)
-    copied = _in_double(model)
+    copied = copy_without_trainer(model).double()
     remarks = _settle(copied, len(inputs))
     inputs, targets = (value.double() if value.is_floating_point() else value for value in (inputs, targets))
 
@@ -120,22 +122,14 @@ def _penalty(model: Model) -> Tensor | float:
     return model.penalty(model.penalty.select(model.named_parameters())) if model.penalty else 0.0
 
 
-def _in_double(model: Model) -> Model:
-    trainer, model._trainer = model._trainer, None  # a copy of the trainer is not wanted
-    try:
-        return copy.deepcopy(model).double()
-    finally:
-        model._trainer = trainer
-
-
 def _settle(model: nn.Module, samples: int) -> list[str]:
     """Make the loss a fixed function of the weights; say how."""
     model.eval()
     layers = list(model.modules())
     remarks = []
-    if any(isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p for layer in layers):
+    if any(isinstance(layer, _DROPOUTS) and layer.p for layer in layers):
         remarks.append("Dropout is off: with it the loss would be another function each time.")
-    normalising = [layer for layer in layers if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    normalising = [layer for layer in layers if isinstance(layer, BATCH_NORMS)]
     if normalising and samples > 1:
         for layer in normalising:
             layer.train()

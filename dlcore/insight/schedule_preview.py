@@ -12,6 +12,7 @@ from lightning.pytorch import LightningDataModule, Trainer
 from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
 from dlcore.insight.training_data import read_data, train_loader
+from dlcore.lightning_compat import attach
 from dlcore.models import Model
 from dlcore.models.schedules import batches_of_epoch, step_schedule, steps_of_run
 from dlcore.optim import warmup_factor
@@ -63,7 +64,7 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
     """
     read_data(datamodule)
     # As a fit begins: a model may ask its trainer how long the run will be.
-    trainer._data_connector.attach_data(model, datamodule=datamodule)
+    attach(trainer, model, datamodule)
     train_loader(datamodule, trainer)
     batches = batches_of_epoch(trainer)
     if batches is None:

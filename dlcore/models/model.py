@@ -15,13 +15,15 @@ from torch.utils.hooks import RemovableHandle
 from torchmetrics import MetricCollection
 
 from dlcore.errors import ArgumentError, FitError, check_number
+from dlcore.lightning_compat import validation_follows
 from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
-from dlcore.models.optimization import check_optimization, check_step, make_optimizer, scale_before_step
+from dlcore.models.optimization import check_optimization, check_step, make_optimizer
 from dlcore.models.schedules import check_length, make_schedule, steps_of_run
 from dlcore.nn import Penalty, Task
 from dlcore.nn.metrics import MeanLoss
 from dlcore.optim import full_rate, warm_up, warmup_factor
 from dlcore.processes import average_statistics
+from dlcore.torch_compat import scale_before_step
 
 
 class Model(LightningModule):
@@ -169,8 +171,7 @@ class Model(LightningModule):
             return False
         if every is not None:
             return (self.current_epoch + 1) % every == 0
-        loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
-        return self.validated_epoch == self.current_epoch or loop._should_check_val_fx(fetcher)  # type: ignore[arg-type]
+        return self.validated_epoch == self.current_epoch or validation_follows(trainer)
 
     def _training_metrics(self) -> dict[str, Tensor]:
         """Metrics of the training since they were last asked for."""

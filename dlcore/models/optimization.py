@@ -24,6 +24,7 @@ from dlcore.models.factory_settings import (
     refused,
 )
 from dlcore.models.schedules import make_schedule
+from dlcore.torch_compat import ask_for_no_gpu
 
 
 def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -> Optimizer:
@@ -54,26 +55,8 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -
         with suppress(RuntimeError, TypeError):
             optimizer = factory(params, fused=True)  # type: ignore[call-arg]
     if all(parameter.device.type == "cpu" for parameter in params):
-        _ask_for_no_gpu(optimizer)
+        ask_for_no_gpu(optimizer)
     return optimizer
-
-
-def scale_before_step(optimizer: Optimizer) -> None:
-    """Keep a fused optimiser from dividing mixed precision's gradients by their scale inside its step.
-
-    It is done before the step then, as for any other optimiser, so that the gradients can be clipped.
-    """
-    optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
-
-
-def _ask_for_no_gpu(optimizer: Optimizer) -> None:
-    """Keep an optimiser of the CPU from looking, in each step, whether a GPU is capturing it.
-
-    On a machine without one, torch searches for NVIDIA's library anew each time: a tenth of a small network's step.
-    """
-    for name in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):
-        if hasattr(optimizer, name):
-            setattr(optimizer, name, lambda: None)
 
 
 def _check_parameters(factory: OptimizerCallable, params: list[nn.Parameter]) -> None:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from dlcore.errors import ArgumentError
+from dlcore.lightning_compat import new_training_loader
 from dlcore.models.factory_settings import (
     REFUSALS,
     LRSchedulerCallable,
@@ -73,7 +74,7 @@ def batches_of_epoch(trainer: Trainer) -> int | None:
     """
     limit = trainer.limit_train_batches
     try:
-        batches = len(trainer.fit_loop._data_source.dataloader())
+        batches = len(new_training_loader(trainer))
     except TypeError:  # a stream has no length
         return limit if isinstance(limit, int) else None
     return min(batches, limit) if isinstance(limit, int) else int(batches * limit)

@@ -22,6 +22,7 @@ from dlcore.nn import (
 )
 from dlcore.nn.chunked_cross_entropy import chunk_rows
 from dlcore.text import NO_TARGET, UNKNOWN, TextBatch
+from dlcore.torch_compat import is_watched
 
 
 class TextRNN(Model):
@@ -189,7 +190,7 @@ class TextRNN(Model):
 
     def _rows_of_a_chunk(self, targets: Tensor) -> int:
         """Places whose scores are computed together, where not those of all words at all places are; else 0."""
-        if any(module._forward_hooks for module in self.output.modules()):  # somebody wants to see the scores
+        if is_watched(self.output):  # somebody wants to see the scores
             return 0
         places = targets.numel()
         rows = chunk_rows(places, self.output.out_features, targets.device)

@@ -3,7 +3,7 @@
 from dlcore.nn.activations import activation_names, make_activation
 from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
 from dlcore.nn.architectures import architecture_names, make_architecture
-from dlcore.nn.convolution import block_settings, convolutional
+from dlcore.nn.convolution import BATCH_NORMS, CONVOLUTIONS, block_settings, convolutional
 from dlcore.nn.feature_maps import layer_geometry, output_size, size_formula
 from dlcore.nn.initializers import initialize, initializer_names
 from dlcore.nn.language_modeling import LanguageModeling
@@ -18,7 +18,9 @@ from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
 from dlcore.nn.weight_drop import dropped_weights
 
 __all__ = [
+    "BATCH_NORMS",
     "CELLS",
+    "CONVOLUTIONS",
     "AdaptiveSoftmax",
     "Binary",
     "ClassWeights",

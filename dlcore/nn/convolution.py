@@ -19,6 +19,9 @@ from dlcore.nn.perceptron import perceptron
 
 POOLS = ("max", "average", "none")
 HEADS = ("global_average", "flatten")
+# All of torch's layers of a kind, for `isinstance`.
+CONVOLUTIONS = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch.nn import init
 
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.nn.call_text import read_call
+from dlcore.nn.convolution import CONVOLUTIONS
 
 # What fills a weight, and its arguments in torch's names (but for `value`) with dlcore's defaults.
 # References: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks",
@@ -72,7 +73,7 @@ def initialize(module: nn.Module, text: str) -> None:
         raise UnknownNameError("initializer", call.name, initializer_names())
     fill, defaults = _INITIALIZERS[name]
     values = call.values(call.name, defaults)
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | CONVOLUTIONS)]
     for layer in layers:
         try:
             fill(layer.weight, **values)

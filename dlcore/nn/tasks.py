@@ -71,7 +71,7 @@ class Multiclass(Task):
         check_number("num_classes", num_classes, at_least=2)
         self.num_classes = self.out_features = num_classes
         self.class_weights = None if class_weights is None else ClassWeights(class_weights, num_classes)
-        self._loss = make_loss("multiclass", loss)
+        self.loss_function = make_loss("multiclass", loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of raw scores (N, K) and class indices (N,), or probabilities of the classes (N, K).
@@ -81,15 +81,15 @@ class Multiclass(Task):
         """
         weights = None if self.class_weights is None else self.class_weights.on(outputs.device).to(outputs.dtype)
         if targets.dim() == 1 and not targets.is_floating_point():
-            return self._loss(outputs, targets.long(), weight=weights)
+            return self.loss_function(outputs, targets.long(), weight=weights)
         if targets.shape != outputs.shape:
             expected = f"class indices (N,) or probabilities of the classes {tuple(outputs.shape)}"
             raise ArgumentError("targets", expected, tuple(targets.shape))
         targets = targets.to(outputs.dtype)
         if weights is None:
-            return self._loss(outputs, targets)
+            return self.loss_function(outputs, targets)
         # torch would divide by N and not, as with class indices, by the sum of the weights.
-        total = self._loss(outputs, targets, weight=weights, reduction="sum")
+        total = self.loss_function(outputs, targets, weight=weights, reduction="sum")
         return total / self.class_weights.of(targets).sum()  # type: ignore[union-attr]
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
@@ -124,15 +124,15 @@ class Binary(Task):
 
     def __init__(self, loss: str | None = None, class_weights: Sequence[float] | None = None) -> None:
         self.class_weights = None if class_weights is None else ClassWeights(class_weights, 2)
-        self._loss = make_loss("binary", loss)
+        self.loss_function = make_loss("binary", loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Binary cross-entropy of raw scores (N, 1) and targets (N,): 0, 1 or the probability of 1."""
         targets = _shaped(targets, outputs)
         if self.class_weights is None:
-            return self._loss(outputs, targets)
+            return self.loss_function(outputs, targets)
         weights = self.class_weights.of(targets).reshape(outputs.shape).to(outputs.dtype)
-        return self._loss(outputs, targets, weight=weights, reduction="sum") / weights.sum()
+        return self.loss_function(outputs, targets, weight=weights, reduction="sum") / weights.sum()
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
         """``loss`` and ``accuracy``; in an evaluation also ``auroc``; thorough: ``f1``, the mean of both classes'."""
@@ -169,11 +169,11 @@ class Regression(Task):
     def __init__(self, num_outputs: int = 1, loss: str | None = None) -> None:
         check_number("num_outputs", num_outputs, at_least=1)
         self.out_features = num_outputs
-        self._loss = make_loss("regression", loss)
+        self.loss_function = make_loss("regression", loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of (N, O) and (N, O), or (N,) where O is 1."""
-        return self._loss(outputs, _shaped(targets, outputs))
+        return self.loss_function(outputs, _shaped(targets, outputs))
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
         """``loss``, ``mae``, ``rmse`` and ``r2``."""

@@ -58,10 +58,10 @@ def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], i
             rates.clear()
 
     optimizer.step = MethodType(put_back_after, optimizer)  # type: ignore[method-assign]
-    optimizer._rates_before_warm_up = rates  # type: ignore[attr-defined]
+    optimizer.rates_before_warm_up = rates  # type: ignore[attr-defined]
     return [optimizer.register_step_pre_hook(before)]
 
 
 def full_rate(optimizer: Optimizer) -> float:
     """The rate of the first group without the warm-up, also while a step is taken."""
-    return (getattr(optimizer, "_rates_before_warm_up", None) or [optimizer.param_groups[0]["lr"]])[0]
+    return (getattr(optimizer, "rates_before_warm_up", None) or [optimizer.param_groups[0]["lr"]])[0]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import ArgumentError as ParserError
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
@@ -104,25 +105,20 @@ class Command(LightningCLI):
 
     # The parser
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """The trainer's methods, each with those arguments that are not the user's to give."""
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """This command only, as each parser costs as much as all the rest; with what is not the user's to give."""
         given = {"model", "datamodule", "dataloaders", "weights_only", "verbose"}
-        return {
+        arguments = {
             "fit": {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"},
             "validate": given,
             "test": given,
             "predict": {*given, "return_predictions"} - {"verbose"},
         }
-
-    def _add_subcommands(self, parser: LightningArgumentParser, **kwargs: Any) -> None:
-        """Build the parser of this command only: each costs as much as all the rest."""
-        command = self.request.command
-        self.subcommands = lambda: {command: Command.subcommands()[command]}  # type: ignore[method-assign]
-        super()._add_subcommands(parser, **kwargs)
+        return {self.request.command: arguments[self.request.command]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each of dlcore's callbacks a section of its own; null switches it off."""
+        self.command_parser = parser
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
             parser.add_argument("--steps_per_execution", type=Steps, default="auto", help=help_text)
@@ -154,8 +150,9 @@ class Command(LightningCLI):
     def _make_all(self) -> None:
         config = self.config[self.request.command].clone()
         self.config_init = self.config
-        self._dump_config()
-        dumped = {key: value for key, value in self.config_dump.items() if key not in ("config", "ckpt_path")}
+        text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False)
+        dumped = yaml.safe_load(text)[self.request.command]
+        dumped = {key: value for key, value in dumped.items() if key not in ("config", "ckpt_path")}
         self.config_dump = with_absolute_paths(dumped)
         self.datamodule = self._make("data", config)
         if self._only_data:
@@ -205,7 +202,6 @@ class Command(LightningCLI):
 
     def _make(self, section: str, config: Namespace) -> Any:
         """Make the objects of one section of the config."""
-        parser = self._parser(self.request.command)
         only = config.clone()
         for other in ("model", "data", *callback_sections()):
             if other != section:
@@ -213,6 +209,7 @@ class Command(LightningCLI):
         if section != "trainer":
             for key in vars(only.trainer):
                 only.trainer[key] = None
+        parser = self.command_parser
         instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
         try:
             return instantiate(only)[section]

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.utilities.parsing import lightning_hasattr
 
 from dlcore.errors import ArgumentError
+from dlcore.lightning_compat import searched_argument
 from dlcore.models import Model
 
 _OPTIMIZER = ("model", "init_args", "optimizer", "init_args", "lr")
@@ -50,7 +51,7 @@ def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any])
     lines: list[str] = []
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, BatchSizeFinder) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            name = callback._batch_arg_name
+            name = searched_argument(callback)
             data = trainer.datamodule  # type: ignore[attr-defined]
             section, owner = ("model", model) if hasattr(model, name) else ("data", data)
             lines.append(_put(config, (section, "init_args", name), getattr(owner, name), callback))
@@ -58,7 +59,7 @@ def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any])
         rate = search.suggestion() if search is not None else None
         if rate is not None:
             optimizer = config["model"].get("init_args", {}).get("optimizer")
-            place = _OPTIMIZER if optimizer else ("model", "init_args", callback._attr_name or "lr")
+            place = _OPTIMIZER if optimizer else ("model", "init_args", searched_argument(callback) or "lr")
             lines.append(_put(config, place, rate, callback))
     return lines
 

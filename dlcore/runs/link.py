@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from dlcore.callbacks.data_facts import LINKED, plain_value
 from dlcore.data import ArrayData
 from dlcore.errors import ArgumentError, CheckpointError, FitError
+from dlcore.nn import BATCH_NORMS
 from dlcore.runs.named_classes import found_at
 from dlcore.runs.own_facts import check_filled, facts_for, typed_facts
 from dlcore.runs.settings import Settings
@@ -155,7 +156,7 @@ class BatchNormCheck(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the size of the batches that an epoch will have."""
         data = trainer.datamodule  # type: ignore[attr-defined]
-        normalises = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in pl_module.modules())
+        normalises = any(isinstance(layer, BATCH_NORMS) for layer in pl_module.modules())
         if not normalises or not isinstance(data, ArrayData):
             return
         samples, together = len(data.parts["train"]), data.batch_size * trainer.world_size

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torchmetrics
-from jsonargparse import Namespace, _common, set_parsing_settings
+from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.accelerators import Accelerator
 from lightning.pytorch.loggers import Logger
@@ -23,6 +23,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dlcore.configs.class_paths import NAMEABLE, OWN_PACKAGES, is_within
 from dlcore.errors import ConfigError, DlcoreError
+from dlcore.lightning_compat import kept_parsing_settings
 
 _BASES = (
     *(LightningModule, LightningDataModule, Callback, Logger, Optimizer, LRScheduler, torch.nn.Module),
@@ -52,11 +53,10 @@ class Trust:
 
         Nor does it make a class where any value may stand. This is the parser's own state, and is put back at the end.
         """
-        before = dict(_common.parsing_settings)
         # A class is known by the name under which it is defined too, mostly a module of the same package.
         modules = {path.partition(".")[0] for path in self.typed} - set(OWN_PACKAGES)
         allowed = {*NAMEABLE, *self.packages, *self.typed, *modules}
-        try:
+        with kept_parsing_settings():
             set_parsing_settings(
                 import_path_denylist=["*", "lightning.pytorch.core.module.LightningModule.load_from_checkpoint"],
                 import_path_allowlist=sorted(path for path in allowed if not is_within(path, ("jsonargparse",))),
@@ -64,11 +64,10 @@ class Trust:
                 config_read_mode_fsspec_enabled=False,
                 config_read_mode_urls_enabled=False,
             )
-            yield
-        finally:
-            set_parsing_settings(config_read_mode_fsspec_enabled=True)  # as Lightning's command line has it
-            _common.parsing_settings.clear()
-            _common.parsing_settings.update(before)
+            try:
+                yield
+            finally:
+                set_parsing_settings(config_read_mode_fsspec_enabled=True)  # as Lightning's command line has it
 
 
 NOBODY = Trust()

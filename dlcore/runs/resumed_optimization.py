@@ -54,7 +54,7 @@ class ResumedOptimization(Callback):
             checkpoint["lr_schedulers"] = []
             return
         # A cycle over the whole run is as long as the run is now.
-        other_length = "_schedule_phases" in states[0]
+        other_length = "total_steps" in states[0]
         changed = self._optimizer.other_class or "lr" in self._optimizer.settings or self._schedule.settings
         if changed or other_length:
             self._steps_of_schedule = states[0]["last_epoch"]

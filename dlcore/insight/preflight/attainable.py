@@ -33,7 +33,7 @@ def attainable_losses(task: Task, targets: Tensor) -> tuple[float, float] | None
     if not isinstance(task, Multiclass | Binary):
         return None
     shares = _shares(targets, task.num_classes)
-    smoothing = getattr(task._loss, "keywords", {}).get("label_smoothing", 0.0)
+    smoothing = getattr(task.loss_function, "keywords", {}).get("label_smoothing", 0.0)
     shares = shares * (1 - smoothing) + smoothing / task.num_classes
     weights = torch.ones(len(shares), device=shares.device)
     if task.class_weights is not None:

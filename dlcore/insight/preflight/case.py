@@ -5,7 +5,6 @@ Shapes: B samples of a batch, T tokens of a row.
 
 from __future__ import annotations
 
-import copy
 import inspect
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -22,8 +21,9 @@ from dlcore.errors import DlcoreError
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
 from dlcore.insight.training_data import read_data, train_loader
+from dlcore.lightning_compat import copy_without_trainer
 from dlcore.models import Model
-from dlcore.nn import Regression
+from dlcore.nn import BATCH_NORMS, Regression
 from dlcore.text import TextBatch
 
 # Of the training batches so many are looked at: until one of these is reached.
@@ -102,11 +102,7 @@ class Case:
         Args:
             noise: False switches off dropout of every kind.
         """
-        trainer, self.model._trainer = self.model._trainer, None  # a copy of the trainer is not wanted
-        try:
-            copied = copy.deepcopy(self.model)
-        finally:
-            self.model._trainer = trainer
+        copied = copy_without_trainer(self.model)
         self.trainer.precision_plugin.convert_module(copied)  # in place
         copied.to(self.device).train()
         if not noise:
@@ -162,7 +158,7 @@ class Case:
     @property
     def normalizes(self) -> bool:
         """Whether the network has batch normalisation."""
-        return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.model.modules())
+        return any(isinstance(layer, BATCH_NORMS) for layer in self.model.modules())
 
 
 def _turns(classes: Tensor) -> Tensor:

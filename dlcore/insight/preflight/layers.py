@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.models import Model
+from dlcore.nn import CONVOLUTIONS
 from dlcore.nn import saturated as saturated_values
 
 _SAMPLES = 512
@@ -54,7 +55,7 @@ def _look_at_parameters(case: Case, model: Model, result: CheckResult) -> None:
         )
     if not any(p.requires_grad for p in parameters.values()):
         result.fail("all parameters are frozen: nothing can be learned")
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | CONVOLUTIONS)]
     names = {id(layer): name for name, layer in model.named_modules()}
     alike = [names[id(layer)] for layer in layers[:-1] if _alike(layer.weight)]
     if alike and not case.trained:

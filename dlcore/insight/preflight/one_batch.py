@@ -26,7 +26,7 @@ from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.models import Model
 from dlcore.models.factory_settings import class_of
 from dlcore.models.optimization import make_optimizer
-from dlcore.nn import Regression
+from dlcore.nn import CONVOLUTIONS, Regression
 from dlcore.text import TextBatch
 
 _SAMPLES = 32
@@ -233,7 +233,7 @@ def _falls(trial: Trial) -> bool:
 def _small(model: Model, batch: Any) -> bool:
     """Whether the network has fewer numbers than the batch has targets to learn by heart, or is linear."""
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    linear = sum(isinstance(layer, nn.Linear | nn.modules.conv._ConvNd | nn.RNNBase) for layer in model.modules()) < 2
+    linear = sum(isinstance(layer, nn.Linear | CONVOLUTIONS | nn.RNNBase) for layer in model.modules()) < 2
     return weights < batch[1].numel() * 2 or linear
 
 

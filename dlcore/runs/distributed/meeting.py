@@ -9,6 +9,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from torch import distributed
 
+from dlcore.lightning_compat import process_group_of
 from dlcore.processes import ATTEMPT, agent_store
 
 
@@ -23,17 +24,17 @@ def meet_apart(trainer: Trainer) -> None:
     """
     strategy: Any = trainer.strategy
     store = agent_store() if ATTEMPT in os.environ and not distributed.is_initialized() else None
-    if store is None or not hasattr(strategy, "_get_process_group_backend"):
+    if store is None or (group := process_group_of(strategy)) is None:
         return
     strategy.accelerator.setup_device(strategy.root_device)
-    backend, on_gpu = strategy._get_process_group_backend(), strategy.root_device.type != "cpu"
-    store.set_timeout(strategy._timeout)
+    (backend, timeout), on_gpu = group, strategy.root_device.type != "cpu"
+    store.set_timeout(timeout)
     distributed.init_process_group(
         backend,
         store=distributed.PrefixStore(f"dlcore/{os.environ[ATTEMPT]}", store),
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
-        timeout=strategy._timeout,
+        timeout=timeout,
         device_id=strategy.root_device if on_gpu else None,
     )
     if backend == "nccl":

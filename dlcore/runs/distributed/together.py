@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from dlcore.errors import DlcoreError, Interrupted
+from dlcore.lightning_compat import answer_no_signals, runs_whole_scripts
 from dlcore.runs.distributed.agreement import PLACES, check_agreement, data_facts, network_facts
 from dlcore.runs.distributed.meeting import meet_apart
 from dlcore.runs.distributed.watchdog import Watchdog
@@ -40,9 +40,8 @@ class Together(Callback):
         self._facts = dict(facts)
         self._met = met
         self._handler: Any = None  # of SIGTERM, as it was before
-        launcher = trainer.strategy.launcher
         # Processes that are copies of this one (ddp_fork, ddp_spawn) have no threads of it.
-        many = trainer.world_size > 1 and (launcher is None or isinstance(launcher, _SubprocessScriptLauncher))
+        many = trainer.world_size > 1 and runs_whole_scripts(trainer)
         self._watchdog = Watchdog(trainer, remedy) if many else None
         if self._watchdog is not None:
             trainer.callbacks.append(self)  # type: ignore[attr-defined]
@@ -64,7 +63,7 @@ class Together(Callback):
         trainer.strategy.setup_environment = meet_and_compare  # type: ignore[method-assign]
         # Lightning's answer to SIGTERM is a sum over all processes in the midst of whatever they do. While they train,
         # dlcore's checkpoints answer it; before and after, there is nothing to save.
-        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        answer_no_signals(trainer)
         if threading.current_thread() is threading.main_thread():
             self._handler = signal.signal(signal.SIGTERM, self._end_at_once)
 

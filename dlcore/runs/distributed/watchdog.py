@@ -20,6 +20,7 @@ from lightning.pytorch import Trainer
 from torch.distributed import DistError
 
 from dlcore.errors import ProcessLost
+from dlcore.lightning_compat import end_no_processes
 from dlcore.processes import by_torchrun, rank_of_process
 from dlcore.runs.distributed.wire import Wire
 
@@ -64,9 +65,7 @@ class Watchdog:
     def meet(self) -> None:
         """Begin to hear the others. They have met by now, all of them."""
         self.rank = self.trainer.global_rank
-        for thread in threading.enumerate():  # Lightning's own would kill all without a word, at any exit code
-            if thread.name == "child-process-observer":
-                thread._child_processes = []  # type: ignore[attr-defined]
+        end_no_processes()
         self._wire = Wire(self.rank, self.world_size)
 
     def leave(self, state: str = "parted") -> None:

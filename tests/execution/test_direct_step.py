@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import StepLR
 
-from dlcore.optim import direct_step
+from dlcore.execution.direct_step import direct_step
 
 FUSED = functools.partial(Adam, lr=0.01, fused=True)
 
