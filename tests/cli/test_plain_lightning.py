@@ -84,12 +84,12 @@ class Odd(Net):
     """Logs what nobody knows."""
 
     def training_step(self, batch, batch_idx):
-        loss = super().training_step(batch, batch_idx)
+        loss = cross_entropy(self(batch[0]), batch[1])
         self.log("train/glow", -loss)
         return loss
 
-    def log(self, name, value, **more):
-        super().log(name.replace("loss", "glow"), value, **more)
+    def validation_step(self, batch, batch_idx):
+        self.log("val_glow", -cross_entropy(self(batch[0]), batch[1]))
 
 
 class Chinese(Net):
@@ -190,7 +190,7 @@ def test_metrics_with_chinese_names_are_known(plain, capsys):
     assert "is watched, as" not in out
     assert "best      验证/损失 " in out
     assert main(["explain"]) == 0
-    assert "accuracy training " in capsys.readouterr().out
+    assert "accuracy training " in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_schedule_that_ends_before_the_run_is_named(plain, capsys, error):
