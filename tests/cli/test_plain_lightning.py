@@ -110,6 +110,12 @@ class Cycle(Net):
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
 
+class Named(Digits):
+    """Has names of its classes."""
+
+    class_names = ["甲", "乙", "丙"]
+
+
 class Pictures(Digits):
     """Has a picture's shape, and no parts."""
 
@@ -235,10 +241,10 @@ def test_a_mistake_is_said_in_a_line(asked, said, plain, error):
 
 
 def test_answers_that_are_no_probabilities_are_called_scores(plain, capsys):
-    assert main(words("Scores")) == 0
+    assert main(words("Scores", "Named")) == 0
     assert main(f"predict --ckpt_path last --allow {PACKAGE}".split()) == 0
     (path,) = plain.glob("lightning_logs/scores/version_0/predictions.csv")
-    assert path.read_text(encoding="utf-8").startswith("index,predicted,score of 0,score of 1,score of 2\n")
+    assert path.read_text(encoding="utf-8").startswith("index,predicted,score of 甲,score of 乙,score of 丙\n")
 
 
 def test_answers_that_are_no_table_are_kept(plain, capsys):
