@@ -97,7 +97,8 @@ class Chinese(Net):
 
     def log(self, name, value, **more):
         super().log(name.replace("train_loss", "训练损失").replace("val_loss", "验证/损失"), value, **more)
-        super().log(name.replace("train_loss", "训练/准确率").replace("val_loss", "验证准确率"), 1 / (1 + value), **more)
+        share = name.replace("train_loss", "训练/准确率").replace("val_loss", "验证准确率")
+        super().log(share, 1 / (1 + value), **more)
 
 
 class Cycle(Net):
