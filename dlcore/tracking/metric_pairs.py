@@ -18,7 +18,9 @@ _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
-    "训练": "train", "验证": "val", "测试": "test",
+    "训练": "train",
+    "验证": "val",
+    "测试": "test",
 }
 _KINDS = ("binary", "multiclass", "multilabel")  # torchmetrics: MulticlassAccuracy
 _WHOLE = {
@@ -30,7 +32,11 @@ _WHOLE = {
     "f1_score": "f1",
     "r2_score": "r2",
     "losses": "loss",
-    "损失": "loss", "准确率": "accuracy", "正确率": "accuracy", "精确率": "precision", "召回率": "recall",
+    "损失": "loss",
+    "准确率": "accuracy",
+    "正确率": "accuracy",
+    "精确率": "precision",
+    "召回率": "recall",
     "困惑度": "perplexity",
 }
 
