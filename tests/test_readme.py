@@ -12,6 +12,7 @@ import pytest
 from dlcore.cli.main import main
 
 README = Path(__file__).parents[1] / "README.md"
+OWN_CLASSES = README.parent / "docs" / "own_classes.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 # Lines whose program is not dlcore: the installation is what CI does, TensorBoard is looked at.
 ELSEWHERE = ("pip install -e . && python -m dlcore fit", "pip install -e '.[test]' && python -m pytest")
@@ -32,10 +33,26 @@ def test_pictures_and_files_that_it_names_are_there():
         assert (README.parent / target).is_file(), target
 
 
+def test_classes_of_ones_own_are_trained_as_their_page_says(workplace, monkeypatch):
+    blocks = re.findall(r"```(\w+)\n(.*?)```", OWN_CLASSES.read_text(encoding="utf-8"), re.DOTALL)
+    for kind, text in blocks:
+        if kind == "python":
+            name = text.splitlines()[0].removeprefix("# ")
+            (workplace / name).write_text(text, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    monkeypatch.syspath_prepend(str(workplace))
+    for command in [line for kind, text in blocks if kind == "bash" for line in text.splitlines()]:
+        assert main(shlex.split(command)[3:]) == 0, command
+    run = workplace / "lightning_logs" / "classifier" / "version_0"
+    rows = [line.split(",") for line in (run / "metrics.csv").read_text().splitlines()]
+    assert {"train_loss", "val_loss", "train_acc", "val_acc", "largest_weight"} <= set(rows[0])
+
+
 def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
     for kind, text in BLOCKS:
         if kind == "python" and text.startswith("# "):
             (workplace / text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "my_model", raising=False)
     monkeypatch.syspath_prepend(str(workplace))
     for command in commands():
         words = shlex.split(command)

@@ -25,7 +25,8 @@ class WatchWhatIsLogged(Callback):
     That is the loss of the validation, else another of its metrics, else one of the training.
 
     What was found is kept with the run, so that it watches the same when it goes on. Of a module whose `training_step`
-    logs nothing, the mean of the losses that it returns in an epoch is logged as ``train/loss``.
+    logs nothing, or nothing of which is known whether more is better, while there is something to be watched, the mean
+    of the losses that it returns in an epoch is logged as ``train/loss``.
 
     Args:
         callbacks: Those callbacks; each has ``monitor`` and ``mode``.
@@ -70,7 +71,8 @@ class WatchWhatIsLogged(Callback):
         """Add up the losses, where nothing is logged."""
         if self._is_silent is None:
             # What a step has logged shows here, also what is for the end of the epoch.
-            self._is_silent = not logged_results(trainer.fit_loop.epoch_loop)
+            logged = [result.meta.name for result in logged_results(trainer.fit_loop.epoch_loop).values()]
+            self._is_silent = not logged or (bool(self._open) and best_to_watch(logged) is None)
         if not self._is_silent:
             return
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
@@ -87,11 +89,23 @@ class WatchWhatIsLogged(Callback):
         if not trainer.enable_validation or self._validated:
             self._choose(trainer, pl_module, "")
 
+    def would_watch(self, trainer: Trainer) -> dict[Callback, str]:
+        """What each callback whose metric nobody chose will watch after such a validation: ``val_mse (min)``.
+
+        Args:
+            trainer: The trainer that has validated.
+        """
+        name = self._found(trainer, "val/")
+        said = f"{name} ({mode_of(name)})" if name else "train/loss (min), as no metric of the validation is known"
+        return dict.fromkeys(self._open, said)
+
+    def _found(self, trainer: Trainer, part: str) -> str | None:
+        return _USUAL if _USUAL in trainer.callback_metrics else best_to_watch(trainer.callback_metrics, part)
+
     def _choose(self, trainer: Trainer, model: LightningModule, part: str) -> None:
         if not self._open:
             return
-        metrics = trainer.callback_metrics
-        name = _USUAL if _USUAL in metrics else best_to_watch(metrics, part)
+        name = self._found(trainer, part)
         if name is None and part:
             self._await_training()
             return

@@ -6,7 +6,6 @@ own, and what it finds is for the user to type.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -59,6 +58,7 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.picture import picture_path, save_picture
     from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
     from dlcore.insight.lr_range_test import find_learning_rate
+    from dlcore.insight.short_training import rate_flag
     from dlcore.tracking.figures.lr_range import lr_range
 
     command = prepared(words)
@@ -78,7 +78,7 @@ def run(argv: list[str]) -> int:
     save_picture(figure, path)
     if test.suggestion is None:
         return 1
-    name = _rate_flag(command.model)
+    name = rate_flag(command.model)
     said = Text(_next(test, words, name), NAME) if name else Text(_no_flag(command.model))
     console.print(Text.assemble("next: ", said), soft_wrap=True)  # copied whole
     return 0
@@ -102,13 +102,6 @@ def _rows(test: RangeTest, what: str) -> list[tuple[str, str]]:
     rows.append(("suggested", f"{test.suggestion:g}: there the smoothed loss falls fastest, before its lowest point"))
     rows.append(("compare", f"{lowest / 10:.1g}: one tenth of the rate at the lowest point, the other common rule"))
     return rows
-
-
-def _rate_flag(model: LightningModule) -> str:
-    """The flag that sets a model's learning rate; empty where it has none."""
-    flags = {"optimizer": "model.optimizer.lr", "lr": "model.lr", "learning_rate": "model.learning_rate"}
-    arguments = inspect.signature(type(model)).parameters
-    return next((flag for argument, flag in flags.items() if argument in arguments), "")
 
 
 def _no_flag(model: LightningModule) -> str:

@@ -188,5 +188,10 @@ def _missing(run: Evidence) -> tuple[str, ...]:
     if not run.settings.values:
         found.append("Without config.yaml the settings are not known: remedies are in words.")
     if "val/loss" not in run.curves:
-        found.append("Without val/loss nothing can be said of how the run does on samples that it was not trained on.")
+        others = [name for name in run.curves if name.startswith("val/")]
+        found.append(
+            f"Without val/loss validation is judged by {', '.join(others)} alone, not by a loss beside the training's."
+            if others
+            else "Without val/… nothing can be said of how the run does on samples that it was not trained on."
+        )
     return tuple(found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dis
-import sys
+import inspect
 from types import CodeType
 from typing import Any
 
@@ -52,9 +52,13 @@ class MetricCalls:
 
     def _is_taken(self) -> bool:
         """Whether the caller does anything with the value: else its next instruction throws it away."""
-        frame = sys._getframe(3)  # beyond this method, `needs_value` and what stands for `forward`
-        while frame.f_code.co_filename == torch_module.__file__ and frame.f_back is not None:
+        frame = inspect.currentframe()
+        for _ in range(3):  # this method, `needs_value`, and what stands for `forward`
+            frame = frame and frame.f_back
+        while frame is not None and frame.f_code.co_filename == torch_module.__file__:
             frame = frame.f_back
+        if frame is None:
+            return True
         key = frame.f_code, frame.f_lasti
         if key not in self._taken:
             rest = frame.f_code.co_code[frame.f_lasti + 2 :: 2]

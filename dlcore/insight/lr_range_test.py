@@ -16,8 +16,8 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 
-from dlcore.errors import ArgumentError, check_number
-from dlcore.insight.short_training import shorten
+from dlcore.errors import ArgumentError, FitError, check_number
+from dlcore.insight.short_training import detached_copy, shorten
 from dlcore.insight.training_data import read_data
 from dlcore.models import Model
 
@@ -54,20 +54,20 @@ class RangeTest:
 
 
 def find_learning_rate(
-    model: Model,
+    model: LightningModule,
     datamodule: LightningDataModule,
     trainer: Trainer,
     lr_min: float = 1e-6,
     lr_max: float = 10.0,
     num_steps: int = 200,
 ) -> RangeTest:
-    """Train some steps with a rate that grows by the same factor each step, and put the weights back.
+    """Train a copy of the model for some steps, with a rate that grows by the same factor each step.
 
     Each step is one of a real training: the model's own update, the trainer's devices, precision, clipping and
     accumulation; only schedule and warm-up are off. Nothing is logged and no file is written.
 
     Args:
-        model: The model. Afterwards it has the weights and the running statistics that it had before.
+        model: Any LightningModule with automatic optimisation. It is left as it is.
         datamodule: The data.
         trainer: The trainer. It is used up: make another for a training.
         lr_min: The first rate.
@@ -76,25 +76,26 @@ def find_learning_rate(
 
     Raises:
         ArgumentError: The rates or the number of steps lie outside their range.
-        DlcoreError: Data or trainer cannot work as they are set.
+        DlcoreError: Data or trainer cannot work as they are set, or the module optimises by hand.
     """
     check_number("lr_min", lr_min, above=0)
     check_number("lr_max", lr_max, above=lr_min)
     check_number("num_steps", num_steps, at_least=20, remedy="Fewer do not show a curve.")
+    if not model.automatic_optimization:
+        raise FitError(
+            "lr_find: expected a module with automatic optimisation, whose one rate can be raised step by step, got "
+            f"{type(model).__name__}, which optimises by hand. Compare runs with different rates instead."
+        )
     read_data(datamodule)
-    kept = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    random_state, schedule_factory = torch.get_rng_state(), model.schedule_factory
-    warmup_steps = model.warmup_steps
+    random_state = torch.get_rng_state()
+    tried = detached_copy(model)
+    if isinstance(tried, Model):
+        tried.schedule_factory, tried.warmup_steps = None, 0
     ramp = _Ramp(lr_min * (lr_max / lr_min) ** (np.arange(num_steps) / (num_steps - 1)))
     try:
-        model.schedule_factory = None
-        model.warmup_steps = 0
         shorten(trainer, num_steps, ramp)
-        trainer.fit(model, datamodule=datamodule)
+        trainer.fit(tried, datamodule=datamodule)
     finally:
-        model.schedule_factory = schedule_factory
-        model.warmup_steps = warmup_steps
-        model.load_state_dict(kept)
         torch.set_rng_state(random_state)
     losses = np.array(ramp.losses)
     return read_range_test(ramp.rates[: len(losses)], losses, ramp.diverged)
@@ -159,7 +160,8 @@ class _Ramp(Callback):
         self._average, self._lowest = 0.0, float("inf")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note how the rates of parameter groups relate: they keep it."""
+        """Note how the rates of parameter groups relate: they keep it. Do without a schedule."""
+        trainer.strategy.lr_scheduler_configs = []
         groups: Any = trainer.optimizers[0].param_groups
         first = float(groups[0]["lr"]) or 1.0
         self._ratios = [float(group["lr"]) / first or 1.0 for group in groups]

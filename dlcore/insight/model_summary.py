@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
+from torch.optim import LBFGS
+from torch.utils.hooks import RemovableHandle
 
 from dlcore.callbacks.data_facts import data_facts
+from dlcore.insight.short_training import batch_size_of, take_first_step, tensors_of
 from dlcore.insight.training_data import first_samples
 from dlcore.models import Model
 from dlcore.models.optimization import make_optimizer
@@ -56,8 +59,8 @@ class ModelSummary:
         layers: The layers, in the order in which the model has them.
         input_shape: Shape of one sample.
         optimizer: Name of the optimiser.
-        state_per_parameter: Numbers that the optimiser keeps for each parameter (Adam: 2); None where a trial on a
-            small tensor could not tell.
+        state_per_parameter: Numbers that the optimiser keeps for each parameter (Adam: 2); None where one step could
+            not tell.
     """
 
     layers: list[LayerSummary]
@@ -91,15 +94,19 @@ class ModelSummary:
         return sum(layer.output_bytes for layer in self.layers)
 
 
-def summarize_model(model: Model, datamodule: LightningDataModule) -> ModelSummary:
-    """Measure a model on a batch of the data's shape.
+def summarize_model(model: LightningModule, datamodule: LightningDataModule) -> ModelSummary:
+    """Measure a model: one of dlcore's on a batch of the data's shape, any other by a first training step on the CPU.
 
     The data are not read where they say the shape of a sample without; the model is left as it was.
 
     Args:
-        model: The model.
+        model: Any LightningModule.
         datamodule: The data.
     """
+    if not isinstance(model, Model):
+        watch = _WatchFirstStep()
+        take_first_step(model, datamodule, watch)
+        return watch.summary
     inputs = _inputs(datamodule)
     outputs = _pass_through(model, inputs)
     return ModelSummary(
@@ -107,6 +114,37 @@ def summarize_model(model: Model, datamodule: LightningDataModule) -> ModelSumma
         tuple(inputs.shape[1:]),
         *_optimizer_cost(model.optimizer_factory),
     )
+
+
+class _WatchFirstStep(Callback):
+    """Measures layers by what `training_step` does, and the optimisers by their first step."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, _Passed] = {}
+        self._hooks: list[RemovableHandle] = []
+        self._input_shape: tuple[int, ...] = ()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Begin to note what comes by."""
+        self._hooks = _hooks(pl_module, self._found, batch_size_of(batch))
+        self._input_shape = next((tuple(tensor.shape[1:]) for _, tensor in tensors_of(batch)), ())
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Note each layer once, where an optimiser computes its loss several times."""
+        if pl_module.automatic_optimization:
+            _remove(self._hooks)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Measure."""
+        _remove(self._hooks)
+        made = [getattr(each, "optimizer", each) for each in trainer.optimizers]
+        names = " and ".join(type(each).__name__ for each in made if each.param_groups) or "no optimiser"
+        states = [_state_per_parameter(each) for each in made]
+        known = [each for each in states if each is not None]
+        cost = max(known, default=0.0) if len(known) == len(states) else None
+        self.summary = ModelSummary(list(_layers(pl_module, self._found)), self._input_shape, names, cost)
 
 
 def _inputs(datamodule: LightningDataModule) -> Tensor:
@@ -136,18 +174,13 @@ def _pass_through(model: nn.Module, inputs: Tensor) -> dict[str, _Passed]:
     found: dict[str, _Passed] = {}
     modes = {module: module.training for module in model.modules()}
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    hooks = [
-        module.register_forward_hook(_noting(name, found))
-        for name, module in model.named_modules()
-        if _is_layer(module)
-    ]
+    hooks = _hooks(model, found, _PROBE)
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             model.train()
             model(inputs)
     finally:
-        for hook in hooks:
-            hook.remove()
+        _remove(hooks)
         for module, training in modes.items():
             module.training = training
         for name, buffer in model.named_buffers():
@@ -155,34 +188,37 @@ def _pass_through(model: nn.Module, inputs: Tensor) -> dict[str, _Passed]:
     return found
 
 
-def _noting(name: str, found: dict[str, _Passed]) -> Callable[..., None]:
+def _hooks(model: nn.Module, found: dict[str, _Passed], samples: int) -> list[RemovableHandle]:
+    layers = [(name, module) for name, module in model.named_modules() if _is_layer(module)]
+    return [module.register_forward_hook(_noting(name, found, samples)) for name, module in layers]
+
+
+def _remove(hooks: list[RemovableHandle]) -> None:
+    while hooks:
+        hooks.pop().remove()
+
+
+def _noting(name: str, found: dict[str, _Passed], samples: int) -> Callable[..., None]:
     def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        known = {tensor.untyped_storage().data_ptr() for tensor in _tensors(args)}
-        tensors = list(_tensors(output))
+        known = {tensor.untyped_storage().data_ptr() for _, tensor in tensors_of(args)}
+        tensors = [tensor for _, tensor in tensors_of(output) if tensor.dim()]
+        if not tensors:
+            return  # a loss or a metric, which is no part of the network
         new = [tensor for tensor in tensors if tensor.untyped_storage().data_ptr() not in known]
-        size = sum(tensor.numel() * tensor.element_size() for tensor in new) // _PROBE
+        size = sum(tensor.numel() * tensor.element_size() for tensor in new) // samples
         earlier = found[name].output_bytes if name in found else 0  # a layer that is used several times
-        shape = tuple(tensors[0].shape[1:]) if tensors else ()
-        found[name] = _Passed(shape, earlier + size, _size_formulas(module, args))
+        found[name] = _Passed(tuple(tensors[0].shape[1:]), earlier + size, _size_formulas(module, args))
 
     return hook
 
 
 def _size_formulas(layer: nn.Module, args: tuple[Any, ...]) -> tuple[str, ...]:
     geometry = layer_geometry(layer)
-    picture = next(_tensors(args), None)
+    picture = next((tensor for _, tensor in tensors_of(args)), None)
     if geometry is None or picture is None:
         return ()
     height, width = (size_formula(size, **each) for size, each in zip(picture.shape[-2:], geometry, strict=True))
     return (height,) if height == width else (height, width)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
 
 
 def _is_layer(module: nn.Module) -> bool:
@@ -222,5 +258,13 @@ def _optimizer_cost(factory: Callable[..., torch.optim.Optimizer]) -> tuple[str,
         optimizer.step()
     except (TypeError, RuntimeError):  # one that wants to compute the loss itself
         return type(optimizer).__name__, None
-    state = [value for value in optimizer.state[parameter].values() if isinstance(value, Tensor) and value.numel() > 1]
-    return type(optimizer).__name__, sum(value.numel() for value in state) / parameter.numel()
+    return type(optimizer).__name__, _state_per_parameter(optimizer)
+
+
+def _state_per_parameter(optimizer: torch.optim.Optimizer) -> float | None:
+    """How many numbers an optimiser keeps for each parameter after a step; None of one whose steps are many."""
+    if isinstance(optimizer, LBFGS):
+        return None
+    kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
+    parameters = sum(parameter.numel() for group in optimizer.param_groups for parameter in group["params"])
+    return sum(value.numel() for value in kept if value.dim()) / max(parameters, 1)

@@ -79,9 +79,14 @@ def newest_run(runs: Path = Path("lightning_logs")) -> Path:
     """The folder of the run that was written to last.
 
     Raises:
-        DataError: There is no run yet.
+        DataError: There is no run yet, or none that has logged a metric.
     """
     tables = {path: path.stat().st_mtime for path in runs.glob("*/version_*/metrics.csv")}
+    if not tables and any(runs.glob("*/version_*/config.yaml")):
+        raise DataError(
+            f"No run in {runs}/ has logged a metric. Log more often (--trainer.log_every_n_steps 1), or "
+            "self.log(..., on_epoch=True)."
+        )
     if not tables:
         raise DataError(f"There is no run in {runs}/ yet. Train one: python -m dlcore fit")
     return max(tables, key=lambda path: tables[path]).parent

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
+from dlcore.insight.short_training import detached_copy
 from dlcore.insight.training_data import read_data, train_loader
 from dlcore.lightning_compat import attach
 from dlcore.models import Model
@@ -48,13 +50,13 @@ class SchedulePreview:
         return np.flatnonzero(np.diff(self.rates)) + 2
 
 
-def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Trainer) -> SchedulePreview:
+def preview_schedule(model: LightningModule, datamodule: LightningDataModule, trainer: Trainer) -> SchedulePreview:
     """Step a model's schedule over a run, without training.
 
     The data are read for their number of samples only. A million steps take some seconds.
 
     Args:
-        model: The model, with its optimiser and schedule.
+        model: Any LightningModule. Of several optimisers the first one's rate is looked at.
         datamodule: The data.
         trainer: The trainer: epochs, steps, batches, processes.
 
@@ -63,7 +65,9 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
         ArgumentError: The schedule is shorter than the run, or a setting of the data is wrong.
     """
     read_data(datamodule)
-    # As a fit begins: a model may ask its trainer how long the run will be.
+    # As a fit begins: a model may ask its trainer how long the run will be, and make its layers only now.
+    if not isinstance(model, Model):
+        model = detached_copy(model)
     attach(trainer, model, datamodule)
     train_loader(datamodule, trainer)
     batches = batches_of_epoch(trainer)
@@ -78,50 +82,73 @@ def preview_schedule(model: Model, datamodule: LightningDataModule, trainer: Tra
     total = steps_of_run(trainer)
     if total < 1:
         raise FitError("trainer.max_epochs: expected at least one step to look at, got none.")
-    configured: Any = model.configure_optimizers()
-    if isinstance(configured, torch.optim.Optimizer):
-        configured = {"optimizer": configured}
-    config = configured.get("lr_scheduler", {})
-    schedule, per_batch = config.get("scheduler"), config.get("interval") == "step"
-    rates = _step_through(configured["optimizer"], schedule, total if per_batch else -(-total // steps_per_epoch))
-    if not per_batch:
-        rates = np.repeat(rates, steps_per_epoch)[:total]
-    warmup_steps = min(model.warmup_steps, total)
-    rates[:warmup_steps] *= [warmup_factor(step, model.warmup_steps) for step in range(warmup_steps)]
+    if not isinstance(model, Model):
+        model.setup("fit")
+        model.configure_model()
+    trainer.strategy.connect(model)
+    trainer.strategy.setup_optimizers(trainer)
+    optimizer = trainer.optimizers[0]
+    if not optimizer.param_groups:
+        raise FitError(f"model: expected an optimiser, got none from configure_optimizers of {type(model).__name__}.")
+    schedules = [each for each in trainer.lr_scheduler_configs if each.scheduler.optimizer is optimizer]
+    drawn = [each for each in schedules if not each.reduce_on_plateau and model.automatic_optimization]
+    per_batch = any(each.interval == "step" for each in drawn)
+    every = 1 if per_batch else steps_per_epoch
+    rates = _step_through(model, optimizer, drawn, -(-total // every), steps_per_epoch // every)
+    rates = np.repeat(rates, every)[:total]
+    warmup_steps = model.warmup_steps if isinstance(model, Model) else 0
+    warm = min(warmup_steps, total)
+    rates[:warm] *= [warmup_factor(step, warmup_steps) for step in range(warm)]
     part = getattr(datamodule, "parts", {}).get("train")
     return SchedulePreview(
-        type(schedule).__name__ if schedule is not None else "",
+        " and ".join(type(each.scheduler).__name__ for each in drawn),
         per_batch,
         rates,
         steps_per_epoch,
         batches,
         len(part) if part is not None else None,
-        model.warmup_steps,
-        _notes(trainer),
+        warmup_steps,
+        [*_notes(trainer), *_own_notes(model, trainer)],
     )
 
 
-def _step_through(optimizer: torch.optim.Optimizer, schedule: Any, steps: int) -> np.ndarray:
-    """The rate at the beginning of each of the schedule's own steps (S,)."""
+def _step_through(
+    model: LightningModule, optimizer: torch.optim.Optimizer, schedules: list[Any], steps: int, of_epoch: int
+) -> np.ndarray:
+    """The rate at the beginning of each step (S,): an optimiser step, or an epoch where no schedule counts steps.
+
+    Args:
+        model: The module, which may step a schedule in a way of its own.
+        optimizer: The optimiser.
+        schedules: The schedules of that optimiser, as Lightning keeps them: with interval and frequency.
+        steps: How many (S).
+        of_epoch: How many of them are an epoch.
+    """
     group = optimizer.param_groups[0]
-    rates = np.empty(steps)
-    if schedule is None:
-        rates[:] = float(group["lr"])
+    rates = np.full(steps, float(group["lr"]))
+    if not schedules:
         return rates
     # Without gradients a step changes nothing; torch warns of a schedule that is stepped before its optimiser.
     optimizer.step(lambda: torch.zeros(()))  # type: ignore[arg-type, return-value]
-    take_step = schedule.step
+    for step in range(steps):
+        rates[step] = group["lr"]
+        epoch, place = divmod(step + 1, of_epoch)
+        for each in schedules:
+            count = (place or of_epoch) if each.interval == "step" else 0 if place else epoch
+            if count and count % each.frequency == 0:
+                _take_step(model, each.scheduler)
+    return rates
+
+
+def _take_step(model: LightningModule, schedule: Any) -> None:
     try:
-        for step in range(steps):
-            rates[step] = group["lr"]
-            take_step()
+        model.lr_scheduler_step(schedule, None)
     except ValueError:
         try:
             step_schedule(schedule)  # says what a training would say there
         except ArgumentError as error:
-            raise error.within("model") from error
+            raise error.within("model") if isinstance(model, Model) else FitError(str(error)) from error
         raise
-    return rates
 
 
 def _notes(trainer: Trainer) -> list[str]:
@@ -134,4 +161,17 @@ def _notes(trainer: Trainer) -> list[str]:
             )
         if isinstance(callback, EarlyStopping):
             notes.append(f"early_stopping may end the run before its last step, by {callback.monitor}.")
+    return notes
+
+
+def _own_notes(model: LightningModule, trainer: Trainer) -> list[str]:
+    name, notes = type(model).__name__, []
+    if len(trainer.optimizers) > 1:
+        notes.append(f"{name} has {len(trainer.optimizers)} optimizers: this is the rate of the first.")
+    if not model.automatic_optimization and trainer.lr_scheduler_configs:
+        notes.append(f"{name} optimises by hand and steps its schedules itself: they cannot be drawn.")
+    elif plateaus := [each.monitor for each in trainer.lr_scheduler_configs if each.reduce_on_plateau]:
+        notes.append(f"ReduceLROnPlateau cuts the rate when {plateaus[0]} stops improving: that cannot be drawn.")
+    if is_overridden("optimizer_step", model):
+        notes.append(f"{name}.optimizer_step may set the rate itself: that cannot be drawn.")
     return notes

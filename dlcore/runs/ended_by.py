@@ -38,7 +38,23 @@ def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseExcept
     if isinstance(error, SIGTERMException):  # Lightning's own, which would exit with 0
         return Interrupted("Interrupted by SIGTERM: nothing was kept, since checkpoints are off.", 143)
     named = no_memory_for_batch(error, trainer) or failed_by(error) or refused_by_lightning(error)
+    named = named or _schedule_is_over(error, trainer)
     return named or _no_predict_step(error, trainer) or shapes_do_not_fit(error, trainer) or error
+
+
+def _schedule_is_over(error: BaseException, trainer: Trainer) -> FitError | None:
+    """What is said where a schedule of a fixed length ends before the run, as when that goes on for more epochs."""
+    if not isinstance(error, ValueError) or "total steps is" not in str(error):
+        return None
+    schedules = [each.scheduler for each in trainer.lr_scheduler_configs if hasattr(each.scheduler, "total_steps")]
+    if not schedules:
+        return None
+    steps, name = schedules[0].total_steps, type(schedules[0]).__name__
+    return FitError(
+        f"trainer.max_epochs: expected no more than the {steps:,} steps of {name}, which a checkpoint keeps, got a run "
+        "of more. Train anew for as many epochs (leave --ckpt_path out), or end where it ends: "
+        f"--trainer.max_steps {steps}"
+    )
 
 
 def _no_predict_step(error: BaseException, trainer: Trainer) -> FitError | None:

@@ -76,7 +76,9 @@ def _write(command: Command, path: Path) -> int:
         header, known = _regression_header(facts.get("target_name"), answers.shape[1])
         columns = _numbers(answers)
     else:
-        header, known = ["predicted", *(f"probability of {name}" for name in names)], ["target"]
+        # A module of the user's own may answer with raw scores.
+        word = "probability" if bool(((answers >= 0) & (answers <= 1)).all()) else "score"
+        header, known = ["predicted", *(f"{word} of {name}" for name in names)], ["target"]
         best = answers.argmax(dim=1).tolist()
         columns = [
             [csv_cell(names[winner]), *(f"{value:.6f}" for value in row)]

@@ -44,6 +44,12 @@ spectral_distortion spatial_distortion spectral_angle_mapper sam total_variation
 """
 _BETTER = {word.replace("_", ""): mode for mode, words in (("max", _GREATER), ("min", _LESS)) for word in words.split()}
 
+# Ends of Chinese names, whose words are not parted: 验证准确率.
+_CHINESE = {
+    **dict.fromkeys(("损失", "误差", "错误率", "困惑度", "距离"), "min"),
+    **dict.fromkeys(("准确率", "正确率", "精确率", "召回率", "精度", "得分", "分数", "相似度"), "max"),
+}
+
 # What only says how a metric was taken.
 _MANNER = """
 score scores index metric value coef coefficient coeff rate ratio epoch step mean avg average macro micro weighted
@@ -68,6 +74,8 @@ def mode_of(metric: str, known: Mapping[str, str] | None = None) -> str | None:
     words = _words(metric.partition("/dataloader_idx_")[0])
     if "loss" in words or "losses" in words:  # also that of a metric: dice_loss, loss_dice
         return "min"
+    if words and (ending := next((each for each in _CHINESE if words[-1].endswith(each)), None)):
+        return _CHINESE[ending]
     while words:
         for start in range(len(words)):
             found = _BETTER.get("".join(words[start:]))

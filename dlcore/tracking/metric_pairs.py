@@ -18,6 +18,9 @@ _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
+    "训练": "train",
+    "验证": "val",
+    "测试": "test",
 }
 _KINDS = ("binary", "multiclass", "multilabel")  # torchmetrics: MulticlassAccuracy
 _WHOLE = {
@@ -29,6 +32,12 @@ _WHOLE = {
     "f1_score": "f1",
     "r2_score": "r2",
     "losses": "loss",
+    "损失": "loss",
+    "准确率": "accuracy",
+    "正确率": "accuracy",
+    "精确率": "precision",
+    "召回率": "recall",
+    "困惑度": "perplexity",
 }
 
 
@@ -38,7 +47,7 @@ def canonical_name(metric: str) -> str:
     A name that tells no part (``lr``, ``loss``) has none afterwards either: ``acc`` is ``accuracy``.
     """
     plain, loader, number = metric.partition("/dataloader_idx_")
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", plain)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=^训练|^验证|^测试)(?=\w)", "_", plain)
     pieces = [piece for piece in re.split(r"([/_.\- ]+)", words) if piece]
     manner = ""
     if len(pieces) > 2 and pieces[-1].lower() in ("step", "epoch"):

@@ -87,6 +87,10 @@ def test_the_newest_run_is_the_one_written_to_last(shown, workplace):
 
 def test_mistakes_are_told_in_a_line(error, workplace):
     assert "There is no run in lightning_logs/ yet" in error("explain")
+    folder = Path("lightning_logs/mine/version_0")
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").touch()
+    assert "No run in lightning_logs/ has logged a metric. Log more often" in error("explain")
     assert "there is no such run" in error("explain", "mine/version_7")
     assert "expected runs and --json" in error("explain", "--data.scale", "255")
     (workplace / "empty").mkdir()

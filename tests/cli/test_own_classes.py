@@ -190,10 +190,25 @@ def test_batches_of_any_form_are_shown(own, shown):
     assert "val 0 1 words list rows 2 × 5 float32 3 3 3 none 0 float32 nan nan nan" in out
 
 
-@pytest.mark.parametrize("command", ["show model", "show gradients", "show schedule", "check", "lr_find"])
-def test_a_plain_module_is_refused_in_a_line(command, own, error):
-    words = f"--model {PACKAGE}.Bare --data {PACKAGE}.Digits".split()
-    assert "expected a model that derives from dlcore.models.Model, got Bare." in error(*command.split(), *words)
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("show model", "Bare of bare, input 4"),
+        ("show schedule", "schedule none: the rate stays as it is"),
+        ("check", "ready"),
+        ("lr_find --num_steps=40 --lr_max=1", "next: Bare has no argument for it"),
+    ],
+)
+def test_a_plain_module_is_looked_at(command, said, own, shown, one_thread):
+    out, code = shown(*command.split(), "--model", f"{PACKAGE}.Bare", "--data", f"{PACKAGE}.Digits")
+    assert code == 0
+    assert said in out
+
+
+def test_gradients_of_a_plain_module_are_refused_in_a_line(own, error):
+    said = error("show", "gradients", "--model", f"{PACKAGE}.Bare", "--data", f"{PACKAGE}.Digits")
+    assert "expected a model that derives from dlcore.models.Model" in said
+    assert "got Bare" in said
 
 
 def test_an_option_of_a_choice_is_refused_where_there_is_none(own, error):

@@ -80,6 +80,56 @@ class Silent(Net):
         return cross_entropy(self(batch[0]), batch[1])
 
 
+class Odd(Net):
+    """Logs what nobody knows."""
+
+    def training_step(self, batch, batch_idx):
+        loss = cross_entropy(self(batch[0]), batch[1])
+        self.log("train/glow", -loss)
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val_glow", -cross_entropy(self(batch[0]), batch[1]))
+
+
+class Chinese(Net):
+    """Logs in Chinese."""
+
+    def log(self, name, value, **more):
+        super().log(name.replace("train_loss", "训练损失").replace("val_loss", "验证/损失"), value, **more)
+        share = name.replace("train_loss", "训练/准确率").replace("val_loss", "验证准确率")
+        super().log(share, 1 / (1 + value), **more)
+
+
+class Cycle(Net):
+    """A schedule that is as long as the run."""
+
+    def configure_optimizers(self):
+        optimizer = super().configure_optimizers()
+        steps = self.trainer.estimated_stepping_batches
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=steps)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+
+class Named(Digits):
+    """Has names of its classes."""
+
+    class_names = ["甲", "乙", "丙"]
+
+
+class Pictures(Digits):
+    """Has a picture's shape, and no parts."""
+
+    image_shape = (1, 2, 2)
+
+
+class Scores(Net):
+    """Answers with raw scores."""
+
+    def predict_step(self, batch, batch_idx):
+        return self(batch[0]) - 1000
+
+
 class Answers(Net):
     """Answers in no table."""
 
@@ -134,6 +184,46 @@ def test_the_loss_of_a_module_that_logs_nothing_is_logged(plain, capsys):
     assert losses[1] < losses[0]
 
 
+def test_a_module_whose_metrics_nobody_knows_is_watched_by_its_loss(plain, capsys):
+    assert main(words("Odd")) == 0
+    assert "checkpoint: train/loss (min) is watched, as Odd logs no loss" in capsys.readouterr().out
+    losses = read_metrics(plain / "lightning_logs" / "odd" / "version_0")["train/loss"]
+    assert losses[1] < losses[0]
+
+
+def test_metrics_with_chinese_names_are_known(plain, capsys):
+    assert main(words("Chinese")) == 0
+    out = capsys.readouterr().out
+    assert "is watched, as" not in out
+    assert "best      验证/损失 " in out
+    assert main(["explain"]) == 0
+    assert "accuracy training " in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_schedule_that_ends_before_the_run_is_named(plain, capsys, error):
+    assert main(words("Cycle")) == 0
+    said = error(*f"fit --ckpt_path last --allow {PACKAGE} --trainer.max_epochs 3".split())
+    assert "expected no more than the 6 steps of OneCycleLR" in said
+    assert "--trainer.max_steps 6" in said
+
+
+def test_data_with_the_shape_of_a_picture_are_shown_by_their_loaders(plain, capsys):
+    assert main(["show", "data", "--data", f"{PACKAGE}.Pictures"]) == 0
+    assert "Pictures: the first batch of each loader" in capsys.readouterr().out
+
+
+def test_what_is_looked_at_is_what_would_be_trained(plain, capsys):
+    chosen = ["--model", f"{PACKAGE}.Net", "--data", f"{PACKAGE}.Late", "--trainer.accelerator=cpu"]
+    assert main(["check", *chosen]) == 0
+    out = capsys.readouterr().out
+    assert "dlcore check: net" in out
+    assert "watched: val_loss (min)" in out
+    assert main(["lr_find", *chosen, "--num_steps=40"]) == 0
+    command = capsys.readouterr().out.partition("next: python -m dlcore ")[2].split()
+    assert command[-2] == "--model.lr"
+    assert main([*command, "--trainer.max_epochs=1"]) == 0
+
+
 def test_what_is_typed_beats_the_data(plain, capsys):
     assert main(words("Net", "Digits", "--model.num_classes=5")) == 0
     assert "model   Net, 25 parameters" in capsys.readouterr().out
@@ -149,6 +239,13 @@ def test_what_is_typed_beats_the_data(plain, capsys):
 )
 def test_a_mistake_is_said_in_a_line(asked, said, plain, error):
     assert said in error(*asked)
+
+
+def test_answers_that_are_no_probabilities_are_called_scores(plain, capsys):
+    assert main(words("Scores", "Named")) == 0
+    assert main(f"predict --ckpt_path last --allow {PACKAGE}".split()) == 0
+    (path,) = plain.glob("lightning_logs/scores/version_0/predictions.csv")
+    assert path.read_text(encoding="utf-8").startswith("index,predicted,score of 甲,score of 乙,score of 丙\n")
 
 
 def test_answers_that_are_no_table_are_kept(plain, capsys):

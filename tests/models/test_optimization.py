@@ -50,10 +50,6 @@ def test_an_implementation_that_was_chosen_is_kept(factory, fused):
     assert make_optimizer(factory, parameters()).defaults["fused"] is fused
 
 
-def test_fused_is_not_chosen_when_it_is_not_wanted():
-    assert make_optimizer(Adam, parameters(), fused=False).defaults["fused"] is None
-
-
 def test_an_optimizer_without_a_fused_implementation_is_made():
     assert isinstance(make_optimizer(partial(RMSprop, lr=0.1), parameters()), RMSprop)
 

@@ -87,7 +87,7 @@ def test_each_metric_of_torchmetrics_has_the_mode_that_its_class_says():
             "min",
             "val/bits_per_character perplexity val/unknown_share error_rate false_positive_rate wer",
         ),
-        (None, "val/accuracy_gap lr epoch val/score train/grad_norm learning_rate 准确率 val/ "),
+        (None, "val/accuracy_gap lr epoch val/score train/grad_norm learning_rate 光泽 val/ "),
     ],
 )
 def test_names_that_tell_which_is_better_and_names_that_do_not(mode, names):
@@ -98,3 +98,10 @@ def test_a_run_tells_by_which_mode_it_kept_its_best_state():
     events = [{"kind": "started"}, {"kind": "new_best", "metric": "val/odd", "mode": "max"}, {"metric": "val/old"}]
     assert known_modes(events) == {"val/odd": "max"}
     assert mode_of("val/odd", known_modes(events)) == "max"
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("val/损失", "min"), ("验证均方误差", "min"), ("准确率", "max"), ("验证_F1得分", "max")]
+)
+def test_chinese_names_tell_which_is_better(name, mode):
+    assert mode_of(name) == mode

@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
     index = int(words.number("index", 0, whole=True))
     check_number("--index", index, at_least=0)
     from dlcore.cli.show.prepared import prepared
-    from dlcore.data import ChineseCorpus, Table
+    from dlcore.data import ArrayData, ChineseCorpus, Table
     from dlcore.insight.picture_data import image_shape
     from dlcore.insight.training_data import read_data
 
@@ -56,7 +56,7 @@ def run(argv: list[str]) -> int:
         read_data(datamodule)
         show_corpus(words, datamodule, part, index)
         return 0
-    if image_shape(datamodule) is None:
+    if not isinstance(datamodule, ArrayData) or image_shape(datamodule) is None:
         _refuse_choice(words, "of this class the first batch of each loader is shown", ("part", "index", "out"))
         from dlcore.cli.show.loader_data import show_loaders
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlcore.cli.show.subject import Option, Subject, read_words
-from dlcore.errors import check_number
+from dlcore.errors import FitError, check_number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,8 +48,14 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.terminal import open_console, print_paragraph
     from dlcore.insight.gradient_check import TOLERANCE, check_gradients
     from dlcore.insight.training_data import first_samples
+    from dlcore.models import Model
 
     command = prepared(words)
+    if not isinstance(command.model, Model):
+        raise FitError(
+            "show gradients: expected a model that derives from dlcore.models.Model, whose loss of any inputs is "
+            f"known, got {type(command.model).__name__}. Look at each layer's gradient by: python -m dlcore check"
+        )
     inputs, targets = first_samples(command.datamodule, samples)
     report = check_gradients(command.model, inputs, targets, entries, seed)
     console = open_console()

@@ -13,8 +13,8 @@ from dlcore.configs.plain_text import printable
 from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.configs.request import read_request
 from dlcore.errors import FitError
-from dlcore.models import Model
 from dlcore.runs import Command, prepare
+from dlcore.runs.layers import own_title
 from dlcore.runs.other_data import name_of_data
 
 
@@ -35,18 +35,25 @@ def prepared(words: Words, only_data: bool = False) -> Command:
         raise FitError(" ".join(str(error).split())) from error
     if only_data:
         return command
-    if not isinstance(command.model, Model):
-        raise FitError(
-            f"{words.subject.command}: expected a model that derives from dlcore.models.Model, got "
-            f"{type(command.model).__name__}. `fit`, `validate` and `test` work with any LightningModule."
-        )
     if command.settings.checkpoint:
-        command.model.load_state_dict(command.settings.checkpoint["state_dict"])
+        _load_weights(command)
     return command
 
 
+def _load_weights(command: Command) -> None:
+    try:
+        command.model.load_state_dict(command.settings.checkpoint["state_dict"])
+    except RuntimeError as error:  # weights that do not fit were refused before: some are not there yet
+        raise FitError(
+            f"--ckpt_path: expected a model whose layers are made in __init__(), got {type(command.model).__name__}, "
+            "which makes them when a fit begins. Leave it out, to look at the model as it begins."
+        ) from error
+
+
 def recipe_title(words: Words) -> str:
-    """What a picture is of: the recipes. Flags would make it long."""
+    """What a picture is of: the recipes, or a model of the user's own. Flags would make it long."""
+    if own := own_title(read_request(["show", *words.recipe])):
+        return own
     names = [recipe_name(find_recipe(recipe)) for recipe in words.recipes] or [DEFAULT_RECIPE]
     return " + ".join(names)
 

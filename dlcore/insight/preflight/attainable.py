@@ -12,11 +12,11 @@ from torch.nn import functional
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression, Task
 
 
-def attainable_losses(task: Task, targets: Tensor) -> tuple[float, float] | None:
+def attainable_losses(task: Task | None, targets: Tensor) -> tuple[float, float] | None:
     """Between these two a network learns: the lowest loss without looking at the inputs, and the lowest of all.
 
     Args:
-        task: The task.
+        task: The task; None: of a module that does not tell.
         targets: Targets of a batch.
 
     Returns:

@@ -11,19 +11,22 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import move_data_to_device
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from dlcore.data.array_data import ArrayData
 from dlcore.data.batches import BatchLoader
 from dlcore.errors import DlcoreError
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
+from dlcore.insight.short_training import detached_copy, muted, take_first_step, training_loss
 from dlcore.insight.training_data import read_data, train_loader
-from dlcore.lightning_compat import copy_without_trainer
 from dlcore.models import Model
-from dlcore.nn import BATCH_NORMS, Regression
+from dlcore.models.optimization import make_optimizer
+from dlcore.nn import BATCH_NORMS, Regression, Task
 from dlcore.text import TextBatch
 
 # Of the training batches so many are looked at: until one of these is reached.
@@ -35,7 +38,8 @@ class Case:
     """A recipe's objects, read and ready to be looked at. Model and data are left as they are.
 
     Args:
-        model: The model.
+        model: Any LightningModule. Of one that is not dlcore's, what begins to train is looked at: with the layers that
+            it makes late, and the first batch as it gets it.
         datamodule: The data; they are read.
         trainer: The trainer that would train.
         trained: Whether the weights come from a training (a checkpoint), so that they are not those of a beginning.
@@ -46,7 +50,9 @@ class Case:
         earlier: What the checks before this one found, by name.
     """
 
-    def __init__(self, model: Model, datamodule: LightningDataModule, trainer: Trainer, trained: bool = False) -> None:
+    def __init__(
+        self, model: LightningModule, datamodule: LightningDataModule, trainer: Trainer, trained: bool = False
+    ) -> None:
         self.model, self.datamodule, self.trainer, self.trained = model, datamodule, trainer, trained
         read_data(datamodule)
         self.loader = train_loader(datamodule, trainer)
@@ -58,6 +64,8 @@ class Case:
     @cached_property
     def batches(self) -> list[Any]:
         """Some training batches, as the network gets them: on the device, scaled, augmented."""
+        if not self.knows_task:
+            return [self._begun.batch]
         found: list[Any] = []
         targets = numbers = 0
         for batch in self.loader:
@@ -79,12 +87,15 @@ class Case:
         """The first training samples (B at most `most`), not augmented; of text a few rows.
 
         Args:
-            most: How many samples, of text tokens.
+            most: How many samples, of text tokens. Of a module that is not dlcore's it is the whole batch, whose
+                structure only the module knows.
             varied: Take of each class equally many, as far as there are.
         """
+        if not self.knows_task:
+            return self.batches[0]
         if isinstance(self.datamodule, ArrayData) and isinstance(self.loader, BatchLoader):
             part, order = self.datamodule.parts["train"], self.loader.order(0)
-            if varied and not isinstance(self.model.task, Regression):
+            if varied and not isinstance(self.task, Regression):
                 order = order[_turns(part.targets[order])]
             return self.delivered(part.fetch(order[:most]))
         first = self.batches[0]
@@ -96,13 +107,31 @@ class Case:
 
     # Models
 
-    def fresh_model(self, noise: bool = True) -> Model:
-        """A copy of the model on the device, in training mode, without trainer.
+    @property
+    def knows_task(self) -> bool:
+        """Whether the model says what it learns: inputs and targets, a loss of them that is its task's."""
+        return isinstance(self.model, Model)
+
+    @property
+    def task(self) -> Task | None:
+        """The task of dlcore's models; None of other modules."""
+        return self.model.task if isinstance(self.model, Model) else None
+
+    @cached_property
+    def _begun(self) -> _Begun:
+        begun = _Begun()
+        take_first_step(self.model, self.datamodule, begun, self.trainer)
+        return begun
+
+    def fresh_model(self, noise: bool = True) -> LightningModule:
+        """A copy of the model on the device, in training mode; what it logs goes nowhere.
 
         Args:
             noise: False switches off dropout of every kind.
         """
-        copied = copy_without_trainer(self.model)
+        copied = detached_copy(self.model if self.knows_task else self._begun.model)
+        if not self.knows_task:
+            muted(copied, self._begun.trainer)
         self.trainer.precision_plugin.convert_module(copied)  # in place
         copied.to(self.device).train()
         if not noise:
@@ -110,14 +139,23 @@ class Case:
                 _silence(layer)
         return copied
 
+    def optimizer(self, model: LightningModule) -> Optimizer:
+        """A new optimiser of a fresh model."""
+        if isinstance(model, Model):
+            return make_optimizer(model.optimizer_factory, [p for p in model.parameters() if p.requires_grad])
+        trainer = model.trainer
+        trainer.strategy.connect(model)
+        trainer.strategy.setup_optimizers(trainer)
+        return trainer.optimizers[0]
+
     def computing(self) -> AbstractContextManager[Any]:
         """The precision of the training: losses are computed within this."""
         return self.trainer.precision_plugin.forward_context()
 
-    def loss(self, model: Model, batch: Any) -> Tensor:
-        """The task's loss of a batch, as a training step computes it."""
+    def loss(self, model: LightningModule, batch: Any) -> Tensor:
+        """The loss of a batch, as a training step computes it; of dlcore's models the task's."""
         with self.computing():
-            return model.loss(batch)
+            return training_loss(model, batch)
 
     # Settings
 
@@ -156,9 +194,23 @@ class Case:
         return self.trainer.max_epochs == -1 and self.trainer.max_steps < 0
 
     @property
+    def validates(self) -> bool:
+        """Whether the run validates: model and data have what it takes."""
+        own = is_overridden("validation_step", self.model) and is_overridden("val_dataloader", self.datamodule)
+        return own and bool(self.trainer.limit_val_batches)
+
+    @property
     def normalizes(self) -> bool:
         """Whether the network has batch normalisation."""
         return any(isinstance(layer, BATCH_NORMS) for layer in self.model.modules())
+
+
+class _Begun(Callback):
+    """Keeps a copy of a module as it is before its first step, and the first batch as it gets it."""
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Keep them."""
+        self.model, self.batch, self.trainer = detached_copy(pl_module), batch, trainer
 
 
 def _turns(classes: Tensor) -> Tensor:

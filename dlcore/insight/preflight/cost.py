@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.insight.model_summary import ModelSummary, summarize_model
@@ -18,7 +17,7 @@ from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.machine import free_memory, memory_size
 from dlcore.insight.preflight.report import CheckResult, Verdict
 from dlcore.insight.schedule_preview import SchedulePreview
-from dlcore.insight.short_training import shorten
+from dlcore.insight.short_training import batch_size_of, detached_copy, shorten, validated
 
 _WARM_UP, _STEPS, _SECONDS = 3, 200, 3.0
 _EVALUATED = 5  # validation batches
@@ -52,7 +51,7 @@ def check_cost(case: Case, result: CheckResult) -> None:
 
 def _fit(case: Case) -> None:
     try:
-        case.trainer.fit(case.fresh_model(), datamodule=case.datamodule)
+        case.trainer.fit(detached_copy(case.model), datamodule=case.datamodule)
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to Ctrl-C is a silent exit with 1
             raise KeyboardInterrupt from error
@@ -112,12 +111,12 @@ def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
 
 
 def _bytes(summary: ModelSummary, case: Case) -> int:
-    values = summary.output_bytes * len(case.batches[0][0])
+    values = summary.output_bytes * batch_size_of(case.batches[0])
     return summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0) + values
 
 
 def _parts(summary: ModelSummary, case: Case) -> str:
-    values = summary.output_bytes * len(case.batches[0][0])
+    values = summary.output_bytes * batch_size_of(case.batches[0])
     kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
     return f"{memory_size(kept)} weights, gradients, {summary.optimizer}; {memory_size(values)} values of a batch"
 
@@ -128,27 +127,38 @@ def _gpu_bytes(case: Case) -> float:
 
 def _validation_seconds(case: Case) -> float:
     """Seconds of a validation, by some of its batches."""
-    trainer = case.trainer
-    limit = trainer.limit_val_batches
-    if not is_overridden("val_dataloader", case.datamodule):
+    if not case.validates:
         return 0.0
-    loader = case.datamodule.val_dataloader()
-    batches = min(len(loader), limit) if isinstance(limit, int) else int(len(loader) * limit)
+    loaders = case.datamodule.val_dataloader()
+    limit = case.trainer.limit_val_batches
+    lengths = [len(each) for each in (loaders if isinstance(loaders, list | tuple) else [loaders])]
+    batches = sum(min(length, limit) if isinstance(limit, int) else int(length * limit) for length in lengths)
     if not batches:
         return 0.0
-    model = case.fresh_model().eval()
-    taken: list[float] = []
-    begun = last = time.perf_counter()
-    with torch.no_grad():
-        for batch in loader:
-            case.loss(model, case.delivered(batch)).item()
-            now = time.perf_counter()
-            taken.append(now - last)
-            last = now
-            if len(taken) >= min(_EVALUATED, batches) or now - begun > _SECONDS:
-                break
-    later = taken[1:] or taken  # the first one warms up
-    return batches * sum(later) / len(later)
+    watch = _ValidationStopwatch()
+    with validated(case.model, case.datamodule, case.trainer, watch, min(_EVALUATED, batches)):
+        taken = watch.taken[1:] or watch.taken  # the first one warms up
+    return batches * sum(taken) / len(taken)
+
+
+class _ValidationStopwatch(Callback):
+    """Times the batches of a validation."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+        self._last = 0.0
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin."""
+        self._last = time.perf_counter()
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Note the time since the batch before."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        now = time.perf_counter()
+        self.taken.append(now - self._last)
+        self._last = now
 
 
 class _Stopwatch(Callback):

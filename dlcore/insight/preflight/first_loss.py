@@ -25,21 +25,29 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         result.skip("the weights are those of a checkpoint")
         return
     guess, words = guessing_loss(case)
-    if guess is None:
-        result.skip(f"no known loss of guessing for the task {type(case.model.task).__name__}")
+    if guess is None and case.knows_task:
+        result.skip(f"no known loss of guessing for the task {type(case.task).__name__}")
         return
     model = case.fresh_model()
+    if guess is None:
+        with torch.no_grad():
+            result.numbers["loss"] = loss = case.loss(model, case.batches[0]).item()
+        if math.isfinite(loss):
+            result.ok(f"{loss:.4g}; what guessing costs is known of the models of dlcore only")
+        else:
+            result.fail(f"the loss is {loss} before the first step", *_too_large(case), expected="a finite loss")
+        return
     with torch.no_grad():
         losses = [(case.loss(model, batch).item(), len(batch[1])) for batch in case.batches]
     loss = sum(value * count for value, count in losses) / sum(count for _, count in losses)
     result.numbers |= {"loss": loss, "guess": guess}
     if not math.isfinite(loss):
         result.fail(f"{loss}, not {words}", *_too_large(case))
-    elif loss > _EXCESS * guess + _slack(case.model.task, guess):
+    elif loss > _EXCESS * guess + _slack(case.task, guess):
         note = result.fail if loss > _FAR * guess else result.warn
-        how = "large" if isinstance(case.model.task, Regression) else "sure"
+        how = "large" if isinstance(case.task, Regression) else "sure"
         note(f"{loss:.4g}, {loss / guess:,.3g} times {words}: the first answers are far too {how}", *_too_large(case))
-    elif not isinstance(case.model.task, Regression) and loss < _BELOW * _frequencies(case):
+    elif not isinstance(case.task, Regression) and loss < _BELOW * _frequencies(case):
         result.warn(
             f"{loss:.4g}, clearly less than {words}: an untrained network cannot know so much. Are the weights trained "
             "already, or is the answer among the inputs?",
@@ -51,7 +59,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
 
 def guessing_loss(case: Case) -> tuple[float | None, str]:
     """The loss of a network that has learned nothing, and where it comes from in words."""
-    task: Task = case.model.task
+    task = case.task
     if isinstance(task, Multiclass | Binary | LanguageModeling):
         count = task.out_features if isinstance(task, LanguageModeling) else task.num_classes
         kind = "words" if isinstance(task, LanguageModeling) else "classes"
@@ -67,12 +75,12 @@ def guessing_loss(case: Case) -> tuple[float | None, str]:
 
 def _frequencies(case: Case) -> float:
     """The loss of who knows how often each class comes, and nothing else: of rare classes it is low without a leak."""
-    text = isinstance(case.model.task, LanguageModeling)
+    text = isinstance(case.task, LanguageModeling)
     targets = torch.cat([batch[1].flatten() if text else batch[1] for batch in case.batches])
-    return (attainable_losses(case.model.task, targets) or (0.0, 0.0))[0]
+    return (attainable_losses(case.task, targets) or (0.0, 0.0))[0]
 
 
-def _slack(task: Task, guess: float) -> float:
+def _slack(task: Task | None, guess: float) -> float:
     return guess if isinstance(task, Regression) else _TOLERANCE
 
 
@@ -81,7 +89,7 @@ def _too_large(case: Case) -> list[str]:
     initializer = getattr(case.model.hparams, "initializer", "default")
     wide = [case.flag("model", "initializer", "default", "torch's own initial weights")] * (initializer != "default")
     unit: list[str] = []
-    if isinstance(case.model.task, Regression):
+    if isinstance(case.task, Regression):
         spread = torch.cat([batch[1].reshape(-1) for batch in case.batches]).float().std().item()
         if 0 < spread < 1:
             power = 10.0 ** math.floor(math.log10(spread))

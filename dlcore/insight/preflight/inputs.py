@@ -11,6 +11,7 @@ from torch import Tensor
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.short_training import tensors_of
 from dlcore.text import UNKNOWN, TextBatch
 
 # Initial weights are made for inputs of about 1 (Glorot and Bengio 2010; LeCun et al. 1998, "Efficient backprop").
@@ -23,7 +24,14 @@ def check_inputs(case: Case, result: CheckResult) -> None:
     if isinstance(case.batches[0], TextBatch):
         _check_tokens(case, result)
         return
-    inputs = torch.cat([batch[0].flatten(1).float() for batch in case.batches])
+    if case.knows_task:
+        inputs = torch.cat([batch[0].flatten(1).float() for batch in case.batches])
+    else:
+        numbers = [each for _, each in tensors_of(case.batches[0]) if each.is_floating_point() and each.dim()]
+        if not numbers:
+            result.skip(f"a batch of {type(case.datamodule).__name__} has no tensor of floating-point numbers")
+            return
+        inputs = numbers[0].flatten(1).float() if numbers[0].dim() > 1 else numbers[0].float()[:, None]
     broken = ~torch.isfinite(inputs)
     if broken.any():
         share = broken.any(dim=1).float().mean().item()
@@ -79,7 +87,7 @@ def _largest(case: Case, inputs: Tensor) -> str:
 
 def _check_tokens(case: Case, result: CheckResult) -> None:
     tokens = torch.cat([batch.inputs.flatten() for batch in case.batches])
-    words = int(getattr(case.model.task, "out_features", 0))
+    words = int(getattr(case.task, "out_features", data_facts(case.datamodule).get("vocab_size", 0)))
     low, high = tokens.min().item(), tokens.max().item()
     unknown = (tokens == UNKNOWN).float().mean().item()
     result.numbers |= {"unknown": unknown, "tokens": len(tokens), "largest": high, "words": words}

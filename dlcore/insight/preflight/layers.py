@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
-from dlcore.models import Model
 from dlcore.nn import CONVOLUTIONS
 from dlcore.nn import saturated as saturated_values
 
@@ -43,7 +43,7 @@ def check_layers(case: Case, result: CheckResult) -> None:
         result.ok("; ".join(parts) or "the gradient reaches every parameter")
 
 
-def _look_at_parameters(case: Case, model: Model, result: CheckResult) -> None:
+def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult) -> None:
     """Parameters that cannot learn, and units that will stay alike."""
     parameters = dict(model.named_parameters())
     result.numbers["frozen"] = sum(p.numel() for p in parameters.values() if not p.requires_grad)
@@ -66,7 +66,7 @@ def _look_at_parameters(case: Case, model: Model, result: CheckResult) -> None:
         )
 
 
-def _look_at_gradients(case: Case, model: Model, result: CheckResult) -> None:
+def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) -> None:
     """How the gradient changes on its way from the last weights to the first."""
     weights = {name: p for name, p in model.named_parameters() if p.dim() > 1 and p.grad is not None}
     norms = {name: p.grad.norm().item() for name, p in weights.items()}  # type: ignore[union-attr]
@@ -129,7 +129,7 @@ def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]
         )
 
 
-def _watch(model: Model) -> dict[str, tuple[nn.Module, Tensor]]:
+def _watch(model: LightningModule) -> dict[str, tuple[nn.Module, Tensor]]:
     """Notes the outputs of each activation and recurrent layer in what it gives back, samples first."""
     found: dict[str, tuple[nn.Module, Tensor]] = {}
 
@@ -173,7 +173,7 @@ def _calmer(case: Case) -> list[str]:
     return [*case.remedies("inputs"), usual if chosen else ""]
 
 
-def _passing(case: Case, model: Model) -> list[str]:
+def _passing(case: Case, model: LightningModule) -> list[str]:
     """Flags that let a gradient through many layers."""
     steep = any(isinstance(layer, nn.Sigmoid | nn.Tanh) for layer in model.modules())
     relu = case.flag("model", "activation", "ReLU", "its slope is 1, a sigmoid's at most 1/4") if steep else ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from lightning.pytorch import Trainer
-from lightning.pytorch.loggers.logger import DummyLogger
-
 from dlcore.callbacks.monitor_callback import MonitorCallback
+from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.short_training import validated
 
 
 def check_monitors(case: Case, result: CheckResult) -> None:
@@ -16,19 +15,15 @@ def check_monitors(case: Case, result: CheckResult) -> None:
     if not watching:
         result.skip("no callback watches a metric")
         return
-    if not case.trainer.limit_val_batches:
+    if not case.validates:
         result.skip("the run does not validate")
         return
-    model, before = case.fresh_model(), case.datamodule.trainer
-    trainer = Trainer(
-        accelerator=case.device.type, devices=1, logger=DummyLogger(), callbacks=[], limit_val_batches=1,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, inference_mode=False,
-    )  # fmt: skip
-    try:
-        trainer.validate(model, datamodule=case.datamodule, verbose=False)
+    callbacks = case.trainer.callbacks  # type: ignore[attr-defined]
+    finder = next((each for each in callbacks if isinstance(each, WatchWhatIsLogged)), None)
+    with validated(case.model, case.datamodule, case.trainer) as (trainer, model):
+        found = finder.would_watch(trainer) if finder is not None else {}
         for callback in watching:
-            callback.check_logged(trainer, model)
-    finally:
-        case.datamodule.trainer = before
-    names = dict.fromkeys(f"{callback.monitor} ({callback.mode})" for callback in watching)
+            if callback not in found:
+                callback.check_logged(trainer, model)
+    names = dict.fromkeys(found.get(callback, f"{callback.monitor} ({callback.mode})") for callback in watching)
     result.ok(f"watched: {', '.join(names)}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import nn
 from torch.optim import LBFGS, Adadelta
@@ -23,9 +23,9 @@ from dlcore.insight.preflight.attainable import attainable_losses
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
+from dlcore.insight.short_training import batch_size_of, rate_flag
 from dlcore.models import Model
 from dlcore.models.factory_settings import class_of
-from dlcore.models.optimization import make_optimizer
 from dlcore.nn import CONVOLUTIONS, Regression
 from dlcore.text import TextBatch
 
@@ -85,9 +85,10 @@ class Trial:
 def check_one_batch(case: Case, result: CheckResult) -> None:
     """Train a copy of the model on one batch."""
     batch = case.plain_batch(_TOKENS if isinstance(case.batches[0], TextBatch) else _SAMPLES, varied=True)
-    levels = attainable_losses(case.model.task, batch[1])
+    levels = attainable_losses(case.task, batch[1]) if case.knows_task else _from_first_loss(case, batch)
     if levels is None:
-        result.skip(f"no known loss of a perfect answer for the task {type(case.model.task).__name__}")
+        what = f"the task {type(case.task).__name__}" if case.knows_task else "a loss that is not above 0"
+        result.skip(f"no known loss of a perfect answer for {what}")
         return
     constant, perfect = levels
     if constant - perfect < 1e-6 * max(abs(constant), 1e-12):
@@ -97,12 +98,14 @@ def check_one_batch(case: Case, result: CheckResult) -> None:
     result.numbers |= {"first": trial.first, "best": trial.best, "steps": len(trial.losses) - 1, "way": trial.way}
     end = f"{trial.highest:.3g} and {trial.losses[-1]:.3g}" if trial.diverged else f"{trial.best:.3g}"
     seen = f"loss {trial.first:.3g} → {end} in {_steps(trial)} on {_size(batch)}, learning rate {trial.rate:.2g}"
-    expected = f"towards {perfect:.2g}; always the same answer would cost {constant:.3g}"
+    expected = f"towards {perfect:.2g}; always the same answer would cost {constant:.3g}" if case.knows_task else ""
     if not math.isfinite(trial.first):
         result.fail(f"the loss is {trial.first} before the first step", expected="a finite loss")
     elif trial.way >= _LEARNED and not trial.diverged:
         result.ok(seen)
-    elif _small(case.model, batch) and trial.best < trial.first and not trial.diverged:
+    elif not case.knows_task and not trial.diverged and not _still(trial):
+        result.ok(f"{seen}; how low it can get is not known of {type(case.model).__name__}")
+    elif case.knows_task and _small(case.model, batch) and trial.best < trial.first and not trial.diverged:
         result.ok(f"{seen}; so small a network cannot know all by heart")
     elif trial.timed_out and (len(trial.losses) < _FEW or (len(trial.losses) < _STUCK and _falls(trial))):
         result.ok(f"{seen}, where time was up; it was still falling")
@@ -110,11 +113,19 @@ def check_one_batch(case: Case, result: CheckResult) -> None:
         _explain(case, batch, levels, trial, seen, expected, result)
 
 
+def _from_first_loss(case: Case, batch: Any) -> tuple[float, float] | None:
+    """Of a module whose answers nobody knows: from its first loss towards 0."""
+    with torch.no_grad():
+        first = case.loss(case.fresh_model(noise=False), batch).item()
+    return None if math.isfinite(first) and first <= 0 else (first, 0.0)
+
+
 def _explain(
     case: Case, batch: Any, levels: tuple[float, float], trial: Trial, seen: str, expected: str, result: CheckResult
 ) -> None:
     """Name the cause: by trying other rates, not by guessing."""
-    trials = (*_TRIALS, 1.0) if class_of(case.model.optimizer_factory) in (LBFGS, Adadelta) else _TRIALS
+    bold = isinstance(case.optimizer(case.fresh_model()), LBFGS | Adadelta)
+    trials = (*_TRIALS, 1.0) if bold else _TRIALS
     rates = [rate for rate in trials if not 0.5 < rate / max(trial.rate, 1e-30) < 2]
     others = [_train(case, batch, levels, rate, _TRIAL_STEPS, _TRIAL_SECONDS) for rate in rates]
     learned = [other for other in others if other.way >= _KNOWN and not other.diverged]
@@ -155,17 +166,18 @@ def rate_of_run(case: Case) -> float:
     """The highest rate that the run will take."""
     if isinstance(case.schedule, SchedulePreview):
         return float(case.schedule.rates.max())
-    optimizer = make_optimizer(case.model.optimizer_factory, [nn.Parameter(torch.zeros(1, 1))])
-    return float(optimizer.param_groups[0]["lr"])
+    return float(case.optimizer(case.fresh_model()).param_groups[0]["lr"])
 
 
 def _target(case: Case) -> list[str]:
     """The remedies of a regression's targets; those of uneven classes are none here."""
-    return case.remedies("labels") if isinstance(case.model.task, Regression) else []
+    return case.remedies("labels") if isinstance(case.task, Regression) else []
 
 
 def _rate_flag(case: Case) -> str:
     """The flag that sets that rate."""
+    if not isinstance(case.model, Model):
+        return f"--{flag}" if (flag := rate_flag(case.model)) else "a learning rate of"
     factory = case.model.schedule_factory
     sets_it = factory is not None and class_of(factory) in (OneCycleLR, CyclicLR)
     return "--model.lr_scheduler.max_lr" if sets_it else "--model.optimizer.lr"
@@ -174,10 +186,10 @@ def _rate_flag(case: Case) -> str:
 def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, steps: int, seconds: float) -> Trial:
     """Train a copy on the batch until it knows it, until the loss is lost, or until steps or seconds are up."""
     model = case.fresh_model(noise=False)
-    optimizer = make_optimizer(model.optimizer_factory, [p for p in model.parameters() if p.requires_grad])
+    optimizer = case.optimizer(model)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    penalty = model.penalty
+    penalty = model.penalty if isinstance(model, Model) else None
     penalized = penalty.select(model.named_parameters()) if penalty else []
     losses: list[float] = []
     evaluated: list[float] = []
@@ -213,7 +225,7 @@ def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, ste
     return Trial(rate, losses, way, timed_out)
 
 
-def _clip(model: Model, trainer: Trainer) -> None:
+def _clip(model: LightningModule, trainer: Trainer) -> None:
     bound = trainer.gradient_clip_val
     if bound is not None and trainer.gradient_clip_algorithm == GradClipAlgorithmType.VALUE:
         nn.utils.clip_grad_value_(model.parameters(), bound)
@@ -230,7 +242,7 @@ def _falls(trial: Trial) -> bool:
     return not trial.diverged and trial.best < 0.98 * trial.first and trial.losses[-1] <= 1.05 * trial.best
 
 
-def _small(model: Model, batch: Any) -> bool:
+def _small(model: LightningModule, batch: Any) -> bool:
     """Whether the network has fewer numbers than the batch has targets to learn by heart, or is linear."""
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     linear = sum(isinstance(layer, nn.Linear | CONVOLUTIONS | nn.RNNBase) for layer in model.modules()) < 2
@@ -243,5 +255,4 @@ def _steps(trial: Trial) -> str:
 
 
 def _size(batch: Any) -> str:
-    targets = batch[1]
-    return f"{targets.numel():,} tokens" if isinstance(batch, TextBatch) else f"{len(targets):,} samples"
+    return f"{batch[1].numel():,} tokens" if isinstance(batch, TextBatch) else f"{batch_size_of(batch):,} samples"

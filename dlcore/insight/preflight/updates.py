@@ -10,7 +10,6 @@ from dlcore.data.array_data import ArrayData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
-from dlcore.models.factory_settings import class_of
 
 _FEW = 200
 _WISHED = 1000
@@ -29,7 +28,7 @@ def check_updates(case: Case, result: CheckResult) -> None:
     result.numbers |= {"epoch": epoch, "run": total}
     epochs = math.ceil(total / epoch)
     seen = f"{epoch:,} an epoch, {total:,} in the run of {epochs:,} epoch{'s' * (epochs != 1)}"
-    if total >= _FEW or class_of(case.model.optimizer_factory) is LBFGS:
+    if total >= _FEW or isinstance(case.optimizer(case.fresh_model()), LBFGS):
         result.ok(seen)
         return
     cut = 0 <= case.trainer.max_steps <= total
