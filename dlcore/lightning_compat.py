@@ -115,6 +115,11 @@ def logged_results(loop: Any) -> dict[str, Any]:
     return loop._results
 
 
+def steps_of_validation(trainer: Trainer) -> dict[int, int]:
+    """The steps at which a validation's batches are logged (`_seen_batches_per_dataloader`, Lightning 2.6.6)."""
+    return trainer.fit_loop.epoch_loop.val_loop._seen_batches_per_dataloader
+
+
 def put_back(metric: Metric, values: dict[str, Any]) -> None:
     """Set what a metric has added up, and let it compute anew (`_computed`, torchmetrics 1.9)."""
     for name, value in values.items():

@@ -156,6 +156,8 @@ NAMES = {
     "exact resume: what was logged, and what metrics have added up, goes on": """
         Trainer.fit_loop.epoch_loop.val_loop: _results
         Running: _num_vals_seen""",
+    "a resumed run logs the batches of its validations at the steps that follow": """
+        Trainer.fit_loop.epoch_loop.val_loop: _seen_batches_per_dataloader""",
     "processes that torchrun starts again meet": """
         DDPStrategy: _get_process_group_backend _timeout""",
     "the loss of a process is said before the others end": """

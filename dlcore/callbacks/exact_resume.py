@@ -24,7 +24,7 @@ from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.callbacks.plain_values import plain_copy
 from dlcore.callbacks.random_states import random_states, set_random_states
 from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
-from dlcore.lightning_compat import gradients_wait, training_loaders
+from dlcore.lightning_compat import gradients_wait, steps_of_validation, training_loaders
 from dlcore.processes import statistics
 
 _KEY = "exact_resume"  # in a checkpoint
@@ -56,6 +56,7 @@ class ExactResume(Callback):
         self._loops: dict[str, Any] = {}
         self._orders_kept: list[dict[str, Any] | None] = []
         self._attributes_before: dict[str, Any] = {}
+        self._validation_steps: dict[int, int] = {}
         self._replaced: dict[str, Any] = {}  # methods of the strategy
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -116,6 +117,7 @@ class ExactResume(Callback):
             "logged": logged_sums(trainer),
             "metrics": metric_states(trainer, pl_module),
             "values": plain_copy(dict(trainer.callback_metrics)),
+            "validation_steps": dict(steps_of_validation(trainer)),
             "attributes": changed_attributes(pl_module, self._attributes_before),
             "gradients": plain_copy(gradients),
             # Of several processes, each has its own until the first one's are given to all.
@@ -165,6 +167,7 @@ class ExactResume(Callback):
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, MonitorCallback):
                 callback.note_known(trainer)
+        self._validation_steps = kept.get("validation_steps", {})
         restore_metric_states(pl_module, kept["metrics"])
         restore_logged_sums(trainer, pl_module, kept["logged"])
         restore_attributes(pl_module, kept["attributes"])
@@ -186,6 +189,12 @@ class ExactResume(Callback):
                 order.restore_generators(state, done)
         set_random_states(kept["random"], pl_module.device)
         self._kept, self._loops, self._orders_kept = [], {}, []
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let values of a validation's batches go on at their steps; Lightning has just begun to count anew."""
+        if self._validation_steps:
+            steps_of_validation(trainer).update(self._validation_steps)
+            self._validation_steps = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End the restart, where nothing was left of the epoch but its end: the next one begins as any other."""

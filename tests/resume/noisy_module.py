@@ -77,6 +77,7 @@ class Plain(LightningModule):
         self.val_accuracy.update(scores, y)
         self.log("val/loss", nn.functional.cross_entropy(scores, y))
         self.log("val/accuracy", self.val_accuracy)
+        self.log("val/of_batch", scores.mean(), on_step=True, on_epoch=False)
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.Adam(self.parameters(), lr=0.05)
