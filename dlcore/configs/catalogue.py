@@ -58,7 +58,7 @@ def class_names(package: Package, root: Path = ROOT) -> list[str]:
     """Names of the classes that a recipe may choose in a package, in the order of the package's ``__all__``.
 
     The base that others are built on (one that derives from no class of the package, while others derive from it) is
-    not among them.
+    not among them, nor is what derives from nothing: a part of such a class.
 
     Args:
         package: ``models``, ``data`` or ``callbacks``.
@@ -66,7 +66,7 @@ def class_names(package: Package, root: Path = ROOT) -> list[str]:
     """
     found = find_classes(root / package)
     parents = {base for _, bases in found.values() for base in bases}
-    listed = [name for name in _exported(root / package) if name in found]
+    listed = [name for name in _exported(root / package) if name in found and found[name][1]]
     return [name for name in listed if name not in parents or any(base in found for base in found[name][1])]
 
 
