@@ -172,7 +172,7 @@ def find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
     for path in sorted(folder.glob("*.py")):
         source = path.read_text(encoding="utf-8")
         for name, bases in re.findall(r"^class (\w+)(?:\(([^)]*)\))?:", source, re.MULTILINE):
-            found[name] = source, [base.strip().split(".")[-1] for base in bases.split(",")]
+            found[name] = source, [base.strip().split(".")[-1] for base in bases.split(",") if base.strip()]
     return found
 
 
