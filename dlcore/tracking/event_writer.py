@@ -38,8 +38,8 @@ class EventFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        # The name is TensorBoard's: it reads the files of a folder in the order of their names.
-        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}"
+        # The name is TensorBoard's: it reads the files of a folder in the order of their names, letter by letter.
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS):06d}"
         self.path = folder / name
         self._lock = threading.Lock()
         self._records = RecordWriter(self)

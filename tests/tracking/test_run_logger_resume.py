@@ -1,5 +1,6 @@
 """A run that goes on, or ended badly: the same curves, nothing lost, nothing twice."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from event_readers import TensorBoard, events_of, scalars
 from tensorboard.backend.event_processing import plugin_event_multiplexer
 
 from dlcore.errors import ArgumentError
-from dlcore.tracking import RunLogger, read_metrics
+from dlcore.tracking import RunLogger, event_writer, read_metrics
 
 
 def interrupted_run(folder):
@@ -53,7 +54,9 @@ def test_second_resume_from_an_earlier_step(folder):
     assert TensorBoard(folder.parent).charts() == [("loss", ["train/loss$", "val/loss$"])]
 
 
-def test_a_tensorboard_that_is_already_open_forgets_the_old_points_too(folder):
+@pytest.mark.parametrize("files", [0, 99], ids=["first", "hundredth"])
+def test_a_tensorboard_that_is_already_open_forgets_the_old_points_too(folder, files, monkeypatch):
+    monkeypatch.setattr(event_writer, "_NUMBERS", itertools.count(files))  # TensorBoard reads them in order of names
     interrupted_run(folder)
     events = plugin_event_multiplexer.EventMultiplexer().AddRun(str(folder), "run").Reload()
     assert [event.step for event in events.Tensors("run", "val/loss")] == [50, 90]
