@@ -116,7 +116,8 @@ NAMES = {
         results: _extract_batch_size batch_size
         LightningModule: _current_fx_name""",
     "within an execution metrics are updated once, on all batches": """
-        MulticlassAccuracy: _defaults _reductions _update_count _forward_cache""",
+        MulticlassAccuracy: _defaults _reductions _update_count _forward_cache _forward_hooks _forward_pre_hooks
+        torch.nn.modules.module: _global_forward_hooks""",
     "batches of a TensorDataset are taken by index": """
         fetcher.iterator: _iterator
         iterator: _dataset_fetcher

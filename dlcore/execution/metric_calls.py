@@ -31,7 +31,8 @@ class MetricCalls:
 
     def needs_value(self, metric: Metric, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether somebody takes the value of the call that goes on; to be asked by what stands for `forward`."""
-        if self._is_taken() or any(getattr(metric, name) for name in _HOOKS):
+        hooked = torch_module._global_forward_hooks or any(getattr(metric, name) for name in _HOOKS)
+        if self._is_taken() or hooked:
             self._last.pop(id(metric), None)
             return True
         self._last[id(metric)] = tuple(map(_copy, args)), {name: _copy(value) for name, value in kwargs.items()}
@@ -71,6 +72,11 @@ def _copy(value: Any) -> Any:
 
 
 def can_be_updated_alone(metric: Metric) -> bool:
-    """Whether an update gives the states that a call gives: those of the batch, added to what there was."""
+    """Whether an update gives the states that a call gives: those of the batch, added to what there was.
+
+    Of somebody else's metric nobody knows: a call clears it before its update, and may update it twice.
+    """
     own = type(metric).forward is not Metric.forward or "forward" in vars(metric)
-    return not own and not metric.dist_sync_on_step and all(each in _REDUCTIONS for each in metric._reductions.values())
+    if own or metric.dist_sync_on_step or not type(metric).__module__.startswith("torchmetrics."):
+        return False
+    return bool(metric._reductions) and all(each in _REDUCTIONS for each in metric._reductions.values())

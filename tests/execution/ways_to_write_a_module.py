@@ -88,13 +88,27 @@ class MetricForward(MetricUpdate):
         return {"loss": loss, "outputs": outputs}
 
 
+class Calls(MaxMetric):
+    """Somebody's own metric, which counts its updates in an attribute that a reset clears."""
+
+    calls = 0
+
+    def update(self, value):
+        super().update(value)
+        self.calls += 1
+
+    def reset(self):
+        super().reset()
+        self.calls = 0
+
+
 class ValuesNobodyTakes(MetricUpdate):
     """Metrics of several kinds, called as statements; one value is taken, and one metric is hooked."""
 
     def __init__(self):
         super().__init__()
         self.hooked = []
-        self.best, self.kept, self.f1 = MaxMetric(), CatMetric(), MulticlassF1Score(4)
+        self.best, self.kept, self.f1, self.own = MaxMetric(), CatMetric(), MulticlassF1Score(4), Calls()
         self.f1.register_forward_hook(lambda metric, inputs, value: self.hooked.append(value))
 
     def training_step(self, batch, batch_idx):
@@ -105,6 +119,8 @@ class ValuesNobodyTakes(MetricUpdate):
         self.best(value=loss)
         self.f1(outputs, targets)
         self.kept.forward(loss)
+        self.own(loss)
+        self.log("calls", float(self.own.calls), on_step=True, on_epoch=True)
         if batch_idx % 3 == 1:
             self.log("taken", self.accuracy(outputs, targets), on_step=True, on_epoch=True)
         else:
