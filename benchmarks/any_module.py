@@ -2,15 +2,16 @@
 
 Run: python benchmarks/any_module.py [--batch_size 32] [--epochs 3] [--samples 54000] [--repeats 5] [--threads 1]
 The module is written as in Lightning's documentation (automatic optimisation, `self.log` of the loss for step and
-epoch, a torchmetrics accuracy updated and logged); its data are a DataLoader over a TensorDataset. Each repeat times in
-turn, in one process, on real FashionMNIST, MLP 784-1000-10, fused Adam:
+epoch, a torchmetrics accuracy updated and logged); its data are a DataLoader over a TensorDataset. On real
+FashionMNIST, MLP 784-1000-10, fused Adam, each repeat times
 
-- raw: the best loop by hand: batches by an index tensor, no logging, no metric;
 - Lightning: the module in a plain Trainer with a TensorBoardLogger and a checkpoint, without a progress bar;
-- StepsPerExecution: the same, with the callback.
+- StepsPerExecution: the same, with the callback;
 
-Timed is what each epoch trains, after the first, by CPU time of all threads or by the clock. All three must end with
-the same weights, bit for bit, and both trainers with the same metrics.
+each beside raw, the best loop by hand (batches by an index tensor, no logging, no metric): they take turns of 50 steps.
+
+Timed is what each epoch trains, after the first, by CPU time of all threads or by the clock. All must end with the same
+weights, bit for bit, and both trainers with the same metrics.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import os
 import statistics
 import tempfile
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from in_turns import InTurns, total
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
-from mlp_loop import Lap, Stopwatch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
@@ -37,7 +39,6 @@ from dlcore.data import FashionMNIST
 from dlcore.runs.process import prepare_process
 
 SEED = 3
-NAMES = ("raw", "Lightning", "StepsPerExecution")
 
 
 class Module(LightningModule):
@@ -64,27 +65,26 @@ class Module(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=0.001, fused=True)
 
 
-class EpochClock(Callback):
-    """Times the training of each epoch after the first."""
+def by_hand(data: TensorDataset, batch_size: int) -> Iterator[list[Tensor]]:
+    """The best loop by hand, a step at a time."""
+    module, (images, labels) = Module(), data.tensors
+    network, optimizer = module.network, module.configure_optimizers()
+    order = torch.Generator().manual_seed(SEED)
+    while True:
+        torch.empty((), dtype=torch.int64).random_(generator=order)  # a DataLoader draws a seed for its workers
+        for index in torch.randperm(len(images), generator=order).split(batch_size):
+            loss = cross_entropy(network(images[index]), labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            yield list(network.parameters())
 
-    def __init__(self) -> None:
-        self.stopwatch = Stopwatch()
 
-    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
-        """Start."""
-        if trainer.current_epoch:
-            self.stopwatch.start()
-
-    def on_train_epoch_end(self, *args: Any) -> None:
-        """Stop."""
-        self.stopwatch.stop()
-
-
-def by_trainer(data: TensorDataset, arguments: argparse.Namespace, fast: bool) -> tuple[Lap, Module, dict[str, float]]:
-    """Time, module and metrics of a plain Trainer."""
+def by_trainer(data: TensorDataset, arguments: argparse.Namespace, fast: bool) -> tuple[InTurns, dict[str, float]]:
+    """Times of a plain Trainer and of the loop by hand, and the Trainer's metrics."""
     order = torch.Generator().manual_seed(SEED)
     loader = DataLoader(data, arguments.batch_size, shuffle=True, generator=order)
-    clock = EpochClock()
+    clock = InTurns(lambda *_: by_hand(data, arguments.batch_size), len(loader))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             max_epochs=arguments.epochs,
@@ -96,25 +96,9 @@ def by_trainer(data: TensorDataset, arguments: argparse.Namespace, fast: bool) -
         )
         module = Module()
         trainer.fit(module, loader)
-    return clock.stopwatch.total(), module, {name: float(value) for name, value in trainer.callback_metrics.items()}
-
-
-def raw(data: TensorDataset, arguments: argparse.Namespace) -> tuple[Lap, Module]:
-    """Time and module of a loop by hand."""
-    module, (images, labels) = Module(), data.tensors
-    network, optimizer = module.network, module.configure_optimizers()
-    order, stopwatch = torch.Generator().manual_seed(SEED), Stopwatch()
-    for epoch in range(arguments.epochs):
-        torch.empty((), dtype=torch.int64).random_(generator=order)  # a DataLoader draws a seed for its workers
-        if epoch:
-            stopwatch.start()
-        for index in torch.randperm(len(images), generator=order).split(arguments.batch_size):
-            loss = cross_entropy(network(images[index]), labels[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        stopwatch.stop()
-    return stopwatch.total(), module
+    if not all(map(torch.equal, clock.weights, module.network.parameters())):
+        raise SystemExit("they ended with different weights: they did not do the same")
+    return clock, {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -127,25 +111,26 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     whole = arguments.samples // arguments.batch_size * arguments.batch_size  # a sampler draws once more for a rest
     chosen = part.indices[:whole]
     data = TensorDataset(part.inputs[chosen].flatten(1).float().div_(255), part.targets[chosen].long())
-    laps: dict[str, list[Lap]] = {name: [] for name in NAMES}
-    for _ in range(arguments.repeats):
-        by_hand, network = raw(data, arguments)
-        usual, module, metrics = by_trainer(data, arguments, fast=False)
-        fast, other, same = by_trainer(data, arguments, fast=True)
-        for name, lap in zip(NAMES, (by_hand, usual, fast), strict=True):
-            laps[name].append(lap)
-        weights = [list(each.network.parameters()) for each in (network, module, other)]
-        if not all(map(torch.equal, *weights[:2])) or not all(map(torch.equal, *weights[1:])) or metrics != same:
-            raise SystemExit("they ended with different weights or metrics: they did not do the same")
-        line = ", ".join(f"{name} {each[-1].cpu:.2f} s" for name, each in laps.items())
-        print(f"batch {arguments.batch_size}: CPU {line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
     place = {"wall": 0, "CPU": 1}[arguments.clock]
-    pairs = {name: zip(each, laps["raw"], strict=True) for name, each in laps.items()}
-    ratios = {name: [a[place] / b[place] for a, b in each] for name, each in pairs.items()}
+    ratios: dict[str, list[float]] = {"raw": [], "Lightning": [], "StepsPerExecution": []}
+    for _ in range(arguments.repeats):
+        usual, metrics = by_trainer(data, arguments, fast=False)
+        fast, same = by_trainer(data, arguments, fast=True)
+        if metrics != same:
+            raise SystemExit("they ended with different metrics: they did not do the same")
+        pairs = {
+            name: (total(each.fit)[place], total(each.loop)[place])
+            for name, each in zip(("Lightning", "StepsPerExecution"), (usual, fast), strict=True)
+        }
+        ratios["raw"].append(1.0)
+        for name, (own, loop) in pairs.items():
+            ratios[name].append(own / loop)
+        line = ", ".join(f"{name} {own:.2f} s beside {loop:.2f} s" for name, (own, loop) in pairs.items())
+        print(f"batch {arguments.batch_size}: {line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
     for name, each in ratios.items():
         print(f"{name:20s} {statistics.median(each):.3f} times raw ({min(each):.3f} to {max(each):.3f})", flush=True)
     settings = {key: getattr(arguments, key) for key in ("batch_size", "epochs", "samples", "repeats", "threads")}
-    return {"question": "anybody's module", **settings, "laps": laps, "ratios_to_raw": ratios}
+    return {"question": "anybody's module", **settings, "ratios_to_raw": ratios}
 
 
 def main() -> None:

@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from in_turns import Lap
 from lightning.pytorch import Callback
-from mlp_loop import LR, Lap, TrainingClock, by_dlcore, network, raw
+from mlp_loop import LR, TrainingClock, by_dlcore, network, raw
 from torch.nn.functional import cross_entropy
 from unseen_terminal import unseen_terminal
 

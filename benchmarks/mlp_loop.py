@@ -11,8 +11,8 @@ The network is 784-1000-10 with ReLU, trained by Adam. Each repeat times in turn
 - dlcore, one by one: the same with --steps_per_execution 1.
 
 All write to a terminal that nobody sees. Timed are the epochs' training, without validation: by the clock on the wall
-(for which the machine must be quiet) and by the CPU time of all threads. raw and both of dlcore must end with the same
-weights, bit for bit.
+(for which the machine must be quiet) and by the CPU time of all threads. dlcore and raw take turns of 50 steps, so that
+a machine whose speed changes is as fast for both, and must end with the same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import argparse
 import os
 import statistics
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
+from in_turns import InTurns, Lap, total
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
@@ -44,14 +44,6 @@ LR = 0.001
 NAMES = ("raw", "textbook", "usual Lightning", "dlcore", "dlcore, one by one")
 
 
-class Lap(NamedTuple):
-    """Seconds: on the wall, of CPU in all threads, and of CPU in the thread that trains alone."""
-
-    wall: float
-    cpu: float
-    main_thread: float
-
-
 class Stopwatch:
     """Times laps."""
 
@@ -61,21 +53,13 @@ class Stopwatch:
 
     def start(self) -> None:
         """Go."""
-        self._began = self._now()
+        self._began = Lap.now()
 
     def stop(self) -> None:
         """End a lap, if it goes."""
         if self._began is not None:
-            self.laps.append(Lap(*(now - then for now, then in zip(self._now(), self._began, strict=True))))
+            self.laps.append(Lap.now().since(self._began))
             self._began = None
-
-    def total(self) -> Lap:
-        """Of all laps."""
-        return Lap(*map(sum, zip(*self.laps, strict=True)))
-
-    @staticmethod
-    def _now() -> Lap:
-        return Lap(time.perf_counter(), time.process_time(), time.thread_time())
 
 
 class TrainingClock(Callback):
@@ -127,29 +111,55 @@ def by_dlcore(
     return clock.stopwatch, list(run.model.network.parameters()), clock
 
 
-def raw(
-    part: Any, clock: TrainingClock, arguments: argparse.Namespace, before_epoch: Callable[[], None] = lambda: None
-) -> tuple[Stopwatch, list[Tensor]]:
-    """The epochs' times, and the weights at the end."""
+def steps_by_hand(
+    part: Any, initial: Iterable[Tensor], order_seed: int, arguments: argparse.Namespace
+) -> Iterator[list[Tensor]]:
+    """The loop by hand, a step each time; from given weights, in dlcore's order."""
     net = network()
-    for own, given in zip(net.parameters(), clock.initial.values(), strict=True):
+    for own, given in zip(net.parameters(), initial, strict=True):
         own.data.copy_(given)
     optimizer = torch.optim.Adam(net.parameters(), lr=LR, fused=True)
     images, labels = part.inputs, part.targets
     size = arguments.batch_size
-    stopwatch = Stopwatch()
     for epoch in range(arguments.epochs):
-        before_epoch()
-        stopwatch.start()
-        order = part.indices[epoch_order(len(part), clock.order_seed, epoch)][: arguments.samples // size * size]
+        order = part.indices[epoch_order(len(part), order_seed, epoch)][: arguments.samples // size * size]
         for indices in order.split(size):
             inputs = images.index_select(0, indices).float().div_(255)
             loss = cross_entropy(net(inputs), labels.index_select(0, indices))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            yield list(net.parameters())
+
+
+def in_turns(part: Any, arguments: argparse.Namespace, *words: str) -> InTurns:
+    """Times of `fit` and of the loop by hand."""
+
+    def by_hand(trainer: Any, model: Any) -> Iterator[list[Tensor]]:
+        initial = [each.detach().clone() for each in model.network.parameters()]
+        return steps_by_hand(part, initial, trainer.datamodule.order_seed, arguments)
+
+    clock = InTurns(by_hand)
+    with tempfile.TemporaryDirectory() as folder:
+        run = fit(*flags(arguments, folder), *words, callbacks=[clock])
+    if not all(map(torch.equal, clock.weights, run.model.network.parameters())):
+        raise SystemExit("raw and dlcore ended with different weights: they did not do the same")
+    return clock
+
+
+def raw(
+    part: Any, clock: TrainingClock, arguments: argparse.Namespace, before_epoch: Callable[[], None]
+) -> tuple[Stopwatch, list[Tensor]]:
+    """The epochs' times, and the weights at the end."""
+    steps = steps_by_hand(part, clock.initial.values(), clock.order_seed, arguments)
+    stopwatch, weights = Stopwatch(), []
+    for _ in range(arguments.epochs):
+        before_epoch()
+        stopwatch.start()
+        for _ in range(arguments.samples // arguments.batch_size):
+            weights = next(steps)
         stopwatch.stop()
-    return stopwatch, list(net.parameters())
+    return stopwatch, weights
 
 
 def textbook(part: Any, arguments: argparse.Namespace) -> Stopwatch:
@@ -238,23 +248,24 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     data.parts = data.load()
     part = data.parts["train"]
     found: dict[str, list[Lap]] = {name: [] for name in NAMES}
+    beside: dict[str, list[Lap]] = {name: [] for name in NAMES}  # the loop, in the same minute
     for _ in range(arguments.repeats):
         with unseen_terminal():
-            own, trained, clock = by_dlcore(arguments)
-            single, trained_singly, _ = by_dlcore(arguments, "--steps_per_execution=1")
-            by_hand, weights = raw(part, clock, arguments)
+            own, single = in_turns(part, arguments), in_turns(part, arguments, "--steps_per_execution=1")
             book, usual = textbook(part, arguments), usual_lightning(part, arguments)
-        for name, stopwatch in zip(NAMES, (by_hand, book, usual, own, single), strict=True):
-            found[name].append(stopwatch.total())
-        if not all(all(map(torch.equal, weights, other)) for other in (trained, trained_singly)):
-            raise SystemExit("raw and dlcore ended with different weights: they did not do the same")
-        line = ", ".join(f"{name} {laps[-1].wall:.2f} s" for name, laps in found.items())
-        print(f"batch {arguments.batch_size}: {line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
+        by_hand = total(own.loop)
+        laps = by_hand, total(book.laps), total(usual.laps), total(own.fit), total(single.fit)
+        loops = by_hand, by_hand, by_hand, by_hand, total(single.loop)
+        for name, lap, loop in zip(NAMES, laps, loops, strict=True):
+            found[name].append(lap)
+            beside[name].append(loop)
+        line = ", ".join(f"{name} {laps[-1].cpu:.2f} s" for name, laps in found.items())
+        print(f"batch {arguments.batch_size}: CPU {line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
     settings = {key: getattr(arguments, key) for key in ("batch_size", "epochs", "samples", "repeats", "threads")}
     answer: dict[str, Any] = {"question": "an epoch of the MLP", **settings, "laps": found}
     for number, clock_name in enumerate(("wall", "CPU")):
         ratios = {
-            name: [a[number] / b[number] for a, b in zip(laps, found["raw"], strict=True)]
+            name: [a[number] / b[number] for a, b in zip(laps, beside[name], strict=True)]
             for name, laps in found.items()
         }
         for name, each in ratios.items():

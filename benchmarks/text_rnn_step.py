@@ -1,10 +1,10 @@
 """How long an epoch of dlcore's TextRNN takes, against a hand-written loop of the same torch.nn network.
 
 Run: python benchmarks/text_rnn_step.py [--steps 40] [--batch_size 32] [--sequence_length 64] [--vocab_size 5000]
-Each repeat times in turn: the loop (nn.Embedding, nn.LSTM, nn.Linear with tied weights; state carried, gradients
-clipped, fused AdamW, nothing else) on the same batches; and dlcore's fit with Lightning, metrics and logging every 50
-steps. Without dropout the weights of both end bit-equal. Imports and the first two steps are not timed. What is timed
-is CPU time, of all threads: other work on the machine hardly changes it. Tokens a second are those of a CPU second.
+Each repeat times, in turns of 50 steps: the loop (nn.Embedding, nn.LSTM, nn.Linear with tied weights; state carried,
+gradients clipped, fused AdamW, nothing else) on the same batches; and dlcore's fit with Lightning, metrics and logging
+every 50 steps. Without dropout the weights of both end bit-equal. Imports and the first two steps are not timed. What
+is timed is CPU time, of all threads: other work hardly changes the ratio. Tokens a second are those of a CPU second.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
 import warnings
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import torch
+from in_turns import InTurns, total
 from lightning.pytorch import Trainer
-from step_clock import StepClock
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
@@ -84,24 +83,22 @@ def make_model(arguments: argparse.Namespace) -> TextRNN:
     )
 
 
-def by_hand(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Module]:
+def by_hand(data: Noise, arguments: argparse.Namespace) -> Iterator[list[Tensor]]:
     network = Network(make_model(arguments), arguments)
     optimizer = OPTIMIZER(network.parameters(), fused=True)
-    start, state = 0.0, None
-    for step, batch in enumerate(data):
-        if step == WARM:
-            start = time.process_time()
+    state = None
+    for batch in data:
         scores, state = network(batch.inputs, state)
         state = tuple(part.detach() for part in state)
         optimizer.zero_grad()
         cross_entropy(scores.flatten(0, 1), batch.targets.flatten()).backward()
         nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         optimizer.step()
-    return time.process_time() - start, network
+        yield list(network.parameters())
 
 
-def by_dlcore(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Module]:
-    model, clock = make_model(arguments), StepClock(WARM)
+def by_dlcore(data: Noise, arguments: argparse.Namespace) -> InTurns:
+    model, clock = make_model(arguments), InTurns(lambda *_: by_hand(data, arguments), WARM)
     # Fit alone: a validation there is none, and Lightning would say so.
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
@@ -116,7 +113,9 @@ def by_dlcore(data: Noise, arguments: argparse.Namespace) -> tuple[float, nn.Mod
     )
     trainer.fit_loop.epoch_loop = ExecutionLoop(trainer)
     trainer.fit(model, train_dataloaders=data)
-    return clock.seconds, model
+    if not all(map(torch.equal, clock.weights, model.parameters())):
+        raise SystemExit("the loop and dlcore ended with different weights: they did not do the same")
+    return clock
 
 
 def main() -> None:
@@ -139,12 +138,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     tokens = (arguments.steps - WARM) * arguments.batch_size * arguments.sequence_length
     rates: dict[str, list[float]] = {"loop": [], "dlcore": []}
     for _ in range(arguments.repeats):
-        loop, network = by_hand(data, arguments)
-        own, trained = by_dlcore(data, arguments)
-        for name, seconds in zip(rates, (loop, own), strict=True):
-            rates[name].append(tokens / seconds)
-        if not all(torch.equal(a, b) for a, b in zip(network.parameters(), trained.parameters(), strict=True)):
-            raise SystemExit("the loop and dlcore ended with different weights: they did not do the same")
+        clock = by_dlcore(data, arguments)
+        for name, laps in zip(rates, (clock.loop, clock.fit), strict=True):
+            rates[name].append(tokens / total(laps).cpu)
         line = ", ".join(f"{name} {found[-1]:,.0f} tokens/s" for name, found in rates.items())
         print(f"{line}; weights bit-equal; load {os.getloadavg()[0]:.1f}", flush=True)
     ratios = {name: [b / a for a, b in zip(found, rates["loop"], strict=True)] for name, found in rates.items()}

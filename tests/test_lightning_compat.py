@@ -120,7 +120,7 @@ NAMES = {
         torch.nn.modules.module: _global_forward_hooks""",
     "batches of a TensorDataset are taken by index": """
         fetcher.iterator: _iterator
-        iterator: _dataset_fetcher
+        iterator: _dataset_fetcher _next_data _num_yielded
         torch.utils.data.dataloader: _SingleProcessDataLoaderIter""",
     "Adam's fused step is taken directly, unless somebody watches": """
         torch: _fused_adam_ _fused_adamw_ _foreach_add_

@@ -27,12 +27,13 @@ def fetch_by_index(data_fetcher: _DataFetcher) -> bool:
         Whether it does.
     """
     iterator = getattr(data_fetcher.iterator, "_iterator", None)
-    found = [each for each in getattr(iterator, "iterators", ()) if isinstance(each, _SingleProcessDataLoaderIter)]
+    found = [each for each in getattr(iterator, "iterators", ()) if type(each) is _SingleProcessDataLoaderIter]
     done = False
     for each in found:
         tensors = _tensors(each)
         if tensors is not None:
             each._dataset_fetcher = _IndexFetcher(*tensors)
+            each.__class__ = _IndexIterator
             done = True
     return done
 
@@ -40,7 +41,7 @@ def fetch_by_index(data_fetcher: _DataFetcher) -> bool:
 def _tensors(iterator: _SingleProcessDataLoaderIter) -> tuple[Sequence[Tensor], Tensor | None] | None:
     """The tensors of a loader's dataset, and which of their rows it has (None: all); None for another kind."""
     fetcher: Any = iterator._dataset_fetcher
-    if isinstance(fetcher, _IndexFetcher) or fetcher.collate_fn is not default_collate or not fetcher.auto_collation:
+    if fetcher.collate_fn is not default_collate or not fetcher.auto_collation:
         return None
     dataset: Any = fetcher.dataset
     rows = None
@@ -49,6 +50,15 @@ def _tensors(iterator: _SingleProcessDataLoaderIter) -> tuple[Sequence[Tensor], 
     if type(dataset) is not TensorDataset or any(each.requires_grad for each in dataset.tensors):
         return None
     return dataset.tensors, rows
+
+
+class _IndexIterator(_SingleProcessDataLoaderIter):
+    """torch's own iterator without its mark for the profiler, which takes longer than a small batch."""
+
+    def __next__(self) -> Any:
+        batch = self._next_data()
+        self._num_yielded += 1
+        return batch
 
 
 class _IndexFetcher:

@@ -19,8 +19,8 @@ from dlcore.callbacks.data_facts import data_facts
 from dlcore.insight.short_training import batch_size_of, take_first_step, tensors_of
 from dlcore.insight.training_data import first_samples
 from dlcore.models import Model
-from dlcore.models.optimization import make_optimizer
 from dlcore.nn import layer_geometry, size_formula
+from dlcore.optim.optimizer_factory import make_optimizer
 
 _PROBE = 2  # samples of the forward pass: batch normalisation needs two
 

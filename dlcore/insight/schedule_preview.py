@@ -16,8 +16,9 @@ from dlcore.insight.short_training import detached_copy
 from dlcore.insight.training_data import read_data, train_loader
 from dlcore.lightning_compat import attach
 from dlcore.models import Model
-from dlcore.models.schedules import batches_of_epoch, step_schedule, steps_of_run
+from dlcore.models.optimization import batches_of_epoch, steps_of_run
 from dlcore.optim import warmup_factor
+from dlcore.optim.schedule_factory import step_schedule
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
-from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.model import Model
 from dlcore.nn import Penalty, block_settings, convolutional, initialize, make_activation, make_architecture, make_task
+from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
 # What a network by name brings along itself.
 _OWN_BLOCKS = (

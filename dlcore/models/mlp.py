@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
-from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.model import Model
 from dlcore.nn import Penalty, initialize, make_activation, make_task, perceptron
+from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
 
 class MLP(Model):

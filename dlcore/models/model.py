@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import partial
 from typing import Any
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import LBFGS, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from torch.utils.hooks import RemovableHandle
 from torchmetrics import MetricCollection
 
-from dlcore.errors import ArgumentError, FitError, check_number
-from dlcore.lightning_compat import validation_follows
-from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
-from dlcore.models.optimization import check_optimization, check_step, make_optimizer
-from dlcore.models.schedules import check_length, make_schedule, steps_of_run
+from dlcore.errors import check_number
+from dlcore.models.optimization import flags_in_errors, make_optimization, validates
 from dlcore.nn import Penalty, Task
 from dlcore.nn.metrics import MeanLoss
-from dlcore.optim import full_rate, warm_up, warmup_factor
+from dlcore.optim import full_rate, warmup_factor
+from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
+from dlcore.optim.optimizer_factory import check_optimization
 from dlcore.processes import average_statistics
-from dlcore.torch_compat import scale_before_step
 
 
 class Model(LightningModule):
@@ -41,6 +34,10 @@ class Model(LightningModule):
         warmup_steps: Optimiser steps in which the learning rate grows to its full value, as a factor on what the
             schedule says; schedules, callbacks and checkpoints see the rate without it.
         penalty: What is added to the loss for the size of parameters; None adds nothing.
+
+    Attributes:
+        confusion_matrix: Counts (K, K) of a classifier's last validation or test; rows are targets, columns answers.
+        evaluated: How many samples (of text: tokens) the last validation or test had.
 
     Raises:
         ArgumentError: Optimiser, schedule or warm-up cannot work as they are set.
@@ -65,46 +62,21 @@ class Model(LightningModule):
         self.recent_loss = MeanLoss(sync_on_compute=False)  # since train/loss_step was last logged
         self.recent_interval = 0
         self.trained = False  # since train/… was last logged
+        self.validated_epoch = -1  # the epoch of the last validation
         self.last_penalty: Tensor | None = None
-        self._confusion_matrix: Tensor | None = None
-        self._evaluated: int | None = None
+        self.confusion_matrix: Tensor | None = None
+        self.evaluated: int | None = None
         self._penalized: list[nn.Parameter] = []
         self._batch = (-1, -1)  # epoch and index of the last training batch
         self._early_rate: float | None = None  # of the last step of an epoch before the first interval's end
-        self._shares_loss = False
-        self.validated_epoch = -1  # the epoch of the last validation
-        self._warm_up: list[RemovableHandle] = []
-
-    # Training
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Make the optimiser and the schedule."""
-        try:
-            optimizer = make_optimizer(self.optimizer_factory, self.parameters())
-            if self.trainer.gradient_clip_val is not None:
-                scale_before_step(optimizer)
-            check_step(optimizer, self.trainer)
+        """Make the optimiser and the schedule; find the parameters of the penalty."""
+        with flags_in_errors(self):
             # Also without a factor: a pattern that fits nothing is a slip, whatever it would have been multiplied by.
             chosen = self.penalty.select(self.named_parameters()) if self.penalty is not None else []
             self._penalized = chosen if self.penalty else []
-            # A line search goes by the loss: all processes must see the same, or they wait for each other for ever.
-            self._shares_loss = isinstance(optimizer, LBFGS) and self.trainer.world_size > 1
-            if self.warmup_steps:
-                self._warm_up = warm_up(optimizer, self.warmup_steps, lambda: self.global_step)
-            if self.schedule_factory is None:
-                return optimizer
-            schedule, interval = self.make_schedule(optimizer)
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": interval}}
-        except ArgumentError as error:
-            own = error.argument.split(".")[0] in inspect.signature(type(self)).parameters  # else trainer's or data's
-            raise error.within("model") if own else error from error
-
-    def make_schedule(self, optimizer: Optimizer) -> tuple[LRScheduler, str]:
-        """A new schedule of the optimiser, and what it counts: ``epoch`` or ``step``."""
-        steps = partial(steps_of_run, self.trainer)
-        schedule, interval = make_schedule(self.schedule_factory, optimizer, steps)  # type: ignore[arg-type]
-        check_length(schedule, steps)
-        return schedule, interval
+            return make_optimization(self)
 
     def loss(self, batch: Any, metrics: MetricCollection | None = None) -> Tensor:
         """The task's loss of a batch, a scalar.
@@ -126,32 +98,29 @@ class Model(LightningModule):
         # L-BFGS computes the loss of a batch several times within a step: the first time counts.
         again = (self.current_epoch, batch_idx) == self._batch
         self._batch = (self.current_epoch, batch_idx)
-        while self._warm_up and self.global_step >= self.warmup_steps:
-            self._warm_up.pop().remove()
         loss = total = self.loss(batch, None if again else self.train_metrics)
         if self._penalized:
             penalty = self.penalty(self._penalized)  # type: ignore[misc]
             self.last_penalty, total = penalty.detach(), loss + penalty
         if not again:
             self._log_training(loss, batch[1])
-        if self._shares_loss:
-            total = total + (self.trainer.strategy.reduce(total.detach(), reduce_op="mean") - total).detach()
         return total
 
     def _log_training(self, loss: Tensor, targets: Tensor) -> None:
         self.trained = True
-        if every := self.trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        last, steps, every = self.trainer.is_last_batch, self.global_step + 1, self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        rate = full_rate(self.trainer.optimizers[0]) * warmup_factor(self.global_step, self.warmup_steps)
+        if every:
             if self.global_step // every != self.recent_interval:
                 self.recent_interval = self.global_step // every
                 self.recent_loss.reset()
             self.recent_loss.update(loss, self.task.weight(targets))
-            if (self.global_step + 1) % every == 0:
+            if steps % every == 0:
                 penalty = {} if self.last_penalty is None else {"train/penalty_step": self.last_penalty}
-                self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": self.current_rate})
-        early = self.trainer.is_last_batch and self.global_step + 1 < every
-        self._early_rate = self.current_rate if early else None
+                self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": rate})
+        self._early_rate = rate if last and steps < every else None
         # Not in `on_train_epoch_end`, which callbacks that go by the metrics come before.
-        if self.trainer.is_last_batch and not self._validates():
+        if last and not validates(self):
             self.log_dict(self._training_metrics(), on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
     def on_train_epoch_end(self) -> None:
@@ -159,52 +128,30 @@ class Model(LightningModule):
         if self._early_rate is not None:
             self.log("lr", self._early_rate, sync_dist=True)
 
-    @property
-    def current_rate(self) -> float:
-        """The rate of the next step, with the warm-up."""
-        return full_rate(self.trainer.optimizers[0]) * warmup_factor(self.global_step, self.warmup_steps)
-
-    def _validates(self) -> bool:
-        """Whether this epoch's metrics are logged with a validation."""
-        trainer, every = self.trainer, self.trainer.check_val_every_n_epoch
-        if not trainer.enable_validation:
-            return False
-        if every is not None:
-            return (self.current_epoch + 1) % every == 0
-        return self.validated_epoch == self.current_epoch or validation_follows(trainer)
-
     def _training_metrics(self) -> dict[str, Tensor]:
         """Metrics of the training since they were last asked for."""
         if not self.trained:
             return {}
         self.trained = False
-        values, _ = self._read(self.train_metrics)
+        values = self._computed(self.train_metrics)
         return values if self.last_penalty is None else {**values, "train/penalty": self.last_penalty}
 
-    def _read(self, metrics: MetricCollection) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What was added up, over all processes, and what of it is no curve; begin to count anew."""
-        values = metrics.compute()
+    def _computed(self, metrics: MetricCollection) -> dict[str, Tensor]:
+        """What was added up, over all processes, the loss first; begin to count anew."""
+        values, name = metrics.compute(), metrics.prefix
         metrics.reset()
-        first = f"{metrics.prefix}loss"  # torchmetrics has them by the alphabet
-        values = {first: values.pop(first), **values}
-        return values, {name: values.pop(f"{metrics.prefix}{name}", None) for name in ("confusion_matrix", "count")}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to train on from a checkpoint of an older dlcore, whose counts and sums are others."""
-        if "train_tally" in checkpoint and self._trainer is not None and self.trainer.state.fn == "fit":
-            raise FitError(
-                "ckpt_path: expected a checkpoint of this version of dlcore, got one of an older version. It serves "
-                "validate, test, predict and generate. Train anew, or go on with the version that wrote it."
-            )
-
-    def on_validation_model_zero_grad(self) -> None:
-        """Keep the gradients of the last step, which Lightning would clear: callbacks look at them."""
-
-    # Evaluation
+        confusion, count = (values.pop(f"{name}{each}", None) for each in ("confusion_matrix", "count"))
+        if metrics is not self.train_metrics:
+            self.confusion_matrix = confusion
+            self.evaluated = int(count if count is not None else confusion.sum())
+        return {f"{name}loss": values.pop(f"{name}loss"), **values}  # torchmetrics has them by the alphabet
 
     def on_train_start(self) -> None:
         """Forget the last batch of a fit before this one."""
         self._batch = (-1, -1)
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Keep the gradients of the last step, which Lightning would clear: callbacks look at them."""
 
     def on_validation_epoch_start(self) -> None:
         """Begin to count; all processes evaluate the same network."""
@@ -232,24 +179,8 @@ class Model(LightningModule):
         training = {}
         if not self.trainer.sanity_checking:
             training, self.validated_epoch = self._training_metrics(), self.current_epoch
-        self.log_dict({**training, **self._evaluation_metrics(self.val_metrics)}, sync_dist=True)
+        self.log_dict({**training, **self._computed(self.val_metrics)}, sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
         """Log the test's metrics."""
-        self.log_dict(self._evaluation_metrics(self.test_metrics), sync_dist=True)
-
-    def _evaluation_metrics(self, metrics: MetricCollection) -> dict[str, Tensor]:
-        values, others = self._read(metrics)
-        self._confusion_matrix, count = others["confusion_matrix"], others["count"]
-        self._evaluated = int(count if count is not None else others["confusion_matrix"].sum())
-        return values
-
-    @property
-    def confusion_matrix(self) -> Tensor | None:
-        """Counts (K, K) of a classifier's last validation or test; rows are targets, columns predictions."""
-        return self._confusion_matrix
-
-    @property
-    def evaluated(self) -> int | None:
-        """How many samples (of text: tokens) the last validation or test had."""
-        return self._evaluated
+        self.log_dict(self._computed(self.test_metrics), sync_dist=True)

@@ -1,88 +1,90 @@
-"""Optimiser and schedule of a model: built from callables, checked early, fused where torch can."""
+"""How a model is optimised in a trainer: optimiser, warm-up, schedule, and how long the run is."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-from lightning.pytorch import Trainer
-from torch import nn
-from torch.optim import LBFGS, Muon, Optimizer, SparseAdam
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim import LBFGS, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from dlcore.errors import ArgumentError, check_number
-from dlcore.models.factory_settings import (
-    REFUSALS,
-    LRSchedulerCallable,
-    OptimizerCallable,
-    check_settings,
-    class_of,
-    given_settings,
-    refused,
-)
-from dlcore.models.schedules import make_schedule
-from dlcore.torch_compat import ask_for_no_gpu
+from dlcore.lightning_compat import new_training_loader, validation_follows
+from dlcore.optim import warm_up
+from dlcore.optim.optimizer_factory import make_optimizer
+from dlcore.optim.schedule_factory import check_length, make_schedule
+from dlcore.torch_compat import scale_before_step
+
+if TYPE_CHECKING:
+    from dlcore.models.model import Model
 
 
-def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -> Optimizer:
-    """Make the optimiser, in its fused implementation where torch has one and the user chose none.
+@contextmanager
+def flags_in_errors(model: LightningModule) -> Iterator[None]:
+    """Let an error name a model's argument as its flag has it: ``model.optimizer``."""
+    try:
+        yield
+    except ArgumentError as error:
+        own = error.argument.split(".")[0] in inspect.signature(type(model)).parameters  # else trainer's or data's
+        raise error.within("model") if own else error from error
 
-    Args:
-        factory: What makes it: a class of torch.optim, a `functools.partial` of one, or a function of one's own; a
-            function that does not take ``fused`` chooses the implementation itself.
-        params: The parameters to optimise.
+
+def make_optimization(model: Model) -> OptimizerLRScheduler:
+    """Make a model's optimiser, with its warm-up, and its schedule, for the trainer that it has.
 
     Raises:
-        ArgumentError: There is no optimiser, or it does not accept its settings, or they are no numbers to train with
-            (torch itself takes NaN for some), or it cannot train these parameters.
+        ArgumentError: They cannot work as they are set.
     """
-    if not callable(factory):
-        example = "For example: --model.optimizer Adam --model.optimizer.lr 0.001"
-        raise ArgumentError("optimizer", "an optimiser of torch.optim, by name", factory, example)
-    check_settings("optimizer", given_settings(factory))
-    params = list(params)
-    _check_parameters(factory, params)
-    try:
-        optimizer = factory(params)
-    except REFUSALS as error:
-        raise refused("optimizer", factory, error) from error
-    check_settings("optimizer", optimizer.defaults)
-    if _leaves_choice(optimizer) and _takes(factory, "fused"):
-        # torch has it, but not for this device; or a subclass does not pass it on
-        with suppress(RuntimeError, TypeError):
-            optimizer = factory(params, fused=True)  # type: ignore[call-arg]
-    if all(parameter.device.type == "cpu" for parameter in params):
-        ask_for_no_gpu(optimizer)
-    return optimizer
+    trainer = model.trainer
+    optimizer = make_optimizer(model.optimizer_factory, model.parameters())
+    if trainer.gradient_clip_val is not None:
+        scale_before_step(optimizer)
+    check_step(optimizer, trainer)
+    if isinstance(optimizer, LBFGS) and trainer.world_size > 1:
+        optimizer.register_step_pre_hook(partial(_share_loss, trainer))
+    if model.warmup_steps:
+        warm_up(optimizer, model.warmup_steps, lambda: model.global_step)
+    if model.schedule_factory is None:
+        return optimizer
+    schedule, interval = schedule_of(model, optimizer)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": interval}}
 
 
-def _check_parameters(factory: OptimizerCallable, params: list[nn.Parameter]) -> None:
-    kind = class_of(factory)
-    if kind is SparseAdam:
-        expected = "an optimiser for gradients that are not sparse, as all of dlcore's are"
-        raise ArgumentError("optimizer", expected, "SparseAdam", "Use Adam.")
-    if kind is Muon and any(parameter.dim() != 2 for parameter in params):
-        expected = "an optimiser that also trains biases, kernels and scales, which are no matrices"
-        raise ArgumentError("optimizer", expected, "Muon", "Use AdamW.")
+def schedule_of(model: Model, optimizer: Optimizer) -> tuple[LRScheduler, str]:
+    """A new schedule of a model's optimiser, and what it counts: ``epoch`` or ``step``."""
+    steps = partial(steps_of_run, model.trainer)
+    schedule, interval = make_schedule(model.schedule_factory, optimizer, steps)  # type: ignore[arg-type]
+    check_length(schedule, steps)
+    return schedule, interval
 
 
-def _leaves_choice(optimizer: Optimizer) -> bool:
-    """Whether the optimiser has a fused implementation and no other was chosen."""
-    defaults = optimizer.defaults
-    return (
-        defaults.get("fused", False) is None
-        and defaults.get("foreach") is None
-        and not defaults.get("capturable")
-        and not defaults.get("differentiable")
-    )
+def _share_loss(
+    trainer: Trainer, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Let all processes' line searches go by the same loss, or they wait for each other for ever."""
+    closure = kwargs["closure"]
+
+    def shared() -> Tensor:
+        return trainer.strategy.reduce(closure(), reduce_op="mean")
+
+    return args, {**kwargs, "closure": shared}
 
 
-def _takes(factory: Callable[..., Any], name: str) -> bool:
-    parameters = inspect.signature(factory).parameters
-    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+def validates(model: Model) -> bool:
+    """Whether the epoch at hand is validated, at its end or before."""
+    trainer, every = model.trainer, model.trainer.check_val_every_n_epoch
+    if not trainer.enable_validation:
+        return False
+    if every is not None:
+        return (model.current_epoch + 1) % every == 0
+    return model.validated_epoch == model.current_epoch or validation_follows(trainer)
 
 
 def check_step(optimizer: Optimizer, trainer: Trainer) -> None:
@@ -106,32 +108,41 @@ def check_step(optimizer: Optimizer, trainer: Trainer) -> None:
         raise ArgumentError("trainer.precision", expected, "16-mixed", "Use bf16-mixed or 32-true.")
 
 
-def check_optimization(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable | None) -> None:
-    """Try optimiser and schedule on one number, so that a wrong setting is known before any data are read.
+def batches_of_epoch(trainer: Trainer) -> int | None:
+    """Batches that a fit takes from an epoch; None for a stream without length.
+
+    Args:
+        trainer: The trainer, when data are set up.
+    """
+    limit = trainer.limit_train_batches
+    try:
+        batches = len(new_training_loader(trainer))
+    except TypeError:  # a stream has no length
+        return limit if isinstance(limit, int) else None
+    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+
+
+def steps_of_run(trainer: Trainer) -> int:
+    """How many optimiser steps a fit will take.
+
+    Lightning's `estimated_stepping_batches` would prepare the loaders before a checkpoint is read, whose states of them
+    are lost then. Here a loader is only asked its length.
+
+    Args:
+        trainer: The trainer, when data are set up.
 
     Raises:
-        ArgumentError: One of them does not accept its settings, or the schedule gives no learning rate.
+        ArgumentError: The run has no end, or the batches of an epoch are not known before.
     """
-    weight = nn.Parameter(torch.ones(1, 1))
-    made = make_optimizer(optimizer, [weight])
-
-    def loss() -> float:
-        weight.grad = 2 * weight.detach()
-        return weight.detach().square().item()
-
-    loss()
-    try:
-        made.step(loss)
-    except REFUSALS as error:
-        raise refused("optimizer", optimizer, error) from error
-    if lr_scheduler is None:
-        return
-    schedule, _ = make_schedule(lr_scheduler, made, total_steps=lambda: 100)  # any length: the run's is not known yet
-    made.step(loss)
-    try:
-        schedule.step()
-    except REFUSALS as error:
-        raise refused("lr_scheduler", lr_scheduler, error) from error
-    rate = float(made.param_groups[0]["lr"])
-    if not (math.isfinite(rate) and rate >= 0):
-        raise ArgumentError("lr_scheduler", "settings that give a learning rate of at least 0", rate)
+    batches, epochs, steps = batches_of_epoch(trainer), trainer.max_epochs, trainer.max_steps
+    ends = [steps] if steps >= 0 else []
+    if epochs is not None and epochs >= 0 and batches is not None:
+        ends.append(epochs * math.ceil(batches / trainer.accumulate_grad_batches))
+    if not ends or batches is None:
+        raise ArgumentError(
+            "lr_scheduler.total_steps",
+            "the optimiser steps of the run, which are not known for this trainer or these data",
+            None,
+            "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20",
+        )
+    return min(ends)

@@ -10,7 +10,6 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import MetricCollection
 
 from dlcore.errors import ArgumentError, check_number
-from dlcore.models.factory_settings import LRSchedulerCallable, OptimizerCallable
 from dlcore.models.model import Model
 from dlcore.nn import (
     AdaptiveSoftmax,
@@ -21,6 +20,7 @@ from dlcore.nn import (
     drop_words,
 )
 from dlcore.nn.chunked_cross_entropy import chunk_rows
+from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 from dlcore.text import NO_TARGET, UNKNOWN, TextBatch
 from dlcore.torch_compat import is_watched
 

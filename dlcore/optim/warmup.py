@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 
 def warmup_factor(step: int, warmup_steps: int) -> float:
@@ -22,25 +21,24 @@ def warmup_factor(step: int, warmup_steps: int) -> float:
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
 
 
-def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], int]) -> list[RemovableHandle]:
+def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], int]) -> None:
     """Multiply the learning rate of each group within `step`, and put it back after it.
 
     Schedules, callbacks and checkpoints stand outside, see the rate without warm-up, and need not know of it: a
     schedule that counts steps and one that counts epochs would each undo what the other does.
 
     Args:
-        optimizer: The optimiser; hooks are added to its `step`.
+        optimizer: The optimiser; a hook is added to its `step`, and removed after the warm-up.
         warmup_steps: Steps of the warm-up.
         steps_taken: Gives the optimiser steps that were taken before this one.
-
-    Returns:
-        The hooks, which can be removed after the warm-up.
     """
     rates: list[float | Tensor] = []  # of the groups, while a step is taken
+    factor = 0.0
 
     def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if rates:  # a step that calls the one of its parent class
             return
+        nonlocal factor
         factor = warmup_factor(steps_taken(), warmup_steps)
         rates.extend(group["lr"] for group in optimizer.param_groups)
         for group in optimizer.param_groups:
@@ -56,10 +54,12 @@ def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], i
             for group, rate in zip(optimizer.param_groups, rates, strict=False):
                 group["lr"] = rate
             rates.clear()
+            if factor == 1:
+                hook.remove()
 
     optimizer.step = MethodType(put_back_after, optimizer)  # type: ignore[method-assign]
     optimizer.rates_before_warm_up = rates  # type: ignore[attr-defined]
-    return [optimizer.register_step_pre_hook(before)]
+    hook = optimizer.register_step_pre_hook(before)
 
 
 def full_rate(optimizer: Optimizer) -> float:

@@ -17,7 +17,7 @@ from dlcore.configs.flag_hints import full_name
 from dlcore.configs.recipe import find_recipe, read_recipe
 from dlcore.configs.request import Flag, Request
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
-from dlcore.models.schedules import needs_metric
+from dlcore.optim.schedule_factory import needs_metric
 from dlcore.runs.factories import factory_classes, find_factory
 
 # What the parser itself knows.

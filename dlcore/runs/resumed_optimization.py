@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -10,7 +10,8 @@ from dlcore.callbacks import WeightAveraging
 from dlcore.configs.choice import class_and_arguments
 from dlcore.errors import ArgumentError
 from dlcore.models import Model
-from dlcore.models.schedules import stepped_schedule
+from dlcore.models.optimization import schedule_of
+from dlcore.optim.schedule_factory import stepped_schedule
 
 
 class ResumedOptimization(Callback):
@@ -94,8 +95,8 @@ class ResumedOptimization(Callback):
             if rate is not None:
                 group["lr"] = group["initial_lr"] = rate
         if self._steps_of_schedule is not None:
-            make = pl_module.make_schedule
-            schedule = stepped_schedule(lambda optimizer: make(optimizer)[0], optimizer, self._steps_of_schedule)  # type: ignore[operator]
+            make = lambda optimizer: schedule_of(cast(Model, pl_module), optimizer)[0]  # noqa: E731
+            schedule = stepped_schedule(make, optimizer, self._steps_of_schedule)
             trainer.lr_scheduler_configs[0].scheduler = schedule
 
 

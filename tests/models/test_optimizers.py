@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from unittest import mock
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.optim.lr_scheduler import StepLR
 from dlcore.data.batches import epoch_order
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
-from dlcore.models.optimization import check_optimization
+from dlcore.optim.optimizer_factory import check_optimization
 from dlcore.runs.factories import factory_classes
 
 OPTIMIZERS = factory_classes("model.optimizer")
@@ -175,3 +176,13 @@ def test_warm_up_goes_on_where_it_stopped(tiny_data, make_trainer, memory_logger
 def test_a_negative_warm_up_is_named():
     with pytest.raises(ArgumentError, match=r"^warmup_steps: expected a whole number at least 0, got -1\."):
         make_model(Adam, warmup_steps=-1)
+
+
+def test_the_line_searches_of_all_processes_go_by_the_mean_of_their_losses(make_trainer):
+    model, trainer = make_model(LINE_SEARCH), make_trainer(max_epochs=1)
+    reduce = mock.Mock(return_value=torch.tensor(5.0))
+    model.trainer = trainer
+    with mock.patch.object(type(trainer), "world_size", 2), mock.patch.object(trainer.strategy, "reduce", reduce):
+        optimizer = model.configure_optimizers()
+        assert optimizer.step(closure=lambda: torch.tensor(1.0, requires_grad=True)) == 5
+    assert reduce.call_args == mock.call(torch.tensor(1.0), reduce_op="mean")

@@ -25,8 +25,8 @@ from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
 from dlcore.insight.short_training import detached_copy, muted, take_first_step, training_loss
 from dlcore.insight.training_data import read_data, train_loader
 from dlcore.models import Model
-from dlcore.models.optimization import make_optimizer
 from dlcore.nn import BATCH_NORMS, Regression, Task
+from dlcore.optim.optimizer_factory import make_optimizer
 from dlcore.text import TextBatch
 
 # Of the training batches so many are looked at: until one of these is reached.

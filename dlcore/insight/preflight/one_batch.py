@@ -25,8 +25,8 @@ from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import batch_size_of, rate_flag
 from dlcore.models import Model
-from dlcore.models.factory_settings import class_of
 from dlcore.nn import CONVOLUTIONS, Regression
+from dlcore.optim.factories import class_of
 from dlcore.text import TextBatch
 
 _SAMPLES = 32

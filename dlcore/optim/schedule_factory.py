@@ -1,19 +1,16 @@
-"""A model's learning-rate schedule: made from a callable, stepped by batch or by epoch, made anew at any place."""
+"""Make a learning-rate schedule from a callable, for any length of the run and from any step on."""
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from functools import partial
 
-from lightning.pytorch import Trainer
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from dlcore.errors import ArgumentError
-from dlcore.lightning_compat import new_training_loader
-from dlcore.models.factory_settings import (
+from dlcore.optim.factories import (
     REFUSALS,
     LRSchedulerCallable,
     check_settings,
@@ -64,46 +61,6 @@ def _lacks_length(factory: LRSchedulerCallable) -> bool:
     return class_of(factory) is OneCycleLR and all(
         given.get(name) is None for name in ("total_steps", "epochs", "steps_per_epoch")
     )
-
-
-def batches_of_epoch(trainer: Trainer) -> int | None:
-    """Batches that a fit takes from an epoch; None for a stream without length.
-
-    Args:
-        trainer: The trainer, when data are set up.
-    """
-    limit = trainer.limit_train_batches
-    try:
-        batches = len(new_training_loader(trainer))
-    except TypeError:  # a stream has no length
-        return limit if isinstance(limit, int) else None
-    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-
-
-def steps_of_run(trainer: Trainer) -> int:
-    """How many optimiser steps a fit will take.
-
-    Lightning's `estimated_stepping_batches` would prepare the loaders before a checkpoint is read, whose states of them
-    are lost then. Here a loader is only asked its length.
-
-    Args:
-        trainer: The trainer, when data are set up.
-
-    Raises:
-        ArgumentError: The run has no end, or the batches of an epoch are not known before.
-    """
-    batches, epochs, steps = batches_of_epoch(trainer), trainer.max_epochs, trainer.max_steps
-    ends = [steps] if steps >= 0 else []
-    if epochs is not None and epochs >= 0 and batches is not None:
-        ends.append(epochs * math.ceil(batches / trainer.accumulate_grad_batches))
-    if not ends or batches is None:
-        raise ArgumentError(
-            "lr_scheduler.total_steps",
-            "the optimiser steps of the run, which are not known for this trainer or these data",
-            None,
-            "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20",
-        )
-    return min(ends)
 
 
 def needs_metric() -> ArgumentError:

@@ -1,0 +1,115 @@
+"""Make an optimiser from a callable, fused where torch can; try optimiser and schedule early."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Muon, Optimizer, SparseAdam
+
+from dlcore.errors import ArgumentError
+from dlcore.optim.factories import (
+    REFUSALS,
+    LRSchedulerCallable,
+    OptimizerCallable,
+    check_settings,
+    class_of,
+    given_settings,
+    refused,
+)
+from dlcore.optim.schedule_factory import make_schedule
+from dlcore.torch_compat import ask_for_no_gpu
+
+
+def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -> Optimizer:
+    """Make the optimiser, in its fused implementation where torch has one and the user chose none.
+
+    Args:
+        factory: What makes it: a class of torch.optim, a `functools.partial` of one, or a function of one's own; a
+            function that does not take ``fused`` chooses the implementation itself.
+        params: The parameters to optimise.
+
+    Raises:
+        ArgumentError: There is no optimiser, or it does not accept its settings, or they are no numbers to train with
+            (torch itself takes NaN for some), or it cannot train these parameters.
+    """
+    if not callable(factory):
+        example = "For example: --model.optimizer Adam --model.optimizer.lr 0.001"
+        raise ArgumentError("optimizer", "an optimiser of torch.optim, by name", factory, example)
+    check_settings("optimizer", given_settings(factory))
+    params = list(params)
+    _check_parameters(factory, params)
+    try:
+        optimizer = factory(params)
+    except REFUSALS as error:
+        raise refused("optimizer", factory, error) from error
+    check_settings("optimizer", optimizer.defaults)
+    if _leaves_choice(optimizer) and _takes(factory, "fused"):
+        # torch has it, but not for this device; or a subclass does not pass it on
+        with suppress(RuntimeError, TypeError):
+            optimizer = factory(params, fused=True)  # type: ignore[call-arg]
+    if all(parameter.device.type == "cpu" for parameter in params):
+        ask_for_no_gpu(optimizer)
+    return optimizer
+
+
+def _check_parameters(factory: OptimizerCallable, params: list[nn.Parameter]) -> None:
+    kind = class_of(factory)
+    if kind is SparseAdam:
+        expected = "an optimiser for gradients that are not sparse, as all of dlcore's are"
+        raise ArgumentError("optimizer", expected, "SparseAdam", "Use Adam.")
+    if kind is Muon and any(parameter.dim() != 2 for parameter in params):
+        expected = "an optimiser that also trains biases, kernels and scales, which are no matrices"
+        raise ArgumentError("optimizer", expected, "Muon", "Use AdamW.")
+
+
+def _leaves_choice(optimizer: Optimizer) -> bool:
+    """Whether the optimiser has a fused implementation and no other was chosen."""
+    defaults = optimizer.defaults
+    return (
+        defaults.get("fused", False) is None
+        and defaults.get("foreach") is None
+        and not defaults.get("capturable")
+        and not defaults.get("differentiable")
+    )
+
+
+def _takes(factory: Callable[..., Any], name: str) -> bool:
+    parameters = inspect.signature(factory).parameters
+    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def check_optimization(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable | None) -> None:
+    """Try optimiser and schedule on one number, so that a wrong setting is known before any data are read.
+
+    Raises:
+        ArgumentError: One of them does not accept its settings, or the schedule gives no learning rate.
+    """
+    weight = nn.Parameter(torch.ones(1, 1))
+    made = make_optimizer(optimizer, [weight])
+
+    def loss() -> float:
+        weight.grad = 2 * weight.detach()
+        return weight.detach().square().item()
+
+    loss()
+    try:
+        made.step(loss)
+    except REFUSALS as error:
+        raise refused("optimizer", optimizer, error) from error
+    if lr_scheduler is None:
+        return
+    schedule, _ = make_schedule(lr_scheduler, made, total_steps=lambda: 100)  # any length: the run's is not known yet
+    made.step(loss)
+    try:
+        schedule.step()
+    except REFUSALS as error:
+        raise refused("lr_scheduler", lr_scheduler, error) from error
+    rate = float(made.param_groups[0]["lr"])
+    if not (math.isfinite(rate) and rate >= 0):
+        raise ArgumentError("lr_scheduler", "settings that give a learning rate of at least 0", rate)
