@@ -95,10 +95,10 @@ class TextData(LightningDataModule):
             tokens = len(self.parts["train"])
             raise ArgumentError(
                 "batch_size",
-                f"rows for {tokens:,} training tokens (processes: {world_size:,}, sequence_length: "
+                f"a batch that {tokens:,} training tokens can fill (processes: {world_size:,}, sequence_length: "
                 f"{self.sequence_length:,})",
                 self.batch_size,
-                "Choose fewer.",
+                "Use a smaller batch_size.",
             )
         return loader
 

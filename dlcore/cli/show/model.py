@@ -104,7 +104,7 @@ def _totals(summary: ModelSummary, batch_size: int | None) -> list[tuple[str, st
         known += summary.optimizer_bytes
     if batch_size is not None:
         outputs = summary.output_bytes * batch_size
-        rows.append(("values of a batch", f"{in_bytes(outputs)} ({batch_size:,} samples; above: of one)"))
+        rows.append(("outputs of a batch", f"{in_bytes(outputs)} ({batch_size:,} samples; the table: one sample)"))
         known += outputs
     return [*rows, ("training takes about", f"{in_bytes(known)}, and what torch and the data need")]
 

@@ -123,7 +123,11 @@ def _rows(data: Any, summary: PictureSummary) -> list[tuple[str, str]]:
     if summary.class_names:
         counts = summary.counts["train"]
         most, least = max(counts), min(counts)
-        words = f"{len(summary.class_names)}, from {least:,} to {most:,} training samples: {summary.imbalance:.3g} to 1"
+        words = f"{len(summary.class_names)}, each with {least:,} training samples"
+        if most > least:
+            words = (
+                f"{len(summary.class_names)}, with {least:,} to {most:,} training samples (1 : {summary.imbalance:.3g})"
+            )
         if summary.imbalance >= _MUCH:
             words += ". A network may learn to prefer the larger ones: weigh the classes (--model.class_weights)"
             words += ", or draw them evenly (--data.balanced true)" if getattr(data, "balanced", None) is False else ""

@@ -1,4 +1,4 @@
-"""Training that looks worse than validation because it alone is made harder: that is meant so, and no fault."""
+"""A training loss above the validation loss because only training has dropout or augmentation: no fault."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def look(run: Evidence) -> Finding | None:
     more = f" and {len(reasons) - 2} more" * (len(reasons) > 2)
     return Finding(
         "validation_not_comparable",
-        f"training loss ({short(train)}) above validation's ({short(val)}) is no fault: only training has "
-        f"{', '.join(reasons[:2])}{more}",
+        f"training loss ({short(train)}) is higher than validation loss ({short(val)}), as expected: only training "
+        f"uses {', '.join(reasons[:2])}{more}",
         "certain",
         "note",
         {"train": train, "val": val},

@@ -45,8 +45,10 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         result.fail(f"{loss}, not {words}", *_too_large(case))
     elif loss > _EXCESS * guess + _slack(case.task, guess):
         note = result.fail if loss > _FAR * guess else result.warn
-        how = "large" if isinstance(case.task, Regression) else "sure"
-        note(f"{loss:.4g}, {loss / guess:,.3g} times {words}: the first answers are far too {how}", *_too_large(case))
+        cause = "the first outputs are too large"
+        if not isinstance(case.task, Regression):
+            cause = "the untrained network is confident in wrong answers"
+        note(f"{loss:.4g}, {loss / guess:,.3g} times {words}: {cause}", *_too_large(case))
     elif not isinstance(case.task, Regression) and loss < _BELOW * _frequencies(case):
         result.warn(
             f"{loss:.4g}, clearly less than {words}: an untrained network cannot know so much. Are the weights trained "
@@ -85,7 +87,7 @@ def _slack(task: Task | None, guess: float) -> float:
 
 
 def _too_large(case: Case) -> list[str]:
-    """What makes first answers too sure, the likeliest first."""
+    """What makes the first outputs too large, the likeliest first."""
     initializer = getattr(case.model.hparams, "initializer", "default")
     wide = [case.flag("model", "initializer", "default", "torch's own initial weights")] * (initializer != "default")
     unit: list[str] = []

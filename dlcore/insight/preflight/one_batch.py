@@ -145,7 +145,7 @@ def _explain(
     elif _still(trial):
         cause = "it does not move at any learning rate tried: no gradient comes through"
     else:
-        cause = "it gets hardly further than one constant answer would, at any learning rate tried"
+        cause = "it learns little more than one constant answer, at any learning rate tried"
     fell = f"with it the loss fell to {best.best:.2g} in {_steps(best)}"
     rate = f"{_rate_flag(case)} {best.rate:g}: {fell}" if better else ""
     others_said = [*case.remedies("layers"), *case.remedies("first loss"), *_target(case)]

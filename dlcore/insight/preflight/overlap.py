@@ -43,10 +43,11 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     repeated = sum(known.values()) - len(known)
     share, within = again / max(len(found), 1), repeated / max(sum(known.values()), 1)
     result.numbers |= {"share": share, "repeated": float(repeated), "repeated_share": within}
-    seen_of = f"{sum(known.values()):,} of " if sum(known.values()) < _count(train) else ""
-    looked = f"{again:,} of {len(found):,} validation {unit} are among {seen_of}the {_count(train):,} of training"
+    hashed, count = sum(known.values()), _count(train)
+    compared = f" (compared with {hashed:,} of {count:,})" if hashed < count else ""
+    looked = f"{again:,} of {len(found):,} validation {unit} are copies of training {unit}{compared}"
     if repeated:
-        looked += f"; {repeated:,} of training repeat another of it"
+        looked += f"; {repeated:,} training {unit} are copies of others"
     # Rows of a few categories repeat by their nature, in training as much as in validation.
     natural = isinstance(train, Part) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
     if share <= _SOME or natural:
