@@ -11,9 +11,9 @@ import dlcore.callbacks
 import dlcore.data
 import dlcore.models
 from dlcore.cli.main import main
-from dlcore.configs.catalogue import callback_sections, class_info, class_names
-from dlcore.configs.choice import class_and_arguments
-from dlcore.configs.recipe import find_recipe, read_recipe, recipe_header, recipe_names
+from dlcore.config.catalogue import callback_sections, class_info, class_names
+from dlcore.config.choice import class_and_arguments
+from dlcore.config.recipe import find_recipe, read_recipe, recipe_header, recipe_names
 from dlcore.runs import fit
 
 PACKAGES = {"models": dlcore.models, "data": dlcore.data, "callbacks": dlcore.callbacks}

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
-from dlcore.configs.class_paths import allow_flag_of_run
+from dlcore.config.class_paths import allow_flag_of_run
 from dlcore.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from rich.text import Text
 
 from dlcore.cli.flag_rows import Row, class_rows, default_value, flag_row, is_factory, yaml_text
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
-from dlcore.configs.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names
-from dlcore.configs.choice import NESTED_CLASSES, chosen_class, class_by_flag, stacked_recipes
-from dlcore.configs.plain_text import without_markup
-from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
-from dlcore.configs.request import read_request
-from dlcore.configs.torch_classes import factory_info
+from dlcore.config.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names
+from dlcore.config.choice import NESTED_CLASSES, chosen_class, class_by_flag, stacked_recipes
+from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
+from dlcore.config.request import read_request
+from dlcore.config.torch_classes import factory_info
+from dlcore.plain_text import without_markup
 
 _COLUMN = 37
 COMMANDS = {

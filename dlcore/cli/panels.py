@@ -19,11 +19,11 @@ from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word, tensorboard_command
-from dlcore.configs.class_paths import allow_flag, allow_flag_of_run
-from dlcore.configs.plain_text import printable
+from dlcore.config.class_paths import allow_flag, allow_flag_of_run
 from dlcore.diagnosis import Diagnosis, diagnose
 from dlcore.errors import DlcoreError, RunFileError, never_fatal
 from dlcore.insight.linear_plane import planes
+from dlcore.plain_text import printable
 from dlcore.runs import Command
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import write_predictions

@@ -21,8 +21,8 @@ import dlcore.callbacks
 import dlcore.data
 import dlcore.models
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged, undecided
-from dlcore.configs.catalogue import callback_sections
-from dlcore.configs.request import Request
+from dlcore.config.catalogue import callback_sections
+from dlcore.config.request import Request
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
 from dlcore.runs.distributed.agreement import settings_facts

@@ -11,9 +11,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from dlcore.configs.class_paths import allow_flag
-from dlcore.configs.shell import shell_word
+from dlcore.config.class_paths import allow_flag
 from dlcore.errors import ArgumentError, DlcoreError, FitError, Interrupted, in_a_line
+from dlcore.plain_text import shell_word
 from dlcore.processes import will_be_restarted
 from dlcore.runs.lightning_errors import refused_by_lightning
 from dlcore.runs.out_of_memory import no_memory_for_batch

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 import dlcore.optim
-from dlcore.configs.choice import class_and_arguments, own_name
+from dlcore.config.choice import class_and_arguments, own_name
 from dlcore.runs.named_classes import NOBODY, Trust, found_at
 
 # The model's arguments that are made by name, and where their classes are.

@@ -11,11 +11,11 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from dlcore.configs.catalogue import Package, callback_sections, class_arguments, class_names
-from dlcore.configs.choice import NESTED_CLASSES, chosen_class, class_and_arguments, class_by_flag, own_name
-from dlcore.configs.flag_hints import full_name
-from dlcore.configs.recipe import find_recipe, read_recipe
-from dlcore.configs.request import Flag, Request
+from dlcore.config.catalogue import Package, callback_sections, class_arguments, class_names
+from dlcore.config.choice import NESTED_CLASSES, chosen_class, class_and_arguments, class_by_flag, own_name
+from dlcore.config.flag_hints import full_name
+from dlcore.config.recipe import find_recipe, read_recipe
+from dlcore.config.request import Flag, Request
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.models.schedules import needs_metric
 from dlcore.runs.factories import factory_classes, find_factory

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dlcore.configs.catalogue import callback_sections, section_name
-from dlcore.configs.choice import chosen_class, class_by_flag
-from dlcore.configs.flat import flatten
-from dlcore.configs.plain_text import file_name
-from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
-from dlcore.configs.request import Request
+from dlcore.config.catalogue import callback_sections, section_name
+from dlcore.config.choice import chosen_class, class_by_flag
+from dlcore.config.flat import flatten
+from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
+from dlcore.config.request import Request
+from dlcore.plain_text import file_name
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from lightning.pytorch.strategies import Strategy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from dlcore.configs.class_paths import NAMEABLE, OWN_PACKAGES, is_within
+from dlcore.config.class_paths import NAMEABLE, OWN_PACKAGES, is_within
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.lightning_compat import kept_parsing_settings
 
@@ -77,7 +77,7 @@ def check_are_classes(paths: Collection[str], where: str, error: type[DlcoreErro
     """Check that names within the packages that dlcore stands on are those of classes of which a run is made.
 
     Args:
-        paths: The names, as `dlcore.configs.class_paths.check_packages` leaves them. What does not exist is left to
+        paths: The names, as `dlcore.config.class_paths.check_packages` leaves them. What does not exist is left to
             the parser.
         where: The file, for the message, with a verb: ``mine.yaml: names``.
         error: The error that is raised.

@@ -17,9 +17,9 @@ from lightning.pytorch import Trainer
 import dlcore.callbacks
 import dlcore.data
 import dlcore.models
-from dlcore.configs.catalogue import callback_sections
-from dlcore.configs.choice import NESTED_CLASSES
-from dlcore.configs.class_paths import refusal
+from dlcore.config.catalogue import callback_sections
+from dlcore.config.choice import NESTED_CLASSES
+from dlcore.config.class_paths import refusal
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 from dlcore.runs.factories import find_factory
 from dlcore.runs.own_class_errors import of_own_class

@@ -15,7 +15,7 @@ import dlcore
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.run_events import RunEvents
-from dlcore.configs.secrets import without_secrets
+from dlcore.config.secrets import without_secrets
 from dlcore.runs.checkpoint_file import RECORD_KEY
 from dlcore.runs.found_settings import take_found
 from dlcore.runs.named_classes import found_at

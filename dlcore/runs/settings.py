@@ -9,14 +9,14 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.choice import ALWAYS_ON, NESTED_CLASSES, lay_over, without_replaced_classes
-from dlcore.configs.class_paths import allowed_packages, check_packages, paths_in_flags
-from dlcore.configs.flat import flatten
-from dlcore.configs.plain_text import file_name
-from dlcore.configs.recipe import find_recipe, read_recipe
-from dlcore.configs.request import Flag, Request, check_files
-from dlcore.configs.secrets import forget_hidden
+from dlcore.config.choice import ALWAYS_ON, NESTED_CLASSES, lay_over, without_replaced_classes
+from dlcore.config.class_paths import allowed_packages, check_packages, paths_in_flags
+from dlcore.config.flat import flatten
+from dlcore.config.recipe import find_recipe, read_recipe
+from dlcore.config.request import Flag, Request, check_files
+from dlcore.config.secrets import forget_hidden
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
+from dlcore.plain_text import file_name
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
 from dlcore.runs.factories import read_as_factories, with_own_defaults
 from dlcore.runs.folder import runs_root

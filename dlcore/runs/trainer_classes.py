@@ -19,8 +19,8 @@ from lightning.pytorch import Callback
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from dlcore.configs import strict_yaml
-from dlcore.configs.request import Flag
+from dlcore.config import strict_yaml
+from dlcore.config.request import Flag
 from dlcore.errors import ArgumentError, ConfigError, FitError, UnknownNameError
 
 # The trainer's arguments whose classes may be named without their module: what they are, and where Lightning's are.

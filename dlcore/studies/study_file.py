@@ -21,14 +21,13 @@ A study is a YAML file. The comment at its top is like a recipe's: what it is fo
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs import strict_yaml
-from dlcore.configs.class_paths import allowed_packages, check_packages
-from dlcore.configs.recipe import find_recipe, recipe_text
+from dlcore.config import strict_yaml
+from dlcore.config.class_paths import allowed_packages, check_packages
+from dlcore.config.recipe import find_recipe, recipe_text, recipes_folder
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim_reader import read_claim
 from dlcore.studies.quick import check_quick, cut
@@ -43,7 +42,7 @@ _PLOT = ("loss", "accuracy")
 
 def study_names() -> list[str]:
     """Names of the studies that come with dlcore, sorted."""
-    folder = _packaged_folder()
+    folder = recipes_folder() / "studies"
     return sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") if folder.is_dir() else []
 
 
@@ -58,7 +57,7 @@ def find_study(name_or_path: str) -> Path:
         ConfigError: A path where no file is.
     """
     if name_or_path in study_names():
-        return _packaged_folder() / f"{name_or_path}.yaml"
+        return recipes_folder() / "studies" / f"{name_or_path}.yaml"
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
@@ -209,7 +208,3 @@ def _text(content: dict[str, Any], key: str, path: Path) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{path}: {key}: expected text, got {value!r}.")
     return value.strip()
-
-
-def _packaged_folder() -> Path:
-    return Path(str(importlib.resources.files("dlcore.configs"))) / "studies"

@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dlcore.configs.class_paths import allowed_packages, paths_in_flags
-from dlcore.configs.request import read_request
+from dlcore.config.class_paths import allowed_packages, paths_in_flags
+from dlcore.config.request import read_request
 from dlcore.errors import ArgumentError, DlcoreError, Interrupted, RunFileError
 from dlcore.studies.devices import device_by_number, taken_device
 from dlcore.studies.plan import Job, can_go_on, clear

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from dlcore.cli.main import main
-from dlcore.configs.class_paths import allowed_packages, is_within
-from dlcore.configs.request import Flag
+from dlcore.config.class_paths import allowed_packages, is_within
+from dlcore.config.request import Flag
 from dlcore.errors import ArgumentError, ConfigError
 from dlcore.runs import fit
 from dlcore.runs.named_classes import Trust

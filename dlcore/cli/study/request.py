@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcore.cli.show.subject import Subject
-from dlcore.configs.class_paths import allowed_packages
-from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
-from dlcore.configs.request import Flag, read_request
+from dlcore.config.class_paths import allowed_packages
+from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
+from dlcore.config.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
 from dlcore.studies.space import Space, read_space, variants_of
 from dlcore.studies.study import X_AXES, Study

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs import strict_yaml
-from dlcore.configs.recipe import read_recipe
-from dlcore.configs.request import Flag
+from dlcore.config import strict_yaml
+from dlcore.config.recipe import read_recipe
+from dlcore.config.request import Flag
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 
 ALLOW_VARIABLE = "DLCORE_ALLOW"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
-from dlcore.configs.catalogue import ROOT, ClassInfo, argument_help, described, find_classes
+from dlcore.config.catalogue import ROOT, ClassInfo, argument_help, described, find_classes
 from dlcore.errors import UnknownNameError
 
 _BASES = {"model.optimizer": "Optimizer", "model.lr_scheduler": "LRScheduler"}

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.configs import recipe as module
-from dlcore.configs.recipe import find_recipe, read_recipe, recipe_header, recipe_name, recipe_names, recipe_text
+from dlcore.config import recipe as module
+from dlcore.config.recipe import find_recipe, read_recipe, recipe_header, recipe_name, recipe_names, recipe_text
 from dlcore.errors import ConfigError, UnknownNameError
 
 TEXT = """\
@@ -32,7 +32,7 @@ def packaged(tmp_path, monkeypatch):
     work = tmp_path / "工作"
     work.mkdir()
     monkeypatch.chdir(work)
-    monkeypatch.setattr(module, "_packaged_folder", lambda: folder)
+    monkeypatch.setattr(module, "recipes_folder", lambda: folder)
     return folder
 
 
@@ -45,8 +45,24 @@ def test_every_packaged_recipe_is_strictly_readable_short_and_says_its_purpose()
         assert len(recipe_text(path).splitlines()) <= 40, name
 
 
-def test_packaged_recipes_lie_beside_the_package():
-    assert module._packaged_folder() == Path(module.__file__).parent
+def test_recipes_lie_beside_the_package_and_within_an_installed_one(tmp_path, monkeypatch):
+    package = Path(module.__file__).parents[1]
+    assert module.recipes_folder() in (package / "configs", package.parent / "configs")
+    monkeypatch.setattr(module, "_PACKAGE", tmp_path / "dlcore")
+    (tmp_path / "dlcore/configs/__pycache__").mkdir(parents=True)  # as an older checkout leaves it
+    assert module.recipes_folder() == tmp_path / "configs"
+    (tmp_path / "dlcore/configs/mlp_fashion_mnist.yaml").write_text(TEXT)
+    assert module.recipes_folder() == tmp_path / "dlcore/configs"
+
+
+def test_a_recipe_in_a_folder_configs_of_ones_own_is_found_by_its_path_only(packaged):
+    Path("configs").mkdir()
+    for name in ("mine", "cnn_images"):
+        Path(f"configs/{name}.yaml").write_text(TEXT)
+    assert find_recipe("configs/mine.yaml") == Path("configs/mine.yaml")
+    assert find_recipe("cnn_images") == packaged / "cnn_images.yaml"
+    with pytest.raises(UnknownNameError, match=r"with its path: -c configs/mine.yaml$"):
+        find_recipe("mine")
 
 
 def test_lists_recipes_and_nothing_else(packaged):

@@ -6,22 +6,28 @@ tells what it is for (the first line, one sentence), the command that runs it an
 
 from __future__ import annotations
 
-import importlib.resources
 import os
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.plain_text import file_name
 from dlcore.errors import ConfigError, UnknownNameError, nearest
+from dlcore.plain_text import file_name, shell_word
 
 DEFAULT_RECIPE = "mlp_fashion_mnist"
+_PACKAGE = Path(__file__).resolve().parent.parent
 _LARGEST = 8_000_000  # bytes; the parser's own limit is one of characters
 _SUFFIXES = (".yaml", ".yml")
 
 
+def recipes_folder() -> Path:
+    """The folder of dlcore's own recipes: within the package where a wheel is installed, beside it in a checkout."""
+    packaged = _PACKAGE / "configs"
+    return packaged if (packaged / f"{DEFAULT_RECIPE}.yaml").is_file() else _PACKAGE.parent / "configs"
+
+
 def recipe_names() -> list[str]:
     """Names of the recipes that come with dlcore, sorted."""
-    return sorted(path.stem for path in _packaged_folder().iterdir() if path.suffix == ".yaml")
+    return sorted(path.stem for path in recipes_folder().iterdir() if path.suffix == ".yaml")
 
 
 def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
@@ -37,7 +43,7 @@ def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(name_or_path)
     if text in recipe_names():
-        return _packaged_folder() / f"{text}.yaml"
+        return recipes_folder() / f"{text}.yaml"
     if not text.strip():
         raise ConfigError("The recipe's name is empty; `python -m dlcore recipes` lists those that there are.")
     path = Path(text).expanduser()
@@ -51,7 +57,9 @@ def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
     except OSError as error:  # a folder that may not be searched; a name longer than the file system allows
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
     if not path.suffix and path.name == text:
-        remedy = "`python -m dlcore recipes` lists them; a file of your own is given with its path."
+        own = Path("configs", f"{text}.yaml")
+        remedy = "`python -m dlcore recipes` lists them; a file of your own is given with its path"
+        remedy += f": -c {shell_word(str(own))}" if own.is_file() else "."
         raise UnknownNameError("recipe", text, recipe_names(), remedy)
     raise ConfigError(f"{path}: there is no such file.{_near_file(path)}")
 
@@ -78,7 +86,7 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not UTF-8, is not YAML, is empty, repeats a key, or is not a mapping of
             sections. The message has the file, the line and the column.
     """
-    from dlcore.configs import strict_yaml  # here, so that listing recipes need not load a YAML parser
+    from dlcore.config import strict_yaml  # here, so that listing recipes need not load a YAML parser
 
     content = strict_yaml.load(recipe_text(path), str(path))
     if content is None or content == {}:
@@ -127,10 +135,6 @@ def recipe_text(path: str | os.PathLike[str]) -> str:
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         what = "it looks like UTF-16" if utf16 else f"byte {offset} (line {line}) is 0x{content[offset]:02x}"
         raise ConfigError(f"{path}: not UTF-8: {what}. Save the file as UTF-8.") from error
-
-
-def _packaged_folder() -> Path:
-    return Path(str(importlib.resources.files("dlcore.configs")))
 
 
 def _near_file(path: Path) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dlcore.configs.recipe import find_recipe, read_recipe
-from dlcore.configs.request import Request
+from dlcore.config.recipe import find_recipe, read_recipe
+from dlcore.config.request import Request
 
 # Callbacks that a fit has unless somebody switches them off: a run that keeps, shows and says nothing is no use.
 ALWAYS_ON: dict[str, dict[str, Any]] = {

@@ -3,7 +3,7 @@ import math
 import pytest
 import yaml
 
-from dlcore.configs.strict_yaml import load
+from dlcore.config.strict_yaml import load
 from dlcore.errors import ConfigError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from dlcore.configs.choice import (
+from dlcore.config.choice import (
     ALWAYS_ON,
     chosen_class,
     class_and_arguments,
@@ -8,7 +8,7 @@ from dlcore.configs.choice import (
     stacked_recipes,
     without_replaced_classes,
 )
-from dlcore.configs.request import read_request
+from dlcore.config.request import read_request
 
 
 @pytest.fixture

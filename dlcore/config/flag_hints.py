@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dlcore.configs.catalogue import Package, callback_sections, class_arguments, class_names
-from dlcore.configs.recipe import recipe_names
+from dlcore.config.catalogue import Package, callback_sections, class_arguments, class_names
+from dlcore.config.recipe import recipe_names
 from dlcore.errors import nearest
 
 # What other tools and textbooks call it.

@@ -1,8 +1,13 @@
-"""Text of strangers (names of files, classes, columns, words of a corpus), made harmless for where it goes."""
+"""Text of strangers (names of files, classes, columns, words of a corpus), made harmless for where it goes.
+
+A terminal, a shell, a file's name, a cell of a table.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 
 # Control characters but for line ends and tabs, and the signs that turn the direction of what follows: with them text
 # moves a terminal's cursor, changes its title, or reads otherwise than it is.
@@ -68,3 +73,14 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def shell_word(word: str) -> str:
+    """A word as one types it in a shell: in quotes only if it needs them. Letters of any script need none."""
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else shlex.quote(word)
+
+
+def flag_words(name: str, *values: str) -> str:
+    """A flag as one types it in a shell, with one value or a list of them."""
+    value = values[0] if len(values) == 1 else json.dumps(values, ensure_ascii=False)
+    return f"--{name}{'=' if value.startswith('-') else ' '}{shell_word(value)}"

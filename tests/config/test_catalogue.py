@@ -1,6 +1,6 @@
 import pytest
 
-from dlcore.configs.catalogue import (
+from dlcore.config.catalogue import (
     Argument,
     argument_help,
     callback_sections,

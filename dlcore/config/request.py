@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlcore.configs.catalogue import callback_sections
-from dlcore.configs.flag_hints import remedy_for_word
-from dlcore.configs.plain_text import decoded_name
-from dlcore.configs.recipe import find_recipe, read_recipe, recipe_name
-from dlcore.configs.secrets import text_without_secrets
-from dlcore.configs.shell import shell_word
+from dlcore.config.catalogue import callback_sections
+from dlcore.config.flag_hints import remedy_for_word
+from dlcore.config.recipe import find_recipe, read_recipe, recipe_name
+from dlcore.config.secrets import text_without_secrets
 from dlcore.errors import ArgumentError, CheckpointError, ConfigError
+from dlcore.plain_text import decoded_name, shell_word
 
 COMMANDS = ("fit", "validate", "test", "predict")
 _OFF = ("false", "off", "no", "none", "null")
