@@ -3,6 +3,7 @@
 import csv
 import inspect
 import io
+import re
 
 import pytest
 import torch
@@ -47,6 +48,15 @@ def test_each_recipe_is_short_and_says_what_it_is_for(name):
     header = recipe_header(find_recipe(name))
     assert "Command: python -m dlcore fit" in header
     assert "Result: " in header
+
+
+@pytest.mark.parametrize("section", ["early_stopping", "reduce_lr_on_plateau"])
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_recipe_stops_early_and_cuts_the_rate_or_says_why_not(name, section):
+    path = find_recipe(name)
+    recipe, header = read_recipe(path), recipe_header(path).replace("\n", " ")
+    assert section in recipe
+    assert recipe[section] or re.search(rf"No (early_stopping, no )?{section}: \w", header)
 
 
 @pytest.mark.parametrize("name", recipe_names())
