@@ -13,7 +13,7 @@ import dlcore.data
 import dlcore.models
 from dlcore.cli.main import main
 from dlcore.config.catalogue import callback_sections, class_info, class_names
-from dlcore.config.choice import class_and_arguments
+from dlcore.config.merge import class_and_arguments
 from dlcore.config.recipe import find_recipe, read_recipe, recipe_header, recipe_names
 from dlcore.runs import fit
 

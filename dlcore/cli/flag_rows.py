@@ -10,9 +10,8 @@ from typing import Any
 from rich.text import Text
 
 from dlcore.cli.terminal import NAME, QUIET, VALUE, shell_word
-from dlcore.config.catalogue import Argument, ClassInfo, summary
-from dlcore.config.choice import class_and_arguments, own_name
-from dlcore.config.torch_classes import factory_info
+from dlcore.config.catalogue import Argument, ClassInfo, factory_info, summary
+from dlcore.config.merge import class_and_arguments, own_name
 from dlcore.plain_text import without_markup
 
 Row = tuple[Text, Text]

@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcore.cli.flag_rows import Row, default_value, flag_row, placeholder, yaml_text
 from dlcore.config.catalogue import Argument, summary
-from dlcore.config.flag_hints import remedy_for_word
+from dlcore.config.request import remedy_for_word
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError
 
 _TRUE, _FALSE, _NULL = ("true", "yes", "on"), ("false", "no", "off"), ("null", "none")

@@ -19,7 +19,7 @@ from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word, tensorboard_command
-from dlcore.config.class_paths import allow_flag, allow_flag_of_run
+from dlcore.config.allow_list import allow_flag
 from dlcore.diagnosis import Diagnosis, diagnose
 from dlcore.errors import DlcoreError, RunFileError, never_fatal
 from dlcore.insight.linear_plane import planes
@@ -161,7 +161,7 @@ def last_checkpoint(folder: Path) -> Path:
 def go_on(folder: Path) -> str:
     """How an interrupted run goes on."""
     path = shell_word(_short(last_checkpoint(folder)))
-    return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag_of_run(folder)}".rstrip()
+    return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag(folder)}".rstrip()
 
 
 def _next(command: Command, diagnosis: Diagnosis | None) -> list[str]:

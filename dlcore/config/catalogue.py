@@ -1,17 +1,19 @@
-"""What a recipe may name: dlcore's classes and their arguments, read from the source files without importing them.
+"""What a recipe may name: classes and their arguments, read from source files without importing them.
 
-Importing a model imports torch, which takes seconds; help and error hints shall not wait for that. A class is found if
-its package lists it in ``__all__``, and described by its own ``__init__`` and by the docstring of the class.
+Importing a model imports torch, which takes seconds; help and error hints shall not wait for that. A class of dlcore is
+found if its package lists it in ``__all__``; an optimiser or a schedule, torch's or dlcore's, by what it derives from.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from typing import Literal
 
 from dlcore.errors import UnknownNameError
@@ -20,6 +22,10 @@ Package = Literal["models", "data", "callbacks"]
 ROOT = Path(__file__).resolve().parent.parent
 
 _SINGULAR = {"models": "model", "data": "data class", "callbacks": "callback"}
+# The model's arguments that hold a class: the base of all that may be named there, and what to call it.
+_FACTORIES = {"model.optimizer": ("Optimizer", "optimiser"), "model.lr_scheduler": ("LRScheduler", "schedule")}
+# What nobody types: the optimiser is the model's, its parameters too, and a resumed run sets the last epoch itself.
+_NOT_TYPED = ("params", "optimizer", "last_epoch")
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def class_names(package: Package, root: Path = ROOT) -> list[str]:
         package: ``models``, ``data`` or ``callbacks``.
         root: Folder of dlcore's sources.
     """
-    found = find_classes(root / package)
+    found = _find_classes(root / package)
     parents = {base for _, bases in found.values() for base in bases}
     listed = [name for name in _exported(root / package) if name in found and found[name][1]]
     return [name for name in listed if name not in parents or any(base in found for base in found[name][1])]
@@ -79,14 +85,7 @@ def class_info(package: Package, name: str, root: Path = ROOT) -> ClassInfo:
     names = class_names(package, root)
     if name not in names:
         raise UnknownNameError(_SINGULAR[package], name, names)
-    return described(find_classes(root / package)[name][0], name)
-
-
-def described(source: str, name: str) -> ClassInfo:
-    """Describe a class that a file defines, whose text is `source`."""
-    definition = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
-    docstring = ast.get_docstring(definition) or ""
-    return ClassInfo(name, summary(docstring), _arguments(definition, argument_help(docstring)))
+    return _described(_find_classes(root / package)[name][0], name)
 
 
 def class_arguments(package: Package, name: str, root: Path = ROOT) -> dict[str, Argument]:
@@ -102,21 +101,43 @@ def settings_info(module: str, name: str, root: Path = ROOT) -> ClassInfo:
         name: Its name.
         root: Folder of dlcore's sources.
     """
-    tree = ast.parse((root / module).read_text(encoding="utf-8"))
-    definition = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    docstring = ast.get_docstring(definition) or ""
-    texts = argument_help(docstring)
+    return _described((root / module).read_text(encoding="utf-8"), name)
+
+
+def factory_info(key: str, name: str) -> ClassInfo:
+    """Describe an optimiser or schedule.
+
+    Args:
+        key: ``model.optimizer`` or ``model.lr_scheduler``.
+        name: Its class, torch's or dlcore's.
+
+    Raises:
+        UnknownNameError: There is no such class; the nearest is offered.
+    """
+    torch = importlib.util.find_spec("torch")  # finds it, and does not import it
+    folders = [Path(torch.origin).parent / "optim"] if torch is not None and torch.origin else []
+    found = {name: each for folder in (*folders, ROOT / "optim") for name, each in _find_classes(folder).items()}
+    base, word = _FACTORIES[key]
+    parents = {base}
+    while more := {name for name, (_, bases) in found.items() if parents & set(bases)} - parents:
+        parents |= more
+    names = sorted(each for each in parents - {base} if not each.startswith("_"))
+    if name not in names:
+        raise UnknownNameError(word, name, names)
+    source, bases = found[name]
+    info = _described(source, name)
+    # torch puts the docstrings of its optimisers together below the class.
+    late = re.search(r"^( *)Args:\n(?:\1 +.*\n|\n)*", source.partition(f"\n{name}.__doc__ = ")[2], re.MULTILINE)
+    lines = dedent(late[0]).splitlines() if late else []
+    texts = argument_help("\n" + "\n".join(line for line in lines if not line.strip().startswith("{")))
+    if not info.arguments:  # its parent's
+        info = next((_described(found[base][0], base) for base in bases if base in found), info)
     arguments = {
-        node.target.id: Argument(
-            node.target.id,
-            ast.unparse(node.annotation),
-            ast.unparse(node.value) if node.value else None,
-            texts.get(node.target.id, ""),
-        )
-        for node in definition.body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        argument.name: replace(argument, help=_without_default(argument.help or texts.get(argument.name, "")))
+        for argument in info.arguments.values()
+        if argument.name not in _NOT_TYPED
     }
-    return ClassInfo(name, summary(docstring), arguments)
+    return ClassInfo(name, info.summary, arguments)
 
 
 def section_name(class_name: str) -> str:
@@ -156,17 +177,13 @@ def argument_help(docstring: str) -> dict[str, str]:
 def _exported(folder: Path) -> list[str]:
     """The words of ``__all__`` in a package's ``__init__.py``."""
     init = folder / "__init__.py"
-    if not init.is_file():
-        return []
-    for node in ast.parse(init.read_text(encoding="utf-8")).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
-            return [str(name) for name in ast.literal_eval(getattr(node, "value"))]  # noqa: B009
-    return []
+    source = init.read_text(encoding="utf-8") if init.is_file() else ""
+    found = re.search(r"^__all__.*?= (\[.*?\])", source, re.MULTILINE | re.DOTALL)
+    return ast.literal_eval(found[1]) if found else []
 
 
 @cache
-def find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
+def _find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
     """Each class that a package's files define: the file's text, and the names of its bases."""
     found: dict[str, tuple[str, list[str]]] = {}
     for path in sorted(folder.glob("*.py")):
@@ -176,20 +193,33 @@ def find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def _arguments(definition: ast.ClassDef, texts: dict[str, str]) -> dict[str, Argument]:
+def _described(source: str, name: str) -> ClassInfo:
+    """Describe a class that a file defines: by its ``__init__``, or by its fields where it has none."""
+    definition = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
+    docstring = ast.get_docstring(definition) or ""
     functions = (node for node in definition.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
-    init = next(functions, None)
-    if init is None:
-        return {}
-    positional = [*init.args.posonlyargs, *init.args.args][1:]
-    defaults: list[ast.expr | None] = [*[None] * (len(positional) - len(init.args.defaults)), *init.args.defaults]
-    pairs = [*zip(positional, defaults, strict=True), *zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)]
-    return {
-        argument.arg: Argument(
-            argument.arg,
-            ast.unparse(argument.annotation) if argument.annotation else "",
+    if init := next(functions, None):
+        plain = [*init.args.posonlyargs, *init.args.args][1:]
+        defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(init.args.defaults)), *init.args.defaults]
+        named = [*zip(plain, defaults, strict=True), *zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)]
+        found = [(argument.arg, argument.annotation, default) for argument, default in named]
+    else:
+        fields = [node for node in definition.body if isinstance(node, ast.AnnAssign)]
+        found = [(node.target.id, node.annotation, node.value) for node in fields if isinstance(node.target, ast.Name)]
+    texts = argument_help(docstring)
+    arguments = {
+        each: Argument(
+            each,
+            ast.unparse(annotation) if annotation else "",
             ast.unparse(default) if default is not None else None,
-            texts.get(argument.arg, ""),
+            texts.get(each, ""),
         )
-        for argument, default in pairs
+        for each, annotation, default in found
     }
+    return ClassInfo(name, summary(docstring), arguments)
+
+
+def _without_default(text: str) -> str:
+    """A sentence of torch's without the default, which is shown as the value."""
+    text = re.sub(r" *\(default:[^()]*(?:\([^()]*\)[^()]*)*\)|\s*Default: .*", "", text).strip()
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""

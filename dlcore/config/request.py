@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlcore.config.catalogue import callback_sections
-from dlcore.config.flag_hints import remedy_for_word
-from dlcore.config.recipe import find_recipe, read_recipe, recipe_name
+from dlcore.config.recipe import find_recipe, read_recipe, recipe_name, recipe_names
 from dlcore.config.secrets import text_without_secrets
-from dlcore.errors import ArgumentError, CheckpointError, ConfigError
+from dlcore.errors import ArgumentError, CheckpointError, ConfigError, nearest
 from dlcore.plain_text import decoded_name, shell_word
 
 COMMANDS = ("fit", "validate", "test", "predict")
@@ -33,6 +32,12 @@ class Flag:
     def words(self) -> list[str]:
         """The flag as command-line words."""
         return [f"--{self.name}"] if self.value is None else [f"--{self.name}={self.value}"]
+
+    @property
+    def plain_name(self) -> str:
+        """Its name as `dlcore.config.merge.flatten` has it: ``model.init_args.optimizer.class_path`` in short."""
+        parts = [part for part in self.name.rstrip("+").split(".") if part != "init_args"]
+        return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "class_path" else parts)
 
 
 @dataclass
@@ -149,3 +154,15 @@ def _switched(name: str, value: str | None) -> str | None:
     if value and name in callback_sections():
         return "null" if value.lower() in _OFF else "{}" if value.lower() in _ON else value
     return "null" if value and value.lower() in _OFF and name == "model.lr_scheduler" else value
+
+
+def remedy_for_word(word: str) -> str:
+    """What to type instead of a word that is neither a flag nor a flag's value; empty where that is not known."""
+    if word.startswith(("—", "–", "－")):
+        return f"Type two hyphens: --{word.lstrip('—–－')}"
+    if word.startswith("-") and len(word) > 2:
+        return f"With two dashes: -{word}"
+    if word in recipe_names() or word.endswith((".yaml", ".yml")):
+        return f"A recipe stands behind -c: -c {word}"
+    near = nearest(word, recipe_names())
+    return f"For a recipe: -c {near}" if near else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.config import strict_yaml
-from dlcore.config.flat import flatten
+from dlcore.config.merge import flatten
 from dlcore.config.recipe import recipe_text
 
 # Optimisers that divide by the gradients' size, so that the rate alone says how far a weight moves in a step.

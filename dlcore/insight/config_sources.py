@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from dlcore.config import strict_yaml
-from dlcore.config.flat import flatten
+from dlcore.config.merge import flatten
 from dlcore.errors import ConfigError
 from dlcore.runs import Command
 

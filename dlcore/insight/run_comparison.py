@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dlcore.config import strict_yaml
-from dlcore.config.flat import flatten
+from dlcore.config.merge import flatten
 from dlcore.config.recipe import recipe_text
 from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.curves import LoggedCurve, logged_curves

@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
+from dlcore.config.short_names import needs_metric
 from dlcore.errors import ArgumentError
 from dlcore.lightning_compat import new_training_loader
 from dlcore.models.factory_settings import (
@@ -104,16 +105,6 @@ def steps_of_run(trainer: Trainer) -> int:
             "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20",
         )
     return min(ends)
-
-
-def needs_metric() -> ArgumentError:
-    """What is said to a schedule that waits for a metric: there is a callback for it."""
-    return ArgumentError(
-        "lr_scheduler",
-        "a schedule that needs no metric",
-        "ReduceLROnPlateau",
-        "Use the callback: --reduce_lr_on_plateau.factor 0.5 --reduce_lr_on_plateau.patience 2",
-    )
 
 
 def step_schedule(schedule: LRScheduler) -> None:

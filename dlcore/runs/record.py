@@ -15,10 +15,10 @@ import dlcore
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.run_events import RunEvents
+from dlcore.config.allow_list import found_at
 from dlcore.config.secrets import without_secrets
 from dlcore.runs.checkpoint_file import RECORD_KEY
 from dlcore.runs.found_settings import take_found
-from dlcore.runs.named_classes import found_at
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.tracking.run_file import replace_file
 

@@ -5,28 +5,34 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dlcore.config.choice import ALWAYS_ON, NESTED_CLASSES, lay_over, without_replaced_classes
-from dlcore.config.class_paths import allowed_packages, check_packages, paths_in_flags
-from dlcore.config.flat import flatten
+from dlcore.config.allow_list import AllowList, found_at
+from dlcore.config.merge import (
+    ALWAYS_ON,
+    NESTED_CLASSES,
+    Layer,
+    chosen_classes,
+    default_layer,
+    flatten,
+    lay_over,
+    overridden,
+    own_title,
+    without_replaced_classes,
+)
 from dlcore.config.recipe import find_recipe, read_recipe
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.config.secrets import forget_hidden
-from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
+from dlcore.config.short_names import flag_with_full_name, read_as_factories, with_full_names, with_own_defaults
+from dlcore.config.validation import check_config, check_flag
+from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.plain_text import file_name
+from dlcore.runs.argument_inference import places_for_facts
+from dlcore.runs.checkpoint_checks import warn_of_newer
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
-from dlcore.runs.factories import read_as_factories, with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.kept_paths import with_absolute_paths
-from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
-from dlcore.runs.layers import Layer, default_layer, overridden, own_title
-from dlcore.runs.named_classes import Trust, check_are_classes, found_at
-from dlcore.runs.newer_checkpoint import warn_of_newer
-from dlcore.runs.own_facts import places_for_facts
-from dlcore.runs.trainer_classes import flag_with_full_name, with_full_names
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -44,7 +50,7 @@ class Settings:
         config: Recipes and checkpoint, laid on each other.
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
         name: The run's name: that of its first recipe.
-        trust: Whose code may be imported.
+        allow_list: Whose code may be imported.
         places: Arguments of the model that hold a value in place of what the data will give.
 
     Raises:
@@ -54,27 +60,29 @@ class Settings:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.places: set[str] = set()
-        self.trust = Trust(allowed_packages(request.flags), paths_in_flags(request.flags))
+        self.allow_list = AllowList.of(request.flags)
         check_files(request)
-        for recipe in request.recipes:
-            self._check_named(read_recipe(find_recipe(recipe)), f"{recipe}: names")
-            check_recipe_keys(recipe, request.command)
         self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
         self.checkpoint_path: Path | None = None
         self.checkpoint: dict[str, Any] = {}
+        for layer in self._recipes:
+            self.allow_list.check(layer.config, f"{layer.source}: names")
+        self.config: dict[str, Any] = dict(ALWAYS_ON)
+        for layer in self._recipes:
+            self._lay(layer, layer.config, f" (in {layer.source})")
         self._open_checkpoint()
         warn_of_newer(self.checkpoint, self.checkpoint_path)
         if request.command == "fit" and not self._recipes and not self.checkpoint:
             self._recipes = [default_layer(request)]
+            self._lay(self._recipes[0])
         record = self.checkpoint.get(RECORD_KEY, {})
         self._kept = Layer("checkpoint", self._config_of(record)) if record else None
         if self.checkpoint and not record and not self._recipes:
             raise CheckpointError(f"{self.checkpoint_path}: holds no config of dlcore's; give one with -c.")
-        layers = [layer.config for layer in (*self._recipes, self._kept) if layer is not None]
-        config: dict[str, Any] = reduce(lay_over, layers, dict(ALWAYS_ON))
-        config.pop("ckpt_path", None)
-        self.config = without_replaced_classes(config, request)
-        check_classes(self.config)
+        if self._kept is not None:
+            self._lay(self._kept, {key: value for key, value in self._kept.config.items() if key in ("model", "data")})
+        self.config.pop("ckpt_path", None)
+        self.config = without_replaced_classes(self.config, request)
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
@@ -84,6 +92,11 @@ class Settings:
         self._check_seed()
         self._check_steps_per_execution()
 
+    def _lay(self, layer: Layer, checked: dict[str, Any] | None = None, where: str = "") -> None:
+        """Lay settings over those so far, and check those that come from outside."""
+        self.config = lay_over(self.config, layer.config)
+        check_config(checked or {}, where, chosen_classes(self.config, Request(self.request.command)))
+
     def words(self) -> list[str]:
         """The command line for the parser."""
         flags = self.request.without("ckpt_path", "allow")
@@ -91,7 +104,7 @@ class Settings:
         # A class comes before its arguments, in whatever order they were typed: the parser asks the class for them.
         asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))
         words = [word for flag in asked for word in flag.words()]
-        config = with_own_defaults(with_full_names(self.config), self.classes, self.trust)
+        config = with_own_defaults(with_full_names(self.config), self.classes, self.allow_list)
         places = self._places_for_facts()
         if places:
             self.places = set(places)
@@ -101,7 +114,7 @@ class Settings:
     def _places_for_facts(self) -> dict[str, Any]:
         """What a model of the user's own requires and its data may give."""
         path = self.classes.get("model", "")
-        if "." not in path or not self.trust.covers(path):
+        if "." not in path or not self.allow_list.covers(path):
             return {}
         model = found_at(path)
         if inspect.isclass(model):
@@ -172,14 +185,9 @@ class Settings:
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
         config = forget_hidden(record["config"])
-        self._check_named(config, f"{self.checkpoint_path}: was made with", CheckpointError)
+        self.allow_list.check(config, f"{self.checkpoint_path}: was made with", CheckpointError)
         if self.request.command == "fit":
             return config
         trainer = {key: value for key, value in config["trainer"].items() if key in _KEPT_FOR_EVALUATION}
         shown = {"progress_display": config.get("progress_display")}
         return {"model": config["model"], "data": config["data"], "trainer": trainer, **shown}
-
-    def _check_named(self, config: dict[str, Any], where: str, error: type[DlcoreError] = ConfigError) -> None:
-        """No recipe and no checkpoint makes this process import code or call a function of its choice."""
-        left = check_packages(config, where, self.trust.packages, self.trust.typed, error)
-        check_are_classes(left, where, error)

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dlcore.cache import locked
-from dlcore.config.choice import stacked_recipes
-from dlcore.config.flat import flatten
+from dlcore.config.merge import flatten, stacked_recipes
 from dlcore.config.request import read_request
 from dlcore.studies.plan import Job
 from dlcore.studies.study import folder_name

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.config import strict_yaml
-from dlcore.config.class_paths import allowed_packages, check_packages
+from dlcore.config.allow_list import AllowList
 from dlcore.config.recipe import find_recipe, recipe_text, recipes_folder
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim_reader import read_claim
@@ -139,14 +139,10 @@ def seeds_of(value: Any, where: str) -> tuple[int, ...]:
 
 def _check_named(content: dict[str, Any], path: Path, allow: Sequence[str]) -> None:
     """A study's settings become flags, which are trusted: so they are looked at here, as a recipe is."""
-    packages = (*allow, *allowed_packages(()))
+    allow_list = AllowList.of((), allow)
     for part in _SETTINGS:
         for settings in _each_settings(content.get(part)):
-            left = check_packages(settings, f"{path}: names", packages)
-            if left:
-                from dlcore.runs.named_classes import check_are_classes  # here: it takes torch
-
-                check_are_classes(left, f"{path}: names")
+            allow_list.check(settings, f"{path}: names")
 
 
 def _each_settings(value: Any) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcore.cli.show.subject import Subject
-from dlcore.config.class_paths import allowed_packages
+from dlcore.config.allow_list import allowed_packages
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.config.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest

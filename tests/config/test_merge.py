@@ -1,8 +1,8 @@
 import pytest
 
-from dlcore.config.choice import (
+from dlcore.config.merge import (
     ALWAYS_ON,
-    chosen_class,
+    chosen_classes,
     class_and_arguments,
     own_name,
     stacked_recipes,
@@ -38,15 +38,16 @@ def test_arguments_of_another_class_are_not_mixed_in(files):
 
 
 def test_a_class_by_flag_beats_the_recipes():
-    config = {"model": {"class_path": "dlcore.models.MLP", "init_args": {"n": 1}}}
+    adam = {"class_path": "torch.optim.Adam"}
+    config = {"model": {"class_path": "dlcore.models.MLP", "init_args": {"n": 1, "optimizer": adam}}}
 
-    def chosen(section, *argv):
-        return chosen_class(section, config, read_request(["fit", *argv]))
+    def chosen(*argv):
+        return chosen_classes(config, read_request(["fit", *argv]))
 
-    assert chosen("model") == ("MLP", {"n": 1})
-    assert chosen("model", "--model", "CNN") == ("CNN", {})
-    assert chosen("model", "--model.class_path=dlcore.models.CNN") == ("CNN", {})
-    assert chosen("data", "--model", "CNN") == (None, {})
+    assert chosen() == {"model": "MLP", "model.optimizer": "Adam"}
+    assert chosen("--model", "CNN") == {"model": "CNN"}
+    assert chosen("--model.class_path=dlcore.models.CNN", "--data=Table") == {"model": "CNN", "data": "Table"}
+    assert chosen("--model.init_args.optimizer", "SGD") == {"model": "MLP", "model.optimizer": "SGD"}
 
 
 def test_another_class_takes_nothing_over_from_the_one_before():

@@ -3,7 +3,7 @@
 import pytest
 
 from dlcore.errors import FitError
-from dlcore.runs.link import link_facts
+from dlcore.runs.argument_inference import link_facts
 
 ARGUMENTS = {"in_features": None, "num_classes": None, "task": "multiclass", "hidden_sizes": [8]}
 FACTS = {"in_features": 4, "num_classes": 2, "tasks": ["binary", "multiclass"], "class_names": ["no", "yes"]}
