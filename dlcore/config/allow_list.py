@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcore.config import strict_yaml
 from dlcore.config.recipe import read_recipe
 from dlcore.config.request import Flag
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
@@ -33,6 +32,10 @@ NAMEABLE = (
 )
 # Arguments of the trainer that hold classes, which may be named without `class_path`.
 _CLASSES_OF_TRAINER = ("accelerator", "callbacks", "logger", "plugins", "profiler", "strategy")
+_SHORT_PLACES = (
+    *("model", "data", "model.optimizer", "model.lr_scheduler"),
+    *(f"trainer.{name}" for name in _CLASSES_OF_TRAINER),
+)
 
 
 @dataclass(frozen=True)
@@ -49,59 +52,52 @@ class AllowList:
 
     @classmethod
     def of(cls, flags: Collection[Flag], packages: Collection[str] = ()) -> AllowList:
-        """What flags allow: ``--allow my_package,other``, the variable ``DLCORE_ALLOW``, and all that they name.
-
-        Args:
-            flags: What a user typed.
-            packages: Further packages.
+        """What ``--allow my_package,other``, the variable ``DLCORE_ALLOW`` and `packages` name, and all flags.
 
         Raises:
             ArgumentError: What was given is no list of packages.
         """
-        typed: set[str] = set()
-        for flag in flags:
-            value: Any = flag.value
-            if value and value.lstrip().startswith(("{", "[")):
-                try:
-                    value = strict_yaml.load(value, flag.name)
-                except ConfigError:  # leaky_relu(negative_slope=0.2)
-                    continue
-            typed |= {text for _, text in _texts(value) if _is_path(text)}
-        return cls((*packages, *allowed_packages(flags)), frozenset(typed))
+        given = [(f"--{flag.name}", flag.value or "") for flag in flags if flag.name == "allow"]
+        if os.environ.get(ALLOW_VARIABLE):
+            given.append((ALLOW_VARIABLE, os.environ[ALLOW_VARIABLE]))
+        allowed = list(packages)
+        for source, text in given:
+            names = [name.strip() for name in text.split(",")]
+            if not all(_is_path(name, 1) for name in names):
+                raise ArgumentError(source, "packages of Python, parted by commas: my_package,other", text)
+            allowed += names
+        typed = {text for flag in flags for _, text in _texts(flag.parsed()) if _is_path(text)}
+        return cls(tuple(dict.fromkeys(allowed)), frozenset(typed))
 
     def covers(self, path: str) -> bool:
         """Whether the user answers for a class or function."""
         return path in self.typed or is_within(path, self.packages)
 
-    def check(self, config: Any, where: str, error: type[DlcoreError] = ConfigError) -> None:
+    def check(self, config: Any, where: str, error: type[DlcoreError] = ConfigError, parsed: bool = False) -> None:
         """Check all classes that a file names, before any of others is imported.
 
         Args:
             config: What the file holds: nested sections, or settings by dotted names.
             where: The file, for the message, with a verb: ``mine.yaml: names``.
             error: The error that is raised.
+            parsed: Whether it was parsed: classes of others are trusted by then, those from a file behind a flag known.
 
         Raises:
             DlcoreError: A class is of another package, or it is a function, or none of which a run is made. The message
                 has it, the file and the remedy.
         """
         for place, text in _texts(config):
-            if not _is_path(text) or self.covers(text):
+            if not _is_path(text) or self.covers(text) or (parsed and not place.endswith(".class_path")):
                 continue
             if is_within(text, OWN_PACKAGES):
-                _check_is_part_of_run(text, where, error)
-            elif _holds_class(place):
+                if not _is_part_of_run(text):
+                    raise error(
+                        f"{where} {text}, which is no model, data module, optimiser, schedule, callback, logger, "
+                        "strategy, plugin, profiler, metric or layer: a file may name nothing else. If you trust it, "
+                        "give it as a flag."
+                    )
+            elif _holds_class(place) and not parsed:
                 raise error(refusal(text, where))
-
-    def check_parsed(self, config: Namespace) -> None:
-        """Check the classes of a config as it was parsed: those that came from a file behind a flag are there too.
-
-        Raises:
-            ConfigError: One is none of which a run is made.
-        """
-        for place, text in _texts(config):
-            if place.endswith(".class_path") and is_within(text, OWN_PACKAGES) and not self.covers(text):
-                _check_is_part_of_run(text, "The config names", ConfigError)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -130,32 +126,11 @@ class AllowList:
                 set_parsing_settings(config_read_mode_fsspec_enabled=True)  # as Lightning's command line has it
 
 
-def allowed_packages(flags: Collection[Flag]) -> tuple[str, ...]:
-    """The packages that ``--allow my_package,other`` and the variable ``DLCORE_ALLOW`` name.
-
-    Raises:
-        ArgumentError: What was given is no list of packages.
-    """
-    given = [(f"--{flag.name}", flag.value) for flag in flags if flag.name == "allow"]
-    if os.environ.get(ALLOW_VARIABLE):
-        given.append((ALLOW_VARIABLE, os.environ[ALLOW_VARIABLE]))
-    found: list[str] = []
-    for source, text in given:
-        names = [name.strip() for name in (text or "").split(",")]
-        if not all(_is_path(name, 1) for name in names):
-            raise ArgumentError(source, "packages of Python, parted by commas: my_package,other", text)
-        found += names
-    return tuple(dict.fromkeys(found))
-
-
 def allow_flag(config: Any) -> str:
-    """The flag with which a config of the user's own can be read again, to be typed behind a printed command.
+    """``--allow my_package,other``, with which a config of the user's own can be read again; empty for dlcore's own.
 
     Args:
         config: What a run was made with; or the run's folder, whose config may be gone.
-
-    Returns:
-        ``--allow my_package,other`` for the packages of its classes; empty where all are dlcore's and its own.
     """
     if isinstance(config, Path):
         try:
@@ -164,17 +139,12 @@ def allow_flag(config: Any) -> str:
             return ""
     paths = (text for place, text in _texts(config) if _holds_class(place) and _is_path(text))
     packages = dict.fromkeys(path.partition(".")[0] for path in paths)
-    packages = dict.fromkeys(each for each in packages if each not in (*OWN_PACKAGES, *sys.stdlib_module_names))
-    return f"--allow {','.join(packages)}" if packages else ""
+    foreign = [each for each in packages if each not in (*OWN_PACKAGES, *sys.stdlib_module_names)]
+    return f"--allow {','.join(foreign)}" if foreign else ""
 
 
 def refusal(path: str, where: str) -> str:
-    """What is said of a class that a file may not name.
-
-    Args:
-        path: The class.
-        where: What names it, with the verb: ``mine.yaml: names``.
-    """
+    """What is said of a class of others that a file names; `where` has the file, with the verb."""
     package = path.partition(".")[0]
     remedy = f"If you trust it: --allow {package} (or the environment variable {ALLOW_VARIABLE}={package})."
     if package in sys.stdlib_module_names:
@@ -198,14 +168,18 @@ def found_at(path: str) -> Any:
             found: Any = importlib.import_module(".".join(parts[:length]))
         except ImportError:
             continue
+        except Exception:  # the module's own fault: the parser says which
+            return None
         for part in parts[length:]:
             found = getattr(found, part, None)
         return found
     return None
 
 
-def _check_is_part_of_run(path: str, where: str, error: type[DlcoreError]) -> None:
-    """Check that a name within `OWN_PACKAGES` is a class of which a run is made; what is not there the parser says."""
+def _is_part_of_run(path: str) -> bool:
+    """Whether a name within `OWN_PACKAGES` is a class of which a run is made. What is not there, the parser says."""
+    if not is_within(path, NAMEABLE):
+        return False
     from lightning.pytorch import Callback, LightningDataModule, LightningModule, accelerators, loggers, strategies
     from lightning.pytorch.plugins import CheckpointIO, ClusterEnvironment, LayerSync, Precision
     from lightning.pytorch.profilers import Profiler
@@ -219,14 +193,8 @@ def _check_is_part_of_run(path: str, where: str, error: type[DlcoreError]) -> No
         *(strategies.Strategy, accelerators.Accelerator, Precision, ClusterEnvironment, CheckpointIO, LayerSync),
         Profiler,
     )
-    nameable = is_within(path, NAMEABLE)
-    found = found_at(path) if nameable else None
-    is_part = inspect.isclass(found) and issubclass(found, bases)
-    if not is_part and (found is not None or not nameable):
-        raise error(
-            f"{where} {path}, which is no model, data module, optimiser, schedule, callback, logger, strategy, plugin, "
-            "profiler, metric or layer: a file may name nothing else. If you trust it, give it as a flag."
-        )
+    found = found_at(path)
+    return found is None or (inspect.isclass(found) and issubclass(found, bases))
 
 
 def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
@@ -242,12 +210,8 @@ def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _holds_class(place: str) -> bool:
-    section, *rest = (part.rstrip("+") for part in place.split(".") if part != "init_args")
-    if rest and rest[-1] == "class_path":
-        return True
-    if section in ("model", "data"):
-        return not rest or (section == "model" and rest in (["optimizer"], ["lr_scheduler"]))
-    return section == "trainer" and len(rest) == 1 and rest[0] in _CLASSES_OF_TRAINER
+    parts = [part.rstrip("+") for part in place.split(".") if part != "init_args"]
+    return (len(parts) > 1 and parts[-1] == "class_path") or ".".join(parts) in _SHORT_PLACES
 
 
 def _is_path(text: str, least: int = 2) -> bool:

@@ -15,7 +15,8 @@ from dlcore.plain_text import file_name, shell_word
 
 DEFAULT_RECIPE = "mlp_fashion_mnist"
 _PACKAGE = Path(__file__).resolve().parent.parent
-_LARGEST = 8_000_000  # bytes; the parser's own limit is one of characters
+_MAX_BYTES = 8_000_000  # the parser's own limit is one of characters
+_KINDS = {list: "list", str: "piece of text", bool: "yes or no", int: "number", float: "number"}
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -27,41 +28,61 @@ def recipes_folder() -> Path:
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with dlcore, sorted."""
-    return sorted(path.stem for path in recipes_folder().iterdir() if path.suffix == ".yaml")
+    return names_in(recipes_folder())
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names of the YAML files in a folder, without suffix, sorted; none where the folder is not there."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a recipe.
+    """The file of a recipe; see `find_file`."""
+    return find_file("recipe", os.fspath(name_or_path), recipes_folder(), "recipes")
+
+
+def find_file(kind: str, text: str, folder: Path, command: str) -> Path:
+    """The file of a recipe or a study.
 
     Args:
-        name_or_path: The name of a recipe that comes with dlcore (``mlp_fashion_mnist``), or a YAML file. A word
-            without suffix and folder is looked up among the names first. ``~`` is the home folder.
+        kind: What is looked for: ``recipe``, ``study``.
+        text: The name of one that comes with dlcore (``mlp_fashion_mnist``), or a YAML file. A word without suffix and
+            folder is looked up among the names first. ``~`` is the home folder.
+        folder: Where those that come with dlcore are.
+        command: The command that lists them.
 
     Raises:
-        UnknownNameError: A word that is neither a recipe's name nor a file; the nearest name is offered.
+        UnknownNameError: A word that is neither a name nor a file; the nearest name is offered.
         ConfigError: A path where no file is, or where something else is (a folder, a pipe).
     """
-    text = os.fspath(name_or_path)
-    if text in recipe_names():
-        return recipes_folder() / f"{text}.yaml"
+    names, path = names_in(folder), Path(text).expanduser()
+    if text in names:
+        return folder / f"{text}.yaml"
     if not text.strip():
-        raise ConfigError("The recipe's name is empty; `python -m dlcore recipes` lists those that there are.")
-    path = Path(text).expanduser()
+        raise ConfigError(f"The {kind}'s name is empty; `python -m dlcore {command}` lists those that there are.")
     try:
         if path.is_file():
             return path
         if path.is_dir():
-            raise ConfigError(f"{path}: a folder, where a recipe (a YAML file) was expected.")
+            raise ConfigError(f"{path}: a folder, where a {kind} (a YAML file) was expected.")
         if path.exists():
-            raise ConfigError(f"{path}: neither a file nor a folder; save the recipe to a file first.")
+            raise ConfigError(f"{path}: neither a file nor a folder; save the {kind} to a file first.")
     except OSError as error:  # a folder that may not be searched; a name longer than the file system allows
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
     if not path.suffix and path.name == text:
         own = Path("configs", f"{text}.yaml")
-        remedy = "`python -m dlcore recipes` lists them; a file of your own is given with its path"
-        remedy += f": -c {shell_word(str(own))}" if own.is_file() else "."
-        raise UnknownNameError("recipe", text, recipe_names(), remedy)
-    raise ConfigError(f"{path}: there is no such file.{_near_file(path)}")
+        remedy = f"`python -m dlcore {command}` lists them; a file of your own is given with its path"
+        remedy += f": {shell_word(str(own))}" if own.is_file() else "."
+        raise UnknownNameError(kind, text, names, remedy)
+    if path.suffix in _SUFFIXES and path.name == text and path.stem in names:
+        hint = f" The {kind} that comes with dlcore is named without suffix: {path.stem}."
+    elif not path.parent.is_dir() or not os.access(path.parent, os.R_OK):
+        hint = f" Its folder {str(path.parent)!r} cannot be read or does not exist."
+    else:
+        files = [other.name for other in path.parent.iterdir() if other.suffix in _SUFFIXES]
+        near = nearest(path.name, files)
+        hint = f" Did you mean {str(path.parent / near)!r}?" if near else ""
+    raise ConfigError(f"{path}: there is no such file.{hint}")
 
 
 def recipe_name(path: str | os.PathLike[str]) -> str:
@@ -92,10 +113,10 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
     if content is None or content == {}:
         raise ConfigError(f"{path}: the recipe is empty; it needs sections such as `model:` and `data:`.")
     if not isinstance(content, dict):
-        kind = _kind(content)
-        raise ConfigError(
-            f"{path}: a recipe is made of sections (`model:`, `data:`, …), not of a {kind}.{_full_width(content)}"
-        )
+        said = f"{path}: a recipe is made of sections (`model:`, `data:`, …), not of a {_KINDS.get(type(content))}."
+        if isinstance(content, str) and "：" in content:
+            said += " Its colons are full-width (：): YAML's is the one of ASCII, with a space behind it (: )."
+        raise ConfigError(said)
     for section in content:
         if not isinstance(section, str):
             raise ConfigError(f"{path}: a section's name is a word such as `model`, not {section!r}.")
@@ -120,8 +141,8 @@ def recipe_text(path: str | os.PathLike[str]) -> str:
             the first wrong byte.
     """
     try:
-        if (size := Path(path).stat().st_size) > _LARGEST:
-            raise ConfigError(f"{path}: expected a recipe of at most {_LARGEST:,} bytes, got {size:,}.")
+        if (size := Path(path).stat().st_size) > _MAX_BYTES:
+            raise ConfigError(f"{path}: expected a recipe of at most {_MAX_BYTES:,} bytes, got {size:,}.")
         content = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
@@ -135,24 +156,3 @@ def recipe_text(path: str | os.PathLike[str]) -> str:
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         what = "it looks like UTF-16" if utf16 else f"byte {offset} (line {line}) is 0x{content[offset]:02x}"
         raise ConfigError(f"{path}: not UTF-8: {what}. Save the file as UTF-8.") from error
-
-
-def _near_file(path: Path) -> str:
-    if path.suffix in _SUFFIXES and path.name == str(path) and path.stem in recipe_names():
-        return f" The recipe that comes with dlcore is named without suffix: {path.stem}."
-    try:
-        files = [other.name for other in path.parent.iterdir() if other.suffix in _SUFFIXES]
-    except OSError:
-        return f" Its folder {str(path.parent)!r} cannot be read or does not exist."
-    near = nearest(path.name, files)
-    return f" Did you mean {str(path.parent / near)!r}?" if near else ""
-
-
-def _full_width(content: Any) -> str:
-    wide = isinstance(content, str) and "：" in content
-    return " Its colons are full-width (：): YAML's is the one of ASCII, with a space behind it (: )." if wide else ""
-
-
-def _kind(content: Any) -> str:
-    names = {list: "list", str: "piece of text", bool: "yes or no", int: "number", float: "number"}
-    return names.get(type(content), type(content).__name__)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.recipe import find_recipe, read_recipe, recipe_name, recipe_names
@@ -32,6 +34,15 @@ class Flag:
     def words(self) -> list[str]:
         """The flag as command-line words."""
         return [f"--{self.name}"] if self.value is None else [f"--{self.name}={self.value}"]
+
+    def parsed(self) -> Any:
+        """Its value: a list or a dictionary where it is written as one (``[1, 2]``), else its text."""
+        from dlcore.config import strict_yaml  # here, so that help need not load a YAML parser
+
+        if self.value and self.value.lstrip().startswith(("{", "[")):
+            with contextlib.suppress(ConfigError):
+                return strict_yaml.load(self.value, self.name)
+        return self.value
 
     @property
     def plain_name(self) -> str:

@@ -19,11 +19,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 import dlcore.optim
-from dlcore.config import strict_yaml
 from dlcore.config.allow_list import AllowList, found_at
-from dlcore.config.merge import class_and_arguments, own_name
+from dlcore.config.merge import class_and_arguments, lay_over, own_name
 from dlcore.config.request import Flag
-from dlcore.errors import ArgumentError, ConfigError, UnknownNameError
+from dlcore.errors import ArgumentError, UnknownNameError
 
 # The model's arguments that are made by name, and where their classes are.
 _FACTORIES = {
@@ -70,24 +69,23 @@ def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str], allow_
         classes: Names of the classes that recipes, checkpoint or flags choose.
         allow_list: Whose code may be imported: a class of the user's own has own defaults too.
     """
-    path = classes.get("model.optimizer", "")
+    path, model = classes.get("model.optimizer", ""), config.get("model")
     chosen: Any = factory_classes("model.optimizer").get(own_name(path))
     if chosen is not None:
         path = f"torch.optim.{chosen.__name__}"
-    elif "." in path and allow_list.covers(path):
+    elif allow_list.covers(path):
         chosen = found_at(path)
     if not inspect.isclass(chosen) or not issubclass(chosen, Optimizer) or "model" not in classes:
         return config
-    model = config.get("model")
-    name, arguments = class_and_arguments(model)
-    own = {
-        parameter.name: list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
-        for parameter in inspect.signature(chosen).parameters.values()
-        if isinstance(parameter.default, (bool, int, float, str, tuple))
+    defaults = {name: each.default for name, each in inspect.signature(chosen).parameters.items()}
+    own: dict[str, Any] = {
+        name: value for name, value in defaults.items() if isinstance(value, bool | int | float | str)
     }
-    optimizer = {"class_path": path, "init_args": own | class_and_arguments(arguments.get("optimizer"))[1]}
-    kept = model if isinstance(model, dict) else {"class_path": name or classes["model"]}
-    return config | {"model": kept | {"init_args": arguments | {"optimizer": optimizer}}}
+    own |= {name: list(value) for name, value in defaults.items() if isinstance(value, tuple)}
+    settings = own | class_and_arguments(class_and_arguments(model)[1].get("optimizer"))[1]
+    optimizer = {"init_args": {"optimizer": {"class_path": path, "init_args": settings}}}
+    below = model if isinstance(model, dict) else {"class_path": classes["model"]}
+    return config | {"model": lay_over(below, optimizer)}
 
 
 def read_as_factories(model: type[Any]) -> None:
@@ -111,9 +109,6 @@ def with_full_names(config: dict[str, Any]) -> dict[str, Any]:
 
     Of two classes of one name, Lightning's is meant: each of dlcore's callbacks has a section of its own.
 
-    Args:
-        config: All sections.
-
     Raises:
         UnknownNameError: There is no such class.
     """
@@ -130,16 +125,11 @@ def flag_with_full_name(flag: Flag) -> Flag:
     Raises:
         UnknownNameError: There is no such class.
     """
-    section, _, key = flag.plain_name.partition(".")
-    if section != "trainer" or key not in TRAINER_CLASSES or flag.value is None:
+    key = flag.plain_name.removeprefix("trainer.")
+    if f"trainer.{key}" != flag.plain_name or key not in TRAINER_CLASSES:
         return flag
-    if not flag.value.lstrip().startswith(("{", "[")):
-        return Flag(flag.name, _full_name(flag.value, key, f"--{flag.name}"))
-    try:
-        value = strict_yaml.load(flag.value, flag.name)
-    except ConfigError:  # the parser says what is wrong with it
-        return flag
-    return Flag(flag.name, json.dumps(_full_name(value, key, f"--{flag.name}"), ensure_ascii=False))
+    named = _full_name(flag.parsed(), key, f"--{flag.name}")
+    return Flag(flag.name, json.dumps(named, ensure_ascii=False) if isinstance(named, dict | list) else named)
 
 
 def with_plain_texts(value: Any) -> Any:

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from jsonargparse import ArgumentParser
 from lightning.pytorch import Trainer
 
 from dlcore.config.allow_list import found_at
@@ -98,7 +99,9 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
         if section in callback_sections() and flag.value != "null" and not flag.value.startswith("{"):
             example = next(iter(arguments_of(section, classes) or ()))
             raise ArgumentError(section, f"off, or settings as in --{section}.{example} VALUE", flag.value)
-        if section in _PACKAGES:
+        if section in _PACKAGES and isinstance(flag.parsed(), dict):
+            _check_class(section, flag.parsed(), where, classes)
+        elif section in _PACKAGES:
             _check_class_name(section, flag.value, where)
         return
     nested = f"{section}.{keys[0]}"
@@ -139,13 +142,8 @@ def arguments_of(section: str, classes: Mapping[str, str]) -> list[str] | None:
         return [each for each in options if each not in ("params", "optimizer")] or None
     if section in _PACKAGES and name in class_names(_PACKAGES[section]):
         return list(class_arguments(_PACKAGES[section], name))
-    try:
-        own = found_at(name)
-    except Exception:  # its module cannot be imported: the parser says so
-        return None
-    parameters = inspect.signature(own).parameters.values() if inspect.isclass(own) else []
-    passes_on = any(each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL) for each in parameters)
-    return [each.name for each in parameters] if parameters and not passes_on else None
+    own = found_at(name)
+    return ArgumentParser().add_class_arguments(own, fail_untyped=False) if inspect.isclass(own) else None
 
 
 def _sections(command: str) -> list[str]:

@@ -40,7 +40,8 @@ def places_for_facts(model: Any, chosen: Collection[str]) -> dict[str, Any]:
     """
     if not inspect.isclass(model) or not issubclass(model, LightningModule):
         return {}
-    required = {name: _hint(model, name) for name in LINKED if name not in chosen and _is_required(model, name)}
+    asked = {name: _required_and_type(model, name) for name in LINKED if name not in chosen}
+    required = {name: hint for name, (is_required, hint) in asked.items() if is_required}
     return {name: next((each for each in _PLACEHOLDERS if as_typed(hint, each)), 1) for name, hint in required.items()}
 
 
@@ -125,16 +126,10 @@ def link_facts(
 
 
 def _facts_for(model: Any, data: LightningDataModule, wanted: Collection[str]) -> dict[str, Any]:
-    """What a data module without `facts` knows of what a model asks for; it is set up where it knows that only then.
-
-    Args:
-        model: The class of the model.
-        data: The data module, as it was made.
-        wanted: Names of the model's arguments that nobody set.
-    """
+    """What data know of a model's arguments that nobody set; they are set up where they know it only then."""
     facts = data_facts(data)
     asked = [name for name in LINKED if name in wanted and name not in facts]
-    later = [name for name in asked if _is_required(model, name) or _is_mentioned(type(data), name)]
+    later = [name for name in asked if _required_and_type(model, name)[0] or _is_mentioned(type(data), name)]
     if not later:
         return facts
     several = by_torchrun() or by_slurm()
@@ -150,11 +145,7 @@ def _facts_for(model: Any, data: LightningDataModule, wanted: Collection[str]) -
 
 
 def _check_filled(model: Any, data: Any, missing: Collection[str]) -> None:
-    """Check that all that a model requires was set, or known to the data.
-
-    Raises:
-        ArgumentError: Something is missing.
-    """
+    """Check that all that a model requires was set, or known to the data."""
     for name in missing:
         own = type(data).__name__
         remedy = f"Say it: --model.{name} VALUE, or give {own} an attribute or property {name}."
@@ -164,46 +155,30 @@ def _check_filled(model: Any, data: Any, missing: Collection[str]) -> None:
 
 
 def _typed_facts(model: Any, facts: dict[str, Any], data: Any) -> dict[str, Any]:
-    """What the data gave, as the types of the model's arguments want it: a list becomes a tuple.
-
-    Raises:
-        ArgumentError: A value is of another type.
-    """
+    """What the data gave, as the types of the model's arguments want it: a list becomes a tuple."""
     typed = {}
     for name, value in facts.items():
-        found = as_typed(_hint(model, name), value)
-        if not found:
+        hint = _required_and_type(model, name)[1]
+        if not (found := as_typed(hint, value)):
             remedy = f"{type(data).__name__} gives it. Say another: --model.{name} VALUE"
-            raise ArgumentError(f"model.{name}", f"a value of the type {_hint(model, name)}", value, remedy)
+            raise ArgumentError(f"model.{name}", f"a value of the type {hint}", value, remedy)
         typed[name] = found[0]
     return typed
 
 
-def _argument(model: Any, name: str) -> tuple[inspect.Parameter, Any] | None:
-    """An argument of a class, and the ``__init__`` that has it: a base's, where ``**kwargs`` pass it on."""
-    for each in model.__mro__:
-        made = vars(each).get("__init__")
-        if made is None:
-            continue
+def _required_and_type(model: Any, name: str) -> tuple[bool, Any]:
+    """Whether a class, or a base where ``**kwargs`` pass it on, requires an argument; and the argument's type."""
+    for made in filter(None, (vars(each).get("__init__") for each in model.__mro__)):
         parameters = inspect.signature(made).parameters
         if name in parameters:
-            return parameters[name], made
+            try:
+                hint = get_type_hints(made).get(name, Any)
+            except (NameError, TypeError):  # a name that only type checkers import
+                hint = Any
+            return parameters[name].default is inspect.Parameter.empty, hint
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-            return None
-    return None
-
-
-def _is_required(model: Any, name: str) -> bool:
-    found = _argument(model, name)
-    return found is not None and found[0].default is inspect.Parameter.empty
-
-
-def _hint(model: Any, name: str) -> Any:
-    found = _argument(model, name)
-    try:
-        return get_type_hints(found[1]).get(name, Any) if found else Any
-    except (NameError, TypeError):  # a name that only type checkers import
-        return Any
+            break
+    return False, Any
 
 
 def _is_mentioned(data: type, name: str) -> bool:

@@ -134,7 +134,7 @@ class Command(LightningCLI):
                 self.config = parser.parse_args(args)
             except (ParserError, ValueError, TypeError, AttributeError) as error:
                 raise explain(error, self.settings.pairs(), self.settings.classes) from error
-            self.settings.allow_list.check_parsed(self.config)
+            self.settings.allow_list.check(self.config, "The config names", parsed=True)
             self.config = with_plain_texts(self.config)
         for section in ("model", "data"):
             if self.config[self.request.command].get(section) is None:

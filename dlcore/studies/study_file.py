@@ -27,7 +27,7 @@ from typing import Any
 
 from dlcore.config import strict_yaml
 from dlcore.config.allow_list import AllowList
-from dlcore.config.recipe import find_recipe, recipe_text, recipes_folder
+from dlcore.config.recipe import find_file, find_recipe, names_in, recipe_text, recipes_folder
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim_reader import read_claim
 from dlcore.studies.quick import check_quick, cut
@@ -42,31 +42,12 @@ _PLOT = ("loss", "accuracy")
 
 def study_names() -> list[str]:
     """Names of the studies that come with dlcore, sorted."""
-    folder = recipes_folder() / "studies"
-    return sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") if folder.is_dir() else []
+    return names_in(recipes_folder() / "studies")
 
 
 def find_study(name_or_path: str) -> Path:
-    """The file of a study.
-
-    Args:
-        name_or_path: The name of a study that comes with dlcore, or a YAML file.
-
-    Raises:
-        UnknownNameError: A word that is neither; the nearest name is offered.
-        ConfigError: A path where no file is.
-    """
-    if name_or_path in study_names():
-        return recipes_folder() / "studies" / f"{name_or_path}.yaml"
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise ConfigError(f"{path}: a folder, where a study (a YAML file) was expected.")
-    if not path.suffix and path.name == name_or_path:
-        remedy = "`python -m dlcore study` lists them; a file of your own is given with its path."
-        raise UnknownNameError("study", name_or_path, study_names(), remedy)
-    raise ConfigError(f"{path}: there is no such file.")
+    """The file of a study; see `dlcore.config.recipe.find_file`."""
+    return find_file("study", name_or_path, recipes_folder() / "studies", "study")
 
 
 def read_study(path: Path, quick: bool = False, allow: Sequence[str] = ()) -> Study:

@@ -61,7 +61,7 @@ def test_a_recipe_in_a_folder_configs_of_ones_own_is_found_by_its_path_only(pack
         Path(f"configs/{name}.yaml").write_text(TEXT)
     assert find_recipe("configs/mine.yaml") == Path("configs/mine.yaml")
     assert find_recipe("cnn_images") == packaged / "cnn_images.yaml"
-    with pytest.raises(UnknownNameError, match=r"with its path: -c configs/mine.yaml$"):
+    with pytest.raises(UnknownNameError, match=r"with its path: configs/mine.yaml$"):
         find_recipe("mine")
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dlcore.cli.main import main
-from dlcore.config.allow_list import AllowList, allowed_packages, is_within
+from dlcore.config.allow_list import AllowList, is_within
 from dlcore.config.request import Flag
 from dlcore.errors import ArgumentError, ConfigError
 from dlcore.runs import fit
@@ -236,7 +236,7 @@ def test_a_study_may_name_what_is_allowed(own_model):
 @pytest.mark.parametrize("text", ["", "a b", "../x", "a,,b", "*", "a;b"])
 def test_a_list_of_packages_that_is_none_is_an_error(text):
     with pytest.raises(ArgumentError, match="packages of Python, parted by commas"):
-        allowed_packages([Flag("allow", text)])
+        AllowList.of([Flag("allow", text)])
 
 
 def test_a_name_that_begins_like_a_package_is_not_within_it():
