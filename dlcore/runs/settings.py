@@ -47,6 +47,9 @@ class Settings:
     Attributes:
         checkpoint_path: The checkpoint that the command begins with, or None.
         checkpoint: What it holds; empty without one.
+        kept_config: The config in it; empty without one.
+        layers: Where settings come from, lowest first: what a fit has in any case, recipes, a checkpoint's config.
+        root_dir: The trainer's default_root_dir, by flag or recipe.
         config: Recipes and checkpoint, laid on each other.
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
         name: The run's name: that of its first recipe.
@@ -61,41 +64,52 @@ class Settings:
         self.request = request
         self.places: set[str] = set()
         self.allow_list = AllowList.of(request.flags)
-        check_files(request)
-        self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
+        self.layers: list[Layer] = []
+        self.config: dict[str, Any] = {}
+        self.classes: dict[str, str] = {}
         self.checkpoint_path: Path | None = None
         self.checkpoint: dict[str, Any] = {}
-        for layer in self._recipes:
+        self.kept_config: dict[str, Any] = {}
+        check_files(request)
+        recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
+        for layer in recipes:
             self.allow_list.check(layer.config, f"{layer.source}: names")
-        self.config: dict[str, Any] = dict(ALWAYS_ON)
-        for layer in self._recipes:
-            self._lay(layer, layer.config, f" (in {layer.source})")
-        self._open_checkpoint()
+        self._lay(Layer("always on", dict(ALWAYS_ON)))
+        for layer in recipes:
+            self._lay(layer)
+            check_config(layer.config, f" (in {layer.source})", self.classes)
+        at_recipes = (self.config.get("trainer") or {}).get("default_root_dir")
+        self.root_dir: str | None = request.value("trainer.default_root_dir") or at_recipes
+        if (wanted := request.value("ckpt_path")) not in (None, "null"):
+            self.checkpoint_path = find_checkpoint(str(wanted), runs_root(self.root_dir), request.name)
+            self.checkpoint = read_checkpoint(self.checkpoint_path)
         warn_of_newer(self.checkpoint, self.checkpoint_path)
-        if request.command == "fit" and not self._recipes and not self.checkpoint:
-            self._recipes = [default_layer(request)]
-            self._lay(self._recipes[0])
+        if request.command == "fit" and not recipes and not self.checkpoint:
+            recipes = [default_layer(request)]
+            self._lay(recipes[0])
         record = self.checkpoint.get(RECORD_KEY, {})
-        self._kept = Layer("checkpoint", self._config_of(record)) if record else None
-        if self.checkpoint and not record and not self._recipes:
+        if record:
+            self.kept_config = self._config_of(record)
+            self._lay(Layer("checkpoint", self.kept_config))
+            kept = {key: value for key, value in self.kept_config.items() if key in ("model", "data")}
+            check_config(kept, "", self.classes)
+        elif self.checkpoint and not recipes:
             raise CheckpointError(f"{self.checkpoint_path}: holds no config of dlcore's; give one with -c.")
-        if self._kept is not None:
-            self._lay(self._kept, {key: value for key, value in self._kept.config.items() if key in ("model", "data")})
         self.config.pop("ckpt_path", None)
         self.config = without_replaced_classes(self.config, request)
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
         # A checkpoint's word for it may come from anybody: it must not lead out of the folder of runs.
-        kept = record.get("name") or own_title(request) or (self._recipes[0].source if self._recipes else "run")
-        self.name = request.name or file_name(kept)
+        title = record.get("name") or own_title(request) or (recipes[0].source if recipes else "run")
+        self.name = request.name or file_name(title)
         self._check_seed()
         self._check_steps_per_execution()
 
-    def _lay(self, layer: Layer, checked: dict[str, Any] | None = None, where: str = "") -> None:
-        """Lay settings over those so far, and check those that come from outside."""
+    def _lay(self, layer: Layer) -> None:
+        self.layers.append(layer)
         self.config = lay_over(self.config, layer.config)
-        check_config(checked or {}, where, chosen_classes(self.config, Request(self.request.command)))
+        self.classes = chosen_classes(self.config, Request(self.request.command))
 
     def words(self) -> list[str]:
         """The command line for the parser."""
@@ -133,27 +147,8 @@ class Settings:
 
     def changes(self, final: dict[str, Any]) -> list[str]:
         """What was overridden where a checkpoint's config met recipes and flags, a line each."""
-        if self._kept is None:
-            return []
-        layers = [*self._recipes, self._kept]
-        return overridden([Layer(each.source, with_absolute_paths(each.config)) for each in layers], final)
-
-    @property
-    def layers(self) -> list[Layer]:
-        """Where settings come from, lowest first: what a fit has in any case, recipes, a checkpoint's config."""
-        always = Layer("always on", dict(ALWAYS_ON))
-        return [always, *self._recipes, *([self._kept] if self._kept is not None else [])]
-
-    @property
-    def kept_config(self) -> dict[str, Any]:
-        """The config in the checkpoint; empty without one."""
-        return self._kept.config if self._kept is not None else {}
-
-    @property
-    def root_dir(self) -> str | None:
-        """The trainer's default_root_dir, by flag or recipe."""
-        in_recipes = [(layer.config.get("trainer") or {}).get("default_root_dir") for layer in self._recipes]
-        return self.request.value("trainer.default_root_dir") or next(filter(None, reversed(in_recipes)), None)
+        layers = [Layer(each.source, with_absolute_paths(each.config)) for each in self.layers[1:]]
+        return overridden(layers, final) if self.kept_config else []
 
     def chosen(self, section: str) -> set[str]:
         """Names of the arguments of a section that recipes, checkpoint or flags set."""
@@ -164,7 +159,7 @@ class Settings:
         wanted, kept = self.request.value("seed_everything"), self.config.get("seed_everything")
         if wanted is not None and not wanted.isdigit() and wanted not in ("true", "false"):
             raise ArgumentError("seed_everything", "a whole number at least 0, true or false", wanted)
-        if self.request.command == "fit" and self._kept is not None and wanted not in (None, str(kept)):
+        if self.request.command == "fit" and self.kept_config and wanted not in (None, str(kept)):
             raise ArgumentError("seed_everything", f"{kept}, with which the run began", wanted, "Leave it out.")
 
     def _check_steps_per_execution(self) -> None:
@@ -175,13 +170,6 @@ class Settings:
         if steps != "auto" and (type(number) is not int or number < 1):
             expected = "a whole number at least 1, or auto (as many as there are up to the next event)"
             raise ArgumentError("steps_per_execution", expected, steps, "1 takes each step by itself.")
-
-    def _open_checkpoint(self) -> None:
-        wanted = self.request.value("ckpt_path")
-        if wanted not in (None, "null"):
-            root = runs_root(self.root_dir)
-            self.checkpoint_path = find_checkpoint(str(wanted), root, self.request.name)
-            self.checkpoint = read_checkpoint(self.checkpoint_path)
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
         config = forget_hidden(record["config"])
