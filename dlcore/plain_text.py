@@ -12,10 +12,10 @@ import shlex
 # Control characters but for line ends and tabs, and the signs that turn the direction of what follows: with them text
 # moves a terminal's cursor, changes its title, or reads otherwise than it is.
 _UNPRINTABLE = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_NO_TEXT = re.compile("[\ud800-\udfff]")
-_NO_FILE_NAME = re.compile('[\x00-\x1f\x7f-\x9f/\\\\<>:"|?*\u2028-\u202e\u2066-\u2069]+')
-_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-_LONGEST_NAME = 150  # bytes; file systems take 255, and folders within it have names too
+_UNDECODED = re.compile("[\ud800-\udfff]")
+_NOT_IN_FILE_NAMES = re.compile('[\x00-\x1f\x7f-\x9f/\\\\<>:"|?*\u2028-\u202e\u2066-\u2069]+')
+_RESERVED_BY_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_MAX_NAME_BYTES = 150  # file systems take 255, and folders within it have names too
 
 
 def printable(text: str) -> str:
@@ -25,7 +25,7 @@ def printable(text: str) -> str:
 
 def decoded_name(name: str) -> str:
     r"""A file's name as text that any file holds: bytes that are no UTF-8 are spelled out, as ``\xc3``."""
-    return _NO_TEXT.sub(_spelled_out, name)
+    return _UNDECODED.sub(_spelled_out, name)
 
 
 def _spelled_out(sign: re.Match[str]) -> str:
@@ -53,9 +53,9 @@ def _target(words: str) -> str:
 
 def file_name(text: str) -> str:
     """Text as the name of one file or folder on any system: never empty, never a path, never one that leads up."""
-    name = _NO_FILE_NAME.sub("_", text).strip(" ")
-    name = name.encode("utf-8", "replace")[:_LONGEST_NAME].decode("utf-8", "ignore").rstrip(" .")
-    return f"_{name}" if _OF_WINDOWS.fullmatch(name) else name or "run"
+    name = _NOT_IN_FILE_NAMES.sub("_", text).strip(" ")
+    name = name.encode("utf-8", "replace")[:_MAX_NAME_BYTES].decode("utf-8", "ignore").rstrip(" .")
+    return f"_{name}" if _RESERVED_BY_WINDOWS.fullmatch(name) else name or "run"
 
 
 def csv_cell(text: str) -> str:

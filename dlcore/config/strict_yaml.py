@@ -21,9 +21,9 @@ _HINTS = (
     (r"but found another document", "a recipe is one document: remove the line `---` and what does not belong to it"),
 )
 # A recipe has a hundred values, a study some thousands. Read in plain Python, more would take minutes and gigabytes.
-MOST_CHARACTERS, MOST_VALUES, DEEPEST = 2_000_000, 100_000, 100
+MAX_CHARACTERS, MAX_VALUES, MAX_DEPTH = 2_000_000, 100_000, 100
 # Problems that the parser meets later than where they began; these are reported at the beginning.
-_REPORTED_WHERE_THEY_BEGAN = ("while scanning a simple key", "while scanning a quoted scalar")
+_CONTEXTS_TO_REPORT = ("while scanning a simple key", "while scanning a quoted scalar")
 
 
 def load(text: str, name: str) -> Any:
@@ -41,8 +41,8 @@ def load(text: str, name: str) -> Any:
         ConfigError: Anything that is not plain YAML with unique keys, as ``name:line:column: what is wrong``; or it is
             longer, deeper or (counting what aliases repeat) has more values than any config.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise ConfigError(f"{name}: expected at most {MOST_CHARACTERS:,} characters of YAML, got {len(text):,}.")
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigError(f"{name}: expected at most {MAX_CHARACTERS:,} characters of YAML, got {len(text):,}.")
     try:
         loader = _StrictLoader(text)
         try:
@@ -98,16 +98,16 @@ class _StrictLoader(yaml.SafeLoader):
                 None, None, f"the tag {short} is refused: a recipe holds plain values only", event.start_mark
             )
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise ValueError(f"line {event.start_mark.line + 1}: sections within sections, more than {DEEPEST} deep")
+        if self._depth > MAX_DEPTH:
+            raise ValueError(f"line {event.start_mark.line + 1}: sections within sections, more than {MAX_DEPTH} deep")
         node = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None and id(node) not in self._sizes:
             inner = node.value if isinstance(node, yaml.SequenceNode) else ()
             inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else inner
             self._sizes[id(node)] = size = 1 + sum(self._sizes.get(id(part), 1) for part in inner)
-            if size > MOST_VALUES:
-                problem = f"more than {MOST_VALUES:,} values, counting those that aliases (*name) repeat"
+            if size > MAX_VALUES:
+                problem = f"more than {MAX_VALUES:,} values, counting those that aliases (*name) repeat"
                 raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
         return node
 
@@ -131,7 +131,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _one_line(error: yaml.MarkedYAMLError, name: str) -> str:
-    began = error.context in _REPORTED_WHERE_THEY_BEGAN and error.context_mark
+    began = error.context in _CONTEXTS_TO_REPORT and error.context_mark
     mark = error.context_mark if began else error.problem_mark or error.context_mark
     where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
     problem = " ".join((error.problem or "not YAML").split())

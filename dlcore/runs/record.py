@@ -22,7 +22,7 @@ from dlcore.runs.found_settings import take_found
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.tracking.run_file import replace_file
 
-_ALWAYS = ("lr", "batch_size")
+_ALWAYS_LOGGED = ("lr", "batch_size")
 
 
 class RunRecord(RunEvents):
@@ -117,7 +117,7 @@ def _without_defaults(value: Any) -> Any:
     if isinstance(value.get("class_path"), str) and isinstance(value.get("init_args"), dict):
         given = value["init_args"].items()
         usual = _defaults(value["class_path"])
-        changed = [n for n, inner in given if n in _ALWAYS or n not in usual or _plain(usual[n]) != inner]
+        changed = [n for n, inner in given if n in _ALWAYS_LOGGED or n not in usual or _plain(usual[n]) != inner]
         kept["init_args"] = {name: kept["init_args"][name] for name in changed}
     return kept
 
