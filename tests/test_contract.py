@@ -3,6 +3,7 @@
 import csv
 import inspect
 import io
+import re
 
 import pytest
 import torch
@@ -11,9 +12,9 @@ import dlcore.callbacks
 import dlcore.data
 import dlcore.models
 from dlcore.cli.main import main
-from dlcore.configs.catalogue import callback_sections, class_info, class_names
-from dlcore.configs.choice import class_and_arguments
-from dlcore.configs.recipe import find_recipe, read_recipe, recipe_header, recipe_names
+from dlcore.config.catalogue import callback_sections, class_info, class_names
+from dlcore.config.merge import class_and_arguments
+from dlcore.config.recipe import find_recipe, read_recipe, recipe_header, recipe_names
 from dlcore.runs import fit
 
 PACKAGES = {"models": dlcore.models, "data": dlcore.data, "callbacks": dlcore.callbacks}
@@ -47,6 +48,15 @@ def test_each_recipe_is_short_and_says_what_it_is_for(name):
     header = recipe_header(find_recipe(name))
     assert "Command: python -m dlcore fit" in header
     assert "Result: " in header
+
+
+@pytest.mark.parametrize("section", ["early_stopping", "reduce_lr_on_plateau"])
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_recipe_stops_early_and_cuts_the_rate_or_says_why_not(name, section):
+    path = find_recipe(name)
+    recipe, header = read_recipe(path), recipe_header(path).replace("\n", " ")
+    assert section in recipe
+    assert recipe[section] or re.search(rf"[Nn]o {section}(, no \w+)?: \w", header)
 
 
 @pytest.mark.parametrize("name", recipe_names())

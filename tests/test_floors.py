@@ -7,8 +7,9 @@ import dlcore
 
 ROOT = Path(dlcore.__file__).parent
 FLOORS = [
-    {"errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat"},
-    {"configs", "nn", "optim", "text"},
+    {"errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat", "plain_text"},
+    {"nn", "optim", "text"},
+    {"config"},
     {"tracking", "execution"},
     {"diagnosis"},
     {"models", "data", "callbacks"},

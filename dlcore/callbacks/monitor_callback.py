@@ -13,7 +13,7 @@ from torch import Tensor
 from dlcore.callbacks.logged_names import is_mistyped, part_of, quantity_of
 from dlcore.callbacks.metric_callback import MetricCallback, say, validates_in_fit
 from dlcore.callbacks.metric_nature import has_metrics, nature_of
-from dlcore.configs.catalogue import section_name
+from dlcore.config.catalogue import section_name
 from dlcore.errors import ArgumentError, nearest
 from dlcore.processes import of_all_processes
 from dlcore.tracking.metric_names import checked_mode, unknown_mode

@@ -16,8 +16,8 @@ import dlcore
 from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
-from dlcore.configs import strict_yaml
-from dlcore.configs.flat import flatten
+from dlcore.config import strict_yaml
+from dlcore.config.merge import flatten
 from dlcore.diagnosis import diagnose
 from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number, never_fatal
 from dlcore.tracking import learning_curves, read_metrics

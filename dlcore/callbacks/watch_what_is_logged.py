@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.callbacks.metric_callback import say
-from dlcore.configs.catalogue import section_name
+from dlcore.config.catalogue import section_name
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.lightning_compat import logged_results
 from dlcore.tracking.metric_names import mode_of

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
-from dlcore.configs.class_paths import allow_flag_of_run
+from dlcore.config.allow_list import allow_flag
 from dlcore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _print_next(console: Console, diagnosis: Diagnosis) -> None:
     begin = f"--ckpt_path {shell_word(_short(last))}" if goes_on else f"-c {shell_word(_short(config))}"
     console.print()
     console.print(Text("Next", style=HEADING))
-    allow = allow_flag_of_run(diagnosis.folder)
+    allow = allow_flag(diagnosis.folder)
     words = " ".join(["python -m dlcore fit", begin, *first.flags, *([allow] if allow else [])])
     console.print(Text(f"  {words}", style=NAME), soft_wrap=True)
     if allow:

@@ -10,10 +10,9 @@ from typing import Any
 from rich.text import Text
 
 from dlcore.cli.terminal import NAME, QUIET, VALUE, shell_word
-from dlcore.configs.catalogue import Argument, ClassInfo, summary
-from dlcore.configs.choice import class_and_arguments, own_name
-from dlcore.configs.plain_text import without_markup
-from dlcore.configs.torch_classes import factory_info
+from dlcore.config.catalogue import Argument, ClassInfo, factory_info, summary
+from dlcore.config.merge import class_and_arguments, own_name
+from dlcore.plain_text import without_markup
 
 Row = tuple[Text, Text]
 _LONGEST_VALUE = 40

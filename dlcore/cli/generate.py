@@ -11,8 +11,8 @@ from rich.text import Text
 from dlcore.cli.flag_rows import flag_row
 from dlcore.cli.own_options import OwnOptions, option_row, read_options
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
-from dlcore.configs.catalogue import Argument, settings_info
-from dlcore.configs.recipe import find_recipe, recipe_name
+from dlcore.config.catalogue import Argument, settings_info
+from dlcore.config.recipe import find_recipe, recipe_name
 from dlcore.errors import ArgumentError, check_number
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _run_name(given: OwnOptions) -> str | None:
 
 def _check_files(ckpt_path: str) -> None:
     """Look for the checkpoint before anything heavy is imported."""
-    from dlcore.configs.request import Flag, Request, check_files
+    from dlcore.config.request import Flag, Request, check_files
 
     check_files(Request("generate", flags=[Flag("ckpt_path", ckpt_path)]))
 

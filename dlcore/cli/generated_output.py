@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from dlcore.configs.plain_text import printable
 from dlcore.errors import ArgumentError
+from dlcore.plain_text import printable
 
 if TYPE_CHECKING:
     from dlcore.text.generation import GeneratedText

@@ -17,12 +17,18 @@ from rich.text import Text
 
 from dlcore.cli.flag_rows import Row, class_rows, default_value, flag_row, is_factory, yaml_text
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
-from dlcore.configs.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names
-from dlcore.configs.choice import NESTED_CLASSES, chosen_class, class_by_flag, stacked_recipes
-from dlcore.configs.plain_text import without_markup
-from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
-from dlcore.configs.request import read_request
-from dlcore.configs.torch_classes import factory_info
+from dlcore.config.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names, factory_info
+from dlcore.config.merge import (
+    NESTED_CLASSES,
+    chosen_classes,
+    class_and_arguments,
+    class_by_flag,
+    stacked_recipes,
+    without_replaced_classes,
+)
+from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
+from dlcore.config.request import read_request
+from dlcore.plain_text import without_markup
 
 _COLUMN = 37
 COMMANDS = {
@@ -100,11 +106,10 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
     """
     request = read_request([command, *argv])
     recipes = request.recipes or [DEFAULT_RECIPE]
-    config = stacked_recipes(recipes)
+    config = without_replaced_classes(stacked_recipes(recipes), request)
     # All that may be wrong is looked up before the first line is printed.
-    model, model_settings = chosen_class("model", config, request)
-    data, data_settings = chosen_class("data", config, request)
-    model_info, data_info = _info("models", model, root), _info("data", data, root)
+    classes = chosen_classes(config, request)
+    model_info, data_info = _info("models", classes.get("model"), root), _info("data", classes.get("data"), root)
     named = {key: name for key in NESTED_CLASSES if (name := class_by_flag(key, request)) not in (None, "null")}
     for key, name in named.items():
         if "." not in name:
@@ -113,8 +118,9 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
     if command == "fit":
         _usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
         _print_recipe(console, recipes, config)
-        _print_class(console, "model", model_info, model_settings, class_names("models", root), named)
-        _print_class(console, "data", data_info, data_settings, class_names("data", root))
+        settings = {section: class_and_arguments(config.get(section))[1] for section in ("model", "data")}
+        _print_class(console, "model", model_info, settings["model"], class_names("models", root), named)
+        _print_class(console, "data", data_info, settings["data"], class_names("data", root))
         _print_callbacks(console, config, root)
         _heading(console, "Trainer")
         print_columns(console, _trainer_rows(config, _FIT_TRAINER), column=_COLUMN)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from dlcore.cli.signals import ending_signals
 from dlcore.cli.streams import lasting_streams
-from dlcore.configs.plain_text import printable
-from dlcore.configs.request import COMMANDS, check_files, read_request
+from dlcore.config.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
+from dlcore.plain_text import printable
 from dlcore.processes import rank_of_process, says_it
 
 # What works for long, and keeps its results: it goes on when nobody reads what it prints.

@@ -10,9 +10,9 @@ from rich.text import Text
 from dlcore.cli.flag_rows import flag_row
 from dlcore.cli.own_options import option_row, read_options
 from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
-from dlcore.configs.catalogue import settings_info
-from dlcore.configs.recipe import find_recipe, recipe_name
-from dlcore.configs.request import Flag, Request, check_files
+from dlcore.config.catalogue import settings_info
+from dlcore.config.recipe import find_recipe, recipe_name
+from dlcore.config.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, check_number
 
 if TYPE_CHECKING:

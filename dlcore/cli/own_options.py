@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlcore.cli.flag_rows import Row, default_value, flag_row, placeholder, yaml_text
-from dlcore.configs.catalogue import Argument, summary
-from dlcore.configs.flag_hints import remedy_for_word
+from dlcore.config.catalogue import Argument, summary
+from dlcore.config.request import remedy_for_word
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError
 
 _TRUE, _FALSE, _NULL = ("true", "yes", "on"), ("false", "no", "off"), ("null", "none")

@@ -19,11 +19,11 @@ from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.data_words import data_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word, tensorboard_command
-from dlcore.configs.class_paths import allow_flag, allow_flag_of_run
-from dlcore.configs.plain_text import printable
+from dlcore.config.allow_list import allow_flag
 from dlcore.diagnosis import Diagnosis, diagnose
 from dlcore.errors import DlcoreError, RunFileError, never_fatal
 from dlcore.insight.linear_plane import planes
+from dlcore.plain_text import printable
 from dlcore.runs import Command
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import write_predictions
@@ -161,7 +161,7 @@ def last_checkpoint(folder: Path) -> Path:
 def go_on(folder: Path) -> str:
     """How an interrupted run goes on."""
     path = shell_word(_short(last_checkpoint(folder)))
-    return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag_of_run(folder)}".rstrip()
+    return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag(folder)}".rstrip()
 
 
 def _next(command: Command, diagnosis: Diagnosis | None) -> list[str]:

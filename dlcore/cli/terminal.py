@@ -10,8 +10,8 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 from rich.text import Text
 
-from dlcore.configs.plain_text import printable
-from dlcore.configs.shell import shell_word as shell_word
+from dlcore.plain_text import printable
+from dlcore.plain_text import shell_word as shell_word
 
 HEADING, NAME, VALUE, QUIET = "bold", "cyan", "green", "dim"
 _WIDEST = 110  # longer lines are hard to read

@@ -8,9 +8,9 @@ import warnings
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.cli import panels
-from dlcore.configs.plain_text import printable
-from dlcore.configs.request import Request
+from dlcore.config.request import Request
 from dlcore.errors import FitError, Interrupted, RunFileError
+from dlcore.plain_text import printable
 from dlcore.runs import Command
 
 

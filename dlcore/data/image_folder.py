@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcore.configs.plain_text import decoded_name
-from dlcore.configs.shell import shell_word
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.batches import BatchLoader
 from dlcore.data.images.augmentation import Augmentation, normalized
@@ -30,6 +28,7 @@ from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell
 from dlcore.data.images.parts import class_targets, fingerprint, is_cut, part_places
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import ArgumentError, DataError, check_number
+from dlcore.plain_text import decoded_name, shell_word
 
 
 class ImageFolder(ArrayData):

@@ -10,7 +10,6 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from dlcore.configs.plain_text import printable
 from dlcore.data.array_data import ArrayData, Part
 from dlcore.data.tables.builtin import BUILTIN, builtin_table
 from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
@@ -22,6 +21,7 @@ from dlcore.data.tables.rows import RowReader, Rows
 from dlcore.data.tables.schema import Schema
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
+from dlcore.plain_text import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs import strict_yaml
-from dlcore.configs.flat import flatten
-from dlcore.configs.recipe import recipe_text
+from dlcore.config import strict_yaml
+from dlcore.config.merge import flatten
+from dlcore.config.recipe import recipe_text
 
 # Optimisers that divide by the gradients' size, so that the rate alone says how far a weight moves in a step.
 _ADAPTIVE = ("adam", "rmsprop", "adagrad", "adadelta", "adafactor")

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from dlcore.configs import strict_yaml
-from dlcore.configs.flat import flatten
+from dlcore.config import strict_yaml
+from dlcore.config.merge import flatten
 from dlcore.errors import ConfigError
 from dlcore.runs import Command
 

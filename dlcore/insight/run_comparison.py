@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.configs import strict_yaml
-from dlcore.configs.flat import flatten
-from dlcore.configs.recipe import recipe_text
+from dlcore.config import strict_yaml
+from dlcore.config.merge import flatten
+from dlcore.config.recipe import recipe_text
 from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.metric_names import mode_of

@@ -15,8 +15,8 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from dlcore.callbacks.plain_values import is_plain
-from dlcore.configs.plain_text import printable
 from dlcore.errors import CheckpointError
+from dlcore.plain_text import printable
 from dlcore.runs.folder import run_folders
 
 # What dlcore itself keeps in a checkpoint, beside Lightning's own entries.
@@ -157,7 +157,7 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
 
     Args:
         wanted: ``last`` or ``best`` (of the newest run that has one), a run's folder (its last), or a file that is
-            there (`dlcore.configs.request.check_files`).
+            there (`dlcore.config.request.check_files`).
         root: Folder of all runs.
         name: Look among the runs of this recipe only; None: among all.
 

@@ -21,28 +21,29 @@ import dlcore.callbacks
 import dlcore.data
 import dlcore.models
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged, undecided
-from dlcore.configs.catalogue import callback_sections
-from dlcore.configs.request import Request
+from dlcore.config.catalogue import callback_sections
+from dlcore.config.merge import names_own_class
+from dlcore.config.parse_errors import check_null, explain, no_class, own_error, said_by_class
+from dlcore.config.request import Request
+from dlcore.config.short_names import with_plain_texts
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
+from dlcore.runs.argument_inference import fill_in
+from dlcore.runs.batch_norm_check import BatchNormCheck
+from dlcore.runs.checkpoint_checks import check_weights
 from dlcore.runs.distributed.agreement import settings_facts
 from dlcore.runs.distributed.restart import Launch
 from dlcore.runs.distributed.same_batches import keep_batches
 from dlcore.runs.distributed.together import Together
-from dlcore.runs.ended_by import how_to_go_on, named_error
+from dlcore.runs.error_translation import cannot_be_made, how_to_go_on, named_error
 from dlcore.runs.folder import held
 from dlcore.runs.found_settings import check_finders
 from dlcore.runs.kept_paths import with_absolute_paths
-from dlcore.runs.layers import names_own_class
-from dlcore.runs.link import BatchNormCheck, check_weights, fill_in
-from dlcore.runs.named_classes import check_parsed
 from dlcore.runs.out_of_memory import no_memory_for_objects
-from dlcore.runs.parse_errors import check_null, explain, no_class, own_error, said_by_class
-from dlcore.runs.process import prepare_process
+from dlcore.runs.process import let_speak, prepare_process
 from dlcore.runs.record import RunRecord
 from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.settings import Settings
-from dlcore.runs.trainer_classes import cannot_be_made, let_speak, with_plain_texts
 from dlcore.runs.trainer_setup import as_list, keep_checkpoints_in, make_logger, make_trainer
 
 
@@ -128,12 +129,12 @@ class Command(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse recipes and flags; a setting that is not accepted is named."""
-        with self.settings.trust.at_work():
+        with self.settings.allow_list.at_work():
             try:
                 self.config = parser.parse_args(args)
             except (ParserError, ValueError, TypeError, AttributeError) as error:
                 raise explain(error, self.settings.pairs(), self.settings.classes) from error
-            check_parsed(self.config, self.settings.trust)
+            self.settings.allow_list.check(self.config, "The config names", parsed=True)
             self.config = with_plain_texts(self.config)
         for section in ("model", "data"):
             if self.config[self.request.command].get(section) is None:
@@ -144,7 +145,7 @@ class Command(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Make the data, tell the model what they know, make the model, the callbacks and the trainer."""
-        with self.settings.trust.at_work():
+        with self.settings.allow_list.at_work():
             self._make_all()
 
     def _make_all(self) -> None:

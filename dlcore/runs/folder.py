@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlcore.configs.shell import shell_word
 from dlcore.errors import FitError
+from dlcore.plain_text import shell_word
 from dlcore.tracking.run_folder import RUNS_FOLDER, run_version
 
 

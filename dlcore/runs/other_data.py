@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcore.callbacks.data_facts import data_facts
-from dlcore.configs.plain_text import decoded_name, file_name
+from dlcore.plain_text import decoded_name, file_name
 from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
-    from dlcore.configs.request import Request
+    from dlcore.config.request import Request
     from dlcore.runs.command import Command
 
 RECORD = ".evaluated.json"  # beside the files: which evaluation each is of

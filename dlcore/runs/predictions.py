@@ -13,8 +13,8 @@ from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 
 from dlcore.callbacks.data_facts import data_facts
-from dlcore.configs.plain_text import csv_cell
 from dlcore.nn import LanguageModeling
+from dlcore.plain_text import csv_cell
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.other_data import class_names, output_files, remember
 from dlcore.runs.text_predictions import write_documents

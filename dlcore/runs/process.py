@@ -6,10 +6,11 @@ import ctypes
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from lightning.pytorch import Callback
 
 from dlcore.errors import ArgumentError
 from dlcore.processes import by_slurm, by_torchrun
@@ -24,9 +25,11 @@ _NOISE = (
 )
 
 
+# Through this logger Lightning's callbacks say what they do; the trainer says much else through it.
+_SHARED_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
 # glibc's names for what `mallopt` sets (malloc.h).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-_KEPT = 2**30  # bytes that stay with the process when they are free
+_KEPT_BYTES = 2**30  # what stays with the process when it is free
 
 
 def prepare_process() -> None:
@@ -45,6 +48,20 @@ def prepare_process() -> None:
         warnings.filterwarnings("ignore", message)
 
 
+def let_speak(callbacks: Iterable[Callback]) -> None:
+    """Let Lightning's callbacks that a user has named say what they do; the trainer's other chatter stays unsaid."""
+    modules = {type(each).__module__ for each in callbacks if type(each).__module__.startswith("lightning.")}
+    for module in modules:
+        logging.getLogger(module).setLevel(logging.INFO)
+    files = tuple(f"{module.rpartition('.')[2]}.py" for module in modules)
+    for name in _SHARED_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.filters.clear()
+        if modules:
+            logger.setLevel(logging.INFO)
+            logger.addFilter(lambda record: record.levelno > logging.INFO or record.pathname.endswith(files))
+
+
 def _keep_memory() -> None:
     """Let the C library keep what tensors leave, instead of giving it back to the system and asking anew each step.
 
@@ -56,7 +73,7 @@ def _keep_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
-        for setting, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _KEPT), (_M_TOP_PAD, 2**26)):
+        for setting, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _KEPT_BYTES), (_M_TOP_PAD, 2**26)):
             mallopt(setting, value)
 
 

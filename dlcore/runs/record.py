@@ -15,14 +15,14 @@ import dlcore
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.run_events import RunEvents
-from dlcore.configs.secrets import without_secrets
+from dlcore.config.allow_list import found_at
+from dlcore.config.secrets import without_secrets
 from dlcore.runs.checkpoint_file import RECORD_KEY
 from dlcore.runs.found_settings import take_found
-from dlcore.runs.named_classes import found_at
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.tracking.run_file import replace_file
 
-_ALWAYS = ("lr", "batch_size")
+_ALWAYS_LOGGED = ("lr", "batch_size")
 
 
 class RunRecord(RunEvents):
@@ -117,7 +117,7 @@ def _without_defaults(value: Any) -> Any:
     if isinstance(value.get("class_path"), str) and isinstance(value.get("init_args"), dict):
         given = value["init_args"].items()
         usual = _defaults(value["class_path"])
-        changed = [n for n, inner in given if n in _ALWAYS or n not in usual or _plain(usual[n]) != inner]
+        changed = [n for n, inner in given if n in _ALWAYS_LOGGED or n not in usual or _plain(usual[n]) != inner]
         kept["init_args"] = {name: kept["init_args"][name] for name in changed}
     return kept
 

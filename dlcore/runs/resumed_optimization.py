@@ -7,7 +7,7 @@ from typing import Any, cast
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from dlcore.callbacks import WeightAveraging
-from dlcore.configs.choice import class_and_arguments
+from dlcore.config.merge import class_and_arguments
 from dlcore.errors import ArgumentError
 from dlcore.models import Model
 from dlcore.models.optimization import schedule_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightning.pytorch import Callback
 
-from dlcore.configs.request import read_request
+from dlcore.config.request import read_request
 from dlcore.runs.command import Command
 
 

@@ -5,28 +5,34 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.choice import ALWAYS_ON, NESTED_CLASSES, lay_over, without_replaced_classes
-from dlcore.configs.class_paths import allowed_packages, check_packages, paths_in_flags
-from dlcore.configs.flat import flatten
-from dlcore.configs.plain_text import file_name
-from dlcore.configs.recipe import find_recipe, read_recipe
-from dlcore.configs.request import Flag, Request, check_files
-from dlcore.configs.secrets import forget_hidden
-from dlcore.errors import ArgumentError, CheckpointError, ConfigError, DlcoreError
+from dlcore.config.allow_list import AllowList, found_at
+from dlcore.config.merge import (
+    ALWAYS_ON,
+    NESTED_CLASSES,
+    Layer,
+    chosen_classes,
+    default_layer,
+    flatten,
+    lay_over,
+    overridden,
+    own_title,
+    without_replaced_classes,
+)
+from dlcore.config.recipe import find_recipe, read_recipe
+from dlcore.config.request import Flag, Request, check_files
+from dlcore.config.secrets import forget_hidden
+from dlcore.config.short_names import flag_with_full_name, read_as_factories, with_full_names, with_own_defaults
+from dlcore.config.validation import check_config, check_flag
+from dlcore.errors import ArgumentError, CheckpointError
+from dlcore.plain_text import file_name
+from dlcore.runs.argument_inference import places_for_facts
+from dlcore.runs.checkpoint_checks import warn_of_newer
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
-from dlcore.runs.factories import read_as_factories, with_own_defaults
 from dlcore.runs.folder import runs_root
 from dlcore.runs.kept_paths import with_absolute_paths
-from dlcore.runs.keys import check_classes, check_flag, check_recipe_keys, chosen_classes
-from dlcore.runs.layers import Layer, default_layer, overridden, own_title
-from dlcore.runs.named_classes import Trust, check_are_classes, found_at
-from dlcore.runs.newer_checkpoint import warn_of_newer
-from dlcore.runs.own_facts import places_for_facts
-from dlcore.runs.trainer_classes import flag_with_full_name, with_full_names
 
 # Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -41,10 +47,13 @@ class Settings:
     Attributes:
         checkpoint_path: The checkpoint that the command begins with, or None.
         checkpoint: What it holds; empty without one.
+        kept_config: The config in it; empty without one.
+        layers: Where settings come from, lowest first: what a fit has in any case, recipes, a checkpoint's config.
+        root_dir: The trainer's default_root_dir, by flag or recipe.
         config: Recipes and checkpoint, laid on each other.
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
         name: The run's name: that of its first recipe.
-        trust: Whose code may be imported.
+        allow_list: Whose code may be imported.
         places: Arguments of the model that hold a value in place of what the data will give.
 
     Raises:
@@ -54,35 +63,53 @@ class Settings:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.places: set[str] = set()
-        self.trust = Trust(allowed_packages(request.flags), paths_in_flags(request.flags))
-        check_files(request)
-        for recipe in request.recipes:
-            self._check_named(read_recipe(find_recipe(recipe)), f"{recipe}: names")
-            check_recipe_keys(recipe, request.command)
-        self._recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
+        self.allow_list = AllowList.of(request.flags)
+        self.layers: list[Layer] = []
+        self.config: dict[str, Any] = {}
+        self.classes: dict[str, str] = {}
         self.checkpoint_path: Path | None = None
         self.checkpoint: dict[str, Any] = {}
-        self._open_checkpoint()
+        self.kept_config: dict[str, Any] = {}
+        check_files(request)
+        recipes = [Layer(recipe, read_recipe(find_recipe(recipe))) for recipe in request.recipes]
+        for layer in recipes:
+            self.allow_list.check(layer.config, f"{layer.source}: names")
+        self._lay(Layer("always on", dict(ALWAYS_ON)))
+        for layer in recipes:
+            self._lay(layer)
+            check_config(layer.config, f" (in {layer.source})", self.classes)
+        at_recipes = (self.config.get("trainer") or {}).get("default_root_dir")
+        self.root_dir: str | None = request.value("trainer.default_root_dir") or at_recipes
+        if (wanted := request.value("ckpt_path")) not in (None, "null"):
+            self.checkpoint_path = find_checkpoint(str(wanted), runs_root(self.root_dir), request.name)
+            self.checkpoint = read_checkpoint(self.checkpoint_path)
         warn_of_newer(self.checkpoint, self.checkpoint_path)
-        if request.command == "fit" and not self._recipes and not self.checkpoint:
-            self._recipes = [default_layer(request)]
+        if request.command == "fit" and not recipes and not self.checkpoint:
+            recipes = [default_layer(request)]
+            self._lay(recipes[0])
         record = self.checkpoint.get(RECORD_KEY, {})
-        self._kept = Layer("checkpoint", self._config_of(record)) if record else None
-        if self.checkpoint and not record and not self._recipes:
+        if record:
+            self.kept_config = self._config_of(record)
+            self._lay(Layer("checkpoint", self.kept_config))
+            kept = {key: value for key, value in self.kept_config.items() if key in ("model", "data")}
+            check_config(kept, "", self.classes)
+        elif self.checkpoint and not recipes:
             raise CheckpointError(f"{self.checkpoint_path}: holds no config of dlcore's; give one with -c.")
-        layers = [layer.config for layer in (*self._recipes, self._kept) if layer is not None]
-        config: dict[str, Any] = reduce(lay_over, layers, dict(ALWAYS_ON))
-        config.pop("ckpt_path", None)
-        self.config = without_replaced_classes(config, request)
-        check_classes(self.config)
+        self.config.pop("ckpt_path", None)
+        self.config = without_replaced_classes(self.config, request)
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
         # A checkpoint's word for it may come from anybody: it must not lead out of the folder of runs.
-        kept = record.get("name") or own_title(request) or (self._recipes[0].source if self._recipes else "run")
-        self.name = request.name or file_name(kept)
+        title = record.get("name") or own_title(request) or (recipes[0].source if recipes else "run")
+        self.name = request.name or file_name(title)
         self._check_seed()
         self._check_steps_per_execution()
+
+    def _lay(self, layer: Layer) -> None:
+        self.layers.append(layer)
+        self.config = lay_over(self.config, layer.config)
+        self.classes = chosen_classes(self.config, Request(self.request.command))
 
     def words(self) -> list[str]:
         """The command line for the parser."""
@@ -91,7 +118,7 @@ class Settings:
         # A class comes before its arguments, in whatever order they were typed: the parser asks the class for them.
         asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))
         words = [word for flag in asked for word in flag.words()]
-        config = with_own_defaults(with_full_names(self.config), self.classes, self.trust)
+        config = with_own_defaults(with_full_names(self.config), self.classes, self.allow_list)
         places = self._places_for_facts()
         if places:
             self.places = set(places)
@@ -101,7 +128,7 @@ class Settings:
     def _places_for_facts(self) -> dict[str, Any]:
         """What a model of the user's own requires and its data may give."""
         path = self.classes.get("model", "")
-        if "." not in path or not self.trust.covers(path):
+        if "." not in path or not self.allow_list.covers(path):
             return {}
         model = found_at(path)
         if inspect.isclass(model):
@@ -120,27 +147,8 @@ class Settings:
 
     def changes(self, final: dict[str, Any]) -> list[str]:
         """What was overridden where a checkpoint's config met recipes and flags, a line each."""
-        if self._kept is None:
-            return []
-        layers = [*self._recipes, self._kept]
-        return overridden([Layer(each.source, with_absolute_paths(each.config)) for each in layers], final)
-
-    @property
-    def layers(self) -> list[Layer]:
-        """Where settings come from, lowest first: what a fit has in any case, recipes, a checkpoint's config."""
-        always = Layer("always on", dict(ALWAYS_ON))
-        return [always, *self._recipes, *([self._kept] if self._kept is not None else [])]
-
-    @property
-    def kept_config(self) -> dict[str, Any]:
-        """The config in the checkpoint; empty without one."""
-        return self._kept.config if self._kept is not None else {}
-
-    @property
-    def root_dir(self) -> str | None:
-        """The trainer's default_root_dir, by flag or recipe."""
-        in_recipes = [(layer.config.get("trainer") or {}).get("default_root_dir") for layer in self._recipes]
-        return self.request.value("trainer.default_root_dir") or next(filter(None, reversed(in_recipes)), None)
+        layers = [Layer(each.source, with_absolute_paths(each.config)) for each in self.layers[1:]]
+        return overridden(layers, final) if self.kept_config else []
 
     def chosen(self, section: str) -> set[str]:
         """Names of the arguments of a section that recipes, checkpoint or flags set."""
@@ -151,7 +159,7 @@ class Settings:
         wanted, kept = self.request.value("seed_everything"), self.config.get("seed_everything")
         if wanted is not None and not wanted.isdigit() and wanted not in ("true", "false"):
             raise ArgumentError("seed_everything", "a whole number at least 0, true or false", wanted)
-        if self.request.command == "fit" and self._kept is not None and wanted not in (None, str(kept)):
+        if self.request.command == "fit" and self.kept_config and wanted not in (None, str(kept)):
             raise ArgumentError("seed_everything", f"{kept}, with which the run began", wanted, "Leave it out.")
 
     def _check_steps_per_execution(self) -> None:
@@ -163,23 +171,11 @@ class Settings:
             expected = "a whole number at least 1, or auto (as many as there are up to the next event)"
             raise ArgumentError("steps_per_execution", expected, steps, "1 takes each step by itself.")
 
-    def _open_checkpoint(self) -> None:
-        wanted = self.request.value("ckpt_path")
-        if wanted not in (None, "null"):
-            root = runs_root(self.root_dir)
-            self.checkpoint_path = find_checkpoint(str(wanted), root, self.request.name)
-            self.checkpoint = read_checkpoint(self.checkpoint_path)
-
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
         config = forget_hidden(record["config"])
-        self._check_named(config, f"{self.checkpoint_path}: was made with", CheckpointError)
+        self.allow_list.check(config, f"{self.checkpoint_path}: was made with", CheckpointError)
         if self.request.command == "fit":
             return config
         trainer = {key: value for key, value in config["trainer"].items() if key in _KEPT_FOR_EVALUATION}
         shown = {"progress_display": config.get("progress_display")}
         return {"model": config["model"], "data": config["data"], "trainer": trainer, **shown}
-
-    def _check_named(self, config: dict[str, Any], where: str, error: type[DlcoreError] = ConfigError) -> None:
-        """No recipe and no checkpoint makes this process import code or call a function of its choice."""
-        left = check_packages(config, where, self.trust.packages, self.trust.typed, error)
-        check_are_classes(left, where, error)

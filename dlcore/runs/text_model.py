@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from torch import nn
 
 import dlcore.models
-from dlcore.configs import strict_yaml
-from dlcore.configs.recipe import recipe_text
-from dlcore.configs.shell import shell_word
+from dlcore.config import strict_yaml
+from dlcore.config.recipe import recipe_text
 from dlcore.errors import CheckpointError, ConfigError
+from dlcore.plain_text import shell_word
+from dlcore.runs.checkpoint_checks import check_weights
 from dlcore.runs.checkpoint_file import RECORD_KEY, checkpoint_of_run, find_checkpoint, read_checkpoint
 from dlcore.runs.folder import run_folders, runs_root
-from dlcore.runs.link import check_weights
 from dlcore.text import Tokenizer
 
 _TRAIN = "python -m dlcore fit -c rnn_lyrics"

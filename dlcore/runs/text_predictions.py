@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dlcore.configs.plain_text import csv_cell
+from dlcore.plain_text import csv_cell
 from dlcore.text import END
 from dlcore.tracking.run_file import replacing
 

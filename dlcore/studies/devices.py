@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from dlcore.cache import locked
-from dlcore.configs.choice import stacked_recipes
-from dlcore.configs.flat import flatten
-from dlcore.configs.request import read_request
+from dlcore.config.merge import flatten, stacked_recipes
+from dlcore.config.request import read_request
 from dlcore.studies.plan import Job
 from dlcore.studies.study import folder_name
 from dlcore.studies.vary import parsed

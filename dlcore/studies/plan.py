@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.choice import stacked_recipes
+from dlcore.config.merge import stacked_recipes
 from dlcore.errors import DataError
 from dlcore.studies.record import DONE, FAILED, RUNNING, Record, read_record
 from dlcore.studies.study import Study, Variant

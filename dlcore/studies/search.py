@@ -17,8 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.choice import stacked_recipes
-from dlcore.configs.flat import flatten
+from dlcore.config.merge import flatten, stacked_recipes
 from dlcore.studies.campaign import RUNS, Listener, locked, run_study
 from dlcore.studies.cluster import import_library
 from dlcore.studies.crew import Crew, LocalCrew

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from dlcore.configs.plain_text import file_name
 from dlcore.errors import ConfigError
+from dlcore.plain_text import file_name
 from dlcore.studies.claim import Expression
 
 XAxis = Literal["epoch", "samples", "seconds"]

@@ -21,14 +21,13 @@ A study is a YAML file. The comment at its top is like a recipe's: what it is fo
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs import strict_yaml
-from dlcore.configs.class_paths import allowed_packages, check_packages
-from dlcore.configs.recipe import find_recipe, recipe_text
+from dlcore.config import strict_yaml
+from dlcore.config.allow_list import AllowList
+from dlcore.config.recipe import find_file, find_recipe, names_in, recipe_text, recipes_folder
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim_reader import read_claim
 from dlcore.studies.quick import check_quick, cut
@@ -43,31 +42,12 @@ _PLOT = ("loss", "accuracy")
 
 def study_names() -> list[str]:
     """Names of the studies that come with dlcore, sorted."""
-    folder = _packaged_folder()
-    return sorted(path.stem for path in folder.iterdir() if path.suffix == ".yaml") if folder.is_dir() else []
+    return names_in(recipes_folder() / "studies")
 
 
 def find_study(name_or_path: str) -> Path:
-    """The file of a study.
-
-    Args:
-        name_or_path: The name of a study that comes with dlcore, or a YAML file.
-
-    Raises:
-        UnknownNameError: A word that is neither; the nearest name is offered.
-        ConfigError: A path where no file is.
-    """
-    if name_or_path in study_names():
-        return _packaged_folder() / f"{name_or_path}.yaml"
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise ConfigError(f"{path}: a folder, where a study (a YAML file) was expected.")
-    if not path.suffix and path.name == name_or_path:
-        remedy = "`python -m dlcore study` lists them; a file of your own is given with its path."
-        raise UnknownNameError("study", name_or_path, study_names(), remedy)
-    raise ConfigError(f"{path}: there is no such file.")
+    """The file of a study; see `dlcore.config.recipe.find_file`."""
+    return find_file("study", name_or_path, recipes_folder() / "studies", "study")
 
 
 def read_study(path: Path, quick: bool = False, allow: Sequence[str] = ()) -> Study:
@@ -140,14 +120,10 @@ def seeds_of(value: Any, where: str) -> tuple[int, ...]:
 
 def _check_named(content: dict[str, Any], path: Path, allow: Sequence[str]) -> None:
     """A study's settings become flags, which are trusted: so they are looked at here, as a recipe is."""
-    packages = (*allow, *allowed_packages(()))
+    allow_list = AllowList.of((), allow)
     for part in _SETTINGS:
         for settings in _each_settings(content.get(part)):
-            left = check_packages(settings, f"{path}: names", packages)
-            if left:
-                from dlcore.runs.named_classes import check_are_classes  # here: it takes torch
-
-                check_are_classes(left, f"{path}: names")
+            allow_list.check(settings, f"{path}: names")
 
 
 def _each_settings(value: Any) -> Iterator[dict[str, Any]]:
@@ -209,7 +185,3 @@ def _text(content: dict[str, Any], key: str, path: Path) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{path}: {key}: expected text, got {value!r}.")
     return value.strip()
-
-
-def _packaged_folder() -> Path:
-    return Path(str(importlib.resources.files("dlcore.configs"))) / "studies"

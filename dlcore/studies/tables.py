@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.plain_text import csv_cell
+from dlcore.plain_text import csv_cell
 from dlcore.studies.claim import QUANTITIES, SHARES
 from dlcore.studies.record import write_json
 from dlcore.studies.results import Results, Spread, number, spread

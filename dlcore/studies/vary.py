@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlcore.configs import strict_yaml
+from dlcore.config import strict_yaml
 from dlcore.errors import ArgumentError, ConfigError
 from dlcore.studies.study import Variant, check_variants
 

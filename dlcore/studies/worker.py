@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dlcore.configs.class_paths import allowed_packages, paths_in_flags
-from dlcore.configs.request import read_request
+from dlcore.config.allow_list import AllowList
+from dlcore.config.request import read_request
 from dlcore.errors import ArgumentError, DlcoreError, Interrupted, RunFileError
 from dlcore.studies.devices import device_by_number, taken_device
 from dlcore.studies.plan import Job, can_go_on, clear
@@ -106,7 +106,8 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
 def _trusting(words: Sequence[str]) -> list[str]:
     """Flags by which a run goes on with the classes that its first words named: these were admitted then."""
     request = read_request(["fit", *words])
-    trusted = [*allowed_packages(request.flags), *paths_in_flags(request.flags)]
+    allowed = AllowList.of(request.flags)
+    trusted = [*allowed.packages, *allowed.typed]
     return [f"--allow={','.join(trusted)}"] if trusted else []
 
 

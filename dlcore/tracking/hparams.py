@@ -15,7 +15,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcore.configs.flat import flatten
+from dlcore.config.merge import flatten
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from dlcore.cli.flag_rows import class_rows, default_value, flag_row, placeholder, yaml_text
-from dlcore.configs.catalogue import Argument, ClassInfo
+from dlcore.config.catalogue import Argument, ClassInfo
 
 
 def rows_of(*arguments, settings=None):

@@ -5,8 +5,8 @@ import pytest
 from dlcore.cli import help as short_help
 from dlcore.cli.help import TRAINER_FLAGS, print_command_help, print_help
 from dlcore.cli.main import main
-from dlcore.configs.plain_text import without_markup
 from dlcore.errors import ConfigError, UnknownNameError
+from dlcore.plain_text import without_markup
 
 MODELS = '''
 class Net(LightningModule):

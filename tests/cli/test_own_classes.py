@@ -91,6 +91,13 @@ class Assembled(Bare):
         return {"optimizer": optimizer, "lr_scheduler": self.hparams.scheduler(optimizer=optimizer)}
 
 
+class PassesOn(Net):
+    """Hands all but one argument on."""
+
+    def __init__(self, depth: int = 1, **kwargs):
+        super().__init__(**kwargs)
+
+
 class Away(Digits):
     """Data that cannot be had."""
 
@@ -231,3 +238,27 @@ def test_an_argument_annotated_as_an_optimizer_takes_a_class_and_its_settings(sc
 def test_what_an_own_class_raises_is_shown_as_it_is(own):
     with pytest.raises(RuntimeError, match=r"^nobody answers$"):
         main(["fit", "--model", f"{PACKAGE}.Bare", "--data", f"{PACKAGE}.Away"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--model wrong_module_of_a_test.Net", "model: invalid syntax (wrong_module_of_a_test.py, line 1)"),
+        ("--data wrong_module_of_a_test.Net", "data: invalid syntax (wrong_module_of_a_test.py, line 1)"),
+        (
+            f"-c widht.yaml {ALLOW}",
+            f"Unknown argument of {PACKAGE}.Net (in widht.yaml): 'widht'. Did you mean 'width'?",
+        ),
+        (f"--model {PACKAGE}.PassesOn --model.widht 3", "(in --model.widht): 'widht'. Did you mean 'width'?"),
+        ("-c part.yaml --model MLP", "model: expected a class, as class_path with init_args (in part.yaml), got"),
+        ("-c mlp_textbook -c wrong_part.yaml", "Unknown argument of MLP (in wrong_part.yaml): 'droput'. Did you mean"),
+        ('--model {"class_path":"MLP","init_args":{"droput":1}}', "Unknown argument of MLP (in --model): 'droput'."),
+        ("--model.class_path MLPP", "Unknown model class (in --model.class_path): 'MLPP'. Did you mean 'MLP'?"),
+    ],
+)
+def test_a_mistake_is_said_with_its_place(words, said, own, error):
+    (own / "wrong_module_of_a_test.py").write_text("class Net(:\n")
+    (own / "widht.yaml").write_text(RECIPE.replace("width", "widht"))
+    (own / "part.yaml").write_text("model: {init_args: {dropout: 0.2}}\n")
+    (own / "wrong_part.yaml").write_text("model: {init_args: {droput: 0.2}}\n")
+    assert said in error("fit", *words.split())

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.cli.recipes import run
-from dlcore.configs import recipe as recipe_module
+from dlcore.config import recipe as recipe_module
 from dlcore.errors import ConfigError, DlcoreError, UnknownNameError
 
 TEXT = "# 一个网络 for pictures.\n#\n# python -m dlcore fit\nmodel:\n  class_path: MLP  # 明月\n"
@@ -18,7 +18,7 @@ def packaged(tmp_path, monkeypatch):
     work = tmp_path / "工作"
     work.mkdir()
     monkeypatch.chdir(work)
-    monkeypatch.setattr(recipe_module, "_packaged_folder", lambda: folder)
+    monkeypatch.setattr(recipe_module, "recipes_folder", lambda: folder)
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)

@@ -96,7 +96,11 @@ def test_gb18030_is_said(tmp_path, monkeypatch, capsys):
         ({"rare": "drop"}, ArgumentError, "rare: expected split or unknown"),
         ({"min_freq": 0}, ArgumentError, "min_freq: expected a whole number at least 1, got 0"),
         ({"sequence_length": 0}, ArgumentError, "sequence_length: expected a whole number at least 1"),
-        ({"batch_size": 10**6}, ArgumentError, r"batch_size: expected a batch that .* training tokens can fill .* smaller batch_size"),
+        (
+            {"batch_size": 10**6},
+            ArgumentError,
+            r"batch_size: expected a batch that .* tokens can fill .* smaller",
+        ),
         ({"test_size": 60}, ArgumentError, "test_size: expected at most 59 of 60 documents, got 60"),
         ({"val_size": 1.5}, ArgumentError, "val_size: expected a share"),
         ({"user_dict": "none.txt", "level": "word"}, ArgumentError, "user_dict: expected a file of words"),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from world import TABLE, World, by_srun, same, weights
 
-from dlcore.configs.request import read_request
+from dlcore.config.request import read_request
 from dlcore.errors import ArgumentError
 from dlcore.runs import fit
 from dlcore.runs.distributed import restart

@@ -10,11 +10,11 @@ from torch.nn.functional import cross_entropy
 from torch.optim import LBFGS, Adam, Muon, SparseAdam
 from torch.optim.lr_scheduler import StepLR
 
+from dlcore.config.short_names import factory_classes
 from dlcore.data.batches import epoch_order
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
 from dlcore.optim.optimizer_factory import check_optimization
-from dlcore.runs.factories import factory_classes
 
 OPTIMIZERS = factory_classes("model.optimizer")
 NEEDS_OTHER_PARAMETERS = {"Muon", "SparseAdam"}

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
+from dlcore.config.short_names import factory_classes
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.optim import InverseTimeDecayLR, PiecewiseConstantLR
 from dlcore.runs import fit
-from dlcore.runs.factories import factory_classes, find_factory
 from dlcore.runs.run import prepare
 
 
@@ -16,8 +16,8 @@ def test_schedules_are_torchs_and_dlcores():
     assert {"StepLR", "CosineAnnealingLR", "ExponentialDecayLR", "InverseTimeDecayLR"} <= set(schedules)
     assert all(issubclass(kind, LRScheduler) for kind in schedules.values())
     assert LRScheduler.__name__ not in schedules
-    assert find_factory("model.lr_scheduler", "InverseTimeDecayLR") is InverseTimeDecayLR
-    assert find_factory("model.optimizer", "InverseTimeDecayLR") is None
+    assert schedules["InverseTimeDecayLR"] is InverseTimeDecayLR
+    assert "InverseTimeDecayLR" not in factory_classes("model.optimizer")
 
 
 def test_an_own_schedule_is_chosen_by_flag(workplace, small):

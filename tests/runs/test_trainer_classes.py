@@ -7,10 +7,11 @@ import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelSummary, Timer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from dlcore.configs.request import Flag
+from dlcore.config.request import Flag
+from dlcore.config.short_names import flag_with_full_name, with_full_names
 from dlcore.errors import ArgumentError, FitError, UnknownNameError
 from dlcore.runs import fit, prepare
-from dlcore.runs.trainer_classes import flag_with_full_name, let_speak, with_full_names
+from dlcore.runs.process import let_speak
 
 ONE = "--trainer.max_epochs=1"
 

@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from dlcore.cli.main import main
-from dlcore.configs.class_paths import allowed_packages, is_within
-from dlcore.configs.request import Flag
+from dlcore.config.allow_list import AllowList, is_within
+from dlcore.config.request import Flag
 from dlcore.errors import ArgumentError, ConfigError
 from dlcore.runs import fit
-from dlcore.runs.named_classes import Trust
 from dlcore.studies.study_file import read_study
 
 ONE = ("--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--progress_display=off", "--run_summary=off")
@@ -237,7 +236,7 @@ def test_a_study_may_name_what_is_allowed(own_model):
 @pytest.mark.parametrize("text", ["", "a b", "../x", "a,,b", "*", "a;b"])
 def test_a_list_of_packages_that_is_none_is_an_error(text):
     with pytest.raises(ArgumentError, match="packages of Python, parted by commas"):
-        allowed_packages([Flag("allow", text)])
+        AllowList.of([Flag("allow", text)])
 
 
 def test_a_name_that_begins_like_a_package_is_not_within_it():
@@ -248,7 +247,7 @@ def test_a_name_that_begins_like_a_package_is_not_within_it():
 
 def test_the_parser_of_other_programs_is_left_as_it_was(workplace):
     before = dict(jsonargparse._common.parsing_settings)
-    with Trust(("mine",)).at_work():
+    with AllowList(("mine",)).at_work():
         assert jsonargparse._common.parsing_settings != before
     assert jsonargparse._common.parsing_settings == before
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from dlcore.cli.main import main
 from dlcore.cli.terminal import PlainConsole
-from dlcore.configs.plain_text import csv_cell, file_name, printable
-from dlcore.configs.recipe import recipe_name
+from dlcore.config.recipe import recipe_name
+from dlcore.plain_text import csv_cell, file_name, printable
 from dlcore.studies.study import folder_name
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.markdown import escaped

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dlcore.cli.main import main
-from dlcore.configs.request import read_request
-from dlcore.configs.secrets import HIDDEN, forget_hidden, is_secret, without_secrets
+from dlcore.config.request import read_request
+from dlcore.config.secrets import HIDDEN, forget_hidden, is_secret, without_secrets
 from dlcore.runs import fit
 
 KEY, VARIABLE = "sk-0123456789abcdef", "hunter2-of-the-environment"
@@ -96,7 +96,7 @@ def test_such_names_hold_none(name):
 
 
 def test_no_setting_of_dlcores_own_is_taken_for_a_secret():
-    from dlcore.configs.catalogue import class_arguments, class_names
+    from dlcore.config.catalogue import class_arguments, class_names
 
     for package in ("models", "data", "callbacks"):
         for name in class_names(package):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from dlcore.configs import strict_yaml
+from dlcore.config import strict_yaml
 from dlcore.errors import ConfigError
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

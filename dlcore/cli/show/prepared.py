@@ -9,12 +9,12 @@ from rich.console import Console
 
 from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.subject import Words
-from dlcore.configs.plain_text import printable
-from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
-from dlcore.configs.request import read_request
+from dlcore.config.merge import own_title
+from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
+from dlcore.config.request import read_request
 from dlcore.errors import FitError
+from dlcore.plain_text import printable
 from dlcore.runs import Command, prepare
-from dlcore.runs.layers import own_title
 from dlcore.runs.other_data import name_of_data
 
 

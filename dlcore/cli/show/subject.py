@@ -9,9 +9,9 @@ from rich.text import Text
 
 from dlcore.cli.flag_rows import flag_row
 from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
-from dlcore.configs.catalogue import callback_sections
-from dlcore.configs.recipe import DEFAULT_RECIPE
-from dlcore.configs.request import Request, read_request
+from dlcore.config.catalogue import callback_sections
+from dlcore.config.recipe import DEFAULT_RECIPE
+from dlcore.config.request import Request, read_request
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
 
 _COLUMN = 37

@@ -11,9 +11,9 @@ from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_h
 from dlcore.cli.study.request import ALL, StudyRequest, read_study_request
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
 from dlcore.cli.yaml_shelf import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
-from dlcore.configs.plain_text import printable
-from dlcore.configs.recipe import recipe_header, recipe_text
+from dlcore.config.recipe import recipe_header, recipe_text
 from dlcore.errors import ConfigError
+from dlcore.plain_text import printable
 from dlcore.studies import find_study, study_names
 from dlcore.studies.claim import ANY_METRIC, QUANTITIES
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcore.cli.show.subject import Subject
-from dlcore.configs.class_paths import allowed_packages
-from dlcore.configs.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
-from dlcore.configs.request import Flag, read_request
+from dlcore.config.allow_list import AllowList
+from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
+from dlcore.config.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
 from dlcore.studies.space import Space, read_space, variants_of
 from dlcore.studies.study import X_AXES, Study
@@ -76,7 +76,7 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
         raise ConfigError("--optuna: cannot be joined with --random, --dry_run or --redo: its trials follow results.")
     if name is not None:
         own_variants = bool(vary or request.recipes or draws is not None or trials is not None)
-        studies = _by_name(name, own_variants, quick, allowed_packages(request.flags))
+        studies = _by_name(name, own_variants, quick, AllowList.of(request.flags).packages)
     elif quick:
         raise ConfigError("--quick: the cuts are those of a study's file; beside --vary give --trainer.max_epochs.")
     else:

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlcore.configs.plain_text import decoded_name
 from dlcore.data.images.layout import check_shared, is_hidden, listed, part_folders, subfolders, unreadable
 from dlcore.errors import ArgumentError, DataError
+from dlcore.plain_text import decoded_name
 
 _KINDS = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm avif jp2 j2k ico tga qoi"
 ENDINGS = frozenset(f".{kind}" for kind in _KINDS.split())

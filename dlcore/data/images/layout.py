@@ -8,9 +8,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcore.configs.plain_text import decoded_name
-from dlcore.configs.shell import shell_word
 from dlcore.errors import DataError
+from dlcore.plain_text import decoded_name, shell_word
 
 PARTS = ("train", "val", "test")
 _WORDS = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from dlcore.configs.plain_text import printable
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.finding import Found
 from dlcore.data.images.layout import listed
 from dlcore.data.images.pixel_cache import Pictures
 from dlcore.errors import DataError
+from dlcore.plain_text import printable
 
 _SHOWN = 8  # broken files that a message names
 

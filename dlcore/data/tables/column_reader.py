@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlcore.configs.shell import flag_words
 from dlcore.data.tables.cells import PLAIN, CellFormat
 from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
 from dlcore.errors import DataError
+from dlcore.plain_text import flag_words
 
 if TYPE_CHECKING:
     from pandas import Series

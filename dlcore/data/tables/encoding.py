@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcore.configs.shell import flag_words
 from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
 from dlcore.errors import DataError
+from dlcore.plain_text import flag_words
 
 _BLOCK = 1 << 14  # rows whose numbers stay in a processor's cache while all their columns are written: twice as fast
 _LARGEST = 1e30  # that float32 holds, with room for what a network does to it

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from dlcore.configs.shell import flag_words
 from dlcore.data.tables.columns import Column, Names, Numbers
 from dlcore.errors import DataError
+from dlcore.plain_text import flag_words
 
 _NAMELESS = re.compile(r"column_\d+|Unnamed: \d+(\.\d+)*")  # as `detect_form` and pandas call them
 _DATE = re.compile(r"\d{1,4}[-./年]\d{1,2}[-./月]\d{1,4}日?([ T]\d{1,2}:\d{2}.*)?")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlcore.configs.shell import flag_words
 from dlcore.data.tables.cells import CellFormat
 from dlcore.data.tables.column_reader import ColumnReader
 from dlcore.data.tables.columns import Column, Kind, rows_in_words
@@ -21,6 +20,7 @@ from dlcore.data.tables.csv_form import detect_form
 from dlcore.data.tables.remarks import check_spellings, remarks, row_numbers
 from dlcore.data.tables.schema import Schema
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, nearest
+from dlcore.plain_text import flag_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 
 import dlcore
-from dlcore.configs.flat import flatten
+from dlcore.config.merge import flatten
 from dlcore.errors import FitError
 
 # Where something lies may differ from machine to machine; what lies there is compared.

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlcore.configs.request import Flag, Request
+from dlcore.config.request import Flag, Request
 from dlcore.errors import ArgumentError
 from dlcore.processes import ATTEMPT, agent_store, by_slurm, by_torchrun, rank_of_process
 from dlcore.runs.distributed.attempt import Attempt

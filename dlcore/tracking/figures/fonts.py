@@ -6,7 +6,7 @@ import functools
 import re
 import warnings
 
-from dlcore.configs.plain_text import printable
+from dlcore.plain_text import printable
 
 DEFAULT_FAMILY = "DejaVu Sans"  # comes with matplotlib
 

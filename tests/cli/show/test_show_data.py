@@ -1,8 +1,8 @@
 """`show data` and `show config`: what they say and leave behind."""
 
+import re
 from pathlib import Path
 
-import re
 import pytest
 import yaml
 from PIL import Image

@@ -1,0 +1,158 @@
+"""Recipes: finding one by name or path, and reading it strictly.
+
+A recipe is a YAML file as LightningCLI takes it, that trains something worth training by itself. The comment at its top
+tells what it is for (the first line, one sentence), the command that runs it and the result it reached.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dlcore.errors import ConfigError, UnknownNameError, nearest
+from dlcore.plain_text import file_name, shell_word
+
+DEFAULT_RECIPE = "mlp_fashion_mnist"
+_PACKAGE = Path(__file__).resolve().parent.parent
+_MAX_BYTES = 8_000_000  # the parser's own limit is one of characters
+_KINDS = {list: "list", str: "piece of text", bool: "yes or no", int: "number", float: "number"}
+_SUFFIXES = (".yaml", ".yml")
+
+
+def recipes_folder() -> Path:
+    """The folder of dlcore's own recipes: within the package where a wheel is installed, beside it in a checkout."""
+    packaged = _PACKAGE / "configs"
+    return packaged if (packaged / f"{DEFAULT_RECIPE}.yaml").is_file() else _PACKAGE.parent / "configs"
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with dlcore, sorted."""
+    return names_in(recipes_folder())
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names of the YAML files in a folder, without suffix, sorted; none where the folder is not there."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a recipe; see `find_file`."""
+    return find_file("recipe", os.fspath(name_or_path), recipes_folder(), "recipes")
+
+
+def find_file(kind: str, text: str, folder: Path, command: str) -> Path:
+    """The file of a recipe or a study.
+
+    Args:
+        kind: What is looked for: ``recipe``, ``study``.
+        text: The name of one that comes with dlcore (``mlp_fashion_mnist``), or a YAML file. A word without suffix and
+            folder is looked up among the names first. ``~`` is the home folder.
+        folder: Where those that come with dlcore are.
+        command: The command that lists them.
+
+    Raises:
+        UnknownNameError: A word that is neither a name nor a file; the nearest name is offered.
+        ConfigError: A path where no file is, or where something else is (a folder, a pipe).
+    """
+    names, path = names_in(folder), Path(text).expanduser()
+    if text in names:
+        return folder / f"{text}.yaml"
+    if not text.strip():
+        raise ConfigError(f"The {kind}'s name is empty; `python -m dlcore {command}` lists those that there are.")
+    try:
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise ConfigError(f"{path}: a folder, where a {kind} (a YAML file) was expected.")
+        if path.exists():
+            raise ConfigError(f"{path}: neither a file nor a folder; save the {kind} to a file first.")
+    except OSError as error:  # a folder that may not be searched; a name longer than the file system allows
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
+    if not path.suffix and path.name == text:
+        own = Path("configs", f"{text}.yaml")
+        remedy = f"`python -m dlcore {command}` lists them; a file of your own is given with its path"
+        remedy += f": {shell_word(str(own))}" if own.is_file() else "."
+        raise UnknownNameError(kind, text, names, remedy)
+    if path.suffix in _SUFFIXES and path.name == text and path.stem in names:
+        hint = f" The {kind} that comes with dlcore is named without suffix: {path.stem}."
+    elif not path.parent.is_dir() or not os.access(path.parent, os.R_OK):
+        hint = f" Its folder {str(path.parent)!r} cannot be read or does not exist."
+    else:
+        files = [other.name for other in path.parent.iterdir() if other.suffix in _SUFFIXES]
+        near = nearest(path.name, files)
+        hint = f" Did you mean {str(path.parent / near)!r}?" if near else ""
+    raise ConfigError(f"{path}: there is no such file.{hint}")
+
+
+def recipe_name(path: str | os.PathLike[str]) -> str:
+    """What a recipe is called, and so the folder that its runs go to: the file's name, or that of the run it is of."""
+    path = Path(path)
+    run = path.resolve().parent
+    # The config that a run left in its folder, lightning_logs/<recipe>/version_<N>/config.yaml.
+    name = run.parent.name if path.name == "config.yaml" and run.name.startswith("version_") else path.stem
+    return file_name(name)
+
+
+def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a recipe strictly.
+
+    Args:
+        path: A UTF-8 file (a byte order mark is allowed) of plain YAML, where each key stands once.
+
+    Returns:
+        Section name → content, as it stands in the file; no name in it has been checked.
+
+    Raises:
+        ConfigError: The file cannot be read, is not UTF-8, is not YAML, is empty, repeats a key, or is not a mapping of
+            sections. The message has the file, the line and the column.
+    """
+    from dlcore.config import strict_yaml  # here, so that listing recipes need not load a YAML parser
+
+    content = strict_yaml.load(recipe_text(path), str(path))
+    if content is None or content == {}:
+        raise ConfigError(f"{path}: the recipe is empty; it needs sections such as `model:` and `data:`.")
+    if not isinstance(content, dict):
+        said = f"{path}: a recipe is made of sections (`model:`, `data:`, …), not of a {_KINDS.get(type(content))}."
+        if isinstance(content, str) and "：" in content:
+            said += " Its colons are full-width (：): YAML's is the one of ASCII, with a space behind it (: )."
+        raise ConfigError(said)
+    for section in content:
+        if not isinstance(section, str):
+            raise ConfigError(f"{path}: a section's name is a word such as `model`, not {section!r}.")
+    return content
+
+
+def recipe_header(path: str | os.PathLike[str]) -> str:
+    """The comment at the top of a recipe without its number signs: purpose, command, result. Empty if it has none."""
+    lines: list[str] = []
+    for line in recipe_text(path).lstrip().splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("#").removeprefix(" ").rstrip())
+    return "\n".join(lines).strip("\n")
+
+
+def recipe_text(path: str | os.PathLike[str]) -> str:
+    """A recipe's text, without a byte order mark.
+
+    Raises:
+        ConfigError: The file cannot be read, is longer than any recipe, or is not UTF-8; the message has the offset of
+            the first wrong byte.
+    """
+    try:
+        if (size := Path(path).stat().st_size) > _MAX_BYTES:
+            raise ConfigError(f"{path}: expected a recipe of at most {_MAX_BYTES:,} bytes, got {size:,}.")
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
+    byte_order_mark = b"\xef\xbb\xbf"
+    skipped = len(byte_order_mark) if content.startswith(byte_order_mark) else 0
+    try:
+        return content[skipped:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        offset = skipped + error.start
+        line = content.count(b"\n", 0, offset) + 1
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        what = "it looks like UTF-16" if utf16 else f"byte {offset} (line {line}) is 0x{content[offset]:02x}"
+        raise ConfigError(f"{path}: not UTF-8: {what}. Save the file as UTF-8.") from error

@@ -1,0 +1,9 @@
+"""What pyproject.toml cannot say: a wheel carries the recipes, configs/ of this repository, as dlcore/configs/."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["dlcore*"]), "dlcore.data.lyrics", "dlcore.configs", "dlcore.configs.studies"],
+    package_dir={"dlcore.configs": "configs"},
+    package_data={"dlcore.configs": ["*.yaml"], "dlcore.configs.studies": ["*.yaml"], "dlcore.data.lyrics": ["*"]},
+)
