@@ -156,7 +156,7 @@ class Table(ArrayData):
             self.schema = Schema.from_state(kept["table"])
 
     def facts(self) -> dict[str, Any]:
-        """Return what a model may ask for, and where the rows came from; read them unless a checkpoint has the columns."""
+        """Return what a model may ask for, and the rows' origin; read them unless a checkpoint has the columns."""
         if self.schema is None:
             self.parts = self.load()
         schema: Schema = self.schema  # type: ignore[assignment]
