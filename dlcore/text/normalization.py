@@ -20,7 +20,7 @@ _CHANGED = re.compile("[\r\ufeff\u3000" + _FULL_WIDTH + "]")
 
 
 def normalize(text: str) -> str:
-    r"""Replace line ends by ``\n``, U+3000 by a space, full-width letters and digits by ASCII; drop byte order marks."""
+    r"""Replace line ends by ``\n``, U+3000 by a space, full-width letters, digits by ASCII; drop byte order marks."""
     if not _CHANGED.search(text):
         return text
     return text.replace("\r\n", "\n").replace("\r", "\n").translate(_TABLE)
