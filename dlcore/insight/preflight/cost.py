@@ -171,7 +171,7 @@ class _Stopwatch(Callback):
         self._begun = 0.0
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """Return infinity: measure the steps of the fast path."""
+        """Return infinity: do not split the fast path's steps, which are measured as they are."""
         return math.inf
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
