@@ -18,13 +18,13 @@ _WIDEST = 110  # longer lines are hard to read
 
 
 class PlainConsole(Console):
-    """A console that shows text unchanged, except for control characters, which it replaces."""
+    """A console that shows text unchanged, except for control characters, which it spells out."""
 
     def __init__(self) -> None:
         super().__init__(markup=False, highlight=False, emoji=False)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield the printed segments with control characters replaced; colours are added later, and stay."""
+        """Yield the printed segments with control characters spelled out; colours are added later, and stay."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
 

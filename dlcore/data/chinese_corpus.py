@@ -50,7 +50,6 @@ class ChineseCorpus(TextData):
         dictionary: A file instead of jieba's dictionary: a word, a space and its frequency per line.
         batch_size: Rows of a training batch, of each process: streams of text that are read in parallel.
         sequence_length: Tokens of a row in a batch: the gradient goes back through as many.
-        sequence_length: Tokens of a row in a batch: through so many the gradient goes back.
         windows: Whether training rows are windows at random positions; false: streams that continue from batch to
             batch, so that a network can carry its state.
         shuffle_documents: Whether documents are shuffled each epoch, so that no poem always follows the same one;

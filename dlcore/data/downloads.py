@@ -1,4 +1,4 @@
-"""Downloads that end: files appear whole or not at all, and a silent server is given up."""
+"""Downloads that end: files appear whole or not at all, and a silent server is abandoned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], pat
         fill: Downloads into the folder that it gets, and raises on failure.
         root: The folder that receives the files. Files of the same names are replaced.
         names: The files to keep, as paths within the filled folder and within `root`.
-        patience: Seconds without new bytes after which the download is given up.
+        patience: Seconds without new bytes after which the download is abandoned.
 
     Raises:
         OSError: More than `MOST_BYTES` arrived.
@@ -39,7 +39,7 @@ def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], pat
 
 
 def _run_while_it_grows(work: Callable[[], Any], folder: Path, patience: float) -> None:
-    """Run work that fills a folder; give it up when no bytes arrive for `patience` seconds.
+    """Run work that fills a folder; abandon it when no bytes arrive for `patience` seconds.
 
     Socket timeouts are not enough: they restart for each address of a server and do not cover the name lookup.
     """

@@ -35,7 +35,7 @@ FILES = {
 }
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SYSTEM_PACKAGE = "dataset-fashion-mnist"
-DOWNLOAD_TIMEOUT = 20.0  # seconds in which nothing came
+DOWNLOAD_TIMEOUT = 20.0  # seconds without new bytes
 _RAW = Path("FashionMNIST", "raw")  # where torchvision puts the files
 
 

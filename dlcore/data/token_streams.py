@@ -56,7 +56,7 @@ class TextLoader(ABC):
 
     @abstractmethod
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """Yield the batches of an epoch, starting at one of them."""
+        """Yield the batches of an epoch, from index `first` on."""
 
     def __iter__(self) -> Iterator[TextBatch]:
         # A generator: nothing below runs before the first batch is requested; the position is known by then.
@@ -112,7 +112,7 @@ class TrainStreams(TextLoader):
         return whole + (rest > 0 and not self.drop_last)
 
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """Yield the batches of an epoch, starting at one of them."""
+        """Yield the batches of an epoch, from index `first` on."""
         ring = Ring(self.part, self.seed, epoch, self.shuffle)
         starts = np.arange(self.rank, self.rows, self.world_size)[:, None] * self.row_length
         for k in range(first, len(self)):
@@ -140,7 +140,7 @@ class TrainWindows(TextLoader):
         return len(self.part) // (self.rows * self.sequence_length)
 
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """Yield the batches of an epoch, starting at one of them."""
+        """Yield the batches of an epoch, from index `first` on."""
         ring = Ring(self.part, None, epoch, shuffle=False)
         seed = (0, 0) if self.seed is None else (self.seed, epoch)
         for k in range(first, len(self)):
@@ -176,7 +176,7 @@ class WholeDocuments(TextLoader):
         return -(-int(self.lengths.max()) // self.sequence_length)
 
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """Yield the batches, starting at one of them."""
+        """Yield the batches, from index `first` on."""
         starts, lengths = (row[self.rank :: self.world_size] for row in (self.starts, self.lengths))
         if not len(starts):  # more processes than documents: this one has only empty targets, in as many batches
             starts, lengths = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)

@@ -63,7 +63,7 @@ def read_claim(text: str, where: str = "claim") -> Expression:
 
 
 class _Reader:
-    """Recursive-descent parser: reads one token after the other."""
+    """Recursive-descent parser of a claim."""
 
     def __init__(self, text: str, where: str) -> None:
         self.source, self.where = text, where

@@ -16,7 +16,7 @@ A study is a YAML file. The comment at its top is like a recipe's: purpose, comm
       - says: Without scaling it does not learn.
         holds: train_accuracy("0 to 255") < 0.3 and train_accuracy("divided by 255") > 0.8
         textbook: 12% and 85%
-        why_not: what a reader is told where the claim is contradicted
+        why_not: explanation shown if the claim is contradicted
 """
 
 from __future__ import annotations

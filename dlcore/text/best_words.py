@@ -38,7 +38,7 @@ def best_words(
 
     Args:
         codes: The characters of a text (N,).
-        begins: Begin of each run (R,), ascending.
+        begins: Start of each run (R,), ascending.
         ends: End of each run (R,).
         tables: The words.
 

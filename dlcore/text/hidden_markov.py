@@ -47,8 +47,8 @@ def word_ends(codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.nda
 
     Args:
         codes: The characters of a text (N,).
-        begins: Begin of each stretch (R,).
-        ends: End of each stretch (R,), after its begin.
+        begins: Start of each stretch (R,).
+        ends: End of each stretch (R,), after its start.
 
     Returns:
         Whether a word's last character is at each position (N,); False outside the stretches.

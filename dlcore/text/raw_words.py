@@ -31,7 +31,7 @@ class RawWords:
 
     Attributes:
         count: Number of words (N).
-        offsets: Begin of each document, and N (D + 1,), int64.
+        offsets: Start of each document, and N (D + 1,), int64.
     """
 
     def __init__(

@@ -185,13 +185,13 @@ def _signs_in(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def _stretches(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return begins and ends of the stretches of chosen positions."""
+    """Return starts and ends of the stretches of chosen positions."""
     change = np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8))
     return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
 
 
 def _places(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Return all positions from each begin to its end."""
+    """Return all positions from each start to its end."""
     sizes = ends - begins
     before = np.cumsum(sizes) - sizes
     return np.repeat(begins - before, sizes) + np.arange(int(sizes.sum()))

@@ -1,7 +1,7 @@
 """A corpus as token ids on disk, memory-mapped: built once, found again by a hash of its inputs.
 
 A folder holds, for each part (train, val, test), the tokens of its documents, each followed by END (``train.tokens``,
-uint16 or uint32), and the begin of each document (``train.offsets``, uint64), with the vocabulary and facts of the
+uint16 or uint32), and the start of each document (``train.offsets``, uint64), with the vocabulary and facts of the
 corpus (``meta.json``). It appears whole, under a name that is a hash of all that it depends on.
 
 Shapes: N tokens of a part, ends included; D its documents.
@@ -27,7 +27,7 @@ class TokenPart:
 
     Attributes:
         tokens: Their tokens, each document followed by END (N,), mapped.
-        offsets: Begin of each document, and N (D + 1,), mapped.
+        offsets: Start of each document, and N (D + 1,), mapped.
     """
 
     tokens: np.ndarray

@@ -129,8 +129,8 @@ class WordTables:
 
         Args:
             codes: The characters of the text, all of them below 65536 within the stretches.
-            begins: Begin of each stretch (R,).
-            ends: End of each stretch (R,), after its begin.
+            begins: Start of each stretch (R,).
+            ends: End of each stretch (R,), after its start.
         """
         found = np.zeros(len(begins), dtype=bool)
         left, nodes, length = np.arange(len(begins)), self.root[codes[begins]], 1

@@ -3,7 +3,7 @@
 How any picture becomes one of C channels, H × W, 0 to 255:
 
 - It is turned by its EXIF orientation.
-- Palettes are looked up; CMYK, YCbCr and the like become RGB. Transparent places show white behind them.
+- Palettes are looked up; CMYK, YCbCr and the like become RGB. Transparent areas become white.
 - 16 bits become 8: two levels, the same for all pictures of a data set, become 0 and 255, linearly between them; values
   beyond are clipped. The levels are 0 and 65535, or narrower where all values lie close together (`own_levels`).
   Colours of 16 bits are read so from PNG; from other files only their upper byte is used.
