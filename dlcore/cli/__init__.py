@@ -1,4 +1,4 @@
 """The command line: the tour, the tiered help, the recipes, and the commands that train and measure.
 
-What answers at once (`tour`, `help`, `recipes`) imports neither torch nor Lightning.
+Commands that answer at once (`tour`, `help`, `recipes`) import neither torch nor Lightning.
 """

@@ -1,4 +1,4 @@
-"""``check``: a recipe looked at before a long run. Exit code 1 if a check fails."""
+"""``check``: check a recipe before a long run. Exit code 1 if a check fails."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(argv: list[str]) -> int:
         0 if no check failed, else 1.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     if wants_help(argv):
         print_subject_help(SUBJECT)
@@ -50,7 +50,7 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
     from dlcore.insight.preflight import check_training
 
-    warnings.filterwarnings("ignore", r"initializer .* makes all units")  # the check of the layers says it
+    warnings.filterwarnings("ignore", r"initializer .* makes all units")  # the check of the layers reports it
     command = prepared(words)
     console = open_console()
     speaks = command.trainer.is_global_zero
@@ -70,7 +70,7 @@ def run(argv: list[str]) -> int:
 
 
 def _print_result(console: Console, result: CheckResult) -> None:
-    """A row for each finding, and its remedies below it."""
+    """Print a row for each finding, with its remedies below it."""
     for number, finding in enumerate(sorted(result.findings, key=lambda each: -each.verdict)):
         sign, style = _SIGNS[finding.verdict.word]
         further = number > 0 and finding.verdict.word == "ok"
@@ -85,13 +85,13 @@ def _print_result(console: Console, result: CheckResult) -> None:
 
 
 def _remedy(remedy: str) -> Text:
-    """The flag, and what it does."""
+    """Return the flag and its effect, styled."""
     flag, colon, does = remedy.partition(": ")
     return Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET))
 
 
 def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
-    """One line: whether it may go."""
+    """Print one line: whether the recipe is ready."""
     count = len(report.warnings)
     warned = f", {count} warning{'s' * (count != 1)}" if count else ""
     if report.ready:
@@ -101,4 +101,4 @@ def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
         line = Text.assemble(
             (f"not ready: {len(report.failed)} failed", "bold red"), f" ({', '.join(report.failed)}){warned}"
         )
-    console.print(line, soft_wrap=True)  # a command is copied whole
+    console.print(line, soft_wrap=True)  # not wrapped: a command must be copied whole

@@ -1,4 +1,4 @@
-"""``compare``: runs beside each other."""
+"""``compare``: compare runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
         0.
 
     Raises:
-        DlcoreError: Fewer than two runs, or one that is none.
+        DlcoreError: There are fewer than two runs, or a folder is not a run's.
     """
     if wants_help(argv):
         print_subject_help(SUBJECT)

@@ -42,7 +42,7 @@ def run(argv: list[str]) -> int:
         0.
 
     Raises:
-        DlcoreError: There is no such run, or it holds no curves.
+        DlcoreError: There is no such run, or it has no curves.
     """
     if wants_help(argv):
         print_subject_help(SUBJECT)
@@ -54,7 +54,7 @@ def run(argv: list[str]) -> int:
     from dlcore.insight.run_comparison import find_run, newest_run
 
     folders = [find_run(name) for name in words.names] or [newest_run()]
-    diagnoses = [diagnose(folder) for folder in folders]  # all, before the first line is printed
+    diagnoses = [diagnose(folder) for folder in folders]  # diagnose all before printing the first line
     if "json" in words.given:
         for each in diagnoses:
             print(json.dumps(each.as_json(), ensure_ascii=False))
@@ -112,12 +112,12 @@ def _print_columns(console: Console, rows: list[tuple[Finding | None, Text | str
 
 
 def _print_next(console: Console, diagnosis: Diagnosis) -> None:
-    """The command that tries the first remedy; never wrapped, it is copied whole."""
+    """Print the command that tries the first remedy; not wrapped, since it must be copied whole."""
     config, last = diagnosis.folder / "config.yaml", diagnosis.folder / "checkpoints" / "last.ckpt"
     first = diagnosis.first or next((note for note in diagnosis.notes if note.flags), None)
     if first is None or not first.flags or not config.is_file():
         return
-    # More epochs go on where the run ended; every other remedy is for a run of its own.
+    # More epochs continue the run; every other remedy needs a new run.
     goes_on = first.name == "stopped_too_early" and last.is_file()
     begin = f"--ckpt_path {shell_word(_short(last))}" if goes_on else f"-c {shell_word(_short(config))}"
     console.print()

@@ -1,4 +1,4 @@
-"""Lines of the short help: each flag as it is typed, with the value that it has now, and what it means."""
+"""Lines of the short help: each flag as it is typed, with its present value and its meaning."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dlcore.plain_text import without_markup
 Row = tuple[Text, Text]
 _LONGEST_VALUE = 40
 _PLACEHOLDERS = {"bool": "true|false", "int": "INT", "float": "NUMBER", "str": "TEXT"}
-# Arguments of optimisers and schedules, whose own docstrings would cost an import of torch.
+# Arguments of optimisers and schedules: reading their own docstrings would need an import of torch.
 _COMMON = {"lr": "Learning rate.", "weight_decay": "Weight decay.", "momentum": "Momentum, in [0, 1)."}
 
 
 def flag_row(flag: str, value: str, meaning: str, detail: str = "") -> Row:
-    """One line.
+    """Return one line of the help.
 
     Args:
         flag: ``--trainer.max_epochs``.
-        value: What stands after it, as it would be typed; empty for a flag without value.
-        meaning: What it means; words in backticks lose them.
-        detail: Type or choices, shown less loudly after the meaning.
+        value: The value after it, as it would be typed; empty for a flag without value.
+        meaning: Its meaning; backticks are removed.
+        detail: Type or choices, dimmed after the meaning.
     """
     left = Text(flag, style=NAME)
     if value:
@@ -46,15 +46,15 @@ def class_rows(
     names: Iterable[str],
     chosen: Mapping[str, str] | None = None,
 ) -> list[Row]:
-    """Lines for arguments of a class.
+    """Return lines for arguments of a class.
 
     Args:
         section: ``model`` or ``data``.
         info: The class.
-        settings: What the recipe sets; what it leaves out has the class's default. With None, what is set is not known
-            here, and each flag is followed by the kind of its value.
-        names: Which arguments.
-        chosen: Optimiser and schedule that the command line chooses, by their flags' names: all their arguments follow.
+        settings: The recipe's settings; others have the class's default. None: settings are unknown, and each flag is
+            followed by the kind of its value.
+        names: The arguments to show.
+        chosen: Optimiser and schedule that the command line chooses, by flag name: all their arguments are shown.
 
     Raises:
         UnknownNameError: There is no such optimiser or schedule.
@@ -81,12 +81,12 @@ def class_rows(
 
 
 def is_factory(argument: Argument) -> bool:
-    """Whether an argument takes an optimiser or a schedule by name."""
+    """Return whether an argument takes an optimiser or a schedule by name."""
     return "OptimizerCallable" in argument.annotation or "LRSchedulerCallable" in argument.annotation
 
 
 def _factory_rows(flag: str, value: Any) -> list[Row]:
-    """Lines for what the recipe sets of an optimiser or schedule; the learning rate is among them in any case."""
+    """Return lines for the recipe's settings of an optimiser or schedule, always with the learning rate."""
     _, settings = class_and_arguments(value)
     rows = [flag_row(f"{flag}.{key}", yaml_text(given), _COMMON.get(key, "")) for key, given in settings.items()]
     if flag.endswith("optimizer") and "lr" not in settings:
@@ -95,7 +95,7 @@ def _factory_rows(flag: str, value: Any) -> list[Row]:
 
 
 def _chosen_rows(flag: str, name: str, settings: dict[str, Any]) -> list[Row]:
-    """All arguments of an optimiser or schedule that the command line chooses; of a user's own none are known here."""
+    """Return lines for all arguments of a chosen optimiser or schedule; none for a user's own class."""
     if "." in name:
         return []
     info = factory_info(flag.removeprefix("--"), name)
@@ -110,7 +110,7 @@ def _chosen_rows(flag: str, name: str, settings: dict[str, Any]) -> list[Row]:
 
 
 def default_value(argument: Argument) -> Any:
-    """An argument's default as a value; a class by its name; other expressions as they are written."""
+    """Return an argument's default as a value; a class by its name; other expressions as written."""
     if argument.default is None:
         return None
     try:
@@ -121,7 +121,7 @@ def default_value(argument: Argument) -> Any:
 
 
 def yaml_text(value: Any) -> str:
-    """A value as one types it after a flag, which is as YAML writes it, cut at 40 characters."""
+    """Return a value as typed after a flag, i.e. as YAML, cut at 40 characters."""
     if value is None:
         text = "null"
     elif isinstance(value, bool):
@@ -138,12 +138,12 @@ def yaml_text(value: Any) -> str:
 
 
 def placeholder(annotation: str) -> str:
-    """What to show where a value of this type is to be typed: ``INT``, ``true|false``."""
+    """Return a placeholder for a value of this type: ``INT``, ``true|false``."""
     return _PLACEHOLDERS.get(annotation.removesuffix(" | None"), "NAME" if "Callable" in annotation else "VALUE")
 
 
 def _detail(argument: Argument, value: Any) -> str:
-    """The type, where neither the value nor the text tells it."""
+    """Return the type, if neither the value nor the help text shows it."""
     choices = re.search(r"Literal\[(.*?)\]", argument.annotation)
     if choices:
         words = [word.strip().strip("'\"") for word in choices.group(1).split(",")]

@@ -57,18 +57,18 @@ _ALSO_CALLED = {
 
 @dataclass(frozen=True)
 class Call:
-    """What is asked for beside form and choice of words.
+    """Options of the command, in addition to form and sampling.
 
     Args:
         ckpt_path: The best or the last checkpoint of the newest run of a text model, a run's folder, or a file.
-        prompt: What the text begins with; left out, it begins a document. May be given several times.
-        prompts_file: A file with a prompt a line, UTF-8 or GB18030; empty lines are passed over.
-        num: Texts of each prompt.
-        seed: Where chance comes from: the same seed gives the same texts, whatever the batch.
-        format: Plain text, or JSON: a line a text, with its tokens and their mean log probability.
+        prompt: Beginning of the text; left out, a new document begins. May be given several times.
+        prompts_file: A file with one prompt per line, UTF-8 or GB18030; empty lines are skipped.
+        num: Texts per prompt.
+        seed: Seed of the random numbers: the same seed gives the same texts, whatever the batch.
+        format: Plain text, or JSON: one line per text, with its tokens and their mean log probability.
         output: A new file to write to, instead of the terminal.
-        batch_size: Texts that are written at once; changes the speed only.
-        accelerator: Kind of device; a single text is written as fast on the CPU.
+        batch_size: Texts generated at once; changes the speed only.
+        accelerator: Kind of device; a single text is as fast on the CPU.
     """
 
     ckpt_path: str = "best"
@@ -83,7 +83,7 @@ class Call:
 
 
 def options() -> dict[str, dict[str, Argument]]:
-    """All options in groups, as they stand in the sources: nothing heavy is imported for it."""
+    """Return all options in groups, read from the sources: nothing heavy is imported."""
     return {
         "Prompt and output": settings_info("cli/generate.py", "Call").arguments,
         "Form": settings_info("text/form.py", "Form").arguments,
@@ -95,7 +95,7 @@ def run(argv: list[str]) -> int:
     """Generate texts.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     if {"-h", "--help", "--help-all"} & set(argv):
         print_help()
@@ -142,7 +142,7 @@ def _generate(
     from dlcore.text.prompt import read_prompt
     from dlcore.text.sampling import Sampling
 
-    # Before the model is loaded: what is mistyped is said at once.
+    # Before the model is loaded, so that a typing error is reported at once.
     form, sampling = Form(**_of(given, groups["Form"])), Sampling(**_of(given, groups["Choice of words"]))
     prepare_process()
     check_devices(call.accelerator, 1)
@@ -165,7 +165,7 @@ def _generate(
 
 
 def _tell(loaded: TextModel, prompts: list[Prompt]) -> None:
-    """Say on standard error which checkpoint it is, and what it does not know of the prompts."""
+    """Print on standard error the checkpoint, and the prompts' unknown characters."""
     if sys.stderr.isatty():
         print(f"{loaded.path}", file=sys.stderr)
     unknown = "".join(dict.fromkeys("".join(prompt.unknown for prompt in prompts)))
@@ -176,12 +176,12 @@ def _tell(loaded: TextModel, prompts: list[Prompt]) -> None:
 
 
 def _run_name(given: OwnOptions) -> str | None:
-    """The recipe among whose runs to look."""
+    """Return the recipe whose runs are searched; None for all."""
     return recipe_name(find_recipe(given.recipes[-1])) if given.recipes else None
 
 
 def _check_files(ckpt_path: str) -> None:
-    """Look for the checkpoint before anything heavy is imported."""
+    """Check that the checkpoint exists, before anything heavy is imported."""
     from dlcore.config.request import Flag, Request, check_files
 
     check_files(Request("generate", flags=[Flag("ckpt_path", ckpt_path)]))
@@ -207,7 +207,7 @@ def print_help() -> None:
         print_columns(console, rows, column=_COLUMN)
     console.print()
     console.print(Text("Examples", style=HEADING))
-    for example in _EXAMPLES:  # never wrapped: a command is copied whole
+    for example in _EXAMPLES:  # not wrapped: a command must be copied whole
         console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)
     console.print()
     print_paragraph(

@@ -1,4 +1,4 @@
-"""Where generated texts go, and where prompts come from."""
+"""Output of generated texts, and input of prompts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def read_prompts_file(name: str) -> list[str]:
-    """The prompts of a file, a line each; empty lines are passed over.
+    """Return the prompts of a file, one per line; empty lines are skipped.
 
     Raises:
-        ArgumentError: There is no such file, or no prompt in it.
-        DataError: It is neither UTF-8 nor GB18030; the message has the place.
+        ArgumentError: There is no such file, or it has no prompt.
+        DataError: It is neither UTF-8 nor GB18030; the message has the position.
     """
     from dlcore.text.corpus_files import look_through
 
@@ -38,17 +38,17 @@ def read_prompts_file(name: str) -> list[str]:
 
 
 class Output(AbstractContextManager["Output"]):
-    """Texts to the terminal, or to a new file that is there as a whole or not at all.
+    """Writes texts to the terminal, or atomically to a new file.
 
     Args:
         form: ``text`` or ``json``.
         name: The file; None for standard output.
 
     Attributes:
-        streams: Whether somebody watches, who would see a text grow.
+        streams: Whether texts appear on a terminal piece by piece.
 
     Raises:
-        ArgumentError: There is a file of that name, or no such folder.
+        ArgumentError: The file exists already, or its folder does not.
     """
 
     def __init__(self, form: str, name: str | None) -> None:
@@ -71,7 +71,7 @@ class Output(AbstractContextManager["Output"]):
     def __enter__(self) -> Output:
         if self._path is None:
             if hasattr(sys.stdout, "reconfigure"):
-                sys.stdout.reconfigure(errors="replace")  # a character that the terminal lacks ends nothing
+                sys.stdout.reconfigure(errors="replace")  # an unsupported character must not end the program
             self._file = sys.stdout
         else:
             self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
@@ -81,7 +81,7 @@ class Output(AbstractContextManager["Output"]):
     def __exit__(self, kind: Any, *_: Any) -> None:
         if self._path is None or self._temporary is None:
             if self._begun:
-                self.add("\n")  # what is said of an interruption stands on a line of its own
+                self.add("\n")  # a message about an interruption starts on a new line
             return
         self._file.close()
         if kind is None:
@@ -91,14 +91,14 @@ class Output(AbstractContextManager["Output"]):
             self._temporary.unlink(missing_ok=True)
 
     def _name_file(self, temporary: Path, path: Path) -> None:
-        """Give the file its name, unless another has it by now."""
+        """Rename the temporary file, unless the name is taken by now."""
         try:
             try:
                 os.link(temporary, path)
                 temporary.unlink()
             except FileExistsError:
                 raise
-            except OSError:  # a file system without hard links: the name is taken first, then the texts get it
+            except OSError:  # without hard links: reserve the name, then replace the empty file
                 path.open("x").close()
                 temporary.replace(path)
         except FileExistsError:
@@ -117,25 +117,25 @@ class Output(AbstractContextManager["Output"]):
         self._file.flush()
 
     def begin(self, prompt: str) -> None:
-        """Begin a text that is watched."""
+        """Start a text that appears piece by piece."""
         self._begun = True
         self.add(prompt)
 
     def add(self, piece: str) -> None:
-        """Add what a token adds."""
+        """Write the text that a token added."""
         self._file.write(printable(piece) if self._path is None else piece)
         self._file.flush()
 
     def end(self) -> None:
-        """End it."""
+        """End the text."""
         self._begun = False
         self.add("\n")
 
 
 def as_json(text: GeneratedText) -> dict[str, Any]:
-    """What a JSON line says of a text: ``text`` is the prompt and what was generated.
+    """Return a text as a JSON object: ``text`` is the prompt and the generated text.
 
-    ``tokens`` are the pieces of the latter; an empty one at the end is what ended it.
+    ``tokens`` are the pieces of the generated text; the last one is empty if the end of the document stopped it.
     """
     return {
         "prompt": text.prompt,

@@ -1,6 +1,6 @@
-"""The short help: what people change. Lightning's own, with everything, is behind ``--help-all``.
+"""The short help, with the flags that people change. ``--help-all`` shows Lightning's own, with everything.
 
-Nothing here imports torch or Lightning: dlcore's classes are read from their source.
+Nothing here imports torch or Lightning: dlcore's classes are read from their sources.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ COMMANDS = {
     "compare": "Lay runs beside each other: settings, metrics, the step from which on they part, one picture.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }
-# Flags of Lightning's Trainer that people change: the value where nobody sets one, and what it means.
+# Flags of Lightning's Trainer that people change: the default value, and the meaning.
 TRAINER_FLAGS: dict[str, tuple[Any, str]] = {
     "max_epochs": (1000, "How often all training samples are gone through."),
     "accelerator": ("auto", "Kind of device: cpu, gpu, mps, …; auto takes the best that is there."),
@@ -74,7 +74,7 @@ _EXAMPLES = (
 
 
 def print_help() -> None:
-    """Print what ``python -m dlcore --help`` says: the commands, and where there is more."""
+    """Print the text of ``python -m dlcore --help``: the commands, and where there is more."""
     console = open_console()
     _usage(console, "COMMAND [--flag VALUE ...]")
     _heading(console, "Commands")
@@ -93,21 +93,21 @@ def print_help() -> None:
 def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> None:
     """Print the short help of ``fit``, ``validate``, ``test`` or ``predict``.
 
-    It shows the arguments of the recipe's model and data, or of those that the command line chooses.
+    It shows the arguments of the recipe's model and data, or of those chosen on the command line.
 
     Args:
         command: The command.
-        argv: What follows it on the command line; ``-c``, ``--model`` and ``--data`` count.
+        argv: The words after it; ``-c``, ``--model`` and ``--data`` are used.
         root: Folder of dlcore's sources.
 
     Raises:
-        UnknownNameError: A recipe or class that there is not.
+        UnknownNameError: A recipe or class does not exist.
         ConfigError: A recipe cannot be read.
     """
     request = read_request([command, *argv])
     recipes = request.recipes or [DEFAULT_RECIPE]
     config = without_replaced_classes(stacked_recipes(recipes), request)
-    # All that may be wrong is looked up before the first line is printed.
+    # Look up everything that may fail before the first line is printed.
     classes = chosen_classes(config, request)
     model_info, data_info = _info("models", classes.get("model"), root), _info("data", classes.get("data"), root)
     named = {key: name for key in NESTED_CLASSES if (name := class_by_flag(key, request)) not in (None, "null")}
@@ -135,7 +135,7 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
 
 @contextmanager
 def plain_help(command: str) -> Iterator[None]:
-    """Print the help of Lightning's parser without the markup of its docstrings, and with the program as one types it.
+    """Print the help of Lightning's parser without docstring markup, and with the program name as typed.
 
     Args:
         command: The command.
@@ -184,7 +184,7 @@ def _print_class(
     names: list[str],
     chosen: Mapping[str, str] | None = None,
 ) -> None:
-    """Print the arguments of the chosen class; optimiser and schedule below a heading of their own."""
+    """Print the arguments of the chosen class; optimiser and schedule under a separate heading."""
     which = f"One of: {', '.join(names)}; or a class of your own, as module.Class."
     choose = flag_row(f"--{section}", info.name or "NAME", which)
     _heading(console, f"{section.capitalize()}{': ' * bool(info.name)}{info.name}", info.summary)
@@ -199,7 +199,7 @@ def _print_class(
 def _print_examples(console: Console, recipes: list[str]) -> None:
     _heading(console, "Examples")
     chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
-    for example in _EXAMPLES:  # never wrapped: a command is copied whole
+    for example in _EXAMPLES:  # not wrapped: a command must be copied whole
         console.print(Text(f"  python -m dlcore fit {chosen}{example}", style=NAME), soft_wrap=True)
 
 
@@ -221,7 +221,7 @@ def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, name
 def _info(package: Package, name: str | None, root: Path) -> ClassInfo:
     if name is None:
         return ClassInfo("", "")
-    if "." in name:  # a class of the user's own, which only an import could describe
+    if "." in name:  # a class of the user's own: describing it would need an import
         return ClassInfo(name, "Not one of dlcore's classes: --help-all shows its arguments.")
     return class_info(package, name, root)
 

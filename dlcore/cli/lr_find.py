@@ -1,7 +1,7 @@
 """``lr_find``: the learning-rate range test.
 
-A command of its own and no flag of ``fit``: it trains no network, leaves no run, has options and an exit code of its
-own, and what it finds is for the user to type.
+A command of its own instead of a flag of ``fit``: it keeps no weights and no run, has its own options and exit code,
+and its result is for the user to type.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Carry out the range test of a recipe.
+    """Run the range test of a recipe.
 
     Returns:
         0 if there is a suggestion, 1 if the loss fell at no rate.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     if wants_help(argv):
         print_subject_help(SUBJECT)
@@ -80,7 +80,7 @@ def run(argv: list[str]) -> int:
         return 1
     name = rate_flag(command.model)
     said = Text(_next(test, words, name), NAME) if name else Text(_no_flag(command.model))
-    console.print(Text.assemble("next: ", said), soft_wrap=True)  # copied whole
+    console.print(Text.assemble("next: ", said), soft_wrap=True)  # not wrapped: it must be copied whole
     return 0
 
 
@@ -109,7 +109,7 @@ def _no_flag(model: LightningModule) -> str:
 
 
 def _next(test: RangeTest, words: Words, name: str) -> str:
-    """The command that trains with the suggestion: the same recipes and flags, and the rate."""
+    """Return the command that trains with the suggestion: the same recipes and flags, and the rate."""
     kept = [word for word in words.recipe if not word.startswith(f"--{name}=")]
     flags = "".join(f"{shell_word(word)} " for word in kept)
     return f"python -m dlcore fit {flags}--{name} {test.suggestion:g}"

@@ -1,4 +1,4 @@
-"""The command line's front door: finds the command, and turns every error into one line."""
+"""Entry point of the command line: find the command, and report every error in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
 from dlcore.plain_text import printable
 from dlcore.processes import rank_of_process, says_it
 
-# What works for long, and keeps its results: it goes on when nobody reads what it prints.
+# Long commands that keep their results: they continue if nobody reads their output.
 _WORK = (*COMMANDS, "study", "lr_find")
 _LESS_MEMORY = "Take smaller batches (--data.batch_size), a smaller model or less data."
 _REMEDIES = {
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: The words behind the program's name; None takes the process's own.
+        argv: The words after the program's name; None uses the process's own.
 
     Returns:
         The exit code: 0, or an error's own (2 for bad input, 130 after Ctrl-C).
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not error.spoken and (of_all or says_it(str(error))):
                 _print_error(str(error), of_all)
             return error.exit_code
-        except BrokenPipeError:  # the reader of a pipe has left; before OSError, which it is one of
+        except BrokenPipeError:  # the reader of a pipe has left; before OSError, its base class
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except OSError as error:
@@ -67,14 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _of_the_system(error: OSError) -> str:
-    """What the system said, with the file where one is known, and what can be done about it."""
+    """Return the system's message, with the file if known, and a remedy."""
     place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     remedy = _REMEDIES.get(error.errno or 0, "Check that the folder is there and may be written to." * bool(place))
     return f"{place}{': ' * bool(place)}{error.strerror}. {remedy}".rstrip()
 
 
 def _dispatch(argv: list[str]) -> int:
-    # Imports stand where they are needed: the tour, help and recipes answer without torch.
+    # Local imports: the tour, help and recipes answer without torch.
     if not argv:
         from dlcore.cli.tour import print_tour
 

@@ -1,4 +1,4 @@
-"""``neighbors``: words that a trained text model takes for alike."""
+"""``neighbors``: similar words to a trained text model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EXAMPLES = ("neighbors 明月", "neighbors 春风 秋风 --num 5", "neighbors �
 
 @dataclass(frozen=True)
 class Call:
-    """What is asked for beside the words.
+    """Options of the command.
 
     Args:
         ckpt_path: The best or the last checkpoint of the newest run of a text model, a run's folder, or a file.
@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
     """Show the neighbours of words.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     arguments = settings_info("cli/neighbors.py", "Call").arguments
     if {"-h", "--help", "--help-all"} & set(argv):
@@ -83,7 +83,7 @@ def _table(found: dict[str, list[tuple[str, float]]]) -> Table:
 
 
 def _shown(word: str) -> str:
-    """A word as it can be seen: a line break is ⏎, a blank ␣."""
+    """Return a word with visible line breaks (⏎) and blanks (␣)."""
     return word.replace("\n", "⏎").replace(" ", "␣")
 
 
@@ -103,5 +103,5 @@ def print_help() -> None:
     print_columns(console, rows, column=_COLUMN)
     console.print()
     console.print(Text("Examples", style=HEADING))
-    for example in _EXAMPLES:  # never wrapped: a command is copied whole
+    for example in _EXAMPLES:  # not wrapped: a command must be copied whole
         console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Options of commands that have some of their own: read by type, each error in one line."""
+"""Parser for commands with their own options: typed values, each error in one line."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TRUE, _FALSE, _NULL = ("true", "yes", "on"), ("false", "no", "off"), ("null", "
 
 @dataclass
 class OwnOptions:
-    """A command line, parted.
+    """A parsed command line.
 
     Attributes:
-        words: What is no option.
+        words: Words that are not options.
         values: Each option's values, in order.
-        recipes: What stands behind ``-c``.
+        recipes: The values of ``-c``.
     """
 
     words: list[str] = field(default_factory=list)
@@ -30,7 +30,7 @@ class OwnOptions:
     recipes: list[str] = field(default_factory=list)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """An option's last value."""
+        """Return an option's last value."""
         return self.values.get(name, [default])[-1]
 
 
@@ -46,16 +46,16 @@ def read_options(
 
     Args:
         command: The command, for messages.
-        argv: What follows it.
-        options: Its options, with their types as they are written in source.
-        also_called: What other tools call them, and what to type here.
-        takes_words: Whether words that are no options may stand there.
-        hint: What to say to such a word otherwise.
+        argv: The words after it.
+        options: Its options, with their types as written in the source.
+        also_called: Other tools' names for them, and what to type here.
+        takes_words: Whether words that are not options are allowed.
+        hint: The message for such a word otherwise.
 
     Raises:
-        UnknownNameError: There is no such option; the nearest is offered.
-        ArgumentError: A value is of another type, or missing.
-        ConfigError: A word is no option, where none may stand.
+        UnknownNameError: There is no such option; the message offers the nearest.
+        ArgumentError: A value has another type, or is missing.
+        ConfigError: A word is not an option, where none is allowed.
     """
     found = OwnOptions()
     words = list(argv)
@@ -83,7 +83,7 @@ def read_options(
 
 
 def option_row(argument: Argument, shown: str | None = None) -> Row:
-    """An option's line in the help: with its default, or what is to be typed."""
+    """Return an option's line in the help: with its default, or a placeholder."""
     value = default_value(argument)
     text = shown or (placeholder(argument.annotation) if value in (None, "") else yaml_text(value))
     choices = re.search(r"Literal\[(.*?)\]", argument.annotation)
@@ -93,7 +93,7 @@ def option_row(argument: Argument, shown: str | None = None) -> Row:
 
 
 def _behind(name: str, words: list[str], argument: Argument, takes_words: bool) -> str:
-    """The value that stands behind an option; that of a switch may be left out."""
+    """Return the value after an option; for a switch it may be left out."""
     if "bool" in argument.annotation:
         others = takes_words and words and words[0].lower() not in (*_TRUE, *_FALSE, *_NULL)
         if not words or words[0].startswith("-") or others:
@@ -105,7 +105,7 @@ def _behind(name: str, words: list[str], argument: Argument, takes_words: bool) 
 
 
 def _value(argument: Argument, text: str) -> Any:
-    """An option's value, of the type that its source says."""
+    """Return an option's value, converted to the type in its source."""
     flag, kind = f"--{argument.name}", argument.annotation.removesuffix(" | None")
     if kind != argument.annotation and text.lower() in _NULL and kind != "str":
         return None

@@ -1,4 +1,4 @@
-"""What stands around a command's work: the panel at its start, the panel at its end, what to type next."""
+"""Panels at the start and at the end of a command: facts, results, next commands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from dlcore.runs.trainer_setup import folder_of
 
 
 class StartPanel(Callback):
-    """Says before the first step what is trained, on what, where, and where the run is kept."""
+    """Prints before the first step what is trained, on which data and device, and the run's folder."""
 
     def __init__(self) -> None:
         self.folder: Path | None = None
@@ -47,7 +47,7 @@ class StartPanel(Callback):
 
 
 def print_end(command: Command, seconds: float) -> None:
-    """Print the panel after a command's work."""
+    """Print the panel at the end of a command."""
     console = _console()
     {"fit": _end_of_fit, "validate": _end_of_evaluation, "test": _end_of_evaluation, "predict": _end_of_prediction}[
         command.request.command
@@ -55,7 +55,7 @@ def print_end(command: Command, seconds: float) -> None:
 
 
 def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
-    """The training is done: nothing that cannot be shown of it may make it fail."""
+    """Print the panel after a fit. The training is done: an error while showing a row must not make it fail."""
     failed: list[str] = []
     diagnosis: Diagnosis | None = None
     with never_fatal("the diagnosis", failed.append):
@@ -104,12 +104,12 @@ def _stopped(trainer: Any) -> str:
 
 
 def _diagnosis(command: Command) -> Diagnosis | None:
-    """Why the run went as it did; None where nothing is known of that."""
+    """Return the diagnosis of the run; None if there are no files for it."""
     if command.folder is None or not (command.folder / "metrics.csv").is_file():  # nothing was logged
         return None
     try:
         return diagnose(command.folder)
-    except DlcoreError:  # its files were taken away, or changed by hand
+    except DlcoreError:  # its files were removed, or changed by hand
         return None
 
 
@@ -121,7 +121,7 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
     if command.request.command == "test":
         try:
             rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
-        except RunFileError as error:  # a run's folder that may only be read: what was measured is above
+        except RunFileError as error:  # read-only run folder: the measurements are shown above
             rows["not kept"] = str(error)
     _print_rows(console, command.request.command, rows)
     warn_of_sample(console, command.datamodule)
@@ -139,7 +139,7 @@ def _end_of_prediction(console: Console, command: Command, seconds: float) -> No
 
 
 def warn_of_sample(console: Console, datamodule: Any) -> None:
-    """Say in a box that the data are not those that the recipe names."""
+    """Print a box if the data are not those of the recipe."""
     if getattr(datamodule, "is_sample", False):
         console.print(
             Panel(
@@ -154,18 +154,18 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
 
 
 def last_checkpoint(folder: Path) -> Path:
-    """Where a run's last state is, if it has been written."""
+    """Return the path of a run's last checkpoint, which may not exist yet."""
     return folder / "checkpoints" / "last.ckpt"
 
 
 def go_on(folder: Path) -> str:
-    """How an interrupted run goes on."""
+    """Return the command that continues an interrupted run."""
     path = shell_word(_short(last_checkpoint(folder)))
     return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag(folder)}".rstrip()
 
 
 def _next(command: Command, diagnosis: Diagnosis | None) -> list[str]:
-    """What to type next: where there is a fault the whole diagnosis, then what is done with the checkpoint."""
+    """Return the next commands: the full diagnosis if there is a fault, then uses of the checkpoint."""
     if command.folder is None:
         return []
     faults = diagnosis is not None and diagnosis.faults
@@ -177,7 +177,7 @@ def _next(command: Command, diagnosis: Diagnosis | None) -> list[str]:
 
 
 def _uses(command: Command, checkpoint: Path) -> list[str]:
-    """The commands that can use a checkpoint of this model and these data."""
+    """Return the commands that can use a checkpoint of this model and these data."""
     words = f"--ckpt_path {shell_word(_short(checkpoint))}"
     with_own = f"{words} {allow_flag(command.config_dump)}".rstrip()
     model, data = command.model, command.datamodule
@@ -185,7 +185,7 @@ def _uses(command: Command, checkpoint: Path) -> list[str]:
     if is_overridden("test_step", model) and is_overridden("test_dataloader", data):
         lines.append(f"python -m dlcore test {with_own}")
     if hasattr(model, "scores") and getattr(dlcore.models, type(model).__name__, None) is type(model):
-        lines.append(f"python -m dlcore generate {words}")  # a text model of dlcore's: it needs neither data nor trust
+        lines.append(f"python -m dlcore generate {words}")  # dlcore's own: it needs neither data nor --allow
     elif is_overridden("predict_step", model) and is_overridden("predict_dataloader", data):
         lines.append(f"python -m dlcore predict {with_own}")
     return lines
@@ -197,7 +197,7 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dic
     rows = {"model": f"{type(model).__name__}, {numbers:,} parameters"}
     words = data_words(trainer)
     source = f" from {data.source}" if getattr(data, "source", "") else ""
-    sample = getattr(data, "is_sample", False)  # no samples of what the class is called after
+    sample = getattr(data, "is_sample", False)  # then the data are not those that the class is named after
     rows["data"] = f"{words.partition(': ')[2]}: {data.source}" if sample else f"{words}{source}"
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows["device"] = f"{trainer.strategy.root_device}{processes}"
@@ -209,14 +209,14 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dic
 
 
 def print_changes(command: Command) -> None:
-    """Say what was overridden where a checkpoint's settings met a recipe's and flags."""
+    """Print which settings of a checkpoint were overridden by a recipe or flags."""
     if command.trainer.is_global_zero:
         for line in command.changes:
             print(printable(line))
 
 
 def _print_rows(console: Console, title: str, rows: dict[str, str]) -> None:
-    """Print a headed block of rows. Lines are not cut: what a user copies from it is whole."""
+    """Print a headed block of rows. Lines are not cut, so that a user can copy them whole."""
     console.print(Rule(title, align="left", style="cyan"))
     width = max(len(name) for name in rows)
     for name, value in rows.items():
@@ -226,7 +226,7 @@ def _print_rows(console: Console, title: str, rows: dict[str, str]) -> None:
 
 
 def _short(path: Path | None) -> str:
-    """A path as seen from the working folder, where it lies below it."""
+    """Return a path relative to the working folder if it lies below it."""
     if path is None:
         return "none"
     path, here = path.resolve(), Path.cwd()

@@ -1,4 +1,4 @@
-"""The command ``recipes``: list them, show one, copy one to start an own recipe from."""
+"""The command ``recipes``: list them, show one, copy one to start your own from."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _USAGE = (
 
 
 def run(argv: list[str]) -> int:
-    """Carry out ``recipes``, ``recipes show NAME`` or ``recipes copy NAME FILE``.
+    """Run ``recipes``, ``recipes show NAME`` or ``recipes copy NAME FILE``.
 
     Args:
-        argv: What follows the word ``recipes``.
+        argv: The words after ``recipes``.
 
     Returns:
         The exit code, 0.
 
     Raises:
         UnknownNameError: There is no such action or recipe.
-        ConfigError: Too few or too many words, or the copy cannot be made.
+        ConfigError: There are too few or too many words, or the copy cannot be written.
     """
     if {"-h", "--help"} & set(argv):
         _print_usage()

@@ -1,4 +1,4 @@
-"""Signals that end a command: it leaves as after Ctrl-C, clearing up behind itself, and not in the midst of a word."""
+"""Signals that end a command: it cleans up and exits as after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dlcore.errors import Signalled
 def ending_signals() -> Iterator[None]:
     """Let SIGTERM, and SIGHUP (the terminal was closed), raise `Signalled`.
 
-    While a run trains, `dlcore.callbacks.Checkpoint` has them. One that is ignored stays so (nohup).
+    While a run trains, `dlcore.callbacks.Checkpoint` handles them. An ignored signal stays ignored (nohup).
     """
     taken = []
     if threading.current_thread() is threading.main_thread():
@@ -32,7 +32,7 @@ def ending_signals() -> Iterator[None]:
 
 
 def _raise(number: int, frame: Any) -> None:
-    for each in ("SIGTERM", "SIGHUP"):  # a second one must not break off the clearing up
+    for each in ("SIGTERM", "SIGHUP"):  # a second signal must not interrupt the clean-up
         if hasattr(signal, each):
             signal.signal(getattr(signal, each), signal.SIG_IGN)
     raise Signalled(number)

@@ -1,4 +1,4 @@
-"""Standard output and error that outlive who reads them: a training does not end because its terminal was closed."""
+"""Standard output and error that survive their reader: a training does not end because its terminal was closed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, TextIO
 
 
 class LastingStream:
-    """A stream that, once it cannot be written any more, is nowhere; it is said once.
+    """A stream that redirects to nowhere after the first failed write, and reports that once.
 
     Args:
         stream: Standard output or error.
-        say_on: Where that is said; None: nowhere.
+        say_on: Stream of that report; None: no report.
     """
 
     def __init__(self, stream: TextIO, say_on: TextIO | LastingStream | None) -> None:
         self._stream, self._say_on = stream, say_on
 
     def write(self, text: str) -> int:
-        """Write, as far as that is possible."""
+        """Write; on failure, discard."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -29,7 +29,7 @@ class LastingStream:
             return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written, as far as that is possible."""
+        """Flush; on failure, discard."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -54,17 +54,17 @@ class LastingStream:
 
 @contextmanager
 def lasting_streams(output: bool) -> Iterator[None]:
-    """Make standard output and error such that no state of theirs ends the program.
+    """Make sure that a broken standard output or error does not end the program.
 
-    One that was closed before the start is nowhere; a character that an encoding lacks becomes a question mark.
+    A stream that was closed before the start is replaced by null; unsupported characters become question marks.
 
     Args:
-        output: Whether work goes on when nobody reads standard output any more, as a training does.
+        output: Whether to continue if nobody reads standard output any more, as in a training.
     """
     before = sys.stdout, sys.stderr
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed before the start: files that are opened must not get its number
+        if stream is None:  # closed before the start: opened files must not get its file descriptor
             while (number := os.open(os.devnull, os.O_RDWR)) < 3:
                 pass
             os.close(number)

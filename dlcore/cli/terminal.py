@@ -1,4 +1,4 @@
-"""How dlcore writes to a terminal: colours, widths and aligned columns."""
+"""Output to a terminal: colours, widths and aligned columns."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _WIDEST = 110  # longer lines are hard to read
 
 
 class PlainConsole(Console):
-    """A console that shows text exactly as it is given, but for signs in it that would steer the terminal."""
+    """A console that shows text unchanged, except for control characters, which it spells out."""
 
     def __init__(self) -> None:
         super().__init__(markup=False, highlight=False, emoji=False)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """The pieces of what is printed; colours are written after this, and stay."""
+        """Yield the printed segments with control characters spelled out; colours are added later, and stay."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 def open_console() -> Console:
-    """A console on standard output that shows text exactly as it is given.
+    """Return a console on standard output that shows text unchanged.
 
     It has colours on a terminal only and honours NO_COLOR. A character that the output's encoding lacks becomes a
     question mark instead of ending the program.
@@ -45,12 +45,12 @@ def open_console() -> Console:
 def print_columns(
     console: Console, rows: Sequence[tuple[Text | str, Text | str]], *, column: int, indent: int = 2
 ) -> None:
-    """Print names on the left and what they mean on the right, wrapped under itself.
+    """Print names on the left and their meanings on the right, wrapped with a hanging indent.
 
     Args:
         console: Where to print.
         rows: Pairs of name and meaning.
-        column: Where the meanings begin, in columns from the left. A name that reaches further has its meaning below.
+        column: Start of the meanings, in columns from the left. A longer name has its meaning below.
         indent: Columns left of the names.
     """
     for left, right in rows:
@@ -82,5 +82,5 @@ def _stripped(line: Text) -> Text:
 
 
 def tensorboard_command(folder: str) -> str:
-    """How to see curves, with the page to open: TensorBoard's first page shows histograms before the loss."""
+    """Return the command to see curves, with the page to open: TensorBoard's first page shows histograms first."""
     return f"tensorboard --logdir {shell_word(folder)}  # then open http://localhost:6006/#scalars"

@@ -1,4 +1,4 @@
-"""The tour: what ``python -m dlcore`` alone says. One screen, at once."""
+"""The tour: the output of ``python -m dlcore`` alone. One screen, at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HELP = (
 
 
 def print_tour() -> None:
-    """Print what dlcore is, five commands to try first, where results go and where help is."""
+    """Print what dlcore is, five commands to try first, the results' folders, and the help."""
     console = open_console()
     print_paragraph(console, Text(f"dlcore {__version__}", style=HEADING))
     print_paragraph(console, _ABOUT)

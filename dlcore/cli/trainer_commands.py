@@ -1,4 +1,4 @@
-"""The commands ``fit``, ``validate``, ``test`` and ``predict``, with what a user sees before and after."""
+"""The commands ``fit``, ``validate``, ``test`` and ``predict``, with their panels before and after."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dlcore.runs import Command
 
 
 def run_trainer_command(request: Request) -> int:
-    """Carry out a command of the trainer.
+    """Run a command of the trainer.
 
     Args:
-        request: What was asked for.
+        request: The parsed command line.
 
     Returns:
         The exit code, 0.
@@ -36,7 +36,7 @@ def run_trainer_command(request: Request) -> int:
         if start.folder is not None and panels.last_checkpoint(start.folder).is_file():
             raise FitError(f"{error} {panels.go_on(start.folder)}") from error
         raise
-    except MisconfigurationException as error:  # Lightning's word for settings that do not go together
+    except MisconfigurationException as error:  # Lightning's error for incompatible settings
         raise FitError(" ".join(str(error).split())) from error
     if command.trainer.is_global_zero:
         panels.print_end(command, time.monotonic() - began)

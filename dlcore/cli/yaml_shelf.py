@@ -1,4 +1,4 @@
-"""The YAML files that come with dlcore, recipes and studies: showing one, copying one to a file of one's own."""
+"""The YAML files that come with dlcore, recipes and studies: show one, or copy one to a new file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ACTIONS = {"list": 0, "show": 1, "copy": 2}
 
 
 def check_words(command: str, action: str, words: Sequence[str], kind: str) -> None:
-    """Check that an action has as many words behind it as it takes.
+    """Check that an action has the right number of words after it.
 
     Args:
         command: ``recipes`` or ``study``.
         action: One of `ACTIONS`.
-        words: What follows it.
+        words: The words after it.
         kind: ``recipe`` or ``study``.
 
     Raises:
@@ -37,7 +37,7 @@ def check_words(command: str, action: str, words: Sequence[str], kind: str) -> N
 
 
 def show_yaml(content: str) -> None:
-    """Print a file: in colours on a terminal, to the letter elsewhere, where it may become a file."""
+    """Print a file: with colours on a terminal, elsewhere unchanged, since the output may become a file."""
     console = open_console()
     if not console.is_terminal:
         sys.stdout.write(content)
@@ -49,16 +49,16 @@ def show_yaml(content: str) -> None:
 
 
 def copy_yaml(content: str, path: Path, kind: str, name: str) -> None:
-    """Write a file that is not there yet.
+    """Write a file that does not exist yet.
 
     Args:
-        content: What it gets.
-        path: Where it goes.
+        content: Its content.
+        path: Its path.
         kind: ``recipe`` or ``study``.
-        name: What it is a copy of.
+        name: The original's name.
 
     Raises:
-        ConfigError: It is there, is no YAML file by its name, or cannot be written.
+        ConfigError: It exists, has no YAML suffix, or cannot be written.
     """
     try:
         if path.is_dir():
@@ -77,7 +77,7 @@ def copy_yaml(content: str, path: Path, kind: str, name: str) -> None:
 
 
 def say_copied(path: Path, change: str, command: str) -> None:
-    """Say that a copy is there, what may be done with it, and the command that uses it."""
+    """Print that the copy is written, how to use it, and the command for it."""
     console = open_console()
     console.print(Text(f"Copied to {path}; change what you like. {change}"))
     console.print(Text.assemble("Next: ", (f"python -m dlcore {command} {shell_word(str(path))}", NAME)))

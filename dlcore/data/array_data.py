@@ -28,7 +28,7 @@ class Part:
         inputs: Samples as stored, compact (M, *).
         targets: Class indices (M,) or numbers (M, O).
         indices: Which of the M samples belong to the part (N,).
-        names: What each of the M samples is called (a file's path), where they have names.
+        names: Name of each of the M samples (a file's path); None where samples have no names.
     """
 
     inputs: Tensor
@@ -37,13 +37,13 @@ class Part:
     names: Sequence[str] | None = None
 
     def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch of an index tensor (B,): inputs (B, *) as stored, and targets (B,)."""
+        """Return the batch of an index tensor (B,): inputs (B, *) as stored, and targets (B,)."""
         indices = indices.to(self.inputs.device)
-        # Copies whole rows: up to 40 times faster than inputs[indices], which goes number by number.
+        # index_select copies whole rows: up to 40 times faster than inputs[indices], which goes number by number.
         return self.inputs.index_select(0, indices), self.targets.index_select(0, indices)
 
     def fetch_numbered(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, and the indices: `ArrayData.augment` draws for each sample by its number."""
+        """Return what `fetch` returns, and the indices: `ArrayData.augment` draws random numbers by sample index."""
         return *self.fetch(indices), indices
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class Part:
 
 
 class ArrayData(LightningDataModule):
-    """Base of data modules in memory. A subclass gives `load` and `transform`, and says what it knows in `facts`.
+    """Base of data modules in memory. A subclass implements `load` and `transform`, and describes its data in `facts`.
 
     Args:
         batch_size: Samples in a training batch, of each process.
@@ -69,32 +69,32 @@ class ArrayData(LightningDataModule):
         self.batch_size, self.eval_batch_size, self.drop_last = batch_size, eval_batch_size, drop_last
         self.parts: dict[str, Part] = {}
         self._residence: Residence | None = None  # of the parts on a GPU
-        self.stage: str | None = None  # what the data are for, as Lightning says it: fit, validate, test, predict
-        # The run's seed decides the order of the training samples. All processes have the same one (see `setup`).
+        self.stage: str | None = None  # the stage as Lightning names it: fit, validate, test, predict
+        # The run's seed determines the order of the training samples. All processes use the same one (see `setup`).
         self.order_seed = torch.initial_seed() % 2**31
 
-    # What a subclass says
+    # Methods that a subclass implements
 
     @abstractmethod
     def load(self) -> dict[str, Part]:
-        """Read the data; give the parts ``train``, ``val`` and ``test``."""
+        """Read the data and return the parts ``train``, ``val`` and ``test``."""
 
     @abstractmethod
     def transform(self, inputs: Tensor) -> Tensor:
-        """Stored samples (B, *) on the device, as the network takes them: floating point, scaled."""
+        """Convert stored samples (B, *) on the device to the network's input: floating point, scaled."""
 
     @property
     def augments(self) -> bool:
-        """Whether chance changes the training samples: `augment` takes the place of `transform` then."""
+        """Whether training samples are augmented at random: `augment` is then called instead of `transform`."""
         return False
 
     def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
-        """In the place of `transform` for the training batches of data that say `augments`: changes by chance.
+        """Augment a training batch; called instead of `transform` where `augments` is true.
 
         Args:
             inputs: Stored samples (B, *) on the device.
             targets: Their targets (B,).
-            samples: Their numbers (B,): with seed and epoch they determine what is drawn.
+            samples: Their indices (B,): with seed and epoch they determine the random numbers.
             epoch: Number of the epoch, from 0.
 
         Returns:
@@ -104,24 +104,24 @@ class ArrayData(LightningDataModule):
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What the data know and a model may ask for: ``in_features``, ``num_classes``, ``class_names``, ….
+        """Return what a model may ask for: ``in_features``, ``num_classes``, ``class_names``, ….
 
         ``tasks`` lists what can be learned from the targets (multiclass, binary, regression), the usual one first.
         """
 
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
-        """Hear, before `facts` are asked, what is known of the run. Data whose facts never change need not listen.
+        """Receive what is known of the run before `facts` is called. Data whose facts never change can ignore it.
 
         Args:
-            task: What the model is to learn (``regression``); None where nobody chose.
-            kept: The `state_dict` that the run's checkpoint has of these data; None without a checkpoint. Lightning
-                brings it back too, but after `setup`.
+            task: What the model is to learn (``regression``); None if it was not set.
+            kept: This data module's `state_dict` in the run's checkpoint; None without one. Lightning restores it too,
+                but after `setup`.
         """
 
-    # What Lightning asks
+    # Lightning's hooks
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the data for a fit, once. Else the first loader asks for them: then a checkpoint's state is known."""
+        """Read the data for a fit, once. Other stages read in the first loader, when a checkpoint's state is known."""
         self.stage = stage
         if stage in (None, "fit"):
             self._read()
@@ -129,7 +129,7 @@ class ArrayData(LightningDataModule):
             self.order_seed = self.trainer.strategy.broadcast(self.order_seed)
 
     def train_dataloader(self) -> BatchLoader:
-        """Shuffled batches, from the place where a resumed run stands."""
+        """Return shuffled batches, starting at the position of a resumed run."""
         position = self._position if self.trainer is not None else None
         loader = self._loader(
             *("train", self.batch_size, self.augments),
@@ -150,15 +150,15 @@ class ArrayData(LightningDataModule):
         return loader
 
     def val_dataloader(self) -> BatchLoader:
-        """Validation batches in the order of the set."""
+        """Return validation batches in the order of the set."""
         return self._loader("val", self.eval_batch_size)
 
     def test_dataloader(self) -> BatchLoader:
-        """Test batches in the order of the set."""
+        """Return test batches in the order of the set."""
         return self._loader("test", self.eval_batch_size)
 
     def predict_dataloader(self) -> BatchLoader:
-        """The test samples: those whose answers a user wants to see."""
+        """Return the test samples, for which a user wants predictions."""
         return self.test_dataloader()
 
     def _position(self) -> tuple[int, int]:
@@ -182,19 +182,19 @@ class ArrayData(LightningDataModule):
         return BatchLoader(fetch, chosen.indices, batch_size, **place, **options)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Scale a batch where it is used: what travels to a GPU is the compact form."""
+        """Scale a batch on the device where it is used: the transfer to a GPU has the compact form."""
         inputs, targets, *samples = batch
         if samples:
             epoch = 0 if self.trainer is None else self.trainer.current_epoch
             inputs, targets = self.augment(inputs, targets, samples[0], epoch)
         else:
             inputs = self.transform(inputs)
-        if self.trainer is not None:  # Lightning converts to the weights' precision before this, when it is still bytes
+        if self.trainer is not None:  # Lightning converts the precision before this hook, when the batch is still bytes
             inputs = self.trainer.precision_plugin.convert_input(inputs)
         return inputs, targets
 
     def state_dict(self) -> dict[str, Any]:
-        """The seed of the order: with the trainer's counters it gives the place of every sample."""
+        """Return the seed of the order: with the trainer's counters it determines the position of every sample."""
         return {
             "order_seed": self.order_seed,
             "samples_of_a_batch": self._samples_of_a_batch(),
@@ -202,14 +202,14 @@ class ArrayData(LightningDataModule):
         }
 
     def _samples_of_a_batch(self) -> int:
-        """Samples in a batch of all processes together."""
+        """Return the samples of one batch over all processes."""
         return self.batch_size * (1 if self.trainer is None else self.trainer.world_size)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order of the run that is resumed.
+        """Continue in the order of the resumed run.
 
         Raises:
-            ArgumentError: The run stands within an epoch, and its batches had another size: the place would be lost.
+            ArgumentError: The run stopped within an epoch and its batches had another size: the position would be lost.
         """
         self.order_seed = state["order_seed"]
         kept, now = state.get("samples_of_a_batch"), self._samples_of_a_batch()

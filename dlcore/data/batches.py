@@ -1,7 +1,7 @@
 """Batches by arithmetic: the order of an epoch is a function of (seed, epoch), a batch one of (order, k, rank).
 
-Nothing is replayed when a run resumes: epoch and position are enough to go on with the very next batch. Samples are
-taken from tensors a whole batch at a time, by an index tensor; there is no Python for a single sample.
+Nothing is replayed when a run resumes: epoch and position determine the next batch. Samples are taken from tensors a
+whole batch at a time, by an index tensor; no Python runs per sample.
 
 Shapes: N samples of the set, B batch size of a process.
 """
@@ -16,25 +16,25 @@ from torch import Tensor
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
-    """The order in which an epoch visits n samples: a permutation (N,) that seed and epoch determine.
+    """Return the order in which an epoch visits n samples: a permutation (N,) determined by seed and epoch.
 
     Args:
         n: Number of samples.
         seed: Seed of the run.
         epoch: Number of the epoch, from 0.
     """
-    # Large odd factors keep (seed, epoch) pairs that lie near each other apart; of a seed, torch uses 32 bits.
+    # Large odd factors separate neighbouring (seed, epoch) pairs; torch uses 32 bits of a seed.
     generator = torch.Generator().manual_seed((seed * 0x9E3779B1 + epoch * 0x85EBCA77 + 1) % 2**32)
     return torch.randperm(n, generator=generator)
 
 
 def split(n: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Part n samples in two by chance: the indices of the n - size that stay and of the `size` that are held out.
+    """Split n samples at random: return the indices of the n - size that stay and of the `size` that are held out.
 
     Args:
         n: Number of samples.
-        size: How many are held out.
-        seed: What determines the choice.
+        size: Number of samples held out.
+        seed: Determines the choice.
 
     Returns:
         Two index tensors (n - size,) and (size,), each in ascending order.
@@ -44,24 +44,24 @@ def split(n: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 class BatchLoader:
-    """An iterable over batches, for Lightning in the place of a DataLoader.
+    """An iterable over batches, for Lightning instead of a DataLoader.
 
-    Each process takes every `world_size`-th sample of each global batch of B * world_size, so all processes have the
-    same number of batches, every sample is visited once whatever their number, and nothing is padded. The last batch
-    is smaller; when it has fewer samples than there are processes, some get an empty one.
+    Each process takes every `world_size`-th sample of each global batch of B * world_size. So all processes have the
+    same number of batches, every sample is visited once for any number of processes, and nothing is padded. The last
+    batch is smaller; if it has fewer samples than there are processes, some processes get an empty one.
 
     Args:
-        fetch: Gives the batch for an index tensor (B,).
+        fetch: Returns the batch of an index tensor (B,).
         indices: The samples to visit (N,).
         batch_size: Samples in a batch of one process (B).
-        seed: Shuffles anew each epoch from (seed, epoch); None visits the samples as `indices` has them.
+        seed: Shuffles each epoch by (seed, epoch); None visits the samples in the order of `indices`.
         rank: Number of this process.
         world_size: Number of processes.
-        drop_last: Leave out a last batch that is smaller.
-        position: Says where in the run an iteration begins: the epoch, and how many of its batches are already done.
-            It is asked when the first batch is fetched; None always begins epoch 0.
-        device: Where `fetch` wants its indices. An epoch's order goes there once: a GPU would be waited for otherwise,
-            batch by batch.
+        drop_last: Leave out a smaller last batch.
+        position: Returns where in the run an iteration starts: the epoch, and how many of its batches are done.
+            Called when the first batch is fetched; None always starts at epoch 0.
+        device: Where `fetch` needs its indices. An epoch's order is copied there once; a copy per batch would wait for
+            the GPU.
     """
 
     def __init__(
@@ -85,28 +85,28 @@ class BatchLoader:
         return whole + (rest > 0 and not self.drop_last)
 
     def order(self, epoch: int) -> Tensor:
-        """All indices in the order in which an epoch visits them (N,)."""
+        """Return all indices in the order in which an epoch visits them (N,)."""
         if self.seed is None:
             return self.indices
         return self.indices[epoch_order(len(self.indices), self.seed, epoch)]
 
     def share(self, order: Tensor, k: int) -> Tensor:
-        """This process's indices (B,) of the k-th batch of an order (N,)."""
+        """Return this process's indices (B,) of the k-th batch of an order (N,)."""
         size = self.batch_size * self.world_size
         return order[k * size : (k + 1) * size][self.rank :: self.world_size]
 
     def __iter__(self) -> Iterator[Any]:
-        # A generator: nothing below runs before the first batch is asked for, when the position is known.
+        # A generator: nothing below runs before the first batch is requested; the position is known by then.
         epoch, done = self.position() if self.position else (0, 0)
         order = self.order(epoch).to(self.device)
         for k in range(done, len(self)):
             yield self.fetch(self.share(order, k))
 
-    # Lightning warns about loaders without these two when a run resumes within an epoch. There is nothing to keep.
+    # Lightning warns about loaders without these two methods when a run resumes within an epoch. There is no state.
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: the place in the epoch follows from the trainer's own counters."""
+        """Return nothing: the position in the epoch follows from the trainer's counters."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up nothing."""
+        """Restore nothing."""

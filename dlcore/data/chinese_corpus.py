@@ -1,4 +1,4 @@
-"""Chinese text of any size, from the user's own files: cut into words once, then read as numbers from disk."""
+"""Chinese text of any size, from the user's own files: segmented into words once, then read as token ids from disk."""
 
 from __future__ import annotations
 
@@ -29,45 +29,45 @@ _CHOICES = {
 class ChineseCorpus(TextData):
     """Chinese text of any size: poems, lyrics, a novel, gigabytes of news, for a model of the next word.
 
-    Files are UTF-8 (with or without byte order mark) or GB18030, which is found out and said. Line ends, U+3000 and
-    full-width letters and digits are brought to one form; Chinese punctuation stays, and a line break is a word. Text
-    is cut once, by all cores, into numbers in dlcore's cache folder (~/.cache/dlcore/texts), mapped into memory. Every
-    20th document tests; the vocabulary is that of the training documents, and the checkpoint keeps it. With a
-    checkpoint, another corpus than that of the training is taken whole by validate, test and predict.
+    Files are UTF-8 (with or without byte order mark) or GB18030; the encoding is detected and reported. Line ends,
+    U+3000 and full-width letters and digits are normalised; Chinese punctuation stays, and a line break is a word. Text
+    is segmented once, by all cores, into token ids in dlcore's cache folder (~/.cache/dlcore/texts), memory-mapped.
+    Every 20th document is a test document; the vocabulary is that of the training documents, and the checkpoint holds
+    it. With a checkpoint, validate, test and predict use all of a corpus other than the one of the training.
 
     Args:
-        root: A text file, a folder of them (.txt, .text), a pattern (news/*.txt), or a list of such.
-        builtin: Text that needs no file: lyrics (songs written for dlcore); root beats it.
-        documents: What parts documents: blank_line (and files), file, or none (all is one). Fewer than 40 documents are
-            cut into pieces at line breaks, so that some can be held out.
-        level: Whether text is cut into words (by jieba) or characters: word or char.
-        min_freq: How often a word must come in the training documents to be kept (a character too, with rare unknown).
-        max_words: Most words that are kept, the most frequent (the characters of split ones come in addition); left
-            out: all that come often enough. Much of a training step goes by their number.
-        rare: What becomes of rarer words: split (their characters, so that hardly anything is unknown) or unknown.
-        hmm: Whether jieba's hidden Markov model joins characters into words that its dictionary does not have.
-        user_dict: A file of further words, one a line, maybe with a frequency behind a space; UTF-8.
-        dictionary: A file in the place of jieba's dictionary, a word, a space and its frequency a line.
-        batch_size: Rows of a training batch, of each process: streams of text that are read side by side.
-        sequence_length: Tokens of a row in a batch: through so many the gradient goes back.
-        windows: Whether training rows are pieces from places by chance; false: streams that go on from batch to batch,
-            so that a network can carry its state.
-        shuffle_documents: Whether documents change places each epoch, so that no poem always follows the same one;
-            pieces of a cut document never do.
+        root: A text file, a folder of them (.txt, .text), a pattern (news/*.txt), or a list of these.
+        builtin: Text that needs no file: lyrics (songs written for dlcore); root takes precedence.
+        documents: What separates documents: blank_line (and files), file, or none (all is one). Fewer than 40 documents
+            are cut into pieces at line breaks, so that some can be held out.
+        level: Whether tokens are words (segmented by jieba) or characters: word or char.
+        min_freq: How often a word must occur in the training documents to be kept (a character too, with rare unknown).
+        max_words: Most words that are kept, the most frequent (the characters of split ones are added); left out: all
+            that occur often enough. It decides much of the time of a training step.
+        rare: What happens to rarer words: split (into characters, so that hardly anything is unknown) or unknown.
+        hmm: Whether jieba's hidden Markov model joins characters into words that its dictionary lacks.
+        user_dict: A file of further words, one per line, optionally with a frequency after a space; UTF-8.
+        dictionary: A file instead of jieba's dictionary: a word, a space and its frequency per line.
+        batch_size: Rows of a training batch, of each process: streams of text that are read in parallel.
+        sequence_length: Tokens of a row in a batch: the gradient goes back through as many.
+        windows: Whether training rows are windows at random positions; false: streams that continue from batch to
+            batch, so that a network can carry its state.
+        shuffle_documents: Whether documents are shuffled each epoch, so that no poem always follows the same one;
+            pieces of a cut document never are.
         val_size: Documents that validate, spread evenly over those that do not test: below 1 a share, from 1 on a
             number; 0 validates on the test documents.
-        test_size: Documents that test, spread evenly, likewise; 0: those that validate.
-        eval_batch_size: Rows of a batch of validation and test, of all processes together; it changes what the first
-            words of a row have before them, hence metrics a little, so it is not tied to the number of processes.
+        test_size: Documents that test, spread evenly, likewise; 0: the validation documents.
+        eval_batch_size: Rows of a batch of validation and test, of all processes together; it changes the context of a
+            row's first words, hence metrics a little, so it does not depend on the number of processes.
         drop_last: Leave out an epoch's last batch when it has fewer tokens than the others.
 
     Shape:
         - Inputs and targets: (B, T), int64, 0 to V - 1; a target is -100 where a row of an evaluation has ended.
-        - Characters: (B, T), float32: how many each target stands for.
+        - Characters: (B, T), float32: the number of characters of each target.
 
     Raises:
         ArgumentError: A value lies outside its range, or there is no such file.
-        DataError: A file cannot be read as text, or there is none in it.
+        DataError: A file cannot be read as text, or no file has any.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class ChineseCorpus(TextData):
             raise ArgumentError("root", "a text file or a folder", None, "Or dlcore's own: --data.builtin lyrics.")
         chosen = {"builtin": builtin, "documents": documents, "level": level, "rare": rare}
         for argument, value in chosen.items():
-            if value not in _CHOICES[argument]:  # in Python nobody else looks
+            if value not in _CHOICES[argument]:  # jsonargparse checks the command line only
                 allowed = " or ".join(str(choice) for choice in _CHOICES[argument] if choice)
                 raise ArgumentError(argument, allowed, value)
         check_number("min_freq", min_freq, at_least=1, whole=True)
@@ -115,13 +115,13 @@ class ChineseCorpus(TextData):
     # What is known before and after the text is read
 
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
-        """Take over what a checkpoint knows: how text is cut, and which corpus it was."""
+        """Use what a checkpoint holds: how text is segmented, and which corpus it was."""
         if kept and kept.get("tokenizer"):
             self._kept = {name: kept[name] for name in ("tokenizer", "corpus", "words_of") if name in kept}
             self.tokenizer = Tokenizer.from_state(kept["tokenizer"])
 
     def facts(self) -> dict[str, Any]:
-        """What a model may ask for, and what is known of the corpus; cuts it where no checkpoint knows the words."""
+        """Return what a model may ask for, and facts of the corpus; read it if no checkpoint holds the vocabulary."""
         if self.tokenizer is None:
             self.load()
         facts: dict[str, Any] = {
@@ -135,13 +135,13 @@ class ChineseCorpus(TextData):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words; the corpus is cut where that has not been done."""
+        """The vocabulary; the corpus is read first if necessary."""
         if self.tokenizer is None:
             self.load()
         return self.tokenizer.vocabulary  # type: ignore[union-attr]
 
     def state_dict(self) -> dict[str, Any]:
-        """What `TextData` keeps, and all that a prompt or further text need to be cut as the training text was."""
+        """Return the state of `TextData`, and all that is needed to tokenize further text like the training text."""
         if self._kept is None and self.tokenizer is not None:
             self._kept = {
                 "tokenizer": self.tokenizer.state(),
@@ -151,7 +151,7 @@ class ChineseCorpus(TextData):
         return {**super().state_dict(), **(self._kept or {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order of the run that is resumed, with its words."""
+        """Continue in the order of the resumed run, with its vocabulary."""
         super().load_state_dict(state)
         if self._kept is None or self._kept["tokenizer"] != state.get("tokenizer"):
             self.expect(None, state)
@@ -161,17 +161,17 @@ class ChineseCorpus(TextData):
     # Reading
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the text for a fit. Else the first loader asks for it: then a checkpoint's words are known."""
+        """Read the text for a fit. Other stages read in the first loader, when a checkpoint's vocabulary is known."""
         self._stage = stage
         super().setup(stage)
 
     def load(self) -> None:
-        """Cut the text, or take the numbers from the cache; fill `parts`.
+        """Tokenize the text, or read the token ids from the cache; fill `parts`.
 
         Raises:
-            ArgumentError: Other documents would be held out, or a fit would have other words, than in the run of the
-                checkpoint.
-            DataError: A run that goes on had another corpus.
+            ArgumentError: The arguments hold out other documents, or give a fit another vocabulary, than in the
+                checkpoint's run.
+            DataError: A run that continues had another corpus.
         """
         corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root)
         tell_repeated(corpus.repeated)
@@ -207,7 +207,7 @@ class ChineseCorpus(TextData):
                 self.parts[name] = self.parts[other] if len(self.parts[other]) else self.parts["train"]
 
     def _held_out(self) -> dict[str, Any]:
-        """What decides which documents were held out."""
+        """Return what determines which documents are held out."""
         rules, digest = self.rules, "" if self._corpus is None else self._corpus.digest
         return {
             "digest": digest,
@@ -217,14 +217,14 @@ class ChineseCorpus(TextData):
         }
 
     def _words_of(self) -> dict[str, Any]:
-        """What decides how text is cut and which words there are, beside the dictionaries."""
+        """Return what determines segmentation and vocabulary, apart from the dictionaries."""
         rules = self.rules
         rare = "split" if rules.split else "unknown"
         own = {"level": self.level, "min_freq": rules.min_freq, "max_words": rules.max_words}
         return {**own, "rare": rare, "hmm": self.hmm}
 
     def _check_words(self) -> None:
-        """Words come from the checkpoint: a fit refuses arguments that want others, an evaluation says so."""
+        """Check arguments against the checkpoint's vocabulary: a fit refuses others, an evaluation prints a note."""
         if self._kept is None:
             return
         before = self._kept.get("words_of", {})
@@ -238,7 +238,7 @@ class ChineseCorpus(TextData):
             tell_settled(argument, value)
 
     def _in_kept_words(self, corpus: Corpus, rules: Rules) -> TokenStore:
-        """A corpus in the words of the checkpoint: the store of the run itself, or one that is made for it."""
+        """Return the store of a corpus in the checkpoint's vocabulary: the run's own, or one that is built for it."""
         tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
         words = tokenizer.vocabulary.words[2:]
         if rules == self.rules:

@@ -1,4 +1,4 @@
-"""What is said about a corpus when it was read."""
+"""Notes printed about a corpus when it is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dlcore.text.token_store import TokenStore
 
 @rank_zero_only
 def tell_repeated(count: int) -> None:
-    """Say that files had several names."""
+    """Print that files had several names."""
     if count == 1:
         print("data: 1 file was named more than once, and is read once.")
     elif count:
@@ -18,13 +18,13 @@ def tell_repeated(count: int) -> None:
 
 @rank_zero_only
 def tell_settled(argument: str, value: object) -> None:
-    """Say that an argument changes nothing beside a checkpoint."""
+    """Print that an argument has no effect with a checkpoint."""
     print(f"data: {argument} {value} changes nothing: the words are those of the checkpoint.")
 
 
 @rank_zero_only
 def tell(store: TokenStore) -> None:
-    """Say how large a corpus is, how it was encoded, and how much of what was held out is unknown."""
+    """Print a corpus's size, its encoding, and the share of unknown tokens among those held out."""
     counts = store.meta["parts"]
     shown = ", ".join(f"{count['documents']:,} {name}" for name, count in counts.items())
     held_out = counts["val"]["tokens"] or counts["test"]["tokens"]

@@ -1,4 +1,4 @@
-"""Downloads that end: files appear whole or not at all, and a server that keeps silent is given up."""
+"""Downloads that end: files appear whole or not at all, and a silent server is abandoned."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 MOST_BYTES = 2_000_000_000  # packed and unpacked; FashionMNIST has 86 million
-_LOOK = 1.0  # seconds between looks at what has come
+_LOOK = 1.0  # seconds between two checks of what has arrived
 
 
 def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], patience: float) -> None:
-    """Let a function download files, and keep them once they are whole.
+    """Let a function download files, and move them into place once they are whole.
 
     Args:
-        fill: Downloads into the folder that it is given, and raises where it cannot.
-        root: The folder that gets the files. What was in it under the same names is replaced.
-        names: The files that are kept, as paths within the folder that was filled, and within `root`.
-        patience: Seconds in which nothing comes before it is given up.
+        fill: Downloads into the folder that it gets, and raises on failure.
+        root: The folder that receives the files. Files of the same names are replaced.
+        names: The files to keep, as paths within the filled folder and within `root`.
+        patience: Seconds without new bytes after which the download is abandoned.
 
     Raises:
-        OSError: More than `MOST_BYTES` came.
-        TimeoutError: Nothing came for so long.
+        OSError: More than `MOST_BYTES` arrived.
+        TimeoutError: Nothing arrived for `patience` seconds.
         Exception: Whatever `fill` raises.
     """
     root.mkdir(parents=True, exist_ok=True)
-    # Within root: a file is moved in one step only where it stays on its file system.
+    # Within root: a move is atomic only on one file system.
     with TemporaryDirectory(prefix="download-", dir=root, ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         _run_while_it_grows(lambda: fill(folder), folder, patience)
@@ -39,9 +39,9 @@ def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], pat
 
 
 def _run_while_it_grows(work: Callable[[], Any], folder: Path, patience: float) -> None:
-    """Do work that fills a folder; give it up when nothing came for `patience` seconds.
+    """Run work that fills a folder; abandon it when no bytes arrive for `patience` seconds.
 
-    Time limits of sockets do not do it: they count anew for each address of a server, and not at all for its name.
+    Socket timeouts are not enough: they restart for each address of a server and do not cover the name lookup.
     """
     done: Future[None] = Future()
 
@@ -52,7 +52,7 @@ def _run_while_it_grows(work: Callable[[], Any], folder: Path, patience: float) 
         except Exception as error:
             done.set_exception(error)
 
-    # A daemon, and no pool's thread: the program must be able to end while the work still hangs.
+    # A daemon thread, not a pool's: the program must be able to exit while the download hangs.
     threading.Thread(target=run, name="download", daemon=True).start()
     size = 0
     quiet = 0.0

@@ -35,7 +35,7 @@ FILES = {
 }
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SYSTEM_PACKAGE = "dataset-fashion-mnist"
-DOWNLOAD_TIMEOUT = 20.0  # seconds in which nothing came
+DOWNLOAD_TIMEOUT = 20.0  # seconds without new bytes
 _RAW = Path("FashionMNIST", "raw")  # where torchvision puts the files
 
 
@@ -48,15 +48,15 @@ class FashionMNIST(ArrayData):
             tiny (both are lessons).
         val_size: How many of the 60,000 are held out for validation, chosen by split_seed; 0 validates on the held-out
             10,000, as textbooks do. The test is always on the held-out 10,000.
-        split_seed: What determines the choice of the validation samples.
+        split_seed: Determines the choice of the validation samples.
         root: Folder that holds the four files (or a FashionMNIST/raw folder with them); left out: the system's package
             dataset-fashion-mnist, then dlcore's cache folder, then a download from torchvision's mirrors.
-        download: Whether to download the files when they are nowhere on this machine.
+        download: Whether to download the files when they are not on this machine.
         flip: Probability with which a training picture is mirrored left to right.
         shift: Largest shift of a training picture to each side, as a share of its side, in [0, 1): 0.08 is two pixels.
         erase: Probability with which a rectangle of a training picture, 2 to 20% of it, is blotted out.
-        offline_sample: When the files cannot be had, train on pictures of clothing that dlcore draws itself instead of
-            ending with an error; said at start and at end, and kept in the run's record.
+        offline_sample: When the files are not available, train on pictures of clothing drawn by dlcore instead of
+            ending with an error; printed at start and end, and kept in the run's record.
         eval_batch_size: Samples in a batch of validation, test and prediction; it changes speed and memory only.
         drop_last: Leave out an epoch's last batch when it is smaller than the others.
 
@@ -66,12 +66,12 @@ class FashionMNIST(ArrayData):
 
     Raises:
         ArgumentError: A value lies outside its range.
-        DataError: The files are damaged, or cannot be had.
+        DataError: The files are damaged or not available.
 
     Attributes:
         source: Where the data come from.
         is_sample: Whether they are drawn by dlcore.
-        why_sample: Why the files could not be had.
+        why_sample: Why the files are not available.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class FashionMNIST(ArrayData):
         self._tried = False
 
     def facts(self) -> dict[str, Any]:
-        """What a model may ask for, and where the data came from."""
+        """Return what a model may ask for, and where the data came from."""
         return {
             "tasks": ["multiclass"],
             "in_features": 28 * 28,
@@ -114,11 +114,11 @@ class FashionMNIST(ArrayData):
         }
 
     def prepare_data(self) -> None:
-        """Download the files where they are nowhere on this machine; tried once. One process of a machine does this."""
+        """Download the files if they are not on this machine; try once. One process per machine does this."""
         if self._tried or not self.download or self.root is not None or self._find() is not None:
             return
         self._tried = True
-        # Imported here: only a download needs torchvision, which takes its time to import.
+        # Imported here: only a download needs torchvision, and its import is slow.
         from torchvision.datasets import FashionMNIST as Downloader
 
         try:
@@ -143,7 +143,7 @@ class FashionMNIST(ArrayData):
             test_images, test_labels = draw_clothing(4_000, seed=1)
         else:
             self.source = str(folder)
-            with ThreadPoolExecutor(len(FILES)) as pool:  # unpacking and hashing leave Python's lock
+            with ThreadPoolExecutor(len(FILES)) as pool:  # unpacking and hashing release the GIL
                 train_images, train_labels, test_images, test_labels = pool.map(
                     lambda name: read_idx(_file(folder, name), FILES[name]), FILES
                 )
@@ -159,17 +159,17 @@ class FashionMNIST(ArrayData):
         }
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """Pictures (B, 28, 28), uint8, to (B, 1, 28, 28), float32, divided by `scale`."""
+        """Convert pictures (B, 28, 28), uint8, to (B, 1, 28, 28), float32, divided by `scale`."""
         return inputs.unsqueeze(1).float().div_(self.scale)
 
     @property
     def augments(self) -> bool:
-        """Whether chance changes the training pictures."""
+        """Whether training pictures are augmented."""
         return self.augmentation != Augmentation()
 
     def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
-        """Training pictures (B, 1, 28, 28), changed by what (seed, epoch, sample) draws, and their targets."""
-        # Black is the background, and stays 0: the mean that erased places get is 0 too.
+        """Return training pictures (B, 1, 28, 28), augmented by (seed, epoch, sample), and their targets."""
+        # Black is the background and stays 0, so erased rectangles get mean 0 too.
         mean, std = (
             inputs.new_zeros(1, dtype=torch.float32),
             inputs.new_full((1,), self.scale / 255, dtype=torch.float32),
@@ -178,7 +178,7 @@ class FashionMNIST(ArrayData):
         return self.augmentation(inputs.unsqueeze(1), draws, mean, std), targets
 
     def _find(self) -> Path | None:
-        """The folder that holds all four files."""
+        """Return the folder that holds all four files."""
         roots = [SYSTEM_FOLDER, cache_folder()] if self.root is None else [Path(self.root).expanduser()]
         for root in roots:
             for folder in (root, root / "raw", root / _RAW):
@@ -202,6 +202,6 @@ class FashionMNIST(ArrayData):
 
 
 def _file(folder: Path, name: str) -> Path:
-    """The file of that name, unpacked where it is there, else compressed."""
+    """Return the path of a file: the unpacked one if it exists, else the compressed one."""
     plain = folder / name
     return plain if plain.is_file() else folder / f"{name}.gz"

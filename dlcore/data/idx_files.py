@@ -27,17 +27,17 @@ def read_idx(path: Path, sha256: str) -> Tensor:
 
     Args:
         path: The file.
-        sha256: Checksum of the uncompressed content, in hexadecimal. It is that of the content, since the same data
-            are compressed differently by those who hand them out.
+        sha256: Checksum of the uncompressed content, in hexadecimal: the same data are compressed differently by
+            different mirrors.
 
     Returns:
         uint8 tensor of the file's own shape.
 
     Raises:
-        DataError: The file cannot be read, is cut short, or is not the expected one; the message holds both checksums.
+        DataError: The file cannot be read, is cut short, or is not the expected one; the message has both checksums.
     """
     try:
-        # As much as may be there and a byte: an archive of a few kilobytes may be one of gigabytes of zeros.
+        # Read one byte more than the limit: an archive of a few kilobytes may unpack to gigabytes of zeros.
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:

@@ -1,4 +1,4 @@
-"""A folder of pictures, a folder in it for each class: decoded once, changed by chance in batches on the device.
+"""A folder of pictures with a folder per class: decoded once, augmented in batches on the device.
 
 Shapes: B batch size, C channels, H height, W width, K classes, M files.
 """
@@ -34,38 +34,37 @@ from dlcore.plain_text import decoded_name, shell_word
 class ImageFolder(ArrayData):
     """A folder of pictures of any sizes and kinds, with a folder in it for each class: root/class/*.jpg, .png, ….
 
-    Where root holds train (and val, test; in any case, Training and Testing too), these are the parts; what has no
-    folder of its own is cut off the training pictures. Files that are not read are counted. Pictures are turned as EXIF
-    says; transparent places become white; 16 bits become 8, of 12-bit content by the range of all pictures' values; of
-    an animation the first frame is taken; of more than 89,478,485 pixels they are refused. They are decoded once into a
-    cache of bytes, mapped into memory. With a checkpoint, another folder is taken whole by validate, test and predict;
+    If root holds train (and val, test; in any case, Training and Testing too), these are the parts; a part without a
+    folder is split off the training pictures. Files that are not read are counted. Pictures are turned as EXIF says;
+    transparent areas become white; 16 bits become 8, 12-bit content scaled by the range of all pictures' values; of
+    an animation the first frame is used; pictures of more than 89,478,485 pixels are refused. Pictures are decoded
+    once into a memory-mapped cache of bytes. With a checkpoint, validate, test and predict use all of another folder;
     predict needs no class folders, and its answers name the files.
 
     Args:
         root: The folder.
         builtin: Pictures that need no folder: circles ("is there a circle?", 13,000 pictures of 48 × 48, drawn by
-            dlcore as PNG files at the first use); root beats it.
-        size: Height and width that all pictures get, in pixels: 64, or [96, 128].
-        resize: How: crop (the largest centred piece of that form), squash (all of it, proportions change) or pad (all
-            of it, black beside it).
+            dlcore as PNG files at the first use); root takes precedence.
+        size: Height and width of all pictures after decoding, in pixels: 64, or [96, 128].
+        resize: How: crop (the largest centred piece of that shape), squash (all of it, proportions change) or pad (all
+            of it, on black).
         channels: 3 (colour) or 1 (grey).
-        normalize: Pixels, scaled to 0 to 1, less a mean, divided by a deviation, for each channel: train (those of the
+        normalize: Pixels, scaled to 0 to 1, minus a mean, divided by a deviation, for each channel: train (those of the
             training pictures, kept in the checkpoint), none, imagenet, or numbers: [[0.5], [0.25]].
         batch_size: Pictures in a training batch, of each process.
-        val_size: Pictures that validate where there is no val folder, chosen by split_seed, classes in their shares:
+        val_size: Pictures that validate if there is no val folder, chosen by split_seed, classes in their shares:
             below 1 a share, from 1 on a number; 0 validates on the test pictures.
-        test_size: Pictures that test where there is no test folder, chosen likewise; 0: those that validate.
-        split_seed: What determines the choice of the validation and test pictures.
-        balanced: Whether each class comes equally often in an epoch, however many pictures it has.
+        test_size: Pictures that test if there is no test folder, chosen likewise; 0: the validation pictures.
+        split_seed: Determines the choice of the validation and test pictures.
+        balanced: Whether each class occurs equally often in an epoch, however many pictures it has.
         flip: Probability with which a training picture is mirrored left to right.
-        crop: Smallest share of a training picture's area, in (0, 1], that a crop by chance keeps; 1: no crop.
+        crop: Smallest share of a training picture's area, in (0, 1], that a random crop keeps; 1: no crop.
         shift: Largest shift of a training picture to each side, as a share of its side, in [0, 1).
         rotate: Largest rotation of a training picture to each side, in degrees, 0 to 180.
         color: Largest change of a training picture's brightness, contrast and saturation, as a share, in [0, 1].
         erase: Probability with which a rectangle of a training picture, 2 to 20% of it, is blotted out.
-        mixup: Lays two training pictures over each other, and their classes: α of the shares' Beta distribution, at
-            least 0; 0: off.
-        cutmix: Fills a rectangle of a training picture from another one, and shares the classes: α likewise; 0: off.
+        mixup: Blends two training pictures and their classes: α of the shares' Beta distribution, at least 0; 0: off.
+        cutmix: Fills a rectangle of a training picture from another one, and mixes the classes: α likewise; 0: off.
         cache: Whether decoded pictures are kept in dlcore's cache folder (~/.cache/dlcore/images) for the next start;
             false decodes at each start, into a temporary file.
         skip_broken: Whether files that cannot be decoded are counted, named and left out; false makes them an error.
@@ -131,21 +130,21 @@ class ImageFolder(ArrayData):
         self.cache, self.skip_broken = cache, skip_broken
         self.source = root if root is not None else f"{builtin}, drawn by dlcore"
         self._found: Found | None = None
-        self._kept: dict[str, Any] = {}  # what a checkpoint knows
+        self._kept: dict[str, Any] = {}  # what a checkpoint holds
         self._counts: list[int] | None = None
-        self._levels: tuple[int, int] | None = None  # of 16-bit pictures, which values became 0 and 255
+        self._levels: tuple[int, int] | None = None  # of 16-bit pictures: the values that became 0 and 255
 
     # What is known before and after the pictures are decoded
 
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
-        """Take over what a checkpoint knows: the classes, and the training pictures' mean and deviation."""
+        """Use what a checkpoint holds: the classes, and the training pictures' mean and deviation."""
         if kept and kept.get("pictures"):
             self._kept = kept["pictures"]
             self.normalization = self._given or Normalization(*map(tuple, self._kept["normalization"].values()))
             self._counts = self._kept["class_counts"]
 
     def facts(self) -> dict[str, Any]:
-        """What a model may ask for, and what is known of the pictures; looks into the folder, decodes nothing."""
+        """Return what a model may ask for, and facts of the pictures; reads the folder, decodes nothing."""
         names, (height, width) = self._class_names(), self.form.size
         if self._counts is None:
             self._count(self._cut()["train"])
@@ -161,7 +160,7 @@ class ImageFolder(ArrayData):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """What `ArrayData` keeps, and what other pictures need to be met as the training pictures were."""
+        """Return the state of `ArrayData`, and all that is needed to read further pictures like the training ones."""
         if not self._kept and self.parts:
             found, facts = self._look(), self.facts()
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
@@ -170,7 +169,7 @@ class ImageFolder(ArrayData):
         return {**super().state_dict(), "pictures": self._kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order of the run that is resumed, with its classes and its normalisation."""
+        """Continue in the order of the resumed run, with its classes and its normalisation."""
         super().load_state_dict(state)
         if self._kept != state.get("pictures", {}):
             self.expect(None, state)
@@ -202,14 +201,14 @@ class ImageFolder(ArrayData):
     # Reading
 
     def load(self) -> dict[str, Part]:
-        """Decode the pictures, or take them from the cache, and part them."""
+        """Decode the pictures, or read them from the cache, and split them into parts."""
         found = self._look()
         targets = class_targets(found, self._class_names())
         places = self._whole() or self._cut()
         tell_passed_over(found)
         pictures = decoded(found.root, found.names, self.form, self.cache)
         known = self._kept.get("levels", WHOLE) if self._kept else None
-        if known and pictures.levels and pictures.levels != tuple(known):  # those of the training count
+        if known and pictures.levels and pictures.levels != tuple(known):  # the levels of the training apply
             pictures = decoded(found.root, found.names, replace(self.form, levels=tuple(known)), self.cache)
         self._levels = pictures.levels
         tell_levels(pictures)
@@ -237,7 +236,7 @@ class ImageFolder(ArrayData):
         }
 
     def _whole(self) -> dict[str, np.ndarray]:
-        """All pictures of another folder than that of the training, for an evaluation; else nothing."""
+        """Return all pictures of a folder other than the one of the training, for an evaluation; else nothing."""
         found = self._look()
         fitting = self.stage in (None, "fit")
         if not found.class_names and self.stage != "predict":
@@ -268,7 +267,7 @@ class ImageFolder(ArrayData):
     # Batches
 
     def train_dataloader(self) -> BatchLoader:
-        """Shuffled batches."""
+        """Return shuffled batches."""
         loader, part = super().train_dataloader(), self.parts["train"]
         if self.balanced and loader.seed is not None:
             loader = BalancedLoader(loader, part.targets[part.indices])
@@ -276,15 +275,15 @@ class ImageFolder(ArrayData):
 
     @property
     def augments(self) -> bool:
-        """Whether chance changes the training pictures."""
+        """Whether training pictures are augmented."""
         return self.augmentation != Augmentation() or bool(self.mixing)
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """Pictures (B, C, H, W), uint8, normalised, float32."""
+        """Convert pictures (B, C, H, W), uint8, to normalised float32."""
         return normalized(inputs.float(), *self._statistics(inputs.device))
 
     def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
-        """Training pictures, changed by what (seed, epoch, sample) draws, and their targets."""
+        """Return training pictures, augmented by (seed, epoch, sample), and their targets."""
         draws = SampleDraws(self.order_seed, epoch, samples)
         changed = self.augmentation(inputs, draws, *self._statistics(inputs.device))
         return self.mixing(changed, targets, draws, len(self._class_names())) if self.mixing else (changed, targets)

@@ -1,4 +1,4 @@
-"""Samples that lie on the GPU from the start, where they fit: batches are gathered there, and only indices travel."""
+"""Samples that stay on the GPU if they fit: batches are gathered there, and only indices are copied."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor
 if TYPE_CHECKING:
     from dlcore.data.array_data import Part
 
-_SHARE = 0.25  # of the memory that is free; the rest is the network's
+_SHARE = 0.25  # of the free memory; the rest is the network's
 
 
 class Residence:
     """Copies of parts on a device. Parts that share their samples share the copy.
 
     Args:
-        device: Where the samples are needed.
+        device: The device where samples are needed.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -27,10 +27,10 @@ class Residence:
         self._free, self._said = 0, False
         if device.type == "cuda":
             self._free = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
-        self._copies: dict[int, tuple[Tensor, Tensor]] = {}  # by the samples' own id; the originals stay alive with it
+        self._copies: dict[int, tuple[Tensor, Tensor]] = {}  # by id of the samples; the originals stay alive with it
 
     def take(self, part: Part) -> Part:
-        """The part with its samples on the device; the part itself where that is the CPU, or they do not fit."""
+        """Return the part with its samples on the device; the part itself on a CPU, or if they do not fit."""
         copy = self._copies.get(id(part.inputs))
         if copy is None:
             size = part.inputs.nbytes
@@ -43,7 +43,7 @@ class Residence:
         return replace(part, inputs=copy[1], targets=part.targets.to(self.device))
 
     def _say_left_out(self, size: int) -> None:
-        if self.device.type in ("cpu", "mps") or self._said:  # Apple's GPUs have no memory of their own
+        if self.device.type in ("cpu", "mps") or self._said:  # Apple's GPUs share the computer's memory
             return
         self._said = True
         rank_zero_only(print)(

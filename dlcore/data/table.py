@@ -40,32 +40,31 @@ class Table(ArrayData):
 
     Numbers are standardised with mean and standard deviation of the training rows; a column of names is one-hot; true
     and false are 1 and 0. All of that is kept in the checkpoint, so that new rows are read the same way: with a
-    checkpoint, a file other than the one of the training is taken whole by validate, test and predict. Its columns are
-    found by name, in any order, others are passed over, predict needs no target, and a category that no training row
-    has counts as none of them. Targets of a regression stay in their own unit (or target_unit), and
-    so do loss, metrics and answers.
+    checkpoint, validate, test and predict use all of a file other than the one of the training. Its columns are found
+    by name, in any order, others are ignored, predict needs no target, and a category that no training row has becomes
+    all zeros. Targets of a regression stay in their own unit (or target_unit), and so do loss, metrics and answers.
 
     Args:
         path: The CSV file.
-        target: The target's column: its name, or its place (0 the first, -1 the last).
+        target: The target's column: its name, or its index (0 the first, -1 the last).
         builtin: A table that needs no file: breast_cancer (binary), diabetes or linear_regression (regression; the
-            textbook's five points); path beats it.
+            textbook's five points); path takes precedence.
         header: Whether the file's first row names the columns: true, false, or auto, which takes words over numbers
-            for names and a row with numbers for values, and asks where both or neither is found.
-        separator: The character between values; tab; auto tells comma, semicolon and tab apart.
+            for names and a row with numbers for values, and ends with an error if both or neither is found.
+        separator: The character between values; tab; auto detects comma, semicolon or tab.
         decimal: The character before a number's fraction: a comma where 1,5 is one and a half.
-        thousands: What stands between groups of three digits: none, a comma, a dot, space or apostrophe; auto takes a
-            space, an apostrophe and, beside a decimal comma, the dot. Percent and currency signs, the same at each
+        thousands: The separator of groups of three digits: none, a comma, a dot, space or apostrophe; auto accepts a
+            space, an apostrophe and, with a decimal comma, the dot. Percent and currency signs, the same at each
             number of a column, and brackets for negative numbers are always understood.
         encoding: The file's encoding, utf-8 (with or without byte order mark), gbk, ….
         ignore: Columns that are left out, by name: id, or '[id, name]'.
         categorical: Columns whose values are names even where they are numbers (a postcode): by name.
         max_categories: Most categories of a column, at least 2; more are an error, since each is an input.
-        na_values: Further texts that say that a value is missing: k.A., or '["k.A.", "-"]'.
-        missing: What to do about missing values (empty, NA, N/A, NaN, null, ?): error; mean fills in the mean of the
-            training rows (a missing category is none of them, a missing target an error); drop leaves such rows out.
+        na_values: Further texts that mark a missing value: k.A., or '["k.A.", "-"]'.
+        missing: How to handle missing values (empty, NA, N/A, NaN, null, ?): error; mean fills in the mean of the
+            training rows (a missing category is all zeros, a missing target an error); drop leaves such rows out.
         standardize: Whether numbers become (value - mean) / standard deviation, a constant column 0; false leaves them
-            as they are.
+            unchanged.
         target_unit: Numbers of a regression target are divided by this; loss, metrics and answers are then in that
             unit (1000: in thousands).
         task: What is learned: auto follows the model's task if that is given, else the target: two different values
@@ -75,7 +74,7 @@ class Table(ArrayData):
             number; 0 validates on the test rows, without those on the training rows.
         test_size: Rows that test, chosen likewise before them; 0 tests on the validation rows, without those on the
             training rows.
-        split_seed: What determines the choice of the validation and test rows.
+        split_seed: Determines the choice of the validation and test rows.
         val_path: A CSV file whose rows validate, with the same columns; val_size is then not used.
         test_path: A CSV file whose rows test, with the same columns; test_size is then not used.
         batch_size: Rows in a training batch, of each process; for a million rows choose thousands.
@@ -129,7 +128,7 @@ class Table(ArrayData):
         if path is None and builtin is None:
             raise ArgumentError("path", "a CSV file", None, f"Or --data.builtin {' or '.join(BUILTIN)}.")
         for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal), ("thousands", thousands)):
-            if choice not in _CHOICES[argument]:  # in Python nobody else looks
+            if choice not in _CHOICES[argument]:  # jsonargparse checks the command line only
                 raise ArgumentError(argument, " or ".join(map(repr, _CHOICES[argument])), choice)
         if thousands == decimal:
             other = "," if decimal == "." else "."
@@ -151,13 +150,13 @@ class Table(ArrayData):
     # What is known before and after the rows are read
 
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
-        """Take over what the run's model is to learn, and what a checkpoint knows of the columns."""
+        """Use the model's task, and what a checkpoint holds of the columns."""
         self._wish = task
         if kept and kept.get("table"):
             self.schema = Schema.from_state(kept["table"])
 
     def facts(self) -> dict[str, Any]:
-        """What a model may ask for, and where the rows came from; reads them where no checkpoint knows the columns."""
+        """Return what a model may ask for, and the rows' origin; read them unless a checkpoint has the columns."""
         if self.schema is None:
             self.parts = self.load()
         schema: Schema = self.schema  # type: ignore[assignment]
@@ -173,11 +172,11 @@ class Table(ArrayData):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """What `ArrayData` keeps, and all that new rows need to be read as the training rows were."""
+        """Return the state of `ArrayData`, and all that is needed to read new rows like the training rows."""
         return {**super().state_dict(), "table": self.schema.state() if self.schema is not None else None}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order of the run that is resumed, with its columns."""
+        """Continue in the order of the resumed run, with its columns."""
         super().load_state_dict(state)
         if self.schema is None or self.schema.state() != state["table"]:
             self.expect(self._wish, state)
@@ -186,11 +185,11 @@ class Table(ArrayData):
     # Reading
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """Rows as kept (B, C) to the inputs of the network (B, F)."""
+        """Expand stored rows (B, C) to the inputs of the network (B, F)."""
         return self.schema.encoding.expand(inputs)  # type: ignore[union-attr]
 
     def load(self) -> dict[str, Part]:
-        """Read the rows, learn from those that train; or read them as the run of a checkpoint did."""
+        """Read the rows and fit the encoding to those that train; or read them as the checkpoint's run did."""
         source: Path | DataFrame
         path, content = "", f"built-in {self.builtin}"
         if self.path is not None:
@@ -215,7 +214,7 @@ class Table(ArrayData):
         return {"val": whole, "test": whole}
 
     def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Part]:
-        """The parts of the run's own rows; where nothing is known yet, those that train are learned from."""
+        """Return the parts of the run's own rows; without a schema, fit it to the training rows."""
         kept = rows.kept(self.missing, target_name)
         goal: Column = rows.target  # type: ignore[assignment]
         task = self.task or self._wish
@@ -253,7 +252,7 @@ class Table(ArrayData):
         return parts
 
     def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Part:
-        """A part of all rows of a further file."""
+        """Return a part with all rows of a further file."""
         schema: Schema = self.schema  # type: ignore[assignment]
         rows = self.reader.further(source, where, schema, target_needed)
         kept = rows.kept(self.missing, schema.target.name, target_needed)
@@ -263,7 +262,7 @@ class Table(ArrayData):
         return Part(inputs, targets, torch.from_numpy(kept))
 
     def _encode(self, rows: Rows, kept: np.ndarray) -> Tensor:
-        """All rows as they are kept in memory (N, C); says what is to be said about them."""
+        """Return all rows as stored in memory (N, C); print the notes about them."""
         inputs, notes = self.schema.encoding.encode(rows.columns)  # type: ignore[union-attr]
         notes = [*rows.notes, *notes]
         if len(kept) < len(inputs):

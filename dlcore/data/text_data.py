@@ -1,4 +1,4 @@
-"""Base of data modules of text: rows of tokens, cut into batches; how many characters they stand for is added last.
+"""Base of data modules of text: rows of tokens, cut into batches; character counts are added on the device.
 
 Shapes: B rows of a process, T tokens of a row in a batch.
 """
@@ -20,20 +20,20 @@ from dlcore.text.token_store import TokenPart
 
 
 class TextData(LightningDataModule):
-    """Base of data modules of text. A subclass gives `load`, which fills `parts` and `tokenizer`.
+    """Base of data modules of text. A subclass implements `load`, which fills `parts` and `tokenizer`.
 
     Args:
         batch_size: Rows of a training batch, of each process.
         sequence_length: Tokens of a row in a batch.
-        windows: Whether training rows are windows by chance; else streams that go on from batch to batch.
-        shuffle_documents: Whether documents change places each epoch.
+        windows: Whether training rows are random windows; else streams that continue from batch to batch.
+        shuffle_documents: Whether documents are shuffled each epoch.
         eval_batch_size: Rows of a batch of validation and test, of all processes together.
         drop_last: Leave out an epoch's last batch when it has fewer tokens than the others.
 
     Attributes:
         parts: ``train``, ``val`` and ``test``, filled by `setup`, or by the first loader.
-        tokenizer: What cuts text as the training text was cut.
-        in_pieces: Whether documents were cut, so that they must keep their order.
+        tokenizer: Tokenizes text like the training text.
+        in_pieces: Whether documents were cut into pieces, which must keep their order.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class TextData(LightningDataModule):
         self.parts: dict[str, TokenPart] = {}
         self.tokenizer: Tokenizer | None = None
         self.in_pieces = False
-        # The run's seed decides the order of an epoch. All processes have the same one (see `setup`).
+        # The run's seed determines the order of an epoch. All processes use the same one (see `setup`).
         self.order_seed = torch.initial_seed() % 2**31
-        self._characters = torch.empty(0)  # of each word of the tokenizer that was counted
+        self._characters = torch.empty(0)  # characters of each word of `_counted`
         self._counted: Tokenizer | None = None
 
     @abstractmethod
@@ -67,7 +67,7 @@ class TextData(LightningDataModule):
         """Read the text: fill `parts` and `tokenizer`."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the text for a fit. Else the first loader asks for it: then a checkpoint's words are known."""
+        """Read the text for a fit. Other stages read in the first loader, when a checkpoint's vocabulary is known."""
         if stage in (None, "fit") and not self.parts:
             self.load()
         if self.trainer is not None and self.trainer.world_size > 1:
@@ -76,7 +76,7 @@ class TextData(LightningDataModule):
     # Batches
 
     def train_dataloader(self) -> TextLoader:
-        """Training batches, from the place where a resumed run stands."""
+        """Return training batches, starting at the position of a resumed run."""
         world_size = 1 if self.trainer is None else self.trainer.world_size
         rows = self.batch_size * world_size
         position = None if self.trainer is None else partial(place_in_run, self.trainer)
@@ -103,15 +103,15 @@ class TextData(LightningDataModule):
         return loader
 
     def val_dataloader(self) -> TextLoader:
-        """Validation batches: whole documents."""
+        """Return validation batches: whole documents."""
         return self._loader(WholeDocuments, "val", self.eval_batch_size)
 
     def test_dataloader(self) -> TextLoader:
-        """Test batches: whole documents."""
+        """Return test batches: whole documents."""
         return self._loader(WholeDocuments, "test", self.eval_batch_size)
 
     def predict_dataloader(self) -> TextLoader:
-        """The test documents."""
+        """Return the test documents."""
         return self.test_dataloader()
 
     def _loader(self, kind: type[TextLoader], part: str, rows: int, **options: Any) -> TextLoader:
@@ -121,11 +121,11 @@ class TextData(LightningDataModule):
         return kind(self.parts[part], rows, self.sequence_length, rank=rank, world_size=world_size, **options)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Say how many characters each target stands for, where the batch is used."""
+        """Add the number of characters of each target, on the device where the batch is used."""
         if not isinstance(batch, TextBatch):
             return batch
         tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
-        # A checkpoint may have brought other words since the last batch.
+        # A checkpoint may have replaced the vocabulary since the last batch.
         if self._counted is not tokenizer or self._characters.device != batch.targets.device:
             counts = tokenizer.vocabulary.characters(tokenizer.unknown_characters)
             self._characters, self._counted = torch.tensor(counts, device=batch.targets.device), tokenizer
@@ -133,10 +133,10 @@ class TextData(LightningDataModule):
         characters = torch.where(known, self._characters[batch.targets.clamp_min(0)], 0.0)
         return batch._replace(characters=characters)
 
-    # What a checkpoint keeps
+    # Checkpoint state
 
     def state_dict(self) -> dict[str, Any]:
-        """The seed of the order: with the trainer's counters it gives the place of every token."""
+        """Return the seed of the order: with the trainer's counters it determines the position of every token."""
         return {
             "order_seed": self.order_seed,
             "form_of_a_batch": self._form(),
@@ -144,11 +144,11 @@ class TextData(LightningDataModule):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the order of the run that is resumed.
+        """Continue in the order of the resumed run.
 
         Raises:
-            ArgumentError: The run stands within an epoch, and its batches had another form, or their text
-                another order: the place would be lost.
+            ArgumentError: The run stopped within an epoch, and its batches had another form or their text another
+                order: the position would be lost.
         """
         self.order_seed = state["order_seed"]
         if self.trainer is None or self.trainer.state.fn != "fit" or not state["within_epoch"]:
@@ -165,7 +165,7 @@ class TextData(LightningDataModule):
                 )
 
     def _form(self) -> dict[str, int | bool]:
-        """What decides which text a batch holds, beside the seed; batch_size: of all processes together."""
+        """Return what determines the text of a batch, apart from the seed; batch_size: of all processes together."""
         return {
             "batch_size": self.batch_size * (1 if self.trainer is None else self.trainer.world_size),
             "sequence_length": self.sequence_length,

@@ -1,7 +1,7 @@
-"""Batches of a corpus by arithmetic: the order of an epoch follows from (seed, epoch), a batch from (order, k, rank).
+"""Batches of a corpus by arithmetic: (seed, epoch) determines the order of an epoch, (order, k, rank) a batch.
 
-Training tokens are a ring: END, the first document, END, the second, …, with the last END before the first document.
-Each of its N tokens is a target once, and the one before it is its input.
+Training tokens form a ring: END, the first document, END, the second, …, with the last END before the first document.
+Each of its N tokens is a target once, with the previous token as its input.
 
 Shapes: N tokens, B rows of a process, T tokens of a row in a batch.
 """
@@ -19,14 +19,14 @@ from dlcore.data.batches import epoch_order
 from dlcore.text import END, NO_TARGET, TextBatch
 from dlcore.text.token_store import TokenPart
 
-_MOST_UNITS = 1 << 20  # of documents that are shuffled: with more, neighbours stay together, and memory stays as it is
-_RELEASED = 64  # batches after which memory of what was read is let go: rows lie all over the file
+_MOST_UNITS = 1 << 20  # units that are shuffled: with more documents, a unit holds several neighbours, to limit memory
+_RELEASED = 64  # batches after which the memory of read pages is released: rows lie all over the file
 
 Position = Callable[[], tuple[int, int]]
 
 
 class TextLoader(ABC):
-    """An iterable over batches of text, for Lightning in the place of a DataLoader.
+    """An iterable over batches of text, for Lightning instead of a DataLoader.
 
     Args:
         part: The documents.
@@ -34,8 +34,8 @@ class TextLoader(ABC):
         sequence_length: Tokens of a row in a batch (T); the last batch of an epoch may have fewer.
         rank: Number of this process.
         world_size: Number of processes.
-        position: Says where in the run an iteration begins: the epoch, and how many of its batches are already done.
-            It is asked when the first batch is fetched; None always begins epoch 0.
+        position: Returns where in the run an iteration starts: the epoch, and how many of its batches are done.
+            Called when the first batch is fetched; None always starts at epoch 0.
     """
 
     def __init__(
@@ -52,43 +52,43 @@ class TextLoader(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Batches of an epoch, the same for each process."""
+        """Return the number of batches of an epoch, the same for each process."""
 
     @abstractmethod
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """The batches of an epoch, from one on."""
+        """Yield the batches of an epoch, from index `first` on."""
 
     def __iter__(self) -> Iterator[TextBatch]:
-        # A generator: nothing below runs before the first batch is asked for, when the position is known.
+        # A generator: nothing below runs before the first batch is requested; the position is known by then.
         epoch, done = self.position() if self.position else (0, 0)
         for number, batch in enumerate(self.batches(epoch, done), 1):
             yield batch
             if number % _RELEASED == 0:
                 self.part.release()
 
-    # Lightning warns about loaders without these two when a run resumes within an epoch. There is nothing to keep.
+    # Lightning warns about loaders without these two methods when a run resumes within an epoch. There is no state.
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: the place in the epoch follows from the trainer's own counters."""
+        """Return nothing: the position in the epoch follows from the trainer's counters."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (nothing is to be done)
-        """Take up nothing."""
+        """Restore nothing."""
 
 
 class TrainStreams(TextLoader):
-    """Training text as rows that go on from batch to batch: the ring, cut into rows of equal length.
+    """Training text as rows that continue from batch to batch: the ring, cut into rows of equal length.
 
-    An epoch begins its first row at another token of the ring. Process r has the rows r, r + world_size, …: the rows
-    are the same whatever the number of processes. What is left behind the last row (fewer tokens than there are rows)
-    rests in this epoch.
+    Each epoch starts its first row at another token of the ring. Process r has the rows r, r + world_size, …: the rows
+    are the same for any number of processes. The tokens after the last row (fewer than there are rows) are not used in
+    this epoch.
 
     Args:
         part: The documents.
         rows: Rows of all processes together.
         sequence_length: Tokens of a row in a batch (T).
-        seed: Seed of the run; None begins each epoch alike, without shuffling.
-        shuffle: Whether documents change places each epoch.
+        seed: Seed of the run; None starts each epoch alike, without shuffling.
+        shuffle: Whether documents are shuffled each epoch.
         drop_last: Whether the epoch's last batch is left out when it has fewer tokens.
         options: ``rank``, ``world_size``, ``position``.
     """
@@ -112,7 +112,7 @@ class TrainStreams(TextLoader):
         return whole + (rest > 0 and not self.drop_last)
 
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """The batches of an epoch, from one on."""
+        """Yield the batches of an epoch, from index `first` on."""
         ring = Ring(self.part, self.seed, epoch, self.shuffle)
         starts = np.arange(self.rank, self.rows, self.world_size)[:, None] * self.row_length
         for k in range(first, len(self)):
@@ -122,7 +122,7 @@ class TrainStreams(TextLoader):
 
 
 class TrainWindows(TextLoader):
-    """Training text as windows from places by chance, none of which goes on.
+    """Training text as windows at random positions, none of which continues.
 
     Args:
         part: The documents.
@@ -140,21 +140,21 @@ class TrainWindows(TextLoader):
         return len(self.part) // (self.rows * self.sequence_length)
 
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """The batches of an epoch, from one on."""
+        """Yield the batches of an epoch, from index `first` on."""
         ring = Ring(self.part, None, epoch, shuffle=False)
         seed = (0, 0) if self.seed is None else (self.seed, epoch)
         for k in range(first, len(self)):
-            # All processes draw the windows of all, and each takes its own.
+            # Each process draws the windows of all processes and uses its own.
             starts = np.random.default_rng((*seed, k)).integers(0, len(self.part), self.rows)
             own = starts[self.rank :: self.world_size, None]
             yield _batch(ring.tokens(own + np.arange(-1, self.sequence_length)), continues=False)
 
 
 class WholeDocuments(TextLoader):
-    """Text for evaluation: each row is a run of whole documents, the rows about equally long, each begun by END.
+    """Text for evaluation: each row is a run of whole documents, rows about equally long, each starting with END.
 
-    So each token of the part, and one END a document, is a target once, whatever the number of processes. What a row
-    is shorter than the longest is filled with `NO_TARGET`.
+    So each token of the part, and one END per document, is a target once for any number of processes. Rows shorter than
+    the longest are filled with `NO_TARGET`.
     """
 
     def __init__(self, part: TokenPart, rows: int, sequence_length: int, **options: Any) -> None:
@@ -168,7 +168,7 @@ class WholeDocuments(TextLoader):
 
     @property
     def first_documents(self) -> list[int]:
-        """The document with which each row of this process begins: its place in the part."""
+        """The index within the part of the first document of each row of this process."""
         own = self.starts[self.rank :: self.world_size]
         return np.searchsorted(self.part.offsets, own.astype(self.part.offsets.dtype)).tolist()
 
@@ -176,9 +176,9 @@ class WholeDocuments(TextLoader):
         return -(-int(self.lengths.max()) // self.sequence_length)
 
     def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """The batches, from one on."""
+        """Yield the batches, from index `first` on."""
         starts, lengths = (row[self.rank :: self.world_size] for row in (self.starts, self.lengths))
-        if not len(starts):  # more processes than documents: this one has nothing to say, in as many batches
+        if not len(starts):  # more processes than documents: this one has only empty targets, in as many batches
             starts, lengths = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         longest = int(self.lengths.max())
         for k in range(first, len(self)):
@@ -197,9 +197,9 @@ class Ring:
 
     Args:
         part: The documents.
-        seed: Seed of the run; None begins at the first document.
+        seed: Seed of the run; None starts at the first document.
         epoch: Number of the epoch, from 0.
-        shuffle: Whether documents change places.
+        shuffle: Whether documents are shuffled.
     """
 
     def __init__(self, part: TokenPart, seed: int | None, epoch: int, shuffle: bool) -> None:
@@ -218,7 +218,7 @@ class Ring:
             self._bounds = np.concatenate([[0], np.cumsum(np.diff(bounds)[order])])
 
     def tokens(self, places: np.ndarray) -> np.ndarray:
-        """The tokens at places of the ring; a place beyond its end is one behind its start."""
+        """Return the tokens at positions of the ring; a position beyond its end continues at its start."""
         places = (places + self._shift) % self._size
         if self._begins is not None:
             units = np.searchsorted(self._bounds, places, side="right") - 1
@@ -227,6 +227,6 @@ class Ring:
 
 
 def _batch(tokens: np.ndarray, continues: bool) -> TextBatch:
-    """A batch of tokens (B, T + 1); how many characters they stand for is added on the device."""
+    """Return a batch of tokens (B, T + 1); the character counts are added on the device."""
     inputs, targets = (torch.from_numpy(part.copy()) for part in (tokens[:, :-1], tokens[:, 1:]))
     return TextBatch(inputs, targets, torch.empty(0), continues)

@@ -1,4 +1,4 @@
-"""What can be known before a network is trained: its data, shape, gradients, learning rate, config."""
+"""Analysis before training: data, model shape, gradients, learning rate, config."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _FILES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Most of them need Lightning, which takes seconds to import: a drawing of activations shall not wait for it.
+    # Import on demand: most of them need Lightning, whose import takes seconds; activation curves do not.
     if name in _FILES:
         return getattr(importlib.import_module(f"dlcore.insight.{_FILES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

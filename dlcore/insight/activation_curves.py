@@ -1,4 +1,4 @@
-"""Activation functions as curves: outputs and derivatives, both from the very module that a network would use.
+"""Activation functions as curves: outputs and derivatives, computed by the module that a network would use.
 
 Shapes: P points of a curve, K scores of a vector.
 """
@@ -14,10 +14,10 @@ from dlcore.errors import ArgumentError
 from dlcore.nn import make_activation
 from dlcore.tracking.figures.activation_rows import Curve, VectorCurve
 
-# Scores of nine classes, on which activations over a vector are shown.
+# Scores of nine classes, to show activations that work on a vector.
 SCORES = (0.2, 0.02, 0.15, 1.3, 0.5, 0.06, 1.1, 0.05, 3.75)
 _LIMIT, _POINTS_A_UNIT = 8, 100
-_SATURATED = 0.01  # of the greatest derivative: sigmoid from ±6 on, tanh from ±3 on
+_SATURATED = 0.01  # share of the greatest derivative: sigmoid from ±6 on, tanh from ±3 on
 _FORMULAS = {
     "CELU": r"\max(0,x)+\min(0,\alpha(e^{x/\alpha}-1))",
     "ELU": r"x;\ \ \alpha(e^{x}-1)\ \mathrm{for}\ x\leq 0",
@@ -51,18 +51,18 @@ _FORMULAS = {
 def activation_curve(name: str) -> Curve | VectorCurve:
     """Compute an activation and its derivative, over -8 to 8 or, if it works on a whole vector, on nine scores.
 
-    The derivative is autograd's, in float64, so that what is drawn is what training uses, at kinks too. Activations
-    that draw random numbers while training (RReLU) are taken as in evaluation.
+    The derivative is autograd's, in float64, so that the curve shows what training uses, at kinks too. Activations that
+    draw random numbers in training mode (RReLU) are computed in evaluation mode.
 
     Args:
-        name: The activation, as a model's ``activation`` takes it.
+        name: The activation, as for a model's ``activation``.
 
     Raises:
         UnknownNameError: torch.nn has no such activation.
-        ArgumentError: It does not work on single numbers, nor on a vector.
+        ArgumentError: It works neither on single numbers nor on a vector.
     """
     module = make_activation(name).double().eval()
-    # With the arguments that were given, if any: leaky_relu(negative_slope=0.2).
+    # With its arguments, if any: leaky_relu(negative_slope=0.2).
     title = type(module).__name__ + "".join(name.partition("(")[1:])
     try:
         return _vector_curve(title, module) if _mixes(module) else _curve(title, module)
@@ -73,13 +73,13 @@ def activation_curve(name: str) -> Curve | VectorCurve:
 
 
 def _mixes(module: nn.Module) -> bool:
-    """Whether an output depends on other inputs than its own."""
+    """Return whether an output depends on inputs other than its own."""
     by_each = _jacobian(module, torch.tensor([0.3, -0.7, 1.1], dtype=torch.float64))
     return bool((by_each - by_each.diag().diag()).abs().max() > 0)
 
 
 def _jacobian(module: nn.Module, scores: Tensor) -> Tensor:
-    """Derivative of each output by each input (K, K)."""
+    """Return the derivative of each output by each input (K, K)."""
     return jacobian(lambda vector: module(vector.unsqueeze(0)).squeeze(0), scores)
 
 
@@ -95,7 +95,7 @@ def _vector_curve(title: str, module: nn.Module) -> VectorCurve:
 
 def _curve(title: str, module: nn.Module) -> Curve:
     steps = _LIMIT * _POINTS_A_UNIT
-    # Whole numbers divided, so that 0 and the kinks of the functions are hit exactly.
+    # Integers divided, so that 0 and the kinks of the functions are exact.
     inputs = (torch.arange(-steps, steps + 1, dtype=torch.float64) / _POINTS_A_UNIT).requires_grad_()
     outputs = module(inputs.unsqueeze(1)).squeeze(1)
     (gradient,) = torch.autograd.grad(outputs.sum(), inputs)
@@ -117,7 +117,7 @@ def _curve(title: str, module: nn.Module) -> Curve:
 
 
 def _flat(x: np.ndarray, derivative: np.ndarray) -> tuple[tuple[float, float], ...]:
-    """Intervals, at least half a unit wide, over which the derivative is below 1% of its greatest value."""
+    """Return intervals, at least half a unit wide, where the derivative is below 1% of its greatest value."""
     small = np.abs(derivative) < _SATURATED * np.abs(derivative).max()
     edges = np.flatnonzero(np.diff(np.concatenate([[False], small, [False]]).astype(int)))
     intervals = [(float(x[first]), float(x[last - 1])) for first, last in zip(edges[::2], edges[1::2], strict=True)]
@@ -125,7 +125,7 @@ def _flat(x: np.ndarray, derivative: np.ndarray) -> tuple[tuple[float, float], .
 
 
 def _peak(x: np.ndarray, derivative: np.ndarray) -> tuple[float, float] | None:
-    """Where the derivative is greatest, if that is a single point inside and no end of a jump."""
+    """Return where the derivative is greatest, if that is a single inner point and not at a jump."""
     place = int(derivative.argmax())
     if place in (0, len(x) - 1) or np.isclose(derivative, derivative[place], rtol=0, atol=1e-9).sum() > 1:
         return None

@@ -1,4 +1,4 @@
-"""The config that counts, and where each of its values comes from."""
+"""The effective config, and the source of each of its values."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class ConfigLine:
 
     Attributes:
         text: The line as YAML, indented.
-        source: Where the value comes from: ``flag``, a recipe's name, ``checkpoint``, ``data`` (what they know, as the
+        source: Source of the value: ``flag``, a recipe's name, ``checkpoint``, ``data`` (a fact of the data, as the
             number of classes) or ``default``; empty for a section's name.
-        name: The setting's name as a flag has it: ``model.dropout``.
+        name: The setting's name as in a flag: ``model.dropout``.
     """
 
     text: str
@@ -33,11 +33,11 @@ class ConfigLine:
 
 
 def config_lines(command: Command, everything: bool = False) -> list[ConfigLine]:
-    """The lines of a command's config, YAML together.
+    """Return the lines of a command's config; together they are YAML.
 
     Args:
-        command: The command, prepared.
-        everything: Whether the trainer's settings that nobody chose are shown too.
+        command: The prepared command.
+        everything: Whether to include the trainer's settings with default values.
     """
     sources = _sources(command)
     lines = list(_lines(command.config_dump, sources, indent=0, path=""))
@@ -47,13 +47,13 @@ def config_lines(command: Command, everything: bool = False) -> list[ConfigLine]
 
 
 def _sources(command: Command) -> dict[str, str]:
-    """Where each setting comes from that is not a default."""
+    """Return the source of each setting that is not a default."""
     settings = command.settings
     counting = dict(flatten(settings.config))  # without the classes that flags replace, and their arguments
     found: dict[str, str] = {}
     for layer in settings.layers:
         found |= {name: layer.source for name, _ in flatten(layer.config) if name in counting}
-        # An empty section (`progress_display: {}`) has no settings, and yet is the reason that it is on.
+        # An empty section (`progress_display: {}`) has no settings, but switches something on.
         found |= {name: layer.source for name, value in layer.config.items() if value == {}}
     found |= dict.fromkeys(command.linked, FROM_DATA)
     for flag in settings.request.flags:
@@ -76,9 +76,9 @@ def _lines(config: dict[str, Any], sources: dict[str, str], indent: int, path: s
     blanks = "  " * indent
     for key, value in config.items():
         inside = f"{path}.{key}" if path else str(key)
-        name = path if path and key in ("class_path", "init_args") else inside  # as `flatten` names them
+        name = path if path and key in ("class_path", "init_args") else inside  # same names as `flatten`
         if isinstance(value, dict) and value:
-            # The reason of an inner line counts; a section itself has none, unless nothing in it was chosen.
+            # The source belongs to the inner lines; a section has one itself only if all inner lines are defaults.
             inner = list(_lines(value, sources, indent + 1, name))
             chosen = any(line.source != DEFAULT for line in inner if line.source)
             own = sources.get(name, "") if key != "init_args" and "class_path" not in value and not chosen else ""
@@ -89,6 +89,6 @@ def _lines(config: dict[str, Any], sources: dict[str, str], indent: int, path: s
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML in one line."""
+    """Return a value as YAML in one line."""
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
     return text.removesuffix("\n").removesuffix("\n...")

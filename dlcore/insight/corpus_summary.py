@@ -1,4 +1,4 @@
-"""What is in a corpus: how large its parts are, how long its documents, and which words come most often."""
+"""Summary of a corpus: size of its parts, length of its documents, frequent words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dlcore.data import ChineseCorpus
 from dlcore.errors import ArgumentError
 from dlcore.text.token_store import TokenPart
 
-_SLICE = 1 << 22  # tokens that are counted at a time
+_SLICE = 1 << 22  # tokens counted at a time
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class PartSummary:
 
     Attributes:
         name: ``train``, ``val`` or ``test``.
-        documents: How many documents it has.
-        tokens: Its tokens, an end for each document included.
-        characters: Its characters.
-        unknown: How many of its tokens are unknown.
-        lengths: Tokens of the shortest, the middle and the longest document.
+        documents: Number of documents.
+        tokens: Number of tokens, including one END per document.
+        characters: Number of characters.
+        unknown: Number of unknown tokens.
+        lengths: Tokens of the shortest, the median and the longest document.
     """
 
     name: str
@@ -35,7 +35,7 @@ class PartSummary:
 
 
 def summarize_corpus(data: ChineseCorpus) -> list[PartSummary]:
-    """The parts of a corpus that was read; those without documents of their own are left out."""
+    """Return summaries of a corpus's parts; parts without documents of their own are left out."""
     counts = data.store.meta["parts"]  # type: ignore[union-attr]
     summaries = []
     for name, count in counts.items():
@@ -47,7 +47,7 @@ def summarize_corpus(data: ChineseCorpus) -> list[PartSummary]:
 
 
 def word_counts(part: TokenPart, size: int) -> np.ndarray:
-    """How often each of the vocabulary's `size` words comes in a part (V,)."""
+    """Return how often each of the vocabulary's `size` words occurs in a part (V,)."""
     counts = np.zeros(size, dtype=np.int64)
     for start in range(0, len(part), _SLICE):
         counts += np.bincount(part.tokens[start : start + _SLICE], minlength=size)
@@ -56,15 +56,15 @@ def word_counts(part: TokenPart, size: int) -> np.ndarray:
 
 
 def document_words(data: ChineseCorpus, part: str, index: int) -> list[str]:
-    """The words of a document, as they were cut.
+    """Return the words of a document, as segmented.
 
     Args:
-        data: The corpus, which was read.
+        data: The corpus, already read.
         part: ``train``, ``val`` or ``test``.
         index: The document, counted from 0 within the part.
 
     Raises:
-        ArgumentError: There is no such document.
+        ArgumentError: The index is out of range.
     """
     chosen = data.parts[part]
     if index >= chosen.documents:

@@ -1,4 +1,4 @@
-"""A model's gradients against finite differences: is what back-propagation says the slope of the loss?
+"""Check a model's gradients by back-propagation against finite differences.
 
 Reference: Goodfellow, Bengio, Courville (2016), "Deep Learning", section 11.5, "Compare back-propagated derivatives to
 numerical derivatives".
@@ -21,25 +21,25 @@ from dlcore.nn import BATCH_NORMS
 
 TOLERANCE = 1e-5
 # Near the cube root of float64's precision, where rounding and curvature disturb a central difference least; the
-# smaller ones are for entries with a kink near by.
+# smaller ones are for entries near a kink.
 _STEP_SIZES = (1e-5, 1e-6, 1e-7)
-# Gradients below this part of the loss are compared in absolute terms: rounding hides them (at the first step size).
+# Gradients below this share of the loss are compared in absolute terms: rounding hides them (at the first step size).
 _FLOOR = 3e-5
 _DROPOUTS = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDropout | nn.FeatureAlphaDropout
 
 
 @dataclass(frozen=True)
 class GroupCheck:
-    """What was found in one tensor of parameters.
+    """Result for one parameter tensor.
 
     Attributes:
         name: The tensor's name in the model.
         shape: Its shape.
-        checked: How many of its entries were compared.
-        kinks: How many others were looked at that lie on a kink of the loss, where it has no slope.
+        checked: Number of entries compared.
+        kinks: Number of further entries at a kink of the loss, where it has no derivative.
         greatest_error: Greatest relative difference of the two gradients.
-        greatest_gradient: Greatest gradient of the whole tensor, by size.
-        agrees: Whether all differences are within the tolerance; None when there was nothing to compare.
+        greatest_gradient: Greatest absolute gradient of the whole tensor.
+        agrees: Whether all differences are within the tolerance; None if nothing was compared.
     """
 
     name: str
@@ -53,13 +53,13 @@ class GroupCheck:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What a gradient check found.
+    """Result of a gradient check.
 
     Attributes:
-        groups: One entry a tensor of parameters.
-        samples: On how many samples (N).
+        groups: One entry per parameter tensor.
+        samples: Number of samples (N).
         loss: The loss on them.
-        remarks: How layers that are not a fixed function of a sample were treated, a sentence each.
+        remarks: How layers that are not a fixed function of a sample were handled, a sentence each.
     """
 
     groups: list[GroupCheck]
@@ -76,16 +76,16 @@ class GradientReport:
 def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int = 20, seed: int = 0) -> GradientReport:
     """Compare gradients by autograd with central differences, in float64, on a copy of the model.
 
-    Of each tensor some entries are drawn by chance: half of them among all, half among those whose gradient is not
-    zero. Where the two gradients differ, smaller steps are tried, since a step may have crossed a kink (of ReLU, say);
-    an entry whose slopes to the left and to the right stay apart lies on a kink and is not judged.
+    Some entries of each tensor are drawn at random: half of them among all, half among those with a nonzero gradient.
+    If the two gradients differ, smaller steps are tried, since a step may have crossed a kink (of ReLU, say); an entry
+    whose left and right slopes stay different lies on a kink and is not judged.
 
     Args:
-        model: The model; it is left as it is.
+        model: The model; it is not changed.
         inputs: Samples (N, …).
         targets: Their targets (N, …).
-        entries: How many entries of each tensor are compared.
-        seed: What the choice of entries comes from.
+        entries: Number of entries to compare per tensor.
+        seed: Seed of the choice of entries.
 
     Raises:
         ArgumentError: The number of entries is below 1.
@@ -97,7 +97,7 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
     inputs, targets = (value.double() if value.is_floating_point() else value for value in (inputs, targets))
 
     def loss() -> Tensor:
-        # What is random in spite of evaluation mode draws the same numbers each time.
+        # Layers that are random even in evaluation mode draw the same numbers each time.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return copied.task.loss(copied(inputs), targets) + _penalty(copied)
@@ -118,12 +118,12 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
 
 
 def _penalty(model: Model) -> Tensor | float:
-    """What the training adds to the loss, where the model has a penalty."""
+    """Return what the model's penalty adds to the loss; 0 without one."""
     return model.penalty(model.penalty.select(model.named_parameters())) if model.penalty else 0.0
 
 
 def _settle(model: nn.Module, samples: int) -> list[str]:
-    """Make the loss a fixed function of the weights; say how."""
+    """Make the loss a fixed function of the weights; return remarks about how."""
     model.eval()
     layers = list(model.modules())
     remarks = []
@@ -143,10 +143,10 @@ def _settle(model: nn.Module, samples: int) -> list[str]:
 
 
 def _choose(gradient: Tensor, entries: int, generator: torch.Generator) -> list[int]:
-    """Positions (at most `entries`) of a flat gradient: half among all, half among those where it is not zero."""
+    """Return at most `entries` positions of a flat gradient: half among all, half among the nonzero ones."""
     nonzero = gradient.nonzero().flatten()
     nonzero = nonzero[torch.randperm(len(nonzero), generator=generator)][: -(-entries // 2)]
-    # Few of a large tensor: drawing with repetition is cheaper than permuting millions of positions.
+    # Drawing few positions with repetition is cheaper than permuting millions.
     anywhere = torch.randint(len(gradient), (entries * 2,), generator=generator)
     if len(gradient) <= entries * 4:
         anywhere = torch.randperm(len(gradient), generator=generator)
@@ -181,7 +181,7 @@ def _check_group(
 def _error(
     values: Tensor, place: tuple[int | Tensor, ...], gradient: float, loss: Callable[[], Tensor], scale: float
 ) -> float | None:
-    """Relative difference of a gradient and its finite difference; None on a kink."""
+    """Return the relative difference of a gradient and its finite difference; None on a kink."""
     middle, kept = loss().item(), values[place].item()
     errors, gaps = [], []
     for step_size in _STEP_SIZES:
@@ -196,10 +196,10 @@ def _error(
         floor = max(_FLOOR * scale * _STEP_SIZES[0] / step_size, 1e-12)
         size = max(abs(slope), abs(gradient), floor)
         errors.append(abs(slope - gradient) / size)
-        gaps.append(abs(above - 2 * middle + below) / step / size)  # slope to the right less slope to the left
+        gaps.append(abs(above - 2 * middle + below) / step / size)  # right slope minus left slope
         if errors[-1] <= TOLERANCE:
             return errors[-1]
-    # Over a smooth place the two slopes near each other as the step shrinks, tenfold each time; over a kink they don't.
+    # At a smooth point the two slopes approach each other tenfold with each smaller step; at a kink they do not.
     if gaps[-1] > TOLERANCE and gaps[-1] > 0.3 * gaps[-2]:
         return None
     return min(errors)

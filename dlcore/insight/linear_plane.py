@@ -1,4 +1,4 @@
-"""Linear regression: the plane that was learned, beside the least-squares plane over the same rows.
+"""Linear regression: the learned plane, compared with the least-squares plane of the same rows.
 
 Shapes: N training rows, F input columns.
 """
@@ -13,19 +13,19 @@ from torch import nn
 
 from dlcore.data.tables.encoding import Scale
 
-_MOST_COLUMNS = 6  # of more, a line could not be read
+_MOST_COLUMNS = 6  # with more, the line would be unreadable
 
 
 def planes(model: nn.Module, data: Any) -> dict[str, str]:
-    """Write down both planes, in the columns' own units.
+    """Format both planes in the columns' own units.
 
     Args:
-        model: What was trained.
-        data: The data module that it was trained on.
+        model: The trained model.
+        data: Its data module.
 
     Returns:
-        A line each under ``learned`` and ``least squares``; empty unless a network of one linear layer learned a number
-        from at most six columns of numbers. Where more than one plane has the least error, none of them is named.
+        One line each for ``learned`` and ``least squares``; empty unless the network is one linear layer with one
+        output and at most six number columns. If the least-squares plane is not unique, it is left out.
     """
     schema, part = getattr(data, "schema", None), getattr(data, "parts", {}).get("train")
     own = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
@@ -40,7 +40,7 @@ def planes(model: nn.Module, data: Any) -> dict[str, str]:
     weights: Any = [*layer.weight.detach().cpu().double().flatten().tolist(), layer.bias.item()]  # type: ignore[operator]
     rows = np.column_stack([x, np.ones(len(x))])
     if not np.allclose(_answers(model, inputs), rows @ weights, rtol=1e-3, atol=1e-3 * np.abs(y).max(initial=0.0)):
-        return {}  # something else stands between the layer and the answer
+        return {}  # another operation follows or precedes the layer
     found = {"learned": np.array(weights)}
     best, _, rank, _ = np.linalg.lstsq(rows, y, rcond=None)
     if rank == rows.shape[1]:
@@ -58,11 +58,11 @@ def _answers(model: nn.Module, inputs: torch.Tensor) -> np.ndarray:
 
 
 def _written(plane: np.ndarray, schema: Any, rows: np.ndarray, y: np.ndarray) -> str:
-    """``y = 105.3 − 12.9 x1 − 3.4 x2 (rmse 4.837 on the 5 training rows)``."""
+    """Return ``y = 105.3 − 12.9 x1 − 3.4 x2 (rmse 4.837 on the 5 training rows)``."""
     error = float(np.sqrt(np.mean((rows @ plane - y) ** 2)))
     constant, terms = float(plane[-1]), []
     for (name, column), slope in zip(schema.encoding.columns.items(), plane[:-1].tolist(), strict=True):
-        if schema.encoding.standardize:  # a constant column is 0 in every row, and has no part in any answer
+        if schema.encoding.standardize:  # a constant column is 0 in every row and contributes nothing
             slope = slope / column.std if column.std else 0.0
             constant -= slope * column.mean
         terms.append(f"{'−' if slope < 0 else '+'} {abs(slope):.5g} {name}")

@@ -1,4 +1,4 @@
-"""The learning-rate range test: a short training in which the rate rises from step to step, and where the loss falls.
+"""The learning-rate range test: a short training with a rising rate, and where the loss falls.
 
 References:
     Smith (2015), "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3: the test.
@@ -21,20 +21,20 @@ from dlcore.insight.short_training import detached_copy, shorten
 from dlcore.insight.training_data import read_data
 from dlcore.models import Model
 
-_SMOOTHING = 0.9  # a longer memory lags so far behind that the lowest point comes too late
+_SMOOTHING = 0.9  # a longer memory lags so much that the lowest point comes too late
 _DIVERGED = 4.0  # times the lowest smoothed loss
-_FIRST = 8  # steps before the smoothed loss is worth a look
-_LEAST_FALL = 0.03  # of the first loss: less is noise
+_FIRST = 8  # steps before the smoothed loss is meaningful
+_LEAST_FALL = 0.03  # share of the first loss: less is noise
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test measured, and what follows from it.
+    """Measurements of a range test, and its suggestion.
 
     Attributes:
         rates: Learning rate of each step (S,).
         losses: Loss of each step's batch, before the step (S,).
-        smoothed: Their exponentially weighted average, corrected for its beginning (S,).
+        smoothed: Their exponentially weighted average, with bias correction (S,).
         lowest: Position of the lowest smoothed loss.
         steepest: Position where the smoothed loss falls fastest per factor of the rate; None if it hardly falls.
         diverged: Whether the test ended because the loss rose to four times its lowest value, or was not finite.
@@ -49,7 +49,7 @@ class RangeTest:
 
     @property
     def suggestion(self) -> float | None:
-        """The rate to try, rounded to one digit; None when the loss hardly fell at any rate."""
+        """The rate to try, rounded to one digit; None if the loss hardly fell at any rate."""
         return None if self.steepest is None else float(f"{self.rates[self.steepest]:.0e}")
 
 
@@ -63,20 +63,20 @@ def find_learning_rate(
 ) -> RangeTest:
     """Train a copy of the model for some steps, with a rate that grows by the same factor each step.
 
-    Each step is one of a real training: the model's own update, the trainer's devices, precision, clipping and
+    Each step is a real training step: the model's own update, the trainer's devices, precision, clipping and
     accumulation; only schedule and warm-up are off. Nothing is logged and no file is written.
 
     Args:
-        model: Any LightningModule with automatic optimisation. It is left as it is.
+        model: Any LightningModule with automatic optimisation. It is not changed.
         datamodule: The data.
-        trainer: The trainer. It is used up: make another for a training.
+        trainer: The trainer. It cannot be used again: create another for a training.
         lr_min: The first rate.
-        lr_max: The rate of the last step, if the loss has not diverged before.
+        lr_max: The rate of the last step, unless the loss diverges before.
         num_steps: Optimiser steps.
 
     Raises:
         ArgumentError: The rates or the number of steps lie outside their range.
-        DlcoreError: Data or trainer cannot work as they are set, or the module optimises by hand.
+        DlcoreError: Data or trainer cannot work with their settings, or the module optimises manually.
     """
     check_number("lr_min", lr_min, above=0)
     check_number("lr_max", lr_max, above=lr_min)
@@ -104,8 +104,8 @@ def find_learning_rate(
 def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = False) -> RangeTest:
     """Find the lowest point and the steepest fall before it.
 
-    The steepest fall is that of the smoothed loss over the logarithm of the rate. Where the loss is lowest, the rate
-    is too high already: the steps before it did the work, and the next would undo it. (The other common rule, a
+    The steepest fall is that of the smoothed loss over the logarithm of the rate. At the lowest loss the rate is
+    already too high: the steps before it lowered the loss, and the next ones would raise it. (The other common rule, a
     tenth of the rate at the lowest point, gave the lower validation accuracy after two epochs of FashionMNIST in three
     of three settings: 0.870 against 0.874, 0.849 against 0.854, 0.858 against 0.867.)
 
@@ -115,7 +115,7 @@ def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = Fals
         diverged: Whether the loss diverged at the end.
 
     Raises:
-        ArgumentError: There are too few finite losses to read.
+        ArgumentError: There are too few finite losses.
     """
     finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
     if finite < 2 * _FIRST:
@@ -127,18 +127,18 @@ def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = Fals
     smoothed = smooth(losses)
     lowest = _FIRST + int(smoothed[_FIRST:].argmin())
     steepest = None
-    reach = len(rates) // 25 + 1  # a slope from one step to the next would be that of the noise
+    reach = len(rates) // 25 + 1  # a slope between neighbouring steps would be noise
     begin = max(_FIRST, reach)
     fell = smoothed[_FIRST] - smoothed[lowest] > _LEAST_FALL * abs(smoothed[_FIRST])
     if fell and lowest - reach >= begin:
-        # Steps have the same distance on the logarithmic scale, so a difference of losses is a slope.
+        # Steps are equidistant on the logarithmic scale, so a difference of losses is a slope.
         places = np.arange(begin, lowest - reach + 1)
         steepest = int(places[(smoothed[places + reach] - smoothed[places - reach]).argmin()])
     return RangeTest(rates, losses, smoothed, lowest, steepest, diverged)
 
 
 def smooth(losses: np.ndarray, beta: float = _SMOOTHING) -> np.ndarray:
-    """Exponentially weighted average from zero, divided by the sum of its weights (S,)."""
+    """Return the exponentially weighted average from zero, divided by the sum of its weights (S,)."""
     average, averages = 0.0, np.empty(len(losses))
     for step, loss in enumerate(losses):
         average = beta * average + (1 - beta) * loss
@@ -147,7 +147,7 @@ def smooth(losses: np.ndarray, beta: float = _SMOOTHING) -> np.ndarray:
 
 
 class _Ramp(Callback):
-    """Sets the rate of each optimiser step, and notes its loss.
+    """Sets the rate of each optimiser step, and records its loss.
 
     Args:
         rates: The rate of each step (S,).
@@ -155,23 +155,23 @@ class _Ramp(Callback):
 
     def __init__(self, rates: np.ndarray) -> None:
         self.rates, self.losses, self.diverged = rates, [], False  # type: ignore[var-annotated]
-        self._waiting: list[Tensor] = []  # losses of the batches whose gradients have not been used yet
+        self._waiting: list[Tensor] = []  # losses of batches whose gradients are still accumulating
         self._ratios: list[float] = []
         self._average, self._lowest = 0.0, float("inf")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note how the rates of parameter groups relate: they keep it. Do without a schedule."""
+        """Record the ratios of the parameter groups' rates, to keep them. Remove the schedules."""
         trainer.strategy.lr_scheduler_configs = []
         groups: Any = trainer.optimizers[0].param_groups
         first = float(groups[0]["lr"]) or 1.0
         self._ratios = [float(group["lr"]) / first or 1.0 for group in groups]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Set the rate, for optimisers that read it before they ask for the loss."""
+        """Set the rate, for optimisers that read it before they compute the loss."""
         self._set_rate(trainer)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Any) -> None:
-        """Set the rate of this step, however many of them the model takes with one batch of Lightning's."""
+        """Set the rate of this step, also if the model takes several steps per batch."""
         self._set_rate(trainer)
 
     def _set_rate(self, trainer: Trainer) -> None:
@@ -180,7 +180,7 @@ class _Ramp(Callback):
             group["lr"] = float(rate * ratio)
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Note the loss that is minimised."""
+        """Record the loss that is minimised."""
         self._waiting.append(loss.detach())
 
     def on_train_batch_end(
@@ -188,8 +188,8 @@ class _Ramp(Callback):
     ) -> None:
         """Stop when the loss has diverged."""
         if trainer.global_step == len(self.losses) or not self._waiting:
-            return  # gradients wait for the next batch
-        # L-BFGS computes the loss several times a step; that of the weights before the step comes first.
+            return  # gradients accumulate until a later batch
+        # L-BFGS computes the loss several times per step; the first is that of the weights before the step.
         several = isinstance(trainer.optimizers[0], torch.optim.LBFGS)
         loss = self._waiting[0] if several else torch.stack(self._waiting).sum()
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""A model's layers, measured: output shapes by a forward pass, parameters, memory, and what share each has.
+"""Measure a model's layers: output shapes by a forward pass, parameters, memory, and each layer's share.
 
 Shapes: N batch.
 """
@@ -32,13 +32,13 @@ class LayerSummary:
     Attributes:
         name: Its name in the model.
         kind: Its class.
-        output_shape: Shape of its output for one sample; None if the forward pass did not come by.
-        parameters: Numbers that are learned; those shared with an earlier layer count there.
-        frozen: Of them, those that are not trained.
+        output_shape: Shape of its output for one sample; None if the forward pass does not reach the layer.
+        parameters: Number of parameters; those shared with an earlier layer count there.
+        frozen: Number of its parameters that are not trained.
         weight_bytes: Memory of its parameters and buffers.
-        output_bytes: Memory of its output for one sample; 0 where it is the input under another shape.
-        size_formulas: Of a convolution or pooling: height and width of its feature maps by (H − F + 2P)/S + 1, with the
-            numbers; one where both are the same.
+        output_bytes: Memory of its output for one sample; 0 if that is a view of the input.
+        size_formulas: For a convolution or pooling: height and width of its feature maps by (H − F + 2P)/S + 1, with
+            the numbers; one entry if both are the same.
     """
 
     name: str
@@ -53,14 +53,14 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """All layers, and what training adds to them.
+    """All layers, and the memory that training adds.
 
     Attributes:
-        layers: The layers, in the order in which the model has them.
+        layers: The layers, in the model's order.
         input_shape: Shape of one sample.
         optimizer: Name of the optimiser.
-        state_per_parameter: Numbers that the optimiser keeps for each parameter (Adam: 2); None where one step could
-            not tell.
+        state_per_parameter: Numbers that the optimiser keeps per parameter (Adam: 2); None if one step cannot
+            determine it.
     """
 
     layers: list[LayerSummary]
@@ -70,7 +70,7 @@ class ModelSummary:
 
     @property
     def parameters(self) -> int:
-        """Learned numbers."""
+        """Number of parameters."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
@@ -80,12 +80,12 @@ class ModelSummary:
 
     @property
     def gradient_bytes(self) -> int:
-        """Memory of the gradients of all that is trained, in float32."""
+        """Memory of the gradients of all trained parameters, in float32."""
         return 4 * sum(layer.parameters - layer.frozen for layer in self.layers)
 
     @property
     def optimizer_bytes(self) -> int | None:
-        """Memory of what the optimiser keeps."""
+        """Memory of the optimiser's state."""
         return None if self.state_per_parameter is None else round(self.gradient_bytes * self.state_per_parameter)
 
     @property
@@ -97,7 +97,7 @@ class ModelSummary:
 def summarize_model(model: LightningModule, datamodule: LightningDataModule) -> ModelSummary:
     """Measure a model: one of dlcore's on a batch of the data's shape, any other by a first training step on the CPU.
 
-    The data are not read where they say the shape of a sample without; the model is left as it was.
+    The data are read only if they do not declare a sample's shape; the model is not changed.
 
     Args:
         model: Any LightningModule.
@@ -117,7 +117,7 @@ def summarize_model(model: LightningModule, datamodule: LightningDataModule) -> 
 
 
 class _WatchFirstStep(Callback):
-    """Measures layers by what `training_step` does, and the optimisers by their first step."""
+    """Measures layers during `training_step`, and the optimisers by their first step."""
 
     def __init__(self) -> None:
         self._found: dict[str, _Passed] = {}
@@ -125,19 +125,19 @@ class _WatchFirstStep(Callback):
         self._input_shape: tuple[int, ...] = ()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Begin to note what comes by."""
+        """Start to record the layers' outputs."""
         self._hooks = _hooks(pl_module, self._found, batch_size_of(batch))
         self._input_shape = next((tuple(tensor.shape[1:]) for _, tensor in tensors_of(batch)), ())
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Note each layer once, where an optimiser computes its loss several times."""
+        """Stop recording, since an optimiser may compute its loss several times."""
         if pl_module.automatic_optimization:
             _remove(self._hooks)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measure."""
+        """Create the summary."""
         _remove(self._hooks)
         made = [getattr(each, "optimizer", each) for each in trainer.optimizers]
         names = " and ".join(type(each).__name__ for each in made if each.param_groups) or "no optimiser"
@@ -148,7 +148,7 @@ class _WatchFirstStep(Callback):
 
 
 def _inputs(datamodule: LightningDataModule) -> Tensor:
-    """A batch (N, …) of the data's shape."""
+    """Return a batch (N, …) of the data's shape."""
     facts: dict[str, Any] = data_facts(datamodule)
     if facts.get("image_shape"):
         return torch.zeros(_PROBE, *facts["image_shape"])
@@ -159,7 +159,7 @@ def _inputs(datamodule: LightningDataModule) -> Tensor:
 
 @dataclass(frozen=True)
 class _Passed:
-    """What a forward pass showed of a layer, for one sample."""
+    """Measurements of a layer in a forward pass, for one sample."""
 
     output_shape: tuple[int, ...]
     output_bytes: int
@@ -167,9 +167,9 @@ class _Passed:
 
 
 def _pass_through(model: nn.Module, inputs: Tensor) -> dict[str, _Passed]:
-    """Output shape, bytes of new memory and sizes by the formula, of each layer that a forward pass comes by.
+    """Return output shape, bytes of new memory and size formulas of each layer that a forward pass reaches.
 
-    In training mode, where dropout makes an output of its own; buffers and random numbers are put back.
+    It runs in training mode, where dropout allocates its own output; buffers and random state are restored.
     """
     found: dict[str, _Passed] = {}
     modes = {module: module.training for module in model.modules()}
@@ -203,7 +203,7 @@ def _noting(name: str, found: dict[str, _Passed], samples: int) -> Callable[...,
         known = {tensor.untyped_storage().data_ptr() for _, tensor in tensors_of(args)}
         tensors = [tensor for _, tensor in tensors_of(output) if tensor.dim()]
         if not tensors:
-            return  # a loss or a metric, which is no part of the network
+            return  # a loss or a metric, which is not part of the network
         new = [tensor for tensor in tensors if tensor.untyped_storage().data_ptr() not in known]
         size = sum(tensor.numel() * tensor.element_size() for tensor in new) // samples
         earlier = found[name].output_bytes if name in found else 0  # a layer that is used several times
@@ -222,7 +222,7 @@ def _size_formulas(layer: nn.Module, args: tuple[Any, ...]) -> tuple[str, ...]:
 
 
 def _is_layer(module: nn.Module) -> bool:
-    """A module without others in it, or one with parameters of its own."""
+    """Return whether a module has no submodules, or has parameters of its own."""
     return not any(True for _ in module.children()) or any(True for _ in module.parameters(recurse=False))
 
 
@@ -234,7 +234,7 @@ def _layers(model: nn.Module, outputs: dict[str, _Passed]) -> Iterator[LayerSumm
         own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in counted]
         counted |= {id(parameter) for parameter in own}
         if name not in outputs and not own:
-            continue  # a loss or a metric, which is no part of the network
+            continue  # a loss or a metric, which is not part of the network
         passed = outputs.get(name)
         memory = [*own, *module.buffers(recurse=False)]
         yield LayerSummary(
@@ -250,19 +250,19 @@ def _layers(model: nn.Module, outputs: dict[str, _Passed]) -> Iterator[LayerSumm
 
 
 def _optimizer_cost(factory: Callable[..., torch.optim.Optimizer]) -> tuple[str, float | None]:
-    """Name of the optimiser, and how many numbers it keeps for each parameter: by a step on a tensor of 32 × 32."""
+    """Return the optimiser's name and the numbers it keeps per parameter, from a step on a 32 × 32 tensor."""
     parameter = nn.Parameter(torch.zeros(32, 32))
     optimizer = make_optimizer(factory, [parameter])
     parameter.grad = torch.ones_like(parameter)
     try:
         optimizer.step()
-    except (TypeError, RuntimeError):  # one that wants to compute the loss itself
+    except (TypeError, RuntimeError):  # an optimiser that needs a closure
         return type(optimizer).__name__, None
     return type(optimizer).__name__, _state_per_parameter(optimizer)
 
 
 def _state_per_parameter(optimizer: torch.optim.Optimizer) -> float | None:
-    """How many numbers an optimiser keeps for each parameter after a step; None of one whose steps are many."""
+    """Return how many numbers an optimiser keeps per parameter after a step; None for L-BFGS, whose state grows."""
     if isinstance(optimizer, LBFGS):
         return None
     kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]

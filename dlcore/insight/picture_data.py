@@ -1,6 +1,6 @@
-"""What is in data that are pictures: parts, classes, values; samples by class; what augmentation makes of them.
+"""Summary of picture data: parts, classes, values; samples by class; results of augmentation.
 
-It reads any data module that has `facts` with ``image_shape``, and `parts` whose `fetch` gives stored pictures.
+It reads any data module that has `facts` with ``image_shape``, and `parts` whose `fetch` returns stored pictures.
 
 Shapes: N pictures, C channels, H, W, K classes.
 """
@@ -17,13 +17,13 @@ from dlcore.callbacks.data_facts import data_facts
 from dlcore.errors import ArgumentError, FitError
 
 PARTS = ("train", "val", "test")
-_MOST_MEASURED = 10_000  # pictures from which mean and deviation are told: more change nothing that one sees
-_CHUNK_VALUES = 20_000_000  # numbers that are measured at once
+_MOST_MEASURED = 10_000  # pictures used for mean and deviation: more change nothing visible
+_CHUNK_VALUES = 20_000_000  # numbers measured at once
 
 
 @dataclass(frozen=True)
 class Values:
-    """What values the pictures have.
+    """Range, mean and deviation of the pictures' values.
 
     Attributes:
         dtype: Their type, as torch names it: uint8, float32.
@@ -42,16 +42,16 @@ class Values:
 
 @dataclass(frozen=True)
 class PictureSummary:
-    """What data of pictures are.
+    """Summary of picture data.
 
     Attributes:
         image_shape: (C, H, W).
         sizes: Samples of each part.
-        class_names: The classes' names; empty where no classes are learned.
+        class_names: The classes' names; empty if no classes are learned.
         counts: Samples of each class in each part, by part (K,).
-        stored: Values as they are stored.
+        stored: Values as stored.
         given: Values as the network gets them, without augmentation.
-        measured: How many pictures of the training part the values were told from.
+        measured: Number of training pictures used to measure the values.
         source: Where the data came from; may be empty.
     """
 
@@ -66,22 +66,22 @@ class PictureSummary:
 
     @property
     def imbalance(self) -> float:
-        """How many times the largest class of the training part is as large as the smallest; inf where one is empty."""
+        """Size of the largest class of the training part divided by that of the smallest; inf if one is empty."""
         counts = self.counts.get("train") or [1]
         return max(counts) / min(counts) if min(counts) else float("inf")
 
 
 def image_shape(datamodule: Any) -> tuple[int, int, int] | None:
-    """The shape (C, H, W) of the pictures; None for data that are none."""
+    """Return the shape (C, H, W) of the pictures; None for other data."""
     shape = data_facts(datamodule).get("image_shape")
     return None if shape is None or len(shape) != 3 else (int(shape[0]), int(shape[1]), int(shape[2]))
 
 
 def summarize_pictures(datamodule: Any) -> PictureSummary:
-    """Summarise data of pictures that were read.
+    """Summarise picture data that were read.
 
     Raises:
-        FitError: The data do not give what they say.
+        FitError: The data do not match their declared shape.
     """
     facts, parts = datamodule.facts(), datamodule.parts
     names = [str(name) for name in facts.get("class_names", ())]
@@ -106,10 +106,10 @@ def summarize_pictures(datamodule: Any) -> PictureSummary:
 
 
 def stored_pictures(datamodule: Any, part: str, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Pictures as stored (N, C, H, W), and their targets.
+    """Return pictures as stored (N, C, H, W), and their targets.
 
     Args:
-        datamodule: The data, read.
+        datamodule: The data, already read.
         part: ``train``, ``val`` or ``test``.
         places: Positions within the part (N,).
     """
@@ -122,7 +122,7 @@ def stored_pictures(datamodule: Any, part: str, places: Tensor) -> tuple[Tensor,
 
 
 def as_bytes(pictures: Tensor) -> Tensor:
-    """Pictures as bytes: those that are numbers are scaled from their least to their greatest."""
+    """Return pictures as bytes: floating-point ones are scaled from their least to their greatest value."""
     if pictures.dtype == torch.uint8:
         return pictures
     values = pictures.float()
@@ -131,7 +131,7 @@ def as_bytes(pictures: Tensor) -> Tensor:
 
 
 def samples_by_class(datamodule: Any, part: str, each: int, classes: int) -> list[Tensor]:
-    """Pictures of each of the first classes (n, C, H, W), spread over the part; n is at most `each`."""
+    """Return pictures of each of the first classes (n, C, H, W), spread over the part; n is at most `each`."""
     chosen = datamodule.parts[part]
     targets = _classes(chosen.targets[chosen.indices])
     rows = []
@@ -142,17 +142,16 @@ def samples_by_class(datamodule: Any, part: str, each: int, classes: int) -> lis
 
 
 def augmented(datamodule: Any, places: Tensor, epochs: int) -> list[Tensor] | None:
-    """What augmentation makes of training samples: for each one, it and its forms in so many epochs (1 + E, C, H, W).
+    """Return training samples and their augmented forms in several epochs, one tensor (1 + E, C, H, W) per sample.
 
     Args:
-        datamodule: The data; where they say that chance changes them (``augments``), their method ``augment(inputs,
-            targets, samples, epoch)`` gives what an epoch makes of stored inputs, as the network gets them, and the
-            targets.
+        datamodule: The data. If their ``augments`` is true, their method ``augment(inputs, targets, samples, epoch)``
+            returns augmented inputs, as the network gets them, and the targets.
         places: Positions within the training part (N,).
-        epochs: How many epochs (E).
+        epochs: Number of epochs (E).
 
     Returns:
-        A tensor for each sample; None where the data have no augmentation, or have it switched off.
+        A tensor for each sample; None if the data have no augmentation, or it is off.
     """
     if not getattr(datamodule, "augments", False):
         return None
@@ -164,7 +163,7 @@ def augmented(datamodule: Any, places: Tensor, epochs: int) -> list[Tensor] | No
     forms += [augment(inputs.clone(), targets, samples, epoch)[0] for epoch in range(epochs)]
     if all(torch.equal(form, forms[0]) for form in forms[1:]):
         return None
-    # Back to the colours that they had before they were scaled; what changed colours may be darker or lighter.
+    # Undo the normalisation; augmented colours may be darker or lighter than the original.
     normalization = datamodule.facts().get("normalization")
     if normalization:
         mean, std = (torch.tensor(normalization[name]).view(-1, 1, 1) for name in ("mean", "std"))
@@ -176,15 +175,15 @@ def augmented(datamodule: Any, places: Tensor, epochs: int) -> list[Tensor] | No
 
 
 def spread(n: int, most: int) -> Tensor:
-    """At most so many of n positions, spread evenly: samples that lie side by side are often alike."""
+    """Return at most `most` of n positions, spread evenly: neighbouring samples are often alike."""
     return torch.arange(n) if n <= most else torch.linspace(0, n - 1, most).long()
 
 
 def channels_first(pictures: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Pictures in the form (N, C, H, W), of such without channels or with channels last.
+    """Return pictures as (N, C, H, W), also if stored without channels or with channels last.
 
     Raises:
-        FitError: They have another shape than the data say.
+        FitError: Their shape is not the declared one.
     """
     found = tuple(pictures.shape[1:])
     channels, height, width = shape
@@ -198,10 +197,10 @@ def channels_first(pictures: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 
 def check_sample(datamodule: Any, part: str, index: int) -> None:
-    """Check that a part has a sample of that number.
+    """Check that a part has a sample of this index.
 
     Raises:
-        ArgumentError: It has fewer.
+        ArgumentError: The index is out of range.
     """
     size = len(datamodule.parts[part])
     if not 0 <= index < size:
@@ -218,7 +217,7 @@ def _class_counts(part: Any, classes: int) -> list[int]:
 
 
 def _values(chunks: Any) -> Values:
-    """Least, greatest, mean and deviation of pictures (N, C, H, W), a chunk at a time."""
+    """Return range, mean and deviation of pictures (N, C, H, W), computed in chunks."""
     low, high, dtype = float("inf"), float("-inf"), ""
     count, total, squares = 0, torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
     for chunk in chunks:
@@ -227,7 +226,7 @@ def _values(chunks: Any) -> Values:
         channels = chunk.transpose(0, 1).flatten(1)
         count += channels.shape[1]
         total = total + channels.sum(1, dtype=torch.float64)
-        # Squares of single precision, summed in double: a square of a byte has five digits.
+        # Squares in float32, summed in float64: a square of a byte has five digits.
         squares = squares + channels.float().square_().sum(1, dtype=torch.float64)
     mean = total / count
     return Values(dtype, low, high, mean.tolist(), (squares / count - mean**2).clamp(min=0).sqrt().tolist())

@@ -1,4 +1,4 @@
-"""A picture's features made by hand: grey version, histogram, gradients and edges, by convolution with Sobel's kernels.
+"""Hand-made features of a picture: grey version, histogram, gradients and edges, by convolution with Sobel's kernels.
 
 Shapes: C channels (1 or 3), H, W.
 """
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from dlcore.tracking.figures.hand_made_features import PictureFeatures
 
-# Brightness of red, green and blue as eyes have it, the weights of ITU-R BT.601.
+# Perceived brightness of red, green and blue: the weights of ITU-R BT.601.
 _BRIGHTNESS = (0.299, 0.587, 0.114)
 # Reference: Sobel and Feldman, "A 3×3 isotropic gradient operator for image processing", 1968.
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
@@ -19,7 +19,7 @@ _SHUFFLE_SEED = 0
 
 
 def to_grey(picture: Tensor) -> Tensor:
-    """The brightness of a picture (C, H, W): (H, W), floating point, in the picture's own unit."""
+    """Return the brightness of a picture (C, H, W): (H, W), floating point, in the picture's own unit."""
     values = picture.float()
     if len(values) == 3:
         return (values * torch.tensor(_BRIGHTNESS).view(3, 1, 1)).sum(0)
@@ -27,10 +27,10 @@ def to_grey(picture: Tensor) -> Tensor:
 
 
 def sobel(grey: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of a grey picture (H, W) to the right and downwards, each (H, W), by convolution.
+    """Return the gradients of a grey picture (H, W) to the right and downwards, each (H, W), by convolution.
 
-    At the border the picture goes on as it ends, so that the border itself is no edge. A step of height h from one
-    column to the next gives 4h on both sides of it.
+    The border is replicated, so that it is no edge itself. A step of height h from one column to the next gives 4h on
+    both sides of it.
     """
     kernel = torch.tensor(SOBEL_X, dtype=grey.dtype)
     kernels = torch.stack([kernel, kernel.T]).unsqueeze(1)  # 2, 1, 3, 3
@@ -40,12 +40,12 @@ def sobel(grey: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def value_counts(picture: Tensor) -> Tensor:
-    """How many pixels of each channel have each of the values 0 to 255, of a picture in bytes (C, H, W): (C, 256)."""
+    """Count the pixels of each channel with each value 0 to 255, of a picture in bytes (C, H, W): (C, 256)."""
     return torch.stack([torch.bincount(channel.flatten().long(), minlength=256) for channel in picture])
 
 
 def shrunk(grey: Tensor, side: int) -> Tensor:
-    """A grey picture (H, W), smaller: at most `side` rows and columns, each value the mean of what it covers."""
+    """Shrink a grey picture (H, W) to at most `side` rows and columns, each value the mean of its area."""
     height, width = grey.shape
     scale = max(height, width) / side
     if scale <= 1:
@@ -55,7 +55,7 @@ def shrunk(grey: Tensor, side: int) -> Tensor:
 
 
 def picture_features(picture: Tensor) -> PictureFeatures:
-    """Compute what can be seen in a picture without learning.
+    """Compute features of a picture that need no learning.
 
     Args:
         picture: Bytes (C, H, W).

@@ -1,4 +1,4 @@
-"""Runs beside each other: what differs in their settings, in their metrics, and from which step on."""
+"""Compare runs: differences in settings and metrics, and the step from which curves differ."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _MISSING = "–"
 
 @dataclass(frozen=True)
 class Parting:
-    """Where a metric of a run and of the first run part.
+    """Where a metric of a run starts to differ from that of the first run.
 
     Args:
         metric: The metric.
         run: Position of the run, from 1 on.
-        step: First step at which both have a value and the values differ; None: they never do.
+        step: First step at which both have a value and the values differ; None if they never do.
         values: The two values there.
-        common: How many steps both have a value at.
+        common: Number of steps at which both have a value.
     """
 
     metric: str
@@ -42,13 +42,13 @@ class Parting:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Runs compared.
+    """The comparison of several runs.
 
     Args:
-        names: What tells the runs apart, of their paths.
+        names: Shortest distinct ends of the runs' paths.
         settings: Settings that differ: name, and the value of each run.
         metrics: Metric, whether best or last, and the value of each run (None: not logged).
-        partings: Where each run's curves leave the first run's, by metric.
+        partings: Where each run's curves start to differ from the first run's, by metric.
         curves: All curves of each run.
         no_config: Positions of runs without a config.
     """
@@ -62,10 +62,10 @@ class RunComparison:
 
 
 def find_run(text: str, runs: Path = Path("lightning_logs")) -> Path:
-    """The folder of a run: its path, its path below ``lightning_logs``, or a file in it.
+    """Return the folder of a run: its path, its path below ``lightning_logs``, or a file in it.
 
     Raises:
-        DataError: There is no such folder.
+        DataError: No such folder exists.
     """
     for path in (Path(text).expanduser(), runs / text):
         if path.is_file():
@@ -76,7 +76,7 @@ def find_run(text: str, runs: Path = Path("lightning_logs")) -> Path:
 
 
 def newest_run(runs: Path = Path("lightning_logs")) -> Path:
-    """The folder of the run that was written to last.
+    """Return the folder of the run that was written last.
 
     Raises:
         DataError: There is no run yet, or none that has logged a metric.
@@ -93,11 +93,11 @@ def newest_run(runs: Path = Path("lightning_logs")) -> Path:
 
 
 def compare_runs(folders: Sequence[Path]) -> RunComparison:
-    """Compare runs with the first of them.
+    """Compare runs with the first one.
 
     Raises:
         ArgumentError: There are fewer than two.
-        DataError: One is no run's folder.
+        DataError: A folder is not a run's.
     """
     if len(folders) < 2:
         raise ArgumentError("compare", "two runs or more", str(folders[0]) if folders else None)
@@ -139,9 +139,9 @@ def _text(value: Any) -> str:
 def _metrics(
     curves: Sequence[dict[str, LoggedCurve]], modes: Sequence[dict[str, str]]
 ) -> list[tuple[str, str, tuple[float | None, ...]]]:
-    """Best and last value of each metric of an epoch, those of validation first.
+    """Return the best and last value of each epoch metric, those of validation first.
 
-    Where no name and no run tells which values are better, there is no best.
+    If neither a metric's name nor a run determines which values are better, there is no best.
     """
     known = {name: mode for of_run in reversed(modes) for name, mode in of_run.items()}
     names = sorted({name for each in curves for name in each}, key=lambda name: (not name.startswith("val"), name))
@@ -158,7 +158,7 @@ def _metrics(
 
 
 def _value(curve: LoggedCurve | None, kind: str) -> float | None:
-    """The ``last``, smallest (``min``) or largest (``max``) value."""
+    """Return the ``last``, smallest (``min``) or largest (``max``) value."""
     if curve is None:
         return None
     if kind == "last":
@@ -182,7 +182,7 @@ def _partings(curves: Sequence[dict[str, LoggedCurve]]) -> list[Parting]:
 def _parting(name: str, place: int, left: LoggedCurve, right: LoggedCurve) -> Parting:
     steps, at_left, at_right = np.intersect1d(left.steps, right.steps, return_indices=True)
     a, b = left.values[at_left], right.values[at_right]
-    # Text has about seven digits of a float32: what agrees in six is the same.
+    # Text keeps about seven digits of a float32: values that agree in six are the same.
     apart = ~np.isclose(a, b, rtol=1e-6, atol=1e-12, equal_nan=True)
     if not apart.any():
         return Parting(name, place, None, (math.nan, math.nan), len(steps))
@@ -191,7 +191,7 @@ def _parting(name: str, place: int, left: LoggedCurve, right: LoggedCurve) -> Pa
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """The shortest ends of the paths that tell them apart."""
+    """Return the shortest ends of the paths that distinguish them."""
     parts = [folder.resolve().parts for folder in folders]
     for length in range(2, max(map(len, parts)) + 1):
         names = ["/".join(part[-length:]) for part in parts]

@@ -1,4 +1,4 @@
-"""The learning rate over a whole run, before anything is trained: the real schedule, stepped as training steps it."""
+"""The learning rate over a whole run, without training: the real schedule, stepped as in training."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class SchedulePreview:
 
     Attributes:
         name: The schedule's class; empty without one.
-        per_batch: Whether it takes a step for each optimiser step (else for each epoch).
-        rates: Rate that each optimiser step takes (S,).
+        per_batch: Whether it is stepped for each optimiser step (else for each epoch).
+        rates: Rate of each optimiser step (S,).
         steps_per_epoch: Optimiser steps in an epoch.
         batches_per_epoch: Batches in an epoch.
-        samples: Training samples, None where the data don't say.
-        warmup_steps: Steps at the beginning in which the rate grows from near 0.
-        notes: What may change the rate or end the run, and cannot be known before: a sentence each.
+        samples: Training samples, None if unknown.
+        warmup_steps: First steps, in which the rate grows from near 0.
+        notes: What may change the rate or end the run, and is not known before: a sentence each.
     """
 
     name: str
@@ -47,17 +47,17 @@ class SchedulePreview:
 
     @property
     def changes(self) -> np.ndarray:
-        """Steps, counted from 1, that take another rate than the step before them."""
+        """Steps, counted from 1, whose rate differs from that of the previous step."""
         return np.flatnonzero(np.diff(self.rates)) + 2
 
 
 def preview_schedule(model: LightningModule, datamodule: LightningDataModule, trainer: Trainer) -> SchedulePreview:
     """Step a model's schedule over a run, without training.
 
-    The data are read for their number of samples only. A million steps take some seconds.
+    The data are read only for their number of samples. A million steps take some seconds.
 
     Args:
-        model: Any LightningModule. Of several optimisers the first one's rate is looked at.
+        model: Any LightningModule. Of several optimisers the preview uses the first one.
         datamodule: The data.
         trainer: The trainer: epochs, steps, batches, processes.
 
@@ -66,7 +66,7 @@ def preview_schedule(model: LightningModule, datamodule: LightningDataModule, tr
         ArgumentError: The schedule is shorter than the run, or a setting of the data is wrong.
     """
     read_data(datamodule)
-    # As a fit begins: a model may ask its trainer how long the run will be, and make its layers only now.
+    # As at the start of a fit: a model may ask its trainer for the run's length, and create layers only now.
     if not isinstance(model, Model):
         model = detached_copy(model)
     attach(trainer, model, datamodule)
@@ -116,20 +116,20 @@ def preview_schedule(model: LightningModule, datamodule: LightningDataModule, tr
 def _step_through(
     model: LightningModule, optimizer: torch.optim.Optimizer, schedules: list[Any], steps: int, of_epoch: int
 ) -> np.ndarray:
-    """The rate at the beginning of each step (S,): an optimiser step, or an epoch where no schedule counts steps.
+    """Return the rate at the start of each step (S,): an optimiser step, or an epoch if no schedule counts steps.
 
     Args:
-        model: The module, which may step a schedule in a way of its own.
+        model: The module, which may override the stepping of a schedule.
         optimizer: The optimiser.
-        schedules: The schedules of that optimiser, as Lightning keeps them: with interval and frequency.
-        steps: How many (S).
-        of_epoch: How many of them are an epoch.
+        schedules: The schedules of that optimiser, as Lightning stores them: with interval and frequency.
+        steps: Number of steps (S).
+        of_epoch: Number of steps per epoch.
     """
     group = optimizer.param_groups[0]
     rates = np.full(steps, float(group["lr"]))
     if not schedules:
         return rates
-    # Without gradients a step changes nothing; torch warns of a schedule that is stepped before its optimiser.
+    # Without gradients a step changes nothing; torch warns if a schedule is stepped before its optimiser.
     optimizer.step(lambda: torch.zeros(()))  # type: ignore[arg-type, return-value]
     for step in range(steps):
         rates[step] = group["lr"]
@@ -146,7 +146,7 @@ def _take_step(model: LightningModule, schedule: Any) -> None:
         model.lr_scheduler_step(schedule, None)
     except ValueError:
         try:
-            step_schedule(schedule)  # says what a training would say there
+            step_schedule(schedule)  # raises the error that a training would raise
         except ArgumentError as error:
             raise error.within("model") if isinstance(model, Model) else FitError(str(error)) from error
         raise

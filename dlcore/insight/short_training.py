@@ -1,4 +1,4 @@
-"""A training of a few steps that leaves nothing behind: of a copy of any LightningModule, by Lightning's own loop."""
+"""Train a copy of any LightningModule for a few steps with Lightning's own loop, without side effects."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _RATES = {"optimizer": "model.optimizer.lr", "lr": "model.lr", "learning_rate": 
 
 
 def shorten(trainer: Trainer, num_steps: int, watcher: Callback) -> None:
-    """Make a trainer take so many steps, watch nothing but this, validate nothing and keep nothing.
+    """Limit a trainer to some steps, with one callback, without validation, logging and checkpoints.
 
-    Optimiser and schedule are made as for the whole run, whose epochs and steps a module may ask its trainer for.
+    Optimiser and schedule are created as for the whole run, since a module may ask its trainer for the run's length.
 
     Args:
-        trainer: The trainer. It is used up.
+        trainer: The trainer. It cannot be used again.
         num_steps: Optimiser steps.
-        watcher: The only callback, beside the check of batch normalisation.
+        watcher: The only callback, in addition to the check of batch normalisation.
     """
     check = [callback for callback in trainer.callbacks if isinstance(callback, BatchNormCheck)]  # type: ignore[attr-defined]
     trainer.callbacks = [*check, watcher, _Limit(num_steps)]  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ def shorten(trainer: Trainer, num_steps: int, watcher: Callback) -> None:
 
 
 class _Limit(Callback):
-    """Sets the end of a training when all is made for one of another length.
+    """Sets the end of a training after everything was created for a run of another length.
 
     Args:
         num_steps: Optimiser steps.
@@ -59,12 +59,12 @@ class _Limit(Callback):
         self._num_steps = num_steps
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set it."""
+        """Set the limits."""
         trainer.fit_loop.max_epochs, trainer.fit_loop.epoch_loop.max_steps = -1, self._num_steps
 
 
 def detached_copy(model: _Module) -> _Module:
-    """A copy of a module, without its trainer.
+    """Return a copy of a module, without its trainer.
 
     Raises:
         FitError: It holds something that cannot be copied.
@@ -79,12 +79,12 @@ def detached_copy(model: _Module) -> _Module:
 
 
 def quiet_trainer(like: Trainer | None, watcher: Callback | None = None, **settings: Any) -> Trainer:
-    """A trainer on one device that shows and keeps nothing.
+    """Return a trainer on one device without output and logging.
 
     Args:
-        like: Whose device, precision and length of the run it has; None: the CPU's, and Lightning's own.
+        like: The trainer whose device, precision and run length it copies; None: the CPU and Lightning's defaults.
         watcher: Its callback.
-        settings: Of the trainer.
+        settings: Further arguments of the trainer.
     """
     of_run: dict[str, Any] = {"accelerator": "cpu", "max_epochs": 1000}
     if like is not None:
@@ -103,10 +103,10 @@ def take_first_step(
     """Train a copy of a module for one step, as a fit would: with its hooks, its optimisers and a batch of the data.
 
     Args:
-        model: The module; it is left as it is.
+        model: The module; it is not changed.
         datamodule: The data.
-        watcher: Sees it. In its `on_train_batch_start` all layers are there, of those made late too.
-        like: The trainer whose device and precision count; None: the CPU.
+        watcher: A callback. In its `on_train_batch_start` all layers exist, including those created late.
+        like: The trainer whose device and precision to use; None: the CPU.
     """
     before = datamodule.trainer
     try:
@@ -125,14 +125,14 @@ def validated(
     watcher: Callback | None = None,
     batches: int = 1,
 ) -> Iterator[tuple[Trainer, LightningModule]]:
-    """Validate a copy of a module on some batches; the trainer and the copy as they are then.
+    """Validate a copy of a module on some batches; yield the trainer and the copy afterwards.
 
     Args:
-        model: The module; it is left as it is.
+        model: The module; it is not changed.
         datamodule: The data.
-        like: The trainer whose device and precision count.
-        watcher: Sees it.
-        batches: How many.
+        like: The trainer whose device and precision to use.
+        watcher: A callback.
+        batches: Number of batches.
     """
     before, validated = datamodule.trainer, detached_copy(model)
     trainer = quiet_trainer(like, watcher, limit_val_batches=batches)
@@ -144,10 +144,10 @@ def validated(
 
 
 class _FirstStep(Callback):
-    """Ends a training after its first step, before which all parameters have their shapes."""
+    """Ends a training after its first step; before it, initialises lazy parameters."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Give lazy parameters their shapes."""
+        """Initialise lazy parameters."""
         if any(is_lazy(parameter) for parameter in pl_module.parameters()):
             with torch.no_grad():
                 training_loss(muted(pl_module, trainer), batch)
@@ -156,22 +156,22 @@ class _FirstStep(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """End it."""
+        """Stop the training."""
         trainer.should_stop = True
 
 
 def muted(module: _Module, trainer: Trainer) -> _Module:
-    """Let a module take steps outside of a training: it has a trainer, and what it logs goes nowhere."""
+    """Let a module take steps outside of a training: set a trainer and disable logging."""
     module.trainer = trainer
     module.log = module.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
     return module
 
 
 def training_loss(module: LightningModule, batch: Any) -> Tensor:
-    """The loss of a batch, a scalar: of dlcore's models the task's, of any other what `training_step` returns.
+    """Return the scalar loss of a batch: the task's for dlcore's models, else what `training_step` returns.
 
     Raises:
-        FitError: It returns none.
+        FitError: It returns no loss.
     """
     if isinstance(module, Model):
         return module.loss(batch)
@@ -185,7 +185,7 @@ def training_loss(module: LightningModule, batch: Any) -> Tensor:
 
 
 def tensors_of(values: Any, name: str = "batch") -> Iterator[tuple[str, Tensor]]:
-    """All tensors of a batch or of an output of any structure, in their order, by names: ``batch['x'][0]``."""
+    """Yield all tensors of a batch or an output of any structure, in order, with names: ``batch['x'][0]``."""
     if isinstance(values, Tensor):
         yield name, values
         return
@@ -195,11 +195,11 @@ def tensors_of(values: Any, name: str = "batch") -> Iterator[tuple[str, Tensor]]
 
 
 def batch_size_of(batch: Any) -> int:
-    """Samples of a batch: the length of its first tensor; 1 where it has none."""
+    """Return the samples of a batch: the length of its first tensor; 1 without one."""
     return next((len(tensor) for _, tensor in tensors_of(batch) if tensor.dim()), 1)
 
 
 def rate_flag(model: LightningModule) -> str:
-    """The flag that sets a model's learning rate; empty where it has none."""
+    """Return the flag that sets a model's learning rate; empty if there is none."""
     arguments = inspect.signature(type(model)).parameters
     return next((flag for argument, flag in _RATES.items() if argument in arguments), "")

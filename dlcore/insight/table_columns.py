@@ -1,4 +1,4 @@
-"""What is in a table: each column's kind, range, mean, categories and missing values, as they stand in the file.
+"""Summary of a table: each column's kind, range, mean, categories and missing values, as in the file.
 
 Shapes: N rows.
 """
@@ -27,7 +27,7 @@ class ColumnSummary:
         name: Its name.
         kind: ``numbers``, ``true/false`` or ``categories``.
         missing: Rows without a value.
-        low: Least number; NaN for categories, and where all are missing. So are the next three.
+        low: Least number; NaN for categories, and if all are missing. So are the next three.
         high: Greatest number.
         mean: Mean of the numbers.
         std: Their standard deviation.
@@ -46,14 +46,14 @@ class ColumnSummary:
 
 @dataclass(frozen=True)
 class TableSummary:
-    """A table as it stands in its file.
+    """A table as in its file.
 
     Attributes:
-        rows: How many rows.
+        rows: Number of rows.
         columns: The input columns.
         target: The target.
         values: The columns' values, for a picture.
-        groups: Group of each row by its target: the class, or for numbers the third that it lies in; -1: none (N,).
+        groups: Group of each row by its target: the class, or for numbers the third of the range; -1: none (N,).
         group_names: The groups' names.
     """
 
@@ -66,10 +66,10 @@ class TableSummary:
 
 
 def summarize_table(datamodule: Table) -> TableSummary:
-    """Read a table again, as it is before anything is filled in, scaled or left out.
+    """Read a table again, without filling gaps, scaling or leaving out rows.
 
     Args:
-        datamodule: The table, whose arguments are known to be right.
+        datamodule: The table, with valid arguments.
     """
     source = builtin_table(datamodule.builtin) if datamodule.path is None else Path(datamodule.path).expanduser()  # type: ignore[arg-type]
     rows, name = datamodule.reader.first(source, datamodule.source, datamodule.target)
@@ -114,7 +114,7 @@ def _values(rows: Rows) -> list[ColumnValues]:
 
 
 def _groups(goal: Column, name: str, classes: list[str] | None) -> tuple[np.ndarray, list[str]]:
-    """Rows by class; those of a regression by the third of the targets that they lie in."""
+    """Group rows by class; for a regression by the third of the targets to which they belong."""
     if isinstance(goal, Names):
         return goal.codes, [f"{name} = {word}" for word in goal.names]
     values, present = goal.values, ~goal.missing

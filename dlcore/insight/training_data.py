@@ -1,4 +1,4 @@
-"""Reading what a recipe's data give, as its training would get it."""
+"""Read a recipe's data, as its training gets them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dlcore.errors import ArgumentError
 
 
 def read_data(datamodule: LightningDataModule) -> None:
-    """Read the data, as a fit does before it begins.
+    """Read the data, as at the start of a fit.
 
     Raises:
-        ArgumentError: An argument of the data is wrong; it has its full name, ``data.root``.
+        ArgumentError: An argument of the data is wrong; the error has its full name, ``data.root``.
         DataError: The data are missing or damaged.
     """
     try:
@@ -26,11 +26,11 @@ def read_data(datamodule: LightningDataModule) -> None:
 
 
 def train_loader(datamodule: LightningDataModule, trainer: Trainer | None = None) -> Any:
-    """The loader of an epoch's training batches, of data that were read.
+    """Return the loader of an epoch's training batches, for data that were read.
 
     Args:
         datamodule: The data.
-        trainer: The trainer that will train on them: how many processes share a batch.
+        trainer: The trainer of the run: it determines how many processes share a batch.
     """
     if trainer is not None:
         datamodule.trainer = trainer
@@ -41,11 +41,11 @@ def train_loader(datamodule: LightningDataModule, trainer: Trainer | None = None
 
 
 def first_samples(datamodule: LightningDataModule, count: int) -> tuple[Tensor, Tensor]:
-    """The first samples of the first training batches, as the network takes them: inputs (N, …) and targets (N, …).
+    """Return the first training samples, as the network gets them: inputs (N, …) and targets (N, …).
 
     Args:
-        datamodule: The data; they are read if they have not been.
-        count: How many samples (N); fewer if an epoch's batches are smaller and one is enough to see.
+        datamodule: The data; read first if necessary.
+        count: Most samples (N), from the first batch only.
     """
     read_data(datamodule)
     batch = next(iter(train_loader(datamodule)))

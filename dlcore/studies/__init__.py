@@ -1,4 +1,4 @@
-"""Studies: lessons as data. Variants become runs, runs become a table, a picture, a report and verdicts.
+"""Studies: lessons as experiments. Variants become runs, runs become a table, a picture, a report and verdicts.
 
 ``run_study(read_study(find_study("scaling")))`` is what ``python -m dlcore study scaling`` does.
 """
@@ -23,7 +23,7 @@ _HEAVY = {"Outcome": "outcome", "Listener": "campaign", "run_study": "campaign",
 
 
 def __getattr__(name: str) -> Any:
-    # What carries studies out needs numpy and joblib; lists and help shall not wait for them.
+    # Running a study needs numpy and joblib; lists and help must not import them.
     if name in _HEAVY:
         return getattr(importlib.import_module(f"dlcore.studies.{_HEAVY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

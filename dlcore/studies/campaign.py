@@ -1,4 +1,4 @@
-"""Carrying out studies: the runs of all of them through one pool, each judged as soon as its last run has ended."""
+"""Run studies: the runs of all of them in one pool; judge each study as soon as its last run has ended."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ RUNS = Path("lightning_logs")
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told how studies go on.
+    """Callbacks for the progress of studies.
 
     Args:
-        began: Called with the plans and the number of runs at a time, before the first run.
+        began: Called with the plans and the number of parallel runs, before the first run.
         ended: Called with each run that has ended.
         concluded: Called with each study that has ended, in any order.
     """
@@ -46,7 +46,7 @@ def run_study(
     listener: Listener | None = None,
     crew: Crew | None = None,
 ) -> Outcome:
-    """Carry out what is left of a study, and judge it; see `run_studies`."""
+    """Run the rest of a study, and judge it; see `run_studies`."""
     return run_studies([study], runs, at_once, redo, listener, crew)[0]
 
 
@@ -58,23 +58,23 @@ def run_studies(
     listener: Listener | None = None,
     crew: Crew | None = None,
 ) -> list[Outcome]:
-    """Carry out what is left of studies, in their order, and judge them.
+    """Run the rest of several studies, in their order, and judge them.
 
-    Their runs share one pool: while the last long run of a study goes on, those of the next one begin.
+    Their runs share one pool: while the last long run of a study is running, those of the next study start.
 
     Args:
         studies: The studies, each with a folder of its own.
         runs: Folder of all runs.
-        at_once: Runs at a time; None: as many as there are GPUs, without any as there are cores.
-        redo: Do everything again.
-        listener: Who is told how it goes.
-        crew: Who carries the runs out (`dlcore.studies.crew.open_crew`); None: processes on this machine.
+        at_once: Parallel runs; None: one per GPU, without GPUs one per core.
+        redo: Run everything again.
+        listener: Callbacks for the progress.
+        crew: Processes of the runs (`dlcore.studies.crew.open_crew`); None: processes on this machine.
 
     Returns:
-        What came out of each, in their order.
+        The outcome of each, in their order.
 
     Raises:
-        DlcoreError: They cannot be carried out. A run that fails does not raise: it is among the failures.
+        DlcoreError: They cannot be run. A run that fails does not raise: it is among the failures.
     """
     told, crew = listener or Listener(), crew or LocalCrew()
     with contextlib.ExitStack() as held:
@@ -106,7 +106,7 @@ def run_studies(
 
 
 def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list[Plan]:
-    """The plan of each study, their jobs numbered through; see `make_plan`.
+    """Return the plan of each study, with jobs numbered across studies; see `make_plan`.
 
     Raises:
         ConfigError: Two of them have the same folder.
@@ -120,13 +120,13 @@ def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list
 
 
 def check_jobs(jobs: Sequence[Job], at_once: int, threads: int, crew: Crew | None = None) -> dict[tuple[str, str], str]:
-    """Make what each variant would train with, before the first one begins: a mistake shows now, not in an hour.
+    """Build each variant's model, data and trainer before the first run: a mistake shows now, not in an hour.
 
     Returns:
-        Study and variant of those that cannot be trained, and why.
+        Study and variant of those that cannot be trained, and the reason.
 
     Raises:
-        FitError: A process died over it.
+        FitError: A process died during the check.
     """
     firsts = list({job.group: job for job in reversed(jobs)}.values())[::-1]
     run = (crew or LocalCrew()).run_jobs
@@ -147,10 +147,10 @@ def check_jobs(jobs: Sequence[Job], at_once: int, threads: int, crew: Crew | Non
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep a second process from the same study.
+    """Lock a study against a second process.
 
     Raises:
-        ConfigError: One is at work on it.
+        ConfigError: Another process is running it.
     """
     path = folder / ".lock"
     with cache.locked(path, wait=False) as turn:
@@ -165,7 +165,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @dataclass
 class _OpenStudy:
-    """A study of which runs may still go on."""
+    """A study whose runs may not all have ended."""
 
     plan: Plan
     failures: list[tuple[str, int, str]] = field(default_factory=list)
@@ -175,7 +175,7 @@ class _OpenStudy:
         self.done, self.left = dict(self.plan.done), {job.folder for job in self.plan.jobs}
 
     def take(self, job: Job, record: Record) -> None:
-        """A run has ended; one that was interrupted is neither done nor failed."""
+        """Record a run that has ended; an interrupted one is neither done nor failed."""
         self.left.discard(job.folder)
         if record.status == DONE and not (job.folder / RECORD).is_file():
             why = "It ended well on another machine, whose folder is not this one: a cluster's machines must share it."

@@ -1,11 +1,11 @@
-"""What a claim means: numbers, quantities of variants, comparisons of them, and how these are joined."""
+"""Parsed claims: numbers, quantities of variants, comparisons, and their logical combinations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Name: how many numbers stand behind the variant, and what it is.
+# Name: number of arguments after the variant, and the meaning.
 QUANTITIES: dict[str, tuple[int, str]] = {
     "accuracy": (0, "accuracy on the validation samples at the end"),
     "best_accuracy": (0, "highest accuracy on the validation samples"),
@@ -26,7 +26,7 @@ QUANTITIES: dict[str, tuple[int, str]] = {
 }
 # Those that are shares of 1, shown as percentages.
 SHARES = ("accuracy", "best_accuracy", "train_accuracy", "test_accuracy", "gap", "accuracy_after")
-# last("val/rmse", "NAME") and the like take any metric that was logged.
+# last("val/rmse", "NAME") and the like accept any logged metric.
 ANY_METRIC = {"last": "a metric's last value", "lowest": "its lowest value", "highest": "its highest value"}
 
 
@@ -39,7 +39,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that came out of a variant: its name, the variant's, a metric or a number where it takes one."""
+    """A result of a variant: its name, the variant's, and a metric or a number if the quantity has that argument."""
 
     name: str
     variant: str
@@ -74,7 +74,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Logic:
-    """``and``, ``or`` or ``not`` of what can hold."""
+    """``and``, ``or`` or ``not`` of conditions."""
 
     word: str
     parts: tuple[Condition, ...]
@@ -86,22 +86,22 @@ Condition = Comparison | Logic
 
 @dataclass(frozen=True)
 class Expression:
-    """A claim that has been read: its text and its meaning."""
+    """A parsed claim: its text and its condition."""
 
     text: str
     condition: Condition
 
     def quantities(self) -> Iterator[Quantity]:
-        """All that it asks of variants."""
+        """Yield all quantities of variants in it."""
         yield from quantities_of(self.condition)
 
     def comparisons(self) -> Iterator[Comparison]:
-        """Its comparisons, in order."""
+        """Yield its comparisons, in order."""
         yield from _comparisons(self.condition)
 
 
 def signs_of(node: Condition | Value) -> Iterator[str]:
-    """The signs of its arithmetic."""
+    """Yield the signs of its arithmetic."""
     if isinstance(node, Arithmetic):
         yield node.sign
     if isinstance(node, Arithmetic | Comparison):
@@ -110,7 +110,7 @@ def signs_of(node: Condition | Value) -> Iterator[str]:
 
 
 def quantities_of(node: Condition | Value) -> Iterator[Quantity]:
-    """All that it asks of variants, in order."""
+    """Yield all quantities of variants in it, in order."""
     if isinstance(node, Quantity):
         yield node
     elif isinstance(node, Arithmetic | Comparison):

@@ -1,9 +1,9 @@
 """The language of claims: ``accuracy("lr 0.1") < 0.4 and accuracy("lr 0.001") > 0.85``.
 
-Values are numbers (``0.4``, ``1e-3``, ``40%``) and what came out of a variant: ``accuracy("NAME")`` and the other
-`dlcore.studies.claim.QUANTITIES`. They are joined by ``+ - * /`` and brackets, compared by ``< <= > >=`` (also
-``0.2 < x < 0.4``), and comparisons by ``and``, ``or``, ``not`` and brackets. Nothing of it is run as Python: this file
-reads it.
+Values are numbers (``0.4``, ``1e-3``, ``40%``) and results of a variant: ``accuracy("NAME")`` and the other
+`dlcore.studies.claim.QUANTITIES`. They are combined by ``+ - * /`` and brackets, compared by ``< <= > >=`` (also
+``0.2 < x < 0.4``), and comparisons are combined by ``and``, ``or``, ``not`` and brackets. Nothing is run as Python:
+this file has its own parser.
 
 Grammar::
 
@@ -48,10 +48,10 @@ def read_claim(text: str, where: str = "claim") -> Expression:
 
     Args:
         text: The claim.
-        where: What to call it in errors: the file and the claim's place in it.
+        where: Its name in errors: the file and the claim's position in it.
 
     Raises:
-        ConfigError: It is not one, as ``where, column N: expected …, got …``.
+        ConfigError: It is not a valid claim; the message is ``where, column N: expected …, got …``.
     """
     if len(text) > _LONGEST:
         raise ConfigError(f"{where}: expected at most {_LONGEST:,} characters, got {len(text):,}.")
@@ -63,7 +63,7 @@ def read_claim(text: str, where: str = "claim") -> Expression:
 
 
 class _Reader:
-    """Reads one token after the other."""
+    """Recursive-descent parser of a claim."""
 
     def __init__(self, text: str, where: str) -> None:
         self.source, self.where = text, where
@@ -72,7 +72,7 @@ class _Reader:
 
     @property
     def kind(self) -> str:
-        """Kind of the token at hand; empty at the end."""
+        """Kind of the current token; empty at the end."""
         return self.tokens[self.place].lastgroup or "" if self.place < len(self.tokens) else ""
 
     @property
@@ -127,7 +127,7 @@ class _Reader:
         return self.comparison(depth)
 
     def bracket_compares(self) -> bool:
-        """Whether the bracket at hand holds comparisons, and not a sum."""
+        """Return whether the current bracket holds comparisons, and not a sum."""
         depth = 0
         for found in self.tokens[self.place :]:
             token = found[found.lastgroup or 0]

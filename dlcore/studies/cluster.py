@@ -1,4 +1,4 @@
-"""What all clusters have in common: the folder that their machines share, and runs whose process was lost."""
+"""Functions for all clusters: the folder that their machines share, and runs whose process was lost."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Result = TypeVar("Result")
 
 
 def import_library(module: str, extra: str) -> Any:
-    """Import a library that dlcore does not need otherwise.
+    """Import an optional library.
 
     Args:
         module: Its module.
-        extra: The extra of dlcore that installs it.
+        extra: dlcore's extra that installs it.
 
     Raises:
-        ConfigError: It is not installed; the message has the command that installs it.
+        ConfigError: It is not installed; the message has the install command.
     """
     try:
         return importlib.import_module(module)
@@ -37,19 +37,19 @@ def import_library(module: str, extra: str) -> Any:
 
 
 def share_out(jobs: int, wanted: int | None, room: int) -> tuple[int, int]:
-    """Runs at once on a cluster with room for so many, and threads of each: one."""
+    """Return the number of parallel runs on a cluster with room for `room` of them, and threads per run: one."""
     if wanted is not None:
         check_number("--jobs", wanted, at_least=1, whole=True)
     return max(1, min(jobs, wanted or room, room)), 1
 
 
 class InPlace:
-    """Does a job in the folder in which the command was given, also on another machine.
+    """Does a job in the folder where the command was started, also on another machine.
 
-    Relative paths in settings and a user's own classes are found there, and what is written is seen by all.
+    Relative paths in settings and a user's own classes are found there, and all machines see the written files.
 
     Args:
-        work: What to do.
+        work: The function to call.
         folder: The working folder.
     """
 
@@ -60,7 +60,7 @@ class InPlace:
         """Do the job.
 
         Raises:
-            ConfigError: This machine does not see the folder.
+            ConfigError: This machine cannot access the folder.
         """
         try:
             os.chdir(self.folder)
@@ -75,11 +75,11 @@ class InPlace:
 
 
 def lost_runs_are_broken(results: Iterator[Result]) -> Iterator[Result]:
-    """Give results; what no work raises (a process that died, a machine that was lost) is a broken pool.
+    """Yield results; turn an error that is not the work's own (a dead process, a lost machine) into a broken pool.
 
     Raises:
         BrokenProcessPool: A process or a machine was lost.
-        DlcoreError: The work itself cannot be done there.
+        DlcoreError: The work cannot be done there.
     """
     try:
         yield from results

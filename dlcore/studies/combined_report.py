@@ -1,4 +1,4 @@
-"""``studies.html``: several studies in one file; first a table of all their claims, then each study."""
+"""``studies.html``: several studies in one file; a table of all their claims, then each study."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _HEADS = ("study", "claim", "verdict", "measured", "textbook")
 
 
 def combined_html(studies: Sequence[Part], quick: bool) -> str:
-    """The report of several studies.
+    """Return the report of several studies.
 
     Args:
         studies: Results, verdicts and pictures of each.
-        quick: Whether they are cut.
+        quick: Whether they are quick versions.
     """
     title = f"All studies{' (quick)' * quick}"
     parts = [
@@ -40,7 +40,7 @@ def combined_html(studies: Sequence[Part], quick: bool) -> str:
 
 
 def counted(all_verdicts: Sequence[Verdicts]) -> str:
-    """How many claims have which verdict, in words: ``25 claims: 24 confirmed, 1 inconclusive``."""
+    """Return how many claims have each verdict, in words: ``25 claims: 24 confirmed, 1 inconclusive``."""
     count = Counter(verdict.name for verdicts in all_verdicts for _, verdict in verdicts)
     number = sum(count.values())
     words = ", ".join(f"{count[name]} {name.lower()}" for name in NAMES if count[name])

@@ -1,4 +1,4 @@
-"""Who carries runs out: processes on this machine, or a cluster."""
+"""Processes of the runs: on this machine, or on a cluster."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ BACKENDS = (LOCAL, "ray", "dask")
 
 
 class Crew(Protocol):
-    """Processes that carry out jobs."""
+    """Processes that run jobs."""
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
-        """How many runs go on at once, and with how many threads each; see `dlcore.studies.pool.share_out`."""
+        """Return the number of parallel runs, and of threads per run; see `dlcore.studies.pool.share_out`."""
 
     def run_jobs(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
     ) -> Iterator[Result]:
-        """Carry out jobs and give their results as they come; see `dlcore.studies.pool.run_jobs`."""
+        """Run jobs and yield their results as they finish; see `dlcore.studies.pool.run_jobs`."""
 
 
 class LocalCrew:
@@ -44,16 +44,16 @@ class LocalCrew:
 
 @contextlib.contextmanager
 def open_crew(backend: str = LOCAL, address: str | None = None, wanted: int | None = None) -> Iterator[Crew]:
-    """Get hold of processes, and let go of them at the end.
+    """Start or reach the processes, and release them at the end.
 
     Args:
         backend: ``local``, ``ray`` or ``dask``.
-        address: Of a cluster that is there; None: that of the environment (``RAY_ADDRESS``,
-            ``DASK_SCHEDULER_ADDRESS``), and without one a cluster on this machine is started.
-        wanted: How many runs are wanted at once; None: as many as the cluster has room for.
+        address: Address of an existing cluster; None: the environment's (``RAY_ADDRESS``, ``DASK_SCHEDULER_ADDRESS``),
+            else start a cluster on this machine.
+        wanted: Number of parallel runs; None: as many as the cluster has room for.
 
     Raises:
-        ArgumentError: There is no such backend, or an address where there is no cluster to have one.
+        ArgumentError: There is no such backend, or an address is given without a cluster backend.
         ConfigError: The backend's library is not installed, or the cluster cannot be reached or used.
     """
     if backend not in BACKENDS:
@@ -63,7 +63,7 @@ def open_crew(backend: str = LOCAL, address: str | None = None, wanted: int | No
             raise ArgumentError("--backend_address", "nothing, without --backend ray or --backend dask", address)
         yield LocalCrew()
         return
-    # Neither is imported before it is asked for.
+    # Import only the backend that is used.
     module = importlib.import_module(f"dlcore.studies.{backend}_crew")
     with getattr(module, f"open_{backend}")(address, wanted) as crew:
         yield crew

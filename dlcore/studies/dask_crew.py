@@ -28,22 +28,22 @@ class DaskCrew:
         self.client = client
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
-        """As many runs as the cluster has workers, of one thread each."""
+        """Return one run per worker of the cluster, with one thread each."""
         return cluster.share_out(jobs, wanted, max(1, len(self.client.nthreads())))
 
     def run_jobs(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
     ) -> Iterator[Result]:
-        """Carry out jobs and give their results as they come.
+        """Run jobs and yield their results as they finish.
 
         Raises:
-            BrokenProcessPool: A process was lost more often than Dask tries.
+            BrokenProcessPool: A process was lost.
         """
         self.client.wait_for_workers(1, timeout=_TIMEOUT)
         yield from cluster.lost_runs_are_broken(self._results(cluster.InPlace(work, Path.cwd()), jobs, at_once))
 
     def _results(self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int) -> Iterator[Result]:
-        """Results as they come. Not through joblib, which waits for ever for one whose process has died."""
+        """Yield results as they finish. Not through joblib, which waits forever for a job whose process has died."""
         distributed = cluster.import_library("distributed", "dask")
         waiting = iter(jobs)
         first = [self._submit(work, job) for job in islice(waiting, at_once)]
@@ -53,7 +53,7 @@ class DaskCrew:
             for future in going:
                 try:
                     result = future.result()
-                except Exception as error:  # others, which go on, are waited for: they would be done twice
+                except Exception as error:  # wait for the other running jobs: else they would run twice
                     lost = lost or error
                     continue
                 for job in islice(waiting, 0 if lost else 1):
@@ -73,17 +73,17 @@ def open_dask(address: str | None, wanted: int | None) -> Iterator[DaskCrew]:
     """Reach a Dask cluster, or start one on this machine.
 
     Args:
-        address: Of its scheduler (``tcp://host:8786``); None: ``DASK_SCHEDULER_ADDRESS``, or a cluster of its own.
-        wanted: Workers of a cluster of its own; None: one a core.
+        address: The scheduler's address (``tcp://host:8786``); None: ``DASK_SCHEDULER_ADDRESS``, or start a cluster.
+        wanted: Workers of a cluster started here; None: one per core.
 
     Raises:
-        ConfigError: Dask is not installed, or the cluster cannot be reached or has workers of several threads.
+        ConfigError: Dask is not installed, the cluster cannot be reached, or its workers have several threads.
     """
     distributed = cluster.import_library("distributed", "dask")
     dask = cluster.import_library("dask", "dask")
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
-    # A run may start processes of its own (to decode pictures), which daemons may not.
-    # One whose process died is tried again by `pool.train_all`, alone.
+    # A run may start processes of its own (to decode pictures), which daemons must not.
+    # A run whose process died is repeated by `pool.train_all`, alone.
     settings = {
         "distributed.worker.daemon": False,
         "distributed.worker.profile.enabled": False,

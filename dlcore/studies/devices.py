@@ -1,4 +1,4 @@
-"""Which GPU a run of a study takes: one each, and none that another run has while one is free."""
+"""The GPU of a study's run: one per run, and no shared GPU while another one is free."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from dlcore.studies.vary import parsed
 
 @contextlib.contextmanager
 def taken_device(job: Job) -> Iterator[list[str]]:
-    """Take a GPU for a run, and give it back at the end.
+    """Lock a GPU for a run, and release it at the end.
 
-    Each GPU has a file in the folder of all runs that a run locks: runs end in any order, so that their numbers alone
-    would lay two on one GPU beside an idle one. Where more runs than GPUs go on, the rest is dealt out by number.
+    Each GPU has a lock file in the folder of all runs. Runs end in any order, so assigning GPUs by job number alone
+    could put two runs on one GPU while another is idle. Runs beyond the number of GPUs are assigned by number.
 
     Yields:
-        The flag that says which; nothing where there is no GPU, or where the run or its recipe says itself what to
-        train on.
+        The flag for the GPU; nothing if there is no GPU, or if the run or its recipe chooses its devices itself.
     """
-    gpus, host = _gpus(job), folder_name(socket.gethostname())  # a cluster's machines share the folder
+    gpus, host = _gpus(job), folder_name(socket.gethostname())  # machines of a cluster share the folder
     with contextlib.ExitStack() as held:
         for gpu in gpus:
             if held.enter_context(locked(job.folder.parents[2] / f".gpu_{host}_{gpu}.lock", wait=False)):
@@ -36,7 +35,7 @@ def taken_device(job: Job) -> Iterator[list[str]]:
 
 
 def device_by_number(job: Job) -> list[str]:
-    """The flag that `taken_device` gives where all GPUs are free; nothing is taken."""
+    """Return the flag that `taken_device` yields if all GPUs are free; lock nothing."""
     gpus = _gpus(job)
     return _flag(gpus[0]) if gpus else []
 
@@ -46,7 +45,7 @@ def _flag(gpu: int) -> list[str]:
 
 
 def _gpus(job: Job) -> list[int]:
-    """The GPUs that a run may take, its own by number first."""
+    """Return the GPUs for a run, its own by number first."""
     import torch
 
     if _says_itself(job) or not torch.cuda.is_available():
@@ -56,7 +55,7 @@ def _gpus(job: Job) -> list[int]:
 
 
 def _says_itself(job: Job) -> bool:
-    """Whether the settings choose devices, or an accelerator that is no GPU."""
+    """Return whether the settings choose devices, or an accelerator other than a GPU."""
     request = read_request(["fit", *job.words])
     settings: dict[str, Any] = dict(flatten(stacked_recipes(request.recipes)))
     settings |= parsed({flag.name: flag.value for flag in request.flags})

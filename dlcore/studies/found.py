@@ -1,4 +1,4 @@
-"""What the diagnosis finds in the runs of a study, a line a variant."""
+"""Findings of the diagnosis in a study's runs, one line per variant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEADS = ["variant", "what was found", "to try"]
 
 
 def found_rows(results: Results) -> list[list[str]]:
-    """A row for each variant, of its first seed's run: name, what it suffers from (or why nothing), flags to try."""
+    """Return a row for each variant, of its first seed's run: name, finding (or why there is none), flags to try."""
     rows: dict[str, list[str]] = {}
     for run in results.runs:
         name = run.record.variant

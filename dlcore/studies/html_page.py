@@ -1,4 +1,4 @@
-"""A page of HTML that is one file: its style and its pictures are inside, and it loads nothing from anywhere."""
+"""A self-contained HTML page: style and pictures are embedded, nothing is loaded."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ tr.first td { border-top: 2px solid #bbb; }
 
 
 def page(title: str, parts: Iterable[str]) -> str:
-    """A whole page.
+    """Return a whole page.
 
     Args:
-        title: What the browser's tab says.
+        title: Title of the browser tab.
         parts: Its content, as HTML.
     """
     head = [
@@ -50,12 +50,12 @@ def page(title: str, parts: Iterable[str]) -> str:
 
 
 def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = False) -> str:
-    """A table of text; a wide one scrolls by itself.
+    """Return a table of text; a wide one scrolls.
 
     Args:
         heads: Heads of its columns.
         rows: Its cells.
-        numbers: Whether all cells but the first of a row are numbers, which are not broken.
+        numbers: Whether all cells but a row's first one are numbers, which do not wrap.
     """
     kind = ' class="number"' if numbers else ""
     body = "".join(
@@ -66,17 +66,17 @@ def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: boo
 
 
 def framed_table(heads: Sequence[str], body: str) -> str:
-    """A table whose rows are HTML already."""
+    """Return a table whose rows are HTML already."""
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def html_picture(content: bytes, text: str) -> str:
-    """A picture, inside.
+    """Return an embedded picture.
 
     Args:
-        content: Of a PNG file.
-        text: What it shows, for who cannot see it.
+        content: Content of a PNG file.
+        text: Its alternative text.
     """
     data = base64.b64encode(content).decode()
     return f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">'

@@ -1,4 +1,4 @@
-"""From runs to what a reader gets: verdicts, pictures, tables as files, a report."""
+"""Turn results into verdicts, pictures, tables as files, and a report."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ COMBINED, COMBINED_QUICK = "studies.html", "studies_quick.html"
 
 @dataclass(frozen=True)
 class Outcome:
-    """A study that has been carried out.
+    """A study that has been run.
 
     Args:
-        results: What came out of its runs.
-        verdicts: Its claims, in order, and what became of them.
+        results: Results of its runs.
+        verdicts: Its claims, in order, with their verdicts.
         folder: Where its files are: pictures, ``report.html``, ``results.json`` and ``results.csv``.
         pictures: Its pictures.
     """
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def conclude(results: Results, folder: Path) -> Outcome:
-    """Judge the claims and write the study's files, as far as there are results."""
+    """Judge the claims and write the study's files from the results so far."""
     verdicts = tuple((claim, _verdict(claim, results)) for claim in results.study.claims)
     write_json_results(results, verdicts, folder / RESULTS)
     write_csv(results, folder / TABLE)
@@ -47,7 +47,7 @@ def conclude(results: Results, folder: Path) -> Outcome:
 
 
 def write_combined(outcomes: Sequence[Outcome], runs: Path) -> Path:
-    """Write the report of several studies into the folder of all runs, and give its path."""
+    """Write the report of several studies into the folder of all runs, and return its path."""
     quick = any(outcome.results.study.quick for outcome in outcomes)
     path = runs / (COMBINED_QUICK if quick else COMBINED)
     content = combined_html([(each.results, each.verdicts, each.pictures) for each in outcomes], quick)

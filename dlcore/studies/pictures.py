@@ -28,9 +28,9 @@ class Picture:
     """A picture of a study.
 
     Args:
-        heading: What it shows, a word.
-        path: Its file; None where there is none.
-        text: What it shows, for who cannot see it; or why there is none.
+        heading: Its heading, a word.
+        path: Its file; None if there is none.
+        text: Its alternative text; or why there is no picture.
     """
 
     heading: str
@@ -39,7 +39,7 @@ class Picture:
 
 
 def draw_pictures(results: Results, folder: Path) -> tuple[Picture, ...]:
-    """Draw what a study shows, as far as there are results; older pictures that do not fit them any more go."""
+    """Draw a study's pictures from the results so far; remove outdated ones."""
     pictures = [_curves(results, folder / CURVES)]
     if "distributions" in results.study.plot:
         pictures.append(_distributions(results, folder / DISTRIBUTIONS))
@@ -52,7 +52,7 @@ def _curves(results: Results, path: Path) -> Picture:
     study = results.study
     why = "no run has ended well"
     if results.runs:
-        # What is compared is drawn, also where the study names what is drawn for pictures and has a text.
+        # Draw the compared quantity too, even if the study's `plot` does not name it.
         drawn = study.quantities
         wanted = dict.fromkeys((*drawn, *((results.score,) if "accuracy" in drawn else ())))
         quantities = [name for name in wanted if _is_there(results, name)] or ["loss", results.score]
@@ -67,10 +67,10 @@ def _curves(results: Results, path: Path) -> Picture:
 
 
 def _distributions(results: Results, path: Path) -> Picture:
-    """Weights and biases of each variant side by side; of several seeds the first."""
+    """Draw weights and biases of each variant next to each other; of several seeds the first."""
     columns = []
     for name, run in _first_runs(results):
-        with contextlib.suppress(DataError):  # it was switched off in this one
+        with contextlib.suppress(DataError):  # switched off in this run
             columns.append(Column(name, *read_distributions(run.folder)))
     heading = "Distributions"
     try:
@@ -82,7 +82,7 @@ def _distributions(results: Results, path: Path) -> Picture:
 
 
 def _activations(results: Results, path: Path) -> Picture:
-    """How widely hidden values are spread in each variant; of several seeds the first."""
+    """Draw the standard deviation of hidden values of each variant; of several seeds the first."""
     runs = []
     for name, run in _first_runs(results):
         with contextlib.suppress(DataError):
@@ -97,7 +97,7 @@ def _activations(results: Results, path: Path) -> Picture:
 
 
 def _spreads(table: Mapping[str, Sequence[Any]]) -> dict[str, Points]:
-    """Looks at each hidden layer's values: epochs and standard deviations."""
+    """Return epochs and standard deviations of each hidden layer's values."""
     looks: dict[str, tuple[list[float], list[float]]] = {}
     for layer, kind, epoch, std in zip(table["layer"], table["kind"], table["epoch"], table["std"], strict=True):
         if kind not in ("inputs", "outputs") and not math.isnan(std):
@@ -118,12 +118,12 @@ def _seed_note(results: Results) -> str:
 
 
 def _absent(heading: str, path: Path, why: str) -> Picture:
-    path.unlink(missing_ok=True)  # of an earlier time
+    path.unlink(missing_ok=True)  # from an earlier call
     return Picture(heading, None, f"No {heading.lower()} are drawn: {why}.")
 
 
 def families(results: Results) -> list[Family]:
-    """The curves of each variant that has any, for the picture."""
+    """Return the curves of each variant that has any, for the picture."""
     found = []
     for variant in results.study.variants:
         runs = results.of(variant.name)

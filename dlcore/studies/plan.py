@@ -1,4 +1,4 @@
-"""Which runs a study is made of, and which of them are still to be done."""
+"""Plan a study: its runs, and which of them remain to be done."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from dlcore.studies.record import DONE, FAILED, RUNNING, Record, read_record
 from dlcore.studies.study import Study, Variant
 from dlcore.studies.vary import parsed
 
-_IRRELEVANT = ("progress_display",)  # what changes nothing of a run's outcome
+_IRRELEVANT = ("progress_display",)  # settings that do not change a run's outcome
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run that is to be done.
+    """One run to do.
 
     Args:
         variant: The variant's name.
         seed: The seed.
-        words: Its command line behind ``fit``.
-        digest: Tells its settings from others.
+        words: Its command line after ``fit``.
+        digest: Hash of its settings.
         folder: The run's folder.
-        number: Its place among the jobs, by which devices are dealt out.
-        goes_on: Whether the folder holds a run that was interrupted and goes on.
-        test: Whether the best checkpoint is measured on the test samples.
-        study: The folder's name of its study.
+        number: Its index among the jobs, used to assign devices.
+        goes_on: Whether the folder holds an interrupted run, which continues.
+        test: Whether the best checkpoint is evaluated on the test samples.
+        study: Name of the study's folder.
     """
 
     variant: str
@@ -48,24 +48,24 @@ class Job:
 
     @property
     def group(self) -> tuple[str, str]:
-        """Study and variant: its runs differ by their seed only."""
+        """Study and variant: runs of a group differ only by their seed."""
         return self.study, self.variant
 
     @property
     def checkpoint(self) -> Path:
-        """Its last state, if it has been written."""
+        """Path of its last checkpoint, which may not exist yet."""
         return self.folder / "checkpoints" / "last.ckpt"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done and what is to do.
+    """The done and the remaining runs of a study.
 
     Args:
         study: The study.
         root: Folder of the study's runs.
-        done: Folders and records of runs that have ended, by variant and seed.
-        jobs: What is to do, a seed of all variants after the other.
+        done: Folders and records of finished runs, by variant and seed.
+        jobs: The remaining runs, all variants of one seed after the other.
     """
 
     study: Study
@@ -75,16 +75,16 @@ class Plan:
 
 
 def make_plan(study: Study, runs: Path, redo: bool = False, first: int = 0) -> Plan:
-    """Compare a study with what lies in its folder.
+    """Compare a study with the runs in its folder.
 
-    A run is done if a folder of its variant and seed has the same settings and has ended well; one that was interrupted
-    goes on from its last checkpoint; one that failed begins anew. Where a record cannot be read its run is kept, with
-    a warning, and another is made beside it.
+    A run is done if a folder of its variant and seed has the same settings and ended well; an interrupted one continues
+    from its last checkpoint; a failed one starts again. A run whose record cannot be read is kept, with a warning, and
+    another one is made next to it.
 
     Args:
         study: The study.
         runs: Folder of all runs (``lightning_logs``).
-        redo: Do everything again, in new folders beside those that are there.
+        redo: Run everything again, in new folders next to the existing ones.
         first: The first job's number.
 
     Raises:
@@ -93,7 +93,7 @@ def make_plan(study: Study, runs: Path, redo: bool = False, first: int = 0) -> P
     root = runs / study.folder
     done: dict[tuple[str, int], tuple[Path, Record]] = {}
     jobs: list[Job] = []
-    # A seed of all variants first: were it stopped, as many variants as possible can be compared.
+    # All variants of one seed first: if the study is stopped, most variants can be compared.
     for seed in study.seeds:
         for variant in study.variants:
             digest = digest_of(variant, seed, study.test)
@@ -112,9 +112,9 @@ def make_plan(study: Study, runs: Path, redo: bool = False, first: int = 0) -> P
 
 
 def digest_of(variant: Variant, seed: int, test: bool) -> str:
-    """Tells the settings of a run from all others: 12 hexadecimal digits of what recipe, variant and seed say."""
+    """Return a hash of a run's settings: 12 hexadecimal digits of recipe, variant and seed."""
     recipe = {key: value for key, value in stacked_recipes([variant.recipe]).items() if key not in _IRRELEVANT}
-    # A flag's value is text, a file's a number: to the run both say the same.
+    # A flag's value is text, a file's may be a number: parse both, since they mean the same.
     settings = {key: value for key, value in parsed(variant.settings).items() if _top(key) not in _IRRELEVANT}
     content: dict[str, Any] = {"recipe": recipe, "settings": settings, "seed": seed, "test": test}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
@@ -126,7 +126,7 @@ def _top(key: str) -> str:
 
 
 def can_go_on(job: Job) -> bool:
-    """Whether a run with these settings lies in the job's folder that was interrupted and has a checkpoint.
+    """Return whether the job's folder holds an interrupted run with these settings and a checkpoint.
 
     Raises:
         DataError: Its record cannot be read.
@@ -136,10 +136,10 @@ def can_go_on(job: Job) -> bool:
 
 
 def clear_leftovers(jobs: list[Job]) -> None:
-    """Remove what failed runs, and those that ended before their first checkpoint, left in the folders of jobs.
+    """Remove failed runs, and runs that ended before their first checkpoint, from the jobs' folders.
 
     Raises:
-        DataError: A folder holds a run that is to be kept; see `clear`.
+        DataError: A folder holds a run worth keeping; see `clear`.
     """
     for job in jobs:
         if job.folder.is_dir() and not job.goes_on:
@@ -147,10 +147,10 @@ def clear_leftovers(jobs: list[Job]) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove the folder of a run that is worth nothing.
+    """Remove the folder of a worthless run.
 
     Raises:
-        DataError: It may be worth something: it has ended well, or has checkpoints and has not failed.
+        DataError: The run ended well, or has checkpoints and has not failed.
     """
     if not _is_worthless(folder):
         raise DataError(f"{folder}: holds a run that is kept; the same command makes another beside it. Give it again.")
@@ -158,7 +158,7 @@ def clear(folder: Path) -> None:
 
 
 def _folders(parent: Path, seed: int) -> Iterator[Path]:
-    """Folders of a variant's runs with a seed, oldest first: ``seed_0``, ``seed_0_2``, …."""
+    """Yield the folders of a variant's runs with a seed, oldest first: ``seed_0``, ``seed_0_2``, …."""
     number = 1
     while (folder := parent / (f"seed_{seed}" if number == 1 else f"seed_{seed}_{number}")).is_dir():
         yield folder
@@ -166,7 +166,7 @@ def _folders(parent: Path, seed: int) -> Iterator[Path]:
 
 
 def _newest(parent: Path, seed: int, digest: str) -> tuple[Path, Record] | None:
-    """The newest run with these settings that has ended well or can go on."""
+    """Return the newest run with these settings that ended well or can continue."""
     found = None
     for folder in _folders(parent, seed):
         try:
@@ -184,7 +184,7 @@ def _newest(parent: Path, seed: int, digest: str) -> tuple[Path, Record] | None:
 
 
 def _new_folder(parent: Path, seed: int) -> Path:
-    """The next free folder; one that holds no more than a run that failed or never began is free too."""
+    """Return the next free folder; one with only a failed run, or one that never started, is free too."""
     number = 1
     for folder in _folders(parent, seed):
         if _is_worthless(folder):
@@ -194,7 +194,7 @@ def _new_folder(parent: Path, seed: int) -> Path:
 
 
 def _is_worthless(folder: Path) -> bool:
-    """Whether a folder's run has failed, or has neither ended well nor a checkpoint. In doubt it is worth something."""
+    """Return whether a run failed, or has neither ended well nor a checkpoint. In doubt it is worth keeping."""
     try:
         record = read_record(folder)
     except DataError:
@@ -209,5 +209,5 @@ def _has_checkpoint(folder: Path) -> bool:
         return any(path.suffix == ".ckpt" for path in (folder / "checkpoints").iterdir())
     except FileNotFoundError:
         return False
-    except OSError:  # it cannot be told
+    except OSError:  # unknown: assume so
         return True

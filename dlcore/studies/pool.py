@@ -1,6 +1,6 @@
-"""Carries out the runs of a study, several at once, each in a process of its own: through joblib.
+"""Run a study's runs in parallel with joblib, each in a process of its own.
 
-Clusters (`dlcore.studies.ray_crew`, `dlcore.studies.dask_crew`) take the same functions and the same jobs.
+Clusters (`dlcore.studies.ray_crew`, `dlcore.studies.dask_crew`) use the same functions and the same jobs.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from dlcore.studies.plan import Job
 from dlcore.studies.record import FAILED, RUNNING, Record, read_record
 
 Result = TypeVar("Result")
-# Seconds that a process may wait for its next job: for ever, as far as a study goes. Where all have left for want of
-# work (after 300 s, by default), joblib starts new ones without watching them, and if one dies nobody hears of it.
+# Seconds that an idle process waits for its next job: longer than any study. When all have left after joblib's default
+# of 300 s, joblib starts new ones without watching them, and the death of one goes unnoticed.
 _PATIENCE = 24 * 3600
 _DIED = "Its process died (killed by the system, for want of memory?)."
 
 
 def share_out(jobs: int, wanted: int | None = None) -> tuple[int, int]:
-    """How many runs go on at once, and with how many threads each.
+    """Return the number of parallel runs, and of threads per run.
 
-    As many as there are GPUs, without any as there are cores, so that each has a core of its own: small networks gain
-    more from that than from several cores a run.
+    One run per GPU, without GPUs one per core, so that each has its own core: small networks gain more from that than
+    from several cores per run.
 
     Args:
-        jobs: Runs that are to be done.
-        wanted: How many are wanted at once; None: as above.
+        jobs: Number of runs to do.
+        wanted: Requested number of parallel runs; None: as above.
 
     Returns:
-        Runs at once, and threads of each; never fewer than 1.
+        Parallel runs, and threads of each; at least 1.
 
     Raises:
         ArgumentError: `wanted` is below 1.
@@ -51,22 +51,22 @@ def share_out(jobs: int, wanted: int | None = None) -> tuple[int, int]:
 
 
 def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int) -> Iterator[Result]:
-    """Carry out jobs and give their results as they come, in any order.
+    """Run jobs and yield their results as they finish, in any order.
 
-    An exception of the caller's (Ctrl-C) ends all processes.
+    An exception in the caller (Ctrl-C) ends all processes.
 
     Args:
-        work: What to do; it must not raise.
-        jobs: With what.
-        at_once: How many at a time.
-        threads: Threads that each may use.
+        work: The function to call for each job; it must not raise.
+        jobs: The jobs.
+        at_once: Number of parallel jobs.
+        threads: Threads per job.
 
     Raises:
         BrokenProcessPool: A process died.
     """
     import joblib
 
-    # A process that has grown is replaced between two jobs. Nothing is lost by it.
+    # joblib replaces a process whose memory has grown, between two jobs. Nothing is lost.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
     with joblib.parallel_config(
         backend="loky",
@@ -75,8 +75,8 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
         initializer=_end_with,
         initargs=(os.getpid(),),
     ):
-        # joblib does a single job at a time in its own process. There a crash or Ctrl-C would end all; so there are
-        # two processes at least, of which one then has nothing to do.
+        # With one process, joblib would work in this process, where a crash or Ctrl-C ends everything; so use at least
+        # two, of which one then stays idle.
         parallel = joblib.Parallel(
             n_jobs=max(2, at_once), pre_dispatch=at_once, batch_size=1, return_as="generator_unordered"
         )
@@ -90,25 +90,25 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
 
 
 class WithJob:
-    """Does a job and says which it was: results come in any order.
+    """Does a job and returns it with its result: results arrive in any order.
 
     Args:
-        work: What to do.
+        work: The function to call.
     """
 
     def __init__(self, work: Callable[[Job], Any]) -> None:
         self.work = work
 
     def __call__(self, job: Job) -> tuple[Job, Any]:
-        """Do it."""
+        """Do the job."""
         return job, self.work(job)
 
 
 class Training(WithJob):
-    """The same for runs, whose folders say that they have ended."""
+    """Does a run; its record in the folder shows when it has ended."""
 
     def early(self, job: Job) -> tuple[Job, Record] | None:
-        """What a run has come to, before its process gives it back; None while it goes on."""
+        """Return a run's record as soon as it has ended, even before its process returns; None while it is running."""
         record = _begun(job)
         return (job, record) if record is not None and record.status != RUNNING else None
 
@@ -116,17 +116,17 @@ class Training(WithJob):
 def train_all(
     work: Callable[[Job], Record], jobs: Sequence[Job], at_once: int, threads: int, run: Any = run_jobs
 ) -> Iterator[tuple[Job, Record]]:
-    """Carry out runs whatever becomes of single ones, and give each with its record as it ends.
+    """Run all jobs even if some fail, and yield each with its record as it ends.
 
-    Where a process dies, all that were at work have to begin again from their last checkpoint; they do so one at a
-    time, so that the one at fault is found, and the others go on after them.
+    If a process dies, all running jobs must restart from their last checkpoint; they do so one at a time, to find the
+    one at fault, and the others follow.
 
     Args:
-        work: What to do.
-        jobs: With what.
-        at_once: How many at a time.
-        threads: Threads that each may use.
-        run: What carries jobs out, as `run_jobs` does.
+        work: The function to call for each job.
+        jobs: The jobs.
+        at_once: Number of parallel runs.
+        threads: Threads per run.
+        run: A function like `run_jobs`.
     """
     left = list(jobs)
     while left:
@@ -155,7 +155,7 @@ def _alone(work: Callable[[Job], Record], job: Job, threads: int, run: Any) -> R
 
 
 def _begun(job: Job) -> Record | None:
-    """The record of a job that has begun."""
+    """Return the record of a job that has started; None otherwise."""
     try:
         record = read_record(job.folder)
     except DataError:
@@ -167,13 +167,13 @@ def _failed(job: Job) -> Record:
     begun = _begun(job)
     record = begun or Record(job.variant, job.seed, job.digest)
     record.status, record.error = FAILED, _DIED
-    if begun is not None:  # never over a record that is of another run or cannot be read
+    if begun is not None:  # never overwrite another run's record, or an unreadable one
         record.write(job.folder)
     return record
 
 
 def _gpus() -> int:
-    """GPUs that this process may use, found without loading torch."""
+    """Count the GPUs that this process may use, without importing torch."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([word for word in visible.split(",") if word.strip() not in ("", "-1")])
@@ -181,9 +181,9 @@ def _gpus() -> int:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the one that waits for it ends, however that was ended.
+    """End this process when its parent ends, for whatever reason.
 
-    Without it a run whose study was killed would go on unseen, beside the one that goes on in its place.
+    Otherwise a run of a killed study would go on unseen, in parallel with the run that replaces it.
     """
 
     def watch() -> None:
@@ -191,12 +191,12 @@ def _end_with(parent: int) -> None:
             time.sleep(0.5)
         os._exit(1)
 
-    if os.getppid() == parent:  # not so where something else starts the processes
+    if os.getppid() == parent:  # not the case if something else starts the processes
         threading.Thread(target=watch, daemon=True).start()
 
 
 def _end_processes() -> None:
-    """End the processes that are at work, at once."""
+    """Kill the worker processes at once."""
     from joblib.externals.loky import get_reusable_executor
 
     get_reusable_executor().shutdown(wait=False, kill_workers=True)

@@ -1,6 +1,6 @@
-"""A study cut to be quick: fewer epochs, one seed, all the data.
+"""Quick version of a study: fewer epochs, one seed, all the data.
 
-What is cut stands in the study's file, since only its author can tell how few epochs still show what it claims::
+The study's file defines the cuts, since only its author knows how few epochs still show what it claims::
 
     quick:
       settings: {trainer.max_epochs: 3}      # beats the settings of every variant
@@ -12,7 +12,7 @@ What is cut stands in the study's file, since only its author can tell how few e
         holds: accuracy("lr 0.00001") > 0.88
         full_only: needs 100 epochs          # not judged in a quick study, and why
 
-A claim is judged by the same comparison as in the whole study or not at all.
+A claim is judged by the same comparison as in the whole study, or not at all.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _KEYS = ("settings", "variants")
 
 
 def cut(study: Study, section: Any, where: str) -> Study:
-    """The study with its cuts, and its first seed only.
+    """Return the study with its cuts, and its first seed only.
 
     Args:
         study: The whole study.
-        section: What stands behind ``quick:`` in its file.
-        where: What to call the section in errors.
+        section: The value of ``quick:`` in its file.
+        where: The section's name in errors.
 
     Raises:
-        ConfigError: There is no such section, or it says something else.
-        UnknownNameError: It has another key, or names a variant that there is not.
+        ConfigError: There is no such section, or it is invalid.
+        UnknownNameError: It has an unknown key, or names an unknown variant.
     """
     if section is None:
         raise ConfigError(
@@ -59,7 +59,7 @@ def cut(study: Study, section: Any, where: str) -> Study:
 
 
 def check_quick(study: Study, section: Any, where: str) -> None:
-    """Check a section that is not used this time: a mistake in it shall show at once.
+    """Check an unused section, so that a mistake in it shows at once.
 
     Raises:
         DlcoreError: As `cut`.

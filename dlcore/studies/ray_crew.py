@@ -1,7 +1,7 @@
-"""Runs on a Ray cluster: the backend that Ray registers with joblib.
+"""Runs on a Ray cluster, with the backend that Ray registers with joblib.
 
-That backend gives all results at the end only. So each run's record is read from its folder, which all machines share,
-as soon as it says that the run has ended.
+That backend returns all results only at the end. So this module polls each run's record in its folder, which all
+machines share, until it shows that the run has ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dlcore.studies import cluster, pool
 from dlcore.studies.plan import Job
 
 Result = TypeVar("Result")
-_EVERY = 0.3  # seconds between looks
+_EVERY = 0.3  # seconds between two polls
 
 
 class RayCrew:
@@ -37,13 +37,13 @@ class RayCrew:
         self.room = self.gpus or int(resources.get("CPU", 1))
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
-        """As many runs as the cluster has GPUs, without any as it has cores, of one thread each."""
+        """Return one run per GPU of the cluster, without GPUs one per core, with one thread each."""
         return cluster.share_out(jobs, wanted, self.room)
 
     def run_jobs(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
     ) -> Iterator[Result]:
-        """Carry out jobs and give their results as they come.
+        """Run jobs and yield their results as they finish.
 
         Raises:
             BrokenProcessPool: A process was lost.
@@ -59,14 +59,14 @@ class RayCrew:
 
         def carry_out() -> None:
             try:
-                # One at a time it would do in this process; so two at least, of which one has nothing to do.
+                # With n_jobs=1 joblib would work in this process; so use at least two, of which one stays idle.
                 with joblib.parallel_config(backend="ray", ray_remote_args=remote):
                     parallel = joblib.Parallel(n_jobs=max(2, at_once), pre_dispatch=at_once, batch_size=1)
                     box["results"] = parallel(joblib.delayed(in_place)(job) for job in jobs)
             except BaseException as error:
                 box["error"] = error
 
-        # A daemon: Ctrl-C ends this process at once, and with it Ray ends the actors.
+        # A daemon: Ctrl-C ends this process at once, and Ray then ends the actors.
         thread = threading.Thread(target=carry_out, daemon=True)
         thread.start()
         given: set[Path] = set()
@@ -91,8 +91,8 @@ def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
     """Reach a Ray cluster, or start one on this machine.
 
     Args:
-        address: Of the cluster (``host:6379``, ``auto``); None: ``RAY_ADDRESS``, or a cluster of its own.
-        wanted: Cores of a cluster of its own; None: all.
+        address: The cluster's address (``host:6379``, ``auto``); None: ``RAY_ADDRESS``, or start a cluster.
+        wanted: Cores of a cluster started here; None: all.
 
     Raises:
         ConfigError: Ray is not installed, or the cluster cannot be reached.
@@ -102,8 +102,8 @@ def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
         _keep_to_this_machine()
     ray = cluster.import_library("ray", "ray")
     joblib_of_ray = cluster.import_library("ray.util.joblib", "ray")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it will do by default; else it warns
-    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of what joblib gives its pool
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default; without it Ray warns
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns about joblib's pool arguments
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if address is None:
         quiet |= {"num_cpus": max(2, pool.share_out(10**6, wanted)[0]), "include_dashboard": False}
@@ -122,13 +122,13 @@ def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
 
 
 def _keep_to_this_machine() -> None:
-    """Make a cluster of dlcore's own listen to this machine only, and to nobody without its password.
+    """Make dlcore's own cluster listen only to this machine, and require a password.
 
-    Ray runs whatever it is told by whoever reaches it, and on Linux it listens on all addresses. It reads these
-    variables, the first of which has its name from where it is the default, when it is imported.
+    Ray runs anything for anybody who reaches it, and on Linux it listens on all addresses. It reads these variables
+    when it is imported; the first one is named after the systems where it is the default.
     """
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    if "ray" in sys.modules:  # imported by somebody else: too late for the variables, in this process
+    if "ray" in sys.modules:  # already imported: too late for the variables in this process
         constants = cluster.import_library("ray._private.ray_constants", "ray")
         constants.ENABLE_RAY_CLUSTER = os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] != "0"
     elif "RAY_AUTH_MODE" not in os.environ:

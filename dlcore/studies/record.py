@@ -1,4 +1,4 @@
-"""What a run of a study keeps beside what every run keeps: whose it is, how far it is, what came of it."""
+"""Record of a study's run, in addition to the files of every run: variant, progress, results."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Record:
     Args:
         variant: The variant's name.
         seed: The seed.
-        digest: Tells its settings from others; see `dlcore.studies.plan`.
-        status: ``running`` (or ended without a word: killed), ``done`` or ``failed``.
+        digest: Hash of its settings; see `dlcore.studies.plan`.
+        status: ``running`` (or killed), ``done`` or ``failed``.
         error: Why it failed; empty otherwise.
-        parameters: Trained parameters.
+        parameters: Number of trained parameters.
         train_samples: Training samples of an epoch.
-        epochs: Epochs that were trained.
+        epochs: Trained epochs.
         steps: Optimiser steps.
         seconds: Seconds of training and validation.
-        times: Optimiser steps and the seconds after which they were done, once a validation.
-        test: Metrics of the best checkpoint on the test samples; empty where a study does not ask for them.
-        weights: How the weights are distributed at the end: ``std``, ``reach`` (95% lie within), ``edges``, ``counts``.
+        times: Pairs of optimiser steps and elapsed seconds, one per validation.
+        test: Metrics of the best checkpoint on the test samples; empty unless the study tests.
+        weights: Distribution of the final weights: ``std``, ``reach`` (95% lie within), ``edges``, ``counts``.
         source: Where the data came from.
         is_sample: Whether they were a built-in sample instead of the real data.
-        device: What it ran on.
+        device: The device it ran on.
     """
 
     variant: str
@@ -55,15 +55,15 @@ class Record:
     device: str = ""
 
     def write(self, folder: Path) -> None:
-        """Write it into the run's folder; a reader sees the old one or the new one, whole."""
+        """Write it into the run's folder, atomically."""
         write_json(folder / RECORD, asdict(self))
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record in a run's folder; None where there is no such file.
+    """Return the record in a run's folder; None if there is no such file.
 
     Raises:
-        DataError: There is one that cannot be read: what the run has come to is not known.
+        DataError: The file cannot be read, so the run's state is unknown.
     """
     path = folder / RECORD
     known = {each.name for each in fields(Record)}
@@ -78,13 +78,13 @@ def read_record(folder: Path) -> Record | None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of JSON; a reader sees the old one or the new one, whole. NaN and infinity become null."""
+    """Write a JSON file, atomically. NaN and infinity become null."""
     text = json.dumps(_finite(content), ensure_ascii=False, indent=1, allow_nan=False)
     replace_file(path, text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a file of JSON; empty where there is no such file, or none that can be read."""
+    """Return the content of a JSON file; empty if it does not exist or cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""``report.html``: one file that shows a study, with its pictures inside; it loads nothing from anywhere."""
+"""``report.html``: a study in one self-contained file, with embedded pictures."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ QUICK = (
 
 
 def report_html(results: Results, verdicts: Verdicts, pictures: Sequence[Picture]) -> str:
-    """The report.
+    """Return the report.
 
     Args:
-        results: What came out.
-        verdicts: The claims and what became of them.
-        pictures: What is shown.
+        results: The results.
+        verdicts: The claims and their verdicts.
+        pictures: The pictures.
     """
     study = results.study
     parts = [f"<h1>{escape(study.heading)}</h1>", *study_parts(results, verdicts, pictures, "h2")]
@@ -45,12 +45,12 @@ def report_html(results: Results, verdicts: Verdicts, pictures: Sequence[Picture
 
 
 def study_parts(results: Results, verdicts: Verdicts, pictures: Sequence[Picture], heading: str) -> list[str]:
-    """All that is shown of a study below its title, as HTML.
+    """Return the HTML of a study below its title.
 
     Args:
-        results: What came out.
-        verdicts: The claims and what became of them.
-        pictures: What is shown.
+        results: The results.
+        verdicts: The claims and their verdicts.
+        pictures: The pictures.
         heading: The tag of headings: ``h2``, ``h3``.
     """
     study = results.study
@@ -96,7 +96,7 @@ def study_parts(results: Results, verdicts: Verdicts, pictures: Sequence[Picture
 
 
 def _differences(results: Results) -> tuple[list[str], list[list[str]]]:
-    """The settings that are not the same in all variants."""
+    """Return the settings that differ between variants, as heads and rows."""
     variants = results.study.variants
     recipes = len({variant.recipe for variant in variants}) > 1
     names = list(dict.fromkeys(name for variant in variants for name in variant.settings))

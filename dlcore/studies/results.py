@@ -1,4 +1,4 @@
-"""What came out of a study: curves and numbers of each run, and what they say of each variant."""
+"""Results of a study: curves and numbers of each run, and statistics of each variant."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from dlcore.tracking.timeline import kept_modes
 
 @dataclass(frozen=True)
 class Curve(LoggedCurve):
-    """A metric over a run (P points), and how much had been done at each point.
+    """A metric over a run (P points), with samples and time at each point.
 
     Args:
-        samples: Training samples gone through (P,).
-        seconds: Seconds of training (P,).
+        samples: Training samples so far (P,).
+        seconds: Seconds of training so far (P,).
     """
 
     samples: np.ndarray
     seconds: np.ndarray
 
     def x(self, axis: str) -> np.ndarray:
-        """One of ``epoch``, ``samples`` and ``seconds``."""
+        """Return one of ``epoch``, ``samples`` and ``seconds``."""
         return {"epoch": self.epochs, "samples": self.samples, "seconds": self.seconds}[axis]
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run that has ended: its record, folder, curves by metric (``val/accuracy``), and modes of what it watched."""
+    """A finished run: its record, folder, curves by metric (``val/accuracy``), and modes of its monitored metrics."""
 
     record: Record
     folder: Path
@@ -47,12 +47,12 @@ class RunResult:
     modes: Mapping[str, str] = field(default_factory=dict)
 
     def last(self, metric: str) -> float | None:
-        """The last value of a metric; None where it was never logged."""
+        """Return the last value of a metric; None if it was never logged."""
         curve = self.curves.get(metric)
         return float(curve.values[-1]) if curve is not None and len(curve.values) else None
 
     def best(self, metric: str, greater: bool) -> float | None:
-        """The greatest or smallest value of a metric; NaN only where all are."""
+        """Return the greatest or smallest value of a metric; NaN only if all values are NaN."""
         curve = self.curves.get(metric)
         if curve is None or not len(curve.values):
             return None
@@ -62,7 +62,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Spread:
-    """A number over seeds: mean, standard deviation (n - 1 in the denominator; None with one seed), how many."""
+    """A number over seeds: mean, standard deviation (n - 1 in the denominator; None with one seed), number of seeds."""
 
     mean: float
     deviation: float | None
@@ -71,26 +71,26 @@ class Spread:
 
 @dataclass(frozen=True)
 class Results:
-    """All that came out: the study, its runs that have ended well, and why others failed (variant, seed, error)."""
+    """All results: the study, its runs that ended well, and why others failed (variant, seed, error)."""
 
     study: Study
     runs: tuple[RunResult, ...]
     failures: tuple[tuple[str, int, str], ...] = ()
 
     def of(self, variant: str) -> list[RunResult]:
-        """The runs of a variant."""
+        """Return the runs of a variant."""
         return [run for run in self.runs if run.record.variant == variant]
 
     @property
     def score(self) -> str:
-        """The quantity by which variants are compared: the one that tells most (`main_metric`)."""
+        """The quantity by which variants are compared: the most informative one (`main_metric`)."""
         names = {name.partition("/")[2] for run in self.runs for name in run.curves if name.startswith("val/")}
         drawn = [name for name in self.study.quantities if name in names and name != "loss"]
         best = main_metric(names)
         return drawn[0] if drawn and best not in ("bits_per_character", *drawn) else best
 
     def spread(self, variant: str, quantity: str, kind: str = "last") -> Spread | None:
-        """A quantity of a variant over its seeds.
+        """Return a quantity of a variant over its seeds.
 
         Args:
             variant: The variant.
@@ -100,7 +100,7 @@ class Results:
         return spread([number(run, quantity, kind) for run in self.of(variant)])
 
     def measure(self, quantity: Quantity) -> dict[int, float]:
-        """What a claim asks for, by seed."""
+        """Return the values of a claim's quantity, by seed."""
         found = {run.record.seed: claimed(run, quantity) for run in self.of(quantity.variant)}
         return {seed: value for seed, value in found.items() if value is not None}
 
@@ -108,7 +108,7 @@ class Results:
 def read_results(
     study: Study, done: Mapping[tuple[str, int], tuple[Path, Record]], failures: Sequence[tuple[str, int, str]] = ()
 ) -> Results:
-    """Read the runs of a study that have ended well, in the order of variants and seeds."""
+    """Read the finished runs of a study, in the order of variants and seeds."""
     runs = [
         RunResult(record, folder, read_curves(folder, record), kept_modes(folder))
         for variant in study.variants
@@ -121,11 +121,11 @@ def read_results(
 
 
 def read_curves(folder: Path, record: Record | None = None) -> dict[str, Curve]:
-    """What was logged of a run at least once: ``train/…``, ``val/…`` and ``lr``; nothing where nothing was.
+    """Return the logged curves of a run: ``train/…``, ``val/…`` and ``lr``; empty if nothing was logged.
 
     Args:
         folder: The run's folder.
-        record: Its record, for samples and seconds; None: those of the curves are NaN.
+        record: Its record, for samples and seconds; None: they are NaN.
     """
     try:
         logged = logged_curves(folder)
@@ -144,7 +144,7 @@ def read_curves(folder: Path, record: Record | None = None) -> dict[str, Curve]:
 
 
 def number(run: RunResult, quantity: str, kind: str = "last") -> float | None:
-    """One number of a run; see `Results.spread`."""
+    """Return one number of a run; see `Results.spread`."""
     if quantity.startswith("test/"):
         return run.record.test.get(quantity)
     if quantity in ("weight_std", "weight_reach"):
@@ -164,7 +164,7 @@ def number(run: RunResult, quantity: str, kind: str = "last") -> float | None:
 
 
 def spread(values: Sequence[float | None]) -> Spread | None:
-    """Mean and standard deviation of what is there; None where nothing is."""
+    """Return mean and standard deviation of the values that are not None; None if there are none."""
     there = [value for value in values if value is not None]
     if not there:
         return None
@@ -174,7 +174,7 @@ def spread(values: Sequence[float | None]) -> Spread | None:
 
 
 def claimed(run: RunResult, quantity: Quantity) -> float | None:
-    """The value of a claim's quantity for one run; None where the run cannot tell."""
+    """Return the value of a claim's quantity for one run; None if it is unknown."""
     name = quantity.name
     if name in ("last", "lowest", "highest"):
         return run.last(quantity.metric) if name == "last" else run.best(quantity.metric, name == "highest")
@@ -211,7 +211,7 @@ def _along(curve: Curve | None, name: str, at: float) -> float | None:
 
 
 def _lr_cuts(rates: Curve | None) -> float | None:
-    """How often the learning rate fell from one logged point to the next."""
+    """Return how often the learning rate fell from one logged point to the next."""
     if rates is None:
         return None
     return float(sum(later < earlier * 0.999 for earlier, later in itertools.pairwise(rates.values)))

@@ -1,8 +1,8 @@
-"""A search over settings that goes where the results were good: Optuna's tree of Parzen estimators (TPE).
+"""Search over settings, guided by earlier results: Optuna's tree of Parzen estimators (TPE).
 
-Trials go in rounds of as many as are trained at once. A round's proposals follow from the results before it and from
-nothing else, so that a search gives the same trials each time, and one that was interrupted goes on as if it had not
-been. All is kept in ``optuna.journal`` in the study's folder.
+Trials run in rounds, as many as are trained in parallel. A round's proposals depend only on the earlier results, so a
+search gives the same trials each time, and an interrupted one continues as if it had not been interrupted. The state is
+in ``optuna.journal`` in the study's folder.
 
 Reference: Bergstra et al. (2011), "Algorithms for Hyper-Parameter Optimization", NeurIPS 24.
 """
@@ -29,7 +29,7 @@ from dlcore.studies.vary import parsed
 from dlcore.tracking.metric_names import checked_mode, unknown_mode
 
 JOURNAL = "optuna.journal"
-# Called with the number of trials that are done, the variant and its value; None: it failed.
+# Called with the number of finished trials, the variant and its value; None: it failed.
 Told = Callable[[int, Variant, float | None], None]
 
 
@@ -37,11 +37,11 @@ class Search:
     """A search.
 
     Args:
-        study: Title, seeds and all but the variants.
-        recipe: What is changed.
-        space: Settings and what they range over.
+        study: Title, seeds and everything else but the variants.
+        recipe: The recipe that is varied.
+        space: Settings and their ranges.
         settings: Flags for all trials.
-        trials: How many in all, those of earlier starts counted.
+        trials: Number of trials, including those of earlier starts.
     """
 
     def __init__(self, study: Study, recipe: str, space: Space, settings: Mapping[str, Any], trials: int) -> None:
@@ -53,16 +53,16 @@ class Search:
     def run(
         self, runs: Path = RUNS, at_once: int | None = None, crew: Crew | None = None, told: Told | None = None
     ) -> Outcome:
-        """Do what is left of the trials.
+        """Run the remaining trials.
 
         Args:
             runs: Folder of all runs.
-            at_once: Trials at a time; None: as the crew has room.
-            crew: Who trains; None: processes on this machine.
-            told: Who is told of each trial that has ended.
+            at_once: Parallel trials; None: as many as the crew has room for.
+            crew: Processes of the runs; None: processes on this machine.
+            told: Called with each finished trial.
 
         Returns:
-            What came out; variants from the best to the worst.
+            The outcome; variants from the best to the worst.
 
         Raises:
             DlcoreError: Optuna is not installed, or no trial can be trained.
@@ -83,11 +83,11 @@ class Search:
                 search.tell(trial.number, value, state=state)
                 if told is not None:
                     told(len(self.values), self.variants[trial.number], value)
-        # Once more, in the order of rank; nothing is left to train.
+        # Once more, in the order of rank; no run is left to train.
         return run_study(self._study(ranked=True), runs, at_once, listener=Listener(), crew=crew)
 
     def best(self) -> Variant | None:
-        """The best variant so far."""
+        """Return the best variant so far."""
         there = any(value is not None for value in self.values.values())
         return self._study(ranked=True).variants[0] if there else None
 
@@ -108,7 +108,7 @@ class Search:
         return search
 
     def _next(self, optuna: Any, search: Any, number: int) -> list[Any]:
-        """Trials that were begun and not ended, or new ones."""
+        """Return unfinished trials, or else new ones."""
         begun = [trial for trial in search.trials if not trial.state.is_finished()]
         if begun:
             return begun
@@ -142,7 +142,7 @@ class Search:
         return replace(variant, settings={**variant.settings, **self.settings})
 
     def _study(self, ranked: bool = False) -> Study:
-        """The study with all trials so far; those with the same settings are one."""
+        """Return the study with all trials so far; those with the same settings are merged."""
         order = sorted(self.variants)
         if ranked:
             order.sort(key=lambda number: self._rank(self.values.get(number)))
@@ -153,13 +153,13 @@ class Search:
         return math.inf if value is None else -value if self.greater else value
 
     def _value(self, results: Results, variant: Variant) -> float | None:
-        """The best value of a variant's monitored metric, as a mean over the seeds; None where a run failed."""
+        """Return the mean over seeds of a variant's best monitored value; None if a run failed."""
         values = [run.best(self.metric, self.greater) for run in results.of(variant.name)]
         numbers = [value for value in values if value is not None and math.isfinite(value)]
         return sum(numbers) / len(numbers) if len(numbers) == len(self.study.seeds) else None
 
     def _digest(self) -> str:
-        """Tells this search from others: other settings or ranges are another one."""
+        """Return a hash of the search: other settings or ranges are another search."""
         space = [[name, repr(values) if isinstance(values, Range) else list(values)] for name, values in self.space]
         recipe = {key: value for key, value in stacked_recipes([self.recipe]).items() if key != "progress_display"}
         content = [recipe, space, parsed(self.settings), self.study.seeds, self.metric, self.greater]
@@ -167,15 +167,15 @@ class Search:
 
 
 def command_of(variant: Variant, seed: int) -> list[str]:
-    """The words behind ``python -m dlcore`` that train a variant again."""
+    """Return the words after ``python -m dlcore`` that train a variant again."""
     return ["fit", *variant.words(seed)]
 
 
 def _monitored(recipe: str, settings: Mapping[str, Any]) -> tuple[str, bool]:
-    """The metric by which a recipe keeps its best checkpoint, and whether more of it is better.
+    """Return the metric by which a recipe keeps its best checkpoint, and whether greater is better.
 
     Raises:
-        ArgumentError: Nothing tells which is better, or the recipe's mode contradicts the metric.
+        ArgumentError: The direction is unknown, or the recipe's mode contradicts the metric.
     """
     known = dict(flatten(stacked_recipes([recipe]))) | dict(settings)
     metric = flag_text(known.get("checkpoint.monitor") or "val/loss")

@@ -1,4 +1,4 @@
-"""Settings of a study's file: what flags of ``fit`` set, by their names."""
+"""Settings in a study's file, by the names of ``fit``'s flags."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dlcore.errors import ConfigError, UnknownNameError, nearest
 
 
 def read_settings(value: Any, where: str) -> dict[str, Any]:
-    """Settings as flags have them; a nested section is the same as its dotted names.
+    """Return settings by flag name; a nested section is the same as its dotted names.
 
     Raises:
-        ConfigError: They are no names with values, or are not a variant's to set; the message begins with `where`.
+        ConfigError: They are not names with values, or a variant must not set them; the message begins with `where`.
     """
     if value is None:
         return {}
@@ -30,10 +30,10 @@ def read_settings(value: Any, where: str) -> dict[str, Any]:
 
 
 def check_keys(content: Mapping[str, Any], known: tuple[str, ...], kind: str) -> None:
-    """Check that a section has no key but those that it may have.
+    """Check that a section has only known keys.
 
     Raises:
-        UnknownNameError: It has another; the nearest is offered.
+        UnknownNameError: It has an unknown key; the message offers the nearest.
     """
     for key in content:
         if key not in known:

@@ -1,7 +1,7 @@
-"""What ``--vary`` may range over: lists of values, and ranges of numbers from which some are drawn.
+"""Search space of ``--vary``: lists of values, and ranges of numbers to draw from.
 
-``0.1,0.3`` is a list. ``0..0.5`` are numbers between, ``1..8`` whole ones, ``1e-5..1e-1`` (written with an e, or with
-``:log`` behind it, as in ``16..1024:log``) numbers on a logarithmic scale.
+``0.1,0.3`` is a list. ``0..0.5`` is a range of real numbers, ``1..8`` of whole ones, ``1e-5..1e-1`` (written with an e,
+or with ``:log`` after it, as in ``16..1024:log``) a logarithmic range.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dlcore.studies.vary import grid, parsed, short_names
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(:log)?")
-_DIGITS = 4  # of a number that is drawn: what is shown is what is trained
+_DIGITS = 4  # of a drawn number: the shown value is the trained one
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Range:
     Args:
         low: The least.
         high: The greatest.
-        log: Whether each power of ten is as likely as the next one.
-        whole: Whether they are whole.
+        log: Whether the scale is logarithmic.
+        whole: Whether they are whole numbers.
     """
 
     low: float
@@ -38,7 +38,7 @@ class Range:
     whole: bool
 
     def at(self, share: float) -> str:
-        """The number at a share of the way, from 0 to 1, as it stands behind a flag."""
+        """Return the number at a share of the range, from 0 to 1, as a flag's text."""
         if self.whole and not self.log:
             return self.text(self.low + math.floor(share * (self.high - self.low + 1)))
         if self.log:
@@ -46,23 +46,23 @@ class Range:
         return self.text(self.low + share * (self.high - self.low))
 
     def text(self, value: float) -> str:
-        """A number, rounded, as it stands behind a flag."""
+        """Return a number, rounded, as a flag's text."""
         value = min(max(value, self.low), self.high)
         return str(round(value)) if self.whole else f"{value:.{_DIGITS}g}"
 
 
-# Settings, each with its values or the range of them.
+# Settings, each with its values or its range.
 Space = Sequence[tuple[str, Sequence[str] | Range]]
 
 
 def read_space(varied: Sequence[tuple[str, list[str]]]) -> list[tuple[str, Sequence[str] | Range]]:
-    """Tell ranges from lists.
+    """Distinguish ranges from lists.
 
     Args:
-        varied: What `dlcore.studies.vary.read_vary` gives.
+        varied: The results of `dlcore.studies.vary.read_vary`.
 
     Raises:
-        ArgumentError: A range has no extent, is not above 0 though logarithmic, or stands beside other values.
+        ArgumentError: A range is empty, is logarithmic but not above 0, or is mixed with other values.
     """
     return [(name, _read(values)) for name, values in varied]
 
@@ -84,10 +84,10 @@ def _read(values: list[str]) -> Sequence[str] | Range:
 
 
 def variants_of(recipe: str, space: Space, draws: int | None) -> tuple[Variant, ...]:
-    """Variants: every combination of values or, where draws are asked for, some by chance (always the same ones).
+    """Return variants: every combination of values or, with `draws`, a random selection (always the same one).
 
     Raises:
-        ArgumentError: There is a range, and nothing says how many numbers to draw from it.
+        ArgumentError: There is a range, but no number of draws.
     """
     ranges = [name for name, values in space if isinstance(values, Range)]
     if not ranges:
@@ -98,7 +98,7 @@ def variants_of(recipe: str, space: Space, draws: int | None) -> tuple[Variant, 
             "Add --random 20 (by chance) or --optuna 20 (a search).",
         )  # fmt: skip
     chance, found = random.Random(0), dict[str, Variant]()
-    for _ in range(20 * draws):  # the same may come twice
+    for _ in range(20 * draws):  # duplicates are possible
         each = {name: _drawn(values, chance) for name, values in space}
         variant = named_variant(recipe, each)
         found.setdefault(variant.name, variant)
@@ -113,6 +113,6 @@ def _drawn(values: Sequence[str] | Range, chance: random.Random) -> str:
 
 
 def named_variant(recipe: str, settings: Mapping[str, str]) -> Variant:
-    """A variant that is called after its settings, by their last words: ``dropout 0.25, lr 0.001``."""
+    """Return a variant named after its settings, by their last words: ``dropout 0.25, lr 0.001``."""
     short = short_names(list(settings))
     return Variant(", ".join(f"{short[name]} {value}" for name, value in settings.items()), parsed(settings), recipe)

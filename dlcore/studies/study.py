@@ -14,20 +14,20 @@ from dlcore.studies.claim import Expression
 
 XAxis = Literal["epoch", "samples", "seconds"]
 X_AXES: tuple[str, ...] = get_args(XAxis)
-# What may stand in `plot` and is no quantity with a curve.
+# Pictures that `plot` may name in addition to quantities with curves.
 PICTURES = ("distributions", "activations")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a study says will happen.
+    """A claim of a study about its outcome.
 
     Args:
         says: The claim in words.
-        holds: The same as something that can be checked; see `dlcore.studies.claim_reader`.
-        textbook: What the textbook saw, in its own numbers; empty where it gives none.
-        full_only: Why it is not judged where the study is cut to be quick; empty where it is.
-        why_not: What is told beside the verdict where it is contradicted: why it does not hold here.
+        holds: The same as a condition that can be checked; see `dlcore.studies.claim_reader`.
+        textbook: The textbook's result, in its own numbers; empty if it gives none.
+        full_only: Why it is not judged in a quick study; empty if it is.
+        why_not: Explanation shown if it is contradicted: why it does not hold here.
     """
 
     says: str
@@ -39,11 +39,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train.
+    """One variant of the training.
 
     Args:
-        name: What it is called in tables, pictures and claims.
-        settings: What it changes, by the words that flags have: ``{"model.dropout": 0.25}``.
+        name: Its name in tables, pictures and claims.
+        settings: Its settings, by flag name: ``{"model.dropout": 0.25}``.
         recipe: The recipe that it changes.
     """
 
@@ -53,31 +53,31 @@ class Variant:
 
     @property
     def folder(self) -> str:
-        """Its name as that of a folder."""
+        """Its name as a folder name."""
         return folder_name(self.name)
 
     def words(self, seed: int) -> list[str]:
-        """Its command line behind ``fit``."""
+        """Return its command line after ``fit``."""
         flags = {**self.settings, "seed_everything": seed}
         return ["-c", self.recipe, *(f"--{name}={flag_text(value)}" for name, value in flags.items())]
 
 
 @dataclass(frozen=True)
 class Study:
-    """Variants, seeds, and what is looked at.
+    """Variants, seeds, claims, and what is shown.
 
     Args:
         name: The file's name, and that of the folder with its runs: ``lightning_logs/study_<name>``.
-        title: What it is about, a line.
-        variants: What is compared.
+        title: Its subject, a line.
+        variants: The variants to compare.
         seeds: Each variant is trained once with each.
-        claims: What is to come out.
-        plot: Quantities that the picture shows: of ``val/X`` and ``train/X``, the X. ``distributions`` and
-            ``activations`` are pictures of their own: of the parameters, and of what the hidden units give.
-        x: What lies below the curves.
-        test: Whether the best checkpoint of each run is measured on the test samples too.
-        about: What a reader of the report should know, a paragraph.
-        quick: Whether it is cut: fewer epochs, one seed; its runs have a folder of their own.
+        claims: The claims about the outcome.
+        plot: Quantities in the picture: the X of ``val/X`` and ``train/X``. ``distributions`` and ``activations`` are
+            pictures of their own: of the parameters, and of the hidden units' values.
+        x: The curves' horizontal axis.
+        test: Whether the best checkpoint of each run is evaluated on the test samples too.
+        about: A paragraph for readers of the report.
+        quick: Whether it is the quick version: fewer epochs, one seed; its runs have a folder of their own.
     """
 
     name: str
@@ -94,17 +94,17 @@ class Study:
 
     @property
     def folder(self) -> str:
-        """The name of the folder of its runs."""
+        """Name of the folder of its runs."""
         return f"study_{folder_name(self.name)}{'_quick' * self.quick}"
 
     @property
     def heading(self) -> str:
-        """Its title, which says so where it is cut."""
+        """Its title, marked if it is the quick version."""
         return f"{self.title}{' (quick)' * self.quick}"
 
     @property
     def cuts(self) -> str:
-        """What was cut of a quick study, a sentence; empty of a whole one."""
+        """A sentence about the cuts of a quick study; empty for a whole one."""
         if not self.quick:
             return ""
         epochs = {variant.name: variant.settings.get("trainer.max_epochs") for variant in self.variants}
@@ -116,27 +116,27 @@ class Study:
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """What the picture of curves shows."""
+        """The quantities in the picture of curves."""
         return tuple(name for name in self.plot if name not in PICTURES)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Study:
-        """The same study with settings that beat those of every variant."""
+        """Return the study with settings that override those of every variant."""
         variants = (replace(each, settings={**each.settings, **settings}) for each in self.variants)
         return replace(self, variants=tuple(variants))
 
 
 def folder_name(name: str) -> str:
-    """A name as that of a folder: what is no letter, digit or one of ``.=+-`` becomes an underscore."""
+    """Return a name as a folder name: other characters than letters, digits and ``.=+-`` become an underscore."""
     return file_name(re.sub(r"[^\w.=+-]+", "_", name).strip("._") or "_")
 
 
 def flag_text(value: Any) -> str:
-    """A value as it stands behind a flag: text as it is, all else as JSON, which YAML reads as well."""
+    """Return a value as a flag's text: text unchanged, all else as JSON, which YAML can read too."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def check_variants(variants: tuple[Variant, ...], where: str) -> None:
-    """Check that variants can be told apart.
+    """Check that variants are distinct.
 
     Raises:
         ConfigError: There are none, or two would have the same folder; the message begins with `where`.
@@ -145,7 +145,7 @@ def check_variants(variants: tuple[Variant, ...], where: str) -> None:
         raise ConfigError(f"{where}: expected at least one variant, got none.")
     folders: dict[str, str] = {}
     for variant in variants:
-        # Some file systems take upper and lower case for the same.
+        # Some file systems ignore case.
         other = folders.setdefault(variant.folder.lower(), variant.name)
         if other != variant.name:
             raise ConfigError(

@@ -1,6 +1,6 @@
-"""Study files: finding one by name or path, and reading it strictly.
+"""Study files: find one by name or path, and read it strictly.
 
-A study is a YAML file. The comment at its top is like a recipe's: what it is for, the command, the result::
+A study is a YAML file. The comment at its top is like a recipe's: purpose, command, result::
 
     title: Why inputs are scaled
     recipe: mlp_textbook              # the base of all variants; a variant may name its own
@@ -16,7 +16,7 @@ A study is a YAML file. The comment at its top is like a recipe's: what it is fo
       - says: Without scaling it does not learn.
         holds: train_accuracy("0 to 255") < 0.3 and train_accuracy("divided by 255") > 0.8
         textbook: 12% and 85%
-        why_not: what a reader is told where the claim is contradicted
+        why_not: explanation shown if the claim is contradicted
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _PLOT = ("loss", "accuracy")
 
 
 def study_names() -> list[str]:
-    """Names of the studies that come with dlcore, sorted."""
+    """Return the names of the studies that come with dlcore, sorted."""
     return names_in(recipes_folder() / "studies")
 
 
 def find_study(name_or_path: str) -> Path:
-    """The file of a study; see `dlcore.config.recipe.find_file`."""
+    """Return the file of a study; see `dlcore.config.recipe.find_file`."""
     return find_file("study", name_or_path, recipes_folder() / "studies", "study")
 
 
@@ -55,13 +55,13 @@ def read_study(path: Path, quick: bool = False, allow: Sequence[str] = ()) -> St
 
     Args:
         path: Its file.
-        quick: Cut it as its section ``quick`` says.
-        allow: Packages whose classes it may name, beside those of the environment variable DLCORE_ALLOW.
+        quick: Apply the cuts of its section ``quick``.
+        allow: Packages whose classes it may name, in addition to those of the environment variable DLCORE_ALLOW.
 
     Raises:
-        ConfigError: The file cannot be read, is not such a YAML, a claim in it cannot be read, or there are no cuts
-            where they are asked for. The message has the file, and the line or the place in it.
-        UnknownNameError: It has a key that studies do not have, or names a recipe or a variant that there is not.
+        ConfigError: The file cannot be read, is not a valid study, a claim in it cannot be read, or there are no cuts
+            although `quick` is set. The message has the file, and the line or the position in it.
+        UnknownNameError: It has an unknown key, or names an unknown recipe or variant.
     """
     content = strict_yaml.load(recipe_text(path), str(path))
     if not isinstance(content, dict):
@@ -92,10 +92,10 @@ def read_study(path: Path, quick: bool = False, allow: Sequence[str] = ()) -> St
 
 
 def check_claims(study: Study, where: str) -> None:
-    """Check that the claims are about variants that there are.
+    """Check that claims name existing variants.
 
     Raises:
-        UnknownNameError: A claim names another; the nearest is offered.
+        UnknownNameError: A claim names another; the message offers the nearest.
     """
     names = [variant.name for variant in study.variants]
     for number, claim in enumerate(study.claims, start=1):
@@ -106,10 +106,10 @@ def check_claims(study: Study, where: str) -> None:
 
 
 def seeds_of(value: Any, where: str) -> tuple[int, ...]:
-    """Seeds: so many from 0 on, or those that are listed.
+    """Return seeds: a number of them from 0 on, or a list.
 
     Raises:
-        ConfigError: They are neither; the message begins with `where`.
+        ConfigError: The value is neither; the message begins with `where`.
     """
     seeds = list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
     right = isinstance(seeds, list) and seeds and all(isinstance(s, int) and s >= 0 for s in seeds)
@@ -119,7 +119,7 @@ def seeds_of(value: Any, where: str) -> tuple[int, ...]:
 
 
 def _check_named(content: dict[str, Any], path: Path, allow: Sequence[str]) -> None:
-    """A study's settings become flags, which are trusted: so they are looked at here, as a recipe is."""
+    """Check the classes that settings name, as in a recipe: settings become flags, which are trusted."""
     allow_list = AllowList.of((), allow)
     for part in _SETTINGS:
         for settings in _each_settings(content.get(part)):
@@ -127,7 +127,7 @@ def _check_named(content: dict[str, Any], path: Path, allow: Sequence[str]) -> N
 
 
 def _each_settings(value: Any) -> Iterator[dict[str, Any]]:
-    """A section that may hold settings, and all sections within it."""
+    """Yield a section that may hold settings, and all sections within it."""
     if isinstance(value, dict):
         yield value
         for inner in value.values():
@@ -148,7 +148,7 @@ def _variants(content: dict[str, Any], path: Path) -> tuple[Variant, ...]:
             raise ConfigError(f"{where}: expected a recipe (`recipe: NAME`, here or for all variants), got {recipe!r}.")
         beside = path.parent / recipe
         if recipe.endswith((".yaml", ".yml")) and beside.is_file():
-            recipe = str(beside)  # a recipe beside the study, wherever the command is given
+            recipe = str(beside)  # a recipe next to the study, whatever the working folder
         find_recipe(recipe)
         variants.append(Variant(str(name), {**common, **own}, recipe))
     check_variants(tuple(variants), f"{path}: variants")

@@ -24,11 +24,11 @@ Verdicts = Sequence[tuple[Claim, Verdict]]
 
 
 def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the table: a row a variant, numbers as mean ± standard deviation over the seeds.
+    """Return heads and rows of the table: a row per variant, numbers as mean ± standard deviation over the seeds.
 
     Args:
-        results: What came out.
-        brief: Leave out what a narrow terminal has no room for.
+        results: The results.
+        brief: Leave out columns for a narrow terminal.
     """
     score = results.score
     share = is_share(score)
@@ -60,18 +60,18 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
 
 
 def claim_rows(verdicts: Verdicts) -> Iterable[tuple[str, str, str, str, str]]:
-    """Verdict, claim, what was measured, the textbook's number, and why it does not hold, of each claim."""
+    """Yield verdict, claim, measurement, the textbook's number, and the reason if contradicted, of each claim."""
     for claim, verdict in verdicts:
         yield verdict.name, claim.says, "; ".join(measured(verdict)), claim.textbook, why_not(claim, verdict)
 
 
 def why_not(claim: Claim, verdict: Verdict) -> str:
-    """Why a claim does not hold, as its study tells; empty where it is not contradicted."""
+    """Return the study's explanation of a contradicted claim; empty otherwise."""
     return claim.why_not if verdict.name == CONTRADICTED else ""
 
 
 def measured(verdict: Verdict) -> list[str]:
-    """Each comparison of a claim with its two sides, in words."""
+    """Return each comparison of a claim with its two sides, in words."""
     lines = [f"not judged: {verdict.why}"] if verdict.why else []
     for each in verdict.checked:
         sides = f" [{_plain(each.left)} against {_plain(each.right)}]" if each.left is not None else ""
@@ -84,7 +84,7 @@ def measured(verdict: Verdict) -> list[str]:
 
 
 def claim_values(results: Results, claim: Claim) -> str:
-    """What was measured of a claim, in a cell: each of its quantities as a mean over the seeds."""
+    """Return a claim's measurements in one cell: each of its quantities as a mean over the seeds."""
     quantities = list({str(each): each for each in claim.holds.quantities()}.values())
     kinds = {(each.name, each.metric, each.at) for each in quantities}
     variants = {each.variant for each in quantities}
@@ -100,7 +100,7 @@ def claim_values(results: Results, claim: Claim) -> str:
 
 
 def write_csv(results: Results, path: Path) -> None:
-    """Write a row a run."""
+    """Write a CSV file with a row per run."""
     score = results.score
     kinds = [("val", "best"), ("val", "last"), ("train", "last")]
     names = [f"{kind} {part}/{metric}" for metric in dict.fromkeys((score, "loss")) for part, kind in kinds]
@@ -125,12 +125,12 @@ def write_csv(results: Results, path: Path) -> None:
 
 
 def _place(folder: Path, file: Path) -> str:
-    """A run's folder, seen from where the file lies: both may be moved together."""
+    """Return a run's folder relative to a file: both may be moved together."""
     return Path(os.path.relpath(folder, file.parent)).as_posix()
 
 
 def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None:
-    """Write all that came out as JSON."""
+    """Write all results as JSON."""
     study, score = results.study, results.score
     variants = [
         {
@@ -187,7 +187,7 @@ def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None
 
 
 def duration(spread: Spread | None) -> str:
-    """Seconds in words."""
+    """Format seconds in words."""
     if spread is None:
         return "–"
     minutes, rest = divmod(round(spread.mean), 60)

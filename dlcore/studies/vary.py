@@ -1,4 +1,4 @@
-"""Variants from the command line: every combination of some values, or some of them by chance."""
+"""Variants from the command line: every combination of some values, or a random selection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_vary(text: str) -> tuple[str, list[str]]:
         The setting's name and its values.
 
     Raises:
-        ArgumentError: It has no name, no values, or one twice.
+        ArgumentError: It has no name, no values, or a repeated value.
     """
     name, equals, rest = text.partition("=")
     values = [value.strip() for value in _split(rest)]
@@ -37,16 +37,16 @@ def read_vary(text: str) -> tuple[str, list[str]]:
 
 
 def grid(recipe: str, varied: Sequence[tuple[str, list[str]]], draws: int | None = None) -> tuple[Variant, ...]:
-    """Every combination of values as a variant.
+    """Return every combination of values as a variant.
 
     Args:
-        recipe: What they change.
+        recipe: The recipe that they change.
         varied: Settings and their values.
-        draws: Take only so many of the combinations, by chance (always the same ones), in their order; None: all.
+        draws: Take only this many random combinations (always the same ones), in their order; None: all.
 
     Raises:
-        ArgumentError: A setting comes twice, or there are too many combinations.
-        ConfigError: Two combinations cannot be told apart.
+        ArgumentError: A setting occurs twice, or there are too many combinations.
+        ConfigError: Two combinations are not distinct.
     """
     names = [name for name, _ in varied]
     if len(set(names)) != len(names):
@@ -73,7 +73,7 @@ def grid(recipe: str, varied: Sequence[tuple[str, list[str]]], draws: int | None
 
 
 def _split(text: str) -> list[str]:
-    """Parts between commas that stand in no brackets and no quotes."""
+    """Split at commas outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         if quote:
@@ -89,13 +89,13 @@ def _split(text: str) -> list[str]:
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Each name's last word, with the words before it where two would be the same."""
+    """Return each name's last word, or the whole name if two would be the same."""
     ends = [name.rpartition(".")[2] for name in names]
     return {name: end if ends.count(end) == 1 else name for name, end in zip(names, ends, strict=True)}
 
 
 def parsed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings whose text is read as YAML, so that 0.1 and 0.10 are the same; what is no text stays as it is."""
+    """Parse text settings as YAML, so that 0.1 and 0.10 are the same; other values are unchanged."""
     values: dict[str, Any] = {}
     for name, text in settings.items():
         try:

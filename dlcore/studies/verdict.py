@@ -1,12 +1,12 @@
-"""Whether a claim holds, against the noise of the seeds.
+"""Judge whether a claim holds, given the noise of the seeds.
 
-The rule. A comparison ``a < b`` is one of means over the seeds. For each seed the difference b - a is taken (both sides
-with the same seed); with n seeds, s the differences' standard deviation (n - 1 in the denominator), the interval
-mean ± t·s/√n of 95% (Student's t with n - 1 degrees of freedom) is laid around their mean. Where all of it is on the
-claim's side the comparison holds; where all of it is on the other side it fails; else the seeds cannot tell. With one
-seed there is no interval: the difference itself decides, and the verdict says that chance is not measured. In a quick
-study, which has one seed and few epochs, a difference that is smaller than 2 points of a share (an accuracy, a gap), or
-than 5% of any other number, cannot be told from chance either; counts of parameters have none.
+The rule. A comparison ``a < b`` compares means over the seeds. For each seed compute the difference b - a (both sides
+with the same seed). With n seeds and the differences' standard deviation s (n - 1 in the denominator), their mean has
+the 95% interval mean ± t·s/√n (Student's t with n - 1 degrees of freedom). If all of the interval is on the claim's
+side the comparison holds; if all of it is on the other side it fails; else the seeds cannot decide. With one seed there
+is no interval: the difference itself decides, and the verdict says that chance is not measured. In a quick study, which
+has one seed and few epochs, a difference smaller than 2 points of a share (an accuracy, a gap), or 5% of any other
+number, may be chance too and stays undecided; counts of parameters are exact.
 ``and``, ``or`` and ``not`` follow Kleene's logic of true, false and unknown.
 
 Reference: Student (1908), "The probable error of a mean", Biometrika 6(1); Kleene (1952), "Introduction to
@@ -43,11 +43,11 @@ _T = (
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 
-# The smallest differences that a quick study tells from chance: of shares, and relative ones of other numbers. Of 5,000
+# The smallest differences that count in a quick study: of shares, and relative ones of other numbers. With 5,000
 # validation samples at 85%, their choice alone moves a difference of two accuracies by 1.4 points.
 _LEAST_POINTS, _LEAST_PART = 0.02, 0.05
 
-# What came out: a quantity's value by seed. Seeds that failed are missing.
+# A quantity's value by seed. Seeds that failed are missing.
 Measure = Callable[[Quantity], Mapping[int, float]]
 
 
@@ -57,12 +57,12 @@ class Checked:
 
     Args:
         text: The comparison.
-        outcome: Whether it holds; None where that cannot be told.
-        left: Mean of its left side, None where there is none.
+        outcome: Whether it holds; None if undecided.
+        left: Mean of its left side, None without values.
         right: Mean of its right side.
         margin: Half the width of the interval around their difference; None with one seed.
-        seeds: How many seeds it rests on.
-        why: Why it cannot be told; empty where it can.
+        seeds: Number of seeds used.
+        why: Why it is undecided; empty otherwise.
     """
 
     text: str
@@ -76,12 +76,12 @@ class Checked:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim.
+    """The verdict on a claim.
 
     Args:
-        name: CONFIRMED, CONTRADICTED, INCONCLUSIVE, or SKIPPED: it was not judged.
+        name: CONFIRMED, CONTRADICTED, INCONCLUSIVE, or SKIPPED: not judged.
         checked: Each comparison.
-        why: Why it was not judged; empty where it was.
+        why: Why it was not judged; empty otherwise.
     """
 
     name: str
@@ -90,17 +90,17 @@ class Verdict:
 
     @property
     def one_seed(self) -> bool:
-        """Whether a comparison rests on one seed, so that chance is not measured."""
+        """Whether a comparison uses only one seed, so that chance is not measured."""
         return any(each.seeds == 1 for each in self.checked)
 
 
 def judge(claim: Expression, measure: Measure, quick: bool = False) -> Verdict:
-    """Judge a claim by what was measured.
+    """Judge a claim by the measurements.
 
     Args:
         claim: The claim.
-        measure: Gives a quantity's value by seed.
-        quick: Whether small differences of one seed are left open.
+        measure: Returns a quantity's value by seed.
+        quick: Whether small differences of one seed are undecided.
     """
     checked: list[Checked] = []
 
@@ -111,7 +111,7 @@ def judge(claim: Expression, measure: Measure, quick: bool = False) -> Verdict:
         outcomes = [holds(part) for part in node.parts]
         if node.word == "not":
             return None if outcomes[0] is None else not outcomes[0]
-        decided = node.word == "or"  # what one part is enough for
+        decided = node.word == "or"  # one part with this outcome decides
         return decided if decided in outcomes else None if None in outcomes else not decided
 
     return Verdict(_NAMES[holds(claim.condition)], tuple(checked))
@@ -152,7 +152,7 @@ def check(comparison: Comparison, measure: Measure, quick: bool = False) -> Chec
 
 
 def _least_difference(comparison: Comparison, left: float, right: float) -> float:
-    """The smallest difference of its sides that one seed tells; 0 where there is no chance in it."""
+    """Return the smallest difference of the sides that counts with one seed; 0 for exact counts."""
     names = [each.metric or each.name for each in quantities_of(comparison)]
     if all(name == "parameters" for name in names):
         return 0.0
@@ -163,7 +163,7 @@ def _least_difference(comparison: Comparison, left: float, right: float) -> floa
 
 
 def interval(differences: Sequence[float]) -> tuple[float, float, float | None]:
-    """The 95% interval of a mean: its ends, and half its width (None for one number, which is its own interval)."""
+    """Return the 95% interval of a mean: both ends, and half its width (None for one number, its own interval)."""
     n, mean = len(differences), fmean(differences)
     if n == 1:
         return mean, mean, None
@@ -172,7 +172,7 @@ def interval(differences: Sequence[float]) -> tuple[float, float, float | None]:
 
 
 def student_t(freedom: int) -> float:
-    """Student's t that leaves 2.5% on each side; above 30 degrees of freedom by Cornish and Fisher's first terms."""
+    """Return Student's t for 2.5% on each side; above 30 degrees of freedom by Cornish and Fisher's first terms."""
     if freedom <= len(_T):
         return _T[freedom - 1]
     z = NormalDist().inv_cdf(0.975)
@@ -189,7 +189,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _values(value: Value, measure: Measure) -> Mapping[int, float] | None:
-    """A value by seed; None for one that no seed changes."""
+    """Return a value by seed; None for a constant."""
     if isinstance(value, Number):
         return None
     if isinstance(value, Quantity):

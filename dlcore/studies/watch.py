@@ -1,4 +1,4 @@
-"""What a run of a study tells the process that waits for it."""
+"""Progress reports of a study's run to the process that waits for it."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _EVERY = 0.5  # seconds
 
 
 class RunWatch(Callback):
-    """Writes how far a run is into its folder, twice a second.
+    """Writes a run's progress into its folder, twice a second.
 
     Args:
         folder: The run's folder.
-        record: Its record; times, counts and sizes are put into it.
+        record: Its record; times, counts and sizes are written into it.
     """
 
     def __init__(self, folder: Path, record: Record) -> None:
         self.folder, self.record = folder, record
         self._began = self._last = 0.0
-        self._before = record.times[-1][1] if record.times else 0.0  # of a run that goes on
+        self._before = record.times[-1][1] if record.times else 0.0  # seconds of the run before it was resumed
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note what is trained on what, and begin to count the seconds."""
+        """Record facts of model and data, and start the clock."""
         record, data = self.record, getattr(trainer, "datamodule", None)
         record.parameters = sum(p.numel() for p in pl_module.parameters() if p.requires_grad)
         record.train_samples = len(getattr(data, "parts", {}).get("train", ()))
         record.source, record.is_sample = getattr(data, "source", ""), bool(getattr(data, "is_sample", False))
         record.device = str(trainer.strategy.root_device)
-        # Times that a checkpoint's step does not reach are of work that was lost.
+        # Drop times after the checkpoint's step: that work was lost.
         record.times = [pair for pair in record.times if pair[0] <= trainer.global_step]
         self._before = record.times[-1][1] if record.times else 0.0
         self._began = time.monotonic()
@@ -43,26 +43,26 @@ class RunWatch(Callback):
         self._tell(trainer, pl_module)
 
     def skippable_batches(self, trainer: Trainer, position: Any) -> float:
-        """It goes by the clock."""
+        """Return infinity: the reports go by the clock, not by batches."""
         return math.inf
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Tell, if it is time."""
+        """Report progress, if it is time."""
         self._tell_in_time(trainer, pl_module)
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Tell, if it is time."""
+        """Report progress, if it is time."""
         self._tell_in_time(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the time of this validation's step."""
+        """Record the time of this validation's step."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._note(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note where it ended, unless there was nothing left to train."""
+        """Record the final state, unless nothing was left to train."""
         if not self._began:
             return
         self._note(trainer, pl_module, ended=True)
@@ -72,7 +72,7 @@ class RunWatch(Callback):
         record = self.record
         record.seconds = self._before + time.monotonic() - self._began
         record.steps = trainer.global_step
-        # After the last epoch its batches are still counted, beside the epoch itself.
+        # After the last epoch, the trainer still counts its batches in addition to the epoch itself.
         record.epochs = max(record.epochs, model.trainer.current_epoch) if ended else epochs_done(trainer)
         if not record.times or record.times[-1][0] < record.steps:
             record.times.append([record.steps, round(record.seconds, 3)])
@@ -90,5 +90,5 @@ class RunWatch(Callback):
             epoch = min(epoch, trainer.max_epochs)
         content = {"epoch": epoch, "epochs": trainer.max_epochs or 0, "metrics": metrics}
         seconds = self._before + self._last - self._began
-        # Of this start alone, for the time that is left: what was done before took no time of it.
+        # For the estimate of the remaining time: earlier starts are excluded.
         write_json(self.folder / PROGRESS, {**content, "seconds": seconds, "began": self._before})

@@ -1,4 +1,4 @@
-"""One run of a study, in a process of its own. Nothing heavy is imported before it begins."""
+"""One run of a study, in a process of its own. Heavy modules are imported only when it starts."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _BINS = 81
 def train(job: Job) -> Record:
     """Train one variant with one seed.
 
-    What it prints goes to ``log.txt`` in its folder. Whatever becomes of it is said by the record, in the folder too.
+    Its output goes to ``log.txt`` in its folder. The record in the folder holds its state.
 
     Args:
-        job: What to do.
+        job: The run.
 
     Returns:
-        Its record: done, failed with the error, or still ``running`` when it was interrupted.
+        Its record: done, failed with the error, or still ``running`` if it was interrupted.
     """
     record = Record(job.variant, job.seed, job.digest)
     try:
         goes_on = can_go_on(job)
         record = (read_record(job.folder) if goes_on else None) or record
         if not goes_on and job.folder.is_dir():
-            clear(job.folder)  # it ended before its first checkpoint
+            clear(job.folder)  # a run that ended before its first checkpoint
         job.folder.mkdir(parents=True, exist_ok=True)
         record.write(job.folder)
-    except (DlcoreError, OSError) as error:  # nothing is written into a folder that is another run's
+    except (DlcoreError, OSError) as error:  # write nothing into a folder that belongs to another run
         record.status, record.error = FAILED, _said(error)
         return record
     with (job.folder / LOG).open("a", encoding="utf-8", buffering=1) as log, _output_to(log):
@@ -54,13 +54,13 @@ def train(job: Job) -> Record:
             record.status, record.error = FAILED, _said(error)
     try:
         record.write(job.folder)
-    except RunFileError as error:  # the folder says "running": the same command does it again
+    except RunFileError as error:  # the folder says "running": the same command repeats the run
         record.status, record.error = FAILED, _said(error)
     return record
 
 
 def inspect(job: Job) -> dict[str, Any]:
-    """What a run would be made of: its parameters, or the error that it would end with; nothing is trained.
+    """Build a run's objects; return their description, or the error with which it would end; train nothing.
 
     Returns:
         ``parameters``, ``model`` and ``data``, or ``error``.
@@ -79,7 +79,7 @@ def inspect(job: Job) -> dict[str, Any]:
 
 
 def _said(error: Exception) -> str:
-    """An error in one line; one that is not for users has its type."""
+    """Return an error in one line; an unexpected one with its type."""
     text = " ".join(str(error).split())
     return text if isinstance(error, DlcoreError) else f"{type(error).__name__}: {text}"
 
@@ -92,7 +92,7 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
     from_here = ["--ckpt_path", str(job.checkpoint), *_trusting(job.words)]
     words = from_here if goes_on else [*_to_the_end(job.words), *job.words]
     with taken_device(job) as device:
-        # The display belongs to the process that shows all runs.
+        # The process that shows all runs has the progress display.
         common = [*device, "--progress_display=off"]
         command = fit(*words, *common, callbacks=[watch], folder=job.folder)
         record.weights = _weights(command.model)
@@ -104,7 +104,7 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
 
 
 def _trusting(words: Sequence[str]) -> list[str]:
-    """Flags by which a run goes on with the classes that its first words named: these were admitted then."""
+    """Return flags with which a resumed run may load the classes that its first words named and admitted."""
     request = read_request(["fit", *words])
     allowed = AllowList.of(request.flags)
     trusted = [*allowed.packages, *allowed.typed]
@@ -112,12 +112,12 @@ def _trusting(words: Sequence[str]) -> list[str]:
 
 
 def _to_the_end(words: Sequence[str]) -> list[str]:
-    """Flags that let a variant diverge to its end, as the others train to theirs, where the study does not say."""
+    """Return flags that let a variant diverge to its end like the others, unless the study sets that."""
     return [] if any("non_finite_loss" in word for word in words) else ["--non_finite_loss=off"]
 
 
 def _check_one_device(trainer: Any) -> None:
-    """A run on several devices starts the command line that it is in again: here that of the whole study."""
+    """Refuse several devices: such a run starts its command line again, here that of the whole study."""
     number = trainer.num_devices * trainer.num_nodes
     if number > 1:
         remedy = "Give --trainer.devices 1 --trainer.num_nodes 1, or train it outside a study: python -m dlcore fit …"
@@ -125,7 +125,7 @@ def _check_one_device(trainer: Any) -> None:
 
 
 def _weights(model: Any) -> dict[str, Any]:
-    """How all weights of a model (no biases, no scales of batch norm) are distributed."""
+    """Return the distribution of a model's weights (no biases, no scales of batch norm)."""
     import torch
 
     tensors = [each.detach().flatten().float().cpu() for each in model.parameters() if each.dim() >= 2]
@@ -133,7 +133,7 @@ def _weights(model: Any) -> dict[str, Any]:
     values = values[values.isfinite()]
     if not len(values):
         return {}
-    # A share of sorted values and not torch.quantile, which refuses more than 16 million.
+    # Index into sorted values, since torch.quantile refuses more than 16 million.
     reach = values.abs().sort().values[math.ceil(0.95 * len(values)) - 1].item()
     widest = 3 * reach or 1.0
     counts = torch.histc(values.clamp(-widest, widest), _BINS, -widest, widest)
@@ -144,7 +144,7 @@ def _weights(model: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _output_to(log: Any) -> Iterator[None]:
-    """Send what is printed and warned of to a file."""
+    """Redirect output and warnings to a file."""
     before = warnings.formatwarning
     warnings.formatwarning = lambda message, *_: f"dlcore: warning: {message}\n"
     try:

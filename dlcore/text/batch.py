@@ -1,13 +1,13 @@
-"""What text data hand to a text model."""
+"""Batches that text data pass to a text model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:  # processes that only cut text need no torch
+if TYPE_CHECKING:  # processes that only segment text need no torch
     from torch import Tensor
 
-# Stands in `TextBatch.targets` where a stream has ended before the others: it counts nowhere.
+# In `TextBatch.targets` where a stream has ended before the others: such positions are ignored.
 NO_TARGET = -100
 
 
@@ -16,10 +16,10 @@ class TextBatch(NamedTuple):
 
     Attributes:
         inputs: Tokens (B, T), int64.
-        targets: The token that follows each of them (B, T), int64; `NO_TARGET` where there is none.
-        characters: How many characters each target stands for (B, T), float32; 0 where there is none.
-        continues: Whether each row goes on where the same row of the batch before ended: a network that carries its
-            state keeps it then, and begins anew otherwise.
+        targets: The token that follows each of them (B, T), int64; `NO_TARGET` if there is none.
+        characters: Number of characters of each target (B, T), float32; 0 if there is no target.
+        continues: Whether each row continues the same row of the previous batch: a network that carries its state then
+            keeps it, and resets it otherwise.
     """
 
     inputs: Tensor

@@ -1,4 +1,4 @@
-"""Beam search: looks for the likeliest whole text.
+"""Beam search: searches the most probable whole text.
 
 Shapes: B beams, V words.
 """
@@ -23,11 +23,11 @@ class Beam(NamedTuple):
 
     Attributes:
         score: Sum of the log probabilities, after the penalties.
-        pieces: What each token added.
+        pieces: The text that each token added.
         log_probs: The network's log probability of each token.
-        history: Numbers of the words that were there, those of the prompt too.
-        progress: How far it has come.
-        state: The network's, before the last word (the batch of one on dimension 1).
+        history: Token ids so far, including the prompt's.
+        progress: Progress within the form.
+        state: The network's state before the last token (the batch of one on dimension 1).
     """
 
     score: float
@@ -39,23 +39,22 @@ class Beam(NamedTuple):
 
 
 def search(network: Network, guide: Guide, prompt: Prompt, start: Progress, sampling: Sampling, num: int) -> list[Beam]:
-    """Look for the likeliest texts.
+    """Search the most probable texts.
 
-    Beams compete with beams of the same length, in characters or tokens as the form counts, of which the `num_beams`
-    likeliest are followed: so words of one character and of three need no length penalty. Of texts of different
-    lengths, which there are only where the form says no length, that with the best mean log probability a character
-    comes first.
+    Beams compete with beams of the same length, in characters or tokens as the form counts; of each length the search
+    follows the `num_beams` most probable ones. So words of one character and of three need no length penalty. Texts of
+    different lengths, possible only if the form sets no length, are ranked by mean log probability per character.
 
     Args:
-        network: Gives scores.
-        guide: Leads to the form.
-        prompt: What the text begins with.
-        start: How far it has come.
-        sampling: Number of beams, and penalties, which work on log probabilities as Hugging Face has it.
-        num: How many texts are wanted, at most `num_beams`.
+        network: Computes the scores.
+        guide: Restricts the text to the form.
+        prompt: Beginning of the text.
+        start: Progress after the prompt.
+        sampling: Number of beams, and penalties, applied to log probabilities as in Hugging Face.
+        num: Number of texts to return, at most `num_beams`.
 
     Returns:
-        The best ones, the best first; fewer where there are no more.
+        The best texts, best first; fewer if there are no more.
     """
     width = sampling.num_beams
     scores, state = read_in(network, prompt.ids, guide.device)
@@ -82,7 +81,7 @@ def search(network: Network, guide: Guide, prompt: Prompt, start: Progress, samp
 def _extended(
     beams: Sequence[Beam], scores: Tensor, states: Sequence[State], guide: Guide, sampling: Sampling
 ) -> Iterator[Beam]:
-    """The beams, each with a word more: of the words of each length the best."""
+    """Yield the beams extended by one word: of the words of each length the best."""
     check_finite(scores)
     log_probs = scores.log_softmax(1)
     allowed = torch.stack([guide.allowed(beam.progress) for beam in beams])

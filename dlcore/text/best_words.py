@@ -1,12 +1,12 @@
-"""The most probable words of many runs of characters, side by side.
+"""The most probable words of many runs of characters, computed in parallel.
 
 jieba cuts a run of Chinese characters, letters and digits into the words with the greatest product of frequencies. It
-goes through the run from its end: score(i) = max over words w at i of log p(w) + score(i + |w|). The runs of a text do
-not depend on each other; here all are gone through at once, place by place from their ends, in a few operations on
-arrays. The numbers that are added, and their order, are jieba's, and of equal scores the longer word wins: so that the
-words are the same in each case.
+processes the run from its end: score(i) = max over words w at i of log p(w) + score(i + |w|). The runs of a text do not
+depend on each other; this module processes all of them at once, position by position from their ends, in a few array
+operations. The terms of each sum and their order are jieba's, and of equal scores the longer word wins: so the words
+are exactly the same.
 
-Shapes: N characters of a text, R runs, P places in runs.
+Shapes: N characters of a text, R runs, P positions in runs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 
 from dlcore.text.word_tables import WordTables
 
-_LONGEST = 255  # characters of a run that is gone through with others; longer ones are one by one
+_LONGEST = 255  # longest run that is processed together with others; longer ones are processed singly
 
 
 @dataclass(frozen=True)
 class _Words:
-    """All words of one length in a text: their places, nodes and weights, and how far the ends of their runs are."""
+    """All words of one length in a text: positions, nodes, weights, and distance to the end of their runs."""
 
     length: int
     places: np.ndarray
@@ -34,16 +34,16 @@ class _Words:
 def best_words(
     codes: np.ndarray, begins: np.ndarray, ends: np.ndarray, tables: WordTables
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The best word at each place, given that one begins there.
+    """Return the best word at each position, given that one begins there.
 
     Args:
         codes: The characters of a text (N,).
-        begins: Where its runs begin (R,), ascending.
-        ends: Where they end (R,).
+        begins: Start of each run (R,), ascending.
+        ends: End of each run (R,).
         tables: The words.
 
     Returns:
-        The length of the word at each place (N,), at least 1, and its node where it is longer (N,), int32; else -1.
+        The length of the word at each position (N,), at least 1, and its node if it is longer (N,), int32; else -1.
     """
     sizes = ends - begins
     stops = np.repeat(ends, sizes)
@@ -68,7 +68,7 @@ def best_words(
 def _words_at(
     codes: np.ndarray, places: np.ndarray, distances: np.ndarray, tables: WordTables
 ) -> tuple[list[_Words], np.ndarray]:
-    """All words of two and more characters, by length; and the weight of each place's character as a word (P,)."""
+    """Return all words of two and more characters, by length, and each character's weight as a word (P,)."""
     nodes = tables.root[codes[places]]
     singles = np.where(nodes >= 0, tables.weights[nodes], -np.inf)
     begins_word = np.zeros(len(codes), dtype=bool)
@@ -85,7 +85,7 @@ def _words_at(
         words = weights > -np.inf
         found.append(_Words(length, at[words], nodes[words], weights[words], left[words]))
         begins_word[at[words]] = True
-    # A character that is no word is one where no other begins.
+    # A character that is not in the dictionary is a word if no other word begins there.
     singles[(singles == -np.inf) & ~begins_word[places]] = tables.unknown
     return found, singles
 
@@ -106,7 +106,7 @@ def _go_together(
     lengths: np.ndarray,
     nodes: np.ndarray,
 ) -> None:
-    """Fill in scores, lengths and nodes: of all places that are 1 from the end of their run, then 2, …."""
+    """Fill in scores, lengths and nodes: for all positions at distance 1 from the end of their run, then 2, …."""
     if not len(places):
         return
     farthest = int(distances.max())
@@ -137,8 +137,8 @@ def _go_together(
 
 
 def _by_distance(distances: np.ndarray, farthest: int) -> tuple[np.ndarray, list[int]]:
-    """An order by distance, and where each distance begins in it."""
-    order = np.argsort(distances.astype(np.uint8), kind="stable")  # of bytes: sorted by counting
+    """Return an order by distance, and the start of each distance in it."""
+    order = np.argsort(distances.astype(np.uint8), kind="stable")  # a radix sort for bytes
     counts = np.bincount(distances, minlength=farthest + 1)
     return order, [0, *np.cumsum(counts).tolist()]
 
@@ -151,7 +151,7 @@ def _go_alone(
     lengths: np.ndarray,
     nodes: np.ndarray,
 ) -> None:
-    """The same for long runs, place by place."""
+    """Do the same for long runs, position by position."""
     by_place: dict[int, list[tuple[int, int, float]]] = {}
     for found in words:
         for place, node, weight in zip(

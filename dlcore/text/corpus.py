@@ -1,4 +1,4 @@
-"""From files to a token store that is found again: what it depends on, and who makes it."""
+"""Find the files of a corpus, and find or build its token store in the cache."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules, build_store
 from dlcore.text.token_store import TokenStore
 
-_VERSION = 1  # to be raised when a store becomes another one for other reasons than those below
+_VERSION = 1  # increase it when a store changes for reasons other than those below
 _DAY = 24 * 60 * 60  # seconds
-_ROOM = 2.2  # bytes on disk for each of text, while a store is made
+_ROOM = 2.2  # bytes on disk per byte of text, while a store is built
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The files of a corpus, looked through.
+    """The files of a corpus, checked.
 
     Attributes:
         files: The files, in order.
         digest: Hash of their content.
-        repeated: How often a file was named that had been named before.
+        repeated: How many times a file was named again.
     """
 
     files: tuple[TextFile, ...]
@@ -42,11 +42,11 @@ class Corpus:
 
     @classmethod
     def find(cls, root: str | Sequence[str]) -> Corpus:
-        """Look through the files of a corpus; those that have not changed since the last time are not read.
+        """Find and check the files of a corpus; files unchanged since the last time are not read.
 
         Raises:
-            ArgumentError: There is nothing of that name.
-            DataError: A file is not text that can be read; or there is none.
+            ArgumentError: No file has that name.
+            DataError: A file cannot be read as text, or all files are empty.
         """
         named = named_files(root)
         paths = each_once(named)
@@ -74,11 +74,11 @@ class Corpus:
 
 
 def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: int | None = None) -> TokenStore:
-    """The token store of a corpus; it is made where it is not in the cache yet, by one process while others wait.
+    """Return the token store of a corpus; if it is not in the cache, one process builds it while others wait.
 
     Raises:
         ArgumentError: A part would be empty.
-        DataError: It cannot be made or kept.
+        DataError: It cannot be built or stored.
     """
     settings = {
         **asdict(rules),
@@ -96,7 +96,7 @@ def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: i
             return kept
         with locked(home / "lock"):
             if (kept := TokenStore.whole(place)) is not None:
-                return kept  # another process has made it while this one waited
+                return kept  # another process has built it meanwhile
             if place.is_dir():
                 tell_damaged(place)
             _build(place, corpus, segmenter, rules, processes)
@@ -109,8 +109,8 @@ def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: i
 
 
 def _build(place: Path, corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: int | None) -> None:
-    # What was there is of text that has changed since, or was left by a process that was killed; a process that has
-    # mapped it keeps it. Where there are no locks, another process may be at work.
+    # Delete entries of text that has changed since, and leftovers of killed processes; a process that has mapped an
+    # entry keeps it. Without file locks, another process may still be building a new one: spare those.
     for old in place.parent.iterdir():
         if old.is_dir() and not (old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
             shutil.rmtree(old, ignore_errors=True)
@@ -135,7 +135,7 @@ def _remembered(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def _remember(path: Path, seen: dict[str, tuple[str, str]]) -> None:
-    with suppress(OSError):  # it saves time, no more
+    with suppress(OSError):  # a cache only: it saves time
         open_cache(path.parent)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
             json.dump(seen, file)

@@ -1,4 +1,4 @@
-"""The files of a corpus: which they are, how they are encoded, what tells their content from another."""
+"""The files of a corpus: their paths, encodings and content hashes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dlcore.errors import ArgumentError, DataError
 
 ENDINGS = (".txt", ".text")
 _BLOCK = 1 << 20  # bytes
-_DAMAGE = 0.2  # share of undecodable among all that is not ASCII, below which a text is damaged UTF-8
+_DAMAGE = 0.2  # share of undecodable characters among those outside ASCII, below which a text is damaged UTF-8
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file that was looked through.
+    """A checked text file.
 
     Attributes:
         path: The file.
@@ -36,30 +36,30 @@ class TextFile:
 
 
 def find_files(root: str | Sequence[str]) -> list[Path]:
-    """The files of a corpus, each once, as `named_files` names them: the same text must not both train and test."""
+    """Return the files of a corpus, each once, so that the same text cannot be in training and test."""
     return each_once(named_files(root))
 
 
 def each_once(paths: Sequence[Path]) -> list[Path]:
-    """Files under the first of their names."""
+    """Return files without duplicates, each under its first name."""
     found: dict[str, Path] = {}
     for path in paths:
-        found.setdefault(os.path.realpath(path), path)  # unlike `resolve`, no error for links in a circle
+        found.setdefault(os.path.realpath(path), path)  # unlike `resolve`, no error for links that form a loop
     return list(found.values())
 
 
-_USUAL = "的一是不了人我在有他這中大來上國說們你，。"  # in any text, by the forms of Big5
+_USUAL = "的一是不了人我在有他這中大來上國說們你，。"  # frequent in any text, in Big5's traditional characters
 
 
 def named_files(root: str | Sequence[str]) -> list[Path]:
-    """The files of a corpus, in natural order (2 before 10); twice what a list, a pattern or a link names twice.
+    """Return the files of a corpus in natural order (2 before 10), repeated if a list, pattern or link repeats them.
 
     Args:
-        root: A file, a folder (all ``.txt`` and ``.text`` in it and in its folders), a pattern
-            (``news/*.txt``), or a list of such.
+        root: A file, a folder (all ``.txt`` and ``.text`` in it and its subfolders), a pattern (``news/*.txt``), or a
+            list of these.
 
     Raises:
-        ArgumentError: There is nothing of that name.
+        ArgumentError: No file has that name.
         DataError: A folder holds no text files.
     """
     if not isinstance(root, str):
@@ -82,11 +82,11 @@ def named_files(root: str | Sequence[str]) -> list[Path]:
 
 
 def _below(top: Path) -> Iterator[Path]:
-    """Files in a folder and in those within it; names that begin with a dot are passed over, links are followed."""
+    """Yield the files in a folder and its subfolders; names that begin with a dot are skipped, links are followed."""
     seen: set[str] = set()
     for folder, folders, names in os.walk(top, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen:  # a link that leads in a circle
+        if real in seen:  # a link that forms a loop
             folders.clear()
             continue
         seen.add(real)
@@ -95,7 +95,7 @@ def _below(top: Path) -> Iterator[Path]:
 
 
 def _may_be_read(path: Path) -> bool:
-    """Whether this is a file, or a link that leads nowhere, which is an error later; a pipe would be waited for."""
+    """Return whether this is a file, or a broken link, reported later; reading a pipe would block."""
     return path.is_file() or (path.is_symlink() and not path.exists())
 
 
@@ -103,7 +103,7 @@ def look_through(path: Path) -> TextFile:
     """Read a file once: find its encoding and its digest.
 
     Raises:
-        DataError: It cannot be read, holds NUL bytes, or is neither UTF-8 nor GB18030; the message has the place.
+        DataError: It cannot be read, holds NUL bytes, or is neither UTF-8 nor GB18030; the message has the position.
     """
     digest = hashlib.blake2b(digest_size=20)
     size = 0
@@ -135,7 +135,7 @@ def look_through(path: Path) -> TextFile:
 
 
 def _other_encoding(path: Path, wrong: int) -> str:
-    """GB18030, if a file that is not UTF-8 is that."""
+    """Return GB18030 if a file that is not UTF-8 is in that encoding; raise otherwise."""
     elsewhere = _first_wrong(path, "gb18030")
     if elsewhere < 0 and _is_big5(path):
         raise DataError(f"{path}: expected UTF-8 or GB18030, got what looks like Big5. Save it as UTF-8.")
@@ -152,7 +152,7 @@ def _other_encoding(path: Path, wrong: int) -> str:
 
 
 def _first_wrong(path: Path, encoding: str) -> int:
-    """Place of the first byte that cannot be decoded, or -1."""
+    """Return the position of the first byte that cannot be decoded, or -1."""
     decoder, place = codecs.getincrementaldecoder(encoding)("strict"), 0
     with path.open("rb") as file:
         while True:
@@ -168,7 +168,7 @@ def _first_wrong(path: Path, encoding: str) -> int:
 
 
 def _is_big5(path: Path) -> bool:
-    """Whether the beginning reads as Chinese in Big5, whose bytes often are GB18030 too: characters nobody writes."""
+    """Return whether the beginning is Chinese in Big5; its bytes are often valid GB18030 too, with rare characters."""
     with path.open("rb") as file:
         block = file.read(_BLOCK)
     try:
@@ -181,7 +181,7 @@ def _is_big5(path: Path) -> bool:
 
 
 def _is_damaged_utf8(path: Path) -> bool:
-    """Whether most of what is not ASCII is UTF-8: its bytes often are GB18030 too, nonsense, but no error."""
+    """Return whether most text outside ASCII is UTF-8: its bytes are often valid GB18030 too, but nonsense."""
     decoder, bad, other = codecs.getincrementaldecoder("utf-8")("replace"), 0, 0
     with path.open("rb") as file:
         while True:

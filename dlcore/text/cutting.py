@@ -1,6 +1,6 @@
-"""All cores cut a corpus into words, while a bar shows how far they are.
+"""Segment a corpus into words on all cores, with a progress bar.
 
-Plain programs, not `multiprocessing`: they import neither torch nor the user's script, whatever its start method.
+The processes are plain programs, not `multiprocessing`: they import neither torch nor the user's script.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from dlcore.text.documents import Block, Documents, part
 from dlcore.text.segmentation import Segmenter
 
 PROGRAM = "from dlcore.text.cutting import answer; answer()"
-_FEW = 1 << 20  # bytes that are cut before other processes would be ready
+_FEW = 1 << 20  # bytes that are segmented before other processes would be ready
 
 
 @dataclass(frozen=True)
 class CutBlock:
-    """A block, cut.
+    """A segmented block.
 
     Attributes:
         raw: Its words, document after document (N,), uint32; see `Segmenter.raw`.
         lengths: Words of each document (D,), int64.
-        others: Words that have no number of their own: the first is `Segmenter.first_other` in `raw`.
+        others: Words without an id of their own: the first is `Segmenter.first_other` in `raw`.
     """
 
     raw: np.ndarray
@@ -45,9 +45,9 @@ class CutBlock:
 
 
 def cut_block(segmenter: Segmenter, text: str, ends: bool, goes_on: bool, documents: Documents) -> CutBlock:
-    """Part a block into documents, and cut these into words."""
+    """Split a block into documents and segment them into words."""
     pieces = part(text, ends, goes_on, documents)
-    # A NUL, which no text holds, keeps documents apart, and is a word of its own.
+    # A NUL, which no text contains, separates documents and is a word of its own.
     raw, others = segmenter.raw("\0".join(pieces))
     if not pieces:
         return CutBlock(raw, np.zeros(0, dtype=np.int64), others)
@@ -59,17 +59,17 @@ def cut_block(segmenter: Segmenter, text: str, ends: bool, goes_on: bool, docume
 def cut_blocks(
     blocks: Iterable[Block], segmenter: Segmenter, documents: Documents, total: int, processes: int | None = None
 ) -> Iterator[tuple[Block, CutBlock]]:
-    """Cut the blocks of a corpus; the answers come in their order.
+    """Segment the blocks of a corpus; yield the results in their order.
 
     Args:
         blocks: The blocks.
-        segmenter: What cuts.
-        documents: What parts documents.
-        total: Bytes of the corpus, for the bar and to see whether other processes are worth their start.
-        processes: How many processes cut; None: one a core. 1 cuts in this one.
+        segmenter: Cuts text into words.
+        documents: What separates documents.
+        total: Bytes of the corpus, for the progress bar and to decide whether to start other processes.
+        processes: Number of processes; None: one per core. 1 segments in this process.
 
     Raises:
-        DataError: A process that cuts was ended from outside.
+        DataError: A segmenting process was killed.
     """
     count = (cores() if total > _FEW else 1) if processes is None else processes
     goes_on = False
@@ -80,7 +80,7 @@ def cut_blocks(
                 goes_on = not block.ends
                 advance(block.size)
             return
-        segmenter.prepare()  # once, not by each
+        segmenter.prepare()  # once here, not in each process
         with _processes(segmenter, count) as ask:
             waiting: deque[tuple[Block, Future[CutBlock]]] = deque()
             for block in blocks:
@@ -97,7 +97,7 @@ def cut_blocks(
 
 @contextmanager
 def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any, ...]], Future[CutBlock]]]:
-    """Start processes; what is given hands a question to one that is idle."""
+    """Start processes; yield a function that passes a question to an idle one."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-P", "-c", PROGRAM]
     idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
@@ -119,7 +119,7 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
                 started.append(
                     subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
                 )
-                with suppress(BrokenPipeError):  # its silence is noticed when it is asked
+                with suppress(BrokenPipeError):  # noticed when it is asked
                     _send(started[-1].stdin, segmenter)
                 idle.put(started[-1])
             yield lambda question: threads.submit(ask, question)
@@ -132,7 +132,7 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
             threads.shutdown(cancel_futures=True)
             for process in started:
                 with suppress(BrokenPipeError):
-                    process.stdin.close()  # type: ignore[union-attr]  # it ends when nothing more can come
+                    process.stdin.close()  # type: ignore[union-attr]  # the process ends when its input is closed
                 process.wait()
                 process.stdout.close()  # type: ignore[union-attr]
 
@@ -143,7 +143,7 @@ def _send(pipe: Any, value: Any) -> None:
 
 
 def answer() -> None:
-    """The program of a process: reads a segmenter, then questions; writes the answers."""
+    """Run as a process's program: read a segmenter, then questions; write the answers."""
     source, target = sys.stdin.buffer, sys.stdout.buffer
     segmenter: Segmenter = pickle.load(source)
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):

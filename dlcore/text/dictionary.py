@@ -1,4 +1,4 @@
-"""The words by which text is cut: jieba's dictionary or another of its form, with words of the user's own."""
+"""The words for segmentation: jieba's dictionary or another in its format, with words of the user's own."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Dictionary:
     """Words and their frequencies.
 
     Args:
-        words: A dictionary's content in jieba's form, a word, its frequency and maybe its kind a line; None: jieba's.
-        user: Further words, a line each, maybe with a frequency (without: so often that the word is cut out).
-        name: What it is called in messages.
+        words: Content of a dictionary in jieba's format: word, frequency and optionally tag per line; None: jieba's.
+        user: Further words, one per line, optionally with a frequency (default: high enough that the word is cut out).
+        name: Its name in messages.
     """
 
     def __init__(self, words: bytes | None = None, user: bytes = b"", name: str = "") -> None:
@@ -35,12 +35,12 @@ class Dictionary:
         """Read dictionaries.
 
         Args:
-            dictionary: A file in the place of jieba's dictionary.
+            dictionary: A file instead of jieba's dictionary.
             user_dict: A file of further words.
 
         Raises:
-            ArgumentError: There is no such file.
-            DataError: A line of it is no entry.
+            ArgumentError: No file has that name.
+            DataError: A line of it is not a valid entry.
         """
         words = _content("dictionary", dictionary)
         made = cls(words, _content("user_dict", user_dict) or b"", dictionary or user_dict or "")
@@ -56,12 +56,12 @@ class Dictionary:
 
     @cached_property
     def digest(self) -> str:
-        """What tells dictionaries apart."""
+        """A hash of dictionary and user's words."""
         parts = (hashlib.sha256(part).digest() for part in (self.content, self.user))
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def read(self) -> tuple[dict[str, int], int, list[str]]:
-        """As jieba reads it: the frequency of each word and of each beginning of one, their sum, words never joined."""
+        """Return what jieba reads: the frequency of each word and prefix, their sum, and words never to join."""
         jieba = quiet_jieba()
         tokenizer = jieba.Tokenizer()
         tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(io.BytesIO(self.content))
@@ -69,20 +69,20 @@ class Dictionary:
         before = set(jieba.finalseg.Force_Split_Words)
         tokenizer.load_userdict(io.BytesIO(self.user))
         split = jieba.finalseg.Force_Split_Words - before
-        jieba.finalseg.Force_Split_Words -= split  # they are this dictionary's alone
+        jieba.finalseg.Force_Split_Words -= split  # they belong to this dictionary alone
         return tokenizer.FREQ, tokenizer.total, sorted(split)
 
     def state(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint: the content itself, except that of jieba's own, which is installed."""
+        """Return plain values, for a checkpoint: the content itself, except for jieba's own, which is installed."""
         packed = None if self.words is None else base64.b85encode(zlib.compress(self.words, 9)).decode("ascii")
         return {"words": packed, "user": self.user.decode("utf-8"), "digest": self.digest, "name": self.name}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Dictionary:
-        """What `state` kept.
+        """Create the object from the result of `state`.
 
         Raises:
-            DataError: It was jieba's dictionary, and another version of it is installed; or it is no dictionary.
+            DataError: It was jieba's dictionary, and another version of it is installed; or the content is invalid.
         """
         words = None if state["words"] is None else _unpacked(state["words"])
         made = cls(words, state["user"].encode("utf-8"), state["name"])
@@ -95,7 +95,7 @@ class Dictionary:
 
 
 def _unpacked(text: str) -> bytes:
-    """A dictionary out of a checkpoint, which may come from anybody: a kilobyte may unpack to gigabytes."""
+    """Unpack a dictionary from a checkpoint, which is not trusted: a kilobyte may unpack to gigabytes."""
     try:
         unpacking = zlib.decompressobj()
         words = unpacking.decompress(base64.b85decode(text), _LARGEST)
@@ -107,16 +107,16 @@ def _unpacked(text: str) -> bytes:
 
 
 def quiet_jieba() -> Any:
-    """The package jieba, without the warnings of its import and its messages."""
+    """Return the package jieba, without the warnings of its import and its messages."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # escapes that Python will refuse, and pkg_resources
+        warnings.simplefilter("ignore")  # invalid escapes, and pkg_resources
         import jieba
     jieba.setLogLevel("WARNING")
     return jieba
 
 
 def jieba_words() -> bytes:
-    """The content of the dictionary that comes with jieba; jieba itself is not imported."""
+    """Return the content of jieba's own dictionary, without importing jieba."""
     found = importlib.util.find_spec("jieba")
     if found is None or found.origin is None:
         raise DataError("The package jieba is not installed. Install it: pip install jieba")

@@ -1,7 +1,7 @@
-"""A corpus read block by block, each parted into documents: memory stays as it is, however much text there is.
+"""Read a corpus block by block and split each block into documents: memory use does not grow with the text.
 
-A block ends where a document ends if there is such a place in it, else at a line break, else after a sign that is in no
-word: what is cut into words within blocks is cut as the whole would be.
+A block ends at the end of a document if it contains one, else at a line break, else after a character that is in no
+word: so segmenting blocks gives the same words as segmenting the whole text.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Documents = Literal["blank_line", "file", "none"]
 
 BLOCK = 1 << 19  # characters
 _BLANK_LINE = re.compile(r"^[^\S\n]+(?=\n)", re.MULTILINE)
-_BEHIND_SIGN = re.compile(r"(?<=[^\u4E00-\u9FD5a-zA-Z0-9+#&._%\-])\S")  # a place behind a sign that is in no word
-_WINDOW = 4096  # characters in which it is looked for
-_MOST = 4 * BLOCK  # characters of a block, even if it must be cut within a word
+_BEHIND_SIGN = re.compile(r"(?<=[^\u4E00-\u9FD5a-zA-Z0-9+#&._%\-])\S")  # a position after a character in no word
+_WINDOW = 4096  # characters that are searched for it
+_MOST = 4 * BLOCK  # longest block, even if this cuts a word
 _MANY_BREAKS = re.compile(r"\n{2,}")
 
 
@@ -32,8 +32,8 @@ class Block:
 
     Attributes:
         text: Its text, normalised.
-        ends: Whether its last document ends with it; else that goes on in the next block.
-        size: About how many bytes of the corpus were read for it.
+        ends: Whether its last document ends with it; else the document continues in the next block.
+        size: Bytes of the corpus read for it, approximately.
     """
 
     text: str
@@ -42,12 +42,12 @@ class Block:
 
 
 def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int = BLOCK) -> Iterator[Block]:
-    """The blocks of a corpus, in order.
+    """Yield the blocks of a corpus, in order.
 
     Args:
         files: The files.
-        documents: What parts documents: ``blank_line`` (and files), ``file``, or ``none``: all is one.
-        characters: About how long a block is.
+        documents: What separates documents: ``blank_line`` (and files), ``file``, or ``none``: all is one.
+        characters: Approximate length of a block.
     """
     for number, file in enumerate(files):
         joins = documents == "none" and number < len(files) - 1
@@ -74,17 +74,17 @@ def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int
 
 
 def part(text: str, ends: bool, goes_on: bool, documents: Documents) -> list[str]:
-    """The documents of a block.
+    """Return the documents of a block.
 
     Args:
         text: The block's text.
         ends: Whether its last document ends with it.
         goes_on: Whether its first document began in an earlier block.
-        documents: What parts documents.
+        documents: What separates documents.
 
     Returns:
-        Their texts, without spaces behind and line breaks before them; the first belongs to the earlier block's last
-        document where `goes_on`, and then it may be empty.
+        Their texts, without trailing spaces and leading line breaks. With `goes_on`, the first continues the earlier
+        block's last document, and it may be empty.
     """
     if not goes_on:
         text = text.lstrip("\n")
@@ -95,9 +95,9 @@ def part(text: str, ends: bool, goes_on: bool, documents: Documents) -> list[str
 
 
 def _cut(text: str, documents: Documents) -> tuple[int, bool]:
-    """Where a block may end, and whether a document ends there; 0 if nowhere yet.
+    """Return where a block may end, and whether a document ends there; 0 if nowhere yet.
 
-    What is left begins with no line break, and has more than spaces: so what follows is known.
+    The rest starts with no line break and is not blank, so that the blocks' boundary is certain.
     """
     last = len(text.rstrip())
     if documents == "blank_line" and (place := text.rfind("\n\n", 0, last)) >= 0:

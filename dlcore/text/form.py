@@ -1,4 +1,4 @@
-"""The form that a generated text must have: its length, its lines, how they begin."""
+"""The form of a generated text: its length, its lines, their first characters."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import Literal
 
 from dlcore.errors import ArgumentError, check_number
 
-# Characters to which a line is held where neither a line length nor the text's length bounds it.
+# Longest line if neither a line length nor the text's length limits it.
 LONGEST_LINE = 30
 _DEFAULT_LENGTH, _DEFAULT_LINES = 100, 4
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a text must look like beyond its prompt, which counts for nothing here.
+    """The form of the text after the prompt, which does not count here.
 
     Args:
-        length: Characters or tokens that are generated, exactly, line breaks and punctuation with them; left out, 100,
-            or what `lines` make.
+        length: Characters or tokens to generate, exactly, including line breaks and punctuation; left out, 100, or as
+            `lines` require.
         unit: What `length` counts: characters or tokens.
-        lines: Lines that are generated, exactly; left out, what `length` makes; without a length as many as the
-            acrostic has characters, or with a line length 4.
-        line_length: Chinese characters in each line, exactly; behind them comes at most one punctuation mark, and then
-            a line break. Left out, lines end where the network ends them (with `lines`, after 30 characters at most).
-        acrostic: Characters with which the lines begin, one a line (藏头); after the last of them lines are free.
-        stop_at_end: Stop where the network ends the document, even before `length`; otherwise the next document
-            begins there, behind an empty line.
+        lines: Lines to generate, exactly; left out, as many as `length` gives; without a length as many as the acrostic
+            has characters, or with a line length 4.
+        line_length: Chinese characters in each line, exactly, followed by at most one punctuation mark and then a line
+            break. Left out, the network ends the lines (with `lines`, after 30 characters at most).
+        acrostic: First characters of the lines, one per line (藏头); after the last of them lines are free.
+        stop_at_end: Stop when the network ends the document, even before `length`; otherwise the next document
+            follows, after an empty line.
 
-    A prompt's last line is a beginning: the text goes on with it where the form allows that, and on a new line
+    The prompt's last line is a beginning: the text continues it if the form allows that, and starts a new line
     otherwise.
 
     Raises:
-        ArgumentError: A value lies outside its range, or two of them cannot go together.
+        ArgumentError: A value lies outside its range, or two of them are incompatible.
     """
 
     length: int | None = None
@@ -64,17 +64,17 @@ class Form:
 
     @property
     def has_lines(self) -> bool:
-        """Whether the form says anything about lines."""
+        """Whether the form restricts lines."""
         return self.lines is not None or self.line_length is not None or bool(self.acrostic)
 
     @property
     def total(self) -> int | None:
-        """Characters or tokens that are generated; None where the lines say it."""
+        """Characters or tokens to generate; None if the lines determine it."""
         return self.length if self.has_lines else self.length or _DEFAULT_LENGTH
 
     @property
     def line_count(self) -> int | None:
-        """Lines that are generated; None where `total` says it."""
+        """Lines to generate; None if `total` determines it."""
         if not self.has_lines or self.length is not None:
             return None
         return self.lines or len(self.acrostic) or _DEFAULT_LINES

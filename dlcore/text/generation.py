@@ -1,4 +1,4 @@
-"""Texts from a network: prompts in, texts of exactly the form that was asked for out.
+"""Generate texts of an exact form from prompts with a network.
 
 Shapes: B texts, V words.
 """
@@ -21,20 +21,20 @@ from dlcore.text.network import Network, check_finite, joined, read_in, rows_of
 from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
 
-_LEAST_LOG_PROB = -700.0  # beyond it exp is more than a float holds
+_LEAST_LOG_PROB = -700.0  # below it, exp of the negative exceeds a float
 OnPiece = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """A text, and how it came about.
+    """A generated text and its probabilities.
 
     Attributes:
-        prompt: What it begins with, as it was typed.
-        generated: What was generated.
-        pieces: What each token added to it.
-        log_probs: Logarithm of the probability (nats) that the network gave each token, before temperature and all
-            else that steers the choice.
+        prompt: The prompt as typed.
+        generated: The generated text.
+        pieces: The text that each token added.
+        log_probs: The network's log probability (nats) of each token, before temperature and everything else that
+            changes the choice.
         seed: The seed of the call.
         prompt_number: The prompt's number, from 0.
         number: The text's number among those of its prompt, from 0.
@@ -49,28 +49,28 @@ class GeneratedText:
 
     @property
     def generated(self) -> str:
-        """What was generated."""
+        """The generated text."""
         return "".join(self.pieces)
 
     @property
     def text(self) -> str:
-        """The prompt and what was generated."""
+        """The prompt and the generated text."""
         return self.prompt + self.generated
 
     @property
     def mean_log_prob(self) -> float:
-        """Mean of `log_probs`, nats a token."""
+        """Mean of `log_probs`, nats per token."""
         return sum(self.log_probs) / len(self.log_probs) if self.log_probs else math.nan
 
     @property
     def perplexity(self) -> float:
-        """Exp of the negative mean log probability: among how many equally likely words the choice was, on average."""
+        """Exp of the negative mean log probability: the average number of equally likely words to choose from."""
         return math.exp(-self.mean_log_prob) if self.mean_log_prob > _LEAST_LOG_PROB else math.inf
 
 
 @dataclass
 class _Text:
-    """A text that is being written."""
+    """A text during generation."""
 
     prompt: Prompt
     prompt_number: int
@@ -95,20 +95,20 @@ def generate_texts(
 ) -> Iterator[GeneratedText]:
     """Generate texts, batch by batch, in the order of the prompts.
 
-    A text depends on the seed, the number of its prompt and its own number alone, and not on the batch it is written
-    in: each has random numbers of its own. (A network in float32 computes a row of a large batch a little differently
-    from a single one, in the seventh digit; in float64 that changes no choice.)
+    A text depends only on the seed, the number of its prompt and its own number, not on its batch: each text has its
+    own random numbers. (A float32 network computes a row of a large batch slightly differently from a single one, in
+    the seventh digit; float64 avoids that.)
 
     Args:
-        network: Gives scores, in evaluation mode.
-        guide: Leads to the form.
-        prompts: What the texts begin with.
-        sampling: How words are chosen; None: as `Sampling` has it.
-        num: Texts of each prompt.
-        seed: Where the random numbers come from, at least 0.
-        batch_size: Texts that are written at once, at least 1.
-        on_piece: Called with the number of the prompt, that of the text, and what a word added to it, as soon as that
-            is known; never by a beam search, which knows at the end.
+        network: Computes the scores, in evaluation mode.
+        guide: Restricts the texts to the form.
+        prompts: Beginnings of the texts.
+        sampling: How words are chosen; None: the defaults of `Sampling`.
+        num: Texts per prompt.
+        seed: Seed of the random numbers, at least 0.
+        batch_size: Texts generated at once, at least 1.
+        on_piece: Called with the prompt's number, the text's number and the added text as soon as a word is chosen;
+            never called by a beam search, which finishes all at the end.
 
     Raises:
         ArgumentError: A value lies outside its range.
@@ -121,7 +121,7 @@ def generate_texts(
     if num > 1 and not sampling.draws and num > sampling.num_beams:
         why = f"{sampling.num_beams}, the beams" if sampling.num_beams > 1 else "1 where no word is drawn"
         raise ArgumentError("num", f"at most {why}", num, "More texts come by sampling.")
-    starts = [guide.start(prompt.text) for prompt in prompts]  # all that may be wrong, before the first word
+    starts = [guide.start(prompt.text) for prompt in prompts]  # raise all errors before the first word
     if sampling.num_beams > 1:
         for number, prompt in enumerate(prompts):
             found = search(network, guide, prompt, starts[number], sampling, num)
@@ -151,7 +151,7 @@ def generate_texts(
 def _write(
     network: Network, guide: Guide, batch: Sequence[_Text], sampling: Sampling, on_piece: OnPiece | None
 ) -> None:
-    """Write the texts of a batch to their ends."""
+    """Generate the texts of a batch to their ends."""
     begun = [
         (read_in(network, texts[0].prompt.ids, guide.device), len(texts))
         for texts in (list(same) for _, same in groupby(batch, key=lambda text: text.prompt_number))
@@ -179,7 +179,7 @@ def _write(
 
 
 def _choose(scores: Tensor, guide: Guide, texts: Sequence[_Text], sampling: Sampling) -> Tensor:
-    """The next word of each text (B,)."""
+    """Return the next word of each text (B,)."""
     check_finite(scores)
     allowed = torch.stack([guide.allowed(text.progress) for text in texts])
     wanted = within(sampling.penalize(scores, [text.history for text in texts]), scores, allowed)

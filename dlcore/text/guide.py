@@ -1,7 +1,7 @@
-"""Which words may come next, so that a text ends with exactly the form that was asked for.
+"""Constrained decoding: which words are allowed next, so that the text ends in exactly the requested form.
 
-A word that would go beyond what is left cannot come, and so on for each place of a line: the network chooses among the
-words that can. Shapes: V words.
+A word longer than the remaining length is not allowed, and so on for each position of a line: the network chooses among
+the allowed words. Shapes: V words.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
 
 _HAN = "[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _MARKS = "，。！？；：、…—,.!?;:"
-_PARTING = "\n\n"  # what stands between two documents
+_PARTING = "\n\n"  # separator of two documents
 _BEFORE_FIRST_LINE = -1
 
 
 class Progress(NamedTuple):
-    """How far a text has come.
+    """Progress of a text within its form.
 
     Attributes:
-        made: Characters or tokens that are there.
-        line: The present line's number, from 0; -1 for a line of the prompt that ends first.
-        column: Characters in the present line.
-        closed: Whether the present line has its punctuation mark.
-        fresh: Whether a document or a line begins here, so that the document cannot end.
-        finished: Whether the text is done.
+        made: Characters or tokens so far.
+        line: Number of the current line, from 0; -1 for a line of the prompt that must end first.
+        column: Characters in the current line.
+        closed: Whether the current line has its punctuation mark.
+        fresh: Whether a document or a line starts here, so that the document cannot end.
+        finished: Whether the text is complete.
     """
 
     made: int = 0
@@ -43,7 +43,7 @@ class Progress(NamedTuple):
 
 
 class _Choice(NamedTuple):
-    """What may come: words of one kind and at most so many characters (None: any number), and some words beside."""
+    """Allowed words: of one kind and at most `room` characters (None: any number), and some words in addition."""
 
     kind: str | None
     room: int | None = None
@@ -53,15 +53,15 @@ class _Choice(NamedTuple):
 
 
 class Guide:
-    """Leads texts to a form.
+    """Restricts texts to a form.
 
     Args:
-        form: What is asked for.
-        vocabulary: The words that there are.
-        device: Where masks are wanted.
+        form: The requested form.
+        vocabulary: The network's words.
+        device: Device of the masks.
 
     Attributes:
-        words_by_size: The numbers of the words, those together that make a text longer by the same.
+        words_by_size: Token ids grouped by the length that a word adds to a text.
 
     Raises:
         ArgumentError: The vocabulary lacks what the form needs: line breaks, words of one character.
@@ -88,9 +88,9 @@ class Guide:
             ]
             self._kinds[f"acrostic {number}"] = torch.tensor(begins)
         for found in self._kinds.values():
-            found[: END + 1] = False  # what is unknown never comes; the end of a document has rules of its own
+            found[: END + 1] = False  # unknown words are never allowed; the end of a document has its own rules
         self._marks = torch.tensor([len(word) == 1 and word in _MARKS for word in words])
-        # Words by what they add to a length, for a search that compares texts of equal length.
+        # Group words by the length that they add, for a search that compares texts of equal length.
         added = torch.ones_like(self._sizes) if form.unit == "tokens" else self._sizes.clone()
         if form.unit == "characters":
             added[END], added[UNKNOWN] = len(_PARTING), 1
@@ -108,13 +108,13 @@ class Guide:
             remedy = "Count tokens: unit tokens." if kind == "any" else "Leave out what says how lines look."
             raise ArgumentError("unit", "tokens, since the network knows no word of one character", form.unit, remedy)
 
-    # Where a text begins
+    # Start of a text
 
     def start(self, prompt: str) -> Progress:
-        """How far a text has come that begins with a prompt.
+        """Return the progress of a text that starts with a prompt.
 
         Raises:
-            ArgumentError: The length is none that the lines can have after this prompt.
+            ArgumentError: Lines of the form cannot have this length after this prompt.
         """
         form = self.form
         if not form.has_lines:
@@ -144,7 +144,7 @@ class Guide:
         return start
 
     def _reach(self) -> int:
-        """More than what the shortest text lacks to the next possible length."""
+        """Return an upper bound of the distance between possible lengths."""
         return ((self.form.line_length or 1) + 2) * (len(self.form.acrostic) + 3)
 
     def _can_be_long(self, start: Progress, length: int) -> bool:
@@ -155,12 +155,12 @@ class Guide:
         return length >= max(1, 2 * len(self.form.acrostic) - 1 - bool(start.column))
 
     def _lines_fit(self, left: int, missing: int, line: int, closed: bool = False) -> bool:
-        """Whether lines of `line_length` characters can fill what is left to the last character.
+        """Return whether lines of `line_length` characters can fill the remaining length exactly.
 
         Args:
-            left: Characters that are left.
-            missing: Characters that the present line lacks.
-            line: The present line's number.
+            left: Remaining characters.
+            missing: Characters that the current line lacks.
+            line: Number of the current line.
             closed: Whether it has its mark.
         """
         size, left = self.form.line_length or 0, left - missing
@@ -172,10 +172,10 @@ class Guide:
         rest = left - (not closed)
         return left >= 0 and most >= max(least, -(-rest // (size + 2)))
 
-    # What may come next
+    # Allowed words
 
     def allowed(self, progress: Progress) -> Tensor:
-        """The words that may come next (V,), at least one."""
+        """Return the mask of the words that are allowed next (V,), at least one."""
         choice = self._choice(progress)
         if choice not in self._masks:
             self._masks[choice] = self._mask(choice).to(self.device)
@@ -188,7 +188,7 @@ class Guide:
             if choice.room is not None:
                 mask &= self._sizes <= choice.room
             if choice.kind.startswith("acrostic") and not mask.any():
-                mask[UNKNOWN] = True  # stands for a character that the network does not know
+                mask[UNKNOWN] = True  # represents a character that is not in the vocabulary
         if choice.marks:
             mask |= self._marks
         if choice.line_break:
@@ -210,7 +210,7 @@ class Guide:
         return _Choice("any", None if form.unit == "tokens" else min(rest, self._longest), end=end)
 
     def _choice_of_measured(self, progress: Progress, left: int | None) -> _Choice:
-        """In lines of a given length."""
+        """Return the choice in lines of a given length."""
         size, line = self.form.line_length or 0, progress.line
         missing = size - progress.column
         if line == _BEFORE_FIRST_LINE or progress.closed:
@@ -226,15 +226,15 @@ class Guide:
         )
 
     def _choice_of_free(self, progress: Progress, left: int | None) -> _Choice:
-        """In lines that end where the network ends them."""
+        """Return the choice in lines that the network ends."""
         line, column = progress.line, progress.column
         if line == _BEFORE_FIRST_LINE:
             return _Choice(None, line_break=True)
-        due = len(self.form.acrostic) - line  # lines of the acrostic that are not there yet, with this one
+        due = len(self.form.acrostic) - line  # lines of the acrostic still missing, with this one
         if left is None:
             room = LONGEST_LINE - column
         elif due > 1:
-            # No line takes more than its share of what is left, and so room is left for all of them.
+            # No line takes more than its share of the remaining length, so that enough is left for all of them.
             room = (left + column + 1) // due - 1 - column
         else:
             room = left
@@ -247,10 +247,10 @@ class Guide:
         begins = progress.column == 0 and progress.line < len(self.form.acrostic)
         return f"acrostic {progress.line}" if begins else usual
 
-    # What came
+    # Progress after a word
 
     def advance(self, progress: Progress, number: int) -> tuple[str, Progress]:
-        """What a word adds to the text, and how far the text has come with it."""
+        """Return the text that a word adds, and the progress after it."""
         form = self.form
         last_line = form.line_count is not None and progress.line == form.line_count - 1
         is_break = form.has_lines and number == self._break

@@ -1,8 +1,8 @@
-"""Characters joined into words that no dictionary has: jieba's hidden Markov model, many stretches side by side.
+"""Join characters into words that no dictionary has: jieba's hidden Markov model, for many stretches in parallel.
 
-Each character begins a word (B), is within one (M), ends one (E) or is one (S). The most probable row of such states is
-found by Viterbi's algorithm, with jieba's probabilities, sums in jieba's order and its choice among equals (the later
-letter of the alphabet): so that the words are the same in each case.
+Each character begins a word (B), is within one (M), ends one (E) or is one (S). Viterbi's algorithm finds the most
+probable sequence of these states, with jieba's probabilities, the order of its sums and its tie-breaking (the later
+letter of the alphabet): so the words are exactly the same.
 
 Shapes: N characters of a text, R stretches.
 """
@@ -21,14 +21,14 @@ _BEFORE = {
     "M": ("B", "M"),
     "E": ("B", "M"),
     "S": ("E", "S"),
-}  # states that may stand before; the later letter wins
+}  # possible previous states; of equal scores the later letter wins
 _NEVER = -3.14e100  # jieba's logarithm of 0
 _CODES = 1 << 16
 
 
 @cache
 def _probabilities() -> tuple[dict[str, float], dict[tuple[str, str], float], dict[str, np.ndarray]]:
-    """Logarithms: of the first state, of the next one, and of each character in each state (65536,)."""
+    """Return logarithms: of the first state, of transitions, and of each character in each state (65536,)."""
     model = quiet_jieba().finalseg
     emissions = {}
     for state in _STATES:
@@ -43,15 +43,15 @@ def _probabilities() -> tuple[dict[str, float], dict[tuple[str, str], float], di
 
 
 def word_ends(codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Where words end in stretches of Chinese characters.
+    """Return where words end in stretches of Chinese characters.
 
     Args:
         codes: The characters of a text (N,).
-        begins: Where the stretches begin (R,).
-        ends: Where they end (R,), each behind its begin.
+        begins: Start of each stretch (R,).
+        ends: End of each stretch (R,), after its start.
 
     Returns:
-        Whether a word's last character is at each place (N,); False outside the stretches.
+        Whether a word's last character is at each position (N,); False outside the stretches.
     """
     found = np.zeros(len(codes), dtype=bool)
     if not len(begins):
@@ -61,7 +61,7 @@ def word_ends(codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.nda
     order = np.argsort(-lengths, kind="stable")
     begins, lengths = begins[order], lengths[order]
     longest = int(lengths[0])
-    counts = np.searchsorted(-lengths, -np.arange(1, longest + 1), side="right")  # stretches of t characters and more
+    counts = np.searchsorted(-lengths, -np.arange(1, longest + 1), side="right")  # stretches of at least t characters
     scores = {state: first[state] + emissions[state][codes[begins]] for state in _STATES}
     choices: list[dict[str, np.ndarray]] = []
     last = {state: score.copy() for state, score in scores.items()}  # of each stretch at its last character
@@ -80,7 +80,7 @@ def word_ends(codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.nda
         scores = made
         choices.append(chosen)
     state_of = np.where(last["S"] >= last["E"], "S", "E")
-    for time in range(longest - 1, -1, -1):  # stretches join on the way back, at their last characters
+    for time in range(longest - 1, -1, -1):  # the backward pass includes each stretch from its last character on
         count = counts[time]
         current = state_of[:count]
         found[begins[:count] + time] = (current == "E") | (current == "S")

@@ -1,6 +1,6 @@
-"""Words that a network takes for alike: the nearest by the cosine of their embeddings.
+"""Similar words to a network: the nearest by the cosine of their embeddings.
 
-Shapes: V words, E embedding, W words that are asked for.
+Shapes: V words, E embedding, W query words.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dlcore.text.vocabulary import END
 
 
 def nearest_words(embeddings: Tensor, ids: Sequence[int], num: int = 10) -> list[list[tuple[int, float]]]:
-    """The words whose embeddings point most nearly the same way: cos(a, b) = a·b / (‖a‖ ‖b‖).
+    """Return the words with the most similar embeddings: cos(a, b) = a·b / (‖a‖ ‖b‖).
 
     Args:
-        embeddings: A row a word (V, E).
-        ids: Numbers of the words that are asked for (W).
-        num: How many neighbours of each.
+        embeddings: One row per word (V, E).
+        ids: Token ids of the query words (W).
+        num: Number of neighbours of each.
 
     Returns:
-        For each word its neighbours, the nearest first, as number and cosine, in [-1, 1]; neither the word itself nor
-        what stands for no word (unknown, end of a document) is among them.
+        For each word its neighbours, the nearest first, as token id and cosine, in [-1, 1]; without the word itself and
+        the special tokens (unknown, end of a document).
     """
     directions = functional.normalize(embeddings.detach().double(), dim=1)
     cosines = directions[list(ids)] @ directions.T

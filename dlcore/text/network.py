@@ -1,4 +1,4 @@
-"""A recurrent network, as generation sees it: scores of the next word and a state, nothing else.
+"""Interface of a recurrent network for generation: scores of the next word and a state.
 
 Shapes: B texts, T words, V vocabulary.
 """
@@ -14,21 +14,21 @@ from torch import Tensor
 from dlcore.errors import CheckpointError
 
 State = tuple[Tensor, ...]
-_PIECE = 64  # words of a prompt that are read at once: scores of all would fill the memory
+_PIECE = 64  # words of a prompt per step: the scores of all would fill the memory
 
 
 class Network(Protocol):
-    """Maps words (B, T) and a state, None at the beginning, to scores (B, T, V) and the state after them.
+    """Maps words (B, T) and a state, None at the start, to scores (B, T, V) and the next state.
 
-    A state is a tuple of tensors, each with the texts on dimension 1.
+    A state is a tuple of tensors with the texts on dimension 1.
     """
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """One step."""
+        """Compute one step."""
 
 
 def read_in(network: Network, ids: Sequence[int], device: torch.device | str) -> tuple[Tensor, State]:
-    """Feed words to a network that is at its beginning.
+    """Feed words to a network in its initial state.
 
     Returns:
         The scores of the next word (1, V) and the state (…, 1, …).
@@ -44,10 +44,10 @@ def read_in(network: Network, ids: Sequence[int], device: torch.device | str) ->
 
 
 def check_finite(scores: Tensor) -> None:
-    """Check that words can be chosen by scores.
+    """Check that scores are finite.
 
     Raises:
-        CheckpointError: One is NaN or infinite.
+        CheckpointError: A score is NaN or infinite.
     """
     if not scores.isfinite().all():
         raise CheckpointError(
@@ -57,10 +57,10 @@ def check_finite(scores: Tensor) -> None:
 
 
 def rows_of(state: State, rows: Sequence[int] | Tensor) -> State:
-    """The states of some texts, in that order; one may come several times."""
+    """Return the states of some texts, in the given order; a text may be repeated."""
     return tuple(part.index_select(1, torch.as_tensor(rows, device=part.device)) for part in state)
 
 
 def joined(states: Sequence[State]) -> State:
-    """The states of several batches as that of one."""
+    """Concatenate the states of several batches."""
     return tuple(torch.cat(parts, dim=1) for parts in zip(*states, strict=True))

@@ -1,4 +1,4 @@
-"""A prompt: what the user typed, the numbers that the network gets, and what it does not know of it."""
+"""A prompt: the typed text, its token ids, and its unknown characters."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _BLANK_LINES = re.compile(r"\r?\n(?:[^\S\n]*\n)+")
 
 
 class TextEncoder(Protocol):
-    """What of a tokenizer is needed here."""
+    """The part of a tokenizer that a prompt needs."""
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words that are known."""
+        """The known words."""
 
     def encode(self, text: str) -> list[int]:
-        """The numbers of a text's words."""
+        """Return the token ids of a text."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a text begins with.
+    """The beginning of a text.
 
     Attributes:
-        text: As it was typed.
-        ids: As the network gets it: the end of the document before, which also stands before the first one; the words.
-        unknown: Characters that the network does not know, each once, in their order.
+        text: The text as typed.
+        ids: Input of the network: the end of a document, which also precedes the first one, then the words.
+        unknown: Characters that the network does not know, each once, in order.
     """
 
     text: str
@@ -38,13 +38,13 @@ class Prompt:
 
 
 def read_prompt(text: str, tokenizer: TextEncoder) -> Prompt:
-    """Cut a prompt into words. One that is not known falls to its characters, each of which may be unknown itself.
+    """Tokenize a prompt. An unknown word is split into its characters, each of which may be unknown itself.
 
-    An empty line in it is the end of a document, as in a text that is generated.
+    An empty line in it is the end of a document, as in a generated text.
 
     Args:
-        text: Any text, also none.
-        tokenizer: That of the network.
+        text: Any text; may be empty.
+        tokenizer: The network's tokenizer.
     """
     ids: list[int] = []
     for part in _BLANK_LINES.split(text):
@@ -57,14 +57,14 @@ def read_prompt(text: str, tokenizer: TextEncoder) -> Prompt:
 
 
 def _spelled(text: str, ids: list[int], tokenizer: TextEncoder) -> list[int]:
-    """The numbers with each unknown word of several characters spelled out, where its place in the text is certain."""
+    """Return the ids with unknown words split into characters, where their position in the text is certain."""
     words = tokenizer.vocabulary.words
     found: list[int] = []
     place = 0
     for position, number in enumerate(ids):
         if number != UNKNOWN:
             at = text.find(words[number], place)
-            if at < 0:  # normalised otherwise than typed
+            if at < 0:  # normalisation changed the word
                 return ids
             place = at + len(words[number])
             found.append(number)

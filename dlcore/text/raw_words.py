@@ -1,4 +1,4 @@
-"""Step 1 of a token store: the corpus as raw numbers, in temporary files."""
+"""Step 1 of a token store: the corpus as raw ids, in temporary files."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from dlcore.text.cutting import cut_blocks
 from dlcore.text.documents import Documents, read_blocks
 from dlcore.text.segmentation import Segmenter
 
-_SLICE = 1 << 20  # raw numbers that are worked on at a time
+_SLICE = 1 << 20  # raw ids processed at a time
 _FEW_DOCUMENTS = 40  # fewer are cut into pieces
 _PIECES = 200
 _LEAST_PIECE = 50  # words
-_BREAKS = ("\n", "\n。！？!?", "")  # where documents are cut: the first that gives enough pieces; at last anywhere
+_BREAKS = ("\n", "\n。！？!?", "")  # where documents are cut: the first that gives enough pieces; the last is anywhere
 
 
 class RawWords:
-    """A corpus as raw numbers.
+    """A corpus as raw ids.
 
     Args:
-        folder: Where the files go.
+        folder: Folder of the files.
         files: The corpus.
-        segmenter: What cuts.
-        documents: What parts documents.
-        processes: How many processes cut; None: one a core.
+        segmenter: Cuts text into words.
+        documents: What separates documents.
+        processes: Number of processes that segment; None: one per core.
 
     Attributes:
-        count: How many words it has (N).
-        offsets: Where each document begins, and N (D + 1,), int64.
+        count: Number of words (N).
+        offsets: Start of each document, and N (D + 1,), int64.
     """
 
     def __init__(
@@ -69,23 +69,23 @@ class RawWords:
 
     @property
     def size(self) -> int:
-        """All raw numbers are below this."""
+        """The raw ids' upper bound, exclusive."""
         return self._first_other + len(self._others)
 
     def text(self, number: int) -> str:
-        """The word of a raw number."""
+        """Return the word of a raw id."""
         if number < self._first_other:
             return self._segmenter.known(number)
         return self._others[number - self._first_other]
 
     def slices(self) -> Iterator[tuple[int, np.ndarray]]:
-        """The words' numbers (see `Segmenter.raw`), a slice at a time, and where each slice begins."""
+        """Yield the raw ids (see `Segmenter.raw`) a slice at a time, with the start of each slice."""
         with self._path.open("rb") as file:
             for start in range(0, self.count, _SLICE):
                 yield start, np.fromfile(file, dtype=np.uint32, count=_SLICE)
 
     def document_lengths(self, start: int, stop: int) -> tuple[slice, np.ndarray, np.ndarray]:
-        """Which documents lie in a slice: their places, how much of each lies there, and whether it ends there."""
+        """Return the documents in a slice: their indices, the words of each in the slice, and whether it ends there."""
         first = int(np.searchsorted(self.offsets, start, side="right")) - 1
         last = int(np.searchsorted(self.offsets, stop, side="left"))
         bounds = self.offsets[first : last + 1]
@@ -93,7 +93,7 @@ class RawWords:
         return slice(first, last), np.diff(bounds.clip(start, stop)), ends
 
     def cut_documents(self) -> bool:
-        """Cut documents into pieces where there are too few to hold some out; says whether."""
+        """Cut documents into pieces if there are too few to hold some out; return whether that was done."""
         before = self.offsets
         for signs in _BREAKS:
             if len(self.offsets) > _FEW_DOCUMENTS:
@@ -102,7 +102,7 @@ class RawWords:
         return len(self.offsets) > len(before)
 
     def _pieces(self, offsets: np.ndarray, signs: str) -> np.ndarray:
-        """Documents cut behind signs, as evenly as these allow; an empty string allows any place."""
+        """Return offsets of documents cut after signs, as evenly as possible; an empty string allows any position."""
         least = max(_LEAST_PIECE, self.count // _PIECES)
         codes = np.array([ord(sign) for sign in signs], dtype=np.uint32)
         ends, document, made = offsets[1:].tolist(), 0, [0]

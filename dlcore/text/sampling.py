@@ -1,7 +1,7 @@
-"""How the next word is chosen from a network's scores, by Hugging Face's names and formulas.
+"""Choose the next word from a network's scores, with Hugging Face's names and formulas.
 
-Shapes: B texts, V words. Scores are raw (logits) or log probabilities; -infinity is a word that cannot come.
-Each function returns new scores and leaves those that it is given alone.
+Shapes: B texts, V words. Scores are logits or log probabilities; -infinity is a word that is not allowed.
+Each function returns new scores and does not change its arguments.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ class Sampling:
     """How the next word is chosen.
 
     Args:
-        do_sample: Draw each word by its probability; false takes the likeliest. Left out, words are drawn, but for a
-            beam search.
-        temperature: Scores are divided by it, above 0: below 1 is more careful, above 1 more daring.
-        top_k: Draw from the so many likeliest words only; 0: from all.
-        top_p: Draw from the fewest words whose probabilities add up to so much, in (0, 1]; 1: from all.
-        repetition_penalty: Factor by which words that were there already become less likely, above 0; 1: none.
-        no_repeat_ngram_size: No so many words in a row come twice; 0: they may.
-        num_beams: Beams of a beam search, which looks for the likeliest whole text; 1: none.
+        do_sample: Draw each word by its probability; false takes the most probable one. Left out, words are drawn,
+            except in a beam search.
+        temperature: Scores are divided by it, above 0: below 1 is more careful, above 1 more random.
+        top_k: Draw only from the k most probable words; 0: from all.
+        top_p: Draw only from the fewest words whose probabilities add up to at least p, in (0, 1]; 1: from all.
+        repetition_penalty: Factor that makes words that occurred already less probable, above 0; 1: none.
+        no_repeat_ngram_size: No n-gram of this size occurs twice; 0: no limit.
+        num_beams: Beams of a beam search, which searches the most probable whole text; 1: none.
 
     Raises:
-        ArgumentError: A value lies outside its range, or has no effect beside another.
+        ArgumentError: A value lies outside its range, or has no effect with another.
     """
 
     do_sample: bool | None = None
@@ -67,7 +67,7 @@ class Sampling:
         return self.num_beams == 1 if self.do_sample is None else self.do_sample
 
     def penalize(self, scores: Tensor, histories: Sequence[Sequence[int]]) -> Tensor:
-        """Make less likely what was there already: `penalize_repetition`, then `forbid_repeated_ngrams`."""
+        """Make words that occurred already less probable: `penalize_repetition`, then `forbid_repeated_ngrams`."""
         if self.repetition_penalty != 1:
             scores = penalize_repetition(scores, histories, self.repetition_penalty)
         if self.no_repeat_ngram_size:
@@ -75,11 +75,11 @@ class Sampling:
         return scores
 
     def choose(self, scores: Tensor, uniform: Sequence[float] | None) -> Tensor:
-        """The next word of each text (B,).
+        """Return the next word of each text (B,).
 
         Args:
             scores: Scores (B, V), each row with at least one finite.
-            uniform: A number in [0, 1) for each text, by which its word is drawn; None takes the likeliest.
+            uniform: A number in [0, 1) for each text, to draw its word; None takes the most probable one.
         """
         if uniform is None:
             return scores.argmax(1)
@@ -88,15 +88,15 @@ class Sampling:
 
 
 def apply_temperature(scores: Tensor, temperature: float) -> Tensor:
-    """Divide scores by the temperature: p ∝ exp(z / temperature). Towards 0 it takes the likeliest word.
+    """Divide scores by the temperature: p ∝ exp(z / temperature). Towards 0 it takes the most probable word.
 
-    The greatest score is taken off first, which changes no probability and keeps exp finite at any temperature.
+    Subtract the greatest score first: this changes no probability and keeps exp finite at any temperature.
     """
     return (scores - scores.amax(1, keepdim=True)) / temperature
 
 
 def keep_top_k(scores: Tensor, top_k: int) -> Tensor:
-    """Keep the `top_k` likeliest words of each row, and those that are as likely as the last of them; 0 keeps all.
+    """Keep the `top_k` most probable words of each row, and those equal to the last of them; 0 keeps all.
 
     Reference: Fan, Lewis and Dauphin (2018), "Hierarchical neural story generation", arXiv:1805.04833.
     """
@@ -106,7 +106,7 @@ def keep_top_k(scores: Tensor, top_k: int) -> Tensor:
 
 
 def keep_top_p(scores: Tensor, top_p: float) -> Tensor:
-    """Keep the fewest words of each row whose probabilities add up to at least `top_p`; the likeliest always stays.
+    """Keep the fewest words of each row whose probabilities add up to at least `top_p`; always keep the first one.
 
     Reference: Holtzman et al. (2020), "The curious case of neural text degeneration", arXiv:1904.09751.
     """
@@ -114,15 +114,15 @@ def keep_top_p(scores: Tensor, top_p: float) -> Tensor:
         return scores
     ranked, order = scores.sort(dim=1, descending=True, stable=True)
     shares = ranked.softmax(1)
-    # A word goes when those before it reach top_p without it. The sum before the first one is 0, and so it stays.
+    # Drop a word if those before it already reach top_p. The sum before the first one is 0, so it stays.
     dropped = shares.cumsum(1) - shares >= top_p
     return scores.masked_fill(torch.zeros_like(dropped).scatter(1, order, dropped), -torch.inf)
 
 
 def penalize_repetition(scores: Tensor, histories: Sequence[Sequence[int]], penalty: float) -> Tensor:
-    """Divide positive scores of words that were there already by the penalty, and multiply negative ones with it.
+    """Divide positive scores of words that occurred already by the penalty; multiply negative ones by it.
 
-    Reference: Keskar et al. (2019), "CTRL", arXiv:1909.05858, section 4.1, as Hugging Face has it for negative scores.
+    Reference: Keskar et al. (2019), "CTRL", arXiv:1909.05858, section 4.1; negative scores as in Hugging Face.
     """
     changed = scores.clone()
     for row, history in enumerate(histories):
@@ -133,7 +133,7 @@ def penalize_repetition(scores: Tensor, histories: Sequence[Sequence[int]], pena
 
 
 def forbid_repeated_ngrams(scores: Tensor, histories: Sequence[Sequence[int]], size: int) -> Tensor:
-    """Forbid each word with which the last `size` words would be there a second time.
+    """Forbid each word that would repeat an n-gram of `size` words.
 
     Reference: Paulus, Xiong and Socher (2018), "A deep reinforced model for abstractive summarization",
         arXiv:1705.04304, section 2.5.
@@ -149,13 +149,13 @@ def forbid_repeated_ngrams(scores: Tensor, histories: Sequence[Sequence[int]], s
 
 
 def within(wanted: Tensor, scores: Tensor, allowed: Tensor) -> Tensor:
-    """Scores of the words that are allowed; all others are -infinity.
+    """Return scores of the allowed words; all others are -infinity.
 
     Args:
         wanted: Scores after the penalties (B, V).
-        scores: Scores before them (B, V): they count where the penalties leave no allowed word, as when each would
+        scores: Scores before the penalties (B, V): used if the penalties leave no allowed word, as when each would
             repeat an n-gram.
-        allowed: Which words may come (B, V).
+        allowed: Mask of the allowed words (B, V).
     """
     wanted = wanted.masked_fill(~allowed, -torch.inf)
     stuck = ~wanted.isfinite().any(1, keepdim=True)
@@ -167,11 +167,11 @@ def draw(scores: Tensor, uniform: Sequence[float]) -> Tensor:
 
     Args:
         scores: Scores (B, V); probabilities are their softmax.
-        uniform: A number in [0, 1) for each row. The same number gives the same word whatever other rows there are.
+        uniform: A number in [0, 1) for each row. The same number gives the same word whatever the other rows are.
     """
     sums = scores.double().softmax(1).cumsum(1)
     points = torch.tensor(uniform, dtype=torch.double, device=scores.device).unsqueeze(1) * sums[:, -1:]
     drawn = torch.searchsorted(sums, points, right=True).squeeze(1)
-    # Where rounding puts the point at the very end of the sums: the last word that can come.
+    # If rounding puts the point at the end of the sums, take the last possible word.
     last = scores.shape[1] - 1 - scores.isfinite().flip(1).int().argmax(1)
     return torch.minimum(drawn, last)

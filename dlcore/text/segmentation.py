@@ -1,4 +1,4 @@
-"""Text cut into words exactly as jieba 0.42 cuts it, all runs of a text side by side.
+"""Segment text exactly as jieba 0.42 does, all runs of a text in parallel.
 
 Shapes: N characters of a text, M words.
 """
@@ -18,14 +18,14 @@ from dlcore.text.dictionary import Dictionary
 from dlcore.text.hidden_markov import word_ends
 from dlcore.text.word_tables import WordTables
 
-FIRST_OTHER = 0x110000  # raw numbers below are characters
-_MOST = 0xFFFF  # a sign that is in no word stands for those beyond
-_REMEMBERED = 1 << 16  # stretches of letters and signs whose pieces are remembered
+FIRST_OTHER = 0x110000  # raw ids below are characters
+_MOST = 0xFFFF  # a character in no word, which represents those beyond
+_REMEMBERED = 1 << 16  # stretches of letters and signs whose pieces are cached
 _NUMBER = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")
 
 
 class _Signs(NamedTuple):
-    """Tables of signs (65536,), bool: letters and digits, what runs are made of, Chinese characters."""
+    """Tables of characters (65536,), bool: letters and digits, characters of runs, Chinese characters."""
 
     letters: np.ndarray
     in_runs: np.ndarray
@@ -46,7 +46,7 @@ class Segmenter:
 
     Args:
         dictionary: The words; None cuts into characters.
-        hmm: Whether characters that no word of the dictionary joins may be joined by jieba's hidden Markov model.
+        hmm: Whether jieba's hidden Markov model may join characters that are in no word of the dictionary.
     """
 
     def __init__(self, dictionary: Dictionary | None, hmm: bool = False) -> None:
@@ -62,35 +62,35 @@ class Segmenter:
         return WordTables.of(self.dictionary)  # type: ignore[arg-type]
 
     def prepare(self) -> None:
-        """Make what cutting needs."""
+        """Build the tables."""
         if self.dictionary is not None:
             _ = self.tables
 
     @property
     def first_other(self) -> int:
-        """The first of the raw numbers that stand for words of a text alone; from `FIRST_OTHER` on nodes do."""
+        """The first raw id of words without a node; ids from `FIRST_OTHER` up to it are nodes."""
         return FIRST_OTHER + (0 if self.dictionary is None else len(self.tables.weights))
 
     def known(self, number: int) -> str:
-        """The word of a raw number below `first_other`."""
+        """Return the word of a raw id below `first_other`."""
         return chr(number) if number < FIRST_OTHER else self.tables.text(number - FIRST_OTHER)
 
     def cut(self, text: str) -> list[str]:
-        """The words of a normalised text; joined they are the text."""
+        """Return the words of a normalised text; joined they are the text."""
         if self.dictionary is None or len(text) < 2:
             return list(text)
         starts = self._starts(text)[0]
         return [text[start:end] for start, end in pairwise([*starts.tolist(), len(text)])]
 
     def raw(self, text: str) -> tuple[np.ndarray, list[str]]:
-        """The words as numbers, and words that have no number of their own.
+        """Return the words as raw ids, and the list of words without an id of their own.
 
         Args:
             text: Normalised text.
 
         Returns:
-            The numbers (M,), uint32: a character's code, `FIRST_OTHER` plus a word's node in the tables, or
-            `first_other` plus a word's place in the list; and that list.
+            The ids (M,), uint32: a character's code, `FIRST_OTHER` plus a word's node in the tables, or `first_other`
+            plus a word's index in the list; and that list.
         """
         codes = _codes(text)
         if self.dictionary is None or len(text) < 2:
@@ -108,14 +108,14 @@ class Segmenter:
         return numbers, list(others)
 
     def _starts(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """Where words begin (M,), ascending; and the node of the word at each place (N,), -1 where it has none."""
+        """Return the starts of words (M,), ascending, and the node of the word at each position (N,), or -1."""
         codes = _codes(text)
         begins, ends = _stretches(_signs_in(codes, _signs().in_runs))
         lengths, nodes = best_words(codes, begins, ends, self.tables)
         is_start = np.ones(len(codes), dtype=bool)
         is_start[_places(begins, ends)] = False
         at, stop = begins, ends
-        while len(at):  # all runs side by side, from word to word
+        while len(at):  # all runs in parallel, word by word
             is_start[at] = True
             at = at + lengths[at]
             inside = at < stop
@@ -124,7 +124,7 @@ class Segmenter:
         single = np.diff(starts, append=len(codes)) == 1
         if self.hmm:
             starts = self._join(text, codes, starts, single, nodes)
-        else:  # letters and digits that are in no longer word are joined
+        else:  # join letters and digits that are in no longer word
             letters = single & _signs_in(codes[starts], _signs().letters)
             joined = letters[1:] & letters[:-1]
             starts = starts[np.concatenate([[True], ~joined])]
@@ -133,7 +133,7 @@ class Segmenter:
     def _join(
         self, text: str, codes: np.ndarray, starts: np.ndarray, single: np.ndarray, nodes: np.ndarray
     ) -> np.ndarray:
-        """Where words begin once stretches of single characters were joined by the hidden Markov model."""
+        """Return the starts of words after the hidden Markov model joined stretches of single characters."""
         alone = np.zeros(len(codes), dtype=bool)
         alone[starts[single]] = _signs_in(codes[starts[single]], _signs().in_runs)
         begins, ends = _stretches(alone)
@@ -166,7 +166,7 @@ class Segmenter:
         return joined
 
     def _pieces_of(self, stretch: str) -> list[str]:
-        """Letters, digits and signs as the model's own rule parts them: 3.5% is one word."""
+        """Split letters, digits and signs by the model's own rule: 3.5% is one word."""
         pieces = self._pieces.get(stretch)
         if pieces is None:
             pieces = [piece for piece in _NUMBER.split(stretch) if piece]
@@ -180,18 +180,18 @@ def _codes(text: str) -> np.ndarray:
 
 
 def _signs_in(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Which characters are in a table of signs."""
+    """Return which characters are in a table."""
     return table[np.minimum(codes, _MOST)]
 
 
 def _stretches(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Begins and ends of the stretches of places that are chosen."""
+    """Return starts and ends of the stretches of chosen positions."""
     change = np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8))
     return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
 
 
 def _places(begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """All places from each begin to its end."""
+    """Return all positions from each start to its end."""
     sizes = ends - begins
     before = np.cumsum(sizes) - sizes
     return np.repeat(begins - before, sizes) + np.arange(int(sizes.sum()))

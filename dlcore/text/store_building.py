@@ -1,10 +1,10 @@
-"""From text files to a token store, in three steps that each read from front to back.
+"""Build a token store from text files, in three sequential passes.
 
-1. All cores cut the text into words, which are written as raw numbers (`Segmenter.raw`) into a temporary file.
-2. The words of the training documents are counted, and the vocabulary is chosen.
-3. Raw numbers become those of the vocabulary, and each document goes to its part.
+1. All cores segment the text; the words are written as raw ids (`Segmenter.raw`) to a temporary file.
+2. Count the words of the training documents and choose the vocabulary.
+3. Convert raw ids to those of the vocabulary, and write each document to its part.
 
-Memory is bounded by the number of different words, and by a few blocks.
+Memory is bounded by the number of different words, plus a few blocks.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from dlcore.text.raw_words import RawWords
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
 
-_KEPT_CHARACTER = 2  # how often a character must come; see `_choose`
+_KEPT_CHARACTER = 2  # least frequency of a character; see `_choose`
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How a corpus becomes numbers.
+    """Rules by which a corpus becomes token ids.
 
     Attributes:
-        documents: What parts documents.
-        min_freq: How often a word must come in the training documents to be kept.
-        split: Whether rarer words fall into their characters; else they are unknown.
-        val_size: Share or number of the documents that validate.
-        test_size: Share or number of the documents that test.
-        max_words: Most words that are kept, the most frequent; None: as many as there are.
-        words: The vocabulary, where it is given; None: chosen from the training documents.
+        documents: What separates documents.
+        min_freq: How often a word must occur in the training documents to be kept.
+        split: Whether rarer words are split into their characters; else they are unknown.
+        val_size: Share or number of the validation documents.
+        test_size: Share or number of the test documents.
+        max_words: Most words that are kept, the most frequent; None: no limit.
+        words: The vocabulary, if it is given; None: chosen from the training documents.
     """
 
     documents: Documents
@@ -61,13 +61,13 @@ def build_store(
     Args:
         folder: The folder.
         files: The corpus.
-        segmenter: What cuts.
-        rules: How it becomes numbers.
-        processes: How many processes cut; None: one a core.
+        segmenter: Cuts text into words.
+        rules: Rules of the conversion.
+        processes: Number of processes that segment; None: one per core.
 
     Raises:
         ArgumentError: A part would be empty.
-        DataError: There is no text in the corpus.
+        DataError: The corpus has no text.
     """
     raw = RawWords(folder, files, segmenter, rules.documents, processes)
     if not raw.count:
@@ -104,11 +104,11 @@ def build_store(
 
 
 def _choose(counts: Counter[str], rules: Rules) -> list[str]:
-    """The words of the vocabulary, the most frequent first.
+    """Return the words of the vocabulary, the most frequent first.
 
-    Where rare words fall into characters, a character is kept that comes at least twice, those of fallen words
-    counted in. One that comes once is unknown: so often is an unknown one to be expected in other text (Good and
-    Turing), and the model learns it.
+    If rare words are split, a character is kept that occurs at least twice, including those of split words. Characters
+    that occur once become unknown: their frequency estimates that of unseen characters in other text (Good and Turing),
+    and the model learns it.
     """
     frequent = [word for word, count in counts.items() if count >= rules.min_freq]
     kept = set(sorted(frequent, key=lambda word: (-counts[word], word))[: rules.max_words])
@@ -126,13 +126,13 @@ def _choose(counts: Counter[str], rules: Rules) -> list[str]:
 
 
 class _Renumbering:
-    """From raw numbers to those of the vocabulary: a word is one, or one for each of its characters.
+    """Maps raw ids to those of the vocabulary: a word becomes one id, or one per character.
 
     Args:
-        size: All raw numbers are below this.
-        texts: The word of each raw number that comes.
+        size: Upper bound of the raw ids, exclusive.
+        texts: The word of each raw id that occurs.
         vocabulary: The words that are kept.
-        split: Whether others fall into their characters.
+        split: Whether others are split into their characters.
     """
 
     def __init__(self, size: int, texts: dict[int, str], vocabulary: Vocabulary, split: bool) -> None:
@@ -151,7 +151,7 @@ class _Renumbering:
         self._flat = np.array(flat, dtype=np.uint32)
 
     def __call__(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of the vocabulary (M,), and how many each raw number became; raw 0 is the end of a document."""
+        """Return the ids of the vocabulary (M,), and the number of ids per raw id; raw 0 is the end of a document."""
         lengths = self._length[raw]
         starts = self._start[raw]
         if len(raw) == (total := int(lengths.sum())):
@@ -163,7 +163,7 @@ class _Renumbering:
 def _write_parts(
     folder: Path, raw: RawWords, parts: np.ndarray, renumbering: _Renumbering, meta: dict[str, Any]
 ) -> dict[str, dict[str, int]]:
-    """Step 3; gives the counts of each part."""
+    """Step 3: write the parts; return the counts of each."""
     counts = {name: dict.fromkeys(("documents", "tokens", "characters", "unknown"), 0) for name in NAMES}
     files = {name: ((folder / f"{name}.tokens").open("wb"), (folder / f"{name}.offsets").open("wb")) for name in NAMES}
     try:

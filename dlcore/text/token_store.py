@@ -1,8 +1,8 @@
-"""A corpus as numbers on disk, mapped into memory: made once, found again by what it was made from.
+"""A corpus as token ids on disk, memory-mapped: built once, found again by a hash of its inputs.
 
 A folder holds, for each part (train, val, test), the tokens of its documents, each followed by END (``train.tokens``,
-uint16 or uint32), and where each document begins (``train.offsets``, uint64), with the vocabulary and what is known of
-the corpus (``meta.json``). It appears whole, under a name that is a hash of all it depends on.
+uint16 or uint32), and the start of each document (``train.offsets``, uint64), with the vocabulary and facts of the
+corpus (``meta.json``). It appears whole, under a name that is a hash of all that it depends on.
 
 Shapes: N tokens of a part, ends included; D its documents.
 """
@@ -23,29 +23,29 @@ from dlcore.text.parts import NAMES
 
 @dataclass(frozen=True)
 class TokenPart:
-    """The documents of one use.
+    """The documents of one part.
 
     Attributes:
         tokens: Their tokens, each document followed by END (N,), mapped.
-        offsets: Where each begins, and N (D + 1,), mapped.
+        offsets: Start of each document, and N (D + 1,), mapped.
     """
 
     tokens: np.ndarray
     offsets: np.ndarray
 
     def release(self) -> None:
-        """Let go of the memory of what was read; it is read from the file again when it is asked for."""
+        """Release the memory of pages that were read; they are read from the file again when needed."""
         mapping = getattr(self.tokens, "_mmap", None)
         if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
             mapping.madvise(mmap.MADV_DONTNEED)
 
     @property
     def documents(self) -> int:
-        """How many documents it has."""
+        """Number of documents."""
         return len(self.offsets) - 1
 
     def document(self, number: int) -> np.ndarray:
-        """The tokens of one document, without its end."""
+        """Return the tokens of one document, without its END."""
         return self.tokens[self.offsets[number] : self.offsets[number + 1] - 1]
 
     def __len__(self) -> int:
@@ -53,14 +53,14 @@ class TokenPart:
 
 
 class TokenStore:
-    """The parts of a corpus, and what is known of it.
+    """The parts of a corpus, and facts about it.
 
     Args:
-        folder: Where it lies.
+        folder: Its folder.
 
     Attributes:
         words: The vocabulary's words, without the special ones.
-        meta: What was written of the corpus: ``documents``, ``tokens``, ``characters`` and ``unknown`` of each part,
+        meta: Facts about the corpus: ``documents``, ``tokens``, ``characters`` and ``unknown`` of each part,
             ``unknown_characters``, ``pieces`` (whether documents were cut).
     """
 
@@ -72,7 +72,7 @@ class TokenStore:
 
     @classmethod
     def whole(cls, folder: Path) -> TokenStore | None:
-        """The store in a folder; None where there is none, or one that was damaged since it was made."""
+        """Return the store in a folder; None if there is none, or it was damaged since it was built."""
         try:
             store = cls(folder)
             return store if is_whole(folder, store.meta["stamps"]) else None
@@ -80,14 +80,14 @@ class TokenStore:
             return None
 
     def part(self, name: str) -> TokenPart:
-        """One part: ``train``, ``val`` or ``test``."""
+        """Return one part: ``train``, ``val`` or ``test``."""
         dtype = np.dtype(self.meta["dtype"])
         return TokenPart(
             _mapped(self.folder / f"{name}.tokens", dtype), _mapped(self.folder / f"{name}.offsets", np.dtype("<u8"))
         )
 
     def parts(self) -> dict[str, TokenPart]:
-        """All parts by name."""
+        """Return all parts by name."""
         return {name: self.part(name) for name in NAMES}
 
 

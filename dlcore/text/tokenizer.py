@@ -1,4 +1,4 @@
-"""Text to numbers and back, as one corpus was cut: all that is needed to meet a prompt as the training text was met."""
+"""Convert text to token ids and back, with the vocabulary and segmentation of the training text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Tokenizer:
 
     Args:
         vocabulary: The words.
-        segmenter: What cuts.
-        split: Whether words that are not in the vocabulary fall into their characters; else they are unknown.
-        unknown_characters: Characters of an unknown word in the training text, on average.
+        segmenter: Cuts text into words.
+        split: Whether words outside the vocabulary are split into their characters; else they are unknown.
+        unknown_characters: Mean number of characters of an unknown word in the training text.
     """
 
     def __init__(
@@ -28,9 +28,9 @@ class Tokenizer:
         self.split, self.unknown_characters = split, unknown_characters
 
     def encode(self, text: str) -> list[int]:
-        """The numbers of a text's words, without an end.
+        """Return the token ids of a text, without END.
 
-        A text that is a word of the vocabulary stays one: out of its context it might be cut otherwise.
+        A text that is a word of the vocabulary stays one: out of its context it might be segmented differently.
         """
         text = normalize(text)
         if text in self.vocabulary:
@@ -44,15 +44,15 @@ class Tokenizer:
         return numbers
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of numbers."""
+        """Return the text of token ids."""
         return self.vocabulary.text(ids)
 
     def unknown_share(self, ids: Sequence[int]) -> float:
-        """Which share of the numbers is unknown."""
+        """Return the share of unknown ids."""
         return sum(number == UNKNOWN for number in ids) / max(1, len(ids))
 
     def state(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint, from which `from_state` makes the same tokenizer on any machine."""
+        """Return plain values, for a checkpoint, from which `from_state` creates the same tokenizer on any machine."""
         dictionary = self.segmenter.dictionary
         return {
             "words": list(self.vocabulary.words[2:]),
@@ -64,7 +64,7 @@ class Tokenizer:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Tokenizer:
-        """What `state` kept."""
+        """Create the object from the result of `state`."""
         kept = state["dictionary"]
         segmenter = Segmenter(None if kept is None else Dictionary.from_state(kept), state["hmm"])
         return cls(Vocabulary(state["words"]), segmenter, state["split"], state["unknown_characters"])

@@ -1,4 +1,4 @@
-"""The words that a text model knows, and their numbers."""
+"""The words of a text model, and their ids."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ SPECIAL = ("<unk>", "<end>")
 
 
 class Vocabulary:
-    """Words and their numbers (ids): 0 is what is unknown, 1 the end of a document, which also comes before its start.
+    """Words and their ids: 0 is an unknown word, 1 the end of a document, which also precedes its start.
 
     Args:
-        words: The other words, the most frequent first; the first of them has number 2. A line break is one of them.
+        words: The other words, the most frequent first; the first of them has id 2. A line break is one of them.
 
     Attributes:
-        words: All words by their number; the two special ones are spelled ``<unk>`` and ``<end>``.
+        words: All words by id; the two special ones are spelled ``<unk>`` and ``<end>``.
 
     Raises:
-        ValueError: A word is there twice.
+        ValueError: A word occurs twice.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
@@ -35,16 +35,16 @@ class Vocabulary:
         return word in self._ids
 
     def id(self, word: str) -> int:
-        """The number of a word; `UNKNOWN` where it has none."""
+        """Return the id of a word; `UNKNOWN` if it has none."""
         return self._ids.get(word, UNKNOWN)
 
     def text(self, ids: Sequence[int]) -> str:
-        """The text of a row of numbers: the end of a document is an empty line, what is unknown the sign □."""
+        """Return the text of ids: the end of a document is an empty line, an unknown word is □."""
         signs = {UNKNOWN: "□", END: "\n\n"}
         return "".join(signs.get(number) or self.words[number] for number in ids)
 
     def characters(self, unknown: float = 1.0) -> list[float]:
-        """How many characters each number stands for (V,): none for the end of a document.
+        """Return the number of characters of each id (V,): none for the end of a document.
 
         Args:
             unknown: Characters of an unknown word, on average.

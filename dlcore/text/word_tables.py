@@ -1,8 +1,8 @@
-"""A dictionary as arrays: the tree of its words, found by hashing, and their weights; kept in the user's cache folder.
+"""A dictionary as arrays: the trie of its words in a hash table, and their weights; kept in the user's cache folder.
 
-The arrays are mapped into memory: they are there at once, and processes share them.
+The arrays are memory-mapped: loading takes no time, and processes share them.
 
-Shapes: M nodes of the tree (words and beginnings of words), H places of the hash table, a power of two.
+Shapes: M nodes of the trie (words and their prefixes), H slots of the hash table, a power of two.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from dlcore.cache import cache_folder, locked, open_cache
 from dlcore.text.dictionary import Dictionary
 
 _VERSION = 1
-_CUT = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")  # what jieba looks up; other signs are words of their own
+_CUT = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")  # what jieba looks up; other characters are words of their own
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: Fibonacci hashing
 _CHARACTERS = 1 << 16
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError)  # of tables that are not there, or damaged
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError)  # errors of missing or damaged tables
 
 
 @dataclass(frozen=True)
 class WordTables:
-    """The tree of a dictionary's words.
+    """The trie of a dictionary's words.
 
     Attributes:
-        root: The node of each character as a first one (65536,), int32; -1 where no word begins with it.
-        keys: Hash table (H,), int64: parent node and character of an edge; -1 where there is none.
+        root: The node of each character as a first one (65536,), int32; -1 if no word begins with it.
+        keys: Hash table (H,), int64: parent node and character of an edge; -1 for a free slot.
         nodes: The node at the end of each of these edges (H,), int32.
-        weights: log(frequency / sum of frequencies) of each node (M,), float64; -inf for what is no word.
-        parents: The node before (M,), int32; -1 for a first character.
+        weights: log(frequency / sum of frequencies) of each node (M,), float64; -inf for a prefix that is no word.
+        parents: The parent node (M,), int32; -1 for a first character.
         characters: The last character (M,), int32.
         unknown: Weight of a character that is no word.
         force_split: Words that are never joined (of frequency 0 in the user's dictionary).
@@ -54,15 +54,15 @@ class WordTables:
 
     @classmethod
     def of(cls, dictionary: Dictionary) -> WordTables:
-        """The tables of a dictionary, from the cache if they are there; made and kept otherwise."""
+        """Return the tables of a dictionary, from the cache if possible; else build and cache them."""
         place = cache_folder() / "words" / f"{dictionary.digest[:32]}-{_VERSION}"
         made = None
-        with suppress(OSError):  # the cache saves a second, no more
+        with suppress(OSError):  # the cache only saves a second
             open_cache(place.parent)
             with suppress(*_UNREADABLE):
                 return cls._load(place)
         with suppress(OSError), locked(open_cache(place.parent) / f"{place.name}.lock"):
-            with suppress(*_UNREADABLE):  # another process may have made them while this one waited
+            with suppress(*_UNREADABLE):  # another process may have built them meanwhile
                 return cls._load(place)
             made = cls._make(dictionary)
             shutil.rmtree(place, ignore_errors=True)  # damaged
@@ -90,7 +90,7 @@ class WordTables:
 
     def _save(self, place: Path) -> None:
         open_cache(place.parent)
-        folder = Path(tempfile.mkdtemp(prefix="part-", dir=place.parent))  # for the user alone
+        folder = Path(tempfile.mkdtemp(prefix="part-", dir=place.parent))  # readable by the user only
         try:
             for name in _ARRAYS:
                 np.save(folder / f"{name}.npy", getattr(self, name))
@@ -98,7 +98,7 @@ class WordTables:
             (folder / "more.json").write_text(text, encoding="utf-8")
             for file in folder.iterdir():
                 file.chmod(0o600)
-            folder.rename(place)  # if another process was faster, that is an error, and its tables are taken
+            folder.rename(place)  # this raises if another process was faster; then load its tables
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -109,14 +109,14 @@ class WordTables:
         return cls(**arrays, unknown=float.fromhex(more["unknown"]), force_split=tuple(more["force_split"]))
 
     def follow(self, nodes: np.ndarray, characters: np.ndarray) -> np.ndarray:
-        """The nodes behind nodes by one more character each (N,), int32; -1 where no word goes on so."""
+        """Return the nodes reached from nodes by one more character each (N,), int32; -1 if no word continues so."""
         wanted = nodes.astype(np.int64) << 16 | characters
         places = _places(wanted, len(self.keys))
         met = self.keys[places]
         hit = met == wanted
         found = np.where(hit, self.nodes[places], -1)
         left = np.flatnonzero(~hit & (met >= 0))
-        while len(left):  # another edge lies there: what is looked for may be at the next place
+        while len(left):  # linear probing: another edge has this slot, try the next one
             places[left] = next_places = places[left] + 1 & len(self.keys) - 1
             met = self.keys[next_places]
             hit = met == wanted[left]
@@ -125,12 +125,12 @@ class WordTables:
         return found
 
     def are_words(self, codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Whether stretches of a text (R,) are words.
+        """Return whether stretches of a text (R,) are words.
 
         Args:
             codes: The characters of the text, all of them below 65536 within the stretches.
-            begins: Where the stretches begin (R,).
-            ends: Where they end (R,), each behind its begin.
+            begins: Start of each stretch (R,).
+            ends: End of each stretch (R,), after its start.
         """
         found = np.zeros(len(begins), dtype=bool)
         left, nodes, length = np.arange(len(begins)), self.root[codes[begins]], 1
@@ -145,7 +145,7 @@ class WordTables:
         return found
 
     def text(self, node: int) -> str:
-        """The word of a node."""
+        """Return the word of a node."""
         letters = []
         while node >= 0:
             letters.append(chr(self.characters[node]))
@@ -162,7 +162,7 @@ def _places(keys: np.ndarray, size: int) -> np.ndarray:
 
 
 def _hash_table(parents: np.ndarray, characters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of the tree, hashed; of those that meet at a place, the later go to the next free one."""
+    """Hash the edges of the trie; on a collision, the later edge goes to the next free slot."""
     size = 1 << max(4, (4 * len(parents)).bit_length() - 1)  # at most half full, a quarter at best
     keys, nodes = np.full(size, -1, dtype=np.int64), np.full(size, -1, dtype=np.int32)
     left = np.flatnonzero(parents >= 0)
@@ -170,7 +170,7 @@ def _hash_table(parents: np.ndarray, characters: np.ndarray) -> tuple[np.ndarray
     places = _places(wanted, size)
     while len(left):
         free = left[keys[places[left]] < 0]
-        nodes[places[free]] = free  # where several want one place, the last gets it
+        nodes[places[free]] = free  # of several edges for one slot, the last wins
         won = free[nodes[places[free]] == free]
         keys[places[won]] = wanted[won]
         placed = np.zeros(len(parents), dtype=bool)

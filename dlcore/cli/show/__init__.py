@@ -1,1 +1,1 @@
-"""The command ``show``: look before training. A subject a file; help and usage import neither torch nor matplotlib."""
+"""The command ``show``: inspect before training. One file per subject; help imports neither torch nor matplotlib."""

@@ -20,11 +20,11 @@ _MOST_ROWS = 12
 
 
 def run(argv: list[str]) -> int:
-    """Draw the activations that are named.
+    """Draw the named activations.
 
     Raises:
-        UnknownNameError: There is no activation of that name; the nearest is offered.
-        ArgumentError: None is named, or too many.
+        UnknownNameError: There is no activation of that name; the message offers the nearest.
+        ArgumentError: No name is given, or too many.
     """
     words = read_words(SUBJECT, argv)
     if words.recipe:
@@ -39,7 +39,7 @@ def run(argv: list[str]) -> int:
         raise ArgumentError("--all", "no names beside it", " ".join(words.names))
     if len(words.names) > _MOST_ROWS:
         raise ArgumentError("show activation", f"at most {_MOST_ROWS} names", len(words.names), "All: --all.")
-    # Only now is torch imported: what is mistyped above is said at once.
+    # Import torch only now: the errors above are reported at once.
     from dlcore.cli.show.picture import picture_path, save_picture
     from dlcore.insight.activation_curves import activation_curve
     from dlcore.nn import activation_names

@@ -1,4 +1,4 @@
-"""``show config``: the settings that count, and where each comes from."""
+"""``show config``: the effective settings, and the source of each."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SUBJECT = Subject(
     (Option("all", "", "Also the settings of Lightning's Trainer that nobody chose."),),
     ("show config -c mlp_textbook --model.hidden_sizes [500]", "show config -c mlp_textbook --trainer.max_epochs 3"),
 )
-_COLUMN = 46  # where comments begin; behind longer lines they follow at once
+_COLUMN = 46  # column where comments start; after longer lines they follow at once
 
 
 def run(argv: list[str]) -> int:
     """Print the config of a recipe with flags.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     words = read_words(SUBJECT, argv)
     from rich.text import Text
@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
 
     command = prepared(words)
     console = open_console()
-    # Never wrapped: a line that is cut in two is no YAML any more.
+    # Not wrapped: a wrapped line is not valid YAML.
     console.print(
         Text(f"# {recipe_title(words)}: a value, and behind it where it comes from", style=QUIET), soft_wrap=True
     )
@@ -52,7 +52,7 @@ def _colored(line: ConfigLine) -> Text:
 
     from dlcore.cli.terminal import HEADING, NAME, QUIET, VALUE
 
-    # What a user typed stands out most, what nobody chose least.
+    # A user's flags stand out most, defaults least.
     look = {"flag": "bold yellow", "default": QUIET, "data": VALUE, "": HEADING}.get(line.source, NAME)
     text = Text(line.text, style=look)
     if line.source:

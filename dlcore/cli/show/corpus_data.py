@@ -1,4 +1,4 @@
-"""``show data`` of a corpus: its parts, its most frequent words, and a document with the cuts between its words."""
+"""``show data`` for a corpus: its parts, its most frequent words, and a document with its word boundaries."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _CUT = "|"
 
 
 def show_corpus(words: Words, data: ChineseCorpus, part: str, index: int) -> None:
-    """Print what is in a corpus.
+    """Print a summary of a corpus.
 
     Args:
         words: The command line.
-        data: The corpus, which was read.
-        part: Whose document is shown.
-        index: Which one.
+        data: The corpus, already read.
+        part: The part of the shown document.
+        index: Index of the shown document.
 
     Raises:
-        ArgumentError: There is no such document; or a picture is asked for.
+        ArgumentError: There is no such document; or a picture is requested.
     """
     if "out" in words.given:
         raise ArgumentError("--out", "data that are drawn (of a corpus there is no picture)", words.given["out"])
@@ -65,6 +65,6 @@ def _parts(summaries: list[PartSummary]) -> Table:
 
 
 def _visible(word: str) -> str:
-    """A word, or the name of a sign that cannot be seen."""
+    """Return a word, or the name of an invisible character."""
     names = {"\n": "line break", " ": "space", "\t": "tab"}
     return names.get(word) or (word if word.isprintable() else unicodedata.name(word[0], repr(word)).lower())

@@ -1,4 +1,4 @@
-"""``show data``: what a network is to learn from, before it does."""
+"""``show data``: the data that a network will learn from."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Look at the data of a recipe.
+    """Show the data of a recipe.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     words = read_words(SUBJECT, argv)
     part = words.choice("part", ("train", "val", "test"))

@@ -1,4 +1,4 @@
-"""``show`` alone: which subjects there are; and the way to each."""
+"""``show``: list the subjects, and call the chosen one."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dlcore.cli.show.subject import print_subject_help, wants_help
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
 from dlcore.errors import UnknownNameError
 
-# Each is a module of this package with a SUBJECT and a `run(argv)`; imported when it is asked for.
+# Each is a module of this package with a SUBJECT and a `run(argv)`; imported on demand.
 SUBJECTS = ("data", "model", "activation", "schedule", "gradients", "config")
 
 
 def run(argv: list[str]) -> int:
-    """Carry out ``show SUBJECT …``.
+    """Run ``show SUBJECT …``.
 
     Args:
-        argv: What follows the word ``show``.
+        argv: The words after ``show``.
 
     Returns:
-        The exit code: 0; 1 where something was found to be wrong.
+        The exit code: 0; 1 if something was found to be wrong.
 
     Raises:
-        UnknownNameError: There is no such subject; the nearest is offered.
+        UnknownNameError: There is no such subject; the message offers the nearest.
     """
     if not argv or argv[0] in ("-h", "--help", "help"):
         print_overview()

@@ -35,7 +35,7 @@ def run(argv: list[str]) -> int:
         0 if they agree, 1 if any disagree.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     words = read_words(SUBJECT, argv)
     samples, entries, seed = (

@@ -1,4 +1,4 @@
-"""``show data`` of any other LightningDataModule: the first batch of each loader, value by value."""
+"""``show data`` for any other LightningDataModule: the first batch of each loader, value by value."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PARTS = {"train": "fit", "val": "fit", "test": "test", "predict": "predict"}
 
 
 def show_loaders(datamodule: LightningDataModule) -> None:
-    """Print what the first batch of each loader holds, before the module's own hooks of a transfer change it.
+    """Print the content of each loader's first batch, before the module's own transfer hooks.
 
     Args:
-        datamodule: The data, which were read for a fit.
+        datamodule: The data, already read for a fit.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("part", no_wrap=True)
@@ -59,7 +59,7 @@ def _rows(batch: Any) -> Iterator[list[str]]:
 
 
 def _loaders(value: Any, part: str) -> Iterator[tuple[str, Any]]:
-    """The loaders of a part: one, or several in a list or a dictionary."""
+    """Yield the loaders of a part: one, or several from a list or a dictionary."""
     if isinstance(value, list | tuple | Mapping):
         pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
         yield from ((f"{part} {key}", loader) for key, loader in pairs)
@@ -68,7 +68,7 @@ def _loaders(value: Any, part: str) -> Iterator[tuple[str, Any]]:
 
 
 def _values(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """What is in nested lists and dictionaries, with the way to it: ``0``, ``image``, ``target 1``."""
+    """Yield the values of nested lists and dictionaries with their paths: ``0``, ``image``, ``target 1``."""
     if isinstance(value, Mapping):
         pairs = list(value.items())
     elif isinstance(value, list | tuple) and not all(isinstance(each, str | bytes) for each in value):

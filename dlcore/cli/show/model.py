@@ -27,7 +27,7 @@ def run(argv: list[str]) -> int:
     """Print the summary of a recipe's model.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     words = read_words(SUBJECT, argv)
     from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
@@ -56,7 +56,7 @@ def _table(summary: ModelSummary) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_footer=True)
     table.add_column("layer", "total", overflow="fold", min_width=14)
-    table.add_column("type", max_width=11)  # a terminal of 80 columns holds all of it
+    table.add_column("type", max_width=11)  # the whole table fits a terminal of 80 columns
     table.add_column("output", justify="right", no_wrap=True)
     table.add_column("parameters", f"{summary.parameters:,}", justify="right")
     table.add_column("share", "100%" if summary.parameters else "", justify="right")
@@ -77,7 +77,7 @@ def _table(summary: ModelSummary) -> Table:
 
 
 def _feature_maps(summary: ModelSummary) -> Table:
-    """Each feature map's size by the formula, beside the measured one."""
+    """Return each feature map's size by the formula, next to the measured one."""
     from rich import box
     from rich.table import Table
 
@@ -114,7 +114,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def in_bytes(number: int) -> str:
-    """A number of bytes in the unit that fits: 2.14 MB is 2,140,000 bytes."""
+    """Format a number of bytes in a suitable unit: 2.14 MB is 2,140,000 bytes."""
     size = float(number)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:

@@ -1,4 +1,4 @@
-"""Where a picture of ``show`` goes."""
+"""Files of the pictures of ``show``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LONGEST_NAME = 80
 
 
 def picture_path(given: str | None, name: str) -> Path:
-    """The file of a picture, checked before the work that makes it.
+    """Return the file of a picture, checked before the picture is computed.
 
     Args:
-        given: What ``--out`` says, or None.
-        name: What the picture is of, for the name of its file where none is given; any characters.
+        given: The value of ``--out``, or None.
+        name: The picture's subject, used as file name if `given` is None; any characters.
 
     Raises:
         ArgumentError: It cannot be written, or is a file that dlcore did not draw.
@@ -43,7 +43,7 @@ def picture_path(given: str | None, name: str) -> Path:
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Write a picture and say where it is; the folder show/ is made where it is missing."""
+    """Write a picture and print its path; create the folder show/ if necessary."""
     path.parent.mkdir(exist_ok=True)
     write_png(figure, path)
     print(f"picture: {path}")

@@ -1,4 +1,4 @@
-"""``show data`` of pictures: the table in the terminal, and four pictures."""
+"""``show data`` for pictures: the table in the terminal, and four pictures."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from dlcore.insight.picture_data import PictureSummary, Values
 
 _EACH, _MOST_ROWS, _MOST_LISTED = 10, 20, 30
-_READABLE, _SHRUNK = 28, 25  # pixels a side: as they are, or, of larger pictures, after shrinking
+_READABLE, _SHRUNK = 28, 25  # pixels per side: unchanged up to the first, else shrunk to the second
 _AUGMENTED, _EPOCHS = 6, 9
-_MUCH = 1.5  # how many times larger the largest class is, from which on a weighting pays
+_MUCH = 1.5  # ratio of the largest to the smallest class from which weights are advised
 
 
 def show_pictures(words: Words, command: Command, part: str, index: int) -> None:
@@ -34,9 +34,9 @@ def show_pictures(words: Words, command: Command, part: str, index: int) -> None
 
     Args:
         words: The command line.
-        command: The command, whose data are read.
-        part: Which part's samples are drawn.
-        index: Which of them is looked at closely.
+        command: The command, with its data already read.
+        part: The part whose samples are drawn.
+        index: The sample that is shown in detail.
 
     Raises:
         ArgumentError: There is no such sample, or a picture cannot be written.
@@ -99,7 +99,7 @@ def _use(part: str) -> str:
 
 
 def _class_of(summary: PictureSummary, target: torch.Tensor) -> str:
-    """The class of a sample, behind a comma."""
+    """Return the class of a sample, after a comma."""
     if not summary.class_names:
         return ""
     number = int(target.argmax()) if target.numel() > 1 else int(target)

@@ -1,4 +1,4 @@
-"""A recipe and flags made into model, data and trainer, to be looked at."""
+"""Build model, data and trainer from a recipe and flags, for inspection."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from dlcore.runs.other_data import name_of_data
 
 
 def prepared(words: Words, only_data: bool = False) -> Command:
-    """Make what a fit with these recipes and flags would run with. With ``--ckpt_path`` the model has its weights.
+    """Build what a fit with these recipes and flags would use. With ``--ckpt_path`` load the weights.
 
     Args:
         words: The command line.
-        only_data: Make the data only.
+        only_data: Build only the data.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
     try:
         command = prepare("fit", *words.recipe, only_data=only_data)
-    except MisconfigurationException as error:  # Lightning's word for settings that do not go together
+    except MisconfigurationException as error:  # Lightning's error for incompatible settings
         raise FitError(" ".join(str(error).split())) from error
     if only_data:
         return command
@@ -43,7 +43,7 @@ def prepared(words: Words, only_data: bool = False) -> Command:
 def _load_weights(command: Command) -> None:
     try:
         command.model.load_state_dict(command.settings.checkpoint["state_dict"])
-    except RuntimeError as error:  # weights that do not fit were refused before: some are not there yet
+    except RuntimeError as error:  # weights that do not fit were refused before: some layers do not exist yet
         raise FitError(
             f"--ckpt_path: expected a model whose layers are made in __init__(), got {type(command.model).__name__}, "
             "which makes them when a fit begins. Leave it out, to look at the model as it begins."
@@ -51,7 +51,7 @@ def _load_weights(command: Command) -> None:
 
 
 def recipe_title(words: Words) -> str:
-    """What a picture is of: the recipes, or a model of the user's own. Flags would make it long."""
+    """Return a picture's title: the recipes, or a model of the user's own; without flags, which would make it long."""
     if own := own_title(read_request(["show", *words.recipe])):
         return own
     names = [recipe_name(find_recipe(recipe)) for recipe in words.recipes] or [DEFAULT_RECIPE]
@@ -59,10 +59,10 @@ def recipe_title(words: Words) -> str:
 
 
 def data_title(words: Words) -> str:
-    """What a picture of data is of: the recipes, and the data where flags choose others."""
+    """Return a data picture's title: the recipes, and the data if flags choose others."""
     return "_".join(filter(None, (recipe_title(words), name_of_data(read_request(["show", *words.recipe])))))
 
 
 def say_sample(console: Console, command: Command) -> None:
-    """Say in a box that the data are not those that the recipe names."""
+    """Print a box if the data are not those of the recipe."""
     warn_of_sample(console, command.datamodule)

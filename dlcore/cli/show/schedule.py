@@ -32,7 +32,7 @@ def run(argv: list[str]) -> int:
     """Draw the schedule of a recipe.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     words = read_words(SUBJECT, argv)
     log = words.choice("scale", ("linear", "log")) == "log"
@@ -93,5 +93,5 @@ def _rows(preview: SchedulePreview) -> list[tuple[str, str]]:
 
 
 def _place(step: int, per_epoch: int) -> str:
-    """A step, counted from 1, and the epoch that it lies in."""
+    """Return a step, counted from 1, and its epoch, in words."""
     return f"step {step:,} (epoch {(step - 1) // per_epoch + 1})"

@@ -1,4 +1,4 @@
-"""What the subjects of ``show`` have in common: help, options of their own, the recipe and flags behind them."""
+"""Common parts of the subjects of ``show``: help, own options, and recipe and flags after them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _COLUMN = 37
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a command's own.
+    """A command's own option.
 
     Attributes:
-        name: What stands behind the dashes.
-        value: What to type behind it: its default, or the kind of value; empty for an option without value.
-        meaning: What it does.
+        name: Its name, without dashes.
+        value: Its default, or a placeholder; empty for an option without value.
+        meaning: Its meaning.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Subject:
-    """A command that looks at a recipe or at names.
+    """A command that inspects a recipe or names.
 
     Attributes:
-        command: The words behind ``python -m dlcore``: ``show model``.
+        command: The words after ``python -m dlcore``: ``show model``.
         summary: What it shows, a sentence.
-        takes: What stands behind the command, in words of a usage line.
-        about: What a reader should know, a paragraph.
+        takes: The words after the command in the usage line.
+        about: A paragraph for the reader of the help.
         options: Its own options.
         examples: Command lines without ``python -m dlcore``.
     """
@@ -54,19 +54,19 @@ class Subject:
 
     @property
     def of_recipe(self) -> bool:
-        """Whether it looks at a recipe."""
+        """Whether it inspects a recipe."""
         return "-c RECIPE" in self.takes
 
 
 @dataclass
 class Words:
-    """A command line, parted.
+    """A parsed command line.
 
     Attributes:
-        subject: Whose.
-        names: Words that are no flags.
-        given: The subject's own options: name and value, None for one without.
-        recipe: What is left: recipes and flags, for `dlcore.runs.prepare`.
+        subject: The command.
+        names: Words that are not flags.
+        given: The subject's own options: name and value, None for an option without value.
+        recipe: The rest: recipes and flags, for `dlcore.runs.prepare`.
         recipes: The recipes, by name or file.
     """
 
@@ -77,10 +77,10 @@ class Words:
     recipes: list[str] = field(default_factory=list)
 
     def number(self, name: str, default: float, whole: bool = False) -> float:
-        """An option's value as a number.
+        """Return an option's value as a number.
 
         Raises:
-            ArgumentError: It is none.
+            ArgumentError: It is not a number.
         """
         text = self.given.get(name)
         if text is None:
@@ -91,10 +91,10 @@ class Words:
             raise ArgumentError(f"--{name}", "a whole number" if whole else "a number", text) from error
 
     def choice(self, name: str, options: Sequence[str]) -> str:
-        """An option's value, one of some; the first is its default.
+        """Return an option's value, one of several; the first is its default.
 
         Raises:
-            ArgumentError: It is none of them.
+            ArgumentError: It is not one of them.
         """
         text = self.given.get(name) or options[0]
         if text not in options:
@@ -103,12 +103,12 @@ class Words:
 
 
 def read_words(subject: Subject, argv: Sequence[str]) -> Words:
-    """Part a command line into names, own options, recipes and flags.
+    """Split a command line into names, own options, recipes and flags.
 
     Raises:
-        ArgumentError: An option has no value where it needs one, or has one where it takes none.
+        ArgumentError: An option lacks its value, or has one but takes none.
         UnknownNameError: An option is mistyped.
-        ConfigError: A word is neither a flag nor a flag's value, where there are no names.
+        ConfigError: A word is neither a flag nor a flag's value, and names are not allowed.
     """
     argv, names = list(argv), []
     if not subject.of_recipe:
@@ -127,14 +127,14 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
         if not own[flag.name].value and flag.value is not None:
             if flag.value.startswith("-") or subject.of_recipe:
                 raise ArgumentError(f"--{flag.name}", "no value behind it", flag.value)
-            words.names.append(flag.value)  # a name that happens to stand behind it
+            words.names.append(flag.value)  # a name that follows an option without value
         words.given[flag.name] = flag.value
     words.recipe = [word for recipe in request.recipes for word in ("-c", recipe)] + words.recipe
     return words
 
 
 def _check_spelling(name: str, subject: Subject, own: Collection[str]) -> None:
-    """Refuse what is nearer to an option of the subject's own than to a flag of fit, which `dlcore.runs` checks."""
+    """Refuse a name nearer to an option of the subject than to a flag of fit; `dlcore.runs` checks the others."""
     sections = ("model", "data", "trainer", *callback_sections())
     flags = ("seed_everything", "ckpt_path", "print_config", "config", "allow", "steps_per_execution", *sections)
     if "." not in name and name not in flags and nearest(name, [*own, *flags]) in own:
@@ -142,7 +142,7 @@ def _check_spelling(name: str, subject: Subject, own: Collection[str]) -> None:
 
 
 def wants_help(argv: Sequence[str]) -> bool:
-    """Whether a command line asks for help."""
+    """Return whether a command line asks for help."""
     return bool({"-h", "--help", "--help-all"} & set(argv))
 
 
@@ -164,5 +164,5 @@ def print_subject_help(subject: Subject) -> None:
     print_columns(console, rows, column=_COLUMN)
     console.print()
     console.print(Text("Examples", style=HEADING))
-    for example in subject.examples:  # never wrapped: a command is copied whole
+    for example in subject.examples:  # not wrapped: a command must be copied whole
         console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)

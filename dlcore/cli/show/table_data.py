@@ -1,4 +1,4 @@
-"""``show data`` of a table: a line a column in the terminal, and a sheet of histograms."""
+"""``show data`` for a table: one line per column in the terminal, and a sheet of histograms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def show_table(words: Words, command: Command) -> None:
 
     Args:
         words: The command line.
-        command: The command, whose data are a `dlcore.data.Table`.
+        command: The command, with a `dlcore.data.Table` as its data.
 
     Raises:
         ArgumentError: The picture cannot be written.

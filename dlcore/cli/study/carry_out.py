@@ -1,4 +1,4 @@
-"""Carrying out studies in a terminal: the runs as they go, then tables, verdicts and where all is."""
+"""Run studies in a terminal: progress of the runs, then tables, verdicts and paths of the files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from dlcore.studies.plan import Plan
 
 
 def carry_out(request: StudyRequest) -> int:
-    """Train what is left, and show what came out.
+    """Train the remaining runs, and show the results.
 
     Returns:
-        0; 1 where a run failed.
+        0; 1 if a run failed.
 
     Raises:
-        Interrupted: Ctrl-C or SIGTERM ended it; what was done is kept.
+        Interrupted: Ctrl-C or SIGTERM ended it; finished runs are kept.
         DlcoreError: It cannot be carried out.
     """
     console = open_console()
@@ -60,7 +60,7 @@ def dry_run(request: StudyRequest) -> int:
     """List the runs of studies and check their settings.
 
     Returns:
-        0; 1 where a variant cannot be trained.
+        0; 1 if a variant cannot be trained.
     """
     console = open_console()
     plans = make_plans(request.studies, RUNS, request.redo)
@@ -99,7 +99,7 @@ def _print_plan(console: Console, plan: Plan, refused: dict[tuple[str, str], str
             rows.add_row(Text(variant.name), str(seed), "cannot be trained" if impossible else state)
     console.print(rows)
     console.print()
-    for variant in study.variants:  # never wrapped: a command is copied whole
+    for variant in study.variants:  # not wrapped: a command must be copied whole
         words = " ".join(shell_word(word) for word in variant.words(study.seeds[0]))
         console.print(Text(f"{variant.name}: "), Text(f"python -m dlcore fit {words}", style=NAME), soft_wrap=True)
     for (folder, name), error in refused.items():

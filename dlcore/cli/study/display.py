@@ -1,4 +1,4 @@
-"""What a terminal shows while studies go on: of one a row a run, of several a row a study and the runs at work."""
+"""Progress of studies in a terminal: for one study a row per run; for several a row per study, and the active runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MOST_ROWS = 24
 
 
 class StudyDisplay:
-    """Shows on a terminal a table that lives; elsewhere a line for each run that has ended.
+    """Shows a live table on a terminal; elsewhere prints a line for each run that has ended.
 
     Args:
-        console: Where.
-        title: What the study is about, or what several are.
+        console: The console.
+        title: The study's subject, or that of several.
         together: Whether several studies are shown as one.
     """
 
@@ -47,7 +47,7 @@ class StudyDisplay:
             self._live.stop()
 
     def begin(self, plans: Sequence[Plan], at_once: int) -> None:
-        """Say what is to be done, and begin to show it."""
+        """Print the number of runs, and start the display."""
         self.plans, self.jobs = plans, [job for plan in plans for job in plan.jobs]
         done = sum(len(plan.done) for plan in plans)
         if not self.jobs:
@@ -113,13 +113,13 @@ class StudyDisplay:
 
 
 def verdict_words(outcome: Outcome) -> str:
-    """How many claims of a study have which verdict: ``2 confirmed, 1 skipped``."""
+    """Return how many claims of a study have each verdict: ``2 confirmed, 1 skipped``."""
     count = Counter(verdict.name for _, verdict in outcome.verdicts)
     return ", ".join(f"{count[name]} {name.lower()}" for name in NAMES if count[name])
 
 
 def _chosen(rows: list[Row]) -> list[Row]:
-    """As many rows as fit: first those at work, then those that wait, then those that ended last."""
+    """Return as many rows as fit: first the active runs, then the waiting ones, then the ended ones."""
     if len(rows) <= _MOST_ROWS:
         return rows
     order = sorted(range(len(rows)), key=lambda place: (rows[place][1] is not None, not rows[place][2], place))

@@ -1,4 +1,4 @@
-"""``study``: list studies, show or copy one, carry one out."""
+"""``study``: list studies, show, copy or run one."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Carry out ``study …``.
+    """Run ``study …``.
 
     Args:
-        argv: What follows the word ``study``.
+        argv: The words after ``study``.
 
     Returns:
-        The exit code: 0; 1 where a run failed or cannot be carried out.
+        The exit code: 0; 1 if a run failed or cannot be carried out.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be carried out.
     """
     if wants_help(argv) or argv[:1] == ["help"]:
         print_subject_help(SUBJECT)
@@ -116,7 +116,7 @@ def _list() -> None:
 
 
 def _print_claim_help() -> None:
-    """What a claim of a study's own file may ask for."""
+    """Print the quantities that a claim in a study's file may use."""
     console = open_console()
     console.print()
     console.print(Text('Claims, as in  holds: accuracy("NAME") < 0.4 and gap("NAME") > 1%', style=HEADING))

@@ -1,4 +1,4 @@
-"""What came out of studies, in a terminal: tables, verdicts, what failed, where the files are."""
+"""Print the results of studies in a terminal: tables, verdicts, failures, paths of the files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VERDICT = 14  # columns
 
 
 def print_outcome(console: Console, outcome: Outcome) -> None:
-    """Print the table, the verdicts, what failed and where the files are."""
+    """Print the table, the verdicts, the failures and the paths of the files."""
     results = outcome.results
     heads, rows = table(results, brief=console.width < _WIDE)
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
@@ -56,7 +56,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
 
 
 def print_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print the claims of several studies as one table: study, verdict, claim, what was measured, the textbook's."""
+    """Print the claims of several studies as one table: study, verdict, claim, measurement, textbook."""
     console.print()
     for outcome in outcomes:
         study = outcome.results.study
@@ -76,12 +76,12 @@ def print_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 
 def print_files(console: Console, files: Sequence[tuple[str, Path | str]]) -> None:
-    """Print names of files, each beside what it is."""
+    """Print the paths of files, each with its kind."""
     print_columns(console, [(Text(name, style=QUIET), str(path)) for name, path in files], column=13, indent=0)
 
 
 def _print_warnings(console: Console, outcome: Outcome) -> None:
-    """What the reader of the numbers must know: what failed, what is missing, what is no real data."""
+    """Print warnings about the numbers: failed runs, a built-in sample, missing pictures."""
     results = outcome.results
     for variant, seed, error in results.failures:
         console.print(Text(f"failed: {variant}, seed {seed}: {error}", style="red"), soft_wrap=True)
@@ -93,5 +93,5 @@ def _print_warnings(console: Console, outcome: Outcome) -> None:
 
 
 def _width(rows: list[list[str]], place: int, head: str) -> int:
-    """Columns that the cells and the words of the head need, so that neither is broken."""
+    """Return the width of a column's cells and of the words of its head, so that neither is broken."""
     return max(*(len(row[place]) for row in rows), *map(len, head.split()))

@@ -1,4 +1,4 @@
-"""Rows of a terminal's table of runs: how far each is, what it has reached, how long it still takes."""
+"""Rows of the table of runs: progress, metric and remaining time of each."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from dlcore.tracking.metric_names import is_share
 BAR = 16
 _SHOWN = ("val/bits_per_character", "val/accuracy", "val/rmse", "val/loss", "train/loss")
 
-# A run, its record once it has ended, and how far it is.
+# A run, its record once it has ended, and its progress.
 Row = tuple[Job, Record | None, dict[str, Any]]
 
 
 def run_table(rows: Sequence[Row], studies: Sequence[str] = ()) -> Table:
-    """A row a run.
+    """Return a table with a row per run.
 
     Args:
         rows: The runs.
-        studies: What each one's study is called; empty where all are of one.
+        studies: Name of each run's study; empty if all belong to one.
     """
     table = plain_table("study" if studies else "", "variant", "seed", "", "epoch", "metric", "left")
     for place, row in enumerate(rows):
@@ -37,7 +37,7 @@ def run_table(rows: Sequence[Row], studies: Sequence[str] = ()) -> Table:
 
 
 def plain_table(*heads: str) -> Table:
-    """An empty table of one line a row; a first head that is empty is left out. The last column is right-aligned."""
+    """Return an empty table with one-line rows; an empty first head is left out. The last column is right-aligned."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for place, head in enumerate(heads):
         if head or place:
@@ -47,13 +47,13 @@ def plain_table(*heads: str) -> Table:
 
 
 def bar(share: float) -> Text:
-    """A bar that is filled to a share from 0 to 1."""
+    """Return a bar, filled to a share from 0 to 1."""
     filled = round(share * BAR)
     return Text("━" * filled, "cyan").append("━" * (BAR - filled), "grey37")
 
 
 def metric_words(metrics: dict[str, Any]) -> str:
-    """The metric that tells most, with its value."""
+    """Return the most informative metric, with its value."""
     for name in _SHOWN:
         value = metrics.get(name)
         if isinstance(value, float | int) and math.isfinite(value):
@@ -62,21 +62,21 @@ def metric_words(metrics: dict[str, Any]) -> str:
 
 
 def ended_words(record: Record, progress: dict[str, Any]) -> str:
-    """What came of a run that has ended, in a line."""
+    """Return the result of an ended run, in a line."""
     words = f"failed: {record.error}" if record.error else metric_words(progress.get("metrics", {}))
     taken = "" if record.error else f"  {duration(Spread(record.seconds, None, 1))}"
     return f"{record.variant}, seed {record.seed}: {words or record.status}{taken}"
 
 
 def clock(seconds: float) -> str:
-    """Seconds as ``2:05`` or ``1:02:05``."""
+    """Format seconds as ``2:05`` or ``1:02:05``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def share_done(record: Record | None, progress: dict[str, Any]) -> float:
-    """How much of a run is done, from 0 to 1."""
+    """Return the finished share of a run, from 0 to 1."""
     if record is not None:
         return 1.0
     epoch, epochs = progress.get("epoch") or 0.0, progress.get("epochs") or 0
@@ -100,6 +100,6 @@ def _row(job: Job, record: Record | None, progress: dict[str, Any]) -> list[Text
 
 
 def _left(share: float, progress: dict[str, Any]) -> str:
-    """Time left, from the time that this start of the run took for its part."""
+    """Return the remaining time, extrapolated from this start of the run."""
     seconds = (progress.get("seconds") or 0.0) - (progress.get("began") or 0.0)
     return clock(seconds * (1 - share) / share) if share > 0.01 and seconds > 1 else ""

@@ -1,4 +1,4 @@
-"""What a user asked of ``study``."""
+"""The parsed command line of ``study``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """Studies with what the command line changes of them.
+    """Studies with the changes of the command line.
 
     Args:
-        studies: The studies, changed: one, or all that come with dlcore.
-        jobs: Runs at a time; None: left to dlcore.
-        redo: Whether what is done is done again.
+        studies: The changed studies: one, or all that come with dlcore.
+        jobs: Parallel runs; None: dlcore decides.
+        redo: Whether finished runs are repeated.
         dry_run: Whether nothing is trained.
-        together: Whether they are shown as one, with a report of all.
-        backend: Who carries the runs out: ``local``, ``ray`` or ``dask``.
-        address: Of the cluster; None: see `dlcore.studies.crew.open_crew`.
-        search: A search in place of fixed variants: recipe, what is ranged over, flags for all, number of trials.
+        together: Whether they are shown as one, with a combined report.
+        backend: Backend of the runs: ``local``, ``ray`` or ``dask``.
+        address: The cluster's address; None: see `dlcore.studies.crew.open_crew`.
+        search: A search instead of fixed variants: recipe, search space, flags for all, number of trials.
     """
 
     studies: tuple[Study, ...]
@@ -47,7 +47,7 @@ class StudyRequest:
 
     @property
     def study(self) -> Study:
-        """The study, where it is one; the first of several."""
+        """The study; of several the first."""
         return self.studies[0]
 
 
@@ -109,7 +109,7 @@ def _by_name(name: str, own_variants: bool, quick: bool, allow: tuple[str, ...])
 
 
 def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:
-    """The recipe and what is changed of it."""
+    """Return the recipe and the settings to vary."""
     if not vary:
         raise ArgumentError(
             "study",
@@ -129,7 +129,7 @@ def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:
 
 
 def _switched(words: list[str]) -> list[str]:
-    """Give options without value one, so that no word behind them is taken for it."""
+    """Give options without value an explicit one, so that the next word is not taken for it."""
     words = [re.sub(r"^--backend-address(?==|$)", "--backend_address", word) for word in words]
     return [
         f"{word}=true" if word.removeprefix("--") in _SWITCHES and word.startswith("--") else word for word in words
@@ -144,7 +144,7 @@ def _check_value(flag: Flag) -> None:
 
 
 def _check_setting(flag: Flag, subject: Subject) -> None:
-    """A flag of fit; its name is checked with each variant."""
+    """Check a flag of fit; each variant checks its name."""
     own = [option.name for option in subject.options]
     if "." not in flag.name and nearest(flag.name, own):
         raise UnknownNameError("option of `study`", flag.name, own)

@@ -1,4 +1,4 @@
-"""A search over settings in a terminal: a line a trial, then the trials by rank and the command of the best."""
+"""Run a search in a terminal: a line per trial, then the trials by rank and the command of the best."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dlcore.tracking.metric_names import is_share
 
 
 def search_and_show(console: Console, request: StudyRequest, crew: Crew) -> int:
-    """Do what is left of a search, and show what came out.
+    """Run the remaining trials of a search, and show the results.
 
     Returns:
-        0; 1 where a trial failed.
+        0; 1 if a trial failed.
 
     Raises:
         DlcoreError: It cannot be carried out.

@@ -1,4 +1,4 @@
-"""Ten kinds of clothing, drawn by dlcore itself: what the image recipes train on when no real data can be had."""
+"""Ten kinds of clothing, drawn by dlcore: what the image recipes train on when no real data are available."""
 
 from dlcore.data.drawn_clothing.picture import CLASS_NAMES, draw_clothing
 

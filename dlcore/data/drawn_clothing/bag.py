@@ -8,7 +8,7 @@ from dlcore.data.drawn_clothing.sketch import Sketch
 
 
 def bag(sketch: Sketch) -> None:
-    """Square, tapered or round, with one handle, two, a long strap, or none."""
+    """Draw a bag: square, tapered or round, with one handle, two, a long strap, or none."""
     draws = sketch.draws
     bottom = draws.uniform(0.6, 0.9)
     upper = draws.uniform(-0.45, 0.05)
@@ -21,7 +21,7 @@ def bag(sketch: Sketch) -> None:
     double = (kind > 0.25) & (kind < 0.45)
     sketch.paint(sketch.ring((0.08, upper), (grip * 0.75, reach * 0.7), 1.3, double), band * 0.8)
     narrow = np.minimum(wide * taper, 1.0)
-    # A ring is whole; its lower half, where the body does not cover it, is not wanted.
+    # A ring is complete: erase its lower half where the body does not cover it.
     sketch.erase(sketch.polygon([(-3.0, upper), (3.0, upper), (3.0, 3.0), (-3.0, 3.0)]))
     box = sketch.polygon([(-narrow, upper), (narrow, upper), (wide, bottom), (-wide, bottom)])
     middle, tall = (upper + bottom) * 0.5, (bottom - upper) * 0.5

@@ -1,4 +1,4 @@
-"""What a garment is made of, and what else is in the picture: stripes, checks, folds, light, clutter, noise."""
+"""The fabric of a garment, and everything else in the picture: stripes, checks, folds, light, clutter, noise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def weave(sketch: Sketch, patterned: float = 0.45) -> None:
     base = 1 - 0.65 * dark * dark
     cloth = sketch.linear(draws.uniform(-0.15, 0.15), draws.uniform(-0.15, 0.15), 1.0)
     contrast = np.where(draws.chance(patterned), draws.uniform(0.2, 0.65), np.float32(0))
-    # Level; upright, over an even shade; both, which makes checks; or at a slant.
+    # Horizontal; vertical, over an even shade; both, which makes checks; or diagonal.
     kind = draws.uniform(0, 4)
     slanted = kind >= 3
     level = np.where(slanted, draws.uniform(0.3, 0.7), ((kind < 1) | (kind >= 2)).astype(np.float32))
@@ -38,7 +38,7 @@ def weave(sketch: Sketch, patterned: float = 0.45) -> None:
 
 
 def _triangle_wave(phase: Floats) -> Floats:
-    """A wave from 0 to 1 with period 1 and rather steep flanks, changed in place."""
+    """Turn a phase, in place, into a wave from 0 to 1 with period 1 and rather steep flanks."""
     phase -= np.floor(phase)
     phase -= np.float32(0.5)
     np.abs(phase, out=phase)
@@ -48,7 +48,7 @@ def _triangle_wave(phase: Floats) -> Floats:
 
 
 def folds(sketch: Sketch, strength: float = 0.25) -> None:
-    """Lay soft light and shadow over what is painted: a coarse random grid, enlarged linearly."""
+    """Add soft light and shadow to the picture: a coarse random grid, interpolated linearly."""
     draws = sketch.draws
     cells = 5
     grid = draws.speckle(cells, cells) * draws.uniform(0, strength) + 1
@@ -61,7 +61,7 @@ def folds(sketch: Sketch, strength: float = 0.25) -> None:
 
 
 def clutter(sketch: Sketch, share: float = 0.2) -> None:
-    """Put in front of some garments what does not belong to them: a strip, a spot, something at the picture's edge."""
+    """Put a foreign object in front of some garments: a strip, a spot, something at the picture's edge."""
     draws = sketch.draws
     strip, spot, corner = draws.chance(share), draws.chance(share), draws.chance(share)
     x, y = draws.uniform(-1.1, 1.1), draws.uniform(-1.1, 1.1)
@@ -83,7 +83,7 @@ def clutter(sketch: Sketch, share: float = 0.2) -> None:
 
 
 def develop(sketch: Sketch, grain: float = 0.09) -> Floats:
-    """The finished picture: grain where there is something to see, and a contrast that differs from picture to picture.
+    """Return the finished picture: grain where something is painted, and a contrast that differs between pictures.
 
     Returns:
         Grey levels, whole numbers from 0 to 255, as float32. Shape: (H, W, N).

@@ -8,7 +8,7 @@ from dlcore.data.drawn_clothing.sketch import Point, Sketch
 
 
 def sandal(sketch: Sketch) -> None:
-    """A sole, flat or on a heel or wedge, and a few straps around a foot that is not there."""
+    """Draw a sole, flat or on a heel or wedge, and a few straps around an absent foot."""
     draws = sketch.draws
     ground = draws.uniform(0.45, 0.75)
     raised = draws.chance(0.5)
@@ -52,7 +52,7 @@ def sandal(sketch: Sketch) -> None:
 
 
 def sneaker(sketch: Sketch) -> None:
-    """A low closed shoe on a pale, thick sole, with laces and at times stripes on its side."""
+    """Draw a low closed shoe on a pale, thick sole, with laces and at times stripes on its side."""
     draws = sketch.draws
     ground = draws.uniform(0.35, 0.6)
     toe, ankle = ground - draws.uniform(0.3, 0.42), ground - draws.uniform(0.7, 0.95)
@@ -90,7 +90,7 @@ def sneaker(sketch: Sketch) -> None:
 
 
 def ankle_boot(sketch: Sketch) -> None:
-    """A shoe with a shaft above the ankle, on a heel, with a zip or an elastic in its side."""
+    """Draw a shoe with a shaft above the ankle, on a heel, with a zip or an elastic in its side."""
     draws = sketch.draws
     ground = draws.uniform(0.7, 0.92)
     lift = draws.uniform(0.1, 0.42)

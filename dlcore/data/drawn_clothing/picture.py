@@ -27,22 +27,22 @@ _GARMENTS: tuple[Callable[[Sketch], None], ...] = (
     t_shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle_boot,
 )  # fmt: skip
 _SHOES = frozenset({sandal, sneaker, ankle_boot})
-# Small enough for the cache, large enough that Python's own work does not count.
+# Small enough for the cache, large enough that Python's overhead does not count.
 _BATCH = 400
-# numpy lets go of the interpreter's lock while it works; beyond a few threads the memory is the limit.
+# numpy releases the GIL while it works; beyond a few threads memory bandwidth is the limit.
 _THREADS = 4
 
 
 def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw grey pictures of ten kinds of clothing, light on dark, with their labels.
 
-    A stand-in for real pictures when none can be had: as large, as many kinds, and hard enough that a linear model
-    does not solve it. Sets differ by seed alone, so take one seed for training and another for testing. The same
-    arguments give the same bits on every platform; torch's and numpy's global random states are not touched.
+    A stand-in for real pictures: as large, as many classes, and hard enough that a linear model does not solve it.
+    Sets differ by seed alone, so take one seed for training and another for testing. The same arguments give the same
+    bits on every platform; torch's and numpy's global random states are not used.
 
     Args:
         n: Number of pictures, at least 1. The classes are balanced: their counts differ by 1 at most.
-        seed: Which pictures; a whole number of at least 0.
+        seed: Determines the pictures; a whole number of at least 0.
 
     Returns:
         Images, uint8, 0 (black) to 255 (white), and labels, int64, 0 to 9, indices into `CLASS_NAMES`; in random
@@ -60,7 +60,7 @@ def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     labels = (np.arange(n, dtype=np.int64) % len(CLASS_NAMES))[order]
 
     def fill(label: int, start: int, where: NDArray[np.int64]) -> None:
-        # Each batch has a stream of its own, so the order in which threads finish does not matter.
+        # Each batch has its own random stream, so the order in which threads finish does not matter.
         images[where] = _draw(_GARMENTS[label], Draws(len(where), seed, 1, label, start)).transpose(2, 0, 1)
 
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -75,7 +75,7 @@ def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _draw(garment: Callable[[Sketch], None], draws: Draws) -> Floats:
-    """Pictures of one kind of clothing: grey levels, whole numbers from 0 to 255. Shape: (H, W, N)."""
+    """Draw pictures of one kind of clothing: grey levels, whole numbers from 0 to 255. Shape: (H, W, N)."""
     shoe = garment in _SHOES
     sketch = Sketch(draws, mirror=shoe)
     weave(sketch, patterned=0.12 if shoe else 0.45)
@@ -86,7 +86,7 @@ def _draw(garment: Callable[[Sketch], None], draws: Draws) -> Floats:
 
 
 def _whole(argument: str, value: Any, least: int) -> int:
-    """The value, if it is a whole number that is large enough."""
+    """Check that a value is a whole number and large enough; return it."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < least:
         raise ArgumentError(argument, f"a whole number of at least {least}", value)

@@ -5,9 +5,9 @@ broadcasts over the pixels and numpy's inner loop is a long one. A garment is la
 right and y down, both about -1 to 1 over the picture; an affine map for each picture places, scales, turns and shears
 it.
 
-A half-plane's distance is a linear function of the pixel, hence a row plus a column: one addition a pixel. All
+The distance to a half-plane is a linear function of the pixel, hence a row plus a column: one addition per pixel. All
 arithmetic is of the kind that IEEE 754 rounds correctly (+, -, *, /, sqrt, min, max, floor), so that every platform
-draws the same bits; rotations come from the rational parametrisation of the circle, for the same reason.
+draws the same bits; for the same reason rotations use the rational parametrisation of the circle.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Sketch:
     """A batch of pictures being drawn, each under its own affine map.
 
     Args:
-        draws: Where all random choices come from.
+        draws: The source of all random choices.
         scale: Lowest and highest number of pixels for one unit of the garment's coordinates.
         stretch: Largest relative difference between width and height.
         tilt: Largest tangent of half the angle of rotation.
@@ -74,13 +74,13 @@ class Sketch:
         self.cloth: Floats = np.ones((SIZE, SIZE, draws.n), dtype=np.float32)
 
     def linear(self, x: Number, y: Number, offset: Number = 0.0) -> Floats:
-        """The linear function x·gx + y·gy + offset of a pixel's garment coordinates (gx, gy). Shape: (H, W, N)."""
+        """Return the linear function x·gx + y·gy + offset of the garment coordinates (gx, gy). Shape: (H, W, N)."""
         in_columns, in_rows = x * self._ux + y * self._vx, x * self._uy + y * self._vy
         start = offset - in_columns * self._x0 - in_rows * self._y0
         return in_columns * _COLUMNS + (in_rows * _ROWS + start)
 
     def polygon(self, points: Sequence[Point], present: Flags | None = None, side: int = 1) -> Floats:
-        """Signed distance, in pixels, to a convex polygon; negative inside.
+        """Return the signed distance, in pixels, to a convex polygon; negative inside.
 
         Args:
             points: The corners (x, y), clockwise as seen.
@@ -101,7 +101,7 @@ class Sketch:
         return distance if present is None else np.where(present, distance, _FAR)
 
     def stroke(self, start: Point, end: Point, width: Number, present: Flags | None = None, side: int = 1) -> Floats:
-        """Signed distance to a straight stroke, `width` pixels wide. Shape: (H, W, N)."""
+        """Return the signed distance to a straight stroke, `width` pixels wide. Shape: (H, W, N)."""
         (x, y), (end_x, end_y) = (self._place((x * side, y)) for x, y in (start, end))
         edge_x, edge_y = end_x - x, end_y - y
         length = np.sqrt(edge_x * edge_x + edge_y * edge_y + np.float32(1e-6))
@@ -116,7 +116,7 @@ class Sketch:
         return np.maximum(across, reach, out=across)
 
     def ellipse(self, center: Point, radii: Point, present: Flags | None = None) -> Floats:
-        """Signed distance, in pixels and nearly, to an upright ellipse. Shape: (H, W, N)."""
+        """Return the approximate signed distance, in pixels, to an upright ellipse. Shape: (H, W, N)."""
         (x, y), (radius_x, radius_y) = center, radii
         u = self.linear(1 / radius_x, 0.0, -x / radius_x)
         v = self.linear(0.0, 1 / radius_y, -y / radius_y)
@@ -130,19 +130,19 @@ class Sketch:
         return distance
 
     def ring(self, center: Point, radii: Point, width: Number, present: Flags | None = None) -> Floats:
-        """Signed distance to the outline of an ellipse, drawn `width` pixels wide. Shape: (H, W, N)."""
+        """Return the signed distance to the outline of an ellipse, drawn `width` pixels wide. Shape: (H, W, N)."""
         distance = self.ellipse(center, radii)
         np.abs(distance, out=distance)
         distance -= _only(present, width * 0.5)
         return distance
 
     def paint(self, distance: Floats, tone: Number, rim: float = 0.0) -> None:
-        """Cover the inside of a shape with a tone, smoothly at its edge.
+        """Cover the inside of a shape with a tone, with a smooth edge.
 
         Args:
             distance: Signed distance in pixels. Shape: (H, W, N).
             tone: 0 to 1; a number, one for each picture, or one for each pixel.
-            rim: How much darker the shape is at its edge, 0 to 1: what makes it look round.
+            rim: How much darker the shape is at its edge, 0 to 1: it makes a shape look round.
         """
         if rim:
             tone = tone * (1 - rim * np.clip(distance * np.float32(0.6) + 1, 0, 1))
@@ -151,23 +151,23 @@ class Sketch:
         self.tones += cover
 
     def shade(self, distance: Floats, factor: Number) -> None:
-        """Multiply what is already painted inside a shape by a factor: a seam, a fold, a pocket."""
+        """Multiply what is painted inside a shape by a factor: a seam, a fold, a pocket."""
         cover = np.clip(0.5 - distance, 0, 1)
         cover *= factor - 1
         cover += 1
         self.tones *= cover
 
     def erase(self, distance: Floats) -> None:
-        """Bring the backdrop back inside a shape."""
+        """Paint the backdrop inside a shape."""
         self.paint(distance, self.backdrop)
 
     def _place(self, point: Point) -> tuple[Floats, Floats]:
-        """A point of the garment, in pixels from the picture's middle. Shapes: (N,)."""
+        """Convert a point of the garment to pixels from the picture's centre. Shapes: (N,)."""
         x, y = point
         return self._x0 + self._xx * x + self._xy * y, self._y0 + self._yx * x + self._yy * y
 
 
 def _only(present: Flags | None, half_width: Number) -> Floats:
-    """What to subtract from a distance: half the width of a shape, or a sum that puts an absent one far away."""
+    """Return what to subtract from a distance: half a shape's width, or a value that moves an absent shape far away."""
     half_width = np.asarray(half_width, dtype=np.float32)
     return half_width if present is None else np.where(present, half_width, -_FAR)

@@ -1,4 +1,4 @@
-"""What is worn above the waist, and the dress: a torso, two sleeves, a neck, and what tells one kind from another."""
+"""Clothing for the upper body, and the dress: a torso, two sleeves, a neck, and what distinguishes the kinds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dlcore.data.drawn_clothing.sketch import Number, Point, Sketch
 
 
 def t_shirt(sketch: Sketch) -> None:
-    """Short sleeves or straps, a round or pointed neck, at times a print on the chest."""
+    """Draw short sleeves or straps, a round or pointed neck, at times a print on the chest."""
     draws = sketch.draws
     top, hem = draws.uniform(-0.9, -0.75), draws.uniform(0.7, 0.95)
     shoulder, neck = draws.uniform(0.48, 0.62), draws.uniform(0.2, 0.32)
@@ -28,7 +28,7 @@ def t_shirt(sketch: Sketch) -> None:
 
 
 def pullover(sketch: Sketch) -> None:
-    """Long sleeves, a closed front, ribbed hem and cuffs, a round or a high neck."""
+    """Draw long sleeves, a closed front, ribbed hem and cuffs, a round or a high neck."""
     draws = sketch.draws
     top, hem = draws.uniform(-0.85, -0.7), draws.uniform(0.65, 0.9)
     shoulder, neck, width = draws.uniform(0.46, 0.6), draws.uniform(0.18, 0.28), draws.uniform(0.46, 0.58)
@@ -45,7 +45,7 @@ def pullover(sketch: Sketch) -> None:
 
 
 def dress(sketch: Sketch) -> None:
-    """A narrow bodice, a waist, a skirt that widens; straps or short sleeves."""
+    """Draw a narrow bodice, a waist, a skirt that widens; straps or short sleeves."""
     draws = sketch.draws
     top, hem, waist = draws.uniform(-0.98, -0.88), draws.uniform(0.8, 1.0), draws.uniform(-0.3, 0.05)
     shoulder, narrow, wide = draws.uniform(0.26, 0.4), draws.uniform(0.18, 0.3), draws.uniform(0.32, 0.68)
@@ -73,7 +73,7 @@ def dress(sketch: Sketch) -> None:
 
 
 def coat(sketch: Sketch) -> None:
-    """Long, with long sleeves; open in front, with lapels, buttons and pockets, at times a belt."""
+    """Draw a long garment with long sleeves; open in front, with lapels, buttons and pockets, at times a belt."""
     draws = sketch.draws
     top, hem = draws.uniform(-0.98, -0.88), draws.uniform(0.82, 1.0)
     shoulder, neck, width = draws.uniform(0.46, 0.58), draws.uniform(0.2, 0.28), draws.uniform(0.46, 0.64)
@@ -102,7 +102,7 @@ def coat(sketch: Sketch) -> None:
 
 
 def shirt(sketch: Sketch) -> None:
-    """A collar with two points, a row of buttons, a round tail; long or short sleeves, at times a pocket."""
+    """Draw a collar with two points, a row of buttons, a round tail; long or short sleeves, at times a pocket."""
     draws = sketch.draws
     top, hem = draws.uniform(-0.9, -0.76), draws.uniform(0.66, 0.85)
     shoulder, neck, width = draws.uniform(0.48, 0.6), draws.uniform(0.17, 0.24), draws.uniform(0.44, 0.58)
@@ -128,7 +128,7 @@ def shirt(sketch: Sketch) -> None:
 
 
 def _torso(sketch: Sketch, top: Number, neck: Number, shoulder: Number, width: Number, hem: Number) -> None:
-    """Paint the trunk: neck, shoulders that slope a little, sides straight down to the hem."""
+    """Paint the trunk: neck, slightly sloping shoulders, sides straight down to the hem."""
     corners = [(-neck, top), (neck, top), (shoulder, top + 0.14), (width, hem), (-width, hem), (-shoulder, top + 0.14)]
     sketch.paint(sketch.polygon(corners), sketch.cloth, rim=0.3)
 
@@ -146,13 +146,13 @@ def _sleeves(
     """Paint two sleeves of one length, each at its own angle.
 
     Args:
-        sketch: What is painted on.
+        sketch: The batch of pictures to paint on.
         shoulder: Where the sleeve starts, from the middle to the side.
         height: Its y there.
         length: Lowest and highest length of a sleeve.
         spread: Lowest and highest tangent of half the angle between sleeve and the vertical.
         widths: At the shoulder and at the wrist.
-        cuff: What the last bit's tone is multiplied by.
+        cuff: Factor of the tone of the sleeve's end.
         absent: Which pictures have no sleeves.
     """
     draws = sketch.draws
@@ -183,7 +183,7 @@ def _sleeves(
 def _neck(
     sketch: Sketch, top: Floats, width: Floats, depth: Floats, pointed: Flags | None = None, absent: Flags | None = None
 ) -> None:
-    """Cut the neck out and show the dark inside of the back."""
+    """Cut out the neck and show the dark inside of the back."""
     pointed = np.zeros_like(width, dtype=np.bool_) if pointed is None else pointed
     absent = np.zeros_like(pointed) if absent is None else absent
     half = width * 0.92

@@ -8,7 +8,7 @@ from dlcore.data.drawn_clothing.sketch import Point, Sketch
 
 
 def trouser(sketch: Sketch) -> None:
-    """Long or, at times, short; narrow, straight or flared."""
+    """Draw trousers, long or at times short; narrow, straight or flared."""
     draws = sketch.draws
     top = draws.uniform(-1.0, -0.9)
     foot = np.where(draws.chance(0.15), draws.uniform(0.0, 0.4), draws.uniform(0.85, 1.0))

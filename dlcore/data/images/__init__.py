@@ -1,1 +1,1 @@
-"""What `dlcore.data.image_folder` is made of: finding pictures, decoding them, keeping them, changing them."""
+"""Parts of `dlcore.data.image_folder`: find pictures, decode them, cache them, augment them."""

@@ -1,7 +1,7 @@
-"""Training pictures, changed by chance as a picture of the same thing may differ: a batch at a time, where it is used.
+"""Random augmentation of training pictures: a batch at a time, on the device where it is used.
 
-What moves pixels (crop, shift, rotation) is one affine map and one bilinear sampling; colour is one
-matrix. Every number comes from `SampleDraws`.
+Geometric changes (crop, shift, rotation) are one affine map and one bilinear sampling; colour is one matrix. Every
+random number comes from `SampleDraws`.
 
 Shapes: B batch size, C channels, H height, W width.
 """
@@ -25,15 +25,15 @@ _ERASED = (0.02, 0.2), 3.0  # share of the area, ratio of the sides at most
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is changed, and how much. All at their defaults change nothing.
+    """Random changes of pictures and their strength. The defaults change nothing.
 
     Args:
         flip: Probability with which a picture is mirrored left to right.
-        crop: Smallest share of the area, in (0, 1], that a crop by chance keeps; the crop fills the picture. 1: none.
+        crop: Smallest share of the area, in (0, 1], that a random crop keeps; the crop fills the picture. 1: none.
         shift: Largest shift to each side, as a share of the picture's side, in [0, 1).
         rotate: Largest rotation to each side, in degrees, 0 to 180.
         color: Largest change of brightness, contrast and saturation, as a share, in [0, 1].
-        erase: Probability with which a rectangle of 2 to 20% of the area is blotted out by the mean colour.
+        erase: Probability with which a rectangle of 2 to 20% of the area is filled with the mean colour.
     """
 
     flip: float = 0.0
@@ -52,13 +52,13 @@ class Augmentation:
         check_number("erase", self.erase, at_least=0, at_most=1)
 
     def __call__(self, pixels: Tensor, draws: SampleDraws, mean: Tensor, std: Tensor) -> Tensor:
-        """Change pictures and normalise them.
+        """Augment pictures and normalise them.
 
         Args:
             pixels: As stored (B, C, H, W), uint8.
             draws: The random numbers of these samples.
-            mean: Of each channel (C,), of pixels scaled to 0 to 1.
-            std: Likewise.
+            mean: Mean of each channel (C,), of pixels scaled to 0 to 1.
+            std: Standard deviation likewise.
 
         Shape:
             (B, C, H, W), float32
@@ -67,7 +67,7 @@ class Augmentation:
             moved = self._moved(pixels.float(), draws)
         elif self.flip:
             mirrored = draws.chance("flip", self.flip)
-            # Rows of both are chosen by copying: eight times faster than to choose pixel by pixel.
+            # Copy rows of a tensor that holds both: eight times faster than choosing pixel by pixel.
             rows = torch.arange(len(pixels), device=pixels.device) + mirrored * len(pixels)
             moved = torch.cat([pixels, pixels.flip(-1)]).index_select(0, rows).float()
         else:
@@ -78,9 +78,9 @@ class Augmentation:
         return self._erased(changed, draws) if self.erase else changed
 
     def _moved(self, pixels: Tensor, draws: SampleDraws) -> Tensor:
-        """Crop, shift, rotate and flip in one sampling. What comes in from outside is black."""
+        """Crop, shift, rotate and flip in one sampling. Areas outside the picture become black."""
         height, width = pixels.shape[-2:]
-        # Of the picture's sides, -1 to 1: where a pixel of the result comes from.
+        # In coordinates -1 to 1 of the picture's sides: the source position of each pixel of the result.
         area = draws.uniform("crop area", self.crop, 1.0)
         ratio = draws.uniform("crop ratio", -1.0, 1.0).mul(math.log(_RATIO) if self.crop < 1 else 0.0).exp()
         wide, high = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
@@ -89,29 +89,29 @@ class Augmentation:
         angle = draws.uniform("rotate", -1.0, 1.0) * math.radians(self.rotate)
         cos, sin = angle.cos(), angle.sin()
         mirrored = torch.where(draws.chance("flip", self.flip), -wide, wide)
-        # A turn of a picture that is not square must be one in pixels.
+        # The rotation of a picture that is not square must be one in pixels.
         form = height / width
-        # A complex number holds the two coordinates: one sum makes the grid, sixty times faster than affine_grid.
+        # A complex number holds both coordinates: one sum makes the grid, sixty times faster than affine_grid.
         steps = [(torch.arange(n, device=pixels.device) * 2 + 1) / n - 1 for n in (width, height)]
         rows = torch.complex(cos * mirrored, sin * mirrored / form)[:, None] * steps[0]
         columns = torch.complex(-sin * high * form, cos * high)[:, None] * steps[1]
         columns = columns + torch.complex(cos * x - sin * y * form, sin * x / form + cos * y)[:, None]
         grid = torch.view_as_real(rows[:, None, :] + columns[:, :, None])
-        # A crop stays inside; but between the middle of a pixel at the edge and the edge itself, black must not mix in.
+        # A crop stays inside, but interpolation between the edge and the middle of an edge pixel must not mix in black.
         outside = "zeros" if self.shift or self.rotate else "border"
         return functional.grid_sample(pixels, grid, mode="bilinear", padding_mode=outside, align_corners=False)
 
     def _colored(self, pixels: Tensor, draws: SampleDraws) -> Tensor:
-        """Brightness, contrast and saturation: all are linear in the pixels, so one matrix does it.
+        """Change brightness, contrast and saturation: all are linear in the pixels, so one matrix does it.
 
-        Values beyond black and white are cut off once, at the end.
+        Values beyond black and white are clipped once, at the end.
         """
         batch, channels, height, width = pixels.shape
         low, high = 1 - self.color, 1 + self.color
         brightness, contrast = draws.uniform("brightness", low, high), draws.uniform("contrast", low, high)
         flat = pixels.reshape(batch, channels, height * width)
         luma = pixels.new_tensor(_LUMA if channels == 3 else (1.0,))
-        grey = flat.mean(dim=2) @ luma  # (B,), of the whole picture: contrast goes by the distance from it
+        grey = flat.mean(dim=2) @ luma  # (B,), mean of the whole picture: contrast scales the distance from it
         matrix = torch.eye(channels, device=pixels.device).expand(batch, -1, -1)
         if channels == 3:
             saturation = draws.uniform("saturation", low, high)[:, None, None]
@@ -121,7 +121,7 @@ class Augmentation:
         return torch.baddbmm(offset, scale, flat).clamp_(0, 255).view_as(pixels)
 
     def _erased(self, pixels: Tensor, draws: SampleDraws) -> Tensor:
-        """Blot out a rectangle of some pictures: after normalisation, the mean colour is zero."""
+        """Erase a rectangle of some pictures: after normalisation, the mean colour is zero."""
         (least, most), ratio = _ERASED
         area = draws.uniform("erase area", least, most)
         ratios = draws.uniform("erase ratio", -1.0, 1.0).mul(math.log(ratio)).exp()
@@ -137,19 +137,19 @@ class Augmentation:
 
 
 def normalized(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Pixels 0 to 255 as floating point (B, C, H, W), in place: scaled to 0 to 1, less the mean, by the deviation."""
+    """Scale pixels 0 to 255 (B, C, H, W), floating point, in place to 0 to 1, subtract mean, divide by deviation."""
     scale, offset = (1 / (255 * std))[:, None, None], (-mean / std)[:, None, None]
     return pixels.mul_(scale).add_(offset)
 
 
 def rectangles(high: Tensor, wide: Tensor, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Masks of rectangles that lie wholly inside (B, 1, H, W).
+    """Return masks of rectangles that lie wholly inside (B, 1, H, W).
 
     Args:
-        high: Height as a share of the picture's (B,); cut off at 1.
+        high: Height as a share of the picture's (B,); clipped at 1.
         wide: Width likewise (B,).
-        y: Where it lies, 0 (top) to 1 (bottom) (B,).
-        x: Likewise, 0 (left) to 1 (right) (B,).
+        y: Vertical position, 0 (top) to 1 (bottom) (B,).
+        x: Horizontal position, 0 (left) to 1 (right) (B,).
         size: Height and width in pixels (H, W).
     """
     masks = []

@@ -1,9 +1,9 @@
-"""Is there a circle in the picture? Coloured shapes at any place, drawn by dlcore as PNG files.
+"""Is there a circle in the picture? Coloured shapes at random positions, drawn by dlcore as PNG files.
 
-Each picture has two to four shapes of any colour and size on a noisy ground. One of them, wholly visible, decides: it
-is a circle in half of the pictures, and else a triangle, a square or a pentagon of the same area, where all that is
-drawn by chance (place, size, colour, ground, the other shapes) has the same distribution. So neither colour nor
-brightness nor place nor the number of shapes tells anything.
+Each picture has two to four shapes of any colour and size on a noisy background. One of them, wholly visible, decides
+the class: it is a circle in half of the pictures, else a triangle, a square or a pentagon of the same area. Position,
+size, colour, background and the other shapes have the same distribution in both classes. So neither colour nor
+brightness nor position nor the number of shapes reveals the class.
 
 Shapes: B pictures drawn together, S side of a picture.
 """
@@ -26,16 +26,16 @@ from dlcore.progress_bar import progress_bar
 CLASS_NAMES = ("circle", "no circle")
 COUNTS = {"train": 10_000, "val": 1_000, "test": 2_000}
 SIDE = 48
-_VERSION = 1  # to be raised when the pictures change
+_VERSION = 1  # increase it when the pictures change
 _BATCH = 250
 _RADIUS = 5.0, 10.0  # pixels, of the circle of the same area
 _MOST_SHAPES = 4
 
 
 def circles_folder() -> Path:
-    """The folder of the pictures, with train, val and test; they are drawn when they are asked for first.
+    """Return the folder of the pictures, with train, val and test; draw them at the first call.
 
-    It lies in dlcore's cache folder.
+    It is in dlcore's cache folder.
     """
     place = cache_folder() / "circles" / f"{_VERSION}-{'-'.join(str(count) for count in COUNTS.values())}"
     open_cache(place.parent)
@@ -52,7 +52,7 @@ def circles_folder() -> Path:
 
 
 def write_circles(folder: Path) -> None:
-    """Write all pictures: ``folder/part/class/number.png``, the classes equally often in each part."""
+    """Write all pictures: ``folder/part/class/number.png``, both classes equally often in each part."""
     from PIL import Image
 
     for part in COUNTS:
@@ -64,7 +64,7 @@ def write_circles(folder: Path) -> None:
         with_circle = (np.arange(start, start + count) % 2) == 0
         for number, picture in enumerate(draw_circles(with_circle, seed, start)):
             name = CLASS_NAMES[0 if with_circle[number] else 1]
-            # Packing noise takes time and saves nothing.
+            # Compressing noise takes time and saves nothing.
             Image.fromarray(picture).save(folder / part / name / f"{start + number:05}.png", compress_level=0)
         return count
 
@@ -82,18 +82,18 @@ def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]
     """Draw pictures (B, S, S, 3), 0 to 255.
 
     Args:
-        with_circle: In which of them one shape is a circle (B,).
+        with_circle: Which of them have a circle (B,).
         key: Numbers that name the stream of random numbers: the same key gives the same pictures.
     """
     n = len(with_circle)
     draws = Draws(n, *key)
-    # A channel at a time, (B, S, S): numpy is several times slower where the last dimension is as short as three.
+    # One channel at a time, (B, S, S): numpy is several times slower when the last dimension has only three entries.
     ground = [draws.uniform(0.3, 0.7) for _ in range(3)]
     slope = _slope(draws)
     canvas = [slope + level[:, None, None] for level in ground]
     shapes = np.floor(draws.uniform(2, _MOST_SHAPES + 1))
     for number in range(_MOST_SHAPES):
-        decides = number == _MOST_SHAPES - 1  # drawn last: nothing lies upon it
+        decides = number == _MOST_SHAPES - 1  # drawn last: nothing covers it
         color = [np.clip(level + draws.sign() * draws.uniform(0.15, 0.45), 0, 1) for level in ground]
         cover = _cover(draws, with_circle & decides)
         cover *= ((number < shapes - 1) | decides)[:, None, None]
@@ -107,14 +107,14 @@ def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]
 
 
 def _slope(draws: Draws) -> Floats:
-    """Light that comes from some side (B, S, S)."""
+    """Return a gradient of light from a random side (B, S, S)."""
     down, across = draws.uniform(-0.1, 0.1), draws.uniform(-0.1, 0.1)
     steps = np.linspace(-1, 1, SIDE, dtype=np.float32)
     return down[:, None, None] * steps[:, None] + across[:, None, None] * steps
 
 
 def _cover(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:
-    """Which share of each pixel a shape covers (B, S, S): a polygon, or the circle of its area about its centre."""
+    """Return the share of each pixel that a shape covers (B, S, S): a polygon, or a circle of the same area."""
     corners = np.floor(draws.uniform(3, 6))
     radius, turn = draws.uniform(*_RADIUS), draws.uniform(0, 2 * np.pi)
     reach = radius * np.sqrt(2 * np.pi / (corners * np.sin(2 * np.pi / corners)))  # of the corners: the area is πr²
@@ -124,7 +124,7 @@ def _cover(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:
     down, across = steps[:, None] - y, steps - x
     beyond = np.full((len(radius), SIDE, SIDE), -np.inf, dtype=np.float32)
     for side in range(5):
-        # A triangle has its first side again as fourth.
+        # A triangle repeats its first side as the fourth.
         angle = (turn + 2 * np.pi / corners * (side % corners))[:, None, None].astype(np.float32)
         beyond = np.maximum(beyond, across * np.cos(angle) + down * np.sin(angle))
     inside = np.where(

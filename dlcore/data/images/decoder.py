@@ -1,20 +1,20 @@
-"""Decodes picture files, and is the program of the processes that do so: it imports neither torch nor dlcore.
+"""Decoder of picture files, and the program of the decoding processes: it imports neither torch nor dlcore.
 
 How any picture becomes one of C channels, H × W, 0 to 255:
 
-- It is turned as its EXIF orientation says.
-- Palettes are looked up; CMYK, YCbCr and the like become RGB. Transparent places show white behind them.
-- 16 bits become 8: two levels, the same for all pictures of a data set, become 0 and 255, linearly between them; what
-  lies beyond is cut off. 0 and 65535 by themselves; others where all values lie close together (`own_levels`). Of
-  colours that is so in PNG; in other files their upper byte counts.
-- 32-bit floats are refused: nobody knows which number is white.
-- Of an animation the first frame is taken.
+- It is turned by its EXIF orientation.
+- Palettes are looked up; CMYK, YCbCr and the like become RGB. Transparent areas become white.
+- 16 bits become 8: two levels, the same for all pictures of a data set, become 0 and 255, linearly between them; values
+  beyond are clipped. The levels are 0 and 65535, or narrower where all values lie close together (`own_levels`).
+  Colours of 16 bits are read so from PNG; from other files only their upper byte is used.
+- 32-bit floats are refused: their white level is not defined.
+- Of an animation the first frame is used.
 - One channel is the luma of ITU-R 601, 0.299 R + 0.587 G + 0.114 B; a grey picture has three equal channels.
 - It is resized by triangle filter with antialiasing (Pillow's BILINEAR). ``crop`` keeps proportions: the largest
-  centred piece of the right form, which is the shorter side to size and then a centre crop; ``squash`` takes all and
-  changes proportions; ``pad`` takes all and keeps them, black beside it.
-- A JPEG that is at least four times too large is decoded at a half, a quarter or an eighth, yet at least at twice the
-  size that is wanted: several times faster, and a grey level apart at most in the mean.
+  centred piece of the right shape, i.e. the shorter side to size and then a centre crop; ``squash`` uses all and
+  changes proportions; ``pad`` uses all and keeps them, on black.
+- A JPEG at least four times too large is decoded at a half, a quarter or an eighth, but at least at twice the target
+  size: several times faster, with a mean difference of at most one grey level.
 
 Shapes: C channels, H height, W width.
 """
@@ -34,20 +34,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# Never all that Pillow knows: it hands EPS to Ghostscript, which runs programs that the file holds.
+# Never all formats of Pillow: it passes EPS to Ghostscript, which runs programs that the file holds.
 COMMON = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 OTHERS = ("TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA", "MPO", "QOI")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB of RGB
-MAX_BYTES = 1_000_000_000  # of a file; without any compression so many pixels are 0.7 GB of 16-bit RGBA
+MAX_BYTES = 1_000_000_000  # of a file; as many pixels of uncompressed 16-bit RGBA are 0.7 GB
 WHOLE = (0, 65535)
 _NARROW = 32768  # values of 16 bits that span less would have fewer than 128 grey levels
-_COARSE = 64  # of colours of which the upper byte is known alone: what does not reach this would have fewer levels
+_COARSE = 64  # least maximum of 16-bit colours of which only the upper byte is known: else too few levels are left
 _EXACT_ROW = 2**24 // 255**2
 _BACKGROUND = (255, 255, 255, 255)
 
 
 class BrokenPicture(Exception):
-    """A file cannot be made a picture; the text says why."""
+    """A file cannot be decoded; the text says why."""
 
 
 def decode(
@@ -60,7 +60,7 @@ def decode(
         size: Height and width (H, W).
         channels: 1 (grey) or 3 (RGB).
         resize: ``crop``, ``squash`` or ``pad``; see above.
-        levels: Which values of 16 bits become 0 and 255.
+        levels: The 16-bit values that become 0 and 255.
 
     Shape:
         (C, H, W)
@@ -74,7 +74,7 @@ def decode(
 def decode_and_measure(
     path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    """Decode one file as `decode` does; also give the least and the greatest of its 16-bit values, None of 8 bits."""
+    """Decode one file as `decode` does; also return the range of its 16-bit values, None for 8 bits."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; what matters is raised
@@ -110,7 +110,7 @@ def _open(path: str | Path) -> Image.Image:
 
 @cache
 def _others() -> tuple[str, ...]:
-    Image.init()  # loads all plugins: a tenth of a second that common pictures need not wait for
+    Image.init()  # loads all plugins: takes 0.1 s, which common pictures do not need
     return tuple(name for name in OTHERS if name in Image.OPEN)
 
 
@@ -120,8 +120,8 @@ def _decode(
     kind, depth = (
         image.format,
         _raw_mode(image),
-    )  # it is gone once a picture is loaded, which an EXIF block behind the pixels needs
-    # To ask for an orientation takes as long as to decode a small picture.
+    )  # must be read before an EXIF block behind the pixels loads the picture
+    # Reading the orientation takes as long as decoding a small picture.
     told = image.format not in COMMON or image.format == "PNG" or "exif" in image.info or "xmp" in image.info
     sideways = told and image.getexif().get(0x0112, 1) >= 5
     if image.format in ("JPEG", "MPO"):
@@ -132,7 +132,7 @@ def _decode(
     values = _deep_values(image, path, kind, depth)
     span = None
     if values is not None:
-        colors = values[..., :3] if values.ndim == 3 else values  # not how much they cover
+        colors = values[..., :3] if values.ndim == 3 else values  # without alpha
         span = int(colors.min()), int(colors.max())
         image = _from_values(values, levels)
     pixels = np.asarray(resized(_in_mode(image, "L" if channels == 1 else "RGB"), size, resize))
@@ -140,7 +140,7 @@ def _decode(
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """How a file's pixels are laid down, in Pillow's words; empty where it does not say."""
+    """Return how a file's pixels are stored, as Pillow's raw mode; empty if unknown."""
     tile = getattr(image, "tile", None)
     how: Any = tile[0][3] if tile else ""
     how = how[0] if isinstance(how, tuple | list) and how else how
@@ -148,7 +148,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 
 def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: str) -> NDArray[np.int64] | None:
-    """The values of a picture of 16 bits (H, W) or (H, W, C); None of another."""
+    """Return the values of a 16-bit picture (H, W) or (H, W, C); None for any other."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > WHOLE[1]:
@@ -157,7 +157,7 @@ def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: 
     if ";16" not in depth:
         return None
     if kind == "PNG" and depth in ("RGB;16B", "RGBA;16B"):
-        # Pillow gives the upper byte of each colour; read in the other order, the lower one.
+        # Pillow returns the upper byte of each colour; read in the other byte order, the lower one.
         lower: Any
         with _open(path) as lower:
             lower.tile = [(*lower.tile[0][:3], depth.replace("16B", "16L"))]
@@ -169,7 +169,7 @@ def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: 
 
 
 def _from_values(values: NDArray[np.int64], levels: tuple[int, int]) -> Image.Image:
-    """A picture of 8 bits, of values of 16; a fourth channel is how much they cover."""
+    """Return an 8-bit picture from 16-bit values; a fourth channel is alpha."""
     low, high = levels
     span = max(high - low, 1)
     scaled = (np.clip(values - low, 0, span) * 255 + span // 2) // span
@@ -179,24 +179,24 @@ def _from_values(values: NDArray[np.int64], levels: tuple[int, int]) -> Image.Im
 
 
 def own_levels(span: tuple[int, int]) -> tuple[int, int]:
-    """Which values become 0 and 255, by the least and the greatest of a data set's 16-bit values.
+    """Return the values that become 0 and 255, from the range of a data set's 16-bit values.
 
-    Those two where they are close together, as of a camera with 12 bits, whose pictures would be black else.
+    This is the range itself if it is narrow, as of a 12-bit camera, whose pictures would otherwise be black.
     """
     return span if 0 < span[1] - span[0] < _NARROW else WHOLE
 
 
 def _draft(image: Image.Image, size: tuple[int, int], resize: str) -> None:
-    """Let a JPEG be decoded smaller, at twice the wanted size at least."""
+    """Let the library decode a JPEG smaller, but at least at twice the target size."""
     image.draft(None, _least(image.size, size, resize))
 
 
 def draft_scale(there: tuple[int, int], size: tuple[int, int], resize: str) -> int:
-    """How many times smaller a JPEG is decoded: 1, 2, 4 or 8.
+    """Return by which factor a JPEG is decoded smaller: 1, 2, 4 or 8.
 
     Args:
         there: Its width and height.
-        size: Height and width that are wanted (H, W).
+        size: Target height and width (H, W).
         resize: ``crop``, ``squash`` or ``pad``.
     """
     least = _least(there, size, resize)
@@ -205,7 +205,7 @@ def draft_scale(there: tuple[int, int], size: tuple[int, int], resize: str) -> i
 
 
 def _least(there: tuple[int, int], size: tuple[int, int], resize: str) -> tuple[int, int]:
-    """Width and height that a JPEG must keep, where it is decoded smaller."""
+    """Return the least width and height of a JPEG that is decoded smaller."""
     shares = size[1] / there[0], size[0] / there[1]
     if resize != "squash":
         shares = (max(shares),) * 2 if resize == "crop" else (min(shares),) * 2
@@ -226,7 +226,7 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 def resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Image:
-    """A picture in the size (H, W) that is wanted, as the rules above say."""
+    """Resize a picture to the target size (H, W) by the rules above."""
     height, width = size
     if image.size == (width, height):
         return image
@@ -241,23 +241,23 @@ def resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Ima
 
 
 def moments(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Sum and sum of squares of each channel of pictures (…, C, H, W): what mean and deviation of any set follow from.
+    """Return sum and sum of squares of each channel of pictures (…, C, H, W), which give mean and deviation of any set.
 
     Shape:
         (…, 2, C)
     """
-    # Single precision is exact up to 2^24: for a row of 258 squares. Bytes are several times slower to add up.
+    # float32 is exact up to 2^24: for a row of 258 squares. Summing bytes is several times slower.
     rows: NDArray[Any] = pixels.astype(np.float32 if pixels.shape[-1] <= _EXACT_ROW else np.float64)
     sums = np.stack([rows.sum(axis=-1), np.einsum("...w,...w->...", rows, rows)], axis=-3)
     return sums.sum(axis=-1, dtype=np.float64).astype(np.int64)
 
 
 def main() -> None:
-    """Decode what comes on standard input, a line of JSON a share of the files; answer each with a line of JSON.
+    """Decode the files named on standard input, a JSON line per share; answer each with a JSON line.
 
-    The first line says where the pictures go and which form they get. They are written where they belong in that file.
+    The first line gives the target file and the pictures' form. Each picture is written at its position in that file.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter: this ends with its input
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C; this process ends with its input
     form: dict[str, Any] = json.loads(sys.stdin.readline())
     size = (form["size"][0], form["size"][1])
     levels = tuple(form["levels"] or WHOLE)

@@ -1,8 +1,8 @@
-"""All cores decode a folder's files into one file of pixels, while a bar shows how far they are.
+"""Decode a folder's files into one file of pixels on all cores, with a progress bar.
 
-A thread a core decodes ordinary JPEG files, which takes next to no Python. It hands the others to a process of its own,
-since for a small picture of any kind most of the time is spent in Python: a plain program, not `multiprocessing`, which
-is ready in a fifth of a second, for it imports neither torch nor the user's script, and is not begun without need.
+One thread per core decodes ordinary JPEG files, which needs hardly any Python. It passes the others to a process of its
+own, since decoding a small picture of another kind spends most of its time in Python. That process is a plain program,
+not `multiprocessing`: it starts in 0.2 s, since it imports neither torch nor the user's script, and only if needed.
 
 Shapes: M files, C channels.
 """
@@ -31,19 +31,19 @@ from dlcore.errors import DataError
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
 
-_SHARE = 64  # files that are taken at a time,
+_SHARE = 64  # files per share,
 _SHARE_BYTES = 2**20  # or fewer, so that their pixels stay in a processor's cache
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form that all pictures get.
+    """The form of all decoded pictures.
 
     Attributes:
         size: Height and width.
         channels: 1 (grey) or 3 (RGB).
         resize: ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`.
-        levels: Which values of 16-bit pictures become 0 and 255; None: `pixel_cache.decoded` finds out.
+        levels: The values of 16-bit pictures that become 0 and 255; None: `pixel_cache.decoded` determines them.
     """
 
     size: tuple[int, int]
@@ -60,19 +60,19 @@ class Form:
 def decode_files(
     files: Sequence[Path], target: Path, form: Form
 ) -> tuple[Tensor, dict[int, str], tuple[int, int] | None]:
-    """Decode files into a file of pixels, which holds them one after the other.
+    """Decode files into one file of pixels, in the order of the files.
 
     Args:
         files: The files (M).
-        target: The file that is made, of M·C·H·W bytes. Broken files leave zeros.
-        form: The form that they get.
+        target: The file to write, of M·C·H·W bytes. Broken files leave zeros.
+        form: The form of the pictures.
 
     Returns:
-        Sum and sum of squares of each channel (M, 2, C), int64; why which files are broken, by their place; the least
-        and the greatest value of the 16-bit pictures, None where there are none.
+        Sum and sum of squares of each channel (M, 2, C), int64; the reason for each broken file, by its index; the
+        least and the greatest value of the 16-bit pictures, None if there are none.
 
     Raises:
-        DataError: The pixels cannot be written, or a process that decodes was ended from outside.
+        DataError: The pixels cannot be written, or a decoding process was killed.
     """
     with target.open("wb") as file:
         file.truncate(len(files) * form.row_bytes)
@@ -87,7 +87,7 @@ def decode_files(
     with progress_bar("decoding pictures", len(files)) as advance:
 
         def feed() -> None:
-            """Keep one core busy until nothing is left."""
+            """Keep one core busy until no share is left."""
             with ExitStack() as stack:
                 file = stack.enter_context(target.open("r+b", buffering=0))
                 process: subprocess.Popen[str] | None = None
@@ -114,7 +114,7 @@ def decode_files(
                         advance(len(share))
 
         def feed_safely() -> None:
-            """What goes wrong in a thread is not to be lost."""
+            """Record an exception of a thread as a failure."""
             try:
                 feed()
             except Exception as error:
@@ -141,10 +141,10 @@ def decode_files(
 def _decode_jpegs(
     files: Sequence[Path], rows: range, target: FileIO, form: Form
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
-    """Decode the ordinary JPEG files among some rows, and write them where they belong.
+    """Decode the ordinary JPEG files among some rows, and write them at their positions.
 
     Returns:
-        Those rows, their moments (N, 2, C), and the rows that are left to the general decoder.
+        Those rows, their moments (N, 2, C), and the rows left to the general decoder.
     """
     pixels = np.empty((len(rows), form.channels, *form.size), dtype=np.uint8)
     ordinary = np.zeros(len(rows), dtype=bool)
@@ -153,7 +153,7 @@ def _decode_jpegs(
         if picture is not None:
             pixels[place], ordinary[place] = picture, True
     if ordinary.any():
-        # All of the share at once; what is not there yet are zeros, which its process overwrites.
+        # Write the whole share at once; missing pictures are zeros, which the process overwrites.
         pixels[~ordinary] = 0
         target.seek(rows.start * form.row_bytes)
         target.write(pixels.data)
@@ -164,7 +164,7 @@ def _decode_jpegs(
 
 @contextmanager
 def _process(target: Path, form: Form) -> Iterator[subprocess.Popen[str]]:
-    # -P: the folder of the program is not to be searched for modules.
+    # -P: do not search the program's folder for modules.
     command = [sys.executable, "-P", str(Path(decoder.__file__))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -172,11 +172,11 @@ def _process(target: Path, form: Form) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             with suppress(BrokenPipeError):
-                process.stdin.close()  # type: ignore[union-attr]  # it ends when nothing more can come
+                process.stdin.close()  # type: ignore[union-attr]  # the process ends when its input is closed
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:
-    with suppress(BrokenPipeError):  # its silence is noticed when the answer is read
+    with suppress(BrokenPipeError):  # noticed when the answer is read
         process.stdin.write(line + "\n")  # type: ignore[union-attr]
         process.stdin.flush()  # type: ignore[union-attr]
 

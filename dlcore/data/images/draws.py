@@ -1,10 +1,10 @@
-"""Random numbers that belong to a sample: a function of (seed, epoch, sample), computed for a batch at once.
+"""Random numbers per sample: a function of (seed, epoch, sample), computed for a batch at once.
 
-They do not depend on how samples are put into batches, on the device or on what was drawn before, so that a run that is
-resumed, at another place or on another number of processes, sees each picture changed as it would have been.
+They do not depend on the batches, the device or earlier draws. So a resumed run, also on another device or with
+another number of processes, augments each picture as the uninterrupted run would.
 
-The numbers are the mixing function of SplitMix64 of a counter (Steele, Lea, Flood (2014), "Fast splittable
-pseudorandom number generators", OOPSLA), in integers that wrap around, the same on each device.
+The numbers are SplitMix64's mixing function of a counter (Steele, Lea, Flood (2014), "Fast splittable pseudorandom
+number generators", OOPSLA), in integers that wrap around, the same on each device.
 
 Shapes: B batch size.
 """
@@ -24,7 +24,7 @@ class SampleDraws:
     Args:
         seed: Seed of the run.
         epoch: Number of the epoch, from 0.
-        samples: Which samples they are: indices into the data (B,), int64, on the device where the numbers are needed.
+        samples: Indices of the samples in the data (B,), int64, on the device where the numbers are needed.
     """
 
     def __init__(self, seed: int, epoch: int, samples: Tensor) -> None:
@@ -32,39 +32,39 @@ class SampleDraws:
         self._key = _mixed(_mixed(seed * _GOLDEN + 1) + epoch * _GOLDEN + 1)
 
     def of(self, few: slice) -> SampleDraws:
-        """Those of some of the samples."""
+        """Return the draws of some of the samples."""
         return SampleDraws(self.seed, self.epoch, self.samples[few])
 
     def uniform(self, quantity: str, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Numbers (B,), float32, uniform in [low, high).
+        """Return numbers (B,), float32, uniform in [low, high).
 
         Args:
-            quantity: What they are for: a name of its own gives numbers of its own.
+            quantity: What they are for: each name has its own numbers.
             low: Lower bound.
             high: Upper bound.
         """
         key = _mixed(self._key + int.from_bytes(quantity.encode(), "little") % _WORD * _GOLDEN)
-        # The counter steps by an odd number, so that no two samples meet; then two rounds of shift, xor and multiply.
+        # The counter steps by an odd number, so no two samples collide; then two rounds of shift, xor and multiply.
         word = self.samples * _signed(_GOLDEN) + _signed(key)
         word = (word ^ _shifted(word, 30)) * _signed(_MIX_1)
         word = (word ^ _shifted(word, 27)) * _signed(_MIX_2)
         word = word ^ _shifted(word, 31)
-        # 24 bits are what a float32 holds without rounding.
+        # A float32 holds 24 bits without rounding.
         unit = _shifted(word, 40).to(torch.float32) * 2.0**-24
         return low + (high - low) * unit
 
     def chance(self, quantity: str, probability: float) -> Tensor:
-        """True with a probability, (B,)."""
+        """Return True with a given probability, (B,)."""
         return self.uniform(quantity) < probability
 
 
 def _shifted(word: Tensor, bits: int) -> Tensor:
-    """Shifted to the right, filled with zeros: torch's own shift repeats the sign."""
+    """Shift right and fill with zeros: torch's own shift repeats the sign."""
     return (word >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def _mixed(word: int) -> int:
-    """The same mixing, of a Python number."""
+    """Apply the same mixing to a Python number."""
     word %= _WORD
     word = (word ^ (word >> 30)) * _MIX_1 % _WORD
     word = (word ^ (word >> 27)) * _MIX_2 % _WORD
@@ -72,5 +72,5 @@ def _mixed(word: int) -> int:
 
 
 def _signed(word: int) -> int:
-    """As torch's int64 has the same bits."""
+    """Return the int64 with the same bits."""
     return word - _WORD if word >= _WORD // 2 else word

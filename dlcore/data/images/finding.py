@@ -1,8 +1,8 @@
-"""Which pictures and which classes a folder holds.
+"""Find the pictures and the classes of a folder.
 
-``root/class/…`` has classes and no parts; ``root/train/class/…``, with ``val`` and ``test`` beside it where there are
-such, has both (in any case; Training, Testing, 验证集 and the like, too); pictures that lie in root itself have
-neither, and can be predicted only.
+``root/class/…`` has classes and no parts; ``root/train/class/…``, optionally with ``val`` and ``test``, has both (in
+any case; Training, Testing, 验证集 and the like, too); pictures directly in root have neither, and can only be
+predicted.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _PICTURES = "pictures (.jpg, .png, .webp, .bmp, .gif, .tif, …)"
 
 @dataclass
 class Found:
-    """What a folder holds.
+    """The content of a folder.
 
     Attributes:
         root: The folder.
-        class_names: Names of the class folders, sorted; empty where there are none.
+        class_names: Names of the class folders, sorted; empty if there are none.
         names: Paths of the pictures within root, class after class, sorted.
-        targets: The class of each picture, as an index into `class_names`; -1 where there are none.
-        parts: The places among `names` of each part that has a folder of its own; empty where none has.
-        ignored: How many files of which ending are not read.
-        beside: Pictures that lie beside the class folders; they have no class and are not read.
-        without: Of val and test, the classes of which they have no pictures.
+        targets: The class of each picture, as an index into `class_names`; -1 without classes.
+        parts: The indices into `names` of each part that has its own folder; empty if none has.
+        ignored: Number of files that are not read, by file ending.
+        beside: Pictures next to the class folders; they have no class and are not read.
+        without: For val and test, the classes without pictures.
     """
 
     root: Path
@@ -47,7 +47,7 @@ class Found:
 
 
 def find_pictures(root: str) -> Found:
-    """Look what a folder holds. Names that begin with a dot are passed over, links are followed.
+    """Scan a folder. Names that begin with a dot are skipped, links are followed.
 
     Args:
         root: The folder.
@@ -85,7 +85,7 @@ def find_pictures(root: str) -> Found:
 
 
 def _collect(found: Found, folder: Path, classes: list[str], part: str) -> None:
-    """Take up the pictures of each class folder."""
+    """Add the pictures of each class folder."""
     for target, name in enumerate(classes):
         ignored: Counter[str] = Counter()
         names = _pictures_below(folder / name, found.root, ignored) if (folder / name).is_dir() else []
@@ -120,7 +120,7 @@ def _check_classes(top: Path, train: str, folder: str, expected: list[str]) -> N
 
 
 def _see_beside(found: Found, folder: Path) -> None:
-    """Count the files beside the folders."""
+    """Count the files next to the folders."""
     with os.scandir(folder) as entries:
         files = sorted(entries, key=lambda entry: entry.name)
     for entry in files:
@@ -134,12 +134,12 @@ def _see_beside(found: Found, folder: Path) -> None:
 
 
 def _pictures_below(folder: Path, root: Path, ignored: Counter[str]) -> list[str]:
-    """Paths within root of the pictures in a folder and in those within it."""
+    """Return paths, relative to root, of the pictures in a folder and its subfolders."""
     names: list[str] = []
     seen: set[str] = set()
     for path, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         real = os.path.realpath(path)
-        if real in seen:  # a link that leads in a circle
+        if real in seen:  # a link that forms a loop
             folders.clear()
             continue
         seen.add(real)
@@ -156,7 +156,7 @@ def _pictures_below(folder: Path, root: Path, ignored: Counter[str]) -> list[str
 
 
 def _kind(path: str) -> str:
-    """The ending of a file that is passed over, in lower case."""
+    """Return the ending of a skipped file, in lower case."""
     ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (of a million names, a Path of each costs seconds)
     if ending not in ENDINGS and os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
         return "link that leads nowhere"

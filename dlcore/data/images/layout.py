@@ -1,4 +1,4 @@
-"""How the folders of a data set lie: which of them are parts (train, val, test), and which are classes."""
+"""Layout of a data set's folders: which are parts (train, val, test), and which are classes."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _WORDS = {
     **dict.fromkeys(("test", "testing", "测试"), "test"),
 }
 _ENDING = re.compile(r"[\W_]*(set|data|集)$")  # training_set, TestData, 训练集
-# What systems and programs leave in folders, in lower case; names that begin with a dot are hidden anyway.
+# Files that systems and programs leave in folders, in lower case; names that begin with a dot are hidden anyway.
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is passed over."""
+    """Return whether a file or folder is skipped."""
     return name.startswith(".") or name.lower() in _LITTER
 
 
 def part_of(name: str) -> str | None:
-    """The part that a folder's name means, in any case: ``train``, ``val`` or ``test``; None for any other name."""
+    """Return the part that a folder's name means, in any case: ``train``, ``val`` or ``test``; None for other names."""
     word = name.strip().lower()
     return _WORDS.get(word) or _WORDS.get(_ENDING.sub("", word))
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, sorted.
+    """Return the names of the folders in a folder, sorted.
 
     Raises:
         DataError: It cannot be read.
@@ -47,18 +47,18 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def unreadable(folder: Path | str, error: OSError) -> DataError:
-    """A folder cannot be read."""
+    """Return the error of a folder that cannot be read."""
     return DataError(f"{folder}: expected a folder that may be read: {error.strerror}. Allow it: chmod -R u+rX FOLDER.")
 
 
 def part_folders(top: Path) -> dict[str, str]:
-    """The folder of each part; empty where the folders of `top` are classes.
+    """Return the folder of each part; empty if the folders of `top` are classes.
 
     Args:
         top: The folder of the data set.
 
     Raises:
-        DataError: Parts lie beside classes, hold none, are there twice, or lack the training.
+        DataError: Parts lie next to classes, are empty, occur twice, or lack the training part.
     """
     folders = subfolders(top)
     named = [name for name in folders if part_of(name)]
@@ -93,12 +93,12 @@ def part_folders(top: Path) -> dict[str, str]:
 
 
 def check_shared(top: Path, names: Sequence[str], depth: int) -> None:
-    """Refuse class folders that hold the same folders: then those are the classes, or the parts.
+    """Refuse class folders that hold the same subfolders: then those are the classes, or the parts.
 
     Args:
         top: The folder of the data set.
         names: Paths of its pictures within it.
-        depth: How many folders lie above a class folder: 0, or 1 where there are parts.
+        depth: How many folders lie above a class folder: 0, or 1 with parts.
 
     Raises:
         DataError: At least half of the class folders hold two folders of the same names, or a part.
@@ -125,7 +125,7 @@ def check_shared(top: Path, names: Sequence[str], depth: int) -> None:
 
 
 def deeper(top: Path) -> Path | None:
-    """The folder in which class folders may lie where `top` holds one folder alone; None where there is none."""
+    """Return the folder that may hold class folders if `top` holds only one folder; None if there is none."""
     folders = subfolders(top)
     while len(folders) == 1:
         top = top / folders[0]
@@ -134,6 +134,6 @@ def deeper(top: Path) -> Path | None:
 
 
 def listed(names: list[str]) -> str:
-    """Names for a message: twelve at most."""
+    """List names for a message: twelve at most."""
     shown = ", ".join(repr(decoded_name(name)) for name in names[:12])
     return shown if len(names) <= 12 else f"{shown} and {len(names) - 12:,} more"

@@ -1,4 +1,4 @@
-"""Mixup and CutMix: a picture takes over a part of another one, and its target the same share of the other's.
+"""Mixup and CutMix: mix a picture with another one, and its target in the same share.
 
 References: Zhang et al. (2018), "mixup: beyond empirical risk minimization", arXiv:1710.09412; Yun et al. (2019),
 "CutMix: regularization strategy to train strong classifiers with localizable features", arXiv:1905.04899.
@@ -22,14 +22,14 @@ from dlcore.errors import check_number
 
 @dataclass(frozen=True)
 class Mixing:
-    """How pictures are mixed. With both, each picture has one of the two, equally likely.
+    """Settings of the mixing. With both, each picture gets one of the two, equally likely.
 
-    The other picture is the one before it in the batch, whose order is by chance already. The shares are drawn from
+    The other picture is the previous one in the batch, whose order is random already. The shares are drawn from
     (seed, epoch, sample).
 
     Args:
-        mixup: α of the Beta(α, α) distribution of the shares in which two pictures are laid over each other; 0: none.
-        cutmix: α of the distribution of the area that is cut out and filled from the other picture; 0: none.
+        mixup: α of the Beta(α, α) distribution of the shares in which two pictures are blended; 0: none.
+        cutmix: α of the distribution of the area that is replaced by the other picture; 0: none.
     """
 
     mixup: float = 0.0
@@ -68,14 +68,14 @@ class Mixing:
             size = (inputs.shape[-2], inputs.shape[-1])
             inside = rectangles(side, side, draws.uniform("cut y"), draws.uniform("cut x"), size)
             mixed = torch.where(inside, inputs.roll(1, 0), mixed)
-            # What counts are the pixels that were taken, which are whole ones.
+            # The share counts whole pixels, as they were replaced.
             kept = torch.where(cut, 1 - inside.flatten(1).float().mean(dim=1), kept)
         kept = kept[:, None].to(hot.dtype)
         return mixed, hot * kept + hot.roll(1, 0) * (1 - kept)
 
 
 def beta_quantile(share: Tensor, alpha: float) -> Tensor:
-    """Numbers that are Beta(α, α) distributed, from uniform ones (B,): the quantile function, from a table."""
+    """Map uniform numbers (B,) to Beta(α, α) distributed ones: the quantile function, from a table."""
     table = _table_on(alpha, share.device)
     lower = torch.minimum(share, 1 - share) * 2 * (len(table) - 1)
     place = lower.long().clamp(max=len(table) - 2)
@@ -85,13 +85,13 @@ def beta_quantile(share: Tensor, alpha: float) -> Tensor:
 
 @cache
 def _table_on(alpha: float, device: torch.device) -> Tensor:
-    """The table on a device; made once, since to bring it there holds up a GPU."""
+    """Return the table on a device; cached, since copying it there blocks a GPU."""
     return torch.tensor(_table(alpha), dtype=torch.float32, device=device)
 
 
 @cache
 def _table(alpha: float, entries: int = 1025) -> list[float]:
-    """Quantiles of 0, …, ½: by symmetry half of the distribution is enough.
+    """Return quantiles of 0, …, ½: by symmetry half of the distribution is enough.
 
     With x = t^(1/α) the density x^(α-1) (1-x)^(α-1) dx is (1-t^(1/α))^(α-1) dt up to a factor: no longer infinite at 0.
     """

@@ -1,4 +1,4 @@
-"""Mean and deviation of each channel, by which pictures are normalised.
+"""Mean and deviation of each channel, to normalise pictures.
 
 Shapes: M files, C channels.
 """
@@ -15,36 +15,36 @@ from torch import Tensor
 
 from dlcore.errors import ArgumentError
 
-# Of the pictures that the usual pretrained networks were trained on, scaled to 0 to 1.
+# Of the data that the usual pretrained networks were trained on, scaled to 0 to 1.
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """Pixels, scaled to 0 to 1, less the mean, divided by the deviation.
+    """Normalisation: pixels, scaled to 0 to 1, minus the mean, divided by the deviation.
 
     Attributes:
-        mean: Of each channel (C).
-        std: Likewise, above 0.
+        mean: Mean of each channel (C).
+        std: Standard deviation of each channel (C), above 0.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     def state(self) -> dict[str, list[float]]:
-        """As a checkpoint keeps it."""
+        """Return the state for a checkpoint."""
         return {"mean": list(self.mean), "std": list(self.std)}
 
 
 def given(value: str | list[list[float]], channels: int) -> Normalization | None:
-    """The normalisation that an argument gives.
+    """Return the normalisation that an argument gives.
 
     Args:
-        value: ``train`` (not known before the pictures are), ``none``, ``imagenet`` or [means, deviations].
+        value: ``train`` (known only after decoding), ``none``, ``imagenet`` or [means, deviations].
         channels: Channels of the pictures (C).
 
     Raises:
-        ArgumentError: It is something else, or has other numbers than one for each channel.
+        ArgumentError: It is something else, or has not one number per channel.
     """
     if value == "train":
         return None
@@ -64,19 +64,19 @@ def given(value: str | list[list[float]], channels: int) -> Normalization | None
 
 
 def measured(moments: Tensor, pixels: int) -> Normalization:
-    """The normalisation that gives pictures mean 0 and deviation 1 in each channel, exact to double precision.
+    """Return the normalisation that gives pictures mean 0 and deviation 1 in each channel, exact to double precision.
 
     Args:
         moments: Sum and sum of squares of each channel of each picture (M, 2, C), int64, of pixels 0 to 255.
         pixels: Pixels of a picture.
     """
     total, squares = moments.sum(dim=0).double() / (pixels * len(moments))
-    # A channel of one value everywhere stays at 0: half a grey level is less than any other deviation.
+    # A channel of one constant value becomes 0: half a grey level is less than any other deviation.
     std = (squares - total**2).clamp(min=0).sqrt().clamp(min=0.5)
     return Normalization(tuple((total / 255).tolist()), tuple((std / 255).tolist()))
 
 
 @cache
 def tensors(normalization: Normalization, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (C,) on a device; made once, since to bring them there holds up a GPU."""
+    """Return mean and deviation (C,) on a device; cached, since copying them there blocks a GPU."""
     return torch.tensor(normalization.mean, device=device), torch.tensor(normalization.std, device=device)

@@ -1,4 +1,4 @@
-"""What is said about a folder's pictures: which are broken, and how unequal the classes are."""
+"""Notes and errors about a folder's pictures: broken files, unequal classes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SHOWN = 8  # broken files that a message names
 
 
 def meet_broken(found: Found, broken: dict[int, str], skip: bool) -> None:
-    """Name the files that cannot be decoded.
+    """Report the files that cannot be decoded.
 
     Args:
         found: The pictures.
-        broken: Why which are broken, by their places.
+        broken: The reason for each broken file, by its index.
         skip: Whether they are left out.
 
     Raises:
-        DataError: There are such, and they are not to be left out.
+        DataError: There are broken files, and they are not to be left out.
     """
     if not broken:
         return
@@ -37,7 +37,7 @@ def meet_broken(found: Found, broken: dict[int, str], skip: bool) -> None:
 
 
 def tell_passed_over(found: Found) -> None:
-    """Say which files of the folder are not read, and which classes a part lacks."""
+    """Print which files of the folder are not read, and which classes a part lacks."""
     if found.ignored:
         kinds = ", ".join(f"{count:,} × {ending}" for ending, count in found.ignored.most_common(_SHOWN))
         more = f" and {len(found.ignored) - _SHOWN} endings more" * (len(found.ignored) > _SHOWN)
@@ -53,7 +53,7 @@ def tell_passed_over(found: Found) -> None:
 
 
 def tell_levels(pictures: Pictures) -> None:
-    """Say which values of 16-bit pictures became black and white, where these are not 0 and 65535."""
+    """Print which values of 16-bit pictures became black and white, unless they are 0 and 65535."""
     span, levels = pictures.span, pictures.levels
     if span is None or levels is None or levels == WHOLE:
         return
@@ -67,7 +67,7 @@ def tell_levels(pictures: Pictures) -> None:
 
 
 def tell_counts(class_names: list[str], counts: list[int]) -> None:
-    """Say it where one class has at least twice as many training pictures as another."""
+    """Print a note if one class has at least twice as many training pictures as another."""
     by_size = sorted(zip(counts, class_names, strict=True))
     (least, rare), (most, common) = by_size[0], by_size[-1]
     if most >= 2 * least:

@@ -1,4 +1,4 @@
-"""Which pictures train, validate and test, and under which of the model's classes each falls.
+"""Assign pictures to training, validation and test, and map their classes to the model's.
 
 Shapes: M files.
 """
@@ -18,7 +18,7 @@ from dlcore.errors import DataError
 
 
 def class_targets(found: Found, class_names: Sequence[str]) -> np.ndarray:
-    """The class of each picture (M,), as an index into the model's class names; -1 where a folder has no classes.
+    """Return the class of each picture (M,), as an index into the model's class names; -1 without classes.
 
     Raises:
         DataError: The folder has a class that the model does not know.
@@ -37,17 +37,17 @@ def class_targets(found: Found, class_names: Sequence[str]) -> np.ndarray:
 def part_places(
     found: Found, targets: np.ndarray, val_size: float, test_size: float, seed: int
 ) -> dict[str, np.ndarray]:
-    """The places of the pictures of each part.
+    """Return the indices of the pictures of each part.
 
-    A part that has a folder of its own is that folder; another is cut off the training pictures, each class in its
-    share. Validation and test stand in for each other where one is empty, and the training pictures where both are.
+    A part with its own folder is that folder; another is split off the training pictures, each class in its share. If
+    one of validation and test is empty, the other replaces it; if both are, the training pictures do.
 
     Args:
         found: The pictures (M).
         targets: The class of each (M,).
         val_size: Below 1 a share of the training pictures, from 1 on a number.
         test_size: Likewise; of the same pictures.
-        seed: What determines the choice.
+        seed: Determines the choice.
 
     Raises:
         ArgumentError: A size is wrong, or too large.
@@ -67,12 +67,12 @@ def part_places(
 
 
 def is_cut(found: Found) -> bool:
-    """Whether chance has a say in the parts: not all of them have folders of their own."""
+    """Return whether the split is random: some part has no folder of its own."""
     return len(found.parts) < len(PARTS)
 
 
 def fingerprint(found: Found) -> str:
-    """What tells whether a folder holds the files that it held when a model was trained."""
+    """Return a hash of a folder's file names, to tell whether they are those of the training."""
     digest = hashlib.sha256()
     for name in found.names:
         digest.update(os.fsencode(name) + b"\0")

@@ -1,8 +1,8 @@
-"""Pictures are decoded once, and kept as plain bytes that are mapped into memory: what is not in use takes none.
+"""Cache of decoded pictures, as plain bytes in a memory-mapped file.
 
 A folder of the cache holds the pixels of one root in one form. Its name is a hash of them and of each file's path, size
-and time of change, so that a file that was changed, added or taken away is never met with old pixels. (One that is
-changed and gets its old size and its old time back, to the nanosecond, is not noticed.)
+and modification time, so that a changed, added or removed file never matches old pixels. (A file changed but with its
+old size and its old time, to the nanosecond, is not noticed.)
 
 Shapes: M files, C channels, H height, W width.
 """
@@ -29,7 +29,7 @@ from dlcore.data.images.decoding import Form, decode_files
 from dlcore.errors import DataError
 
 _DAY = 24 * 60 * 60  # seconds
-_VERSION = 2  # to be raised when decoding changes
+_VERSION = 2  # increase it when decoding changes
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Pictures:
     Attributes:
         pixels: All of them (M, C, H, W), uint8, mapped from a file. Broken ones are zeros.
         moments: Sum and sum of squares of each channel (M, 2, C), int64.
-        broken: Why which files are broken, by their place among the M.
-        span: The least and the greatest value of the 16-bit pictures; None where there are none.
-        levels: Which of their values became 0 and 255.
+        broken: The reason for each broken file, by its index among the M.
+        span: The least and the greatest value of the 16-bit pictures; None if there are none.
+        levels: Which of these values became 0 and 255.
     """
 
     pixels: Tensor
@@ -52,21 +52,21 @@ class Pictures:
 
 
 def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Pictures:
-    """Decode pictures, or take them from the cache.
+    """Decode pictures, or read them from the cache.
 
     Args:
         root: The folder.
         names: Paths of the files within it (M).
-        form: The form that they get.
-        keep: Keep them in the cache. False decodes into a file without a name, which is gone when the process ends.
+        form: The form of the pictures.
+        keep: Keep them in the cache. False decodes into a nameless file, which is gone when the process ends.
 
     Raises:
-        DataError: There is no room, or the decoding failed.
+        DataError: There is not enough disk space, or the decoding failed.
     """
     files = [root / name for name in names]
     if not keep:
         with tempfile.TemporaryDirectory(prefix="dlcore-pictures-", ignore_cleanup_errors=True) as folder:
-            return _decode(files, Path(folder), form)  # a mapped file lives on without its name
+            return _decode(files, Path(folder), form)  # a mapped file stays readable without its name
     home = cache_folder() / "images" / _hash([str(root.resolve()), json.dumps(asdict(form))])[:16]
     try:
         open_cache(home)
@@ -77,7 +77,7 @@ def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Picture
         return kept
     with locked(home / "lock"):
         if (kept := _whole(place, len(files), form)) is not None:
-            return kept  # another process has made it while this one waited
+            return kept  # another process has built it meanwhile
         if place.is_dir():
             tell_damaged(place)
         _build(files, place, form)
@@ -85,8 +85,8 @@ def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Picture
 
 
 def _build(files: Sequence[Path], place: Path, form: Form) -> None:
-    # What was there is of files that have changed since, or was left by a process that was killed; a process that has
-    # mapped it keeps it. Where there are no locks, another process may be at work.
+    # Delete entries of files that have changed since, and leftovers of killed processes; a process that has mapped an
+    # entry keeps it. Without file locks, another process may still be building a new one: spare those.
     for old in place.parent.iterdir():
         if old.is_dir() and not (old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
             shutil.rmtree(old, ignore_errors=True)
@@ -111,7 +111,7 @@ def _decode(files: Sequence[Path], folder: Path, form: Form) -> Pictures:
         )
     moments, broken, span = decode_files(files, folder / "pixels", form)
     levels = span and (form.levels or own_levels(span))
-    if levels and levels != (form.levels or WHOLE):  # known now, of all pictures together
+    if levels and levels != (form.levels or WHOLE):  # known only after all pictures are decoded
         moments, broken, _ = decode_files(files, folder / "pixels", replace(form, levels=levels))
     kept = {
         "moments": moments,
@@ -134,7 +134,7 @@ def _open(folder: Path, count: int, form: Form) -> Pictures:
 
 
 def _whole(place: Path, count: int, form: Form) -> Pictures | None:
-    """What the cache holds; None where there is nothing, or nothing whole."""
+    """Return the cached pictures; None if there are none, or they are incomplete."""
     try:
         stamps = torch.load(place / "moments.pt", weights_only=True)["stamps"]
         return _open(place, count, form) if is_whole(place, stamps) else None
@@ -143,14 +143,14 @@ def _whole(place: Path, count: int, form: Form) -> Pictures | None:
 
 
 def _state_of(root: Path, names: Sequence[str], form: Form) -> Iterator[str]:
-    """All that the pixels depend on."""
+    """Yield everything that the pixels depend on."""
     import PIL
 
     yield f"{_VERSION} {PIL.__version__} {json.dumps(asdict(form))}"
     for name in names:
         try:
             state = os.stat(root / name)  # noqa: PTH116 (a Path's costs half as much again, a million times)
-        except OSError as error:  # a link that leads nowhere: the decoder says it
+        except OSError as error:  # a broken link: the decoder reports it
             yield f"{name} {error.errno}"
         else:
             yield f"{name} {state.st_size} {state.st_mtime_ns}"

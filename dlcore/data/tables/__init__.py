@@ -1,1 +1,1 @@
-"""What `Table` stands on: the form of a CSV file, its columns, its target, its parts, how it becomes numbers."""
+"""Parts of `Table`: the form of a CSV file, its columns, its target, its split, its encoding as numbers."""

@@ -21,14 +21,14 @@ _FIVE_POINTS = {
 
 
 def builtin_table(name: str) -> DataFrame:
-    """A built-in table; its last column is the target.
+    """Return a built-in table; its last column is the target.
 
     Args:
         name: ``breast_cancer`` (569 rows, 30 numbers, malignant or benign), ``diabetes`` (442 rows, 10 numbers, a
             measure of the disease's progression) or ``linear_regression`` (5 rows, 2 numbers, a number).
 
     Raises:
-        UnknownNameError: There is none of that name.
+        UnknownNameError: No table has that name.
     """
     import pandas as pd
 

@@ -1,8 +1,8 @@
-"""How the cells of a table are written: numbers, and what says that a value is missing.
+"""Format of a table's cells: numbers, and marks of missing values.
 
 Numbers are read as people and spreadsheets write them: ``1.234,50``, ``1'270``, ``(5)`` for -5, ``37 %``, ``€ 3``; and
-strictly. pandas' own ``thousands`` takes the sign away wherever it stands, so that ``1.5`` becomes 15: here it stands
-between groups of three digits.
+strictly. pandas' own ``thousands`` removes the separator at any position, so that ``1.5`` becomes 15: here it must
+separate groups of three digits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
-# How tables say that a value is missing: nothing, the usual words, and the sign of the UCI archive.
+# Usual marks of a missing value: nothing, the usual words, and the mark of the UCI archive.
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "?")
 THOUSANDS = {"none": "", ",": ",", ".": ".", "space": " \u00a0\u2009\u202f", "apostrophe": "'’"}
 _UNIT = "%|‰|[$€£¥￥₩₹₽]|EUR|USD|CHF|GBP|CNY|RMB|元"
@@ -20,12 +20,12 @@ _UNIT = "%|‰|[$€£¥￥₩₹₽]|EUR|USD|CHF|GBP|CNY|RMB|元"
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How numbers are written.
+    """Format of numbers.
 
     Attributes:
         decimal: The character before the fraction.
-        thousands: What stands between groups of three digits: a key of `THOUSANDS`; ``auto``: a space, an apostrophe,
-            and the dot beside a decimal comma. A comma beside a decimal point may be a decimal comma: it is asked for.
+        thousands: The separator of groups of three digits: a key of `THOUSANDS`; ``auto``: a space, an apostrophe, and
+            the dot with a decimal comma. A comma with a decimal point may be a decimal comma: that is an error.
     """
 
     decimal: str = "."
@@ -46,10 +46,10 @@ class NumberFormat:
         )
 
     def parse(self, text: str) -> tuple[float, str, bool] | None:
-        """A number, its unit (``%``, a currency, or nothing), and whether a word is due about it; None if it is none.
+        """Return a number, its unit (``%``, a currency, or nothing), and whether to print a note; None if it is none.
 
         Args:
-            text: The text, without blanks around it.
+            text: The text, without surrounding blanks.
         """
         found = self._pattern.fullmatch(text)
         if found is None or (found["open"] is None) != (found["close"] is None):
@@ -67,14 +67,14 @@ class NumberFormat:
         return (-number if found["open"] or signs in ("-", "−") else number), unit, told
 
     def others(self, texts: Collection[str]) -> list[NumberFormat]:
-        """Other ways of writing by which more of the texts are numbers; the likeliest first."""
+        """Return other formats in which more of the texts are numbers; the likeliest first."""
         formats = [NumberFormat(",", "auto"), NumberFormat(".", ","), NumberFormat(".", "auto")]
         counts = {other: sum(map(other._reads, texts)) for other in formats if other != self}
         most = max(counts.values())
         if most <= sum(map(self._reads, texts)):
             return []
         best = [other for other, count in counts.items() if count == most]
-        # Three digits behind each comma: rather thousands than fractions.
+        # Three digits after each comma: more likely thousands than fractions.
         commas = [text for text in texts if "," in text]
         thousands = bool(commas) and all(re.search(r",\d{3}(\D|$)", text) for text in commas)
         return sorted(best, key=lambda other: other.thousands == "auto", reverse=not thousands)
@@ -83,7 +83,7 @@ class NumberFormat:
         return self._pattern.fullmatch(text) is not None
 
     def flags(self, other: NumberFormat) -> str:
-        """What to type so that numbers are read in the other way."""
+        """Return the flags to read numbers in the other format."""
         decimal = f"--data.decimal {other.decimal}" if other.decimal != self.decimal else ""
         thousands = f"--data.thousands {other.thousands}" if other.thousands != self.thousands else ""
         return " ".join(filter(None, (decimal, thousands)))
@@ -91,11 +91,11 @@ class NumberFormat:
 
 @dataclass(frozen=True)
 class CellFormat:
-    """How the cells of a table are written.
+    """Format of a table's cells.
 
     Attributes:
-        numbers: How numbers are written.
-        na_values: Texts that say that a value is missing, beside `MISSING`.
+        numbers: Format of numbers.
+        na_values: Marks of a missing value, in addition to `MISSING`.
     """
 
     numbers: NumberFormat = NumberFormat()
@@ -103,8 +103,8 @@ class CellFormat:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """All texts that say that a value is missing."""
+        """All marks of a missing value."""
         return (*MISSING, *self.na_values)
 
 
-PLAIN = CellFormat()  # as most programs write them
+PLAIN = CellFormat()  # the format that most programs write

@@ -1,4 +1,4 @@
-"""What a column of a table holds, told from its values; what cannot be read is named, with its row.
+"""Detects a column's content from its values; an error names a value that cannot be read, with its row.
 
 Shapes: N rows.
 """
@@ -19,17 +19,17 @@ from dlcore.plain_text import flag_words
 if TYPE_CHECKING:
     from pandas import Series
 
-_MOSTLY = 0.5  # a column of text is one of numbers with exceptions when more than this share of its values are numbers,
-_FEW = 10  # or when more than so many different ones are, and fewer are not
+_MOSTLY = 0.5  # a text column is numeric with exceptions if more than this share of its values are numbers,
+_FEW = 10  # or if more than this many different values are numbers, and fewer are not
 
 
 @dataclass(frozen=True)
 class ColumnReader:
-    """Tells what columns hold.
+    """Detects and reads the content of columns.
 
     Args:
         where: The file, for messages.
-        cells: How its cells are written.
+        cells: Format of its cells.
     """
 
     where: str
@@ -49,14 +49,14 @@ class ColumnReader:
         Args:
             series: The column, as pandas read it.
             name: Its name, for messages.
-            kind: What it must hold; ``auto`` tells it from the values.
-            advice: What to do about a value that is no number.
-            unit: What must stand at its numbers (``%``, a currency, or nothing); None tells it from the values.
-            strict: Whether a value that cannot be read is an error; else it is missing, and a note says so.
+            kind: What it must hold; ``auto`` detects it from the values.
+            advice: The remedy for a value that is no number.
+            unit: The unit that its numbers must have (``%``, a currency, or nothing); None detects it from the values.
+            strict: Whether a value that cannot be read is an error; else it counts as missing, and a note reports it.
 
         Raises:
             DataError: A column of numbers has text in it, a number that is not finite, or numbers of several units; or
-                the numbers are written in another way than `cells` says.
+                the numbers have another format than `cells`.
         """
         if kind == "names":
             return _names(series, self.cells.missing)
@@ -99,7 +99,7 @@ class ColumnReader:
     def _numbers(
         self, texts: Names, parsed: Sequence[tuple[float, str, bool] | None], name: str, unit: str | None
     ) -> tuple[Numbers, np.ndarray]:
-        """The numbers, and where one cannot be taken: it is none, is not finite, or has another unit than most."""
+        """Return the numbers, and where one is invalid: not a number, not finite, or with another unit than most."""
         values = _each(texts, [np.nan if found is None else found[0] for found in parsed])
         wrong = (np.isnan(values) & ~texts.missing) | np.isinf(values)
         units = sorted({found[1] for found in parsed if found is not None})
@@ -116,7 +116,7 @@ class ColumnReader:
         return Numbers(values, unit=unit, notes=notes), wrong
 
     def _check_other_formats(self, texts: Names, name: str, advice: str) -> None:
-        """Names that are numbers if they are written in another way are no names."""
+        """Raise if names are numbers in another format."""
         for other in self.cells.numbers.others(texts.names):
             read = [other.parse(text) is not None for text in texts.names]
             if _mostly_numbers(texts, read):
@@ -129,7 +129,7 @@ class ColumnReader:
                 )
 
     def _hint(self, text: str, texts: Names | None, wrong: np.ndarray) -> str:
-        """The flags by which a text is a number, or the texts without a digit say that a value is missing."""
+        """Return the flags that make a text a number, or make texts without a digit missing values."""
         written = self.cells.numbers
         ways = [(other.parse(text), written.flags(other)) for other in written.others(texts.names if texts else ())]
         values = {f"{found[0]:.12g}": flags for found, flags in reversed(ways) if found is not None}
@@ -145,7 +145,7 @@ class ColumnReader:
 
 
 def _mostly_numbers(texts: Names, are: Sequence[bool]) -> bool:
-    """Whether a column is one of numbers with exceptions: most rows are, or most of the many different values."""
+    """Return whether a column is numeric with exceptions: most rows, or most of many different values, are numbers."""
     if not any(are):
         return not texts.names
     rows = _each(texts, [float(number) for number in are])
@@ -154,19 +154,19 @@ def _mostly_numbers(texts: Names, are: Sequence[bool]) -> bool:
 
 
 def _names(series: Series, missing: Collection[str]) -> Names:
-    """Names without blanks around them, in the order of the alphabet."""
+    """Return names without surrounding blanks, in alphabetical order."""
     import pandas as pd
 
     codes, found = pd.factorize(series)
     stripped = [str(name).strip() for name in found]
     names = sorted(set(stripped) - set(missing))
     place = {name: number for number, name in enumerate(names)}
-    table = np.array([*(place.get(name, -1) for name in stripped), -1], dtype=np.int64)  # a missing one is code -1
+    table = np.array([*(place.get(name, -1) for name in stripped), -1], dtype=np.int64)  # a missing value has code -1
     return Names(table[codes], names)
 
 
 def _each(column: Names, numbers: Sequence[float]) -> np.ndarray:
-    """The number of its name for each row; NaN where the name is missing."""
+    """Return for each row the number of its name; NaN where the name is missing."""
     return np.array([*numbers, np.nan], dtype=np.float64)[column.codes]
 
 

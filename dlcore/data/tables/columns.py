@@ -17,9 +17,9 @@ class Numbers:
 
     Attributes:
         values: The numbers (N,), float64; NaN where one is missing. True and false are 1 and 0.
-        boolean: Whether they stood there as true and false.
-        unit: What stands at each number: ``%``, a currency, or nothing.
-        notes: What is to be said about how they were read.
+        boolean: Whether the file has them as true and false.
+        unit: The unit of each number: ``%``, a currency, or nothing.
+        notes: Notes about how they were read.
     """
 
     values: np.ndarray
@@ -33,11 +33,11 @@ class Numbers:
         return np.isnan(self.values)
 
     def take(self, rows: np.ndarray) -> Numbers:
-        """Some of the rows."""
+        """Return some of the rows."""
         return replace(self, values=self.values[rows])
 
     def text(self, row: int) -> str:
-        """The value of a row, for a message."""
+        """Return the value of a row, for a message."""
         return f"{self.values[row]:g}"
 
 
@@ -47,8 +47,8 @@ class Names:
 
     Attributes:
         codes: Positions in `names` (N,), int64; -1 where one is missing.
-        names: The different names, in the order of the alphabet.
-        notes: What is to be said about how they were read.
+        names: The different names, in alphabetical order.
+        notes: Notes about how they were read.
     """
 
     codes: np.ndarray
@@ -61,13 +61,13 @@ class Names:
         return self.codes < 0
 
     def take(self, rows: np.ndarray) -> Names:
-        """Some of the rows, with the names that they have."""
+        """Return some of the rows; keep only the names that occur in them."""
         used, codes = np.unique(self.codes[rows], return_inverse=True)
-        # Of the codes found, -1 comes first.
+        # np.unique sorts: code -1 comes first.
         return Names(codes - int(-1 in used), [self.names[code] for code in used if code >= 0])
 
     def text(self, row: int) -> str:
-        """The name of a row, for a message."""
+        """Return the name of a row, for a message."""
         return repr(self.names[self.codes[row]])
 
 
@@ -76,7 +76,7 @@ Kind = Literal["auto", "numbers", "names"]
 
 
 def rows_in_words(rows: np.ndarray) -> str:
-    """How many rows, and the first of them, counted from 1 without the header."""
+    """Return how many rows there are and the first of them, counted from 1 without the header."""
     first = ", ".join(f"{row + 1:,}" for row in np.flatnonzero(rows)[:3])
     count = int(rows.sum())
     return (

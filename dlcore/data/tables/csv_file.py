@@ -1,4 +1,4 @@
-"""A CSV file, read whole by pandas, with a word for each way in which it can be broken."""
+"""Read a CSV file whole with pandas; report each way in which it can be broken."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFr
     Args:
         path: The file.
         form: Its form.
-        as_text: Columns that are not to be taken for numbers.
+        as_text: Columns that must not be read as numbers.
 
     Raises:
-        DataError: It has no rows, lines of unequal length, or bytes that are no text.
+        DataError: It has no rows, lines of unequal length, or bytes that are not text.
     """
-    import pandas as pd  # here: half a second, and only tables need it
+    import pandas as pd  # imported here: it takes 0.5 s, and only tables need it
 
     options: dict[str, Any] = {
         "sep": form.separator,
         "skiprows": form.skipped,
         "header": 0 if form.header else None,
         "names": list(form.names),
-        "index_col": False,  # else a value too many in each line would silently shift all columns
+        "index_col": False,  # else an extra value in each line would silently shift all columns
         "dtype": dict.fromkeys((name for name in as_text if name in form.names), str),
         "encoding": form.encoding,
         "decimal": form.cells.numbers.decimal,
@@ -50,7 +50,7 @@ def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFr
         try:
             try:
                 table = pd.read_csv(path, **options)
-            except pd.errors.DtypeWarning:  # a column has numbers and text: one type for it, at twice the time
+            except pd.errors.DtypeWarning:  # a column has numbers and text: read it as one type, in twice the time
                 table = pd.read_csv(path, **options, low_memory=False)
         except UnicodeError:
             raise wrong_encoding(path, form.encoding) from None
@@ -67,7 +67,7 @@ def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFr
 
 
 def fingerprint(path: Path) -> str:
-    """What tells a file's content from another's: its size and the checksum of all of it, at a tenth of reading it."""
+    """Return the file's size and the checksum of its content; this takes a tenth of the time of parsing."""
     checksum = 0
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -76,7 +76,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _check_lengths(path: Path, form: CsvForm) -> None:
-    """Name the first line that has not as many values as there are columns."""
+    """Raise at the first line whose number of values differs from the number of columns."""
     with path.open(encoding=form.encoding, newline="") as file:
         reader = csv.reader(file, delimiter=form.separator, skipinitialspace=True)
         for row in islice(reader, form.skipped, None):

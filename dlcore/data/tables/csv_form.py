@@ -1,6 +1,6 @@
-"""The form of a CSV file: its encoding, its separator, whether it has a header; told from its beginning, never guessed.
+"""Form of a CSV file: encoding, separator, header; detected from its beginning, never guessed.
 
-Where two forms are possible the answer is an error that asks.
+If two forms are possible, an error asks the user.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from dlcore.data.tables.text_encoding import check_not_utf8, wrong_encoding
 from dlcore.errors import ArgumentError, DataError
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
-_BEGINNING = 1 << 18  # bytes that are looked at
-_ROWS = 100  # rows that are looked at
-_SEPARATOR_LINE = re.compile('"?sep=(.)"?\r?\n')  # Excel's own way to say it
+_BEGINNING = 1 << 18  # bytes that are read
+_ROWS = 100  # rows that are read
+_SEPARATOR_LINE = re.compile('"?sep=(.)"?\r?\n')  # Excel's line that declares the separator
 
 
 @dataclass(frozen=True)
 class CsvForm:
-    """How a CSV file is to be read.
+    """Form in which to read a CSV file.
 
     Attributes:
         encoding: Its encoding, by Python's name.
         separator: The character between values.
         header: Whether its first row names the columns.
-        names: Names of its columns; ``column_1``, ``column_2``, … where it has no header.
-        blanks: Whether blanks stand behind separators. To skip them takes a third of the time of reading.
-        skipped: Lines before the table: one where Excel's ``sep=;`` stands.
-        cells: How its cells are written.
+        names: Names of its columns; ``column_1``, ``column_2``, … without a header.
+        blanks: Whether blanks follow separators. Skipping them takes a third of the reading time.
+        skipped: Lines before the table: 1 with Excel's ``sep=;``, else 0.
+        cells: Format of its cells.
     """
 
     encoding: str
@@ -53,18 +53,18 @@ def detect_form(
     known: tuple[str, ...] | None = None,
     cells: CellFormat = PLAIN,
 ) -> CsvForm:
-    """Tell the form of a CSV file.
+    """Detect the form of a CSV file.
 
     Args:
         path: The file.
         encoding: Its encoding; a byte order mark of UTF-8 is skipped.
         separator: The character between values, ``tab``, or ``auto``.
         header: Whether the first row names the columns, or ``auto``.
-        known: Names that a header must have, where they are known; it is then told by them.
-        cells: How its cells are written.
+        known: Names that a header must have, if they are known; the header is then detected by them.
+        cells: Format of its cells.
 
     Raises:
-        ArgumentError: Its form cannot be told and must be given.
+        ArgumentError: Its form cannot be detected and must be given.
         DataError: The file is empty, is no text, or is in another encoding.
     """
     text = _beginning(path, encoding)
@@ -97,7 +97,7 @@ def detect_form(
 
 
 def _beginning(path: Path, encoding: str) -> str:
-    """The first whole lines of the file."""
+    """Return the file's first lines, none of them cut."""
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
@@ -121,7 +121,7 @@ def _beginning(path: Path, encoding: str) -> str:
 
 
 def _rows(text: str, separator: str) -> list[list[str]]:
-    """The first rows that are not blank."""
+    """Return the first rows that are not blank."""
     rows: list[list[str]] = []
     for row in csv.reader(text.splitlines(keepends=True), delimiter=separator, skipinitialspace=True):
         if row:
@@ -139,7 +139,7 @@ def _separator(path: Path, text: str, wanted: str) -> str:
         return chosen
     widths = {sign: [len(row) for row in _rows(text, sign)] for sign in SEPARATORS.values()}
     candidates = [sign for sign, found in widths.items() if found and found[0] > 1]
-    if len(candidates) > 1:  # a comma may be a decimal point between semicolons: only one of them cuts evenly
+    if len(candidates) > 1:  # a comma may be a decimal comma between semicolons: only the separator cuts evenly
         candidates = [sign for sign in candidates if len(set(widths[sign])) == 1] or candidates
     if len(candidates) > 1:
         signs = " and ".join("tab" if sign == "\t" else f"{sign!r}" for sign in candidates)
@@ -164,7 +164,7 @@ def _header(
         cell not in cells.missing and cell not in numbers and _has_numbers(below, place, cells)
         for place, cell in enumerate(first)
     )
-    # Years may well be names of columns.
+    # Years may be names of columns.
     only_years = bool(numbers) and all(re.fullmatch("(19|20)[0-9][0-9]", cell) for cell in numbers)
     if bool(numbers) == words_over_numbers or only_years:
         reason = "it has numbers that may be names" if numbers else "it has words, but not over numbers"
@@ -178,11 +178,11 @@ def _header(
 
 
 def _has_numbers(rows: list[list[str]], column: int, cells: CellFormat) -> bool:
-    """Whether most values of a column are numbers, as far as they are there."""
+    """Return whether most present values of a column are numbers."""
     there = [row[column] for row in rows if len(row) > column and row[column] not in cells.missing]
     return sum(_is_number(cell, cells) for cell in there) > len(there) / 2
 
 
 def _is_number(cell: str, cells: CellFormat) -> bool:
-    """Whether a cell is a number, also one that is written in another way than was said: columns say so later."""
+    """Return whether a cell is a number in this or another format: the column reader reports the format later."""
     return cells.numbers.parse(cell) is not None or bool(cells.numbers.others([cell]))

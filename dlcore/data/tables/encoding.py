@@ -1,8 +1,8 @@
-"""How a table's columns become the numbers of a network: learned from the training rows, kept in checkpoints.
+"""Encoding of a table's columns as network inputs: fitted to the training rows, kept in checkpoints.
 
 A number column is one input, standardised. A column of names with K categories is K inputs, 1 for the row's category
-and 0 for the others; a name that the training rows did not have, or that is missing, is none of them: K zeros.
-In memory a row has one float32 for each column, for names their code; `expand` makes the inputs of a whole batch.
+and 0 for the others; a missing name, or one that the training rows do not have, is K zeros. In memory a row has one
+float32 per column, the code for a name; `expand` makes the inputs of a whole batch.
 
 Shapes: N rows, B batch, C columns, F inputs of the network.
 """
@@ -22,8 +22,8 @@ from dlcore.errors import DataError
 from dlcore.plain_text import flag_words
 
 _BLOCK = 1 << 14  # rows whose numbers stay in a processor's cache while all their columns are written: twice as fast
-_LARGEST = 1e30  # that float32 holds, with room for what a network does to it
-_MANY = 10  # names that are all different by chance in fewer rows
+_LARGEST = 1e30  # largest absolute value: float32 holds it, with a margin for the network's arithmetic
+_MANY = 10  # in fewer rows, names may be all different by chance
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Scale:
     """A column of numbers: (value - mean) / std.
 
     Attributes:
-        mean: Mean of the training rows; it also fills in for missing values.
-        std: Their standard deviation (of the population); 0 where all are equal: the column is then 0.
-        unit: What stands at each number in the file: ``%``, a currency, or nothing.
+        mean: Mean of the training rows; it also replaces missing values.
+        std: Their standard deviation (of the population); 0 if all are equal: the column is then 0.
+        unit: The unit of each number in the file: ``%``, a currency, or nothing.
     """
 
     mean: float
@@ -43,7 +43,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class OneHot:
-    """A column of names: an input for each category.
+    """A column of names: one input per category.
 
     Attributes:
         categories: The categories, in the order of the inputs.
@@ -53,7 +53,7 @@ class OneHot:
 
 
 class Encoding:
-    """What the training rows said about each column.
+    """Encoding of each column, fitted to the training rows.
 
     Args:
         columns: For each input column its scale or its categories, in order.
@@ -67,18 +67,17 @@ class Encoding:
     def of(
         cls, columns: Mapping[str, Column], rows: np.ndarray, standardize: bool, max_categories: int, where: str
     ) -> Encoding:
-        """Learn from the training rows.
+        """Fit to the training rows.
 
         Args:
             columns: The input columns by name, all rows.
             rows: Which rows train (N,).
-            standardize: Whether numbers are to be standardised.
+            standardize: Whether numbers are standardised.
             max_categories: Most categories that a column may have.
             where: The file, for messages.
 
         Raises:
-            DataError: A column has too many categories, another one in each row, or no value at all in the training
-                rows.
+            DataError: A column has too many categories, a different one in each row, or no value in the training rows.
         """
         learned: dict[str, Scale | OneHot] = {}
         for name, column in columns.items():
@@ -109,7 +108,7 @@ class Encoding:
 
     @property
     def constant(self) -> list[str]:
-        """Columns that say nothing: all training rows have the same value."""
+        """Constant columns: all training rows have the same value."""
         return [
             name
             for name, column in self.columns.items()
@@ -117,21 +116,21 @@ class Encoding:
         ]
 
     def kinds(self) -> dict[str, Kind]:
-        """What each column of a further file must hold."""
+        """Return the kind that each column of a further file must have."""
         return {name: "numbers" if isinstance(kept, Scale) else "names" for name, kept in self.columns.items()}
 
     def units(self) -> dict[str, str]:
-        """What must stand at the numbers of each column of a further file."""
+        """Return the unit that the numbers of each column of a further file must have."""
         return {name: kept.unit for name, kept in self.columns.items() if isinstance(kept, Scale)}
 
     def encode(self, columns: Mapping[str, Column]) -> tuple[Tensor, list[str]]:
-        """All rows as they are kept in memory (N, C), float32, and what is to be said about them."""
+        """Return all rows as stored in memory (N, C), float32, and the notes about them."""
         rows = len(next(iter(columns.values())).missing)
         matrix = torch.empty(rows, len(self.columns))
         stored, notes, scaled = matrix.numpy(), [], {}
         for number, (name, kept) in enumerate(self.columns.items()):
             if isinstance(kept, OneHot):
-                names = cast(Names, columns[name])  # it was read as what it is kept as
+                names = cast(Names, columns[name])  # it was read as the kind that the encoding has
                 place = {category: code for code, category in enumerate(kept.categories)}
                 stored[:, number] = np.array([*(place.get(text, -1) for text in names.names), -1])[names.codes]
                 unseen = (stored[:, number] < 0) & ~names.missing
@@ -153,12 +152,12 @@ class Encoding:
         for start in range(0, rows, _BLOCK):
             block = slice(start, start + _BLOCK)
             for number, (values, shift, factor) in scaled.items():
-                # In float64 up to here: a column of large numbers that differ little keeps its differences.
+                # In float64 up to here: a column of large numbers with small differences keeps them.
                 stored[block, number] = (values[block] - shift) * factor
         return matrix, notes
 
     def expand(self, stored: Tensor) -> Tensor:
-        """Inputs of the network (B, F) of rows as kept (B, C)."""
+        """Return the inputs of the network (B, F) for stored rows (B, C)."""
         if all(isinstance(column, Scale) for column in self.columns.values()):
             return stored
         pieces = []
@@ -171,7 +170,7 @@ class Encoding:
         return torch.cat(pieces, dim=1)
 
     def state(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
+        """Return plain values, for a checkpoint."""
         columns: list[list[Any]] = []
         for name, column in self.columns.items():
             if isinstance(column, OneHot):
@@ -182,7 +181,7 @@ class Encoding:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Encoding:
-        """What `state` kept."""
+        """Create the object from the result of `state`."""
         columns = {name: Scale(*kept) if len(kept) > 1 else OneHot(list(kept[0])) for name, *kept in state["columns"]}
         return cls(columns, state["standardize"])
 
@@ -200,7 +199,7 @@ def _scale(values: np.ndarray, name: str, where: str) -> Scale:
             f"{where}: column {name!r}: expected numbers up to {_LARGEST:.0e}, got {largest:.3g}. Correct it, or leave "
             f"the column out ({flag_words('data.ignore', name)})."
         )
-    if least == greatest:  # rounding would give a tiny deviation, and divide by it
+    if least == greatest:  # rounding would give a tiny deviation, and a division by it
         return Scale(float(present[0]), 0.0)
     mean = float(present.mean())
     deviations = present - mean

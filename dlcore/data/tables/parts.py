@@ -1,4 +1,4 @@
-"""Which rows train, validate and test: by chance from a seed, with each class in its share.
+"""Split rows into training, validation and test: at random from a seed, with each class in its share.
 
 Shapes: N rows.
 """
@@ -12,12 +12,12 @@ from dlcore.errors import ArgumentError
 
 
 def part_size(argument: str, size: float, rows: int) -> int:
-    """How many rows a part has.
+    """Return the number of rows of a part.
 
     Args:
         argument: The argument's name, for messages.
         size: Below 1 a share of the rows (at least one row, unless it is 0); from 1 on a number of rows.
-        rows: How many rows there are.
+        rows: Number of all rows.
 
     Raises:
         ArgumentError: It is negative, or neither a share nor a whole number.
@@ -32,16 +32,16 @@ def part_size(argument: str, size: float, rows: int) -> int:
 def cut(
     rows: np.ndarray, classes: np.ndarray | None, sizes: dict[str, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Part rows in three.
+    """Split rows in three.
 
     Args:
         rows: The rows (N,).
         classes: The class of each (N,), or None.
         sizes: ``test_size`` and ``val_size``, each as for `part_size`, of all rows.
-        seed: What determines the choice. The test rows do not depend on the size of the validation.
+        seed: Determines the choice. The test rows do not depend on the size of the validation.
 
     Returns:
-        The rows that train, test and validate.
+        The training, test and validation rows.
     """
     counts = {argument: part_size(argument, size, len(rows)) for argument, size in sizes.items()}
     places = np.arange(len(rows))
@@ -54,15 +54,15 @@ def cut(
 def hold_out(
     argument: str, rows: np.ndarray, size: int, seed: int, classes: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Part rows in two by chance.
+    """Split rows in two at random.
 
     Args:
-        argument: The argument that says how many, for messages.
+        argument: The argument that gives the number, for messages.
         rows: The rows (N,).
-        size: How many are held out.
-        seed: What determines the choice.
-        classes: The class of each of the rows (N,): both parts get each class in its share, to the nearest row, and of
-            each class one row at least stays. None where there are none.
+        size: Number of rows held out.
+        seed: Determines the choice.
+        classes: The class of each row (N,): both parts get each class in its share, to the nearest row, and at least
+            one row of each class stays. None without classes.
 
     Returns:
         The rows that stay and those that are held out, each in ascending order.
@@ -96,7 +96,7 @@ def hold_out(
 
 
 def _rank_within(classes: np.ndarray) -> np.ndarray:
-    """How many of the same class stand before each (N,)."""
+    """Return how many rows of the same class precede each row (N,)."""
     by_class = np.argsort(classes, kind="stable")
     starts = np.concatenate([[0], np.bincount(classes).cumsum()])[classes[by_class]]
     ranks = np.empty(len(classes), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What is worth a word about a table's columns though it can be read: it may not be what was meant.
+"""Remarks about a table's columns that can be read but may not be what the user meant.
 
 Shapes: N rows.
 """
@@ -15,13 +15,13 @@ from dlcore.data.tables.columns import Column, Names, Numbers
 from dlcore.errors import DataError
 from dlcore.plain_text import flag_words
 
-_NAMELESS = re.compile(r"column_\d+|Unnamed: \d+(\.\d+)*")  # as `detect_form` and pandas call them
+_NAMELESS = re.compile(r"column_\d+|Unnamed: \d+(\.\d+)*")  # the names that `detect_form` and pandas give
 _DATE = re.compile(r"\d{1,4}[-./年]\d{1,2}[-./月]\d{1,4}日?([ T]\d{1,2}:\d{2}.*)?")
-_FEW = 3  # rows that are numbered by chance
+_FEW = 3  # so few rows may be numbered by chance
 
 
 def check_spellings(where: str, name: str, column: Column) -> None:
-    """Check that no two classes are one word in two spellings.
+    """Check that no two classes are one word in different spellings.
 
     Args:
         where: The file, for messages.
@@ -41,7 +41,7 @@ def check_spellings(where: str, name: str, column: Column) -> None:
 
 
 def row_numbers(columns: Mapping[str, Column]) -> list[str]:
-    """Columns without a name that number the rows. They give the target away where rows are sorted by it."""
+    """Return columns without a name that number the rows. They reveal the target if rows are sorted by it."""
     return [
         name
         for name, column in columns.items()
@@ -50,7 +50,7 @@ def row_numbers(columns: Mapping[str, Column]) -> list[str]:
 
 
 def remarks(columns: Mapping[str, Column]) -> list[str]:
-    """What is to be said about input columns."""
+    """Return the remarks about input columns."""
     said = []
     for name, column in columns.items():
         if isinstance(column, Numbers):
@@ -71,7 +71,7 @@ def remarks(columns: Mapping[str, Column]) -> list[str]:
 
 
 def _alike(names: Iterable[str]) -> list[str]:
-    """The first names that differ only in case or blanks."""
+    """Return the first names that differ only in case or blanks."""
     spellings = defaultdict(list)
     for name in names:
         spellings["".join(name.casefold().split())].append(name)
@@ -79,12 +79,12 @@ def _alike(names: Iterable[str]) -> list[str]:
 
 
 def _are_different(values: np.ndarray) -> bool:
-    """Whether all are whole numbers, and no two the same."""
-    whole = bool((values == np.rint(values)).all())  # no NaN is
+    """Return whether all values are different whole numbers."""
+    whole = bool((values == np.rint(values)).all())  # NaN is never equal
     return len(values) > _FEW and whole and len(np.unique(values)) == len(values)
 
 
 def _count_up(values: np.ndarray) -> bool:
-    """Whether each value is the one before it plus 1; most columns are told by their first values."""
+    """Return whether each value is the previous one plus 1; checks the first values first, which is enough for most."""
     beginning = values[: _FEW + 1]
     return len(values) > _FEW and bool((np.diff(beginning) == 1).all()) and bool((np.diff(values) == 1).all())

@@ -1,4 +1,4 @@
-"""Rows of a table: input columns and target, found by name or place, missing values dealt with.
+"""Rows of a table: input columns and target, found by name or index, with missing values handled.
 
 Shapes: N rows.
 """
@@ -33,10 +33,10 @@ class Rows:
     Attributes:
         where: The file or the built-in table, for messages.
         names: All columns of the file, in its order.
-        header: Whether the file named them itself.
+        header: Whether the columns have names of their own.
         columns: The input columns by name.
-        target: The target; None in rows that are to be answered.
-        notes: What is to be said about how they were read.
+        target: The target; None in rows to predict without one.
+        notes: Notes about how they were read.
         further: Whether their columns were known before.
     """
 
@@ -49,7 +49,7 @@ class Rows:
     further: bool = False
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
-        """The rows that are used (N,): all, or those without a missing value.
+        """Return the indices of the rows that are used (N,): all, or those without a missing value.
 
         Args:
             missing: ``error``, ``mean`` or ``drop``.
@@ -84,7 +84,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class RowReader:
-    """Reads rows, of the run's own file and of further ones; the arguments are those of `Table`."""
+    """Reads rows of the run's own file and of further ones; the arguments are those of `Table`."""
 
     encoding: str
     separator: str
@@ -94,18 +94,18 @@ class RowReader:
     cells: CellFormat
 
     def first(self, source: Path | DataFrame, where: str, target: str | int) -> tuple[Rows, str]:
-        """Read rows of which nothing is known yet.
+        """Read rows whose columns are not yet known.
 
         Args:
             source: The file, or a table.
-            where: What it is called, for messages.
-            target: Name of the target's column, or its place.
+            where: Its name, for messages.
+            target: Name or index of the target's column.
 
         Returns:
             The rows, and the target's name.
 
         Raises:
-            DlcoreError: The file cannot be read, or a column is not there.
+            DlcoreError: The file cannot be read, or a column is missing.
         """
         header = True
         if isinstance(source, Path):
@@ -145,16 +145,16 @@ class RowReader:
         return Rows(where, names, header, columns, goal, notes + remarks(columns)), target_name
 
     def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
-        """Read rows of the columns that are known: by name, in any order; by place where there are no names.
+        """Read rows with known columns: by name, in any order; by position in a file without names.
 
         Args:
             source: The file, or a table.
-            where: What it is called, for messages.
-            schema: What is known.
-            target_needed: Whether the target must be there.
+            where: Its name, for messages.
+            schema: The known columns.
+            target_needed: Whether the target must be present.
 
         Raises:
-            DlcoreError: The file cannot be read, or a column is not there.
+            DlcoreError: The file cannot be read, or a column is missing.
         """
         kinds, target = schema.encoding.kinds(), schema.target
         header = schema.header
@@ -209,7 +209,7 @@ def _target_name(target: str | int, names: list[str]) -> str:
 
 
 def _by_place(found: Sequence[str], schema: Schema, where: str) -> tuple[str, ...]:
-    """Names of the columns of a file that has none."""
+    """Return column names for a file without a header."""
     without = [name for name in schema.names if name != schema.target.name]
     for names in (schema.names, without, list(schema.encoding.columns)):
         if len(names) == len(found):

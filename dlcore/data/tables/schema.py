@@ -1,4 +1,4 @@
-"""What a run knows of its table: columns, target, which file it was. New rows need it, so checkpoints keep it."""
+"""Schema of a run's table: columns, target, origin. Checkpoints keep it, since new rows need it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dlcore.data.tables.target import Target
 
 @dataclass(frozen=True)
 class Schema:
-    """What the training rows taught, and where they came from.
+    """What was learned from the training rows, and their origin.
 
     Attributes:
-        encoding: How each input column becomes numbers.
-        target: What the target's values mean.
+        encoding: Encoding of the input columns.
+        target: Meaning of the target's values.
         names: All columns of the file, in its order.
-        header: Whether the file named them itself.
+        header: Whether the columns have names of their own.
         path: The file, absolute; empty for a built-in table.
-        fingerprint: What tells its content from another's; the name of a built-in table.
+        fingerprint: Size and checksum of its content; the name of a built-in table.
     """
 
     encoding: Encoding
@@ -30,12 +30,12 @@ class Schema:
     fingerprint: str
 
     def state(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
+        """Return plain values, for a checkpoint."""
         origin = {"names": self.names, "header": self.header, "path": self.path, "fingerprint": self.fingerprint}
         return {"encoding": self.encoding.state(), "target": self.target.state(), **origin}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Schema:
-        """What `state` kept."""
+        """Create the object from the result of `state`."""
         encoding, target = Encoding.from_state(state["encoding"]), Target(**state["target"])
         return cls(encoding, target, **{key: state[key] for key in ("names", "header", "path", "fingerprint")})

@@ -1,4 +1,4 @@
-"""The target of a table: what is learned, told from its values.
+"""The target of a table: what is learned, detected from its values.
 
 Two different values: ``binary``. Text, or few different whole numbers: ``multiclass``. Other numbers: ``regression``.
 """
@@ -18,23 +18,23 @@ from dlcore.errors import ArgumentError, DataError
 
 FEW = 20  # whole numbers with at most so many different values are classes,
 ROWS_A_CLASS = 5  # if there are on average at least so many rows for each.
-MOST = 1000  # classes, where multiclass is asked for
-LARGE = 1000.0  # a standard deviation of targets from which on another unit is advised
-LARGEST = 1e18  # of a target: its square, as a loss has it, is still a float32
-UNKNOWN = -1  # a class that is not known, of a row that is to be answered
+MOST = 1000  # classes, if multiclass is requested
+LARGE = 1000.0  # standard deviation of targets from which a note advises another unit
+LARGEST = 1e18  # largest target: its square, as in a loss, is still a float32
+UNKNOWN = -1  # class index of a row to predict
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the target's values mean.
+    """Meaning of the target's values.
 
     Attributes:
         name: The column's name.
         tasks: What can be learned from it, the usual one first.
         classes: Names of the classes; None where numbers are learned.
-        values: The number of each class; None where the column holds names.
-        unit: What the numbers of a regression are divided by.
-        sign: What stands at each number in the file: ``%``, a currency, or nothing.
+        values: The number of each class; None if the column holds names.
+        unit: Divisor of the numbers of a regression.
+        sign: The unit of each number in the file: ``%``, a currency, or nothing.
     """
 
     name: str
@@ -54,19 +54,19 @@ class Target:
         strict: bool = False,
         unit: float = 1.0,
     ) -> Target:
-        """Tell what can be learned from a column.
+        """Detect what can be learned from a column.
 
         Args:
             column: The column.
             name: Its name.
             where: The file, for messages.
-            task: What is to be learned; None leaves it to the values.
-            strict: Whether a task that does not fit is an error here; else it is left to whoever compares them.
-            unit: What the numbers of a regression are divided by.
+            task: The requested task; None detects it from the values.
+            strict: Whether a task that does not fit is an error here; else the caller compares them.
+            unit: Divisor of the numbers of a regression.
 
         Raises:
             ArgumentError: The task does not fit the values.
-            DataError: All values are equal, so that there is nothing to learn.
+            DataError: All values are equal, so there is nothing to learn.
         """
         if isinstance(column, Names):
             different = len(np.unique(column.codes[~column.missing]))
@@ -97,11 +97,11 @@ class Target:
 
     @property
     def label(self) -> str:
-        """The name with the unit, where there is one: ``price / 1000``."""
+        """The name with the unit, if there is one: ``price / 1000``."""
         return self.name if self.classes is not None or self.unit == 1 else f"{self.name} / {self.unit:.12g}"
 
     def advice(self, targets: Tensor) -> str | None:
-        """What is to be said about training targets (N, 1) so large that a network would be long on its way to them."""
+        """Return advice about training targets (N, 1) so large that a network would take long to reach them."""
         if (
             self.classes is not None
             or len(targets) < 2
@@ -116,15 +116,15 @@ class Target:
 
     @property
     def kind(self) -> Any:
-        """What a further file's column must hold: numbers or names."""
+        """The kind that a further file's column must have: numbers or names."""
         return "names" if self.classes is not None and self.values is None else "numbers"
 
     def encode(self, column: Column, rows: np.ndarray, where: str) -> Tensor:
-        """Class indices (N,), int64, or numbers (N, 1), float32; `UNKNOWN` or NaN where the value is missing.
+        """Return class indices (N,), int64, or numbers (N, 1), float32; `UNKNOWN` or NaN for missing values.
 
         Args:
             column: The column.
-            rows: The rows that are used (M,): the others are taken as missing, whatever they hold.
+            rows: The rows that are used (M,): the others count as missing, whatever they hold.
             where: The file, for messages.
 
         Raises:
@@ -157,7 +157,7 @@ class Target:
         return torch.from_numpy(codes.astype(np.int64))
 
     def known(self, column: Column) -> tuple[Column, str | None]:
-        """A column in which values that cannot be targets are missing, and what is to be said about them."""
+        """Return the column with invalid targets replaced by missing ones, and a note about them."""
         if isinstance(column, Names):
             fits = np.array([*(name in (self.classes or ()) for name in column.names), True])[column.codes]
             kept: Column = replace(column, codes=np.where(fits, column.codes, -1))
@@ -172,11 +172,11 @@ class Target:
         return kept, f"{rows_in_words(~fits)} with a value that is no target of the training, as {shown}: left open"
 
     def unknown(self, rows: int) -> Tensor:
-        """Targets of rows that have none: `UNKNOWN` (N,) or NaN (N, 1)."""
+        """Return targets for rows without one: `UNKNOWN` (N,) or NaN (N, 1)."""
         return torch.full((rows, 1), torch.nan) if self.classes is None else torch.full((rows,), UNKNOWN)
 
     def state(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
+        """Return plain values, for a checkpoint."""
         return asdict(self)
 
 

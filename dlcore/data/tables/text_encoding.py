@@ -1,4 +1,4 @@
-"""Text in another encoding than was given: which encodings read the file, and what it says in each."""
+"""Errors of text in another encoding than given: which encodings can read the file, with a sample of each."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from dlcore.errors import DataError
 
-_LOOKED_AT = 1 << 26  # bytes
-_SURE = 10  # letters that are valid UTF-8 and not ASCII: that many are it by no accident
+_LOOKED_AT = 1 << 26  # bytes that are read
+_SURE = 10  # this many letters of valid UTF-8 outside ASCII are no accident
 
 
 def wrong_encoding(path: Path, encoding: str) -> DataError:
-    """The error of a file that cannot be decoded."""
+    """Return the error of a file that cannot be decoded."""
     with path.open("rb") as file:
         content = file.read(_LOOKED_AT)
     content = content[: content.rfind(b"\n") + 1] if len(content) == _LOOKED_AT else content
@@ -24,7 +24,7 @@ def wrong_encoding(path: Path, encoding: str) -> DataError:
     if _is_damaged_utf8(content):
         return DataError(f"{said} The file is UTF-8 but for some bytes: correct the line, or save the file anew.")
     runs = re.findall(rb"[\x80-\xff]+", content)
-    western = sum(len(run) == 1 for run in runs) > len(runs) / 2  # a Chinese character is two bytes
+    western = sum(len(run) == 1 for run in runs) > len(runs) / 2  # a Chinese character has two bytes
     likely = ("cp1252", "latin-1", "gb18030") if western else ("gb18030", "cp1252", "latin-1")
     found = [name for name in ("utf-8", *likely) if _first_wrong(content, name) is None]
     if "utf-8" in found:
@@ -37,7 +37,7 @@ def wrong_encoding(path: Path, encoding: str) -> DataError:
 
 
 def check_not_utf8(path: Path, encoding: str, beginning: bytes) -> None:
-    """Check that a file for which another encoding was given is not plainly UTF-8, which many encodings read wrongly.
+    """Check that a file with another given encoding is not plainly UTF-8, which many encodings misread.
 
     Raises:
         DataError: It is UTF-8.
@@ -47,14 +47,14 @@ def check_not_utf8(path: Path, encoding: str, beginning: bytes) -> None:
     text = beginning.decode("utf-8", "ignore")
     marked = text.startswith("\ufeff")
     others = sum(letter > "\x7f" for letter in text)
-    if (marked or others >= _SURE) and len(text.encode()) > len(beginning) - 4:  # a letter may be cut by the end
+    if (marked or others >= _SURE) and len(text.encode()) > len(beginning) - 4:  # a letter may be cut at the end
         raise DataError(
             f"{path}: expected text in {encoding}, got UTF-8 ({_sample(text)!r}). Give it (--data.encoding utf-8)."
         )
 
 
 def _first_wrong(content: bytes, encoding: str) -> int | None:
-    """Place of the first byte that cannot be decoded."""
+    """Return the position of the first byte that cannot be decoded."""
     try:
         content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -65,13 +65,13 @@ def _first_wrong(content: bytes, encoding: str) -> int | None:
 
 
 def _is_damaged_utf8(content: bytes) -> bool:
-    """Whether most of what is not ASCII is valid UTF-8, and some is not."""
+    """Return whether most text outside ASCII is valid UTF-8, and some is not."""
     text = content.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     return 0 < wrong < sum(letter > "\x7f" for letter in text) - wrong
 
 
 def _sample(text: str) -> str:
-    """The first word with a letter that is not ASCII."""
+    """Return the first word with a letter outside ASCII."""
     found = re.search(r"\w*[^\x00-\x7f\ufeff]\w*", text)
     return found[0][:20] if found else text[:20]

@@ -1,4 +1,4 @@
-"""A recipe looked at before a long run: checks with numbers, each with what was expected and what to type."""
+"""Checks of a recipe before a long run: each with measured numbers, expectations and remedies."""
 
 from dlcore.insight.preflight.recipe import CHECKS, check_recipe, check_training
 from dlcore.insight.preflight.report import CheckResult, Finding, PreflightReport, Verdict

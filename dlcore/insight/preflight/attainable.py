@@ -1,4 +1,4 @@
-"""The loss of the best constant answer to some targets, and that of knowing them all.
+"""The loss of the best constant answer to some targets, and the loss of perfect answers.
 
 Shapes: N targets, K classes.
 """
@@ -13,15 +13,15 @@ from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression, Task
 
 
 def attainable_losses(task: Task | None, targets: Tensor) -> tuple[float, float] | None:
-    """Between these two a network learns: the lowest loss without looking at the inputs, and the lowest of all.
+    """Return the range in which a network learns: the lowest loss that ignores the inputs, and the lowest of all.
 
     Args:
-        task: The task; None: of a module that does not tell.
+        task: The task; None for a module without one.
         targets: Targets of a batch.
 
     Returns:
-        The loss of the best constant answer and that of perfect answers (0, but for smoothed or mixed labels); None for
-        a task of the user's own.
+        The loss of the best constant answer and that of perfect answers (0, except for smoothed or mixed labels); None
+        for a task of the user's own.
     """
     if isinstance(task, Regression):
         numbers = targets.reshape(len(targets), -1).float()
@@ -43,7 +43,7 @@ def attainable_losses(task: Task | None, targets: Tensor) -> tuple[float, float]
 
 
 def _shares(targets: Tensor, classes: int) -> Tensor:
-    """What share of each target belongs to each class (N, K)."""
+    """Return the share of each target that belongs to each class (N, K)."""
     if targets.dim() == 2 and targets.shape[1] == classes:
         return targets.float()
     if targets.is_floating_point():  # the probability of class 1
@@ -53,5 +53,5 @@ def _shares(targets: Tensor, classes: int) -> Tensor:
 
 
 def _entropy(shares: Tensor) -> Tensor:
-    """Entropy in nats of each row (N, K)."""
+    """Return the entropy in nats of each row (N, K)."""
     return torch.special.entr(shares).sum(dim=-1)

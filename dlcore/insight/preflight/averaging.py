@@ -1,4 +1,4 @@
-"""Check: does the average of the weights, which validation uses, leave the weights of the start within the run?"""
+"""Check: does the weight average, which validation uses, still contain the initial weights at the end of the run?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LITTLE, _MUCH = 0.007, 0.1  # of the average
 
 
 def check_averaging(case: Case, result: CheckResult) -> None:
-    """Work out the share that the weights of the start have in the average at the end of the run."""
+    """Compute the share of the initial weights in the average at the end of the run."""
     callbacks = case.trainer.callbacks  # type: ignore[attr-defined]
     averaging = next((callback for callback in callbacks if isinstance(callback, WeightAveraging)), None)
     if averaging is None or not isinstance(case.schedule, SchedulePreview):

@@ -1,4 +1,4 @@
-"""Check: does batch normalisation ever meet a batch of one sample, whose variance does not exist?"""
+"""Check: does batch normalisation get a batch of one sample, which has no variance?"""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.runs.batch_norm_check import leaves_one_sample
 
-_NOISY = 8  # samples: statistics of fewer are mostly chance
+_NOISY = 8  # samples: statistics of fewer are mostly noise
 
 
 def check_batch_norm(case: Case, result: CheckResult) -> None:
-    """Look at the sizes of an epoch's batches."""
+    """Inspect the sizes of an epoch's batches."""
     data = case.datamodule
     if not case.normalizes or not isinstance(data, ArrayData):
         result.skip("the network has no batch normalisation" if not case.normalizes else "batches of unknown sizes")

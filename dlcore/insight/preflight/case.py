@@ -1,4 +1,4 @@
-"""What the checks look at: model, data and trainer of a recipe, some batches, copies of the model.
+"""The input of the checks: model, data and trainer of a recipe, some batches, copies of the model.
 
 Shapes: B samples of a batch, T tokens of a row.
 """
@@ -29,25 +29,25 @@ from dlcore.nn import BATCH_NORMS, Regression, Task
 from dlcore.optim.optimizer_factory import make_optimizer
 from dlcore.text import TextBatch
 
-# Of the training batches so many are looked at: until one of these is reached.
+# Use training batches until one of these limits is reached.
 _TARGETS, _BATCHES, _NUMBERS = 1024, 64, 20_000_000
 _SAMPLES = 32
 
 
 class Case:
-    """A recipe's objects, read and ready to be looked at. Model and data are left as they are.
+    """A recipe's objects, read and ready for the checks. Model and data are not changed.
 
     Args:
-        model: Any LightningModule. Of one that is not dlcore's, what begins to train is looked at: with the layers that
-            it makes late, and the first batch as it gets it.
+        model: Any LightningModule. A module that is not dlcore's is inspected at its first training step: with the
+            layers that it creates late, and the first batch as it gets it.
         datamodule: The data; they are read.
-        trainer: The trainer that would train.
-        trained: Whether the weights come from a training (a checkpoint), so that they are not those of a beginning.
+        trainer: The trainer of the run.
+        trained: Whether the weights come from a checkpoint instead of initialisation.
 
     Attributes:
-        device: Where training would compute.
+        device: The device of the training.
         loader: The training batches.
-        earlier: What the checks before this one found, by name.
+        earlier: Results of the checks before this one, by name.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Case:
         targets = numbers = 0
         for batch in self.loader:
             if len(batch[0]) < 2 and self.normalizes:
-                continue  # has no variance: another check says so
+                continue  # has no variance: another check reports it
             found.append(self.delivered(batch))
             targets, numbers = targets + found[-1][1].numel(), numbers + found[-1][0].numel()
             if targets >= _TARGETS or len(found) >= _BATCHES or numbers >= _NUMBERS:
@@ -78,18 +78,18 @@ class Case:
         return found or [self.plain_batch(_SAMPLES)]
 
     def delivered(self, batch: Any) -> Any:
-        """A loader's batch as the model gets it."""
+        """Return a loader's batch as the model gets it."""
         data = self.datamodule
         batch = move_data_to_device(data.on_before_batch_transfer(batch, 0), self.device)
         return data.on_after_batch_transfer(batch, 0)
 
     def plain_batch(self, most: int, varied: bool = False) -> Any:
-        """The first training samples (B at most `most`), not augmented; of text a few rows.
+        """Return the first training samples (B at most `most`), not augmented; a few rows of text.
 
         Args:
-            most: How many samples, of text tokens. Of a module that is not dlcore's it is the whole batch, whose
+            most: Most samples, or tokens of text. For a module that is not dlcore's it is the whole batch, whose
                 structure only the module knows.
-            varied: Take of each class equally many, as far as there are.
+            varied: Take equally many of each class, as far as possible.
         """
         if not self.knows_task:
             return self.batches[0]
@@ -109,12 +109,12 @@ class Case:
 
     @property
     def knows_task(self) -> bool:
-        """Whether the model says what it learns: inputs and targets, a loss of them that is its task's."""
+        """Whether the model has a task: inputs and targets, and the task's loss."""
         return isinstance(self.model, Model)
 
     @property
     def task(self) -> Task | None:
-        """The task of dlcore's models; None of other modules."""
+        """The task of dlcore's models; None for other modules."""
         return self.model.task if isinstance(self.model, Model) else None
 
     @cached_property
@@ -124,10 +124,10 @@ class Case:
         return begun
 
     def fresh_model(self, noise: bool = True) -> LightningModule:
-        """A copy of the model on the device, in training mode; what it logs goes nowhere.
+        """Return a copy of the model on the device, in training mode; its logging is disabled.
 
         Args:
-            noise: False switches off dropout of every kind.
+            noise: False disables dropout of every kind.
         """
         copied = detached_copy(self.model if self.knows_task else self._begun.model)
         if not self.knows_task:
@@ -140,7 +140,7 @@ class Case:
         return copied
 
     def optimizer(self, model: LightningModule) -> Optimizer:
-        """A new optimiser of a fresh model."""
+        """Return a new optimiser of a fresh model."""
         if isinstance(model, Model):
             return make_optimizer(model.optimizer_factory, [p for p in model.parameters() if p.requires_grad])
         trainer = model.trainer
@@ -149,35 +149,35 @@ class Case:
         return trainer.optimizers[0]
 
     def computing(self) -> AbstractContextManager[Any]:
-        """The precision of the training: losses are computed within this."""
+        """Return the precision context of the training; compute losses within it."""
         return self.trainer.precision_plugin.forward_context()
 
     def loss(self, model: LightningModule, batch: Any) -> Tensor:
-        """The loss of a batch, as a training step computes it; of dlcore's models the task's."""
+        """Return the loss of a batch, as a training step computes it; for dlcore's models the task's."""
         with self.computing():
             return training_loss(model, batch)
 
     # Settings
 
     def takes(self, section: str, argument: str) -> bool:
-        """Whether the class in a section of the config (``model``, ``data``) has an argument."""
+        """Return whether the class in a section of the config (``model``, ``data``) has an argument."""
         chosen = self.model if section == "model" else self.datamodule
         return argument in inspect.signature(type(chosen)).parameters
 
     def flag(self, section: str, argument: str, value: Any, does: str = "") -> str:
-        """A remedy: a flag and what it does; empty where there is no such argument."""
+        """Return a remedy: a flag and its effect; empty if there is no such argument."""
         if not self.takes(section, argument):
             return ""
         return f"--{section}.{argument} {value}{': ' * bool(does)}{does}"
 
     def remedies(self, name: str) -> list[str]:
-        """What an earlier check advised."""
+        """Return the remedies of an earlier check."""
         found = self.earlier.get(name)
         return [remedy for finding in (found.findings if found else []) for remedy in finding.remedies]
 
     @cached_property
     def schedule(self) -> SchedulePreview | DlcoreError:
-        """The learning rate of each step of the run, or why there is none."""
+        """The learning rate of each step of the run, or the error that explains why there is none."""
         try:
             return preview_schedule(self.model, self.datamodule, self.trainer)
         except DlcoreError as error:
@@ -185,17 +185,17 @@ class Case:
 
     @property
     def target_unit(self) -> float:
-        """What the data divide the targets by."""
+        """The divisor of the data's targets."""
         return float(getattr(self.datamodule, "target_unit", 1.0))
 
     @property
     def endless(self) -> bool:
-        """Whether the run ends only when somebody stops it."""
+        """Whether the run has no end of its own."""
         return self.trainer.max_epochs == -1 and self.trainer.max_steps < 0
 
     @property
     def validates(self) -> bool:
-        """Whether the run validates: model and data have what it takes."""
+        """Whether the run validates: model and data support it, and it is not disabled."""
         own = is_overridden("validation_step", self.model) and is_overridden("val_dataloader", self.datamodule)
         return own and bool(self.trainer.limit_val_batches)
 
@@ -206,7 +206,7 @@ class Case:
 
 
 class _Begun(Callback):
-    """Keeps a copy of a module as it is before its first step, and the first batch as it gets it."""
+    """Keeps a copy of a module before its first step, and the first batch as the module gets it."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Keep them."""
@@ -214,7 +214,7 @@ class _Begun(Callback):
 
 
 def _turns(classes: Tensor) -> Tensor:
-    """An order of samples (N,) in which the classes take turns."""
+    """Return an order of samples (N,) in which the classes take turns."""
     turn = torch.empty_like(classes)
     for label in classes.unique():
         own = classes == label
@@ -223,7 +223,7 @@ def _turns(classes: Tensor) -> Tensor:
 
 
 def _silence(layer: nn.Module) -> None:
-    """Switch off what a layer drops by chance."""
+    """Disable a layer's random dropout."""
     kind = type(layer).__name__
     if isinstance(getattr(layer, "p", None), float) and ("Drop" in kind or "Depth" in kind):  # stochastic depth
         layer.p = 0.0  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Check: how long the run will take, and whether memory and disk are large enough: by some real training steps."""
+"""Check: estimate the run's time by some real training steps, and whether memory and disk suffice."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from dlcore.insight.short_training import batch_size_of, detached_copy, shorten,
 
 _WARM_UP, _STEPS, _SECONDS = 3, 200, 3.0
 _EVALUATED = 5  # validation batches
-_TIGHT = 0.8  # of what is free
+_TIGHT = 0.8  # share of the free memory or disk
 
 
 def check_cost(case: Case, result: CheckResult) -> None:
-    """Train a copy of the model for some seconds, as the run would, and multiply."""
+    """Train a copy of the model for some seconds, as the run would, and extrapolate."""
     summary = summarize_model(case.model, case.datamodule)
     on_gpu = case.device.type == "cuda"
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(case.device)
     validation = _validation_seconds(case)
-    schedule = case.schedule  # asked for before the trainer is another
+    schedule = case.schedule  # computed before the trainer is changed
     norm = case.earlier.get("batch norm")
     if norm is not None and norm.verdict is Verdict.FAILED:
         result.skip("no time was measured: batch normalisation would stop the training")
@@ -53,7 +53,7 @@ def _fit(case: Case) -> None:
     try:
         case.trainer.fit(detached_copy(case.model), datamodule=case.datamodule)
     except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to Ctrl-C is a silent exit with 1
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C into a silent exit with 1
             raise KeyboardInterrupt from error
         raise
 
@@ -94,7 +94,7 @@ def _tell_memory(needed: float, free: float | None, what: str, result: CheckResu
 
 
 def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
-    """The best and the last checkpoint, each with what the optimiser keeps; one more while it is written."""
+    """Compare free disk space with the best and the last checkpoint, and one more while it is written."""
     needed = 3 * (summary.weight_bytes + (summary.optimizer_bytes or 0))
     place = Path(case.trainer.default_root_dir).absolute()
     while not place.exists():
@@ -126,7 +126,7 @@ def _gpu_bytes(case: Case) -> float:
 
 
 def _validation_seconds(case: Case) -> float:
-    """Seconds of a validation, by some of its batches."""
+    """Return the seconds of a validation, estimated from some of its batches."""
     if not case.validates:
         return 0.0
     loaders = case.datamodule.val_dataloader()
@@ -137,23 +137,23 @@ def _validation_seconds(case: Case) -> float:
         return 0.0
     watch = _ValidationStopwatch()
     with validated(case.model, case.datamodule, case.trainer, watch, min(_EVALUATED, batches)):
-        taken = watch.taken[1:] or watch.taken  # the first one warms up
+        taken = watch.taken[1:] or watch.taken  # the first batch warms up
     return batches * sum(taken) / len(taken)
 
 
 class _ValidationStopwatch(Callback):
-    """Times the batches of a validation."""
+    """Measures the batches of a validation."""
 
     def __init__(self) -> None:
         self.taken: list[float] = []
         self._last = 0.0
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin."""
+        """Start the clock."""
         self._last = time.perf_counter()
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Note the time since the batch before."""
+        """Record the time since the previous batch."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize(pl_module.device)
         now = time.perf_counter()
@@ -162,7 +162,7 @@ class _ValidationStopwatch(Callback):
 
 
 class _Stopwatch(Callback):
-    """Times the batches of a training, and ends it when enough is known."""
+    """Measures the batches of a training, and stops it after enough of them."""
 
     hooks_of_every_batch = ("on_train_batch_end",)
 
@@ -171,17 +171,17 @@ class _Stopwatch(Callback):
         self._begun = 0.0
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """All: steps are to take as long as they will."""
+        """Return infinity: do not split the fast path's steps, which are measured as they are."""
         return math.inf
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin."""
+        """Start the clock."""
         self._begun = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the time; all processes stop together."""
+        """Record the time; all processes stop together."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize(pl_module.device)
         self._ends.append(time.perf_counter())
@@ -192,14 +192,14 @@ class _Stopwatch(Callback):
 
     @property
     def seconds_a_batch(self) -> float:
-        """Mean time from one batch to the next, when it runs warm."""
+        """Mean time from one batch to the next, after warm-up."""
         ends = [self._begun, *self._ends]
         ends = ends[min(_WARM_UP, len(ends) - 2) :]
         return (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
 def duration(seconds: float) -> str:
-    """A duration in the unit that one would say it in."""
+    """Format a duration in a suitable unit."""
     if seconds < 1:
         return f"{1000 * seconds:.2g} ms" if seconds < 0.1 else f"{1000 * seconds:.0f} ms"
     if seconds < 100:

@@ -1,4 +1,4 @@
-"""Check: the loss before the first step against that of an answer which favours nothing.
+"""Check: the loss before the first step, compared with that of a uniform guess.
 
 Shapes: K classes, V words.
 """
@@ -60,7 +60,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
 
 
 def guessing_loss(case: Case) -> tuple[float | None, str]:
-    """The loss of a network that has learned nothing, and where it comes from in words."""
+    """Return the loss of a network that has learned nothing, and a description of it."""
     task = case.task
     if isinstance(task, Multiclass | Binary | LanguageModeling):
         count = task.out_features if isinstance(task, LanguageModeling) else task.num_classes
@@ -76,7 +76,7 @@ def guessing_loss(case: Case) -> tuple[float | None, str]:
 
 
 def _frequencies(case: Case) -> float:
-    """The loss of who knows how often each class comes, and nothing else: of rare classes it is low without a leak."""
+    """Return the loss of answers by class frequency alone: with rare classes it is low even without a leak."""
     text = isinstance(case.task, LanguageModeling)
     targets = torch.cat([batch[1].flatten() if text else batch[1] for batch in case.batches])
     return (attainable_losses(case.task, targets) or (0.0, 0.0))[0]
@@ -87,7 +87,7 @@ def _slack(task: Task | None, guess: float) -> float:
 
 
 def _too_large(case: Case) -> list[str]:
-    """What makes the first outputs too large, the likeliest first."""
+    """Return remedies for first outputs that are too large, the likeliest first."""
     initializer = getattr(case.model.hparams, "initializer", "default")
     wide = [case.flag("model", "initializer", "default", "torch's own initial weights")] * (initializer != "default")
     unit: list[str] = []

@@ -1,4 +1,4 @@
-"""Check: what the network is fed. Scale, constant features, numbers that are none; of text the unknown words.
+"""Check: the network's inputs. Scale, constant features, NaN and infinity; for text the unknown words.
 
 Shapes: N samples, F numbers of a sample.
 """
@@ -14,13 +14,13 @@ from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.short_training import tensors_of
 from dlcore.text import UNKNOWN, TextBatch
 
-# Initial weights are made for inputs of about 1 (Glorot and Bengio 2010; LeCun et al. 1998, "Efficient backprop").
+# Initial weights expect inputs of about 1 (Glorot and Bengio 2010; LeCun et al. 1998, "Efficient backprop").
 _LARGE, _SMALL = 10.0, 0.01
 _MANY_UNKNOWN = 0.1
 
 
 def check_inputs(case: Case, result: CheckResult) -> None:
-    """Look at some training batches, as the network gets them."""
+    """Inspect some training batches, as the network gets them."""
     if isinstance(case.batches[0], TextBatch):
         _check_tokens(case, result)
         return
@@ -68,7 +68,7 @@ def check_inputs(case: Case, result: CheckResult) -> None:
 
 
 def _scaling(case: Case) -> list[str]:
-    """The flags that bring inputs to about 1."""
+    """Return the flags that scale inputs to about 1."""
     return [
         case.flag("data", "scale", 255, "pixels from 0 to 1"),
         case.flag("data", "normalize", "train", "mean 0 and deviation 1, by the training pictures"),
@@ -77,7 +77,7 @@ def _scaling(case: Case) -> list[str]:
 
 
 def _largest(case: Case, inputs: Tensor) -> str:
-    """Which column of a table has the largest numbers."""
+    """Return a note on the table column with the largest numbers."""
     facts = data_facts(case.datamodule)
     columns = facts.get("columns") or []
     if len(columns) != inputs.shape[1] or len(columns) < 2:

@@ -1,4 +1,4 @@
-"""Check: what is to be learned. How often each class comes, classes that are missing, targets out of range.
+"""Check: the targets. Class frequencies, missing classes, targets out of range.
 
 Shapes: N samples, K classes, V words.
 """
@@ -20,7 +20,7 @@ from dlcore.insight.preflight.report import CheckResult
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
 
 _FAR = 1000.0  # size of a regression's targets: first answers are near 0
-_HEAVY = 10  # times as many samples of the commonest class as of the rarest
+_HEAVY = 10  # ratio of the most frequent to the rarest class
 _MOST_TOKENS = 1_000_000
 _MOST_WEIGHTS = 20
 
@@ -90,7 +90,7 @@ def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Te
 
 
 def _evening(case: Case, counts: Sequence[int]) -> list[str]:
-    """The flags that make rare classes count."""
+    """Return the flags that give rare classes more weight."""
     remedies = [case.flag("data", "balanced", "true", "each class comes equally often")]
     if len(counts) <= _MOST_WEIGHTS and all(counts):
         weights = [sum(counts) / (len(counts) * count) for count in counts]

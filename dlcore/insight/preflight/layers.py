@@ -1,4 +1,4 @@
-"""Check: one pass forward and backward through the initial network. Does the signal come through, in every layer?
+"""Check: one forward and backward pass through the initial network. Does the signal reach every layer?
 
 Shapes: N samples, U units of a layer.
 """
@@ -17,14 +17,14 @@ from dlcore.nn import CONVOLUTIONS
 from dlcore.nn import saturated as saturated_values
 
 _SAMPLES = 512
-_VANISHING, _EXPLODING = 1e-3, 1e3  # gradient of the first layer of weights, in units of the last one's
+_VANISHING, _EXPLODING = 1e-3, 1e3  # gradient of the first weights, relative to the last ones
 _LOST = 1e-6
 _USUAL = "about 0.01 to 10"
 _MANY, _ALL = 0.5, 0.99
 
 
 def check_layers(case: Case, result: CheckResult) -> None:
-    """Send a batch through a copy of the network, in training mode, and its gradient back."""
+    """Pass a batch forward and backward through a copy of the network, in training mode."""
     model = case.fresh_model(noise=False)
     outputs = _watch(model)
     loss = case.loss(model, case.plain_batch(_SAMPLES))
@@ -44,7 +44,7 @@ def check_layers(case: Case, result: CheckResult) -> None:
 
 
 def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult) -> None:
-    """Parameters that cannot learn, and units that will stay alike."""
+    """Report parameters that cannot learn, and units that stay identical."""
     parameters = dict(model.named_parameters())
     result.numbers["frozen"] = sum(p.numel() for p in parameters.values() if not p.requires_grad)
     unused = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
@@ -67,7 +67,7 @@ def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult)
 
 
 def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) -> None:
-    """How the gradient changes on its way from the last weights to the first."""
+    """Compare the gradients of the first and the last weights."""
     weights = {name: p for name, p in model.named_parameters() if p.dim() > 1 and p.grad is not None}
     norms = {name: p.grad.norm().item() for name, p in weights.items()}  # type: ignore[union-attr]
     broken = [name for name, p in weights.items() if not torch.isfinite(p.grad).all()]  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) 
         return
     none = [name for name, norm in norms.items() if norm == 0]
     if none and any(result.findings):
-        return  # units that are alike: said already
+        return  # identical units: already reported
     if none:
         result.fail(f"the gradient is exactly 0 in {_listed(none)}: these layers cannot learn", *_passing(case, model))
         return
@@ -98,7 +98,7 @@ def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) 
 
 
 def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]], result: CheckResult) -> None:
-    """Units that answer everything alike, and values beyond the slope of a sigmoid."""
+    """Report dead units and saturated values."""
     dead = {name: _dead(values) for name, (_, values) in outputs.items() if len(values) > 1}
     saturated = {
         name: share for name, (layer, values) in outputs.items() if (share := _saturated(layer, values)) is not None
@@ -130,7 +130,7 @@ def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]
 
 
 def _watch(model: LightningModule) -> dict[str, tuple[nn.Module, Tensor]]:
-    """Notes the outputs of each activation and recurrent layer in what it gives back, samples first."""
+    """Record the outputs of each activation and recurrent layer in the returned dictionary, samples first."""
     found: dict[str, tuple[nn.Module, Tensor]] = {}
 
     def noting(name: str) -> Any:
@@ -146,7 +146,7 @@ def _watch(model: LightningModule) -> dict[str, tuple[nn.Module, Tensor]]:
 
 
 def _dead(values: Tensor) -> float:
-    """The share of units (features or channels) whose output is the same for all samples and places."""
+    """Return the share of units (features or channels) whose output is the same for all samples and positions."""
     if values.dim() == 2:
         spread = values.amax(dim=0) - values.amin(dim=0)
     else:  # (N, U, H, W), or (N, T, U) of a recurrent layer
@@ -157,7 +157,7 @@ def _dead(values: Tensor) -> float:
 
 
 def _saturated(layer: nn.Module, values: Tensor) -> float | None:
-    """The share of values that are saturated; None for an activation that does not saturate."""
+    """Return the share of saturated values; None for an activation that does not saturate."""
     hits = saturated_values(layer, values)
     return None if hits is None else hits.float().mean().item()
 
@@ -167,14 +167,14 @@ def _alike(weight: Tensor) -> bool:
 
 
 def _calmer(case: Case) -> list[str]:
-    """Flags that make a signal smaller."""
+    """Return flags that make a signal smaller."""
     usual = case.flag("model", "initializer", "default", "torch's own initial weights")
     chosen = getattr(case.model.hparams, "initializer", "default") != "default"
     return [*case.remedies("inputs"), usual if chosen else ""]
 
 
 def _passing(case: Case, model: LightningModule) -> list[str]:
-    """Flags that let a gradient through many layers."""
+    """Return flags that help a gradient pass through many layers."""
     steep = any(isinstance(layer, nn.Sigmoid | nn.Tanh) for layer in model.modules())
     relu = case.flag("model", "activation", "ReLU", "its slope is 1, a sigmoid's at most 1/4") if steep else ""
     norm = "" if case.normalizes else case.flag("model", "batch_norm", "true", "brings each layer's sums back to 1")

@@ -1,4 +1,4 @@
-"""How much memory this machine has left."""
+"""Free memory of this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _USED = Path("/sys/fs/cgroup/memory.current")
 
 
 def free_memory() -> float | None:
-    """Bytes that a process may still take; None where the system does not say (not Linux)."""
+    """Return the bytes that a process may still allocate; None if the system does not report it (not Linux)."""
     found = []
     with suppress(OSError, ValueError, IndexError):
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()
@@ -22,7 +22,7 @@ def free_memory() -> float | None:
 
 
 def memory_size(size: float) -> str:
-    """A number of bytes in the unit that one would say it in."""
+    """Format a number of bytes in a suitable unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

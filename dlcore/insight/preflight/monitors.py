@@ -1,4 +1,4 @@
-"""Check: whether what callbacks watch will be logged, by a validation of one batch."""
+"""Check: will the metrics that callbacks monitor be logged? Found by a validation of one batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dlcore.insight.short_training import validated
 
 
 def check_monitors(case: Case, result: CheckResult) -> None:
-    """Validate a copy of the model, and ask each callback that watches a metric whether it has been logged."""
+    """Validate a copy of the model, and check each callback's monitored metric."""
     watching = [each for each in case.trainer.callbacks if isinstance(each, MonitorCallback)]  # type: ignore[attr-defined]
     if not watching:
         result.skip("no callback watches a metric")

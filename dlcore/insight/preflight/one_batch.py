@@ -1,6 +1,6 @@
-"""Check: can the network learn one small batch by heart, with the recipe's optimiser and learning rate?
+"""Check: can the network overfit one small batch, with the recipe's optimiser and learning rate?
 
-If it cannot do that, it will learn nothing from many. Schedule, warm-up, dropout and augmentation are off.
+If it cannot, it will learn nothing from many batches. Schedule, warm-up, dropout and augmentation are off.
 
 Reference: Karpathy (2019), "A Recipe for Training Neural Networks": "overfit a single batch".
 """
@@ -32,11 +32,11 @@ from dlcore.text import TextBatch
 _SAMPLES = 32
 _TOKENS = 256
 _STEPS, _SECONDS = 1500, 8.0
-_TRIALS = (1e-4, 1e-3, 1e-2, 1e-1)  # rates that are tried when the recipe's own does not do it
+_TRIALS = (1e-4, 1e-3, 1e-2, 1e-1)  # rates to try if the recipe's own fails
 _TRIAL_STEPS, _TRIAL_SECONDS = 400, 2.5
-_STUCK = 200  # steps after which a loss that leapt, or has not moved, is let go
-_FEW = 10  # steps: with fewer there was no time to see anything
-_LEARNED, _BEGUN = 0.5, 0.1  # of the way from a constant answer to the best one
+_STUCK = 200  # steps after which a trial ends whose loss leapt, or has not moved
+_FEW = 10  # steps: fewer show nothing
+_LEARNED, _BEGUN = 0.5, 0.1  # share of the distance from a constant answer to the best one
 _KNOWN = 0.9
 _MOVED = 0.01
 _LEAP = 20.0  # times the first loss
@@ -49,8 +49,8 @@ class Trial:
     Attributes:
         rate: Its learning rate.
         losses: The loss before each step, and after the last.
-        way: How much of the way from a constant answer (0) to knowing all answers (1) the lowest loss stands for.
-        timed_out: Whether time was up before all steps were taken.
+        way: Progress of the lowest loss from a constant answer (0) to perfect answers (1).
+        timed_out: Whether the time limit ended it before all steps.
     """
 
     rate: float
@@ -70,14 +70,14 @@ class Trial:
 
     @property
     def highest(self) -> float:
-        """The highest loss; infinite where it was not finite."""
+        """The highest loss; infinity if a loss was not finite."""
         return max(loss if math.isfinite(loss) else math.inf for loss in self.losses)
 
     @property
     def diverged(self) -> bool:
-        """Whether the loss leapt far above its beginning, or ended above it.
+        """Whether the loss rose far above its first value, or ended above it.
 
-        Huge weights may still answer one batch rightly: with other batches they leap again.
+        Huge weights may still fit one batch: with other batches the loss leaps again.
         """
         return self.highest > _LEAP * self.first or self.losses[-1] > 2 * self.first
 
@@ -114,7 +114,7 @@ def check_one_batch(case: Case, result: CheckResult) -> None:
 
 
 def _from_first_loss(case: Case, batch: Any) -> tuple[float, float] | None:
-    """Of a module whose answers nobody knows: from its first loss towards 0."""
+    """Return the range for a module without a known task: from its first loss to 0."""
     with torch.no_grad():
         first = case.loss(case.fresh_model(noise=False), batch).item()
     return None if math.isfinite(first) and first <= 0 else (first, 0.0)
@@ -123,13 +123,13 @@ def _from_first_loss(case: Case, batch: Any) -> tuple[float, float] | None:
 def _explain(
     case: Case, batch: Any, levels: tuple[float, float], trial: Trial, seen: str, expected: str, result: CheckResult
 ) -> None:
-    """Name the cause: by trying other rates, not by guessing."""
+    """Find the cause by training with other rates."""
     bold = isinstance(case.optimizer(case.fresh_model()), LBFGS | Adadelta)
     trials = (*_TRIALS, 1.0) if bold else _TRIALS
     rates = [rate for rate in trials if not 0.5 < rate / max(trial.rate, 1e-30) < 2]
     others = [_train(case, batch, levels, rate, _TRIAL_STEPS, _TRIAL_SECONDS) for rate in rates]
     learned = [other for other in others if other.way >= _KNOWN and not other.diverged]
-    # Of several the middle one: the highest is near where it gets too high, the lowest is slow.
+    # Of several take the middle one: the highest is almost too high, the lowest is slow.
     best = learned[(len(learned) - 1) // 2] if learned else max(others, key=lambda other: other.way)
     better = best.way >= _LEARNED or (best.way > 2 * max(trial.way, _BEGUN) and not best.diverged)
     faster = better and best.rate > trial.rate and not _still(trial)
@@ -155,7 +155,7 @@ def _explain(
 
 
 def _warms_up(case: Case, batch: Any, levels: tuple[float, float], trial: Trial) -> bool:
-    """Whether the run comes to its highest rate by way of one at which the network learns."""
+    """Return whether the run warms up from a rate at which the network learns."""
     if not isinstance(case.schedule, SchedulePreview) or not 0 < case.schedule.rates[0] < trial.rate / 2:
         return False
     gentle = _train(case, batch, levels, float(case.schedule.rates[0]), _TRIAL_STEPS, _TRIAL_SECONDS)
@@ -163,19 +163,19 @@ def _warms_up(case: Case, batch: Any, levels: tuple[float, float], trial: Trial)
 
 
 def rate_of_run(case: Case) -> float:
-    """The highest rate that the run will take."""
+    """Return the highest rate of the run."""
     if isinstance(case.schedule, SchedulePreview):
         return float(case.schedule.rates.max())
     return float(case.optimizer(case.fresh_model()).param_groups[0]["lr"])
 
 
 def _target(case: Case) -> list[str]:
-    """The remedies of a regression's targets; those of uneven classes are none here."""
+    """Return the remedies for a regression's targets; those for uneven classes do not apply here."""
     return case.remedies("labels") if isinstance(case.task, Regression) else []
 
 
 def _rate_flag(case: Case) -> str:
-    """The flag that sets that rate."""
+    """Return the flag that sets the learning rate."""
     if not isinstance(case.model, Model):
         return f"--{flag}" if (flag := rate_flag(case.model)) else "a learning rate of"
     factory = case.model.schedule_factory
@@ -184,7 +184,7 @@ def _rate_flag(case: Case) -> str:
 
 
 def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, steps: int, seconds: float) -> Trial:
-    """Train a copy on the batch until it knows it, until the loss is lost, or until steps or seconds are up."""
+    """Train a copy on the batch until it is learned, the loss diverges or is stuck, or steps or seconds run out."""
     model = case.fresh_model(noise=False)
     optimizer = case.optimizer(model)
     for group in optimizer.param_groups:
@@ -238,12 +238,12 @@ def _still(trial: Trial) -> bool:
 
 
 def _falls(trial: Trial) -> bool:
-    """Whether the loss was still falling when time was up."""
+    """Return whether the loss was still falling at the time limit."""
     return not trial.diverged and trial.best < 0.98 * trial.first and trial.losses[-1] <= 1.05 * trial.best
 
 
 def _small(model: LightningModule, batch: Any) -> bool:
-    """Whether the network has fewer numbers than the batch has targets to learn by heart, or is linear."""
+    """Return whether the network is linear, or has fewer parameters than needed to memorise the batch."""
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     linear = sum(isinstance(layer, nn.Linear | CONVOLUTIONS | nn.RNNBase) for layer in model.modules()) < 2
     return weights < batch[1].numel() * 2 or linear

@@ -1,4 +1,4 @@
-"""Check: do samples of the training set come again in the validation set?
+"""Check: does the validation set contain samples of the training set?
 
 Shapes: N samples.
 """
@@ -18,7 +18,7 @@ from dlcore.data.text_data import TextData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 
-# Of each part at most so many samples are looked at, and so many bytes.
+# Most samples and bytes to inspect per part.
 _SAMPLES, _BYTES = 20_000, 400_000_000
 _SOME, _MOST = 0.01, 0.5  # shares of the validation samples: a warning, a failure
 
@@ -33,7 +33,7 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     unit = "documents" if isinstance(data, TextData) else "samples"
     if _same(train, val):
         seen = f"the training {unit} themselves validate: val/… says nothing of others"
-        # Whoever holds nothing out has asked for it; small data of a lesson do.
+        # Without held-out samples this is intended, as for the small data of a lesson.
         result.numbers["share"] = 1.0
         result.ok(f"{seen} ({case.flag('data', 'val_size', 0.2, 'holds some out')})")
         return
@@ -48,7 +48,7 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     looked = f"{again:,} of {len(found):,} validation {unit} are copies of training {unit}{compared}"
     if repeated:
         looked += f"; {repeated:,} training {unit} are copies of others"
-    # Rows of a few categories repeat by their nature, in training as much as in validation.
+    # Rows of a few categories repeat naturally, in training as in validation.
     natural = isinstance(train, Part) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
     if share <= _SOME or natural:
         result.ok(looked)
@@ -62,7 +62,7 @@ def check_overlap(case: Case, result: CheckResult) -> None:
 
 
 def _same(train: Any, val: Any) -> bool:
-    """Whether one set is the other, or holds most of it by number."""
+    """Return whether one set is the other, or contains all of it by index."""
     if train is val:
         return True
     if not isinstance(train, Part):
@@ -77,13 +77,13 @@ def _count(part: Any) -> int:
 
 
 def _few(part: Part) -> bool:
-    """Whether rows have few different values: repeating is no wonder then."""
+    """Return whether rows have few different values, so that repetition is expected."""
     rows = part.inputs[part.indices[:1000]]
     return all(len(column.unique()) <= 20 for column in rows.T)
 
 
 def _hashes(part: Any) -> Iterator[int]:
-    """A number for each sample, the same for the same content."""
+    """Yield a hash for each sample, the same for the same content."""
     if isinstance(part, Part):
         first = part.inputs[:1]
         most = min(_SAMPLES, max(1, _BYTES // max(first.numel() * first.element_size(), 1)))

@@ -1,4 +1,4 @@
-"""All checks of a recipe, one after the other."""
+"""Run all checks of a recipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dlcore.insight.preflight.report import CheckResult, PreflightReport
 from dlcore.insight.preflight.updates import check_updates
 from dlcore.runs import prepare
 
-# In this order: what is cheap and explains others comes first; the cost uses the trainer up and comes last.
+# In this order: cheap checks that explain others come first; the cost uses up the trainer and comes last.
 CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
     "inputs": check_inputs,
     "labels": check_labels,
@@ -39,19 +39,19 @@ CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
     "cost": check_cost,
 }
 
-_TRAINED = ("first loss", "layers", "one batch")  # by passes forward and backward outside of a training
+_TRAINED = ("first loss", "layers", "one batch")  # use passes forward and backward outside of a training
 
 
 def check_recipe(*words: str) -> PreflightReport:
-    """Check a recipe before a long run: its data, its network, its learning rate, what it costs.
+    """Check a recipe before a long run: its data, its network, its learning rate, its cost.
 
     ``check_recipe("-c", "mlp_textbook", "--data.scale", "1").failed``
 
     Args:
-        words: What would stand behind ``fit`` on the command line.
+        words: The words after ``fit`` on the command line.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: A setting is invalid.
     """
     command = prepare("fit", *words)
     if command.settings.checkpoint:
@@ -66,14 +66,14 @@ def check_training(
     trained: bool = False,
     tell: Callable[[CheckResult], None] | None = None,
 ) -> PreflightReport:
-    """Check model, data and trainer. Weights and random numbers are as before afterwards; no file is written.
+    """Check model, data and trainer. Weights and random state are restored; no file is written.
 
     Args:
         model: Any LightningModule.
         datamodule: The data.
-        trainer: The trainer. It is used up: make another for a training.
-        trained: Whether the model's weights are those of a training already.
-        tell: Hears each result as soon as it is known.
+        trainer: The trainer. It cannot be used again: create another for a training.
+        trained: Whether the model's weights are trained already.
+        tell: Called with each result as soon as it is known.
 
     Raises:
         DlcoreError: The data cannot be read.
@@ -101,7 +101,7 @@ def _carried_out(name: str, check: Callable[[Case, CheckResult], object], case: 
     except DlcoreError as error:
         result.fail(str(error))
     except Exception as error:
-        # Of a model or of data of the user's own: one that breaks here breaks in the training.
+        # The user's own model or data: an error here is one in the training.
         if os.environ.get("DLCORE_DEBUG"):
             raise
         said = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""What checks say: findings with a verdict, what was seen, what was expected, and the remedy."""
+"""Results of checks: findings with verdict, observation, expectation and remedies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Verdict(IntEnum):
-    """How bad a finding is, in rising order."""
+    """Severity of a finding, in rising order."""
 
     NOT_APPLICABLE = 0
     OK = 1
@@ -17,19 +17,19 @@ class Verdict(IntEnum):
 
     @property
     def word(self) -> str:
-        """The verdict in a word."""
+        """The verdict as a word."""
         return {0: "", 1: "ok", 2: "warning", 3: "failed"}[self]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check saw.
+    """One finding of a check.
 
     Attributes:
-        verdict: How bad it is.
-        seen: What was seen, with its numbers and what they mean.
-        expected: What should have been seen; empty where the numbers speak for themselves.
-        remedies: What to do, the likeliest first, a flag each with what it does: ``--data.scale 255: pixels 0 to 1``.
+        verdict: Its severity.
+        seen: The observation, with its numbers and their meaning.
+        expected: The expectation; empty if the numbers are clear without it.
+        remedies: Flags with their effects, the likeliest first: ``--data.scale 255: pixels 0 to 1``.
     """
 
     verdict: Verdict
@@ -40,12 +40,12 @@ class Finding:
 
 @dataclass
 class CheckResult:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
         name: The check.
-        findings: What it saw.
-        numbers: What it measured, by name.
+        findings: Its findings.
+        numbers: Its measurements, by name.
     """
 
     name: str
@@ -54,23 +54,23 @@ class CheckResult:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the findings."""
+        """The worst verdict of the findings."""
         return max((finding.verdict for finding in self.findings), default=Verdict.NOT_APPLICABLE)
 
     def ok(self, seen: str, expected: str = "") -> CheckResult:
-        """Note that something is as it should be."""
+        """Add a finding that something is in order."""
         return self._note(Verdict.OK, seen, expected)
 
     def skip(self, why: str) -> CheckResult:
-        """Note that there is nothing to check."""
+        """Add the reason why there is nothing to check."""
         return self._note(Verdict.NOT_APPLICABLE, why)
 
     def warn(self, seen: str, *remedies: str, expected: str = "") -> CheckResult:
-        """Note what may go badly."""
+        """Add a finding that may cause problems."""
         return self._note(Verdict.WARNING, seen, expected, remedies)
 
     def fail(self, seen: str, *remedies: str, expected: str = "") -> CheckResult:
-        """Note what will go badly."""
+        """Add a finding that will cause problems."""
         return self._note(Verdict.FAILED, seen, expected, remedies)
 
     def _note(self, verdict: Verdict, seen: str, expected: str = "", remedies: tuple[str, ...] = ()) -> CheckResult:
@@ -80,10 +80,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class PreflightReport:
-    """What all checks of a recipe found.
+    """The results of all checks of a recipe.
 
     Attributes:
-        results: One result a check, in their order.
+        results: One result per check, in their order.
     """
 
     results: list[CheckResult]

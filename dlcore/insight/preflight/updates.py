@@ -1,4 +1,4 @@
-"""Check: how often the weights change in the run. Few updates learn little, however long an epoch takes."""
+"""Check: number of optimiser steps in the run. Few updates learn little, however long an epoch takes."""
 
 from __future__ import annotations
 
