@@ -67,7 +67,7 @@ def check_config(config: dict[str, Any], where: str, classes: Mapping[str, str])
             _check_class(section, content, where, classes)
         elif known := arguments_of(section, classes):
             if not isinstance(content, dict):
-                raise ArgumentError(section, "settings, one a line" + where, content)
+                raise ArgumentError(section, "settings, one on each line" + where, content)
             for key in content:
                 _check_name(key, known, f"argument of {section}{where}")
 
