@@ -128,7 +128,7 @@ def put_back(metric: Metric, values: dict[str, Any]) -> None:
 
 
 def runs_whole_scripts(trainer: Trainer) -> bool:
-    """Return whether each process runs the whole script, not a fork (`_SubprocessScriptLauncher`, Lightning 2.6.6)."""
+    """Return whether each process runs the whole script, no copy (`_SubprocessScriptLauncher`, Lightning 2.6.6)."""
     launcher = trainer.strategy.launcher
     return launcher is None or isinstance(launcher, _SubprocessScriptLauncher)
 
