@@ -37,9 +37,9 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
     exits at once. A run without a folder (no logger, or fast_dev_run) saves nothing.
 
     Args:
-        monitor: Metric that tells which state is the best.
-        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
-        every_n_steps: Write last.ckpt also after so many optimiser steps within an epoch; left out: not.
+        monitor: Metric that decides which state is the best.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: decide by the metric.
+        every_n_steps: Write last.ckpt also after every n-th optimiser step within an epoch; left out: not.
         dirpath: Folder of the checkpoints; left out: checkpoints/ in the run's folder.
 
     Attributes:

@@ -15,16 +15,16 @@ from dlcore.errors import check_number
 
 @final
 class EarlyStopping(MonitorCallback, LightningEarlyStopping):
-    """Ends the training when a metric has not improved for so many checks.
+    """Ends the training when a metric has not improved for `patience` checks.
 
     A check is a new value of the metric, after a validation or at the end of a training epoch. State and decision are
     saved in the checkpoint: a resumed run that had stopped ends at once, unless patience is raised.
 
     Args:
-        monitor: Metric that is watched.
-        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
+        monitor: Metric to monitor.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: decide by the metric.
         patience: Checks without improvement after which the training ends, at least 1.
-        min_delta: What a value must be better by to count as an improvement, in the metric's units, at least 0.
+        min_delta: Minimum change that counts as an improvement, in the metric's units, at least 0.
 
     Attributes:
         reason: Why the training ended; empty if early stopping did not end it.

@@ -41,7 +41,7 @@ class FeatureMaps(MetricCallback):
         layers: Names of layers whose output is maps (channels × height × width), as in `show model`; none chooses the
             convolutions, of many the first, the last and two between.
         sample: Which picture of the validation set, counted from 0.
-        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+        every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
         ArgumentError: A value lies outside its range, a layer gives no maps, or the data are no pictures.

@@ -42,7 +42,7 @@ class Mistakes(MetricCallback):
 
     Args:
         worst: How many pictures, 0 to 128; 0 shows the matrix only.
-        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+        every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
         ArgumentError: A value is out of range, or the model is no classifier.

@@ -41,12 +41,12 @@ class NonFiniteLoss(Callback):
 
     Args:
         policy: What to do. stop: end the run with an error. skip: leave the batch out of training and metrics, and go
-            on with the next one, also where the gradients alone are not finite. back_off: go back to the weights and
+            on with the next one, also if only the gradients are not finite. back_off: go back to the weights and
             the optimiser's state of the last checkpoint (or of the start), cut the learning rate, and go on with the
-            next batch. The step of such a batch is counted, so that schedules and the order of samples stay. Both look
-            at the gradients of each step too, which a GPU is waited for.
-        factor: What back_off multiplies the learning rate by, in (0, 1).
-        times: How often in a run skip and back_off may help, at least 1; the next time stops it.
+            next batch. The step of such a batch counts, so schedules and the order of samples do not change. Both
+            also check the gradients of each step, which synchronises with a GPU.
+        factor: Factor by which back_off multiplies the learning rate, in (0, 1).
+        times: How often skip and back_off may act in a run, at least 1; the next time stops it.
 
     Raises:
         ArgumentError: A value is out of range, or back_off cannot cut the rate of the schedule.

@@ -51,12 +51,12 @@ class ParameterDistribution(Callback):
     counted and shown.
 
     Args:
-        every_n_epochs: Look at the end of each so many-th epoch, and of the last one; at least 1.
-        every_n_steps: Look also after each so many-th optimiser step, at least 1; left out: not.
+        every_n_epochs: Record at the end of every n-th epoch, and of the last one; at least 1.
+        every_n_steps: Record also after every n-th optimiser step, at least 1; left out: not.
         gradients: Whether gradients are shown.
-        updates: Whether updates are shown: for that the weights are copied before the step of a look.
-        activations: Layers whose values are shown: hidden (each activation function's output; of a network without
-            any, the recurrent layers'), none, or a pattern for names of layers, as `show model` gives them: linear_*.
+        updates: Whether updates are shown: this copies the weights before a recorded step.
+        activations: Layers whose outputs are shown: hidden (all activation functions; the recurrent layers if there
+            are none), none, or a pattern for layer names as `show model` prints them: linear_*.
 
     Raises:
         ArgumentError: A value is out of range, or no layer name matches the pattern.

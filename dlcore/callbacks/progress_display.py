@@ -41,7 +41,7 @@ class ProgressDisplay(ProgressBar):
     if it is a number or a CPU tensor: reading it from a device would slow down training.
 
     Args:
-        refresh_per_second: How often the live line is drawn anew, per second; above 0, at most 60.
+        refresh_per_second: Redraws of the live line per second; above 0, at most 60.
 
     Attributes:
         console: Console to draw on: `rich.get_console()` unless set. Output through it, `print`, `warnings` and
@@ -194,7 +194,7 @@ class ProgressDisplay(ProgressBar):
         self._row_time, self._validated_at, self._table.epoch_has_row = time.monotonic(), -1, False
 
     def _batches_of_epoch(self, trainer: Trainer) -> float:
-        """Return the batches of this epoch. `max_steps` may end it early; a batch may have part of a step or several."""
+        """Return the batches of this epoch. `max_steps` may end it early; a batch may have part of a step, or many."""
         total, done = trainer.num_training_batches, self._epoch_line.done
         if trainer.max_steps <= 0:
             return total

@@ -27,13 +27,13 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
     same validation is written, so a resumed run has the cut rate.
 
     Args:
-        monitor: Metric that is watched.
-        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
+        monitor: Metric to monitor.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: decide by the metric.
         factor: What the rate is multiplied by, in (0, 1).
-        patience: Checks without improvement that are still tolerated; the next one cuts. At least 0.
-        threshold: What a value must be better by to count as an improvement, at least 0.
-        threshold_mode: Whether threshold is a share of the best value (rel) or in the metric's units (abs).
-        cooldown: Checks after a cut in which nothing is counted, at least 0.
+        patience: Checks without improvement before a cut; the next one cuts. At least 0.
+        threshold: Minimum change that counts as an improvement, at least 0.
+        threshold_mode: Whether threshold is relative to the best value (rel) or in the metric's units (abs).
+        cooldown: Checks after a cut that are not counted, at least 0.
         min_lr: The rate is never cut below this, at least 0.
 
     Attributes:

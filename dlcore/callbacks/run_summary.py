@@ -55,7 +55,7 @@ class RunSummary(MetricCallback):
     small share of its time. Everything is drawn and written in the background, so training does not wait.
 
     Args:
-        refresh_share: Part of the training's time that drawing the curves anew may take, in [0, 1]; 0: only at the end.
+        refresh_share: Share of the training's time for redrawing the curves, in [0, 1]; 0: only at the end.
 
     Raises:
         ArgumentError: The share is out of range.

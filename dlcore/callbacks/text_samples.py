@@ -29,13 +29,13 @@ class TextSamples(MetricCallback):
     The TEXT tab has one card per prompt. Training draws the same random numbers with and without this callback.
 
     Args:
-        prompts: What the texts begin with; an empty one is the beginning of a document.
-        length: Characters of each text, beside its prompt.
+        prompts: Beginnings of the texts; an empty one starts a new document.
+        length: Characters of each text, without its prompt.
         temperature: Scores are divided by it, above 0: below 1 is more careful.
-        top_k: Draw from the so many likeliest words only; 0: from all.
-        top_p: Draw from the fewest words whose probabilities add up to so much, in (0, 1].
-        seed: Where the random numbers come from, at least 0.
-        every_n_epochs: Write at each so many-th epoch, at least 1; where it validates several times, each time.
+        top_k: Draw from the k most likely words only; 0: from all.
+        top_p: Draw from the fewest words whose probabilities add up to at least this, in (0, 1].
+        seed: Seed of the random numbers, at least 0.
+        every_n_epochs: Epochs from one set of texts to the next, at least 1; every validation of such an epoch writes.
 
     Raises:
         ArgumentError: A value is out of range, or the run is not about text.

@@ -32,7 +32,7 @@ class TokenLoss(MetricCallback):
         passage: A text of your own; left out, a document of the validation.
         document: Which document of the validation, from 0.
         num_tokens: Tokens that are shown, 1 to 1,000; fewer where the passage has fewer.
-        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+        every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
         ArgumentError: A value is out of range, or the run is not about text.
