@@ -14,7 +14,7 @@ from dlcore.models.model import Model
 from dlcore.nn import Penalty, block_settings, convolutional, initialize, make_activation, make_architecture, make_task
 from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
-# What a network by name brings along itself.
+# Arguments that must keep their defaults if `architecture` is set.
 _OWN_BLOCKS = (
     *("channels", "convolutions", "kernel_size", "stride", "padding", "batch_norm"),
     *("pool", "pool_size", "head", "hidden_sizes"),
@@ -24,8 +24,8 @@ _OWN_BLOCKS = (
 class CNN(Model):
     """A convolutional network: blocks of convolution, batch norm, activation and pooling, then a perceptron.
 
-    What is said of blocks is one value for all of them, or a list with one a block. The size of a feature map follows
-    from (H - F + 2P)/S + 1, rounded down; show model prints it for each layer.
+    Each block argument is one value for all blocks, or a list with one value per block. The size of a feature map is
+    (H - F + 2P)/S + 1, rounded down; show model prints it for each layer.
 
     Args:
         channels: Channels of each block, input side first: as many numbers as there are blocks.
@@ -56,8 +56,8 @@ class CNN(Model):
             binary_cross_entropy (binary), mse, l1, 'smooth_l1(beta=0.5)' or 'huber(delta=1.0)' (regression); left out,
             the first of its task.
         class_weights: How much a sample of each class counts in the loss, above 0, one number a class; null: all 1.
-        image_shape: Channels, height and width of a picture; left out, the data say it.
-        num_classes: Classes of a multiclass task, outputs of a regression; left out, the data say it.
+        image_shape: Channels, height and width of a picture; left out, taken from the data.
+        num_classes: Classes of a multiclass task, outputs of a regression; left out, taken from the data.
         l1: Factor of the L1 penalty Σ|w|, at least 0, which training adds to the loss and logs as train/penalty.
         l2: Factor of the L2 penalty, at least 0, which training adds to the loss and logs as train/penalty.
         l2_form: What L2 sums: squares (Σw², as weight decay does) or norms (Σ‖p‖, one norm a parameter tensor).
@@ -76,10 +76,9 @@ class CNN(Model):
         - Output: raw scores (N, num_classes); (N, 1) for a binary task.
 
     Raises:
-        ArgumentError: A value lies outside its range, a feature map shrinks to nothing, or what the data would have
-            said is missing.
-        UnknownNameError: There is no architecture, activation, initialiser, loss or task of that name, or it has no
-            such argument.
+        ArgumentError: A value is out of range, a feature map shrinks to nothing, or a value that the data would set is
+            missing.
+        UnknownNameError: Unknown name of an architecture, activation, initialiser, loss or task, or of its argument.
     """
 
     def __init__(
@@ -128,8 +127,8 @@ class CNN(Model):
         penalty = Penalty(l1, l2, l2_form, penalized)
         task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
         super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
-        # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text. Nor is the
-        # file, since a checkpoint holds the weights.
+        # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text. Do not save the
+        # file either: a checkpoint holds the weights.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler", "weights"], logger=False)
         outputs = self.task.out_features
         if architecture is not None:
@@ -141,11 +140,11 @@ class CNN(Model):
             )  # fmt: skip
         initialize(self.network, initializer)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        # After the weights are drawn: in another order in memory, other numbers would go to each.
+        # Change the memory format after drawing the weights: another order in memory would give other values.
         self.network.to(memory_format=self.memory_format)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Raw scores (N, K) of pictures (N, C, H, W)."""
+        """Return raw scores (N, K) of pictures (N, C, H, W)."""
         return self.network(inputs.contiguous(memory_format=self.memory_format))
 
 
@@ -162,10 +161,10 @@ def _check_image_shape(image_shape: Sequence[int] | None) -> None:
 
 
 def _check_alone(architecture: str, given: dict[str, Any]) -> None:
-    """Check that nothing was said of blocks, which a network by name would not hear.
+    """Check that all block arguments have their defaults: a named architecture ignores them.
 
     Raises:
-        ArgumentError: Something was; the remedy sets all of it back.
+        ArgumentError: One was changed; the remedy resets all of them.
     """
     usual = {name: parameter.default for name, parameter in inspect.signature(CNN).parameters.items()}
     changed = [name for name, value in given.items() if value != usual[name]]

@@ -32,8 +32,8 @@ class MLP(Model):
             binary_cross_entropy (binary), mse, l1, 'smooth_l1(beta=0.5)' or 'huber(delta=1.0)' (regression); left out,
             the first of its task.
         class_weights: How much a sample of each class counts in the loss, above 0, one number a class; null: all 1.
-        in_features: Numbers in a sample; left out, the data say it.
-        num_classes: Classes of a multiclass task, outputs of a regression; left out, the data say it.
+        in_features: Numbers in a sample; left out, taken from the data.
+        num_classes: Classes of a multiclass task, outputs of a regression; left out, taken from the data.
         l1: Factor of the L1 penalty Σ|w|, at least 0, which training adds to the loss and logs as train/penalty.
         l2: Factor of the L2 penalty, at least 0, which training adds to the loss and logs as train/penalty.
         l2_form: What L2 sums: squares (Σw², as weight decay does) or norms (Σ‖p‖, one norm a parameter tensor).
@@ -52,8 +52,8 @@ class MLP(Model):
         - Output: raw scores (N, num_classes); (N, 1) for a binary task.
 
     Raises:
-        ArgumentError: A value lies outside its range, or one that the data would have said is missing.
-        UnknownNameError: There is no activation, initialiser, loss or task of that name, or it has no such argument.
+        ArgumentError: A value is out of range, or a value that the data would set is missing.
+        UnknownNameError: Unknown name of an activation, initialiser, loss or task, or of its argument.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class MLP(Model):
                 "in_features", "the number of inputs", None, "Give it, or data that know it (`dlcore.runs` links them)."
             )
         check_number("in_features", in_features, at_least=1)
-        make_activation(activation)  # without hidden layers a wrong name would be taken in silence
+        make_activation(activation)  # without hidden layers, a wrong name would pass unnoticed
         penalty = Penalty(l1, l2, l2_form, penalized)
         super().__init__(
             make_task(task or "multiclass", num_classes, loss, class_weights),
@@ -95,7 +95,7 @@ class MLP(Model):
             warmup_steps,
             penalty,
         )
-        # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
+        # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
         self.network = perceptron(
             in_features, hidden_sizes, self.task.out_features, activation, batch_norm, dropout, input_dropout
@@ -103,5 +103,5 @@ class MLP(Model):
         initialize(self.network, initializer)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Raw scores (N, K) of inputs (N, *)."""
+        """Return raw scores (N, K) of inputs (N, *)."""
         return self.network(inputs)
