@@ -155,7 +155,7 @@ def _maps(name: str, output: Any) -> Tensor:
 
 
 def _first_weights(model: nn.Module, shape: tuple[int, int, int]) -> tuple[str, Tensor] | None:
-    """Return name and kernels (N, C, H, W) of the first convolution or pixel-wise linear layer; None without one."""
+    """Return name and kernels (N, C, H, W) of the first convolution or linear layer on pixels; None without one."""
     layers = [(name.removeprefix("network."), module) for name, module in model.named_modules()]
     for name, module in layers:
         if isinstance(module, nn.Conv2d):
