@@ -44,7 +44,7 @@ class FeatureMaps(MetricCallback):
         every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
-        ArgumentError: A value lies outside its range, a layer gives no maps, or the data are no pictures.
+        ArgumentError: A value is out of range, a layer has no maps, or the data are no pictures.
         UnknownNameError: The model has no such layer.
     """
 

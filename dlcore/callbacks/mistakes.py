@@ -33,7 +33,7 @@ from dlcore.tracking.figures.worst_predictions import worst_predictions
 
 @final
 class Mistakes(MetricCallback):
-    """Shows what is taken for what: the confusion matrix of each validation, and the pictures predicted worst.
+    """Shows a classifier's mistakes: the confusion matrix of each validation, and the worst-predicted pictures.
 
     The worst samples are those whose true class has the lowest predicted probability. Only the samples to show are
     kept, batch by batch, on the device. Figures are drawn in the background for TensorBoard; those of the last

@@ -28,7 +28,7 @@ from dlcore.tracking.metric_pairs import first_of
 
 @final
 class ProgressDisplay(ProgressBar):
-    """Show how a run goes: a live line while it works, and a table with one line an epoch.
+    """Show the progress of a run: a live line while it works, and a table with one line per epoch.
 
     The live line (batches done, speed over all devices, loss, time left) appears on terminals only. A separate thread
     draws it; counting costs a training step one or two microseconds. Other output appears above it. Files, pipes and

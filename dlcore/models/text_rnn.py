@@ -34,30 +34,30 @@ class TextRNN(Model):
 
     Args:
         cell: Recurrent layer: rnn (h_t = tanh(W x_t + b + W' h_{t-1} + b')), gru or lstm.
-        embedding_dim: Numbers that stand for a word (E).
+        embedding_dim: Size of a word's embedding (E).
         hidden_size: Size of each recurrent layer's state (D).
-        num_layers: Recurrent layers upon each other.
-        tie_weights: Share one matrix (V, E) between embedding and output; where E and D differ, a linear layer comes
-            before the output.
+        num_layers: Number of stacked recurrent layers.
+        tie_weights: Share one matrix (V, E) between embedding and output; if E and D differ, a linear layer precedes
+            the output.
         embedding_dropout: Probability in [0, 1) with which a number of the embedding is dropped while training. All
             dropout is locked: in a batch, the same numbers at all steps of a stream.
         dropout: Probability in [0, 1) with which a number between two recurrent layers is dropped while training; 0
-            with one layer, which has none after it.
+            with one layer.
         output_dropout: Probability in [0, 1) with which a number before the output is dropped while training.
-        word_dropout: Probability in [0, 1) with which a whole word of the vocabulary is dropped from a training batch.
-        weight_drop: Probability in [0, 1) with which a weight between a layer's states is dropped in a training batch.
+        word_dropout: Probability in [0, 1) with which a word of the vocabulary is dropped from a whole training batch.
+        weight_drop: Probability in [0, 1) with which a hidden-to-hidden weight is dropped in a training batch.
         carry_state: Keep the state from one batch to the next while the text continues; false: each starts at zero.
-        adaptive_cutoffs: Numbers of words, growing, at which clusters begin of an adaptive softmax (Grave et al. 2017,
-            arXiv:1609.04309): faster than the full one, which it approximates: words are numbered by how frequent they
-            are, and rare ones are scored by cluster, from fewer features; for 50,000 words say [2000, 10000]. It needs
+        adaptive_cutoffs: Word numbers, ascending, at which the clusters of an adaptive softmax begin (Grave et al.
+            2017, arXiv:1609.04309). It is a faster approximation of the full softmax: words are numbered by frequency,
+            and rare ones are scored by cluster, from fewer features; for 50,000 words try [2000, 10000]. It needs
             tie_weights false. None: the full softmax.
         vocab_size: Number of words (V); left out, taken from the data.
         optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer AdamW
             --model.optimizer.lr 0.003 (clip the gradients, too: --trainer.gradient_clip_val 1).
         lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
             InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler OneCycleLR
-            --model.lr_scheduler.max_lr 0.003; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their
-            interval says).
+            --model.lr_scheduler.max_lr 0.003; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: epochs or
+            steps, by their interval).
         warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
 
     Shape:

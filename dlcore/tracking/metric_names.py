@@ -130,7 +130,7 @@ def unknown_mode(monitor: str, section: str) -> ArgumentError:
 
 
 def is_greater(metric: str, known: Mapping[str, str] | None = None) -> bool:
-    """Return whether more of a metric is better: True for ``val/top5_accuracy``, False for ``val/loss`` and unknowns."""
+    """Return whether more of a metric is better: True for ``val/top5_accuracy``, False for ``val/loss`` or unknown."""
     return mode_of(metric, known) == "max"
 
 
