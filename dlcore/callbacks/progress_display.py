@@ -236,7 +236,7 @@ class ProgressDisplay(ProgressBar):
                 console.print(text, soft_wrap=True)
 
     def _open(self, line: LiveLine) -> None:
-        """Start to draw `line`, if the output is a terminal. Check that too: FORCE_COLOR makes rich accept a file."""
+        """Start to draw `line` if the output is a terminal. rich alone would accept a file with FORCE_COLOR."""
         self._line = line
         console = self.console or rich.get_console()
         terminal = console.is_interactive and (self.console is not None or _is_terminal(console.file))
