@@ -48,7 +48,7 @@ def is_mistyped(monitor: str, names: Iterable[str], model: LightningModule, trai
         return True
     quantity = quantity_of(monitor)
     for text in _strings_of(model, *trainer.callbacks):  # type: ignore[attr-defined]
-        if text == monitor or (not part_of(text) and quantity_of(text) == quantity):  # the full name, or joined from parts
+        if text == monitor or (not part_of(text) and quantity_of(text) == quantity):  # in full, or joined from parts
             return False
     if part_of(monitor) == "val":
         return True

@@ -18,9 +18,8 @@ from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
 def standard(monitor: str | None = None) -> list[Callback]:
     """Return callbacks that show any LightningModule's training, save its state, and make it faster.
 
-    Use ``Trainer(callbacks=dlcore.callbacks.standard(), logger=dlcore.tracking.RunLogger(name="mine"))``; afterwards
-    ``python -m dlcore explain`` explains the run. Callbacks that change the training (early stopping, weight averaging)
-    are not included.
+    ``Trainer(callbacks=dlcore.callbacks.standard(), logger=dlcore.tracking.RunLogger(name="mine"))``; afterwards, run
+    ``python -m dlcore explain``. Callbacks that change the training (early stopping, …) are not included.
 
     Args:
         monitor: Metric that decides which state is the best, as the module logs it; None: the validation loss, else
