@@ -1,4 +1,4 @@
-"""Training worse than validation because only training has dropout or augmentation: intended, and no fault."""
+"""A training loss above the validation loss because only training has dropout or augmentation: no fault."""
 
 from __future__ import annotations
 
