@@ -1,4 +1,4 @@
-"""``python -m dlcore``."""
+"""Entry point of ``python -m dlcore``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The user's cache folder, and the lock by which one process at a time makes something in it."""
+"""The user's cache folder, and a file lock that lets one process at a time write to it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where dlcore keeps what it made or fetched: ``$XDG_CACHE_HOME/dlcore``, by default ``~/.cache/dlcore``."""
+    """Return the cache folder for prepared and downloaded files: ``$XDG_CACHE_HOME/dlcore`` or ``~/.cache/dlcore``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlcore"
 
 
-# Seconds by which a file's time may differ without a change of the file: some file systems round it.
+# Tolerance in seconds when modification times are compared: some file systems round them.
 _ROUNDED = 2.0
 Stamps = Mapping[str, Sequence[float]]
 
 
 def stamps_of(folder: Path, names: Iterable[str]) -> dict[str, list[float]]:
-    """Size and time of change of files in a folder, to be kept beside them; see `is_whole`."""
+    """Return size and modification time of files in a folder. Store them next to the files for `is_whole`."""
     states = {name: (folder / name).stat() for name in names}
     return {name: [state.st_size, state.st_mtime] for name, state in states.items()}
 
 
 def is_whole(folder: Path, stamps: Stamps) -> bool:
-    """Whether files are there and are as they were when they were made: nobody cut them or wrote into them since."""
+    """Return whether all files exist with the recorded size and modification time."""
     try:
         found = stamps_of(folder, stamps)
         return all(
@@ -40,28 +40,28 @@ def is_whole(folder: Path, stamps: Stamps) -> bool:
 
 
 def tell_damaged(place: Path) -> None:
-    """Say that something in the cache is made anew, and why."""
+    """Print that a cache entry is damaged and will be rebuilt."""
     print(f"dlcore: {place} was cut short, changed or in part removed: it is made anew.", file=sys.stderr)
 
 
 def open_cache(path: Path) -> Path:
-    """Make a folder of the cache, for the user alone.
+    """Create a folder in the cache that only the user can read and write.
 
-    What lies in the cache is believed: pixels, tokens, tables. So nobody else may write there, or read what a user's
-    data were turned into.
+    Cached pixels, tokens and tables are trusted. So other users must not write them, nor read data derived from the
+    user's own.
 
     Args:
-        path: A folder within `cache_folder`, or that itself.
+        path: A folder within `cache_folder`, or `cache_folder` itself.
 
     Raises:
         PermissionError: The cache belongs to another user.
-        OSError: It cannot be made.
+        OSError: The folder cannot be created.
     """
     top = cache_folder()
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
     if hasattr(os, "getuid"):
         state = top.stat()
-        if state.st_uid != os.getuid() and os.getuid() != 0:  # root has what others mount for it, in containers
+        if state.st_uid != os.getuid() and os.getuid() != 0:  # root: a mounted cache in a container has another owner
             why = "it belongs to another user; choose a folder of your own: XDG_CACHE_HOME=FOLDER"
             raise PermissionError(errno.EPERM, why, str(top))
         if state.st_uid == os.getuid() and stat.S_IMODE(state.st_mode) & 0o077:
@@ -72,18 +72,18 @@ def open_cache(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Let one process at a time do something. The lock of a process that dies is free again.
+    """Hold a file lock for the block, so that one process at a time runs it. The lock is released if the process dies.
 
     Args:
-        path: The file that is locked; it is made, and its content is left as it is.
-        wait: Whether the others wait.
+        path: File to lock. It is created if missing; its content is not changed.
+        wait: Whether to wait while another process holds the lock.
 
     Yields:
-        Whether it is this process's turn: False only where it does not wait and another holds the lock. A system or a
-        file system without locks lets all do it.
+        Whether the lock was acquired: False only if `wait` is False and another process holds it. True for all
+        processes where the system or file system has no locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":  # each makes its own, and the first to rename wins
+    if sys.platform == "win32":  # no lock: each process writes its own file, and the first rename wins
         yield True
         return
     import fcntl

@@ -1,6 +1,6 @@
-"""Named errors: each says which argument, what was expected, what came, and the remedy.
+"""Named errors: each names the argument, the expected value, the received value and the remedy.
 
-The command line prints an error's text on one line and leaves with its `exit_code`; a traceback is shown only with
+The command line prints an error's text on one line and exits with its `exit_code`. It shows a traceback only with
 ``DLCORE_DEBUG=1``.
 """
 
@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_LONGEST = 300  # characters of what an error says
+_LONGEST = 300  # characters of an error's text
 
 
 class DlcoreError(Exception):
-    """Base of all errors that are meant for users. Its text is complete without a traceback.
+    """Base class of all errors for users. The text is complete without a traceback.
 
     Attributes:
-        spoken: Whether it has been printed already, by this process or another.
+        spoken: Whether this or another process has already printed it.
     """
 
     exit_code = 2
@@ -30,12 +30,12 @@ class DlcoreError(Exception):
 
 
 class ArgumentError(DlcoreError, ValueError):
-    """An argument has a value that it cannot have.
+    """Invalid value of an argument.
 
     Args:
         argument: Name of the argument, as a user types it (``model.dropout``).
-        expected: What would have been right, in words (``a probability in [0, 1)``).
-        received: The value that came; None where none came.
+        expected: Valid values, in words (``a probability in [0, 1)``).
+        received: The value received; None if there was none.
         remedy: What to do about it, a sentence; may be empty.
     """
 
@@ -48,18 +48,18 @@ class ArgumentError(DlcoreError, ValueError):
         return f"{self.argument}: expected {self.expected}, got {received}. {self.remedy}".rstrip()
 
     def within(self, prefix: str) -> ArgumentError:
-        """The same error with its argument's full name: ``dropout`` within ``model`` is ``model.dropout``."""
+        """Return the same error with a prefix before the argument: ``dropout`` in ``model`` is ``model.dropout``."""
         return type(self)(f"{prefix}.{self.argument}", self.expected, self.received, self.remedy)
 
 
 class UnknownNameError(DlcoreError, ValueError):
-    """A name that does not exist: a key, a class, a recipe. The nearest existing one is offered.
+    """Unknown name of a key, a class or a recipe. The message suggests the nearest existing name.
 
     Args:
-        kind: What kind of thing was looked for (``recipe``, ``argument of MLP``).
-        name: The name that came.
-        options: The names that exist.
-        remedy: What to do if none of the near names is meant.
+        kind: Kind of the name (``recipe``, ``argument of MLP``).
+        name: The unknown name.
+        options: All existing names.
+        remedy: What to do if the suggestion does not help.
     """
 
     def __init__(self, kind: str, name: str, options: Iterable[str], remedy: str = "") -> None:
@@ -78,28 +78,28 @@ class UnknownNameError(DlcoreError, ValueError):
 
 
 class ConfigError(DlcoreError):
-    """A recipe file cannot be read or does not say what a recipe must say."""
+    """Unreadable or incomplete recipe file."""
 
 
 class DataError(DlcoreError):
-    """Data are missing, damaged, or not what the settings say they are."""
+    """Data that are missing, damaged, or do not match the settings."""
 
 
 class CheckpointError(DlcoreError):
-    """A checkpoint is missing, damaged, or of another model."""
+    """Checkpoint that is missing, damaged, or of another model."""
 
 
 class FitError(DlcoreError):
-    """Model, data and trainer cannot work together as they are set."""
+    """Settings of model, data and trainer that do not fit together."""
 
 
 class RunFileError(DlcoreError):
-    """A file of a run cannot be written: the disk is full, its folder was taken away or may not be written to.
+    """File of a run that cannot be written: the disk is full, or its folder was deleted or is not writable.
 
     Args:
         path: The file.
-        reason: What the system said.
-        remedy: What to do about it, a sentence without its end; empty where nothing is known.
+        reason: Error message of the operating system.
+        remedy: What to do about it, a sentence without its full stop; empty if unknown.
     """
 
     def __init__(self, path: Path, reason: str, remedy: str = "") -> None:
@@ -112,14 +112,14 @@ class RunFileError(DlcoreError):
 
 
 class NotFiniteError(FitError):
-    """The loss, or the weights, of a training are NaN or infinite."""
+    """Loss or weights that are NaN or infinite."""
 
 
 class Interrupted(DlcoreError):
-    """A signal ended the run after its state was saved.
+    """End of a run by a signal, after its state was saved.
 
     Args:
-        message: What was saved and how to go on.
+        message: What was saved and how to continue.
         exit_code: 128 plus the signal's number, as shells report it.
     """
 
@@ -129,11 +129,11 @@ class Interrupted(DlcoreError):
 
 
 class ProcessLost(DlcoreError):
-    """Another process of the training has died, so this one ends too.
+    """End of this process because another process of the training died.
 
     Args:
-        message: Which one, and how.
-        spoken: Whether it has been printed, by this process or another.
+        message: Which process died, and how.
+        spoken: Whether this or another process has already printed it.
     """
 
     exit_code = 1
@@ -144,7 +144,7 @@ class ProcessLost(DlcoreError):
 
 
 class Signalled(KeyboardInterrupt):
-    """A signal ends the program at once, as Ctrl-C does.
+    """Immediate end of the program by a signal, like Ctrl-C.
 
     Args:
         number: The signal's number.
@@ -156,7 +156,7 @@ class Signalled(KeyboardInterrupt):
 
 
 def in_a_line(error: BaseException) -> str:
-    """An error that nobody foresaw, in one line; with ``DLCORE_DEBUG=1`` its traceback is printed too."""
+    """Return an unexpected error in one line; print its traceback too with ``DLCORE_DEBUG=1``."""
     if os.environ.get("DLCORE_DEBUG"):
         traceback.print_exception(error)
     said = " ".join(f"{type(error).__name__}: {error}".split())
@@ -165,11 +165,11 @@ def in_a_line(error: BaseException) -> str:
 
 @contextmanager
 def never_fatal(what: str, tell: Callable[[str], object]) -> Iterator[None]:
-    """Let what is only shown of a run fail without ending the rest: what went wrong is told in a line.
+    """Catch errors in code that only displays results, and report them in one line, so that the run continues.
 
     Args:
-        what: What is done within it, as the line begins (``the curves``).
-        tell: Hears the line: what failed, the error, and that ``DLCORE_DEBUG=1`` shows where.
+        what: What the block does, as the beginning of the line (``the curves``).
+        tell: Called with the line: what failed, the error, and that ``DLCORE_DEBUG=1`` shows where.
     """
     try:
         yield
@@ -180,7 +180,7 @@ def never_fatal(what: str, tell: Callable[[str], object]) -> Iterator[None]:
 
 
 def nearest(name: str, options: Iterable[str]) -> str | None:
-    """The option that is spelled most like `name`, or None when none is near. Upper and lower case count as equal."""
+    """Return the option spelled most like `name`, ignoring case; None if no option is close."""
     by_lower = {option.lower(): option for option in options}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
@@ -202,15 +202,15 @@ def check_number(
     Args:
         argument: The argument's name, for the message.
         value: The number.
-        above: Lower bound that is excluded.
-        at_least: Lower bound that is included.
-        below: Upper bound that is excluded.
-        at_most: Upper bound that is included.
-        whole: Whether it must be a whole number.
-        remedy: What to do if it does not, a sentence.
+        above: Exclusive lower bound.
+        at_least: Inclusive lower bound.
+        below: Exclusive upper bound.
+        at_most: Inclusive upper bound.
+        whole: Whether the number must be an integer.
+        remedy: What to do if the check fails, a sentence.
 
     Raises:
-        ArgumentError: The number is NaN, infinite or outside; the message holds the interval.
+        ArgumentError: The number is NaN, infinite or out of range; the message states the range.
     """
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     inside = number and (

@@ -1,4 +1,4 @@
-"""Cores that a work may be shared by, and what the processes of one training have, know and say."""
+"""CPU cores, and the processes of one training: ranks, launchers, errors printed once, gathered states."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ if TYPE_CHECKING:
     from torch import Tensor, device
     from torch.nn import Module
 
-ATTEMPT = "DLCORE_ATTEMPT"  # variable: a name for this attempt of a launch that may be started again
-_FIRST_MAY_TAKE = 2.0  # seconds in which the first process says what the others would say too
+ATTEMPT = "DLCORE_ATTEMPT"  # environment variable: name of this attempt, if the launch may be restarted
+_FIRST_MAY_TAKE = 2.0  # seconds that the other ranks wait for rank 0 to print an error first
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def rank_of_process() -> int:
-    """This process's number among all of a training, as its launcher says it (torchrun, SLURM, Lightning); else 0."""
+    """Return this process's rank as set by the launcher (torchrun, SLURM, Lightning); else 0."""
     named = os.environ.get("RANK") or (os.environ.get("SLURM_PROCID") if by_slurm() else None)
     return int(named or os.environ.get("LOCAL_RANK") or 0)
 
 
 def by_torchrun() -> bool:
-    """Whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ and "RANK" in os.environ
 
 
 def will_be_restarted() -> bool:
-    """Whether torchrun starts all processes again when one dies."""
+    """Return whether torchrun restarts all processes when one dies."""
     attempt, most = (os.environ.get(f"TORCHELASTIC_{name}") for name in ("RESTART_COUNT", "MAX_RESTARTS"))
     return by_torchrun() and attempt != most
 
 
 def by_slurm() -> bool:
-    """Whether SLURM's srun started this process, as Lightning tells it."""
+    """Return whether SLURM's srun started this process, by Lightning's rule."""
     return "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
 
 
 def agent_store() -> Any | None:
-    """The store of torchrun's agent: it is there before the processes have met, and outlives their restarts.
+    """Return the store of torchrun's agent. It exists before the process group and survives restarts.
 
     Returns:
-        The store; None where there is none.
+        The store; None if there is none.
     """
     if not by_torchrun() or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         return None
@@ -64,7 +64,7 @@ def agent_store() -> Any | None:
 
 
 def says_it(text: str) -> bool:
-    """Whether this process is to print an error: what all of torchrun's find out is said once.
+    """Return whether this process must print an error, so that torchrun's processes print the same one only once.
 
     Args:
         text: The error's text.
@@ -86,14 +86,14 @@ def says_it(text: str) -> bool:
 
 
 def of_all_processes(trainer: Trainer, state: Tensor, device: device) -> list[Tensor]:
-    """What each process of a training has of a state, in the order of their ranks, on the CPU.
+    """Gather a tensor from all processes, in the order of their ranks, on the CPU.
 
-    All of them must ask. The shapes must be equal.
+    All processes must call this, with tensors of equal shape.
 
     Args:
         trainer: The trainer.
-        state: This process's.
-        device: The device that processes exchange tensors on.
+        state: This process's tensor.
+        device: The device on which processes exchange tensors.
     """
     if trainer.world_size == 1:
         return [state.cpu()]
@@ -101,17 +101,17 @@ def of_all_processes(trainer: Trainer, state: Tensor, device: device) -> list[Te
 
     own = state.to(device).contiguous()
     together = [empty_like(own) for _ in range(trainer.world_size)]
-    distributed.all_gather(together, own)  # not Lightning's: that is made for gradients, by what torch gives up
+    distributed.all_gather(together, own)  # Lightning's keeps gradients, by a torch function that is deprecated
     return [part.cpu() for part in together]
 
 
 def statistics(named_buffers: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """Of a network's buffers those that each process has its own of: running statistics, which are no counts."""
+    """Yield the buffers that differ between processes: running statistics, which are floating point; no counters."""
     return ((name, buffer) for name, buffer in named_buffers if buffer.is_floating_point())
 
 
 def average_statistics(module: Module, trainer: Trainer) -> None:
-    """Give all processes the mean of their running statistics, so that they evaluate and keep the same network."""
+    """Average the running statistics over all processes, so that all evaluate and save the same network."""
     if trainer.world_size > 1:
         for _, buffer in statistics(module.named_buffers()):
             buffer.copy_(trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))

@@ -1,4 +1,4 @@
-"""A bar that shows how far a long work is."""
+"""Progress bar for long tasks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Literal
 
 @contextmanager
 def progress_bar(work: str, total: int, unit: Literal["files", "bytes"] = "files") -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, on standard error, until the work is done; elsewhere nothing.
+    """Show a progress bar on standard error during the block, if that is a terminal.
 
     Args:
-        work: What is done (``decoding pictures``).
-        total: How many files or bytes there are.
+        work: Description of the task (``decoding pictures``).
+        total: Number of files or bytes.
         unit: What is counted.
 
     Yields:
-        What is called with how many more are done.
+        Function to call with the number of files or bytes completed since the last call.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

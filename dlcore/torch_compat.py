@@ -1,7 +1,7 @@
-"""What torch has no public name for, in one place: each function names the private one, and the release it was seen in.
+"""All uses of private names of torch, in one place. Each docstring names the private attribute and the release.
 
-Private names of Lightning stand in `dlcore.lightning_compat`, those of the fast path in `dlcore.execution`; for each,
-`tests/test_lightning_compat.py` says what breaks when it is gone.
+`dlcore.lightning_compat` holds those of Lightning, `dlcore.execution` those of the fast path.
+`tests/test_lightning_compat.py` states what breaks if one is removed.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from torch.utils._pytree import tree_leaves
 
 
 def leaves(batch: Any) -> list[Any]:
-    """The tensors, numbers and texts in tuples, lists and dictionaries (`torch.utils._pytree`, torch 2.15)."""
+    """Return the leaves of nested tuples, lists and dictionaries (`torch.utils._pytree`, torch 2.15)."""
     return tree_leaves(batch)
 
 
 def is_watched(module: nn.Module) -> bool:
-    """Whether somebody has a hook at the output of a module or of a part of it (`_forward_hooks`, torch 2.15)."""
+    """Return whether a module or a submodule has a forward hook (`_forward_hooks`, torch 2.15)."""
     return any(part._forward_hooks for part in module.modules())
 
 
 @contextmanager
 def replaced_weights(layer: nn.RNNBase, replace: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
-    """Within the block, a recurrent layer runs with other weights (`_flat_weights`, `_flat_weights_names`, torch 2.15).
+    """Run a recurrent layer with other weights in the block (`_flat_weights`, `_flat_weights_names`, torch 2.15).
 
-    What torch hands to its kernels is this list. Setting a parameter of the layer's aside, or calling it with other
-    parameters by torch.func.functional_call, leaves the list as it is: nothing would be replaced, in silence.
-    `replace` gives the other weight for a parameter's name and weight.
+    torch passes this list to its kernels. Replacing a parameter of the layer, or torch.func.functional_call, does not
+    change the list, so the old weights would be used without a warning. `replace` maps a parameter's name and weight
+    to the new weight.
     """
     kept = layer._flat_weights
     names = layer._flat_weights_names
@@ -43,27 +43,26 @@ def replaced_weights(layer: nn.RNNBase, replace: Callable[[str, Tensor], Tensor]
 
 
 def scale_before_step(optimizer: Optimizer) -> None:
-    """Keep a fused optimiser from dividing mixed precision's gradients by their scale inside its step.
+    """Make the gradient scaler unscale gradients before a fused optimiser's step, not inside it.
 
-    It is done before the step then, as for any other optimiser, so that the gradients can be clipped
-    (`_step_supports_amp_scaling`, torch 2.15).
+    The gradients can then be clipped, as with any other optimiser (`_step_supports_amp_scaling`, torch 2.15).
     """
     optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
 
 
 def ask_for_no_gpu(optimizer: Optimizer) -> None:
-    """Keep an optimiser of the CPU from looking, in each step, whether a GPU is capturing it.
+    """Skip the check for GPU graph capture in each step of a CPU optimiser.
 
-    On a machine without one, torch searches for NVIDIA's library anew each time: a tenth of a small network's step
+    On a machine without a GPU, torch searches for NVIDIA's library at each step: 10% of a small network's step time
     (`_accelerator_graph_capture_health_check`, torch 2.14 and 2.15).
     """
     optimizer._accelerator_graph_capture_health_check = lambda: None  # type: ignore[method-assign]
 
 
 def multiply_rates(schedule: Any, factor: float) -> None:
-    """Multiply the rates that a schedule goes on from (`_last_lr`; of its parts: `_schedulers`; torch 2.15)."""
+    """Multiply a schedule's base and current rates by a factor (`_last_lr`; nested: `_schedulers`; torch 2.15)."""
     for name in ("base_lrs", "_last_lr"):
         if hasattr(schedule, name):
             setattr(schedule, name, [rate * factor for rate in getattr(schedule, name)])
-    for part in getattr(schedule, "_schedulers", ()):  # of one that is made of several
+    for part in getattr(schedule, "_schedulers", ()):  # of a chained or sequential schedule
         multiply_rates(part, factor)

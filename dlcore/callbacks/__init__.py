@@ -1,6 +1,6 @@
-"""Callbacks: what watches and steers a fit. To add one: a new file, its name here.
+"""Callbacks that observe and control a fit. To add one, write a new file and add its name here.
 
-Each has a section of its own in recipes and on the command line (``--early_stopping.patience 5``).
+Each has its own section in recipes and on the command line (``--early_stopping.patience 5``).
 """
 
 from dlcore.callbacks.checkpoint import Checkpoint
@@ -21,7 +21,7 @@ from dlcore.callbacks.token_loss import TokenLoss
 from dlcore.callbacks.weight_averaging import WeightAveraging
 from dlcore.callbacks.word_embeddings import WordEmbeddings
 
-# The order in which they act on new metrics; Checkpoint comes last, so that it keeps what the others did.
+# The order in which they process new metrics. Checkpoint comes last, so that it saves what the others changed.
 __all__ = [  # noqa: RUF022
     "ProgressDisplay",
     "NonFiniteLoss",

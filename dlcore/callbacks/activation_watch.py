@@ -1,4 +1,4 @@
-"""What flows through a network while it trains: inputs, hidden layers' values, outputs, over a few batches.
+"""Statistics of a network's inputs, hidden activations and outputs over a few training batches.
 
 Shapes: N samples, K classes; a layer's outputs are (N, units), (N, channels, …) or (N, T, units).
 """
@@ -19,7 +19,7 @@ from dlcore.errors import ArgumentError
 from dlcore.nn import Binary, Multiclass, saturated
 from dlcore.tracking.histogram import HistogramTensors, count_histogram
 
-# Of so many values of a batch, a layer's numbers and its histogram are as good as of all: large batches have many more.
+# Maximum number of values per batch for a layer's statistics and its histogram: more would not change them much.
 _MOST_SUMMED = 2**21
 _MOST_COUNTED = 2**18
 _NO_LAYER = (Metric, MetricCollection)
@@ -27,21 +27,21 @@ _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin
 
 
 class ActivationWatch:
-    """Adds up what chosen layers give in the training batches between `open` and `close`, on their device.
+    """Accumulator for the outputs of chosen layers in the training batches between `open` and `close`, on the device.
 
     Args:
         model: The network.
-        pattern: ``hidden`` (each activation function's output; of a network without any, the recurrent layers'),
-            ``none``, or a pattern for names of layers as `show model` gives them: ``linear_*``.
+        pattern: ``hidden`` (outputs of all activation functions; of the recurrent layers if there are none),
+            ``none``, or a pattern for layer names as `show model` prints them: ``linear_*``.
 
     Raises:
-        ArgumentError: No layer has a name that fits the pattern.
+        ArgumentError: No layer name matches the pattern.
     """
 
     def __init__(self, model: nn.Module, pattern: str = "hidden") -> None:
         self._model, self._layers = model, _choose(model, pattern)
         self._handles: list[RemovableHandle] = []
-        self.counts_histograms = False  # only in the last batch, so that they are of one state of the network
+        self.counts_histograms = False  # only in the last batch, so that they describe one state of the network
         self._reset()
 
     def _reset(self) -> None:
@@ -53,11 +53,11 @@ class ActivationWatch:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is watching."""
+        """Whether hooks are registered."""
         return bool(self._handles)
 
     def open(self) -> None:
-        """Watch from now on."""
+        """Register the hooks and start to accumulate."""
         self._reset()
         self._handles = [
             module.register_forward_hook(lambda module, _, output, name=name: self._see(name, module, output))
@@ -66,20 +66,20 @@ class ActivationWatch:
         self._handles.append(self._model.register_forward_hook(self._see_network))
 
     def state_dict(self) -> dict[str, Any]:
-        """What was added up since it was opened; empty when it is closed."""
+        """Return the sums since `open`; empty if closed."""
         if not self.is_open:
             return {}
         seen = {name: values.state_dict() for name, values in self._seen.items()}
         return {"seen": seen, "answers": self._answers, "targets": self._targets}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
-        """Open again, and go on adding to what was added up before; an empty state leaves it closed."""
+        """Open and continue from saved sums. Do nothing for an empty state."""
         if not state:
             return
         self.open()
         for name, kept in state["seen"].items():
             layer = self._layers.get(name.partition(":")[0])
-            if layer is None and name not in ("inputs", "outputs"):  # it is not to be watched any more
+            if layer is None and name not in ("inputs", "outputs"):  # the layer is no longer chosen
                 continue
             values = _Values(layer, name)
             values.load_state_dict(kept, device)
@@ -89,7 +89,7 @@ class ActivationWatch:
                 setattr(self, f"_{name}", state[name].to(device))
 
     def start_batch(self, last: bool) -> None:
-        """Begin a batch; of the last one, histograms are counted too."""
+        """Start a batch. Count histograms too if it is the last one."""
         self._calls.clear()
         self._passed = False
         self.counts_histograms = last
@@ -103,11 +103,11 @@ class ActivationWatch:
             _count_classes(self._targets, classes)
 
     def close(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
-        """End the watch.
+        """Remove the hooks and return the results.
 
         Returns:
-            A row of the table of layers for each layer, whose numbers are texts or scalars on the device; and each
-            layer's histogram.
+            One row of the layer table per layer, with strings or scalar tensors on the device; and each layer's
+            histogram.
         """
         for handle in self._handles:
             handle.remove()
@@ -124,9 +124,9 @@ class ActivationWatch:
         return rows, histograms
 
     def _see(self, name: str, module: nn.Module, output: Any) -> None:
-        if not module.training or self._passed:  # an evaluation in between; L-BFGS passes a batch several times
+        if not module.training or self._passed:  # during an evaluation; L-BFGS runs forward several times per batch
             return
-        # A module that is used several times in one pass is as many layers.
+        # A module that is called several times in one forward pass counts as several layers.
         self._calls[name] = number = self._calls.get(name, 0) + 1
         name = name if number == 1 else f"{name}:{number}"
         self._add(name, module, output[0] if isinstance(output, tuple) else output)
@@ -136,7 +136,7 @@ class ActivationWatch:
             return
         self._passed = True
         self._add("inputs", None, inputs[0] if inputs else None)
-        if isinstance(output, Tensor) and output.dim():  # a strategy's wrapper calls the whole step, which gives a loss
+        if isinstance(output, Tensor) and output.dim():  # not a loss: a strategy's wrapper calls the whole step
             self._add("outputs", None, output)
         task = getattr(module, "task", None)
         if isinstance(output, Tensor) and output.dim() == 2 and len(output) and isinstance(task, Multiclass | Binary):
@@ -147,7 +147,7 @@ class ActivationWatch:
 
     @torch.no_grad()
     def _add(self, name: str, module: nn.Module | None, output: Any) -> None:
-        # A single number is a loss: over several processes, the network's wrapper calls the whole training step.
+        # A scalar is a loss: with several processes, the network's wrapper calls the whole training step.
         if isinstance(output, Tensor) and output.dim() and output.is_floating_point() and output.numel():
             values = self._seen.setdefault(name, _Values(module, name))
             values.add(_first(output.detach(), _MOST_SUMMED))
@@ -156,7 +156,7 @@ class ActivationWatch:
 
 
 def _first(output: Tensor, most: int) -> Tensor:
-    """The outputs of a batch's first samples: as many as have so many values, one at least."""
+    """Return the outputs of the first samples, with at most `most` values, but at least one sample."""
     return output[: max(most * len(output) // output.numel(), 1)]
 
 
@@ -167,8 +167,8 @@ class _Values:
     """Sums over the values of one layer.
 
     Args:
-        module: The layer; None for what has no units: the network's inputs and outputs.
-        name: The kind, where there is no module.
+        module: The layer; None for the network's inputs and outputs, which have no units.
+        name: The kind, if there is no module.
     """
 
     def __init__(self, module: nn.Module | None, name: str) -> None:
@@ -176,7 +176,7 @@ class _Values:
         self.histogram: HistogramTensors | None = None
         self._count = 0
         self._sums: Tensor | None = None  # sum, sum of squares, values that are not finite, saturated values
-        self._low = self._high = torch.empty(0)  # of each unit
+        self._low = self._high = torch.empty(0)  # per unit
         self._saturates = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class _Values:
         flat = values.reshape(-1)
         zero = flat.new_zeros(())
         squares = flat.dot(flat)
-        # A finite sum of squares says that all are finite, sooner than to ask each; a GPU would have to be waited for.
+        # A finite sum of squares implies that all values are finite: faster on a CPU; on a GPU it would synchronise.
         finite = flat.device.type == "cpu" and math.isfinite(squares.item())
         not_finite = zero if finite else flat.numel() - flat.isfinite().sum()
         sums = torch.stack([flat.sum(), squares, not_finite, zero if hits is None else hits.sum()])
@@ -245,7 +245,7 @@ def _choose(model: nn.Module, pattern: str) -> dict[str, nn.Module]:
 
 
 def short_name(name: str) -> str:
-    """A layer's name as it is shown: without the name of the module that holds the whole network."""
+    """Return a layer's display name, without the prefix ``network.``."""
     return name.removeprefix("network.")
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the last and the best state of a run, and the state at Ctrl-C."""
+"""Checkpoints of the last and the best state of a run, and of the state at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 class Checkpoint(MonitorCallback, LightningCheckpoint):
     """Keeps ``last.ckpt`` and ``best.ckpt`` in the run's folder, and saves when the run is interrupted.
 
-    Beside them lies ``previous.ckpt``, the last one before ``last.ckpt``: a run goes on from it where that is damaged.
-    All are whole: weights, optimiser, schedule, callbacks, counters. They are written after each validation, at the
-    end of each epoch and at the end of the training. On Ctrl-C (SIGINT), SIGTERM or SIGHUP (the terminal is closed) the
-    step that runs is finished (and the validation, when one is due or runs) and ``last.ckpt`` written; a second Ctrl-C
-    leaves at once. A run without a folder (no logger, or fast_dev_run) keeps nothing.
+    ``previous.ckpt`` is the checkpoint before ``last.ckpt``; a run resumes from it if ``last.ckpt`` is damaged.
+    Each file is complete: weights, optimiser, schedule, callbacks, counters. They are written after each validation,
+    at the end of each epoch and at the end of the training. On Ctrl-C (SIGINT), SIGTERM or SIGHUP (closed terminal),
+    the current step (and a validation that is due or running) is completed and ``last.ckpt`` written; a second Ctrl-C
+    exits at once. A run without a folder (no logger, or fast_dev_run) saves nothing.
 
     Args:
-        monitor: Metric that tells which state is the best.
-        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
-        every_n_steps: Write last.ckpt also after so many optimiser steps within an epoch; left out: not.
+        monitor: Metric that decides which state is the best.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: decide by the metric.
+        every_n_steps: Write last.ckpt also after every n-th optimiser step within an epoch; left out: not.
         dirpath: Folder of the checkpoints; left out: checkpoints/ in the run's folder.
 
     Attributes:
@@ -48,8 +48,8 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         best_epoch: Number of the epoch in which it was reached, from 1.
 
     Raises:
-        ArgumentError: A value lies outside its range, the mode contradicts the metric, nothing logs the metric, or
-            another Checkpoint writes into the same folder.
+        ArgumentError: A value is out of range, the mode contradicts the metric, nothing logs the metric, or another
+            Checkpoint writes into the same folder.
         Interrupted: A signal ended the training.
     """
 
@@ -67,7 +67,7 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         self._folder: Path | None = None
         self._saved_step = self._step_before = 0
         self._signal = 0
-        self._asked, self._asks_at = (0, 0.0), 0  # when processes asked each other last, at which step they do next
+        self._asked, self._asks_at = (0, 0.0), 0  # last exchange of signals (step, time); step of the next one
         self._handlers: dict[int, Any] = {}
 
     def reset(self) -> None:
@@ -76,27 +76,27 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         self.best_step = self.best_epoch = 0
         self._improved, self._has_saved, self._brought_back = False, False, ""
 
-    # Lightning and loggers ask for these names.
+    # Lightning and loggers read these names.
 
     @property
     def best_model_path(self) -> str:
-        """The best checkpoint's file, or nothing when there is none."""
+        """Path of the best checkpoint; empty if there is none."""
         return self._existing("best.ckpt") if self.best is not None else self._brought_back
 
     @best_model_path.setter
-    def best_model_path(self, path: str) -> None:  # by Lightning, from processes that were copies of this one
+    def best_model_path(self, path: str) -> None:  # set by Lightning, from spawned or forked processes
         self._brought_back = path
 
     @property
     def last_model_path(self) -> str:
-        """The last checkpoint's file, or nothing."""
+        """Path of the last checkpoint; empty if there is none."""
         return self._existing("last.ckpt")
 
     def _existing(self, name: str) -> str:
         return str(self._folder / name) if self._folder is not None and (self._folder / name).is_file() else ""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Choose the folder; all processes have the first one's."""
+        """Choose the folder: rank 0's for all processes."""
         super().setup(trainer, pl_module, stage)
         run_folder = trainer.log_dir if trainer.loggers else None
         folder = self.dirpath or (run_folder and str(Path(run_folder) / "checkpoints"))
@@ -107,40 +107,40 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
             remedy = f"Give one of them another: dirpath={str(self._folder / 'other')!r}"
             raise ArgumentError("dirpath", "a folder of its own for each Checkpoint", self.dirpath, remedy)
         if self._folder is not None and stage == "fit" and trainer.is_global_zero:
-            self._folder.mkdir(parents=True, exist_ok=True)  # that it cannot be made is known before the training
-            for name in ("*last.tmp*", "best.tmp", "previous.tmp"):  # of a process that was killed while it wrote
+            self._folder.mkdir(parents=True, exist_ok=True)  # fail before the training if it cannot be created
+            for name in ("*last.tmp*", "best.tmp", "previous.tmp"):  # left by a process killed while writing
                 for left_over in self._folder.glob(name):
                     left_over.unlink(missing_ok=True)
 
     # When a checkpoint is written
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over the signals that end a run for the time of the training."""
+        """Install handlers for signals that end a run, for the duration of the training."""
         super().on_train_start(trainer, pl_module)
         self._saved_step = trainer.global_step
-        # A run that branched off from another one has to reach a best state of its own.
+        # A run that starts from another run's checkpoint needs its own best state.
         if self._folder is not None and not trainer.strategy.broadcast((self._folder / "best.ckpt").is_file()):
             self.best = None
-        if _checkpoints(trainer)[-1] is self:  # of several the last hears signals, when the others have written
+        if _checkpoints(trainer)[-1] is self:  # only the last one handles signals, after the others have saved
             self._take_signals(trainer)
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """Up to the next step after which it writes, or processes ask each other whether a signal came."""
+        """Return the batches until the next save, or until processes next exchange signals."""
         due = math.inf if self.every_n_steps is None else position.batches_before_multiple(self.every_n_steps)
         alone = trainer.world_size == 1 or _checkpoints(trainer)[-1] is not self
         return due if alone else min(due, position.batches_before(self._asks_at))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Note the step, so as to know whether the batch has brought a new one."""
+        """Store the step, to detect whether the batch takes a new one."""
         self._step_before = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write within an epoch: where asked for, when a signal came, or when the training ends here.
+        """Save within an epoch: every `every_n_steps`, on a signal, or when the training ends here.
 
-        A batch that a validation follows is left to `on_metrics`, the last one of an epoch to `on_train_epoch_end`:
-        their metrics belong to the same step.
+        Before a validation, `on_metrics` saves instead; at an epoch's last batch, `on_train_epoch_end` does: their
+        metrics belong to the same step.
         """
         if trainer.is_last_batch or validation_follows(trainer):
             return
@@ -155,7 +155,7 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
             self._leave(trainer)
 
     def on_value(self, trainer: Trainer, model: LightningModule, value: float) -> None:
-        """Note whether the state is the best one so far."""
+        """Record whether the state is the best so far."""
         if is_better(value, self.best, self.mode):
             before = {} if self.best is None else {"before": self.best}
             earlier = f" (before {self.best:.4f} at epoch {self.best_epoch})" if before else ""
@@ -165,17 +165,17 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
             record(trainer, "new_best", text, metric=self.monitor, mode=self.mode, value=value, **before)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Write the last state, and the best one where it is that."""
+        """Save the last state, and the best one if it improved."""
         self._save(trainer)
         if self._signalled(trainer):
             self._leave(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the state at the end of an epoch, where no metrics have done so."""
+        """Save the state at the end of an epoch, unless `on_metrics` has saved it."""
         progress = trainer.fit_loop.epoch_progress
         for count in (progress.total, progress.current):
-            # With max_steps, Lightning counts an epoch again when a run is resumed from its end: no more epochs have
-            # ended than begun, and max_epochs would stop the run too early.
+            # With max_steps, Lightning counts an epoch twice when a run is resumed from its end. Limit the count to the
+            # epochs that have started; else max_epochs would stop the run too early.
             count.processed = min(count.processed, count.ready)  # type: ignore[attr-defined]
         super().on_train_epoch_end(trainer, pl_module)
         if self._improved or (trainer.is_last_batch and trainer.global_step != self._saved_step):
@@ -188,13 +188,13 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         improved, self._improved = self._improved, False
         if self._folder is None:
             return
-        # Under a name of its own first: last.ckpt may be the same file as best.ckpt, and there are writers of
-        # checkpoints that open a file which is there (Lightning's own, when temporary files lie on another disk).
+        # Write to a temporary name first: last.ckpt may be a hard link to best.ckpt, and some checkpoint writers
+        # overwrite an existing file in place (Lightning's own, if the temporary folder is on another disk).
         written = self._folder / "last.tmp"
         trainer.save_checkpoint(written, weights_only=False)  # the optimiser too
         if trainer.is_global_zero:
             last = self._folder / "last.ckpt"
-            if self._has_saved and last.is_file():  # else it may be another run's
+            if self._has_saved and last.is_file():  # else it may belong to another run
                 link_file(last, self._folder / "previous.ckpt")
             written.replace(last)
             self._has_saved = True
@@ -207,16 +207,16 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         self._signal = 0
         self._asked, self._asks_at = (0, 0.0), 0
         if threading.current_thread() is not threading.main_thread():
-            return  # Python gives signals to the main thread only, and lets only that one handle them
+            return  # in Python, only the main thread can install and run signal handlers
 
         def note(number: int, frame: Any) -> None:
             if self._signal and number == _HANGUP:
-                return  # the system and the shell both send it, to who cannot see what is said here
+                return  # both the system and the shell send it; the terminal is gone, so print nothing
             if self._signal:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 raise KeyboardInterrupt
             self._signal = number
-            with contextlib.suppress(RuntimeError, OSError):  # in the midst of another print; to a closed terminal
+            with contextlib.suppress(RuntimeError, OSError):  # reentrant print; closed terminal
                 say(
                     trainer,
                     "",
@@ -224,7 +224,7 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
                 )
 
         numbers = [signal.SIGINT, signal.SIGTERM]
-        if _HANGUP is not None and signal.getsignal(_HANGUP) != signal.SIG_IGN:  # ignored: by nohup
+        if _HANGUP is not None and signal.getsignal(_HANGUP) != signal.SIG_IGN:  # nohup ignores it
             numbers.append(_HANGUP)
         self._handlers = {number: signal.signal(number, note) for number in numbers}
 
@@ -234,10 +234,10 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         self._handlers = {}
 
     def _signalled(self, trainer: Trainer) -> bool:
-        """Whether a signal reached any process: all of them must leave at the same step.
+        """Return whether any process received a signal: all must exit at the same step.
 
-        Several processes ask each other about once a second, since it makes them wait for each other, and at least
-        every `log_every_n_steps` steps: who has sent the signal may not wait longer than half a minute.
+        Processes exchange this about once a second, since it synchronises them, and at least every `log_every_n_steps`
+        steps, so that the sender of the signal does not wait longer than half a minute.
         """
         if trainer.world_size == 1 or _checkpoints(trainer)[-1] is not self:
             return bool(self._signal)
@@ -266,22 +266,22 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         self._give_back_signals()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         super().on_exception(trainer, pl_module, exception)
         self._give_back_signals()
 
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value and where it was reached."""
+        """Return the best value, its step and its epoch."""
         return {name: getattr(self, name) for name in ("monitor", "mode", "best", "best_step", "best_epoch")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on comparing with the best of the run that is resumed, if it is by the same metric."""
+        """Restore the best value of the resumed run, if its metric is the same."""
         if self.takes_up(state_dict):
             self.best, self.best_step, self.best_epoch = (state_dict[n] for n in ("best", "best_step", "best_epoch"))
 

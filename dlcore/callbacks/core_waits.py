@@ -1,4 +1,4 @@
-"""How long the threads of this process wait for a core, because others hold it."""
+"""Time that this process's threads wait for a CPU core that other work holds."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _NANOSECONDS = 1e-9
 
 
 class CoreWaits:
-    """Watches the threads of this process that could work and have no core, a while at a time.
+    """Monitor of the time that runnable threads of this process wait for a core, per interval.
 
-    Threads that compute together wait for the last of them: it is the one that waits most that the work goes by.
+    Threads that compute together wait for the slowest, so the thread that waits longest sets the speed.
 
     Args:
-        seconds: Length of a while.
-        tasks: Folder with one folder a thread, whose ``schedstat`` holds nanoseconds at work, nanoseconds waited, and
-            turns (Linux, Documentation/scheduler/sched-stats).
+        seconds: Length of an interval.
+        tasks: Folder with one folder per thread, whose ``schedstat`` holds nanoseconds on a core, nanoseconds waiting,
+            and number of time slices (Linux, Documentation/scheduler/sched-stats).
     """
 
     def __init__(self, seconds: float, tasks: Path = Path("/proc/self/task")) -> None:
@@ -25,10 +25,10 @@ class CoreWaits:
         self._began, self._before = time.monotonic(), self._waited()
 
     def share(self) -> float | None:
-        """Of a while that is over, the share that the thread which waited most has waited; the next one begins.
+        """Return the longest wait of a thread as a share of the interval, and start the next interval.
 
         Returns:
-            The share, in [0, 1]; None while it goes on, and where the system does not tell.
+            The share, in [0, 1]; None within an interval, or if the system does not report waiting times.
         """
         took = time.monotonic() - self._began
         if took < self.seconds:
@@ -42,6 +42,6 @@ class CoreWaits:
         found = {}
         with suppress(OSError):
             for thread in self._tasks.iterdir():
-                with suppress(OSError, IndexError, ValueError):  # it has ended since, or the system does not count
+                with suppress(OSError, IndexError, ValueError):  # the thread has ended, or no statistics
                     found[thread.name] = int((thread / "schedstat").read_text().split()[1])
         return found

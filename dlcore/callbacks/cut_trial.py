@@ -1,4 +1,4 @@
-"""Whether a schedule keeps a cut of the learning rate: tried on a copy of it."""
+"""Test on a copy of a schedule whether it keeps a cut of the learning rate."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SAME = 1e-6  # relative
 
 
 def undone_after(config: Any, trainer: Trainer, factor: float) -> int | None:
-    """Cut the rate of a copy, step it to the end of the run, and compare with one that was not cut.
+    """Cut the rate of a copy, step it to the end of the run, and compare it with an uncut copy.
 
-    A cut is undone where both come to the same rate. Where that is the lowest rate of the schedule, which lies below
-    the cut one, they only meet at its end, as those of a cosine do.
+    The schedule undoes the cut if both reach the same rate, unless that is the schedule's lowest rate and not above the
+    cut one: then both only end there, as with a cosine.
 
     Args:
         config: One of `trainer.lr_scheduler_configs`.
         trainer: The trainer.
-        factor: What a cut multiplies the rate by, in (0, 1).
+        factor: Factor of the cut, in (0, 1).
 
     Returns:
-        Steps of the schedule after which the cut is undone; None where it is kept.
+        Schedule steps after which the cut is undone; None if it is kept.
 
     Raises:
         FitError: The schedule cannot be copied.
@@ -47,7 +47,7 @@ def undone_after(config: Any, trainer: Trainer, factor: float) -> int | None:
 
 
 def _steps(config: Any, trainer: Trainer) -> int:
-    """After how many of the steps that are left to the schedule its rate is still used, as far as it is known."""
+    """Return the number of schedule steps left whose rate is still used, at most `_MOST`."""
     per_batch = config.interval == "step"
     epochs = trainer.max_epochs if trainer.max_epochs is not None and trainer.max_epochs >= 0 else math.inf
     steps = epochs * trainer.num_training_batches if per_batch else epochs
@@ -57,11 +57,11 @@ def _steps(config: Any, trainer: Trainer) -> int:
 
 
 def _rates(schedule: Any, steps: int, factor: float) -> list[list[float]]:
-    """The rates of each group before and after each step of a copy, whose rate was multiplied by a factor first."""
+    """Multiply a copy's rates by a factor; return the rates of each group before and after each step."""
     optimizer = _copy_without_weights(schedule.optimizer)
     try:
         copied: Any = copy.deepcopy(schedule, {id(schedule.optimizer): optimizer})
-    except Exception as error:  # whatever a schedule of the user's own holds
+    except Exception as error:  # a user's schedule may hold anything
         raise FitError(
             f"reduce_lr_on_plateau: expected a schedule that can be copied, to try whether it keeps a cut, got "
             f"{type(schedule).__name__}: {error}. Switch one of them off: --reduce_lr_on_plateau off"
@@ -70,19 +70,19 @@ def _rates(schedule: Any, steps: int, factor: float) -> list[list[float]]:
         group["lr"] = group["lr"] * factor
     rates = [[float(group["lr"]) for group in optimizer.param_groups]]
     with warnings.catch_warnings():
-        # torch warns of a schedule that is stepped before its optimiser, and of other things at its step.
+        # torch warns if a schedule is stepped before its optimiser, and in other cases.
         warnings.simplefilter("ignore")
         for _ in range(steps):
             try:
                 copied.step()
-            except (ValueError, TypeError):  # it is over; or it asks for a metric
+            except (ValueError, TypeError):  # the schedule has ended, or needs a metric
                 break
             rates.append([float(group["lr"]) for group in optimizer.param_groups])
     return rates
 
 
 def _copy_without_weights(optimizer: Optimizer) -> Optimizer:
-    """An optimiser with the same groups, settings and rates, and nothing to optimise."""
+    """Return an optimiser with the same groups, settings and rates, but no parameters."""
     copied = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     without = [{**group, "params": []} for group in optimizer.param_groups]
     copied.param_groups = copy.deepcopy(without)

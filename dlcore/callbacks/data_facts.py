@@ -1,4 +1,4 @@
-"""What a data module knows of its data: dlcore's say it as `facts`, any other has attributes of these names."""
+"""Facts about a data module's data, from its method `facts` or from attributes with the names in `LINKED`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-# Names of attributes and properties of a data module that fill a model's arguments of the same name.
+# Attributes and properties of a data module that set a model's arguments of the same name.
 LINKED = ("in_features", "num_classes", "image_shape", "class_names", "vocab_size")
 
 
 def data_facts(data: Any) -> dict[str, Any]:
-    """What the data know now, as plain values.
+    """Return the known facts about the data as plain values.
 
-    Of a LightningDataModule without `facts`, its attributes and properties named as in `LINKED`. None, 0 and what is
-    empty are not known yet; so is a property that fails, as many do before ``setup``.
+    For a LightningDataModule without `facts`, read its attributes and properties in `LINKED`. Skip None, 0, empty
+    values, and properties that raise an error, as many do before ``setup``.
 
     Args:
-        data: The data module; None, and what offers nothing, know nothing.
+        data: The data module; None and objects without such attributes give no facts.
     """
     if hasattr(data, "facts"):
         return dict(data.facts())
@@ -27,7 +27,7 @@ def data_facts(data: Any) -> dict[str, Any]:
 
 
 def plain_value(value: Any) -> Any:
-    """A value as a config file brings it back: lists, numbers and texts of Python's own."""
+    """Convert a value to plain Python types, as a config file stores it: lists, numbers, strings."""
     if isinstance(value, np.ndarray | np.generic | Tensor):
         value = value.tolist()
     if isinstance(value, list | tuple):  # torch.Size too
@@ -38,5 +38,5 @@ def plain_value(value: Any) -> Any:
 def _offered(data: Any, name: str) -> Any:
     try:
         return getattr(data, name, None)
-    except Exception:  # a property, which may need what setup() reads: the caller says what is missing
+    except Exception:  # a property that needs setup(): the caller reports what is missing
         return None

@@ -1,4 +1,4 @@
-"""How many samples or batches a run has, in words."""
+"""Text with the number of samples or batches of a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lightning.pytorch import Trainer
 
 
 def data_words(trainer: Trainer, unit: str = "") -> str:
-    """The data of a trainer that trains: ``FashionMNIST: 55,000 train, 5,000 val, 10,000 test``.
+    """Describe the data of a training: ``FashionMNIST: 55,000 train, 5,000 val, 10,000 test``.
 
-    Of a plain LightningDataModule, which does not tell its samples, and of loaders the batches are counted.
+    For loaders and for a LightningDataModule without `parts`, count batches.
 
     Args:
         trainer: The trainer.
-        unit: What a sample is, behind its number: ``samples``.
+        unit: Name of a sample after the numbers: ``samples``.
     """
     data: Any = getattr(trainer, "datamodule", None)
     name = "loaders" if data is None else type(data).__name__

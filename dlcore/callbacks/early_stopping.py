@@ -1,4 +1,4 @@
-"""Early stopping: end the training when a metric has stopped improving (chapter "regularisation")."""
+"""Early stopping: end the training when a metric stops improving (chapter "regularisation")."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from dlcore.errors import check_number
 
 @final
 class EarlyStopping(MonitorCallback, LightningEarlyStopping):
-    """Ends the training when a metric has not improved for so many checks.
+    """Ends the training when a metric has not improved for `patience` checks.
 
-    A check is a new value of the metric: of a validation, or at the end of an epoch of training. State and decision are
-    kept in the checkpoint: a run that stopped does not go on when it is resumed, unless patience is raised.
+    A check is a new value of the metric, after a validation or at the end of a training epoch. State and decision are
+    saved in the checkpoint: a resumed run that had stopped ends at once, unless patience is raised.
 
     Args:
-        monitor: Metric that is watched.
-        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
+        monitor: Metric to monitor.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: decide by the metric.
         patience: Checks without improvement after which the training ends, at least 1.
-        min_delta: What a value must be better by to count as an improvement, in the metric's units, at least 0.
+        min_delta: Minimum change that counts as an improvement, in the metric's units, at least 0.
 
     Attributes:
-        reason: Why the training ended; empty when this was not the cause.
+        reason: Why the training ended; empty if early stopping did not end it.
 
     Raises:
-        ArgumentError: A value lies outside its range, the mode contradicts the metric, or nothing logs the metric.
+        ArgumentError: A value is out of range, the mode contradicts the metric, or nothing logs the metric.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
         self.reason = ""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep to the decision of a run that is resumed."""
+        """Stop at once if the resumed run had already stopped."""
         super().on_train_start(trainer, pl_module)
         self.reason = ""
         if self.checks_without_improvement >= self.patience:
@@ -73,7 +73,7 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
                 self.tell(trainer, "stopped_early", self.reason, **self._numbers(), value=value)
 
     def _numbers(self) -> dict[str, Any]:
-        """What belongs to the event."""
+        """Return the numbers of the event."""
         checks = self.checks_without_improvement
         return {"metric": self.monitor, "best": self.best, "best_epoch": self.best_epoch, "checks": checks}
 
@@ -88,7 +88,7 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
         trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know. Patience is not kept: the user's present one counts."""
+        """Return best value and counts. Patience is not saved: the current setting applies."""
         return {
             "monitor": self.monitor,
             "mode": self.mode,
@@ -98,7 +98,7 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting, if it is the same metric that is watched."""
+        """Restore best value and counts, if the metric is the same."""
         if self.takes_up(state_dict):
             self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
             self.checks_without_improvement = state_dict["checks_without_improvement"]

@@ -1,4 +1,4 @@
-"""What an epoch has gathered so far, which Lightning's checkpoints leave out: logged sums, metrics, own lists."""
+"""State within an epoch that Lightning's checkpoints omit: logged sums, metric states, the module's attributes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torchmetrics import Metric
 from dlcore.callbacks.plain_values import is_plain, plain_copy, same
 from dlcore.lightning_compat import COUNTS, SUMS, logged_results, put_back
 
-# What makes an entry of Lightning's own sums: arguments of `LightningModule.log`.
+# Arguments of `LightningModule.log` that define an entry of Lightning's logged sums.
 _ARGUMENTS = (
     *("name", "prog_bar", "logger", "on_step", "on_epoch", "enable_graph", "add_dataloader_idx", "metric_attribute"),
     "fx",
@@ -21,7 +21,7 @@ _ARGUMENTS = (
 
 
 def logged_sums(trainer: Trainer) -> list[dict[str, Any]]:
-    """What `self.log` has added up in this epoch, an entry for each name that was logged."""
+    """Return the sums of `self.log` in this epoch, one entry per logged name."""
     kept = []
     for entry in logged_results(trainer.fit_loop.epoch_loop).values():
         meta = entry.meta
@@ -32,20 +32,20 @@ def logged_sums(trainer: Trainer) -> list[dict[str, Any]]:
         arguments["reduce_fx"] = f"builtins.{name}" if own else name
         sums = {each: getattr(entry, each) for each in SUMS if hasattr(entry, each)}
         if not entry.is_tensor:
-            del sums["value"]  # the module's metric, kept by itself
+            del sums["value"]  # a metric of the module: `metric_states` saves it
         kept.append({"arguments": arguments, "sums": plain_copy(sums)})
     return kept
 
 
 def restore_logged_sums(trainer: Trainer, model: LightningModule, kept: list[dict[str, Any]]) -> None:
-    """Put the sums back, so that the epoch's end logs the mean of all its batches."""
+    """Restore the sums, so that the epoch's end logs the mean over all its batches."""
     results: Any = logged_results(trainer.fit_loop.epoch_loop)
     metrics = {name: module for name, module in model.named_modules() if isinstance(module, Metric)}
     for each in kept:
         arguments, sums = dict(each["arguments"]), each["sums"]
         metric = arguments["metric_attribute"]
         if arguments["fx"] == "on_train_start" or (metric and metric not in metrics):
-            continue  # logged once more by the resumed run; the module has changed
+            continue  # the resumed run logs it again; the metric no longer exists
         reduce_fx = arguments["reduce_fx"]
         arguments["reduce_fx"] = getattr(builtins if "." in reduce_fx else torch, reduce_fx.split(".")[-1])
         value = metrics[metric] if metric else torch.zeros((), dtype=sums["value"].dtype, device=model.device)
@@ -55,7 +55,7 @@ def restore_logged_sums(trainer: Trainer, model: LightningModule, kept: list[dic
 
 
 def metric_states(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
-    """The states of a module's torchmetrics objects, by the object's name; not of those that each validation resets."""
+    """Return the states of a module's metrics by name, except those used only in validation, which resets them."""
     loop = trainer.fit_loop.epoch_loop
     trained, validated = (
         {entry.meta.metric_attribute for entry in results.values()}
@@ -74,7 +74,7 @@ def metric_states(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
 
 
 def restore_metric_states(model: LightningModule, kept: dict[str, Any]) -> None:
-    """Put the states back."""
+    """Restore the metric states."""
     for name, metric in model.named_modules():
         if not isinstance(metric, Metric) or name not in kept or set(kept[name]["states"]) != set(metric.metric_state):
             continue
@@ -83,18 +83,18 @@ def restore_metric_states(model: LightningModule, kept: dict[str, Any]) -> None:
 
 
 def plain_attributes(model: LightningModule) -> dict[str, Any]:
-    """Attributes of a module that are numbers, texts or tensors, or lists and dictionaries of them, copied."""
+    """Return copies of a module's public attributes with plain values (`plain_values`)."""
     names = (name for name in vars(model) if not name.startswith("_") and name != "training")
     return {name: plain_copy(value) for name in names if is_plain(value := getattr(model, name))}
 
 
 def changed_attributes(model: LightningModule, before: dict[str, Any]) -> dict[str, Any]:
-    """Those of `plain_attributes` that are no longer as before."""
+    """Return the plain attributes that differ from `before`."""
     now = plain_attributes(model)
     return {name: value for name, value in now.items() if name not in before or not same(value, before[name])}
 
 
 def restore_attributes(model: LightningModule, kept: dict[str, Any]) -> None:
-    """Set attributes."""
+    """Set the attributes to the saved values."""
     for name, value in move_data_to_device(plain_copy(kept), model.device).items():
         setattr(model, name, value)

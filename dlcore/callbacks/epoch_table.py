@@ -1,4 +1,4 @@
-"""The table of `ProgressDisplay`: a line an epoch, the best so far with a star."""
+"""The table of `ProgressDisplay`: one line per epoch, with a star at the best so far."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dlcore.tracking.metric_pairs import aliases, canonical_name
 
 
 class EpochTable:
-    """The table's lines: a header whenever there are new columns, and rows of aligned values.
+    """Formatter of the table's lines: aligned rows, and a header whenever the columns change.
 
     Args:
         monitor: Metric whose best value gets a star; None for ``val/loss``.
-        mode: Whether its ``min`` or its ``max`` is best; None or ``auto``: what its name says, if it does.
-        best: Its best value in the part of the run before a resume.
+        mode: Whether its ``min`` or its ``max`` is best; None or ``auto``: infer it from the name.
+        best: Its best value before a resume.
     """
 
     def __init__(self, monitor: str | None, mode: str | None, best: Any) -> None:
@@ -31,16 +31,16 @@ class EpochTable:
         self.epoch_has_row = False
 
     def lines(self, epoch: str, seconds: float, metrics: Mapping[str, Any], lr: Any, console: Console) -> list[Text]:
-        """Give a row for new metrics, with a header before it if it has new columns.
+        """Return a row for new metrics, with a header before it if the columns have changed.
 
-        A metric that was not logged since the last row is left blank: `metrics` still holds its old value.
+        Leave a metric blank if it was not logged since the last row: `metrics` still holds its old value.
 
         Args:
-            epoch: Epochs done, or steps.
+            epoch: Epochs or steps completed.
             seconds: Seconds since the last row.
-            metrics: All that was logged so far, by name: numbers, or tensors with one element.
-            lr: Learning rate, a number or a tensor; None where nothing is optimised.
-            console: Where the lines will appear.
+            metrics: All logged metrics, by name: numbers, or tensors with one element.
+            lr: Learning rate, a number or a tensor; None without an optimiser.
+            console: Console that will print the lines.
         """
         keys = _columns(metrics, self.monitor)
         values = {key: float(metrics[key]) for key in keys if metrics[key] is not self.shown.get(key)}
@@ -75,7 +75,7 @@ class EpochTable:
 
     @staticmethod
     def _fit_widths(keys: list[str], room: int, steps: bool, lr: bool) -> dict[str, int]:
-        """Widths of the columns, with two blanks between them within `room` if names can be cropped so far."""
+        """Return the column widths. Crop long names to fit the line into `room`, but not below 8 characters."""
         names = {key: max(8, len(_head(key))) for key in keys}
         first = {"epoch": 12 if steps else 6}
         last = ({"lr": 8} if lr else {}) | {"seconds": 7}
@@ -87,7 +87,7 @@ class EpochTable:
 
 
 def _columns(metrics: Mapping[str, Any], monitor: str) -> list[str]:
-    """Keys to show, of training and of validation the loss and one more: the monitored one, else the first."""
+    """Return the keys to show: loss and one more metric (the monitored one, else the first) of train and val."""
     names: dict[str, list[str]] = {"train": [], "val": []}
     own = {key: key for key in metrics} | aliases(metrics)
     for key in own:
@@ -106,17 +106,17 @@ def _columns(metrics: Mapping[str, Any], monitor: str) -> list[str]:
 
 
 def _head(key: str) -> str:
-    """A column's name: ``train/bits_per_character`` is ``train bits/char``."""
+    """Return a column's name: ``train/bits_per_character`` gives ``train bits/char``."""
     return key.replace("/", " ", 1).replace("bits_per_character", "bits/char")
 
 
 def _crop(name: str, width: int, console: Console) -> str:
-    """A column's name, right-aligned, its end cut off where there is no room."""
+    """Right-align a column's name and cut off its end if it is too long."""
     if len(name) > width:
         name = name[: width - 1] + ("." if console.options.ascii_only else "…")
     return name.rjust(width)
 
 
 def _number(value: float) -> str:
-    """A metric in at most nine characters."""
+    """Format a metric in at most nine characters."""
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 or not math.isfinite(value) else f"{value:.2e}"

@@ -1,4 +1,4 @@
-"""A look at a model within its training, after which it goes on as it was."""
+"""Temporary evaluation mode during training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and back to what each layer was in."""
+    """Set evaluation mode for the block, then restore the mode of each layer."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""How callbacks write down what happened: into the timeline of each logger that keeps one."""
+"""Recording of events by callbacks in the timeline of each `RunLogger`."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from dlcore.callbacks.pictures import run_loggers
 
 
 def record(trainer: Trainer, kind: str, text: str, **numbers: Any) -> None:
-    """Write an event of now. Loggers of other kinds get nothing.
+    """Write an event with the current step and epoch to each `RunLogger`; skip other loggers.
 
     Args:
-        trainer: Whose loggers are meant, and whose step and epoch it is.
-        kind: What happened, one of `dlcore.tracking.timeline.KINDS`.
-        text: The same for people, with its reason.
-        numbers: What else belongs to it.
+        trainer: Trainer with the loggers, the step and the epoch.
+        kind: Kind of event, one of `dlcore.tracking.timeline.KINDS`.
+        text: Description for users, with the reason.
+        numbers: Further values of the event.
     """
     for logger in run_loggers(trainer):
         logger.log_event(kind, text, trainer.global_step, epochs_done(trainer), **numbers)
 
 
 def epochs_done(trainer: Trainer) -> float:
-    """Epochs trained so far, with their fraction, at any moment of a fit and after it."""
+    """Return the epochs trained so far, with a fraction, at any time during or after a fit."""
     epochs, batches = trainer.fit_loop.epoch_progress.current, trainer.num_training_batches
-    # The count of an epoch's batches stands until the next one begins, but the epoch itself counts once it has ended.
+    # Lightning resets the batch counter when the next epoch starts, but counts the epoch when it ends.
     whole = epochs.completed - (epochs.completed >= epochs.started and epochs.completed > 0)  # type: ignore[attr-defined]
     within = trainer.fit_loop.epoch_loop.batch_progress.current.ready
     return round(whole + (within / batches if isinstance(batches, int) and batches else 0.0), 4)
 
 
 def seen_from_here(path: Path) -> str:
-    """A path as seen from the working folder, where it lies below it; else the file with the folders next to it."""
+    """Return a path relative to the working folder if it is inside; else its last four parts."""
     path, here = path.resolve(), Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else os.path.join(*path.parts[-4:])  # noqa: PTH118

@@ -1,4 +1,4 @@
-"""Exact resume: a run that is interrupted anywhere and resumed ends bit for bit like one that was not."""
+"""Exact resume: a run interrupted anywhere and resumed ends bit for bit like an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from dlcore.lightning_compat import gradients_wait, steps_of_validation, trainin
 from dlcore.processes import statistics
 
 _KEY = "exact_resume"  # in a checkpoint
-# Whether DistributedDataParallel begins its next forward pass by giving the first process's statistics to all: not in
-# the midst of a step of several batches, nor in the first batch after a validation.
+# Whether DistributedDataParallel broadcasts rank 0's running statistics at its next forward pass: not while it
+# accumulates gradients, nor in the first batch after a validation.
 _GIVES = "require_forward_param_sync"
 
 
@@ -37,22 +37,22 @@ _GIVES = "require_forward_param_sync"
 class ExactResume(Callback):
     """Makes a resumed run end bit for bit like one that was never interrupted, whatever the module.
 
-    It adds to each checkpoint what Lightning leaves out: the random numbers of Python, NumPy and torch; the place in a
-    DataLoader's order, so that the next batch is the next one and no sample is loaded twice; what `self.log` has added
-    up in the epoch; the states of torchmetrics objects; gradients that wait for the next batch; each process's running
-    statistics; and those of the module's own attributes that the training has changed, where they are numbers, texts or
-    tensors, or lists of them.
-    A run that is not resumed stays what it is without the callback.
+    It adds to each checkpoint what Lightning omits: the random states of Python, NumPy and torch; the position in a
+    DataLoader's order, so that the run continues with the next batch and no sample is loaded twice; the sums of
+    `self.log` in the epoch; the states of torchmetrics objects; accumulated gradients; each process's running
+    statistics; and attributes of the module that the training has changed, if they are numbers, strings, tensors, or
+    lists of these.
+    The callback does not change a run that is not resumed.
 
-    What cannot be had is said in a line when a run resumes: an IterableDataset without a state, the random numbers of
-    worker processes, a checkpoint from the middle of a step, another number of processes. A module's own
+    When a run resumes, it prints what cannot be restored: an IterableDataset without a state, random states of worker
+    processes, a checkpoint from the middle of a step, another number of processes. The module's
     `on_train_batch_end` is not called again for the batch after which the checkpoint was written.
 
         Trainer(callbacks=[ExactResume(), ModelCheckpoint(every_n_train_steps=100)])
     """
 
     def __init__(self) -> None:
-        self._kept: list[dict[str, Any]] = []  # of all processes, from the checkpoint
+        self._kept: list[dict[str, Any]] = []  # states of all processes, from the checkpoint
         self._loops: dict[str, Any] = {}
         self._orders_kept: list[dict[str, Any] | None] = []
         self._attributes_before: dict[str, Any] = {}
@@ -60,7 +60,7 @@ class ExactResume(Callback):
         self._replaced: dict[str, Any] = {}  # methods of the strategy
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Hear of each training loader before it is iterated, and of the moment before the first batch."""
+        """Wrap two methods of the strategy, to get each training loader and to run code before the first batch."""
         if stage != "fit" or self._replaced:
             return
         strategy = trainer.strategy
@@ -76,7 +76,7 @@ class ExactResume(Callback):
             return processed
 
         def on_train_start() -> None:
-            # Lightning calls it after the hooks of the same name, which may draw random numbers.
+            # Lightning calls this after the hooks of the same name, which may draw random numbers.
             start()
             self._begin(trainer, pl_module)
 
@@ -84,7 +84,7 @@ class ExactResume(Callback):
         strategy.on_train_start = on_train_start  # type: ignore[method-assign]
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave strategy and loaders as they were."""
+        """Restore the strategy's methods and the loaders' samplers."""
         for name in self._replaced:
             vars(trainer.strategy).pop(name, None)
         self._replaced = {}
@@ -92,13 +92,13 @@ class ExactResume(Callback):
             unwatch_order(loader)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave strategy and loaders as they were: Lightning's teardown calls no callback then."""
+        """Restore strategy and loaders: after an exception, Lightning does not call `teardown` of callbacks."""
         self.teardown(trainer, pl_module, "fit")
 
-    # Keep
+    # Save
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add what Lightning leaves out, of all processes."""
+        """Add the state that Lightning omits, of all processes."""
         if trainer.state.fn != "fit":
             return
         loop = trainer.fit_loop.epoch_loop
@@ -120,7 +120,7 @@ class ExactResume(Callback):
             "validation_steps": dict(steps_of_validation(trainer)),
             "attributes": changed_attributes(pl_module, self._attributes_before),
             "gradients": plain_copy(gradients),
-            # Of several processes, each has its own until the first one's are given to all.
+            # Each process has its own, until DistributedDataParallel broadcasts rank 0's.
             "statistics": plain_copy(dict(statistics(pl_module.named_buffers()) if trainer.world_size > 1 else ())),
             "statistics_are_given": getattr(trainer.strategy.model, _GIVES, True),
         }
@@ -130,10 +130,10 @@ class ExactResume(Callback):
             torch.distributed.all_gather_object(all_of_them, own)
         checkpoint[_KEY] = all_of_them
 
-    # Take up
+    # Restore
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Note what was kept, until the training starts."""
+        """Store the saved state until the training starts."""
         if trainer.state.fn != "fit":
             return
         self._kept = checkpoint.get(_KEY, [])
@@ -155,11 +155,11 @@ class ExactResume(Callback):
         return self._kept[rank]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the module's attributes, before it or the training changes them."""
+        """Copy the module's attributes before the module or the training changes them."""
         self._attributes_before = plain_attributes(pl_module)
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put all back, as the last thing before the first batch."""
+        """Restore everything, as the last action before the first batch."""
         if not self._kept:
             return
         kept = self._own()
@@ -191,13 +191,13 @@ class ExactResume(Callback):
         self._kept, self._loops, self._orders_kept = [], {}, []
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let values of a validation's batches go on at their steps; Lightning has just begun to count anew."""
+        """Restore the step counters for logging validation batches, which Lightning has just reset."""
         if self._validation_steps:
             steps_of_validation(trainer).update(self._validation_steps)
             self._validation_steps = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """End the restart, where nothing was left of the epoch but its end: the next one begins as any other."""
+        """Clear the restart flag if only the epoch's end was left, so that the next epoch starts normally."""
         trainer.fit_loop.epoch_loop.restarting = False
 
     def _say_what_is_lost(self, trainer: Trainer) -> None:
@@ -212,7 +212,7 @@ class ExactResume(Callback):
             lost.append("worker processes begin with new random numbers: what they draw differs.")
         for reason in lost:
             say(trainer, f"ExactResume: not bit for bit: {reason}")
-        # Lightning says so of each DataLoader, since it does not know that the order is kept.
+        # Lightning warns for each DataLoader, since it does not know that the order is restored.
         if not lost:
             warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch")
 

@@ -1,4 +1,4 @@
-"""What a network's layers see: the kernels of the first one, and the feature maps of a fixed picture."""
+"""The kernels of a network's first layer, and the feature maps of a fixed picture."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _MOST_MAPS, _MOST_KERNELS, _USUAL_LAYERS = 16, 64, 4
 class FeatureMaps(MetricCallback):
     """Shows the kernels of the first layer, and what chosen layers make of one validation picture as training goes on.
 
-    A look is taken before the first step and at the validation of an epoch, or at its end: a forward pass of one
-    picture, by the weights that train (validation sees their average, with weight_averaging). Figures are drawn in the
-    background for TensorBoard; the last ones are kernels.png and feature_maps.png in the run's folder. Of a network
-    without convolutions the first layer's weights are shown, each unit's as a picture.
+    Runs a forward pass of one picture before the first step and at each epoch's validation, or at the epoch's end. It
+    uses the trained weights, not their average (weight_averaging). Figures are drawn in the background for TensorBoard;
+    the last ones are kernels.png and feature_maps.png in the run's folder. For a network without convolutions, each
+    unit's weights in the first layer are shown as a picture.
 
     Args:
         layers: Names of layers whose output is maps (channels × height × width), as in `show model`; none chooses the
             convolutions, of many the first, the last and two between.
         sample: Which picture of the validation set, counted from 0.
-        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+        every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
-        ArgumentError: A value lies outside its range, a layer gives no maps, or the data are no pictures.
+        ArgumentError: A value is out of range, a layer has no maps, or the data are no pictures.
         UnknownNameError: The model has no such layer.
     """
 
@@ -61,7 +61,7 @@ class FeatureMaps(MetricCallback):
         self._stored: tuple[Tensor, Tensor] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Find layers and picture; look at the initial weights."""
+        """Find the layers and the picture; show the initial weights."""
         super().on_train_start(trainer, pl_module)
         say_without_run_logger(trainer, self)
         picture_shape(trainer, "feature_maps")
@@ -70,17 +70,17 @@ class FeatureMaps(MetricCallback):
         if self.sample >= len(part):
             raise ArgumentError("feature_maps.sample", f"at most {len(part) - 1:,}, the last one's number", self.sample)
         self._stored = part.fetch(part.indices[self.sample : self.sample + 1])
-        # A run that goes on has shown the step that it goes on from; that the layers give maps is checked all the same.
+        # A resumed run has already shown this step. Run the forward pass anyway: it checks that the layers give maps.
         self._look(trainer, pl_module, draw=trainer.global_step == 0)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Look, in an epoch whose turn it is."""
+        """Show kernels and maps every `every_n_epochs`."""
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
             self._look(trainer, model)
 
     @torch.no_grad()
     def _look(self, trainer: Trainer, model: LightningModule, draw: bool = True) -> None:
-        # All processes compute it: where parameters are sharded, one alone would wait for the others for ever.
+        # Compute on all processes: with sharded parameters, a single process would deadlock.
         picture, outputs, maps = self._forward(trainer, model)
         if not draw or not trainer.is_global_zero:
             return
@@ -94,7 +94,7 @@ class FeatureMaps(MetricCallback):
             if first is not None:
                 name, weights = first
                 title = f"{name}, step {step:,}: kernels of {_size(weights)}"
-                # A copy: training changes the weights while they wait to be drawn.
+                # Copy: training changes the weights before they are drawn.
                 few = weights[:_MOST_KERNELS].detach().float().cpu().clone().numpy()
                 drawing = partial(kernels, few, title, len(weights))
                 logger.log_figure(f"kernels/{name}", drawing, step, folder / "kernels.png")
@@ -104,13 +104,13 @@ class FeatureMaps(MetricCallback):
                 logger.log_figure("feature_maps/sample", drawing, step, folder / "feature_maps.png")
 
     def _forward(self, trainer: Trainer, model: LightningModule) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
-        """The picture as the network gets it, the network's answer, and each layer's maps."""
+        """Return the network's input, its output, and each layer's maps."""
         datamodule = trainer.datamodule  # type: ignore[attr-defined]
         stored = self._stored[0].to(model.device)  # type: ignore[index]
         picture = trainer.precision_plugin.convert_input(datamodule.transform(stored))
         found: list[tuple[str, Tensor]] = []
         hooks = [
-            # A copy: an activation that works in place changes what the layer gave.
+            # Copy: an in-place activation changes the layer's output.
             layer.register_forward_hook(lambda _, __, output, name=name: found.append((name, _maps(name, output))))
             for name, layer in self._chosen.items()
         ]
@@ -122,7 +122,7 @@ class FeatureMaps(MetricCallback):
                 hook.remove()
 
     def _caption(self, trainer: Trainer, model: LightningModule, outputs: Tensor) -> str:
-        """Class and prediction of the picture, if the run is about classes."""
+        """Return the picture's class and prediction, if the run is a classification."""
         names = class_names(trainer)
         if not names or not hasattr(model, "task"):
             return f"validation sample {self.sample:,}"
@@ -133,7 +133,7 @@ class FeatureMaps(MetricCallback):
 
 
 def _choose(model: nn.Module, names: list[str]) -> dict[str, nn.Module]:
-    """The layers of these names, in the order of the model; without names the convolutions, at most four."""
+    """Return the named layers in the order of the model; without names, at most four convolutions."""
     modules = {name.removeprefix("network."): module for name, module in model.named_modules() if name}
     for name in names:
         if name not in modules:
@@ -155,7 +155,7 @@ def _maps(name: str, output: Any) -> Tensor:
 
 
 def _first_weights(model: nn.Module, shape: tuple[int, int, int]) -> tuple[str, Tensor] | None:
-    """Name and kernels (N, C, H, W) of the first layer that has such; None if there is none."""
+    """Return name and kernels (N, C, H, W) of the first convolution or linear layer on pixels; None without one."""
     layers = [(name.removeprefix("network."), module) for name, module in model.named_modules()]
     for name, module in layers:
         if isinstance(module, nn.Conv2d):

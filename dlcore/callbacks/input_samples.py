@@ -1,4 +1,4 @@
-"""The pictures that a network trains on, as it gets them."""
+"""Training pictures as the network receives them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from dlcore.tracking.figures.captioned_pictures import captioned_pictures
 class InputSamples(Callback):
     """Shows the first training batch in TensorBoard as the network gets it, scaled and augmented, with its classes.
 
-    Once, at the beginning of a run; also as input_samples.png in the run's folder.
+    Runs once, at the start of a run. Also writes input_samples.png in the run's folder.
 
     Args:
         count: How many pictures, 1 to 128; fewer where the first batch has fewer.
 
     Raises:
-        ArgumentError: The number lies outside its range, or the data are no pictures.
+        ArgumentError: The number is out of range, or the data are no pictures.
     """
 
     def __init__(self, count: int = 32) -> None:
@@ -43,13 +43,13 @@ class InputSamples(Callback):
         self._waiting = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Wait for the first batch of a new run; a run that goes on has shown it."""
+        """Wait for the first batch of a new run; a resumed run has already shown it."""
         say_without_run_logger(trainer, self)
         picture_shape(trainer, "input_samples")
         self._waiting = trainer.is_global_zero and trainer.global_step == 0
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """All but the first."""
+        """Return 0 before the first batch, then infinity."""
         return 0 if self._waiting else math.inf
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:

@@ -1,4 +1,4 @@
-"""The live line of `ProgressDisplay`: how far a pass over data has come, how fast, and how long it will take."""
+"""The live line of `ProgressDisplay`: progress, speed and remaining time of a pass over data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rich.text import Text
 
 
 class LiveLine:
-    """One pass over data. The training thread counts; the drawing thread, which may read at any moment, draws.
+    """Counters of one pass over data. The training thread counts; the drawing thread reads at any time.
 
     Args:
-        label: What is going on.
-        total: Batches in all; may be infinite.
-        done: Batches done before.
-        world_size: Processes that do as much as this one.
+        label: Name of the pass.
+        total: Total number of batches; may be infinite.
+        done: Batches completed before.
+        world_size: Number of processes that train equally fast.
     """
 
     def __init__(self, label: str, total: float, done: int = 0, world_size: int = 1) -> None:
@@ -27,22 +27,22 @@ class LiveLine:
         self.restart_clock()
 
     def count(self, batch_idx: int, samples: int) -> None:
-        """Count the batch that was just done, and those before it that nobody has counted.
+        """Count the batch just completed, and skipped batches before it.
 
         Args:
-            batch_idx: Its place in the pass, from 0.
-            samples: Its samples. Others have as many, or as the largest one before; only a pass's last has fewer.
+            batch_idx: Its index in the pass, from 0.
+            samples: Its samples. Each skipped batch counts as the largest batch so far: only the last one is smaller.
         """
         self._largest = max(self._largest, samples)
         self.samples += samples + (batch_idx - self.done) * self._largest
         self.done = batch_idx + 1
 
     def restart_clock(self) -> None:
-        """Measure the speed from here on."""
+        """Restart the measurement of speed."""
         self.marks = [(time.monotonic(), self.done, self.samples)]
 
     def speed(self) -> tuple[float, float]:
-        """Batches and samples per second over the last ten seconds, or over the last batch where that took longer."""
+        """Return batches and samples per second over the last ten seconds, or over the last batch if it took longer."""
         marks = self.marks
         if self.done > marks[-1][1]:
             now = time.monotonic()
@@ -56,7 +56,7 @@ class LiveLine:
         return (batches - batches_before) / seconds, (samples - samples_before) / seconds * self.world_size
 
     def text(self, width: int, ascii_only: bool) -> Text:
-        """The line, at most `width` characters. Where room is short, the bar goes first, then speed, loss, time."""
+        """Return the line, at most `width` characters. If it is too long, drop the bar, then speed, loss, time."""
         known = math.isfinite(self.total)
         total = f"{self.total:.0f}"
         batches, samples = self.speed()
@@ -84,13 +84,13 @@ class LiveLine:
 
 
 def _clock(seconds: float) -> str:
-    """Seconds as 0:04, 12:30 or 1:02:03."""
+    """Format seconds as 0:04, 12:30 or 1:02:03."""
     minutes, second = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}" if minutes >= 60 else f"{minutes}:{second:02d}"
 
 
 def count_samples(batch: Any) -> int:
-    """Samples in a batch (inputs, …) or in a list of such batches; 0 where it cannot be told."""
+    """Return the number of samples in a batch (inputs, …) or in a list of such batches; 0 if unknown."""
     if isinstance(batch, list) and batch and isinstance(batch[0], tuple):
         return sum(map(count_samples, batch))
     while isinstance(batch, (tuple, list, dict)) and batch:

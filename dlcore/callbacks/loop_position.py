@@ -1,7 +1,7 @@
-"""Where in Lightning's loops a checkpoint was written, and how a resumed run goes on from just there.
+"""Position in Lightning's loops at which a checkpoint was written, and how to resume exactly there.
 
-Lightning forgets what comes after a checkpoint: one written after an epoch's last batch skips the validation and the
-epoch's end, one written at the epoch's end skips the step of `ReduceLROnPlateau` and the epoch's logged means.
+Lightning skips what follows a checkpoint: the validation and the epoch's end after a checkpoint at an epoch's last
+batch; the step of `ReduceLROnPlateau` and the epoch's logged means after one at the epoch's end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dlcore.lightning_compat import (
 
 
 class Position(Enum):
-    """Where a checkpoint was written."""
+    """Position in the loops at which a checkpoint was written."""
 
     WITHIN_STEP = "in the middle of a step"
     BATCH_END = "after a batch"
@@ -33,7 +33,7 @@ class Position(Enum):
 
 
 def position(loops: dict[str, Any]) -> Position:
-    """Where the state of the loops in a checkpoint (``checkpoint["loops"]["fit_loop"]``) stands."""
+    """Return the position for a checkpoint's loop state (``checkpoint["loops"]["fit_loop"]``)."""
     batch = loops["epoch_loop.batch_progress"]["current"]
     epoch = loops["epoch_progress"]["current"]
     validation = loops["epoch_loop.val_loop.batch_progress"]
@@ -50,16 +50,16 @@ def position(loops: dict[str, Any]) -> Position:
 
 
 def go_on_from(trainer: Trainer, loops: dict[str, Any]) -> None:
-    """Make the loops do next what the interrupted run would have done next. Called when all else is restored.
+    """Set the loops to continue where the interrupted run stopped. Call after restoring all other state.
 
     Args:
         trainer: The trainer, at the start of its training.
-        loops: The state of the loops in the checkpoint.
+        loops: The checkpoint's loop state.
     """
     where = position(loops)
     fit_loop, loop = trainer.fit_loop, trainer.fit_loop.epoch_loop
     if where is not Position.WITHIN_STEP:
-        fit_loop.load_state_dict(loops)  # what Lightning has made of it for itself is taken back
+        fit_loop.load_state_dict(loops)  # undo Lightning's own changes to it
     end_restart(trainer)
     if where is Position.WITHIN_STEP:
         return

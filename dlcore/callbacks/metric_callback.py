@@ -1,4 +1,4 @@
-"""Base of callbacks that act when new metrics are known: after each validation, or after an epoch that has none."""
+"""Base of callbacks that act on new metrics: after each validation, or after an epoch without validation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dlcore.callbacks.events import record
 
 
 class MetricCallback(Callback):
-    """Calls `on_metrics` once for each new set of metrics, before the checkpoint that holds its consequences.
+    """Base callback that calls `on_metrics` once per new set of metrics, before the checkpoint is written.
 
-    An epoch that `max_steps` or a timer cuts short has no metrics of its own, unless it has validated.
+    An epoch that `max_steps` or a timer ends early does not count, unless it has validated.
     """
 
     _batches_at_start = -1
@@ -21,22 +21,22 @@ class MetricCallback(Callback):
 
     @abstractmethod
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """New metrics are in `trainer.callback_metrics`."""
+        """Act on the new metrics in `trainer.callback_metrics`."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note where the training starts: a run that is resumed from the end of an epoch ends it once more."""
+        """Store the first batch's index: a run resumed at the end of an epoch ends that epoch again."""
         self._batches_at_start = trainer.fit_loop.epoch_loop.total_batch_idx
 
     def tell(self, trainer: Trainer, kind: str, news: str, **numbers: Any) -> None:
-        """Print what was decided, and write it down as an event.
+        """Print a decision and record it as an event.
 
-        It is printed at the end of an epoch below its line of the progress table, else at once.
+        At the end of an epoch, print it below the epoch's line in the progress table; else at once.
 
         Args:
             trainer: The run's trainer.
-            kind: What happened, one of `dlcore.tracking.timeline.KINDS`.
-            news: The same for people, with its reason: a line.
-            numbers: What else belongs to it.
+            kind: Kind of event, one of `dlcore.tracking.timeline.KINDS`.
+            news: One line for users, with the reason.
+            numbers: Further values of the event.
         """
         record(trainer, kind, news, **numbers)
         self._say_later(trainer, news)
@@ -53,33 +53,33 @@ class MetricCallback(Callback):
             self._news = ()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Keep nothing back."""
+        """Print the pending lines."""
         self._tell_news(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Act on a validation within a fit; the trial run of validation before it does not count."""
+        """Act on a validation within a fit, except the sanity check."""
         if validates_in_fit(trainer):
             self.on_metrics(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Act on an epoch without validation."""
-        # This counter is set to zero when an epoch starts, and checkpoints bring it back.
+        # This counter is reset when an epoch starts, and restored from checkpoints.
         validated = trainer.fit_loop.epoch_loop.val_loop.batch_progress.total.ready > 0
         if self._has_trained_epoch(trainer) and not validated:
             self.on_metrics(trainer, pl_module)
         self._tell_news(trainer)
 
     def _has_trained_epoch(self, trainer: Trainer) -> bool:
-        """Whether an epoch ends that was trained to its end, and not ended once more."""
+        """Return whether a fully trained epoch ends, and not again after a resume."""
         return trainer.is_last_batch and trainer.fit_loop.epoch_loop.total_batch_idx != self._batches_at_start
 
 
 def validates_in_fit(trainer: Trainer) -> bool:
-    """Whether a validation of a fit runs, other than the trial run before it."""
+    """Return whether a validation within a fit is running, other than the sanity check."""
     return trainer.state.fn == "fit" and not trainer.sanity_checking
 
 
 def say(trainer: Trainer, *lines: Any) -> None:
-    """Print what a callback has decided, once for all processes."""
+    """Print a callback's lines on rank 0 only."""
     if trainer.is_global_zero:
         print(*lines, sep="\n")

@@ -1,4 +1,4 @@
-"""Which values of a logged metric are better: by the torchmetrics object that was logged, else by its name."""
+"""Whether a smaller or a larger value of a logged metric is better, by its torchmetrics object or its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dlcore.tracking.metric_names import mode_of
 
 
 def nature_of(trainer: Trainer, name: str) -> str | None:
-    """``min`` or ``max``; None where nothing tells.
+    """Return ``min`` or ``max``; None if unknown.
 
     Args:
         trainer: A trainer that has logged the metric in this fit.
@@ -21,7 +21,7 @@ def nature_of(trainer: Trainer, name: str) -> str | None:
 
 
 def has_metrics(model: LightningModule) -> bool:
-    """Whether a model has torchmetrics objects, which it may log."""
+    """Return whether a model has torchmetrics objects, which it may log."""
     return any(isinstance(module, Metric) for module in model.modules())
 
 
@@ -30,11 +30,11 @@ def _nature_of_object(metric: Metric) -> str | None:
     of_class = mode_of(type(metric).__name__)
     if isinstance(greater, bool) and (of_class is None or not type(metric).__module__.startswith("torchmetrics.")):
         return "max" if greater else "min"
-    return of_class  # torchmetrics errs about some classes, and does not tell of others
+    return of_class  # `higher_is_better` is wrong for some torchmetrics classes and missing for others
 
 
 def _logged_object(trainer: Trainer, name: str) -> Metric | None:
-    """The object that a module has given to `self.log`."""
+    """Return the metric object that a module has passed to `self.log`."""
     epoch_loop = trainer.fit_loop.epoch_loop
     plain = name.partition("/dataloader_idx_")[0].removesuffix("_epoch").removesuffix("_step")
     for results in (logged_results(epoch_loop.val_loop), logged_results(epoch_loop)):

@@ -1,4 +1,4 @@
-"""What a classifier gets wrong: the confusion matrix of each validation, and the worst-predicted pictures.
+"""A classifier's mistakes: the confusion matrix of each validation, and the worst-predicted pictures.
 
 Shapes: N batch, K classes, W worst samples.
 """
@@ -33,19 +33,19 @@ from dlcore.tracking.figures.worst_predictions import worst_predictions
 
 @final
 class Mistakes(MetricCallback):
-    """Shows what is taken for what: the confusion matrix of each validation, and the pictures predicted worst.
+    """Shows a classifier's mistakes: the confusion matrix of each validation, and the worst-predicted pictures.
 
-    Worst is the sample to whose true class the network gives the least probability. Only so many as are shown are
+    The worst samples are those whose true class has the lowest predicted probability. Only the samples to show are
     kept, batch by batch, on the device. Figures are drawn in the background for TensorBoard; those of the last
-    validation are val_confusion.png and val_worst.png in the run's folder. Of data that are no pictures only the
+    validation are val_confusion.png and val_worst.png in the run's folder. For data that are no pictures, only the
     matrix is shown.
 
     Args:
         worst: How many pictures, 0 to 128; 0 shows the matrix only.
-        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+        every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
-        ArgumentError: A value lies outside its range, or the model learns no classes.
+        ArgumentError: A value is out of range, or the model is no classifier.
     """
 
     def __init__(self, worst: int = 24, every_n_epochs: int = 1) -> None:
@@ -59,7 +59,7 @@ class Mistakes(MetricCallback):
         self._looked = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check that the model learns classes."""
+        """Check that the model is a classifier."""
         super().on_train_start(trainer, pl_module)
         say_without_run_logger(trainer, self)
         if not hasattr(getattr(pl_module, "task", None), "num_classes"):
@@ -70,16 +70,16 @@ class Mistakes(MetricCallback):
     # During a validation
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to collect, in an epoch whose turn it is."""
+        """Start to collect samples every `every_n_epochs`."""
         turn = (trainer.current_epoch + 1) % self.every_n_epochs == 0
         self._looked = turn and trainer.state.fn == "fit" and not trainer.sanity_checking
         if self._looked and self.worst and self._shape is not None:
             self._kept = WorstSamples(self.worst)
-            # The network's answers: `validation_step` keeps them to itself, and to compute them again costs as much.
+            # Get the network's outputs by a hook: `validation_step` does not return them, and recomputing is slow.
             self._hook = pl_module.register_forward_hook(self._take)
 
     def _take(self, module: Any, inputs: Any, outputs: Any) -> None:
-        # Under a strategy's wrapper the whole validation step goes through forward too, and gives none, or a loss.
+        # A strategy's wrapper also runs the whole validation step through forward: it returns None or a loss.
         if isinstance(outputs, Tensor) and outputs.dim():
             self._outputs = outputs.detach()
 
@@ -92,7 +92,7 @@ class Mistakes(MetricCallback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the worst of the batch and of those before it."""
+        """Merge the batch into the worst samples so far."""
         if self._kept is None:
             return
         answers, self._outputs = self._outputs, None
@@ -100,11 +100,11 @@ class Mistakes(MetricCallback):
         self._kept.add(inputs, targets, answers if len(targets) else None)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Collect no more."""
+        """Remove the hook."""
         self._let_go()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave nothing in the model."""
+        """Remove the hook from the model."""
         super().on_exception(trainer, pl_module, exception)
         self._let_go()
 
@@ -113,10 +113,10 @@ class Mistakes(MetricCallback):
             self._hook.remove()
         self._hook = self._outputs = None
 
-    # After it
+    # After a validation
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Show what was collected; an epoch without validation has nothing."""
+        """Show the collected samples and the matrix; do nothing in an epoch without validation."""
         kept, self._kept = self._kept, None
         if not self._looked:
             return
@@ -154,25 +154,25 @@ class Mistakes(MetricCallback):
 
 
 class WorstSamples:
-    """The samples of an evaluation whose true class has the least probability.
+    """Samples of an evaluation with the lowest probability of the true class.
 
     Args:
-        count: How many are kept (W).
+        count: Number of samples (W).
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
-        # Loss, true class, predicted class, probability of either, picture; a loss of -infinity is an empty place.
+        # Loss, true class, predicted class, probability of each, picture; a loss of -infinity marks an empty entry.
         self._kept: list[Tensor] | None = None
 
     @torch.no_grad()
     def add(self, inputs: Tensor, targets: Tensor, outputs: Tensor | None) -> None:
-        """Merge a batch, without waiting for the device.
+        """Merge a batch, without synchronising with the device.
 
         Args:
             inputs: Pictures (N, …).
             targets: Class indices (N,), or probabilities (N, K).
-            outputs: Raw scores (N, K), or (N, 1) for two classes; None for a batch without samples.
+            outputs: Logits (N, K), or (N, 1) for two classes; None for a batch without samples.
         """
         if self._kept is None:
             empty = inputs.new_full((self.count,), -torch.inf, dtype=torch.float32)
@@ -187,10 +187,10 @@ class WorstSamples:
         else:
             log_shares = scores.log_softmax(1)
         true = class_numbers(targets)
-        # NaN is the worst that there is: a probability of nothing.
+        # NaN counts as the worst: a probability of 0.
         losses = -log_shares.gather(1, true.unsqueeze(1)).squeeze(1)
         losses = losses.nan_to_num(nan=torch.inf, posinf=torch.inf)
-        losses, places = losses.topk(min(self.count, len(losses)))  # before pictures are copied
+        losses, places = losses.topk(min(self.count, len(losses)))  # before copying pictures
         log_shares, true = log_shares[places], true[places]
         best, preds = log_shares.max(1)
         true_shares = log_shares.gather(1, true.unsqueeze(1)).squeeze(1).exp()
@@ -202,15 +202,15 @@ class WorstSamples:
         self._kept = [values[places] for values in together]
 
     def gather(self, trainer: Trainer) -> None:
-        """Merge those of all processes; all of them must call it."""
-        if self._kept is not None:  # all have as many batches, and so all have some or none
-            # A process's own come first among equals, so that all processes have the same.
+        """Merge the samples of all processes; all processes must call this."""
+        if self._kept is not None:  # all processes have the same number of batches, so this is equal on all
+            # Order by rank, so that ties give the same samples on all processes.
             everywhere = [trainer.strategy.all_gather(values).flatten(0, 1) for values in self._kept]
             places = everywhere[0].topk(self.count).indices
             self._kept = [values[places] for values in everywhere]
 
     def read(self) -> tuple[Tensor, ...] | None:
-        """Pictures (W, …), true and predicted classes (W,), and the probability of either (W,), the worst first."""
+        """Return pictures (W, …), true and predicted classes (W,), and the probability of each (W,), worst first."""
         if self._kept is None:
             return None
         losses, *rest, pictures = (values.cpu() for values in self._kept)

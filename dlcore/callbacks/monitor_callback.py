@@ -1,4 +1,4 @@
-"""Base of callbacks that watch one metric: its mode, its name, its new values, the same for all processes."""
+"""Base of callbacks that monitor one metric: its mode, its name and its new values, equal on all processes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from dlcore.tracking.metric_names import checked_mode, unknown_mode
 
 
 class MonitorCallback(MetricCallback):
-    """Calls `on_value` once for each new value of a metric: after a validation that logs it, or after an epoch.
+    """Base callback that calls `on_value` once per new value of a metric: after a validation or an epoch that logs it.
 
-    What it has seen belongs to a run: a fit that begins anew, with another trainer, begins with `reset`. Several
-    processes act on one value: where theirs differ, on the mean of them.
+    Its state belongs to one run: a new fit with another trainer calls `reset`. All processes act on the same value: on
+    the mean if their values differ.
 
     Args:
-        monitor: The metric that is watched, as it is logged: ``val/loss``, ``val_acc``, ``train/loss``.
-        mode: Whether a smaller (``min``) or a larger (``max``) value is better; ``auto``: as the metric's nature is.
+        monitor: Name of the monitored metric, as it is logged: ``val/loss``, ``val_acc``, ``train/loss``.
+        mode: Whether a smaller (``min``) or a larger (``max``) value is better; ``auto``: decide by the metric.
 
     Attributes:
-        mode: ``min`` or ``max``; ``auto`` as long as it is not known.
-        monitor_is_found: Whether `WatchWhatIsLogged` finds the metric; then a resumed run takes it from the checkpoint.
+        mode: ``min`` or ``max``; ``auto`` while unknown.
+        monitor_is_found: Whether `WatchWhatIsLogged` chooses the metric; then a resumed run reads it from a checkpoint.
 
     Raises:
-        ArgumentError: The mode contradicts the metric's nature, or is not known, or nothing logs the metric.
+        ArgumentError: The mode contradicts the metric or is unknown, or nothing logs the metric.
     """
 
     monitor_is_found = False
@@ -44,7 +44,7 @@ class MonitorCallback(MetricCallback):
         self.mode = checked_mode(monitor, mode, self._section, argument="mode")
         self.wanted_mode = mode
         self._before: Any = None  # the value before a validation
-        self._known: Any = None  # the value that was looked at last
+        self._known: Any = None  # the value read last
         self._fresh_in_epoch = False  # whether a validation of this epoch has logged it
         self._has_validated = False
         self._told_of_mean = False
@@ -52,52 +52,52 @@ class MonitorCallback(MetricCallback):
 
     @abstractmethod
     def on_value(self, trainer: Trainer, model: LightningModule, value: float) -> None:
-        """The metric has a new value."""
+        """Act on a new value of the metric."""
 
     def reset(self) -> None:
-        """Forget what was seen: another run begins."""
+        """Reset the state for a new run."""
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Nothing more than `on_value`."""
+        """Do nothing: subclasses act in `on_value`."""
 
     # A run
 
     @property
     def state_key(self) -> str:
-        """A name by the metric, so that two of a class, with different ones, keep a state each."""
+        """Key with the metric's name, so that two callbacks of one class with different metrics each save a state."""
         of_metric = {"monitor": None if self.monitor_is_found else self.monitor}
         return f"{type(self).__qualname__}{of_metric}"
 
     @property
     def _legacy_state_key(self) -> Any:
-        return type(self).__qualname__  # as checkpoints of older versions have it
+        return type(self).__qualname__  # key in checkpoints of older versions
 
     def takes_up(self, state_dict: dict[str, Any]) -> bool:
-        """Whether a checkpoint's state is that of the same metric and mode."""
+        """Return whether a checkpoint's state has the same metric and mode."""
         if self.monitor_is_found:
             self.monitor, self.mode = state_dict["monitor"], state_dict["mode"]
         modes = {self.mode, state_dict["mode"]} - {"auto"}
         return bool(state_dict["monitor"] == self.monitor and len(modes) < 2)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Begin anew, unless the trainer's run goes on. A checkpoint's state comes after this."""
+        """Reset the state for a new run. Lightning loads a checkpoint's state after this."""
         if stage == "fit" and trainer.global_step == 0:
             self.mode = checked_mode(self.monitor, self.wanted_mode, self._section)
             self.reset()
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Find out before the first step whether the metric will be logged.
+        """Check before the first step that the metric will be logged.
 
         Raises:
-            ArgumentError: It will not.
+            ArgumentError: It will not be logged.
         """
         self.check_logged(trainer, pl_module)
 
     def check_logged(self, trainer: Trainer, model: LightningModule) -> None:
-        """Compare the metric's name with those that a validation has just logged.
+        """Compare the metric's name with the names that a validation has just logged.
 
         Raises:
-            ArgumentError: It is none of them, and the model's code does not know it either.
+            ArgumentError: The name is not among them, nor in the model's code.
         """
         mistyped = is_mistyped(self.monitor, trainer.callback_metrics, model, trainer)
         if trainer.strategy.reduce_boolean_decision(mistyped, all=True):
@@ -106,19 +106,19 @@ class MonitorCallback(MetricCallback):
             self._decide_mode(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See that there will be something to watch, and that it is known which values are better."""
+        """Check that the metric can be logged in this run, and that its mode is or will be known."""
         super().on_train_start(trainer, pl_module)
         if part_of(self.monitor) == "val" and not trainer.enable_validation:
             remedy = f"Watch train/loss, or switch it off: --{self._section} off"
             expected = "a metric of the training (no validation)"
             raise ArgumentError(f"{self._section}.monitor", expected, self.monitor, remedy)
-        if self.mode == "auto" and not has_metrics(pl_module):  # whose nature is known when it is logged
+        if self.mode == "auto" and not has_metrics(pl_module):  # else its mode is known once it is logged
             raise unknown_mode(self.monitor, self._section)
         self._has_validated = self._told_of_mean = False
         self.note_known(trainer)
 
     def note_known(self, trainer: Trainer) -> None:
-        """Take the value that is there for one that was acted on: so it is where a run begins, and where it goes on."""
+        """Mark the present value as processed, at the start of a run or after a resume."""
         self._known = trainer.callback_metrics.get(self.monitor)
 
     @property
@@ -133,16 +133,16 @@ class MonitorCallback(MetricCallback):
     # New values
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Await new values."""
+        """Reset the flag for a new value in this epoch."""
         self._fresh_in_epoch = False
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the value before the validation: only a metric that the validation logs has another one after it."""
+        """Store the value before the validation, to detect whether the validation logs a new one."""
         if validates_in_fit(trainer):
             self._before = trainer.callback_metrics.get(self.monitor)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Act on a validation that has logged the metric."""
+        """Act if the validation has logged the metric."""
         if validates_in_fit(trainer):
             self._has_validated = True
             fresh = self._look(trainer, pl_module, self._before, must=part_of(self.monitor) == "val")
@@ -150,23 +150,23 @@ class MonitorCallback(MetricCallback):
         super().on_validation_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Act on an epoch in which the training has logged the metric."""
+        """Act if the training epoch has logged the metric."""
         if self._has_trained_epoch(trainer) and not self._fresh_in_epoch:
             awaited = trainer.enable_validation and not self._has_validated and part_of(self.monitor) != "train"
             self._look(trainer, pl_module, self._known, must=not awaited)
         super().on_train_epoch_end(trainer, pl_module)
 
     def _look(self, trainer: Trainer, model: LightningModule, before: Any, must: bool) -> bool:
-        """Act on the metric's value if it is another than before. All processes look at once.
+        """Act on the metric's value if it is new. All processes must call this together.
 
         Args:
-            trainer: Has the metrics.
-            model: What is trained.
-            before: The metric's earlier value, as it was found.
+            trainer: Trainer with the metrics.
+            model: The trained model.
+            before: The metric's earlier value, as read from the trainer.
             must: Whether the metric must have been logged by now.
 
         Returns:
-            Whether it was new.
+            Whether the value was new.
         """
         now: Any = trainer.callback_metrics.get(self.monitor)
         self._known = now
@@ -195,7 +195,7 @@ class MonitorCallback(MetricCallback):
     def _missing(self, trainer: Trainer) -> ArgumentError:
         names = sorted(trainer.callback_metrics)
         like = names
-        if part_of(self.monitor) == "train":  # which no trial validation logs: its names are like those of validation
+        if part_of(self.monitor) == "train":  # not logged in the sanity check: compare with the validation's names
             like = [self.monitor.removesuffix(quantity_of(self.monitor)) + quantity_of(name) for name in names] + names
         near = nearest(self.monitor, like)
         remedies = [
@@ -208,14 +208,14 @@ class MonitorCallback(MetricCallback):
 
 
 def _same(now: Any, before: Any) -> bool:
-    """Whether two values are one: Lightning gives the same memory under a new tensor each time it is asked."""
+    """Return whether two values are the same object; for tensors, the same memory: Lightning returns new tensors."""
     if isinstance(now, Tensor) and isinstance(before, Tensor):
         return now.data_ptr() == before.data_ptr()
     return now is before
 
 
 def is_better(value: float, best: float | None, mode: str, min_delta: float = 0.0) -> bool:
-    """Whether a value improves on the best so far by more than `min_delta`; NaN never does."""
+    """Return whether a value improves on the best by more than `min_delta`; False for NaN."""
     if value != value:
         return False
     if best is None:

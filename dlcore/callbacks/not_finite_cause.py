@@ -1,4 +1,4 @@
-"""Why a loss is not finite: what of batch, weights and network is NaN or infinite, and what helps."""
+"""Cause and remedy of a loss that is not finite: batch, weights or activations."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _OTHER_DATA = (
 
 
 def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tuple[str, str]:
-    """Say why, and what to do about it, in a sentence each.
+    """Return the cause and the remedy, a sentence each.
 
     Args:
-        model: The network, with the weights that gave such a loss.
-        batch: The batch; None where it is gone.
-        trainer: Whose optimiser's learning rate is meant.
+        model: The network, with the weights that produced the loss.
+        batch: The batch; None if it is no longer available.
+        trainer: Trainer whose optimiser has the learning rate.
     """
     now = next((float(each.param_groups[0]["lr"]) for each in trainer.optimizers), 0.0)
     flag = "--model.optimizer.lr " if hasattr(model, "optimizer_factory") else ""  # one of dlcore's models
@@ -51,11 +51,11 @@ def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tu
 
 
 def parameters_not_finite(model: LightningModule) -> dict[str, int]:
-    """How many numbers of each parameter are NaN or infinite, by the parameter's name; those without are left out."""
+    """Return the count of NaN and infinite numbers per parameter; omit parameters without any."""
     named = [(name, parameter.detach()) for name, parameter in model.named_parameters()]
     if not named:
         return {}
-    # One number to wait for, as long as all is well. A sum of squares may overflow where no number is infinite.
+    # Read one number from the device if all are finite. A sum of squares could overflow with finite numbers.
     with torch.no_grad():
         total = torch.stack([(parameter * 0).sum().float() for _, parameter in named]).sum()
         if total.isfinite():

@@ -1,4 +1,4 @@
-"""How weights, gradients, updates and activations are distributed, layer by layer, as training goes on."""
+"""Distributions of weights, gradients, updates and activations per layer during training."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ from dlcore.tracking.run_logger import RunLogger
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Samples that activations are added up over; batches at most; share of an epoch's batches at most, for the cost.
+# Samples over which activations are accumulated; maximum number of batches; maximum share of an epoch's batches.
 _SAMPLES, _BATCHES, _SHARE = 512, 32, 0.05
-_FIRST_FIGURE = 1.0  # seconds that the first one takes, with the import of what draws it
+_FIRST_FIGURE = 1.0  # seconds for the first figure, with the import of matplotlib
 
 
 @final
 class ParameterDistribution(Callback):
     """Shows weights, biases, gradients, updates and activations, layer by layer, and what is wrong with them.
 
-    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers, beside any others; without one it says so.
+    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers; without one it prints a message.
 
-    A look is taken before the first step, and at the last step of an epoch or at every so many-th step: gradients and
-    update are those of that step, activations those of the training batches up to it (about 512 samples, at most 5% of
-    an epoch, but two batches). All is counted on the device; reading, drawing and writing happen in the background.
+    It records before the first step, at the last step of an epoch, and every `every_n_steps`: gradients and update of
+    that step, and activations of the training batches up to it (about 512 samples, at most 5% of an epoch, at least
+    two batches). Values are counted on the device; reading, drawing and writing happen in the background.
 
-    In TensorBoard, histograms by layer. In the run's folder, layers.csv (numbers of each layer and look), layers.png
-    (norm of gradients, size of updates, spread of weights, dead and saturated units: a row a layer, a column a look)
-    and distributions.png (histograms of weights and biases, at the start and at the end). Both figures are drawn at the
-    end; layers.png also while the training goes on, in at most 1% of its time. NaN and infinite numbers are counted and
-    shown.
+    In TensorBoard, histograms by layer. In the run's folder, layers.csv (numbers per layer and record), layers.png
+    (norm of gradients, size of updates, spread of weights, dead and saturated units: a row per layer, a column per
+    record) and distributions.png (histograms of weights and biases, at the start and at the end). Both figures are
+    drawn at the end; layers.png also during the training, in at most 1% of its time. NaN and infinite numbers are
+    counted and shown.
 
     Args:
-        every_n_epochs: Look at the end of each so many-th epoch, and of the last one; at least 1.
-        every_n_steps: Look also after each so many-th optimiser step, at least 1; left out: not.
+        every_n_epochs: Record at the end of every n-th epoch, and of the last one; at least 1.
+        every_n_steps: Record also after every n-th optimiser step, at least 1; left out: not.
         gradients: Whether gradients are shown.
-        updates: Whether updates are shown: for that the weights are copied before the step of a look.
-        activations: Layers whose values are shown: hidden (each activation function's output; of a network without
-            any, the recurrent layers'), none, or a pattern for names of layers, as `show model` gives them: linear_*.
+        updates: Whether updates are shown: this copies the weights before a recorded step.
+        activations: Layers whose outputs are shown: hidden (all activation functions; the recurrent layers if there
+            are none), none, or a pattern for layer names as `show model` prints them: linear_*.
 
     Raises:
-        ArgumentError: A value lies outside its range, or no layer's name fits the pattern.
+        ArgumentError: A value is out of range, or no layer name matches the pattern.
     """
 
     def __init__(
@@ -78,24 +78,24 @@ class ParameterDistribution(Callback):
         self._loggers: list[RunLogger] = []
         self._is_look = False
         self._last_look = -1
-        self._window = 0  # batches that activations are added up over; known from the first one on
-        self._resumed: dict[str, Any] = {}  # what was added up towards a look when the run was interrupted
+        self._window = 0  # batches over which activations are accumulated; 0 before the first batch
+        self._resumed: dict[str, Any] = {}  # activation sums of the interrupted run
 
     def state_dict(self) -> dict[str, Any]:
-        """What was added up so far of the batches before a look."""
+        """Return the activation sums so far."""
         watch = self._activations.state_dict() if self._loggers else {}
         return {"activations": watch} if watch else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on adding, from the first batch on."""
+        """Store the activation sums until the training starts."""
         self._resumed = state_dict.get("activations", {})
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the initial weights."""
+        """Record the initial weights."""
         say_without_run_logger(trainer, self)
         self._activations = ActivationWatch(pl_module, self.activations)
         self._weights = WeightWatch(pl_module, self.gradients, self.updates)
-        # No process but the first looks, and no look needs the others: after a step all have the same weights.
+        # Only rank 0 records, without the others: after a step all processes have the same weights.
         loggers = run_loggers(trainer) if trainer.is_global_zero else []
         self._loggers = []
         if not loggers:
@@ -104,7 +104,7 @@ class ParameterDistribution(Callback):
         self._folder.mkdir(parents=True, exist_ok=True)
         self._table = LayerTable(self._folder / FILE, last_step=trainer.global_step)
         self._kept = KeptHistograms(self._folder)
-        self._loggers = loggers  # not before: what cannot be read ends the run, and there is nothing to draw then
+        self._loggers = loggers  # set last: if reading a file fails, there is nothing to draw
         self._refresh = Refresh(expected=_FIRST_FIGURE)
         self._is_look, self._last_look, self._window = False, trainer.global_step, 0
         self._activations.load_state_dict(self._resumed, pl_module.device)
@@ -113,7 +113,7 @@ class ParameterDistribution(Callback):
             self._look(trainer, pl_module)
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """Up to the batches that activations are added up over, and the last step's."""
+        """Return the batches until activations are next accumulated, or until the last step."""
         if not self._loggers:
             return math.inf
         if self._activations.is_open or not self._window:
@@ -123,7 +123,7 @@ class ParameterDistribution(Callback):
         return max(min(distance - self._window, last), 0)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Watch the batches up to a look."""
+        """Accumulate activations in the batches before a record."""
         if not self._loggers:
             return
         batches = trainer.accumulate_grad_batches
@@ -138,14 +138,14 @@ class ParameterDistribution(Callback):
         self._activations.start_batch(last=self._is_look)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Any) -> None:
-        """Look at the gradients of the step of a look, and remember the weights before it."""
+        """Record the gradients and copy the weights before the step."""
         if self._is_look:
             self._weights.before_step()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look, after the step of a look."""
+        """Record after the step, if it is due."""
         if self._loggers and self._activations.is_open:
             self._activations.end_batch(batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None)
             if self._is_look:
@@ -153,24 +153,24 @@ class ParameterDistribution(Callback):
                 self._look(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the weights of a run that ended at another step than planned, and draw the overviews."""
+        """Record the final weights if not yet done, and draw the overviews."""
         if self._loggers and trainer.global_step != self._last_look:
             self._look(trainer, pl_module)
         self._draw(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Draw the overviews of what there is."""
+        """Draw the overviews of the records so far."""
         self._draw(trainer)
 
     def _is_due(self, trainer: Trainer) -> bool:
-        """Whether the step at hand is that of a look."""
+        """Return whether a record is due at the current step."""
         step, epoch = trainer.global_step + 1, trainer.current_epoch + 1
         if trainer.is_last_batch and (epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs):
             return True
         return step == trainer.max_steps or (self.every_n_steps is not None and step % self.every_n_steps == 0)
 
     def _batches_to_look(self, trainer: Trainer, batch_idx: int, accumulate_grad_batches: int) -> float:
-        """In how many batches, this one included, the next look comes; infinite where that is not known."""
+        """Return the number of batches to the next record, including this one; infinite if unknown."""
         distances = [math.inf]
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs:
@@ -210,7 +210,7 @@ class ParameterDistribution(Callback):
 
 
 class _Rows:
-    """Rows for the table of layers, whose numbers are read from the device when they are written."""
+    """Rows of the layer table; their numbers are read from the device when they are written."""
 
     def __init__(self, rows: list[dict[str, Any]], step: int, epoch: float) -> None:
         self._rows, self._step, self._epoch = rows, step, epoch
@@ -242,11 +242,11 @@ def _draw_distributions(kept: KeptHistograms) -> Figure:
 
 
 def _window(trainer: Trainer, batch: Any) -> int:
-    """Over how many batches activations are added up."""
+    """Return the number of batches over which activations are accumulated."""
     first = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
     samples = len(first) if isinstance(first, Tensor) and first.dim() else 1
-    # Two at least: an epoch's last batch, on which looks are taken, may have a handful of samples only, of which any
-    # unit may be dead and any class the commonest.
+    # At least two: an epoch's last batch may have very few samples, so that units look dead and one class dominates
+    # by chance.
     share = max(trainer.num_training_batches * _SHARE, 2)
     return int(max(1, min(-(-_SAMPLES // max(samples, 1)), _BATCHES, share)))
 

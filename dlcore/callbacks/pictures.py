@@ -1,4 +1,4 @@
-"""What the callbacks that show pictures ask of a run's data; they know its module only by what it offers."""
+"""Access to a run's pictures, classes and loggers for callbacks. It works with any data module that has the facts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dlcore.tracking.run_logger import RunLogger
 
 
 def facts_of(trainer: Trainer) -> dict[str, Any]:
-    """What the data know; empty for data that say nothing."""
+    """Return the facts about the data; empty if there are none."""
     return data_facts(trainer.datamodule)  # type: ignore[attr-defined]
 
 
 def picture_shape(trainer: Trainer, section: str) -> tuple[int, int, int]:
-    """The shape (C, H, W) of the pictures that a run trains on.
+    """Return the shape (C, H, W) of the training pictures.
 
     Args:
         trainer: The run's trainer.
-        section: The section of the callback that asks, for the message.
+        section: Section of the calling callback, for the message.
 
     Raises:
         ArgumentError: The data are no pictures.
@@ -38,24 +38,24 @@ def picture_shape(trainer: Trainer, section: str) -> tuple[int, int, int]:
 
 
 def name_of(names: list[str], number: int) -> str:
-    """The name of a class; its number where it has none."""
+    """Return the name of a class, or ``class N`` if it has none."""
     return names[number] if 0 <= number < len(names) else f"class {number}"
 
 
 def class_names(trainer: Trainer) -> list[str]:
-    """The classes' names; empty where they have none."""
+    """Return the names of the classes; empty if they have none."""
     return [str(name) for name in facts_of(trainer).get("class_names", ())]
 
 
 def class_numbers(targets: Tensor) -> Tensor:
-    """Class indices (N,) of targets; of probabilities (N, K), the likeliest class."""
+    """Return class indices (N,) of targets; for probabilities (N, K), the most likely class."""
     return targets.argmax(1) if targets.dim() == 2 and targets.shape[1] > 1 else targets.reshape(-1).round().long()
 
 
 def shown(trainer: Trainer, pictures: Tensor) -> Tensor:
-    """Pictures as the network got them (N, C, H, W), in main memory and in the colours that they had before.
+    """Copy the network's input pictures (N, C, H, W) to the CPU and undo the normalisation.
 
-    Data whose facts have a ``normalization`` (``mean`` and ``std`` of each channel) scaled them to 0 to 1 before it.
+    If the facts have a ``normalization`` (``mean`` and ``std`` of each channel), the result is in [0, 1].
     """
     normalization = facts_of(trainer).get("normalization")
     pictures = pictures.detach().float().cpu()
@@ -66,23 +66,23 @@ def shown(trainer: Trainer, pictures: Tensor) -> Tensor:
 
 
 def black_and_white(trainer: Trainer) -> tuple[float | None, float | None]:
-    """The numbers that are black and white in pictures as `shown` gives them; None where the data do not say."""
+    """Return the values of black and white in pictures from `shown`; None if unknown."""
     return (0.0, 1.0) if facts_of(trainer).get("normalization") else (None, None)
 
 
 def run_loggers(trainer: Trainer) -> list[RunLogger]:
-    """The loggers that take figures."""
+    """Return the trainer's `RunLogger` objects, which accept figures."""
     return [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
 
 
 def say_without_run_logger(trainer: Trainer, callback: Callback) -> None:
-    """Print that a callback can show nothing in this trainer, and what it lacks; nothing where it has that.
+    """Print that a callback shows nothing if the trainer has no `RunLogger`, and how to add one.
 
-    A trial of a few batches (`fast_dev_run`) logs nothing in any case.
+    Print nothing with `fast_dev_run`, which never logs.
 
     Args:
         trainer: The trainer, at the start of a training.
-        callback: A callback that shows what it finds through `RunLogger`.
+        callback: A callback that writes through `RunLogger`.
     """
     if run_loggers(trainer) or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
         return

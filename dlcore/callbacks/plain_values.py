@@ -1,4 +1,4 @@
-"""Plain values: numbers, texts and tensors, and lists, tuples and dictionaries of them: what a checkpoint can hold."""
+"""Plain values, which a checkpoint can hold: numbers, strings, tensors, and lists, tuples and dictionaries of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is one."""
+    """Return whether a value is plain."""
     if isinstance(value, dict):
         return type(value) is dict and all(isinstance(key, str | int) and is_plain(each) for key, each in value.items())
     if isinstance(value, list | tuple):
@@ -19,7 +19,7 @@ def is_plain(value: Any) -> bool:
 
 
 def plain_copy(value: Any) -> Any:
-    """A copy that shares no memory and has no history of gradients."""
+    """Return a copy that shares no memory and is detached from the autograd graph."""
     if isinstance(value, dict):
         return {key: plain_copy(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -28,7 +28,7 @@ def plain_copy(value: Any) -> Any:
 
 
 def same(first: Any, second: Any) -> bool:
-    """Whether two values are equal, number by number."""
+    """Return whether two values are exactly equal, in type and content."""
     if type(first) is not type(second):
         return False
     if isinstance(first, Tensor):

@@ -1,4 +1,4 @@
-"""What a terminal shows while a model trains: one live line, and above it a table with one line an epoch."""
+"""Terminal output during training: a live line, and above it a table with one line per epoch."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from dlcore.tracking.metric_pairs import first_of
 
 @final
 class ProgressDisplay(ProgressBar):
-    """Show how a run goes: a live line while it works, and a table with one line an epoch.
+    """Show the progress of a run: a live line while it works, and a table with one line per epoch.
 
-    The live line (batches done, speed over all devices, loss, time left) appears on terminals only. A thread of its
-    own draws it; a training step pays for counting, a microsecond or two. What others print appears above it. Files,
-    pipes and notebooks get the table alone, each line as soon as it is known. The table shows the loss and one more
-    metric of training and of validation, the learning rate of the last step, and the seconds since the line before.
-    A star marks the best value so far of what the checkpoints monitor, else of ``val/loss``. Where validation runs
-    within an epoch, each one gets a line, and the epoch is a fraction. ``NO_COLOR`` is respected.
+    The live line (batches done, speed over all devices, loss, time left) appears on terminals only. A separate thread
+    draws it; counting costs a training step one or two microseconds. Other output appears above it. Files, pipes and
+    notebooks get only the table, each line as soon as it is known. The table shows the loss and one more metric of
+    training and of validation, the learning rate of the last step, and the seconds since the line before. A star marks
+    the best value so far of the metric that the checkpoints monitor, else of ``val/loss``. If validation runs within
+    an epoch, each validation gets a line, and the epoch is a fraction. ``NO_COLOR`` is respected.
 
-    The loss on the live line is ``train/loss_step`` (or what a module calls that), looked at once a redraw and only
-    where it is a number or lies in main memory: reading it from a device would hold up training.
+    The loss on the live line is ``train/loss_step`` (or the module's name for it). It is read once per redraw, and only
+    if it is a number or a CPU tensor: reading it from a device would slow down training.
 
     Args:
-        refresh_per_second: How often the live line is drawn anew, per second; above 0, at most 60.
+        refresh_per_second: Redraws of the live line per second; above 0, at most 60.
 
     Attributes:
-        console: Where to draw: `rich.get_console()` unless set. Output through it, `print`, `warnings` and `logging`
-            keeps clear of the live line; that through another console does not.
+        console: Console to draw on: `rich.get_console()` unless set. Output through it, `print`, `warnings` and
+            `logging` does not disturb the live line; output through another console does.
 
     Raises:
         ArgumentError: `refresh_per_second` is out of range.
@@ -60,34 +60,34 @@ class ProgressDisplay(ProgressBar):
         self._live: Live | None = None
         self._line = self._epoch_line = LiveLine("", 0)
         self._loss_wanted = False
-        self._first = (0, 0)  # batch of the epoch and step of the run at which counting began
+        self._first = (0, 0)  # first counted batch of the epoch and step of the run
         self._param_group: dict[str, Any] = {}
         self._lr: Any = None
         self._warms_up = False
         self._table = EpochTable(None, None, None)
-        self._row: tuple[str, float] | None = None  # epoch and seconds of a table line whose metrics are to come
+        self._row: tuple[str, float] | None = None  # epoch and seconds of a table line that waits for its metrics
         self._row_time = 0.0
-        self._validated_at = -1  # batches of the epoch that were done at its last validation
+        self._validated_at = -1  # batches of the epoch completed at its last validation
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "console": None, "_live": None}  # they hold locks, which cannot be pickled
 
     @property
     def is_enabled(self) -> bool:
-        """Whether anything is shown: not switched off, and in the process of rank zero."""
+        """Whether the display is on, and this process is rank 0."""
         return self._enabled and (self._trainer is None or self._trainer.is_global_zero)
 
     def enable(self) -> None:
-        """Show again: the table at once, the live line from the next start of a fit or evaluation on."""
+        """Turn the table on at once, and the live line from the next fit or evaluation."""
         self._enabled = True
 
     def disable(self) -> None:
-        """Show nothing from now on."""
+        """Turn the display off."""
         self._enabled = False
         self._close()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin a table and show the live line; a resumed run may begin in the midst of an epoch."""
+        """Start a table and show the live line, for a resumed run also in the middle of an epoch."""
         keeper = trainer.checkpoint_callback
         best = getattr(keeper, "best", getattr(keeper, "best_model_score", None))  # dlcore's name, Lightning's name
         self._table = EpochTable(getattr(keeper, "monitor", None), getattr(keeper, "mode", None), best)
@@ -98,25 +98,25 @@ class ProgressDisplay(ProgressBar):
         self._open(self._epoch_line)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count from zero."""
+        """Print a pending line and count from zero."""
         self._print_row(trainer)
         self._start_epoch(trainer, done=0)
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """It goes by the clock, and by the number of the batch at hand."""
+        """Return infinity: skipped batches are counted from the batch index."""
         return math.inf
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Keep the learning rate that the step uses: a schedule or a callback may change it before it is printed."""
+        """Store the learning rate of the step: a schedule or a callback may change it before it is printed."""
         lr = self._param_group.get("lr")
-        if self._warmup_steps and lr is not None:  # of which the optimiser's own rate knows nothing
+        if self._warmup_steps and lr is not None:  # not included in the optimiser's rate
             lr = lr * warmup_factor(trainer.global_step, self._warmup_steps)
-        self._lr = lr if lr is None or isinstance(lr, float) else lr * 1  # a tensor would be changed in place
+        self._lr = lr if lr is None or isinstance(lr, float) else lr * 1  # copy: a tensor may change in place
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count, and look at the loss if the drawing thread has asked for it."""
+        """Count the batch, and read the loss if the drawing thread has requested it."""
         line = self._epoch_line
         line.count(batch_idx, count_samples(batch))
         if self._loss_wanted:
@@ -127,21 +127,21 @@ class ProgressDisplay(ProgressBar):
                 line.loss = float(loss)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the epoch's line of the table; where no validation closed the epoch, at the next hook.
+        """Print the epoch's line of the table now if a validation ended the epoch, else at the next hook.
 
-        By then the model has logged the metrics of training in its own `on_train_epoch_end`, which comes after this.
+        By then the model has logged its training metrics in its own `on_train_epoch_end`, which runs after this.
         """
         self._end_row(trainer)
         if self._validated_at == self._epoch_line.done:
             self._print_row(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print what is still to be printed and take the live line away."""
+        """Print the pending line and remove the live line."""
         self._print_row(trainer)
         self._close()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show an evaluation, within a fit on the epoch's line. A sanity check is not shown."""
+        """Show an evaluation, within a fit on the epoch's line. Do not show the sanity check."""
         if trainer.sanity_checking:
             return
         if trainer.testing:
@@ -154,13 +154,13 @@ class ProgressDisplay(ProgressBar):
         self._open(LiveLine(label, sum(batches), 0, trainer.world_size))
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        """Count."""
+        """Count the batch."""
         if not trainer.sanity_checking:
             self._line.done += 1
             self._line.samples += count_samples(args[2])
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the live line away; within a fit, go on with the epoch and print a line if it is not over."""
+        """Remove the live line; within a fit, return to the epoch's line and print a row if the epoch continues."""
         if trainer.state.fn != "fit":
             self._close()
         elif not trainer.sanity_checking:
@@ -176,11 +176,11 @@ class ProgressDisplay(ProgressBar):
     on_test_end = on_predict_end = on_validation_end
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Stop drawing but leave the line: it says how far the run had come."""
+        """Stop drawing but leave the line, which shows the progress of the run."""
         self._close(leave=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Stop drawing, and let the weights go that the parameter group leads to."""
+        """Stop drawing, and release the parameter group with its weights."""
         self._close()
         self._param_group = {}
 
@@ -194,7 +194,7 @@ class ProgressDisplay(ProgressBar):
         self._row_time, self._validated_at, self._table.epoch_has_row = time.monotonic(), -1, False
 
     def _batches_of_epoch(self, trainer: Trainer) -> float:
-        """Batches of this epoch. `max_steps` may cut it short; a batch may hold a part of a step, or several."""
+        """Return the batches of this epoch. `max_steps` may end it early; a batch may have part of a step, or many."""
         total, done = trainer.num_training_batches, self._epoch_line.done
         if trainer.max_steps <= 0:
             return total
@@ -207,7 +207,7 @@ class ProgressDisplay(ProgressBar):
 
     def _end_row(self, trainer: Trainer) -> None:
         done, batches = self._epoch_line.done, trainer.num_training_batches
-        if done == self._first[0]:  # a run that is resumed from the end of an epoch only ends it once more
+        if done == self._first[0]:  # a run resumed at the end of an epoch only ends that epoch again
             return
         if self._epoch_is_over(trainer):
             epoch = f"{trainer.current_epoch + 1}"
@@ -222,21 +222,21 @@ class ProgressDisplay(ProgressBar):
         if self._row is None:
             return
         row, self._row = self._row, None
-        metrics = trainer.callback_metrics  # read in each process: this may add up what was logged over all of them
+        metrics = trainer.callback_metrics  # read on every rank: this may reduce logged values over all processes
         if not self.is_enabled:
             return
         keeper: Any = trainer.checkpoint_callback
-        if getattr(keeper, "monitor", None):  # which may be found out only now
+        if getattr(keeper, "monitor", None):  # may be set only now
             self._table.monitor, self._table.mode = keeper.monitor, keeper.mode
         console = self.console or rich.get_console()
         for text in self._table.lines(*row, metrics, self._lr, console):
-            if console.is_jupyter:  # where rich would set each line as a paragraph
+            if console.is_jupyter:  # rich would print each line as a paragraph
                 print(text.plain, file=console.file, flush=True)
             else:
                 console.print(text, soft_wrap=True)
 
     def _open(self, line: LiveLine) -> None:
-        """Draw `line` from now on, if the output is a terminal. FORCE_COLOR makes rich take a file for one."""
+        """Start to draw `line` if the output is a terminal. rich alone would accept a file with FORCE_COLOR."""
         self._line = line
         console = self.console or rich.get_console()
         terminal = console.is_interactive and (self.console is not None or _is_terminal(console.file))
@@ -247,7 +247,7 @@ class ProgressDisplay(ProgressBar):
             console=console,
             refresh_per_second=self.refresh_per_second,
             transient=True,
-            redirect_stdout=_is_terminal(sys.stdout),  # what goes to a file stays there
+            redirect_stdout=_is_terminal(sys.stdout),  # do not redirect output to a file
             redirect_stderr=_is_terminal(sys.stderr),
         )
         _unwrap_forked_children()
@@ -273,9 +273,9 @@ def _is_terminal(stream: Any) -> bool:
 
 
 def _follow_standard_streams() -> None:
-    """Let log handlers write where `sys.stdout` and `sys.stderr` now lead, which they looked up when they were made.
+    """Point log handlers to the present `sys.stdout` and `sys.stderr`; they store the streams when created.
 
-    While a live line is drawn these are rich's stand-ins, and a handler that goes around them would tear the line.
+    While a live line is drawn, these are rich's proxies. A handler that bypasses them would break the line.
     """
     streams = {getattr(stream, "rich_proxied_file", stream): stream for stream in (sys.stdout, sys.stderr)}
     loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
@@ -288,7 +288,7 @@ def _follow_standard_streams() -> None:
 
 @cache
 def _unwrap_forked_children() -> None:
-    """See to it that a forked process (a data worker) prints directly: it inherits the line's locks but no drawer."""
+    """Make forked processes (data workers) print directly: they inherit the line's locks but not its thread."""
 
     def unwrap() -> None:
         sys.stdout = getattr(sys.stdout, "rich_proxied_file", sys.stdout)

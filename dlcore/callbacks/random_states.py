@@ -1,4 +1,4 @@
-"""The state of all random numbers of a process: those of Python, NumPy and torch, of the CPU and of the GPU in use."""
+"""States of a process's random generators: Python, NumPy, torch on the CPU, and torch on the GPU in use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 
 
 def random_states(device: torch.device | None = None) -> dict[str, Any]:
-    """The states, as plain values that a checkpoint can hold.
+    """Return the states as plain values, which a checkpoint can hold.
 
     Args:
-        device: A GPU whose state is wanted too.
+        device: A GPU whose state to include.
     """
     version, words, gauss = random.getstate()
     bits: Any = np.random.get_state(legacy=False)  # noqa: NPY002
@@ -31,11 +31,11 @@ def random_states(device: torch.device | None = None) -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any], device: torch.device | None = None) -> None:
-    """Put states back.
+    """Restore states.
 
     Args:
-        states: What `random_states` gave.
-        device: The GPU that they are meant for.
+        states: Result of `random_states`.
+        device: The GPU whose state to restore.
     """
     torch.set_rng_state(states["torch"].cpu().clone())
     version, words, gauss = states["python"]
@@ -49,7 +49,7 @@ def set_random_states(states: dict[str, Any], device: torch.device | None = None
 
 @contextmanager
 def temporarily(states: dict[str, Any]) -> Iterator[None]:
-    """Draw from other states for a while; afterwards, all is as before."""
+    """Use other states in the block, then restore the present ones."""
     before = random_states()
     set_random_states(states)
     try:

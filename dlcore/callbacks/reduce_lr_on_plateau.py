@@ -12,35 +12,35 @@ from dlcore.callbacks.cut_trial import undone_after
 from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.errors import ArgumentError, FitError, check_number
 
-# What the rule knows of a run's past; its settings are the user's present ones.
+# State of the rule to save. Its settings are not saved: the current ones apply.
 _COUNTS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
 
-# Lightning calls what derives from its EarlyStopping after the module's own `on_train_epoch_end`, whose metrics are
-# known then, and before it writes checkpoints. Nothing else tells it so.
+# Derive from Lightning's EarlyStopping: Lightning then calls the callback after the module's `on_train_epoch_end`,
+# which may log the metric, and before checkpoints are written. There is no other way to request that.
 @final
 class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
     """Multiplies the learning rate by a factor when a metric has not improved for more than `patience` checks.
 
-    The rule is that of torch.optim.lr_scheduler.ReduceLROnPlateau. The rates of all optimisers and of all their groups
-    of parameters are cut, each by the same factor; what is printed names each that differs. As a callback it acts
-    before the checkpoint of the same validation is written, so a resumed run has the cut rate.
+    The rule is that of torch.optim.lr_scheduler.ReduceLROnPlateau. The rates of all parameter groups of all optimisers
+    are cut by the same factor; the message lists each distinct rate. The callback acts before the checkpoint of the
+    same validation is written, so a resumed run has the cut rate.
 
     Args:
-        monitor: Metric that is watched.
-        mode: Whether a smaller (min) or a larger (max) value is better; auto: as it is for such a metric.
+        monitor: Metric to monitor.
+        mode: Whether a smaller (min) or a larger (max) value is better; auto: decide by the metric.
         factor: What the rate is multiplied by, in (0, 1).
-        patience: Checks without improvement that are still tolerated; the next one cuts. At least 0.
-        threshold: What a value must be better by to count as an improvement, at least 0.
-        threshold_mode: Whether threshold is a share of the best value (rel) or in the metric's units (abs).
-        cooldown: Checks after a cut in which nothing is counted, at least 0.
+        patience: Checks without improvement before a cut; the next one cuts. At least 0.
+        threshold: Minimum change that counts as an improvement, at least 0.
+        threshold_mode: Whether threshold is relative to the best value (rel) or in the metric's units (abs).
+        cooldown: Checks after a cut that are not counted, at least 0.
         min_lr: The rate is never cut below this, at least 0.
 
     Attributes:
         cuts: Epoch, step and new rate (of the first group of parameters that was cut) of each cut so far.
 
     Raises:
-        ArgumentError: A value lies outside its range, the mode contradicts the metric, or nothing logs the metric.
+        ArgumentError: A value is out of range, the mode contradicts the metric, or nothing logs the metric.
         FitError: The model's schedule would undo a cut.
     """
 
@@ -80,7 +80,7 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
         self.cuts: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Bind the rule to the optimiser, and take up the counts of a run that goes on.
+        """Create the rule for each optimiser, with the counts of a resumed run.
 
         Raises:
             FitError: A schedule would undo a cut.
@@ -128,18 +128,18 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
             self.tell(trainer, "learning_rate_cut", news, **numbers)
 
     def _margin(self) -> str:
-        """By how much it should have improved, where that is not next to nothing."""
+        """Describe the required improvement, unless it is negligible."""
         threshold, relative = self._settings["threshold"], self._settings["threshold_mode"] == "rel"
         if not threshold or (relative and threshold < 1e-3):
             return ""
         return f" by more than {100 * threshold:g}%" if relative else f" by more than {threshold:g}"
 
     def state_dict(self) -> dict[str, Any]:
-        """Counts and cuts. Factor, patience and the like are not kept: the user's present ones count."""
+        """Return counts and cuts. Settings such as factor and patience are not saved: the current ones apply."""
         return {"monitor": self.monitor, "mode": self.mode, "counts": self._counts(), "cuts": list(self.cuts)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep the counts until the optimiser is there, if it is the same metric that is watched."""
+        """Store the counts until the rules are created, if the metric is the same."""
         self._rules, self._saved, self.cuts = [], {}, list(state_dict["cuts"])
         if self.takes_up(state_dict):
             self._saved = dict(state_dict["counts"])
@@ -149,5 +149,5 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
 
 
 def _rates(trainer: Trainer) -> list[float]:
-    """The learning rate of each group of parameters of each optimiser."""
+    """Return the learning rate of each parameter group of each optimiser."""
     return [float(group["lr"]) for optimizer in trainer.optimizers for group in optimizer.param_groups]

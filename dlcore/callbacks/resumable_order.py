@@ -1,4 +1,4 @@
-"""The order of a DataLoader's samples, taken up in the middle of an epoch without loading what was seen already."""
+"""Resuming of a DataLoader's order in the middle of an epoch, without loading samples again."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from dlcore.callbacks.random_states import random_states, temporarily
 
 
 class ResumableOrder:
-    """Takes the place of a DataLoader's batch sampler. The order stays what it was.
+    """Wrapper of a DataLoader's batch sampler that keeps its order and can resume it.
 
-    It notes the random states with which an epoch's order begins. A resumed run draws the same order from them, and
-    leaves out the batches that were seen; no sample is loaded for it.
+    It stores the random states at the start of an epoch. A resumed run draws the same order from them and skips the
+    batches already seen; no sample is loaded for that.
 
     Args:
-        sampler: The batch sampler (or the sampler, where there are no batches).
-        generators: Generators that the loader and its sampler draw from, if they have their own.
+        sampler: The batch sampler (or the sampler of a loader without batches).
+        generators: Generators of the loader and its sampler, if they have their own.
 
     Attributes:
-        given: Batches that this epoch has given so far; with worker processes, they run ahead of the training.
-        draws_on: Whether a resumed order turned out to draw random numbers between its batches.
+        given: Batches yielded in this epoch so far; with worker processes, this runs ahead of the training.
+        draws_on: Whether a resumed order was found to draw random numbers between batches.
     """
 
     def __init__(self, sampler: Iterable[Any], generators: list[torch.Generator]) -> None:
@@ -36,7 +36,7 @@ class ResumableOrder:
         self.draws_on = False
 
     def __getattr__(self, name: str) -> Any:
-        if name == "wrapped":  # not there yet, while a copy is made
+        if name == "wrapped":  # not set yet, during a copy
             raise AttributeError(name)
         return getattr(self.wrapped, name)
 
@@ -44,7 +44,7 @@ class ResumableOrder:
         return len(self.wrapped)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
-        # A generator: nothing is drawn before the first batch is asked for, as without this class.
+        # A generator: nothing is drawn before the first batch is requested, as without this class.
         resumed, self._resumed = self._resumed, None
         if resumed is None:
             self._begin = {"random": random_states(), "generators": [each.get_state() for each in self._generators]}
@@ -72,32 +72,32 @@ class ResumableOrder:
         return batches
 
     def _with_epoch(self) -> list[Any]:
-        """The samplers whose order is a function of the epoch's number."""
+        """Return the samplers whose order depends on the epoch number."""
         samplers = (self.wrapped, getattr(self.wrapped, "sampler", None))
         return [each for each in samplers if hasattr(each, "set_epoch") and hasattr(each, "epoch")]
 
     def state(self, given: int) -> dict[str, Any]:
-        """Where the order stands, after so many batches of the epoch."""
+        """Return the state after `given` batches of the epoch."""
         now = [each.get_state() for each in self._generators]
         return {"begin": self._begin, "given": given, "generators": now}
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Begin the next iteration where a state stands."""
+        """Start the next iteration at a saved state."""
         if state["given"]:
             self._resumed = state
 
     def restore_generators(self, state: dict[str, Any], epoch_is_done: bool) -> None:
-        """Set the loader's own generators to where they stood: the next epoch's order is drawn from them."""
+        """Restore the loader's own generators, from which the next epoch's order is drawn."""
         if epoch_is_done:
-            self._resumed = None  # what is left of it is not asked for
+            self._resumed = None  # no batch of this epoch is left
         for generator, kept in zip(self._generators, state["generators"], strict=False):
             generator.set_state(kept.cpu().clone())
 
 
 def why_not(loader: Any) -> str:
-    """Why the order of a loader cannot be resumed within an epoch; empty where it can."""
+    """Return why a loader's order cannot be resumed within an epoch; empty if it can."""
     if hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict"):
-        return ""  # it says so itself, and Lightning keeps it
+        return ""  # the loader saves its own state, and Lightning stores it
     if not isinstance(loader, DataLoader):
         return f"{type(loader).__name__} is no DataLoader and has no state_dict"
     if isinstance(loader.dataset, IterableDataset):
@@ -106,10 +106,10 @@ def why_not(loader: Any) -> str:
 
 
 def watch_order(loader: Any) -> ResumableOrder | None:
-    """Put a `ResumableOrder` into a DataLoader.
+    """Wrap a DataLoader's sampler in a `ResumableOrder`.
 
     Returns:
-        It; None where the loader keeps its own place, or cannot be resumed (`why_not`).
+        The wrapper; None if the loader saves its own state or cannot be resumed (`why_not`).
     """
     if why_not(loader) or hasattr(loader, "state_dict"):
         return None
@@ -121,12 +121,12 @@ def watch_order(loader: Any) -> ResumableOrder | None:
     found = (getattr(each, "generator", None) for each in (loader, sampler, inner))
     generators = {id(each): each for each in found if isinstance(each, torch.Generator)}
     order = ResumableOrder(sampler, list(generators.values()))
-    vars(loader)[place] = order  # a DataLoader refuses to be given another one in the ordinary way
+    vars(loader)[place] = order  # a DataLoader does not allow setting this attribute
     return order
 
 
 def unwatch_order(loader: Any) -> None:
-    """Give a DataLoader its own sampler back."""
+    """Restore a DataLoader's own sampler."""
     order = getattr(loader, _place(loader), None) if isinstance(loader, DataLoader) else None
     if isinstance(order, ResumableOrder):
         vars(loader)[_place(loader)] = order.wrapped

@@ -1,4 +1,4 @@
-"""The events of a run's life: it started or went on, it was slowed, interrupted, it failed or finished, and why."""
+"""Events of a run: started, resumed, slowed by other work, interrupted, failed or finished, with the reason."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
 
 _LONGEST_ERROR = 300
-_WATCHED = 10.0  # seconds in which it shows whether other work holds the cores
-_MUCH = 0.25  # of them
+_WATCHED = 10.0  # seconds over which waiting for a core is measured
+_MUCH = 0.25  # share of that time to report
 
 
 class RunEvents(MetricCallback):
-    """Writes into ``events.jsonl`` when a run begins and how it ends, and says when a metric is not finite any more.
+    """Writes start and end of a run to ``events.jsonl``, and reports when a metric becomes NaN or infinite.
 
-    It says, too, when other work holds the cores: a training that needs the time of ten is a riddle else.
+    It also reports when other work holds the CPU cores, which can slow a training down tenfold.
 
-    It stands after what shows the progress, so that its lines are below those of the table, and before all that reads
-    the events. Every fit of the command line has it, as `dlcore.runs.record.RunRecord`.
+    Place it after the progress display, so that its lines appear below the table, and before callbacks that read
+    events. Every fit of the command line has it, as `dlcore.runs.record.RunRecord`.
 
     Args:
-        command: The command line of the fit, for the event of its beginning; empty where there is none.
+        command: Command line of the fit, for the start event; empty if there is none.
     """
 
     def __init__(self, command: str = "") -> None:
@@ -44,14 +44,14 @@ class RunEvents(MetricCallback):
         self._core_waits: CoreWaits | None = None
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Nothing: the loggers themselves look at each number."""
+        """Do nothing: the loggers check each number."""
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """It goes by the clock."""
+        """Return infinity: it only needs the clock."""
         return math.inf
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Say once that other work holds the cores."""
+        """Report once that other work holds the cores."""
         share = self._core_waits.share() if self._core_waits is not None else None
         if share is not None and share >= _MUCH:
             self._core_waits = None
@@ -60,7 +60,7 @@ class RunEvents(MetricCallback):
             self.tell(trainer, "busy_machine", text, waited=waited, threads=threads)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the beginning, and listen to the loggers."""
+        """Write the start event, and connect to the loggers' messages."""
         super().on_train_start(trainer, pl_module)
         self._began, self._core_waits = time.monotonic(), CoreWaits(_WATCHED)
         own = {"command": self.command} if self.command else {}
@@ -76,17 +76,17 @@ class RunEvents(MetricCallback):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write that it came to its end."""
+        """Write the finish event."""
         self._tell_news(trainer)
         epochs, seconds = epochs_done(trainer), self._seconds()
         text = f"Finished: {epochs:g} epoch{'s' * (epochs != 1)}, {trainer.global_step:,} steps."
         record(trainer, "finished", text, seconds=seconds)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Write what ended it, while the process still lives."""
+        """Write the event that ended the run, before the process exits."""
         super().on_exception(trainer, pl_module, exception)
         if self._began is not None:
-            with suppress(RunFileError):  # very likely for the same reason as ended the run
+            with suppress(RunFileError):  # probably the error that ended the run
                 self._write_end(trainer, exception)
 
     def _write_end(self, trainer: Trainer, exception: BaseException) -> None:
@@ -102,7 +102,7 @@ class RunEvents(MetricCallback):
         record(trainer, "failed", text, error=type(exception).__name__, seconds=self._seconds())
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Listen no more."""
+        """Disconnect from the loggers."""
         for logger in run_loggers(trainer):
             logger.tell = logger.position = None
 
@@ -115,7 +115,7 @@ def _position(trainer: Trainer) -> tuple[int, float]:
 
 
 def _busy_machine(share: float, threads: int, processes: int) -> str:
-    """What slows a fit down whose threads have no core, and what helps."""
+    """Describe why threads wait for cores, and the remedy."""
     others = "other work" if processes == 1 else "other work, or too many processes of this training,"
     text = f"Busy machine: {others} held the cores, and threads of this fit waited {share:.0%} of the time."
     if threads == 1:
@@ -125,10 +125,10 @@ def _busy_machine(share: float, threads: int, processes: int) -> str:
 
 
 def _signal_name(exception: BaseException) -> str:
-    """The signal that an exception stands for; empty for one that stands for none."""
+    """Return the name of the signal behind an exception; empty if there is none."""
     if isinstance(exception, Interrupted):
         return signal.Signals(exception.exit_code - 128).name
-    if isinstance(exception, SIGTERMException):  # Lightning's own, of a run without dlcore's checkpoints
+    if isinstance(exception, SIGTERMException):  # Lightning's, in a run without dlcore's Checkpoint
         return "SIGTERM"
     if not isinstance(exception, KeyboardInterrupt):
         return ""

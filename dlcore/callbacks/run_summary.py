@@ -1,4 +1,4 @@
-"""What a run leaves for people: its curves as a picture, and a page that can be sent to somebody."""
+"""Summary of a run: its curves as a picture, and a page to share."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from dlcore.tracking.run_page import RunFacts, run_page
 from dlcore.tracking.timeline import read_events
 
 CURVES, PAGE = "curves.png", "summary.md"
-# Seconds that the first picture takes, with the import of what draws it.
+# Seconds for the first picture, with the import of matplotlib.
 _FIRST_PICTURE = 1.0
-# Settings that the page names, each with its word.
+# Settings on the page, each with its label.
 _SETTINGS = {
     "model.optimizer": "",
     "model.optimizer.lr": "lr ",
@@ -49,16 +49,16 @@ _SETTINGS = {
 class RunSummary(MetricCallback):
     """Draws the curves of a run with its events, and writes a page about it: curves.png and summary.md in its folder.
 
-    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers, beside any others; without one it says so.
+    It needs a `dlcore.tracking.RunLogger` among the trainer's loggers; without one it prints a message.
 
-    Both are written when the training ends, also by an error or by Ctrl-C; the curves, in a smaller part of the time,
-    also while it goes on. All is drawn and written in the background: training does not wait.
+    Both are written when the training ends, also by an error or by Ctrl-C; the curves also during the training, in a
+    small share of its time. Everything is drawn and written in the background, so training does not wait.
 
     Args:
-        refresh_share: Part of the training's time that drawing the curves anew may take, in [0, 1]; 0: only at the end.
+        refresh_share: Share of the training's time for redrawing the curves, in [0, 1]; 0: only at the end.
 
     Raises:
-        ArgumentError: The share lies outside its range.
+        ArgumentError: The share is out of range.
     """
 
     def __init__(self, refresh_share: float = 0.01) -> None:
@@ -68,24 +68,24 @@ class RunSummary(MetricCallback):
         self._trains = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to count the time."""
+        """Start to measure the time for redrawing."""
         super().on_train_start(trainer, pl_module)
         say_without_run_logger(trainer, self)
         self._trains = True
         self._refresh = Refresh(self.refresh_share, _FIRST_PICTURE) if self.refresh_share else None
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Draw the curves anew, where it is time."""
+        """Redraw the curves if due."""
         loggers = run_loggers(trainer)
         if loggers and trainer.is_global_zero and self._refresh is not None and self._refresh.due():
             loggers[0].background.submit(self._redraw, Path(loggers[0].log_dir), self._refresh)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw and write."""
+        """Draw the curves and write the page."""
         self._finish(trainer, pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Draw and write what there is. The loggers wait for it before the process ends."""
+        """Draw and write the results so far. The loggers wait for that before the process exits."""
         super().on_exception(trainer, pl_module, exception)
         self._finish(trainer, pl_module)
 
@@ -107,12 +107,12 @@ class RunSummary(MetricCallback):
             content, _, _ = to_png(_draw(read_as_pairs(read_metrics(folder)), folder))
             replace_png(content, folder / CURVES)
         except (ArgumentError, DataError):
-            pass  # nothing of it was logged yet; or the table is being written: the next time it is whole
+            pass  # nothing logged yet, or the table is just being written: try again next time
         finally:
             refresh.took(time.monotonic() - began)
 
     def _write(self, logger: RunLogger, facts: RunFacts, step: int, failed: list[str]) -> None:
-        """Write the page of what there is: what cannot be made is named in it, and told when the run has ended."""
+        """Write the page. List parts that fail on it, and report them at the end of the run."""
         folder = Path(logger.log_dir)
         columns: Columns = {"step": []}
         events: list[dict[str, Any]] = []
@@ -138,12 +138,12 @@ def _draw(columns: Columns, folder: Path) -> Any:
 
 
 def _findings(folder: Path) -> list[str]:
-    """What the run's diagnosis found, a line each."""
-    if not (folder / "metrics.csv").is_file():  # it ended before anything was logged
+    """Return the findings of the run's diagnosis, one line each."""
+    if not (folder / "metrics.csv").is_file():  # the run ended before anything was logged
         return []
     try:
         return ["; ".join(block) for block in diagnose(folder).blocks()]
-    except DlcoreError:  # its files were taken away, or changed by hand
+    except DlcoreError:  # its files were deleted or edited
         return []
 
 
@@ -167,11 +167,11 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
 
 
 def _settings(folder: Path) -> str:
-    """The settings that a reader asks for first; all of them are in ``config.yaml``."""
+    """Describe the most important settings; ``config.yaml`` has all."""
     try:
         text = (folder / "config.yaml").read_text(encoding="utf-8")
         config: Mapping[str, Any] = dict(flatten(strict_yaml.load(text, "config.yaml")))
-    except (OSError, DlcoreError):  # a run from a program of the user's own has none
+    except (OSError, DlcoreError):  # a run from a user's own program has no config
         return ""
     chosen = [(word, config[name]) for name, word in _SETTINGS.items() if config.get(name) is not None]
     return ", ".join(f"{word}{value:g}" if isinstance(value, float) else f"{word}{value}" for word, value in chosen)

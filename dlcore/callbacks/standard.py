@@ -1,4 +1,4 @@
-"""All that watches and keeps a run of `dlcore fit`, for a Trainer of your own."""
+"""The callbacks of `dlcore fit` that observe and save a run, for your own Trainer."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
 
 
 def standard(monitor: str | None = None) -> list[Callback]:
-    """Callbacks that show what happens in any LightningModule's training, keep its states, and make it faster.
+    """Return callbacks that show any LightningModule's training, save its state, and make it faster.
 
-    ``Trainer(callbacks=dlcore.callbacks.standard(), logger=dlcore.tracking.RunLogger(name="mine"))``; afterwards
-    ``python -m dlcore explain`` says how the run did. What trains (early stopping, averaged weights) is not among them.
+    ``Trainer(callbacks=dlcore.callbacks.standard(), logger=dlcore.tracking.RunLogger(name="mine"))``; afterwards, run
+    ``python -m dlcore explain``. Callbacks that change the training (early stopping, …) are not included.
 
     Args:
-        monitor: The metric by which the best state is kept, as the module logs it; None: the loss of its validation,
-            else another metric of it, else one of its training.
+        monitor: Metric that decides which state is the best, as the module logs it; None: the validation loss, else
+            another validation metric, else a training metric.
 
     Returns:
         New callbacks, for one Trainer.
 
     Raises:
-        ArgumentError: It is not known whether a smaller or a larger value of the metric is better.
+        ArgumentError: Unknown whether a smaller or a larger value of the metric is better.
     """
     checkpoint = Checkpoint() if monitor is None else Checkpoint(monitor=monitor)
     checkpoint.monitor_is_found = monitor is None

@@ -1,4 +1,4 @@
-"""Several training steps between two calls of Lightning's hooks, for any module that it optimises itself."""
+"""Several training steps between two calls of Lightning's hooks, for any module with automatic optimisation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class StepsPerExecution(Callback):
 
     For any LightningModule with automatic optimisation and one optimiser, in any Trainer:
     ``Trainer(callbacks=[StepsPerExecution()])``. Weights, logged values, `global_step`, schedules and checkpoints are
-    the same as without, to the bit; only the time between two steps is shorter. Callbacks with per-batch hooks end an
-    execution where they need one of them (`dlcore.execution.per_batch_hooks` says how a callback tells). Where steps
-    must be taken one by one (manual optimisation, several optimisers, 16-bit precision with a gradient scaler, …) they
-    are, and a line says why. `fit` has the same loop.
+    bit for bit the same as without it; only the time between steps is shorter. An execution ends where a callback
+    needs a per-batch hook (`dlcore.execution.per_batch_hooks` explains how a callback declares that). If steps must be
+    taken one by one (manual optimisation, several optimisers, 16-bit precision with a gradient scaler, …), Lightning's
+    own loop runs, and a line gives the reason. `fit` has the same loop.
 
-    A plain DataLoader over a TensorDataset is also read a batch at a time, in its sampler's own order.
+    A plain DataLoader over a TensorDataset is also read a batch at a time, in its sampler's order.
 
     Args:
         steps: Optimiser steps of an execution, at least 1; ``auto``: as many as there are until something happens (a

@@ -1,4 +1,4 @@
-"""What the callbacks of text models ask of a run; they know model and data only by what these offer."""
+"""Access to a text run's tokenizer for callbacks, with any model and data that have the attributes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dlcore.text import Tokenizer
 
 
 def tokenizer_of(trainer: Trainer, model: LightningModule, section: str) -> Tokenizer:
-    """What cuts text for the model.
+    """Return the tokenizer of the run's data.
 
     Args:
         trainer: The run's trainer.
         model: Its model.
-        section: The section of the callback that asks, for the message.
+        section: Section of the calling callback, for the message.
 
     Raises:
-        ArgumentError: The run is not about text.
+        ArgumentError: The model is no text model, or the data have no tokenizer.
     """
     remedy = f"Switch it off: --{section} off"
     if not hasattr(model, "scores"):

@@ -1,4 +1,4 @@
-"""What a text model writes, as training goes on."""
+"""Texts that a model generates during training."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _LONGEST_TAG = 20
 class TextSamples(MetricCallback):
     """Writes texts for the same prompts with the same random numbers at each validation, and shows them in TensorBoard.
 
-    They are under TEXT, a card a prompt. Training draws the same random numbers with and without it.
+    The TEXT tab has one card per prompt. Training draws the same random numbers with and without this callback.
 
     Args:
-        prompts: What the texts begin with; an empty one is the beginning of a document.
-        length: Characters of each text, beside its prompt.
+        prompts: Beginnings of the texts; an empty one starts a new document.
+        length: Characters of each text, without its prompt.
         temperature: Scores are divided by it, above 0: below 1 is more careful.
-        top_k: Draw from the so many likeliest words only; 0: from all.
-        top_p: Draw from the fewest words whose probabilities add up to so much, in (0, 1].
-        seed: Where the random numbers come from, at least 0.
-        every_n_epochs: Write at each so many-th epoch, at least 1; where it validates several times, each time.
+        top_k: Draw from the k most likely words only; 0: from all.
+        top_p: Draw from the fewest words whose probabilities add up to at least this, in (0, 1].
+        seed: Seed of the random numbers, at least 0.
+        every_n_epochs: Epochs from one set of texts to the next, at least 1; every validation of such an epoch writes.
 
     Raises:
-        ArgumentError: A value lies outside its range, or the run is not about text.
+        ArgumentError: A value is out of range, or the run is not about text.
     """
 
     def __init__(
@@ -63,18 +63,18 @@ class TextSamples(MetricCallback):
         Guide(self.form, tokenizer_of(trainer, pl_module, "text_samples").vocabulary)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Write, in an epoch whose turn it is."""
+        """Generate and log the texts every `every_n_epochs`."""
         if (trainer.current_epoch + 1) % self.every_n_epochs or not self.prompts:
             return
         tokenizer = tokenizer_of(trainer, model, "text_samples")
         guide = Guide(self.form, tokenizer.vocabulary, model.device)
         prompts = [read_prompt(prompt, tokenizer) for prompt in self.prompts]
         scores: Any = model.scores
-        # All processes write: where parameters are sharded, one alone would wait for the others for ever.
+        # Generate on all processes: with sharded parameters, a single process would deadlock.
         try:
             with evaluating(model), trainer.precision_plugin.forward_context():
                 texts = list(generate_texts(scores, guide, prompts, self.sampling, seed=self.seed))
-        except CheckpointError:  # a training that diverged goes on, and says so itself
+        except CheckpointError:  # a diverged training continues; others report it
             return
         if trainer.is_global_zero:
             for logger in run_loggers(trainer):
@@ -83,19 +83,19 @@ class TextSamples(MetricCallback):
 
 
 def tag(prompt: str, number: int) -> str:
-    """A prompt as the name of a card: its number, and its beginning without signs that part names."""
+    """Return a card's name: the prompt's number and its beginning, without ``/`` and line breaks."""
     words = re.sub(r"[\s/]+", " ", prompt).strip()
     short = words if len(words) <= _LONGEST_TAG else f"{words[:_LONGEST_TAG]}…"
     return f"{number} {short or 'beginning of a text'}"
 
 
 def as_markdown(text: GeneratedText) -> str:
-    """A text as TensorBoard shows it: to the letter, the prompt bold, and below it how sure the network was."""
+    """Format a text for TensorBoard: verbatim, with a bold prompt and the perplexity below."""
     prompt = f"<strong>{_literal(text.prompt)}</strong>" if text.prompt else ""
     return f"{prompt}{_literal(text.generated)}\n\n*perplexity {text.perplexity:.1f}*"
 
 
 def _literal(text: str) -> str:
-    """Text whose signs mean nothing to Markdown and HTML."""
+    """Escape all characters that are special in Markdown and HTML."""
     escaped = re.sub(r"[\\`*_{}\[\]()#+.!|~:=^$>-]", lambda found: f"&#{ord(found[0])};", html.escape(text))
     return escaped.replace("\n", "<br>").replace("  ", " &nbsp;")

@@ -1,4 +1,4 @@
-"""Where in a text a model errs: the loss of each token of a passage that it does not train on."""
+"""The loss of each token of a held-out passage."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from dlcore.tracking.figures.token_loss import token_loss
 
 @final
 class TokenLoss(MetricCallback):
-    """Shows a held-out passage at each validation, each token on the colour of its loss: what is hard to foresee.
+    """Shows a held-out passage at each validation, each token coloured by its loss: which tokens are hard to predict.
 
-    White is foreseen with certainty, the darkest colour is ln V nats, the loss of guessing among all V words. It is a
+    White is a loss of 0, the darkest colour is ln V nats, the loss of guessing among all V words. The passage is a
     figure, since TensorBoard's texts have no colours; the last one is token_loss.png in the run's folder.
 
     Args:
         passage: A text of your own; left out, a document of the validation.
         document: Which document of the validation, from 0.
         num_tokens: Tokens that are shown, 1 to 1,000; fewer where the passage has fewer.
-        every_n_epochs: Look at each so many-th epoch, at least 1; where it validates several times, each time.
+        every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
-        ArgumentError: A value lies outside its range, or the run is not about text.
+        ArgumentError: A value is out of range, or the run is not about text.
     """
 
     def __init__(self, passage: str = "", document: int = 0, num_tokens: int = 200, every_n_epochs: int = 1) -> None:
@@ -63,10 +63,10 @@ class TokenLoss(MetricCallback):
 
     @torch.no_grad()
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
-        """Look, in an epoch whose turn it is."""
+        """Compute and draw the losses every `every_n_epochs`."""
         if (trainer.current_epoch + 1) % self.every_n_epochs or len(self._ids) < 2:
             return
-        # All processes compute it: where parameters are sharded, one alone would wait for the others for ever.
+        # Compute on all processes: with sharded parameters, a single process would deadlock.
         tokens = torch.tensor(self._ids, device=model.device)
         compute: Any = model.scores
         with evaluating(model), trainer.precision_plugin.forward_context():

@@ -1,4 +1,4 @@
-"""What a training can be put back to: the state before a batch, or before all that happened since a checkpoint."""
+"""States to which a training can be reset: before a batch, or at the last checkpoint."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from dlcore.torch_compat import multiply_rates
 
 
 class BatchState:
-    """What a forward pass changes: running statistics, what was added up, what a recurrent network carries on.
+    """State that a forward pass changes: running statistics, metric states, a recurrent network's carried state.
 
     Args:
-        model: The network, of which it is kept.
+        model: The network whose state is copied.
     """
 
     def __init__(self, model: LightningModule) -> None:
@@ -27,27 +27,27 @@ class BatchState:
         self._carried = getattr(model, "carried", ())
 
     def restore_sums(self, model: LightningModule) -> None:
-        """Take the batch out of what was added up and carried on."""
+        """Restore metric states and the carried state."""
         for now, before in zip(_sums(model), self._sums, strict=True):
             now.copy_(before)
         if hasattr(model, "carried"):
             model.carried = self._carried  # type: ignore[assignment]
 
     def restore_buffers(self, model: LightningModule) -> None:
-        """Take the batch out of the running statistics; not before its backward pass has used them."""
+        """Restore the running statistics. Call only after the batch's backward pass, which uses them."""
         for now, before in zip(model.buffers(), self._buffers, strict=True):
             now.copy_(before)
 
 
 class WeightState:
-    """Weights, running statistics and the optimiser's state, in memory.
+    """Copy of weights, running statistics and optimiser state in memory.
 
     Args:
-        trainer: Whose optimisers are meant.
+        trainer: Trainer with the optimisers.
         model: The network.
 
     Attributes:
-        step: The optimiser steps after which it was kept.
+        step: Optimiser steps before the copy.
     """
 
     def __init__(self, trainer: Trainer, model: LightningModule) -> None:
@@ -57,25 +57,25 @@ class WeightState:
 
     @torch.no_grad()
     def restore(self, trainer: Trainer, model: LightningModule) -> None:
-        """Put it back. Learning rates and other settings of the optimisers stay as they are."""
+        """Restore the state. Learning rates and other optimiser settings do not change."""
         for now, kept in zip((*model.parameters(), *model.buffers()), self._numbers, strict=True):
             now.copy_(kept)
         for optimizer, state in zip(trainer.optimizers, self._optimizers, strict=True):
-            # In place: others hold references to the optimiser's state and groups.
+            # In place: other objects reference the optimiser's state and groups.
             optimizer.state.clear()
             optimizer.state.update(_copied(state))
 
 
 def _copied(state: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
-    """An optimiser's state by parameter, copied; the parameters are the same."""
+    """Copy an optimiser's state by parameter, without copying the parameters."""
     return {parameter: copy.deepcopy(kept) for parameter, kept in state.items()}
 
 
 def cut_learning_rate(trainer: Trainer, factor: float) -> tuple[float, float]:
-    """Multiply the learning rate, and what the schedule will make of it, by a factor.
+    """Multiply the learning rate, and the rates of the schedule, by a factor.
 
     Returns:
-        The rate of the first group of parameters, before and after.
+        The rate of the first parameter group, before and after.
     """
     group = trainer.optimizers[0].param_groups[0]
     before = float(group["lr"])

@@ -1,4 +1,4 @@
-"""What the run's own callbacks watch, where nobody said it: a metric that the module logs."""
+"""Default metric of the run's callbacks: one that the module logs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _USUAL = "val/loss"
 
 
 class WatchWhatIsLogged(Callback):
-    """Points callbacks whose metric nobody chose at one that is logged.
+    """Sets the metric of callbacks for which the user chose none.
 
-    That is the loss of the validation, else another of its metrics, else one of the training.
+    The metric is the validation loss, else another validation metric, else a training metric.
 
-    What was found is kept with the run, so that it watches the same when it goes on. Of a module whose `training_step`
-    logs nothing, or nothing of which is known whether more is better, while there is something to be watched, the mean
-    of the losses that it returns in an epoch is logged as ``train/loss``.
+    The choice is saved with the run, so that a resumed run monitors the same metric. If `training_step` logs nothing,
+    or no metric with a known mode while a callback needs one, this callback logs the mean of the losses returned in an
+    epoch as ``train/loss``.
 
     Args:
-        callbacks: Those callbacks; each has ``monitor`` and ``mode``.
-        keep: Called with a section's name and the settings that were found for it.
+        callbacks: The callbacks without a metric; each has ``monitor`` and ``mode``.
+        keep: Called with a section's name and the settings chosen for it.
         may_be_silent: Whether the module may log nothing.
     """
 
@@ -47,30 +47,30 @@ class WatchWhatIsLogged(Callback):
         self._is_silent: bool | None = None if may_be_silent else False  # None: known after the first batch
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Await nothing of a validation where there is none."""
+        """Choose ``train/loss`` for now, if the run has no validation."""
         if not trainer.enable_validation:
             self._await_training()
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at what a validation logs."""
+        """Choose among the metrics of the sanity check."""
         self._choose(trainer, pl_module, "val/")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at what a validation logs, where no sanity check has shown it."""
+        """Choose among the metrics of a validation, if there was no sanity check."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             self._validated = True
             self._choose(trainer, pl_module, "val/")
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """It counts the losses of a module that logs nothing."""
+        """Return 0 while it sums the losses of a module that logs nothing, else infinity."""
         return math.inf if self._is_silent is False else 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Add up the losses, where nothing is logged."""
+        """Sum the losses if the module logs nothing."""
         if self._is_silent is None:
-            # What a step has logged shows here, also what is for the end of the epoch.
+            # This lists all names logged in a step, also those with on_epoch only.
             logged = [result.meta.name for result in logged_results(trainer.fit_loop.epoch_loop).values()]
             self._is_silent = not logged or (bool(self._open) and best_to_watch(logged) is None)
         if not self._is_silent:
@@ -81,7 +81,7 @@ class WatchWhatIsLogged(Callback):
             self._batches += 1
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at what the training logs, where the validation has nothing to watch."""
+        """Log the mean loss, and choose among training metrics if validation had none."""
         if self._is_silent and self._loss is not None:
             mean, self._loss, self._batches = self._loss / self._batches, None, 0
             if "train/loss" not in {canonical_name(name) for name in trainer.callback_metrics if name != "train/loss"}:
@@ -90,10 +90,10 @@ class WatchWhatIsLogged(Callback):
             self._choose(trainer, pl_module, "")
 
     def would_watch(self, trainer: Trainer) -> dict[Callback, str]:
-        """What each callback whose metric nobody chose will watch after such a validation: ``val_mse (min)``.
+        """Return the metric that each callback without one will monitor: ``val_mse (min)``.
 
         Args:
-            trainer: The trainer that has validated.
+            trainer: The trainer, after a validation.
         """
         name = self._found(trainer, "val/")
         said = f"{name} ({mode_of(name)})" if name else "train/loss (min), as no metric of the validation is known"
@@ -110,7 +110,7 @@ class WatchWhatIsLogged(Callback):
             self._await_training()
             return
         if name is None:
-            return  # each says itself that there is nothing to watch
+            return  # each callback reports the missing metric itself
         mode = mode_of(name) or "min"
         for callback in self._open:
             callback.monitor, callback.mode = name, mode
@@ -129,25 +129,25 @@ class WatchWhatIsLogged(Callback):
 
 
 def undecided(callbacks: Iterable[Callback], chosen: Callable[[str], Collection[str]]) -> list[Callback]:
-    """The callbacks of sections whose metric nobody chose.
+    """Return the callbacks for which the user chose no metric.
 
     Args:
         callbacks: All callbacks of the run's own sections.
-        chosen: Gives the names of a section's settings that somebody chose.
+        chosen: Returns the names of the settings that the user chose in a section.
     """
     watching = [each for each in callbacks if getattr(each, "monitor", None) == _USUAL]
     return [each for each in watching if "monitor" not in chosen(section_name(type(each).__name__))]
 
 
 def best_to_watch(metrics: Collection[str], part: str = "") -> str | None:
-    """The metric by which the best state of a run is told: a loss, else any of which is known what is better.
+    """Return the metric that decides which state is the best: a loss, else any metric with a known mode.
 
     Args:
-        metrics: Names that are logged.
-        part: ``val/`` for those of the validation only; empty for those of the training too, which come after them.
+        metrics: Logged names.
+        part: ``val/`` for validation metrics only; empty to accept training metrics after them.
 
     Returns:
-        Its name as it is logged; None where there is none.
+        The metric's name as logged; None if there is none.
     """
     own = {name: name for name in metrics} | aliases(metrics)
     known = [name for name in own if not name.endswith("_step") and mode_of(name) is not None]

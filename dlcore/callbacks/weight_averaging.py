@@ -17,8 +17,8 @@ from dlcore.errors import ArgumentError, check_number
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.processes import of_all_processes, statistics
 
-_FORGOTTEN = 1000  # updates after which a warmed-up average holds nothing of the first weights
-_STATISTICS = "averaging_statistics"  # in a checkpoint: a list by name, one tensor a process
+_FORGOTTEN = 1000  # updates after which the first weights' share of a warmed-up average is negligible
+_STATISTICS = "averaging_statistics"  # checkpoint key: a list per name, one tensor per process
 
 
 @final
@@ -26,9 +26,9 @@ class WeightAveraging(LightningWeightAveraging):
     """Keeps an exponentially weighted average of the weights; validation and checkpoints use it instead of the weights.
 
     S₁ = Y₁, Sₜ = decay · Sₜ₋₁ + (1 - decay) · Yₜ for the weights Yₜ after each step; running statistics of batch
-    normalisation are averaged too. The training itself goes on with the weights, which a checkpoint holds beside the
-    average: a resumed run goes on with both. The average looks back over about 1 / (1 - decay) updates; warmed up, over
-    a ninth of the updates so far where that is less, so that a run of any length is evaluated near its end.
+    normalisation are averaged too. Training continues with the weights themselves; a checkpoint holds both, so a
+    resumed run continues with both. The average covers about the last 1 / (1 - decay) updates; with warm-up, the last
+    ninth of the updates so far if that is less, so that in a run of any length it reflects the latest weights.
 
     Args:
         decay: Share of the old average in the new one, in [0, 1): 0.9 looks back over about 10 updates, 0.999 over
@@ -39,7 +39,7 @@ class WeightAveraging(LightningWeightAveraging):
             5 / (1 - decay) updates still holds the weights of the start.
 
     Raises:
-        ArgumentError: A value lies outside its range.
+        ArgumentError: A value is out of range.
 
     Reference: Polyak and Juditsky (1992), "Acceleration of stochastic approximation by averaging"; in its exponential
         form Tarvainen and Valpola (2017), "Mean teachers are better role models", arXiv:1703.01780.
@@ -54,19 +54,19 @@ class WeightAveraging(LightningWeightAveraging):
         self.decay, self.every_n_steps, self.warm_up = decay, every_n_steps, warm_up
         self._updates = 0
         self._has_begun = False
-        self._pairs: list[tuple[list[Tensor], list[Tensor]]] = []  # averages and weights, those of a kind together
+        self._pairs: list[tuple[list[Tensor], list[Tensor]]] = []  # averages and weights, grouped by dtype
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Begin with an average of this run's own; a checkpoint's comes after this."""
+        """Reset the counters for a new run. Lightning loads a checkpoint after this."""
         super().setup(trainer, pl_module, stage)
         if stage == "fit" and trainer.global_step == 0:
             self._latest_update_step = self._updates = 0
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Copy layers that the module has made late.
+        """Include layers that the module created in `setup`.
 
         Raises:
-            ArgumentError: Some are made by the first batch only.
+            ArgumentError: Some parameters are created only by the first batch.
         """
         self._include_late_layers(pl_module)
         if late := [name for name, value in pl_module.named_parameters() if is_lazy(value)]:
@@ -78,7 +78,7 @@ class WeightAveraging(LightningWeightAveraging):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Bring the average to where the weights have been brought since it was made."""
+        """Move the average to the device of the weights, and pair its tensors with theirs."""
         average: Any = self._average_model
         self._has_begun = bool(average.n_averaged > 0)
         average.to(pl_module.device)
@@ -91,7 +91,7 @@ class WeightAveraging(LightningWeightAveraging):
         self._pairs = list(kinds.values())
 
     def _include_late_layers(self, pl_module: LightningModule) -> None:
-        """Make the average anew where the module has made layers in `setup`, after Lightning copied it."""
+        """Recreate the average if the module added layers in `setup`, after Lightning copied it."""
         average: Any = self._average_model
         now, then = (
             {name: None if is_lazy(value) else value.shape for name, value in module.state_dict().items()}
@@ -101,10 +101,10 @@ class WeightAveraging(LightningWeightAveraging):
             self._average_model = AveragedModel(pl_module, pl_module.device, use_buffers=True)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Update the average, if a step was taken that asks for it.
+        """Update the average after an optimiser step, if it is due.
 
-        This is what Lightning does by torch's AveragedModel, but its count of updates lies on the device, which would
-        have to be waited for in each step; and lists that never change are made once.
+        This equals Lightning's update by torch's AveragedModel. That one keeps its counter on the device, so each step
+        would synchronise, and it builds the same lists each time; here they are built once.
         """
         step = trainer.global_step
         if step <= self._latest_update_step or not self.should_update(step - 1):
@@ -120,30 +120,30 @@ class WeightAveraging(LightningWeightAveraging):
         self._has_begun, self._latest_update_step = True, step
 
     def _decay_of(self, update: int) -> float:
-        """The share of the old average in the new one at an update (from 0)."""
+        """Return the share of the old average in the new one at an update (from 0)."""
         return min(self.decay, (1 + update) / (10 + update)) if self.warm_up else self.decay
 
     def share_of_first(self, updates: int) -> float:
-        """The share, in [0, 1], that the weights after the first step have in the average after so many updates."""
+        """Return the share, in [0, 1], of the weights after the first step in the average after `updates` updates."""
         if not self.warm_up:
             return self.decay ** max(updates - 1, 0)
         return math.prod(self._decay_of(update) for update in range(1, min(updates, _FORGOTTEN)))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Let the weights go."""
+        """Release the weights."""
         self._pairs = []
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """All: it needs nothing but the end of each batch."""
+        """Return infinity: it only needs `on_train_batch_end`, which is in `hooks_of_every_batch`."""
         return math.inf
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        """Whether the step (from 0) is one after which the average is updated."""
+        """Return whether the average is updated after the step (from 0)."""
         self._updates, rest = divmod(step_idx or 0, self.every_n_steps)
         return step_idx is not None and rest == 0
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep both weights, and the running statistics of the average that each process has."""
+        """Save both sets of weights, and each process's running statistics of the average."""
         super().on_save_checkpoint(trainer, pl_module, checkpoint)
         if self._average_model is not None and trainer.world_size > 1:
             checkpoint[_STATISTICS] = {
@@ -152,7 +152,7 @@ class WeightAveraging(LightningWeightAveraging):
             }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Take them up."""
+        """Restore the average and its running statistics."""
         if self._average_model is not None:
             self._include_late_layers(pl_module)
         super().on_load_checkpoint(trainer, pl_module, checkpoint)

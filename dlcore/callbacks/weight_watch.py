@@ -1,4 +1,4 @@
-"""What one optimiser step does to a network's parameters: their gradients before it, their change by it."""
+"""Gradients of a network's parameters before an optimiser step, and their change by the step."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dlcore.tracking.histogram import HistogramTensors, count_histogram
 
 
 class WeightWatch:
-    """Looks at trained parameters around a step, on their device.
+    """Recorder of trained parameters before and after a step, on their device.
 
     Args:
         model: The network.
-        gradients: Whether to look at gradients.
-        updates: Whether to look at what the step changed: for that the weights are copied before it.
+        gradients: Whether to record gradients.
+        updates: Whether to record the change by the step. This copies the weights before it.
     """
 
     def __init__(self, model: nn.Module, gradients: bool = True, updates: bool = True) -> None:
@@ -33,13 +33,13 @@ class WeightWatch:
 
     @property
     def has_weights(self) -> bool:
-        """Whether there is anything that the table of layers has rows for."""
+        """Whether the layer table has any rows: there are weights with two dimensions or more."""
         return any(parameter.dim() > 1 for parameter in self._parameters.values())
 
     @torch.no_grad()
     def before_step(self) -> None:
-        """Look at the gradients, as they are before they are clipped, and remember the weights."""
-        if self._before or self._norms:  # L-BFGS computes gradients several times a step
+        """Record the gradients before clipping, and copy the weights."""
+        if self._before or self._norms:  # L-BFGS computes gradients several times per step
             return
         for name, parameter in self._parameters.items():
             if parameter.grad is not None and self._gradients:
@@ -52,11 +52,11 @@ class WeightWatch:
 
     @torch.no_grad()
     def after_step(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
-        """Look at the weights, and at what the step changed.
+        """Record the weights and their change by the step.
 
         Returns:
-            A row of the table of layers for each weight with two dimensions or more, whose numbers are texts or scalars
-            on the device; and histograms by TensorBoard's tag.
+            One row of the layer table per weight with two dimensions or more, with strings or scalar tensors on the
+            device; and histograms by TensorBoard tag.
         """
         rows, histograms = [], self._histograms
         for name, parameter in self._parameters.items():
@@ -78,7 +78,7 @@ class WeightWatch:
         return rows, histograms
 
     def _tag(self, what: str, name: str) -> str:
-        """TensorBoard's tag: ``gradients/02_output_weights``. The number sorts the layers, from the input's side."""
+        """Return a TensorBoard tag: ``gradients/02_output_weights``. The number sorts the layers from the input on."""
         part = "" if what in ("weights", "biases") else "_biases" if _is_bias(name) else "_weights"
         return f"{what}/{self._numbers[_module(name)]}_{_layer(name)}{part}"
 
@@ -99,7 +99,7 @@ def _row(counted: HistogramTensors, weight: Tensor) -> dict[str, Any]:
 
 
 def _norm(counted: HistogramTensors) -> Tensor:
-    """The norm of what was counted; NaN where not all of it is finite."""
+    """Return the norm of the counted values; NaN if not all are finite."""
     norm = counted.moments[3].sqrt()
     return torch.where(_not_finite(counted) > 0, torch.nan, norm)
 
@@ -117,6 +117,6 @@ def _module(name: str) -> str:
 
 
 def _layer(name: str) -> str:
-    """A parameter's layer as it is shown; of a layer with several (recurrent ones), with the parameter's name."""
+    """Return a parameter's display name: its layer's, or its own if the name is not ``weight`` or ``bias``."""
     layer, _, own = name.rpartition(".")
     return short_name(layer) if own in ("weight", "bias") and layer else short_name(name)

@@ -1,4 +1,4 @@
-"""The words of a text model as points, in TensorBoard's projector."""
+"""Word embeddings of a text model in TensorBoard's projector."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FOLDER = "words"
 class WordEmbeddings(Callback):
     """Writes the embeddings of the most frequent words, with the words as labels, for TensorBoard's PROJECTOR tab.
 
-    Once, at the end of a fit, as it is then, in the background.
+    Runs once, at the end of a fit, in the background.
 
     Args:
         num_words: How many words, the most frequent first, 2 to 100,000; fewer where there are fewer.
 
     Raises:
-        ArgumentError: The number lies outside its range, or the run is not about text.
+        ArgumentError: The number is out of range, or the run is not about text.
     """
 
     def __init__(self, num_words: int = 2000) -> None:
@@ -38,7 +38,7 @@ class WordEmbeddings(Callback):
         tokenizer_of(trainer, pl_module, "word_embeddings")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write them."""
+        """Write the embeddings."""
         if not trainer.is_global_zero:
             return
         words = tokenizer_of(trainer, pl_module, "word_embeddings").vocabulary.words
@@ -48,7 +48,7 @@ class WordEmbeddings(Callback):
         vectors = embeddings[places].detach().float().cpu().clone()
         for logger in run_loggers(trainer):
             if (Path(logger.log_dir) / f"{trainer.global_step:05}" / _FOLDER).exists():
-                continue  # a run that went on and found nothing to do
+                continue  # a resumed run that took no step
             logger.background.submit(
                 logger.experiment.add_embedding,
                 vectors,
@@ -59,6 +59,6 @@ class WordEmbeddings(Callback):
 
 
 def label(word: str) -> str:
-    """A word as a line of the projector's table, in which tabs and line breaks part cells and rows."""
+    """Return a word's label without tabs and line breaks, which separate cells and rows of the projector's table."""
     named = {"\n": "⏎", "\t": "⇥", " ": "␣"}
     return "".join(named.get(sign) or (sign if sign.isprintable() else f"\\u{ord(sign):04x}") for sign in word)

@@ -1,4 +1,4 @@
-"""Why a run went well or badly: rules that look at what lies in its folder. No torch in here: it answers at once."""
+"""Diagnosis of a run: rules that explain its result from the files in its folder. Without torch, so it is fast."""
 
 from __future__ import annotations
 

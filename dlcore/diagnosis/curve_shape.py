@@ -1,4 +1,4 @@
-"""The shape of a curve in numbers: where its best is, whether it still falls, how much it swings.
+"""Measures of a curve's shape: position of its best value, slope at its end, swing.
 
 Shapes: P points.
 """
@@ -9,16 +9,16 @@ import numpy as np
 
 
 def smoothed(values: np.ndarray, width: int = 3) -> np.ndarray:
-    """The mean of each value and its neighbours (P,), fewer of them at the ends."""
+    """Return the moving average (P,), over fewer points at the ends."""
     half = width // 2
     return np.array([values[max(place - half, 0) : place + half + 1].mean() for place in range(len(values))])
 
 
 def fall_at_end(values: np.ndarray) -> float:
-    """How much a curve falls from point to point at its end, as a share of its value before; below 0 where it rises.
+    """Return a curve's relative fall per point at its end; negative if it rises.
 
-    It is the slope of the straight line through the last third of the points, at least 3 (2 where there are no more),
-    as a share of that line's last value but one. NaN for fewer, and for values that are not finite.
+    This is the negative slope of the line fitted to the last third of the points, at least 3 (2 if there are no more),
+    divided by the line's second-last value. NaN for fewer points, and for values that are not finite.
     """
     tail = values[-max(3, len(values) // 3) :]
     if len(tail) < 2 or not np.isfinite(tail).all():
@@ -29,7 +29,7 @@ def fall_at_end(values: np.ndarray) -> float:
 
 
 def swing(values: np.ndarray) -> float:
-    """How far the points lie from their smoothed curve, as a share of its level: the mean over the later two thirds."""
+    """Return the mean distance from the smoothed curve, relative to its level, over the last two thirds."""
     later = values[len(values) // 3 :]
     if len(later) < 5 or not np.isfinite(later).all():
         return float("nan")
@@ -39,7 +39,7 @@ def swing(values: np.ndarray) -> float:
 
 
 def checks_since_best(values: np.ndarray, greater: bool = False) -> int:
-    """How many points lie after the best one."""
+    """Return the number of points after the best one."""
     finite = np.where(np.isfinite(values), values, -np.inf if greater else np.inf)
     best = int(np.argmax(finite) if greater else np.argmin(finite))
     return len(values) - 1 - best

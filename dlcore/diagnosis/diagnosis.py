@@ -1,4 +1,4 @@
-"""A run's diagnosis: what its record says went wrong or well, root causes first."""
+"""A run's diagnosis: faults with root causes first, or reasons why all is well."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _MOST_LINES = 5  # of the short form
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found in a run.
+    """Findings of a run.
 
     Args:
         folder: The run's folder.
-        summary: How long it trained, and what came of it, a sentence.
-        faults: What the run suffers from, root causes first.
-        consequences: What follows from a fault, and the name of the fault that it follows from.
-        notes: What is worth knowing and does no harm.
-        healthy: What speaks for the run, a clause each; empty where there is a fault.
-        missing: What could not be looked at, and how to change that, a sentence each.
-        poor: What came to little, in words (``the result is poor``), also where no rule says why; empty: nothing did.
-        failed: What could not be done, a line each: a rule that fails takes no other with it.
+        summary: Length and result of the training, a sentence.
+        faults: Faults that are root causes, in order.
+        consequences: Findings caused by a fault, each with the name of that fault.
+        notes: Harmless findings.
+        healthy: Reasons why the run is healthy, a clause each; empty if there is a fault.
+        missing: What could not be checked, and how to change that, a sentence each.
+        poor: Description of a poor result (``the result is poor``), even without a known reason; empty: not poor.
+        failed: Errors of the diagnosis itself, a line each; the other rules still run.
     """
 
     folder: Path
@@ -49,24 +49,24 @@ class Diagnosis:
 
     @property
     def first(self) -> Finding | None:
-        """The finding to begin with: the first fault; None where nothing is wrong."""
+        """The first fault; None if nothing is wrong."""
         return self.faults[0] if self.faults else None
 
     @property
     def verdict(self) -> str:
-        """What to begin with: the first fault's name, or that there is none."""
+        """The first fault's name, or a statement that there is none."""
         if self.faults:
             return self.faults[0].title
         return f"{self.poor}, and no known reason for it was found" if self.poor else "nothing wrong was found"
 
     def lines(self) -> list[str]:
-        """At most five short lines, for the end of a fit; see `blocks`."""
+        """Return at most five short lines, for the end of a fit; see `blocks`."""
         return [line for block in self.blocks() for line in block]
 
     def blocks(self) -> list[list[str]]:
-        """At most five short lines, those of a finding together: two faults, or why all is well and what to know.
+        """Return at most five short lines, grouped by finding: two faults, or reasons why all is well, and notes.
 
-        What failed is told below them, a line each.
+        Below them, add one line per error of the diagnosis.
         """
         if self.faults:
             blocks = [fault.lines() for fault in self.faults[:2]]
@@ -82,7 +82,7 @@ class Diagnosis:
         return [*chosen, *([line] for line in self.failed)]
 
     def as_json(self) -> dict[str, Any]:
-        """The diagnosis as plain values."""
+        """Return the diagnosis as plain values."""
         return {
             "run": str(self.folder),
             "summary": self.summary,
@@ -95,11 +95,11 @@ class Diagnosis:
 
 
 def diagnose(folder: str | Path) -> Diagnosis:
-    """Say why a run went well or badly, from what lies in its folder.
+    """Diagnose a run from the files in its folder.
 
     Args:
-        folder: The run's folder, with metrics (of dlcore, of Lightning's CSV logger, or TensorBoard's events); what it
-            has of config.yaml, layers.csv and events.jsonl is used too.
+        folder: The run's folder, with metrics (dlcore's, Lightning's CSV logger's, or TensorBoard's events);
+            config.yaml, layers.csv and events.jsonl are used if they exist.
 
     Raises:
         DataError: The folder holds no curves.
@@ -108,7 +108,7 @@ def diagnose(folder: str | Path) -> Diagnosis:
     run = read_evidence(Path(folder))
     said, poor, healthy = "", "", tuple[str, ...]()
     failed: list[str] = []
-    with np.errstate(all="ignore"):  # a comparison with what is not finite is false, and that is right
+    with np.errstate(all="ignore"):  # comparisons with NaN are false, as intended
         faults, consequences, notes = weigh(run, [_guarded(rule, failed.append) for rule in RULES])
         with never_fatal("the summary", failed.append):
             said = summary(run)
@@ -120,7 +120,7 @@ def diagnose(folder: str | Path) -> Diagnosis:
 
 
 def _guarded(rule: Rule, tell: Callable[[str], object]) -> Rule:
-    """The rule, which finds nothing where it fails."""
+    """Wrap a rule so that it finds nothing and reports the error if it fails."""
 
     def look(run: Evidence) -> Finding | None:
         with never_fatal(f"the rule {rule.name}", tell):
@@ -131,7 +131,7 @@ def _guarded(rule: Rule, tell: Callable[[str], object]) -> Rule:
 
 
 def _poor(run: Evidence) -> str:
-    """What of a run came to little, in words."""
+    """Describe a poor result; empty if the result is not poor."""
     if run.poor:
         return "the result is poor"
     if not run.validation_is_poor:
@@ -146,10 +146,10 @@ def _poor(run: Evidence) -> str:
 def weigh(
     run: Evidence, rules: Sequence[Rule]
 ) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...], tuple[Finding, ...]]:
-    """Ask all rules, and tell root causes from what follows from them.
+    """Run all rules, and separate root causes from their consequences.
 
-    A finding is a consequence where a rule above it that found a fault explains it; what follows from a consequence
-    does so from its cause too. A mere note explains nothing, but it may excuse a fault (`Rule.excuses`).
+    A finding is a consequence if an earlier rule that found a fault explains it. Consequences of a consequence have the
+    same root cause. A note explains nothing, but it may cancel a fault (`Rule.excuses`).
 
     Returns:
         Faults, consequences with the name of their cause, notes.
@@ -160,7 +160,7 @@ def weigh(
     sick = [(rule, finding) for rule, finding in found if finding.kind == "fault"]
     faults: list[Finding] = []
     consequences: list[tuple[Finding, str]] = []
-    causes: dict[str, str] = {}  # of each fault: itself, or what it follows from
+    causes: dict[str, str] = {}  # root cause of each fault, or the fault itself
     for rule, finding in sick:
         cause = next((causes[other] for other in causes if rule.name in _explained(sick, other)), "")
         causes[rule.name] = cause or rule.name

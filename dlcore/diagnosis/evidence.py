@@ -1,4 +1,4 @@
-"""What lies in a run's folder, as the rules look at it. Nothing here imports torch.
+"""Evidence for the rules, read from a run's folder. Nothing here imports torch.
 
 Shapes: P points of a curve, K classes.
 """
@@ -20,21 +20,21 @@ from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.layer_table import FILE, read_layers
 from dlcore.tracking.timeline import read_events
 
-_LITTLE = {True: 0.4, False: 0.05}  # of the way from guessing to faultless (classifier); R² (regression)
-_FAR_BELOW = 0.4  # of that way, or of R²: validation below training
+_LITTLE = {True: 0.4, False: 0.05}  # skill between chance (0) and perfect (1) for a classifier; R² for a regression
+_FAR_BELOW = 0.4  # in the same units: validation below training
 _NO_CURVE = LoggedCurve(np.array([]), np.array([]), np.array([]))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of a run.
+    """Data of a run, and quantities derived from them.
 
     Args:
         folder: Its folder.
         settings: Its config.
         curves: Its metrics, by name.
-        layers: What was seen of its layers; None where the run has no such table.
-        events: What happened, in order, as the run told it.
+        layers: Its layer table; None if the run has none.
+        events: Its recorded events, in order.
     """
 
     folder: Path
@@ -46,20 +46,20 @@ class Evidence:
     # Curves
 
     def curve(self, name: str) -> LoggedCurve:
-        """A metric's curve; one without points where it was not logged."""
+        """Return a metric's curve; an empty one if it was not logged."""
         return self.curves.get(name, _NO_CURVE)
 
     def values(self, name: str) -> np.ndarray:
-        """The values of a metric (P,); none where it was not logged."""
+        """Return the values of a metric (P,); empty if it was not logged."""
         return self.curve(name).values
 
     def last(self, name: str) -> float:
-        """A metric's last value; NaN where it was not logged."""
+        """Return a metric's last value; NaN if it was not logged."""
         values = self.values(name)
         return float(values[-1]) if len(values) else math.nan
 
     def moment(self, name: str, place: int) -> str:
-        """When a point of a metric was taken, in words: ``epoch 5``, or ``step 1,200`` where epochs are not known."""
+        """Describe when a point of a metric was logged: ``epoch 5``, or ``step 1,200`` if epochs are unknown."""
         curve = self.curve(name)
         epoch = curve.epochs[place]
         return f"epoch {epoch:g}" if math.isfinite(epoch) else f"step {curve.steps[place]:,.0f}"
@@ -71,26 +71,26 @@ class Evidence:
 
     @cached_property
     def epochs(self) -> float:
-        """Epochs of the run; NaN where it does not say."""
+        """Epochs of the run; NaN if unknown."""
         ends = [float(np.nanmax(curve.epochs)) for curve in self.curves.values() if np.isfinite(curve.epochs).any()]
         return max(ends, default=math.nan)
 
     @cached_property
     def steps_per_epoch(self) -> float:
-        """Optimiser steps in an epoch; NaN where it is not known."""
+        """Optimiser steps per epoch; NaN if unknown."""
         return self.steps / self.epochs if self.epochs > 0 else math.nan
 
     @cached_property
     def train_loss(self) -> np.ndarray:
-        """The training loss (P,): its means over epochs; where there are fewer than two, those over intervals."""
+        """The training loss (P,): its means over epochs; if there are fewer than two, its means over log intervals."""
         means = self.values("train/loss")
         return means if len(means) > 1 or not len(self.values("train/loss_step")) else self.values("train/loss_step")
 
     @cached_property
     def still_falls(self) -> float:
-        """How much of itself the training loss loses with each check at the end of the run; NaN where it is not known.
+        """Relative fall of the training loss per check at the end of the run; NaN if unknown.
 
-        One check or none tells nothing; the steps' own curve is too rough for it.
+        Unknown with fewer than two checks: the curve per step is too noisy.
         """
         return fall_at_end(self.values("train/loss"))
 
@@ -102,39 +102,39 @@ class Evidence:
 
     @cached_property
     def peak_loss(self) -> float:
-        """The highest training loss that was logged and finite; NaN where there is none."""
+        """The highest finite training loss; NaN if there is none."""
         logged = np.concatenate([self.values("train/loss_step"), self.values("train/loss")])
         logged = logged[np.isfinite(logged)]
         return float(logged.max()) if len(logged) else math.nan
 
     @cached_property
     def start_loss(self) -> float:
-        """The loss of guessing, ln K; where K is not known the first training loss; NaN where there is none."""
+        """The loss of guessing, ln K; if K is unknown, the first training loss; NaN if there is none."""
         if not math.isnan(self.chance_loss):
             return self.chance_loss
         firsts = [values[0] for name in ("train/loss_step", "train/loss") if len(values := self.values(name))]
         return float(firsts[0]) if firsts and math.isfinite(firsts[0]) else math.nan
 
-    # What chance would reach
+    # Results of guessing
 
     @cached_property
     def is_classifier(self) -> bool:
-        """Whether the run tells samples' classes apart; a text model, whose classes are words, is none here."""
+        """Whether the run is a classification; text models do not count."""
         is_text = "val/bits_per_character" in self.curves or self.settings.text("model") == "TextRNN"
         return not is_text and ("train/accuracy" in self.curves or "val/accuracy" in self.curves)
 
     @cached_property
     def num_classes(self) -> int | None:
-        """K; None where it is not known, or where there are no classes."""
+        """K; None if unknown, or if the run is no classification."""
         number = self.settings.number("model.num_classes")
         return int(number) if self.is_classifier and number >= 2 else None
 
     @cached_property
     def chance_accuracy(self) -> float:
-        """The accuracy of who always names the commonest class; NaN where it is not known.
+        """The accuracy of always predicting the most common class; NaN if unknown.
 
-        A look has few samples, whose commonest class is commoner than it is in truth: the look with the least counts.
-        Always below 1.
+        A record of the layer table has few samples, so the share of the most common class is too high in most records:
+        use the smallest share. Always below 1.
         """
         by_number = 1 / self.num_classes if self.num_classes else math.nan
         seen = self._commonest_targets
@@ -142,22 +142,22 @@ class Evidence:
 
     @cached_property
     def _commonest_targets(self) -> np.ndarray:
-        """The commonest class's share of the samples at each look; not of looks at one class, which do not tell it."""
+        """Share of the most common class in each record of the layer table, except records with one class only."""
         seen = self.layers.over_time(OUTPUTS, "top_target")[1] if self.layers is not None else np.array([])
         return seen[(seen > 0) & (seen < 1)]
 
     @cached_property
     def chance_loss(self) -> float:
-        """The cross-entropy of who knows nothing, ln K (of a text model K is its vocabulary); NaN: not known."""
+        """The cross-entropy of uniform guessing, ln K (for a text model, K is its vocabulary); NaN if unknown."""
         words = self.settings.number("model.vocab_size")
         classes = self.num_classes or (words if words >= 2 else None)
         return math.log(classes) if classes else math.nan
 
     @cached_property
     def prior_loss(self) -> float:
-        """The cross-entropy of who knows how often two classes come, and no more: of a rare one far below ln 2.
+        """The cross-entropy of predicting the frequencies of two classes: far below ln 2 if one is rare.
 
-        Where classes are weighed, or more than two, `chance_loss`.
+        Equal to `chance_loss` with class weights, or with more than two classes.
         """
         if self.num_classes != 2 or self.layers is None or self.settings.values.get("model.class_weights") is not None:
             return self.chance_loss
@@ -167,7 +167,7 @@ class Evidence:
         return -share * math.log(share) - (1 - share) * math.log(1 - share)
 
     def skill(self, part: str) -> float:
-        """How far a part's last result lies between chance (0) and faultless (1); R² of a regression; else NaN.
+        """Return a split's last accuracy, scaled from chance (0) to perfect (1); R² for a regression; else NaN.
 
         Args:
             part: ``train`` or ``val``.
@@ -179,7 +179,7 @@ class Evidence:
 
     @cached_property
     def learned_nothing(self) -> bool:
-        """Whether training ended at chance, or where it began. Not known is no."""
+        """Whether training ended at chance level, or where it began. False if unknown."""
         if not self.finite:
             return True
         skill = self.skill("train")
@@ -190,17 +190,17 @@ class Evidence:
 
     @cached_property
     def poor(self) -> bool:
-        """Whether even the training samples are learned badly: nearer to chance than to faultless. Not known is no.
+        """Whether even the training result is poor: closer to chance than to perfect. False if unknown.
 
-        A loss above that of guessing is bad, whatever the accuracy.
+        A loss above that of guessing is poor at any accuracy.
         """
         return self.learned_nothing or self.skill("train") < 0.4 or self.last("train/loss") > self.chance_loss
 
     @cached_property
     def validation_is_poor(self) -> bool:
-        """Whether validation came to little: nearer to chance than to faultless, or far below training.
+        """Whether the validation result is poor: closer to chance than to perfect, or far below training.
 
-        The later half of the checks counts: of many on few samples one is good, or bad, by luck. Not known is no.
+        Use the mean of the later half of the checks: with few samples, single checks vary by chance. False if unknown.
         """
         name = "accuracy" if self.is_classifier else "r2"
         values, train = self.values(f"val/{name}"), self.last(f"train/{name}")
@@ -214,9 +214,9 @@ class Evidence:
     # Layers
 
     def input(self, column: str) -> float:
-        """What the first look saw of the network's inputs: mean, std, maximum; NaN where it is not known.
+        """Return the first record's statistic of the network's inputs: mean, std, maximum; NaN if unknown.
 
-        Numbers of words are no quantities: of a network that begins with an embedding nothing is known.
+        Token ids are no quantities, so the result is NaN for a network with an embedding.
         """
         if self.layers is None or self.layers.has_kind("Embedding") or self.settings.text("model") == "TextRNN":
             return math.nan
@@ -224,12 +224,12 @@ class Evidence:
 
     @cached_property
     def fastest_update(self) -> float:
-        """The largest of the layers' update ratios (each the median over the looks); NaN where it is not known."""
+        """The largest of the layers' update ratios (each the median over the records); NaN if unknown."""
         ratios = self.layers.update_ratios if self.layers is not None else {}
         return max(ratios.values(), default=math.nan)
 
     def event(self, kind: str) -> dict[str, Any] | None:
-        """The last event of a kind; None: there was none."""
+        """Return the last event of a kind; None if there is none."""
         return next((event for event in reversed(self.events) if event.get("kind") == kind), None)
 
 

@@ -1,4 +1,4 @@
-"""What a rule found in a run: what, with the numbers; where; how sure; what to try."""
+"""A rule's finding: what, with numbers; where; how certain; what to try."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Kind = Literal["fault", "note"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a run's record shows.
+    """One finding of a rule in a run.
 
     Args:
-        name: The rule's name, a word with underscores (``unscaled_input``).
-        text: What was seen, a sentence with its numbers, without a full stop.
-        confidence: How sure it is.
-        kind: ``fault`` (the run suffers from it) or ``note`` (worth knowing, no harm).
-        numbers: What was measured, by name; the same numbers as in the text, unrounded.
-        layer: Where, as the layers' table names it; empty where it is about the whole run.
-        step: Optimiser step at which it was first seen; None where it is about the whole run.
-        flags: What to try, flags that exist for this run's classes; several are meant together.
-        advice: What to try in words, a clause; it stands where there is no flag, and beside flags in the full print.
+        name: The rule's name, with underscores (``unscaled_input``).
+        text: What was found, a sentence with its numbers, without a full stop.
+        confidence: How certain it is.
+        kind: ``fault`` (it harms the run) or ``note`` (harmless).
+        numbers: Measured values by name; those of the text, unrounded.
+        layer: Name of the layer in the layer table; empty if it concerns the whole run.
+        step: Optimiser step at which it was first seen; None if it concerns the whole run.
+        flags: Flags to try, which exist for this run's classes; use several together.
+        advice: What to try in words, a clause; shown if there is no flag, and next to flags in the full report.
     """
 
     name: str
@@ -39,21 +39,21 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """The name as words: ``unscaled input``."""
+        """The name in words: ``unscaled input``."""
         return self.name.replace("_", " ")
 
     @property
     def remedy(self) -> str:
-        """What to try, as one types it, or in words; empty where there is nothing to do."""
+        """What to try, as flags or in words; empty if there is nothing to do."""
         return " ".join(self.flags) or self.advice
 
     def lines(self) -> list[str]:
-        """One or two lines: what, how sure, what to try."""
+        """Return one or two lines: what, how certain, what to try."""
         sure = "" if self.kind == "note" else f" ({self.confidence})"
         return [f"{self.title}{sure}: {self.text}", *([f"try: {self.remedy}"] if self.remedy else [])]
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as plain values; numbers that are not finite are text, which JSON can hold."""
+        """Return the finding as plain values. Numbers that are not finite become strings, which JSON can hold."""
         content = asdict(self)
         content["numbers"] = {
             name: float(value) if math.isfinite(value) else str(value) for name, value in self.numbers.items()

@@ -1,4 +1,4 @@
-"""The numbers that speak for a run in which nothing is wrong."""
+"""Summary of a run, and the reasons why a run without faults is healthy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PARTS = {"train": "training", "val": "validation"}
 
 
 def summary(run: Evidence) -> str:
-    """How long a run trained, and what came of it: ``5 epochs, 9,375 steps; at the end accuracy 85.1% …``."""
+    """Describe length and result of a run: ``5 epochs, 9,375 steps; at the end: loss …; accuracy …``."""
     length = f"{run.steps:,} steps"
     if math.isfinite(run.epochs):
         length = f"{run.epochs:g} epoch{'s' * (run.epochs != 1)}, {length}"
@@ -30,7 +30,7 @@ def summary(run: Evidence) -> str:
 
 
 def reasons(run: Evidence) -> tuple[str, ...]:
-    """What speaks for a run, a clause each: its result, the gap to training, and the state of its layers."""
+    """Return the reasons, a clause each: the result, the gap to training, and the state of the layers."""
     return tuple(clause for clause in (_result(run), _gap(run), _layers(run)) if clause)
 
 

@@ -1,4 +1,4 @@
-"""A rule: looks at a run's evidence for one thing."""
+"""A rule: checks a run's evidence for one fault or note."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 
-# What any training shows whose steps lead nowhere, whatever the reason.
+# Symptoms of any training that makes no progress, for any reason.
 STUCK = (
     "no_learning",
     "class_collapse",
@@ -19,23 +19,23 @@ STUCK = (
     "plateau",
     "stopped_too_early",
 )
-# What shows in the layers when steps or inputs are far too large.
+# Symptoms of steps or inputs that are far too large.
 THROWN_OFF = ("exploding_gradients", "learning_rate_too_high", "not_finite", "saturated_units", "dead_units", *STUCK)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that can be wrong, or worth knowing.
+    """Check for one fault or note.
 
     Args:
         name: The name of its findings.
-        look: Gives the finding, or None where there is nothing to see, or not enough to judge by.
-        explains: Names of rules whose findings are consequences of this one: where both are found, they are told as
-            what follows from it, not as faults of their own.
-        excuses: Names of rules whose findings this one takes back: where both are found, they are not told at all.
-        needs_layers: Whether it can see nothing without the layers' table.
-        is_cause: Whether it is about something that was set, as a rate is: it may be explained away by another cause,
-            but it does not follow from one.
+        look: Returns the finding, or None if there is none, or too little evidence.
+        explains: Names of rules whose findings are consequences of this one: they are reported as consequences, not as
+            faults.
+        excuses: Names of rules whose findings this one cancels: they are not reported.
+        needs_layers: Whether it needs the layer table.
+        is_cause: Whether it concerns a setting, such as the learning rate: another cause can hide it, but it is never
+            reported as a consequence.
     """
 
     name: str

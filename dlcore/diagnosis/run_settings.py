@@ -1,4 +1,4 @@
-"""What a run was set to: its config's values by flag, and which flags it has."""
+"""Settings of a run: its config's values by flag, and which flags exist."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from dlcore.config import strict_yaml
 from dlcore.config.merge import flatten
 from dlcore.config.recipe import recipe_text
 
-# Optimisers that divide by the gradients' size, so that the rate alone says how far a weight moves in a step.
+# Optimisers that divide by the gradients' size, so that the learning rate alone sets the size of a step.
 _ADAPTIVE = ("adam", "rmsprop", "adagrad", "adadelta", "adafactor")
 _AUGMENTATIONS = ("flip", "shift", "rotate", "color", "erase", "mixup", "cutmix")
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A run's config.
+    """Config of a run.
 
     Args:
-        values: Each setting by the name of its flag (``model.optimizer.lr``); empty where the run has no config.
+        values: Settings by the name of the flag (``model.optimizer.lr``); empty if the run has no config.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> RunSettings:
-        """The config of a run folder, ``config.yaml`` or Lightning's ``hparams.yaml``; empty where there is none.
+        """Read the config of a run folder, ``config.yaml`` or Lightning's ``hparams.yaml``; empty if there is none.
 
         Raises:
             ConfigError: The file is not plain YAML.
@@ -42,38 +42,38 @@ class RunSettings:
         return cls()
 
     def number(self, name: str) -> float:
-        """A setting that is a number; NaN where it is not set, or is none."""
+        """Return a numeric setting; NaN if it is not set or not a number."""
         value = self.values.get(name)
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
     def text(self, name: str) -> str:
-        """A setting as text, empty where it is not set."""
+        """Return a setting as text; empty if it is not set."""
         value = self.values.get(name)
         return "" if value is None else str(value)
 
     def has(self, name: str) -> bool:
-        """Whether the run's classes have such a setting."""
+        """Return whether the run's classes have this setting."""
         return name in self.values or any(other.startswith(f"{name}.") for other in self.values)
 
     def flag(self, name: str, value: Any) -> tuple[str, ...]:
-        """A flag as one types it, in a tuple; an empty tuple where the run's classes have none of that name."""
+        """Return a flag with its value, in a tuple; an empty tuple if the run's classes have no such flag."""
         text = f"{value:g}" if isinstance(value, float) else str(value)
         return (f"--{name} {text}",) if self.has(name) else ()
 
     def is_on(self, section: str) -> bool:
-        """Whether a callback's section is there and not switched off."""
+        """Return whether a callback's section exists and is not switched off."""
         return self.values.get(section) not in (None, False) or any(
             name.startswith(f"{section}.") for name in self.values
         )
 
     @property
     def lr(self) -> float:
-        """The learning rate as set; NaN where it is not known."""
+        """The configured learning rate; NaN if unknown."""
         return self.number("model.optimizer.lr")
 
     @property
     def optimizer(self) -> str:
-        """The optimiser's class (``SGD``); empty where it is not known."""
+        """The optimiser's class (``SGD``); empty if unknown."""
         return self.text("model.optimizer")
 
     @property
@@ -90,11 +90,11 @@ class RunSettings:
 
     @property
     def usual_lr(self) -> float:
-        """A rate that mostly works to begin with: of optimisers that adapt to the gradients' size, and of others."""
+        """A usual learning rate, for adaptive optimisers or for others."""
         return 0.001 if self.is_adaptive else 0.01
 
     def changed_rate(self, factor: float) -> tuple[str, ...]:
-        """Flags for a learning rate so many times as large, one digit of it; of a schedule with a peak, the peak."""
+        """Return the flag for the learning rate (or the schedule's peak rate) times a factor, rounded to one digit."""
         name = "model.lr_scheduler.max_lr" if self.has("model.lr_scheduler.max_lr") else "model.optimizer.lr"
         lr = self.number(name)
         return () if not lr > 0 else self.flag(name, float(f"{lr * factor:.0e}"))
@@ -106,12 +106,12 @@ class RunSettings:
 
     @property
     def batch_norm(self) -> bool:
-        """Whether there is batch normalisation."""
+        """Whether the model has batch normalisation."""
         return self.values.get("model.batch_norm") is True
 
     @property
     def dropouts(self) -> dict[str, float]:
-        """Dropout of any kind that is above 0, by setting."""
+        """Dropout probabilities above 0 of any kind, by setting."""
         return {
             name: self.number(name)
             for name in self.values
@@ -120,13 +120,13 @@ class RunSettings:
 
     @property
     def augmentations(self) -> dict[str, float]:
-        """Ways in which training samples are changed, by setting."""
+        """Active augmentations of training samples, by setting."""
         names = (f"data.{name}" for name in _AUGMENTATIONS)
         found = {name: self.number(name) for name in names if self.number(name) > 0}
         return found | ({"data.crop": self.number("data.crop")} if self.number("data.crop") < 1 else {})
 
     @property
     def hidden_layers(self) -> int | None:
-        """Hidden layers of an MLP; None where it is not known."""
+        """Number of an MLP's hidden layers; None if unknown."""
         sizes = self.values.get("model.hidden_sizes")
         return len(sizes) if isinstance(sizes, list) and self.text("model") == "MLP" else None

@@ -1,8 +1,8 @@
-"""Batches of a plain DataLoader over a TensorDataset, taken by index in one operation.
+"""Fetching of batches from a plain DataLoader over a TensorDataset with one index operation per tensor.
 
-torch's DataLoader asks a TensorDataset for one sample after the other and stacks them again, which takes longer than a
-small network's training step. The same batch is one indexing of each tensor. The sampler, its order and its use of
-random numbers stay as they are.
+torch's DataLoader reads a TensorDataset sample by sample and stacks the samples, which takes longer than a small
+network's training step. Indexing each tensor once gives the same batch. The sampler, its order and its use of random
+numbers do not change.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch.utils.data.dataloader import _SingleProcessDataLoaderIter
 
 
 def fetch_by_index(data_fetcher: _DataFetcher) -> bool:
-    """Let the epoch at hand take its batches by index, where its loader is of that kind.
+    """Fetch the batches of this epoch by index, if the loader allows it.
 
     Args:
-        data_fetcher: Where Lightning takes the epoch's batches from, with its iterator made.
+        data_fetcher: Lightning's data fetcher, after its iterator was created.
 
     Returns:
-        Whether it does.
+        Whether batches are fetched by index.
     """
     iterator = getattr(data_fetcher.iterator, "_iterator", None)
     found = [each for each in getattr(iterator, "iterators", ()) if type(each) is _SingleProcessDataLoaderIter]
@@ -39,7 +39,7 @@ def fetch_by_index(data_fetcher: _DataFetcher) -> bool:
 
 
 def _tensors(iterator: _SingleProcessDataLoaderIter) -> tuple[Sequence[Tensor], Tensor | None] | None:
-    """The tensors of a loader's dataset, and which of their rows it has (None: all); None for another kind."""
+    """Return the tensors of a loader's dataset and its row indices (None: all); None for another kind of loader."""
     fetcher: Any = iterator._dataset_fetcher
     if fetcher.collate_fn is not default_collate or not fetcher.auto_collation:
         return None
@@ -53,7 +53,7 @@ def _tensors(iterator: _SingleProcessDataLoaderIter) -> tuple[Sequence[Tensor], 
 
 
 class _IndexIterator(_SingleProcessDataLoaderIter):
-    """torch's own iterator without its mark for the profiler, which takes longer than a small batch."""
+    """torch's iterator without its profiler record, which takes longer than a small batch."""
 
     def __next__(self) -> Any:
         batch = self._next_data()
@@ -62,18 +62,18 @@ class _IndexIterator(_SingleProcessDataLoaderIter):
 
 
 class _IndexFetcher:
-    """Makes a batch from the indices of its samples, as `default_collate` makes it from the samples.
+    """Fetcher that indexes tensors, with the same batches as `default_collate`.
 
     Args:
-        tensors: Of the dataset, each with the samples along its first dimension.
-        rows: Which rows belong to the dataset; None: all.
+        tensors: Tensors of the dataset, each with samples along its first dimension.
+        rows: Rows that belong to the dataset; None: all.
     """
 
     def __init__(self, tensors: Sequence[Tensor], rows: Tensor | None) -> None:
         self._tensors, self._rows = tensors, rows
 
     def fetch(self, indices: Sequence[int]) -> list[Tensor]:
-        """The batch: one tensor (N, …) for each of the dataset."""
+        """Return the batch: one tensor (N, …) per tensor of the dataset."""
         index = torch.as_tensor(indices, dtype=torch.int64)
         if self._rows is not None:
             index = self._rows[index]

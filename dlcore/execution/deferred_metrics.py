@@ -1,9 +1,9 @@
-"""Updates of torchmetrics' metrics put together: one for all batches of an execution, with the same result.
+"""Deferred updates of torchmetrics: one update for all batches of an execution, with the same result.
 
-An update of a classification metric costs as much as a small network's forward pass, whatever the size of its batch.
-Metrics that count (accuracy, precision, recall, F1, specificity, confusion matrix, … of class predictions) add up
-integers, so that one update with all batches gives what one update for each gives, exactly. Only those are deferred;
-all others are updated batch by batch. The value of a batch is computed only for who takes it.
+An update of a classification metric costs as much as a small network's forward pass, for any batch size. Metrics that
+count (accuracy, precision, recall, F1, specificity, confusion matrix, … of class predictions) sum integers, so one
+update with all batches gives exactly the result of one update per batch. Only those are deferred; all others are
+updated batch by batch. The value of a batch is computed only if the caller uses it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from torchmetrics.utilities.data import dim_zero_sum
 from dlcore.execution.metric_calls import MetricCalls, can_be_updated_alone
 
 _READERS = ("compute", "forward", "reset")
-_NUMBERS = 65_536  # of a larger tensor the update itself takes longer than what is around it
+_NUMBERS = 65_536  # above this size, the update itself takes longer than its overhead
 
 
 def is_additive(metric: Metric) -> bool:
-    """Whether one update with the samples of several batches equals one update for each batch.
+    """Return whether one update with the samples of several batches equals one update per batch.
 
-    It must be a metric of torchmetrics itself (one of somebody else's may count its updates), count in integers, and
-    look at each sample alone. Binary and multilabel metrics do not: whether scores are taken for logits or for
-    probabilities depends on the largest and the smallest of the batch.
+    The metric must come from torchmetrics (a user's metric may count its updates), sum integers, and treat each sample
+    independently. Binary and multilabel metrics do not: they decide by the batch's extremes whether scores are logits
+    or probabilities.
     """
     kinds = (MulticlassStatScores, MulticlassConfusionMatrix)
     if not isinstance(metric, kinds) or not type(metric).__module__.startswith("torchmetrics."):
@@ -41,13 +41,13 @@ def is_additive(metric: Metric) -> bool:
 
 
 class DeferredMetrics:
-    """Collects the updates of a module's additive metrics, and carries them out together.
+    """Collector of the updates of a module's additive metrics, which runs them together.
 
-    Whoever reads a metric (`compute`, `forward`, `reset`, or a state such as ``metric.tp``) gets what it would have
-    without: the updates so far are carried out first.
+    Reading a metric (`compute`, `forward`, `reset`, or a state such as ``metric.tp``) first runs the pending updates,
+    so the result is the same as without deferring.
 
     Args:
-        module: The module whose metrics are meant.
+        module: The module with the metrics.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -60,20 +60,20 @@ class DeferredMetrics:
         ]
 
     def start(self) -> None:
-        """Begin to collect."""
+        """Start to collect updates."""
         for each in self._all:
             each.start()
 
     def pause(self) -> None:
-        """Carry out what was collected, and collect no more until `start`."""
+        """Run the pending updates, and stop collecting until `start`."""
         for each in self._all:
             each.finish()
 
     def finish(self, values: bool) -> None:
-        """Carry out what was collected, and collect no more.
+        """Run the pending updates, and stop collecting.
 
         Args:
-            values: Whether to compute the value of each metric's last batch: no step comes that computes another.
+            values: Whether to compute the value of each metric's last batch, because no further step computes it.
         """
         self.pause()
         for each in self._all if values else ():
@@ -82,11 +82,11 @@ class DeferredMetrics:
 
 
 class _Called:
-    """A metric that is updated batch by batch.
+    """Metric that is updated batch by batch.
 
     Args:
         metric: The metric.
-        calls: Knows which calls need a value.
+        calls: Decides which calls need a value.
     """
 
     def __init__(self, metric: Metric, calls: MetricCalls) -> None:
@@ -107,11 +107,11 @@ class _Called:
 
 
 class _Deferred:
-    """One metric.
+    """Metric whose updates are deferred.
 
     Args:
         metric: The metric.
-        calls: Knows which calls need a value.
+        calls: Decides which calls need a value.
     """
 
     def __init__(self, metric: Metric, calls: MetricCalls) -> None:
@@ -119,7 +119,7 @@ class _Deferred:
         self._batches: list[tuple[Any, ...]] = []  # names of the arguments, and their values
         self._active = False
         self._update: Any = metric.update
-        # Its class with one addition: a state that is not there is brought up to date first.
+        # Subclass that runs the pending updates when a state is read.
         self._class = type(metric)
         self._states: dict[str, Any] = {}
         self._own: dict[str, Any] = {}
@@ -162,11 +162,11 @@ class _Deferred:
             self._update(*args, **kwargs)
             self.start()
             return
-        # Copies: the module may change its tensors in place after the update.
+        # Copy: the module may change its tensors in place after the update.
         self._batches.append((names, *(value.detach().clone() for value in values)))
 
     def _first(self, name: str) -> Any:
-        """A method that carries out the updates so far before it does its own work."""
+        """Wrap a method so that it runs the pending updates first."""
 
         def method(*args: Any, **kwargs: Any) -> Any:
             if name == "forward" and not self._calls.needs_value(self.metric, args, kwargs):
@@ -180,17 +180,17 @@ class _Deferred:
         return method
 
     def _missing(self, name: str) -> Any:
-        """What ``metric.name`` gives where the metric has no such attribute of its own."""
+        """Handle a read of ``metric.name`` if the instance has no such attribute: run pending updates for a state."""
         if name not in self._states:
             return self._class.__getattr__(self.metric, name)
-        # Somebody reads the states: until the end of the execution the metric is updated batch by batch.
+        # A state is read: update the metric batch by batch until the end of the execution.
         self.finish()
         self._calls.compute_last(self.metric)
         return getattr(self.metric, name)
 
 
 def _put_together(batches: list[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
-    """The batches, joined along their first dimension where all else of them is the same."""
+    """Concatenate the batches if names, shapes, dtypes and devices match."""
     kinds = {(names, *((value.shape[1:], value.dtype, value.device) for value in values)) for names, *values in batches}
     if len(kinds) > 1 or len(batches) <= 1:
         return batches

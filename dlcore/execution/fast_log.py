@@ -1,9 +1,9 @@
-"""`self.log` without the checks that the first call of the same line has passed already.
+"""`self.log` without the checks that the first call with the same arguments has already passed.
 
-`LightningModule.log` takes up to a millisecond: it validates its arguments, looks for the metric's name, builds
-metadata and compares them with those of the last call, and moves the result to the device. Only the last part of it,
-the update of Lightning's own `_ResultMetric`, changes from call to call. `FastLog` does that part alone, with the same
-operations in the same order, so that each value is the same to the bit.
+`LightningModule.log` takes up to a millisecond: it validates its arguments, finds the metric's name, builds metadata,
+compares them with those of the last call, and moves the result to the device. Only the last part, the update of
+Lightning's `_ResultMetric`, differs between calls. `FastLog` runs only that part, with the same operations in the same
+order, so that each value is bit-identical.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _FLOATS = (torch.float32, torch.float64)
 
 
 class FastLog:
-    """Takes the place of a module's `log` during an execution.
+    """Replacement for a module's `log` during an execution.
 
-    A call with new arguments, or with a value that needs more than an update, goes to Lightning's own `log`.
+    It calls Lightning's `log` for new arguments, and for a value that needs more than an update.
 
     Args:
-        module: The module whose `log` is meant.
-        results: The training epoch's results, as Lightning keeps them.
-        metrics: The module's metrics, whose states Lightning's own `log` reads.
+        module: The module whose `log` to replace.
+        results: Lightning's results of the training epoch.
+        metrics: The module's metrics; Lightning's `log` reads their states.
     """
 
     def __init__(self, module: LightningModule, results: _ResultCollection, metrics: DeferredMetrics) -> None:
@@ -44,7 +44,7 @@ class FastLog:
         self._known: dict[tuple[str | None, str], tuple[tuple[Any, ...], dict[str, Any], _ResultMetric]] = {}
 
     def __call__(self, name: str, value: Any, *args: Any, batch_size: int | None = None, **kwargs: Any) -> None:
-        """Log a value, as `LightningModule.log` does."""
+        """Log a value like `LightningModule.log`."""
         key = (self._module._current_fx_name, name)
         known = self._known.get(key)
         if known is not None and known[0] == args and known[1] == kwargs and self._update(known[2], value, batch_size):
@@ -59,13 +59,13 @@ class FastLog:
             self._known[key] = (args, kwargs, entry)
 
     def take_values_of_metrics(self) -> None:
-        """Take over the last batch's value of each metric that was logged."""
+        """Store the last batch's value of each logged metric in its entry."""
         for _, _, entry in self._known.values():
             if isinstance(entry.value, Metric):
                 entry._forward_cache = entry.value._forward_cache
 
     def _update(self, entry: _ResultMetric, value: Any, batch_size: int | None) -> bool:
-        """Update an entry; False, and nothing done, where Lightning has to do it."""
+        """Update an entry; return False and do nothing if Lightning's `log` must handle the value."""
         if isinstance(value, Metric):
             if entry.is_tensor:
                 return False
@@ -94,7 +94,7 @@ class FastLog:
         return True
 
     def _as_tensor(self, value: Any, entry: _ResultMetric) -> Tensor | None:
-        """The value as a tensor without dimensions; None for what Lightning has to look at."""
+        """Return the value as a scalar tensor; None if Lightning's `log` must handle it."""
         if not entry.is_tensor:
             return None
         if isinstance(value, Tensor):
@@ -107,8 +107,8 @@ class FastLog:
 
 
 def _is_plain(entry: _ResultMetric) -> bool:
-    """Whether nothing but the entry's own value changes when something is logged."""
+    """Return whether logging changes only the entry's own value."""
     meta = entry.meta
-    synchronised = entry.is_tensor and meta.on_step and meta.sync.should  # processes meet in each step
+    synchronised = entry.is_tensor and meta.on_step and meta.sync.should  # synchronises processes in each step
     known = meta.is_mean_reduction or meta.is_sum_reduction or meta.is_max_reduction or meta.is_min_reduction
     return not meta.enable_graph and not synchronised and known

@@ -1,9 +1,9 @@
-"""Lightning's epoch, in executions: several training steps, and then one with all hooks.
+"""Lightning's epoch loop, divided into executions: several training steps without hooks, then one with all hooks.
 
-What Lightning does around each batch (hooks of callbacks, of the module, the strategy and the precision; progress;
-logging) takes one to two milliseconds, as long as a small network's training step. An execution is a number of steps
-without it, and one with it. It ends where something happens: a value is logged, a checkpoint or a validation is due, a
-callback needs a hook, the epoch or the run ends.
+Lightning's work around each batch (hooks of callbacks, module, strategy and precision; progress; logging) takes one to
+two milliseconds, as long as a small network's training step. An execution takes several steps without it, and one with
+it. It ends at the next event: a value is logged, a checkpoint or a validation is due, a callback needs a hook, or the
+epoch or the run ends.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ from dlcore.execution.quiet_step import BatchTransfer, QuietStep
 
 Steps = int | Literal["auto"]
 
-_SECONDS = 0.1  # that an execution on one device may take before its last step, where its length is "auto"
-_BATCHES = 64  # of an execution on several devices, which must agree and cannot go by their clocks
+_SECONDS = 0.1  # time limit of an execution on one device before its last step, if `steps` is "auto"
+_BATCHES = 64  # batch limit of an execution on several devices, which must agree and have different clocks
 
 
 class ExecutionLoop(_TrainingEpochLoop):
-    """An epoch, in executions.
+    """Epoch loop that runs in executions.
 
     Args:
         trainer: The trainer whose epoch loop this one replaces.
-        steps: Optimiser steps of an execution; ``auto``: as many as there are up to the next event.
+        steps: Optimiser steps of an execution; ``auto``: up to the next event.
 
     Attributes:
-        reason: Why each step is an execution of its own; empty where there is no reason.
+        reason: Why steps are taken one by one; empty if they are not.
     """
 
     def __init__(self, trainer: Trainer, steps: Steps = "auto") -> None:
         before = trainer.fit_loop.epoch_loop
         super().__init__(trainer, before.min_steps, before.max_steps)
-        vars(self).update(vars(before))  # what a fit before this one has counted
+        vars(self).update(vars(before))  # counters of an earlier fit
         self.steps = steps
         self.reason = ""
         self._quiet: QuietStep | None = None
 
     @staticmethod
     def can_replace(loop: Any) -> bool:
-        """Whether an epoch loop is Lightning's, and nobody's own."""
+        """Return whether an epoch loop is Lightning's own class, not a subclass."""
         return type(loop) is _TrainingEpochLoop
 
     def on_run_start(self, data_fetcher: _DataFetcher) -> None:
-        """Find out, at the beginning of an epoch, whether steps can be taken without hooks."""
+        """Decide at the start of an epoch whether steps can be taken without hooks."""
         super().on_run_start(data_fetcher)
         trainer, module = self.trainer, self.trainer.lightning_module
         self._quiet = None
@@ -68,7 +68,7 @@ class ExecutionLoop(_TrainingEpochLoop):
         before, self.reason = self.reason, reason_against(trainer, module, data_fetcher)
         together = trainer.world_size > 1
         if together and trainer.strategy.reduce_boolean_decision(bool(self.reason), all=False) and not self.reason:
-            self.reason = "another process takes its steps one by one"  # they meet in each of them
+            self.reason = "another process takes its steps one by one"  # processes synchronise in each step
         if self.reason != before and self.reason:
             rank_zero_info(f"StepsPerExecution takes steps one by one: {self.reason}.")
         fetch_by_index(data_fetcher)
@@ -78,15 +78,15 @@ class ExecutionLoop(_TrainingEpochLoop):
         self._transfer = BatchTransfer(trainer)
         self._started = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_start")  # type: ignore[attr-defined]
         self._ended = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_end")  # type: ignore[attr-defined]
-        # A class that logs in a way of its own, or a compiled step, goes on as it would.
+        # Do not replace an overridden `log`, nor anything in a compiled module.
         compiled = getattr(module, "_compiler_ctx", None) is not None
         plain = type(module).log is LightningModule.log and not compiled
         self._metrics = None if compiled else DeferredMetrics(module)
         self._log = FastLog(module, self._results, self._metrics) if plain and self._metrics else None
 
     def advance(self, data_fetcher: _DataFetcher) -> None:
-        """Take steps without hooks, and then one with all of them."""
-        # The first step of an epoch is one with all hooks: it makes the entries of `self.log`.
+        """Take steps without hooks, then one with all hooks."""
+        # The first step of an epoch runs with all hooks: it creates the entries of `self.log`.
         if self._quiet is not None and not self.restarting and self.batch_progress.current.ready > 0:
             batches = self._skippable_batches()
             if batches > 0 and self._take(data_fetcher, batches):
@@ -94,7 +94,7 @@ class ExecutionLoop(_TrainingEpochLoop):
         super().advance(data_fetcher)
 
     def _skippable_batches(self) -> int:
-        """How many of the next batches nothing happens in."""
+        """Return the number of batches before the next event."""
         trainer = self.trainer
         each = trainer.accumulate_grad_batches
         position = Position(
@@ -116,18 +116,18 @@ class ExecutionLoop(_TrainingEpochLoop):
             most = min(most, -(done + 1) % int(trainer.val_check_batch or 1))
         if most > 0:
             most = min(most, skippable_batches(trainer.callbacks, trainer, position))  # type: ignore[attr-defined]
-        if trainer.world_size > 1:  # all take as many: they meet in each step
+        if trainer.world_size > 1:  # the same number on all: they synchronise in each step
             number = torch.tensor(float(most), device=trainer.strategy.root_device)
             most = trainer.strategy.reduce(number, reduce_op="min").item()
         return int(most)
 
     def _take(self, data_fetcher: _DataFetcher, batches: int) -> bool:
-        """Take steps without hooks; whether the last of them was told to end the training."""
+        """Take steps without hooks; return whether the last one set `should_stop`."""
         trainer: Any = self.trainer
         module, quiet = trainer.lightning_module, self._quiet
         assert quiet is not None
         end = time.monotonic() + _SECONDS if self.steps == "auto" and trainer.world_size == 1 else math.inf
-        trainer._logger_connector._first_loop_iter = False  # or what is logged would begin anew
+        trainer._logger_connector._first_loop_iter = False  # else logged values would be reset
         quiet.start()
         if self._metrics is not None:
             self._metrics.start()
@@ -152,7 +152,7 @@ class ExecutionLoop(_TrainingEpochLoop):
                 self._results.batch = self._results.batch_size = None
         if not trainer.should_stop:
             return False
-        # The step that said so is the epoch's last: Lightning ends it as each other.
+        # The step that set `should_stop` is the epoch's last. Lightning then ends the epoch as usual.
         if self._log is not None:
             self._log.take_values_of_metrics()
         write_step(trainer)
@@ -177,17 +177,17 @@ class ExecutionLoop(_TrainingEpochLoop):
         progress.increment_completed()
 
 
-# Hooks of a module that decide how a step is taken, or whether.
+# Module hooks that control how a step is taken, or whether.
 _DECIDING_HOOKS = ("optimizer_step", "on_train_batch_start", "manual_backward")
 
 
 def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _DataFetcher) -> str:
-    """Why steps are taken one by one; empty where they need not.
+    """Return why steps must be taken one by one; empty if not.
 
     Args:
         trainer: The trainer, within a fit.
-        module: What it trains.
-        data_fetcher: Where its batches come from.
+        module: The trained module.
+        data_fetcher: Lightning's source of batches.
     """
     name = type(module).__name__
     if not module.automatic_optimization:
@@ -222,6 +222,6 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
 
 
 def write_step(trainer: Trainer) -> None:
-    """Give the loggers what the step at hand has logged, as Lightning does after the hooks of a batch's end."""
+    """Send the current step's values to the loggers, as Lightning does after `on_train_batch_end`."""
     trainer._logger_connector.on_batch_end()
     trainer._logger_connector.update_train_step_metrics()

@@ -1,7 +1,7 @@
-"""Calls of a metric whose value nobody takes: `self.accuracy(scores, labels)`, a statement of its own.
+"""Metric calls whose value is not used, such as the statement `self.accuracy(scores, labels)`.
 
-`Metric.forward` updates the metric and computes the value of the batch: it copies the states, clears them, updates,
-computes, and adds the copies again. Without the value an update is all, with the same states to the bit.
+`Metric.forward` updates the metric and computes the value of the batch: it copies the states, resets them, updates,
+computes, and adds the copies again. If the value is not used, an update alone gives bit-identical states.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 class MetricCalls:
-    """Knows which calls need no value, and the last of each metric."""
+    """Detector of metric calls whose value is not used. It keeps the last such call of each metric."""
 
     def __init__(self) -> None:
-        self._last: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}  # a metric's own hash reads its states
+        self._last: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}  # by id: a metric's hash reads its states
         self._taken: dict[tuple[CodeType, int], bool] = {}
 
     def needs_value(self, metric: Metric, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Whether somebody takes the value of the call that goes on; to be asked by what stands for `forward`."""
+        """Return whether the value of the current call is used. Call only from the replacement of `forward`."""
         hooked = torch_module._global_forward_hooks or any(getattr(metric, name) for name in _HOOKS)
         if self._is_taken() or hooked:
             self._last.pop(id(metric), None)
@@ -39,7 +39,7 @@ class MetricCalls:
         return False
 
     def compute_last(self, metric: Metric) -> None:
-        """Compute the value that was left out last, for whoever looks at it now."""
+        """Compute the value of the last call, if it was skipped."""
         if id(metric) not in self._last:
             return
         args, kwargs = self._last.pop(id(metric))
@@ -48,13 +48,13 @@ class MetricCalls:
         metric._forward_cache = alone(*args, **kwargs)
 
     def forget(self) -> None:
-        """Begin anew: a step with all hooks computes its values."""
+        """Drop the stored calls: a step with all hooks computes its values."""
         self._last.clear()
 
     def _is_taken(self) -> bool:
-        """Whether the caller does anything with the value: else its next instruction throws it away."""
+        """Return whether the caller uses the value: if not, its next instruction is POP_TOP."""
         frame = inspect.currentframe()
-        for _ in range(3):  # this method, `needs_value`, and what stands for `forward`
+        for _ in range(3):  # this method, `needs_value`, the replacement of `forward`
             frame = frame and frame.f_back
         while frame is not None and frame.f_code.co_filename == torch_module.__file__:
             frame = frame.f_back
@@ -72,9 +72,9 @@ def _copy(value: Any) -> Any:
 
 
 def can_be_updated_alone(metric: Metric) -> bool:
-    """Whether an update gives the states that a call gives: those of the batch, added to what there was.
+    """Return whether an update gives the same states as a call: the batch's, merged into the previous ones.
 
-    Of somebody else's metric nobody knows: a call clears it before its update, and may update it twice.
+    This is unknown for a metric from outside torchmetrics: a call resets it before its update, and may update it twice.
     """
     own = type(metric).forward is not Metric.forward or "forward" in vars(metric)
     if own or metric.dist_sync_on_step or not type(metric).__module__.startswith("torchmetrics."):

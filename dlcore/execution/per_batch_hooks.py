@@ -4,9 +4,9 @@
 overrides one of those hooks (`on_train_batch_start`, `on_train_batch_end`, `on_before_zero_grad`, `on_before_backward`,
 `on_after_backward`, `on_before_optimizer_step`) is called for each batch, unless it has one of two optional attributes:
 
-- ``skippable_batches(trainer, position)``: how many of the next batches need none of its per-batch hooks;
-- ``hooks_of_every_batch``: names of the hooks (`on_train_batch_start`, `on_train_batch_end`, `on_before_backward`) that
-  must be called for each batch all the same, also when the batch is skipped.
+- ``skippable_batches(trainer, position)``: return how many of the next batches need none of its per-batch hooks;
+- ``hooks_of_every_batch``: names of the hooks (`on_train_batch_start`, `on_train_batch_end`, `on_before_backward`) to
+  call for each batch even when it is skipped.
 
 Example:
     >>> class SaveEvery1000(Callback):
@@ -49,10 +49,10 @@ _REFRESH = 64  # batches between two refreshes of Lightning's progress bars, at 
 
 @dataclass(frozen=True)
 class Position:
-    """Where in the training the next batch stands.
+    """Position of the next batch in the training.
 
     Args:
-        batch_idx: Its index in the epoch, from 0.
+        batch_idx: Index of the next batch in the epoch, from 0.
         batches: Number of batches in the epoch.
         step: Optimiser steps taken so far.
         accumulate_grad_batches: Batches in one optimiser step.
@@ -64,35 +64,35 @@ class Position:
     accumulate_grad_batches: int = 1
 
     def batches_before(self, step: int) -> int:
-        """Number of batches before the one that completes this optimiser step; 0 if it is the next batch."""
+        """Return the number of batches before the one that completes this optimiser step; 0 if it is the next batch."""
         each = self.accumulate_grad_batches
         return (step - self.step) * each - self.batch_idx % each - 1
 
     def batches_before_multiple(self, every: int) -> int:
-        """Number of batches before the one that completes the next optimiser step which is a multiple of `every`."""
+        """Return the number of batches before the one that completes the next optimiser step divisible by `every`."""
         return self.batches_before((self.step // every + 1) * every)
 
 
 def skippable_batches(callbacks: Iterable[Callback], trainer: Trainer, position: Position) -> float:
-    """How many of the next batches no callback needs; infinite if none needs any.
+    """Return how many of the next batches no callback needs; infinite if no callback needs any.
 
     Args:
-        callbacks: The callbacks to ask.
+        callbacks: The callbacks to check.
         trainer: Their trainer.
-        position: Where the next batch stands.
+        position: Position of the next batch.
     """
     return min((_skippable_batches(callback, trainer, position) for callback in callbacks), default=math.inf)
 
 
 def needs_each_batch(callback: Callback) -> bool:
-    """Whether a callback must be called for each batch: it has per-batch hooks and does not say when it needs them."""
+    """Return whether a callback has per-batch hooks but does not declare when it needs them."""
     if hasattr(callback, "skippable_batches") or _is_adapted(callback):
         return False
     return _has_hooks(callback)
 
 
 def with_hook_of_every_batch(callbacks: Iterable[Callback], hook: str) -> list[Callback]:
-    """The callbacks that need this hook called for each batch, in order."""
+    """Return the callbacks with this hook in `hooks_of_every_batch`, in order."""
     return [callback for callback in callbacks if hook in getattr(callback, "hooks_of_every_batch", ())]
 
 
@@ -106,34 +106,34 @@ def _skippable_batches(callback: Callback, trainer: Trainer, position: Position)
 
 
 def _is_adapted(callback: Callback) -> bool:
-    """Whether it is one of Lightning's own callbacks, with Lightning's own per-batch hooks."""
+    """Return whether a callback is one of Lightning's, with Lightning's own per-batch hooks."""
     kinds = (Timer, LearningRateMonitor, DeviceStatsMonitor, ModelCheckpoint, TQDMProgressBar, RichProgressBar)
-    # A subclass that overrides a per-batch hook may want to see each batch.
+    # A subclass that overrides a per-batch hook may need each batch.
     return isinstance(callback, kinds) and not any(
         hook in vars(each) for hook in PER_BATCH_HOOKS for each in type(callback).__mro__[: _depth(callback, kinds)]
     )
 
 
 def _depth(callback: Callback, kinds: tuple[type, ...]) -> int:
-    """How many classes of the callback come before Lightning's."""
+    """Return how many of the callback's classes come before Lightning's in its MRO."""
     return next(number for number, each in enumerate(type(callback).__mro__) if each in kinds)
 
 
 def _of_lightning(callback: Callback, position: Position) -> float:
     if isinstance(callback, ModelCheckpoint):
-        # A time interval is looked at after each execution, some tenths of a second later than it could be.
+        # A time interval is checked after each execution, so it may end some tenths of a second late.
         every = callback._every_n_train_steps
         return position.batches_before_multiple(every) if every >= 1 else math.inf
     if isinstance(callback, ProgressBar):
         rate = int(callback.refresh_rate)  # type: ignore[attr-defined]
-        # It is refreshed at multiples of its rate only, so that an execution ends there.
+        # The bar refreshes only at multiples of its rate, so an execution must end there.
         every = rate * math.ceil(_REFRESH / rate) if rate > 0 else 0
         return (-(position.batch_idx + 1)) % every if every else math.inf
-    return math.inf  # they look at the clock, or act in steps that are logged: never skipped
+    return math.inf  # they use the clock, or act in logged steps, which are never skipped
 
 
 def _has_hooks(callback: Callback) -> bool:
-    # An instance may have hooks of its own, as a LambdaCallback has.
+    # An instance may have its own hooks, as a LambdaCallback does.
     return any(
         getattr(type(callback), hook, None) is not getattr(Callback, hook) or hook in vars(callback)
         for hook in PER_BATCH_HOOKS

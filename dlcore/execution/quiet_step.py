@@ -1,8 +1,8 @@
-"""One training step of an ordinary LightningModule, without the hooks that nobody has.
+"""One training step of an ordinary LightningModule, without hooks that are not overridden.
 
-The order is Lightning's own (`_AutomaticOptimization`): training step, zero the gradients, backward, hooks, clip, step,
-learning-rate schedules. Hooks that the module overrides are called through Lightning; hooks that it inherits do
-nothing, and are left out.
+The order is Lightning's (`_AutomaticOptimization`): training step, zero the gradients, backward, hooks, clip, step,
+learning-rate schedules. Hooks that the module overrides are called through Lightning. Inherited hooks do nothing, so
+they are skipped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dlcore.execution.per_batch_hooks import with_hook_of_every_batch
 
 
 class QuietStep:
-    """Takes training steps of a module, for the time of an epoch.
+    """Callable that takes training steps of a module within one epoch.
 
     Args:
         trainer: The trainer, with one optimiser, on one device or with DistributedDataParallel, in a precision that
@@ -52,7 +52,7 @@ class QuietStep:
         self._output_wanted = "on_train_batch_end" in self._own or with_hook_of_every_batch(
             callbacks, "on_train_batch_end"
         )
-        # torch's optimisers compute the loss once, before they step; others may do something else with their closure.
+        # torch's optimisers call their closure once, before the step; others may use it differently.
         torchs = type(self._optimizer).__module__.startswith("torch.optim")
         self._wants_closure = not torchs or isinstance(self._optimizer, LBFGS)
         self._own_zero_grad = type(self._optimizer).zero_grad is not Optimizer.zero_grad
@@ -60,12 +60,12 @@ class QuietStep:
         self._parameters: list[Any] = []
 
     def start(self) -> None:
-        """Begin an execution: until its end nobody else changes the optimiser."""
+        """Start an execution, during which nothing else changes the optimiser."""
         self._step = self._optimizer.step if self._wants_closure else direct_step(self._optimizer)
         self._parameters = [each for group in self._optimizer.param_groups for each in group["params"]]
 
     def __call__(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Take a step on a batch; what `training_step` gave, as hooks get it."""
+        """Take a step on a batch; return the output of `training_step` in the form that hooks receive."""
         trainer, progress = self._trainer, self._progress
         accumulates = self._loop._should_accumulate()
         output: Any = None
@@ -98,11 +98,11 @@ class QuietStep:
         return output
 
     def end_batch(self, output: Any, batch: Any, batch_idx: int) -> None:
-        """Call the module's own hook at the end of a batch."""
+        """Call the module's `on_train_batch_end`, if it overrides it."""
         self._hook("on_train_batch_end", output, batch, batch_idx)
 
     def _compute(self, batch: Any, batch_idx: int) -> tuple[Any, Tensor | None]:
-        """Loss and gradients of a batch."""
+        """Compute loss and gradients of a batch; return the step's output and the loss."""
         arguments = (batch, batch_idx) if self._takes_batch_idx else (batch,)
         if self._alone:
             with self._context():
@@ -166,7 +166,7 @@ class QuietStep:
             trainer.precision_plugin._clip_gradients(self._module, self._optimizer, value, algorithm)
 
     def _hook(self, name: str, *args: Any) -> None:
-        """Call a hook of the module, where it has one of its own."""
+        """Call a hook of the module if it overrides it."""
         if name in self._own:
             call._call_lightning_module_hook(self._trainer, name, *args)
 
@@ -184,10 +184,10 @@ _HOOKS = (
 
 
 class BatchTransfer:
-    """What Lightning does with a batch before its step: precision, the data's own hooks, the way to the device.
+    """Lightning's preparation of a batch before its step: precision, data hooks, transfer to the device.
 
     Args:
-        trainer: Whose device, precision and data module are meant.
+        trainer: Trainer with the device, the precision and the data module.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -197,12 +197,12 @@ class BatchTransfer:
         self._move = chosen.get_instance("transfer_batch_to_device").transfer_batch_to_device
         self._after = chosen.get_instance("on_after_batch_transfer").on_after_batch_transfer
         self._device = trainer.strategy.root_device
-        # What lies in the CPU's memory need not go there.
+        # Skip the transfer if the device is the CPU.
         inherited = getattr(self._move, "__func__", None) is DataHooks.transfer_batch_to_device
         self._stays = self._device.type == "cpu" and inherited
 
     def __call__(self, batch: Any) -> Any:
-        """A batch as `training_step` gets it."""
+        """Return the batch as `training_step` receives it."""
         batch = self._before(self._convert(batch), 0)
         if not self._stays:
             batch = self._move(batch, self._device, 0)

@@ -1,4 +1,4 @@
-"""LightningModules. To add one: a new file, its name here, a recipe."""
+"""LightningModules. To add one, write a new file, add its name here, and add a recipe."""
 
 from dlcore.models.cnn import CNN
 from dlcore.models.mlp import MLP

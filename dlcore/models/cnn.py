@@ -14,7 +14,7 @@ from dlcore.models.model import Model
 from dlcore.nn import Penalty, block_settings, convolutional, initialize, make_activation, make_architecture, make_task
 from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
-# What a network by name brings along itself.
+# Arguments that must keep their defaults if `architecture` is set.
 _OWN_BLOCKS = (
     *("channels", "convolutions", "kernel_size", "stride", "padding", "batch_norm"),
     *("pool", "pool_size", "head", "hidden_sizes"),
@@ -24,14 +24,14 @@ _OWN_BLOCKS = (
 class CNN(Model):
     """A convolutional network: blocks of convolution, batch norm, activation and pooling, then a perceptron.
 
-    What is said of blocks is one value for all of them, or a list with one a block. The size of a feature map follows
-    from (H - F + 2P)/S + 1, rounded down; show model prints it for each layer.
+    Each block argument is one value for all blocks, or a list with one value per block. The size of a feature map is
+    (H - F + 2P)/S + 1, rounded down; show model prints it for each layer.
 
     Args:
-        channels: Channels of each block, input side first: as many numbers as there are blocks.
-        convolutions: Convolutions that follow each other in a block, each with batch norm and activation.
+        channels: Channels of each block, input side first: one number per block.
+        convolutions: Convolutions in each block, each with batch norm and activation.
         kernel_size: Height and width of the kernels, in pixels (F).
-        stride: Pixels from one place of the kernel to the next (S), in a block's first convolution; 1 in the others.
+        stride: Stride of a block's first convolution, in pixels (S); 1 in the others.
         padding: Pixels of zeros on each side (P); null: (kernel_size - 1)/2, which keeps the size at stride 1.
         batch_norm: Batch normalisation before each activation.
         activation: Activation after each convolution and hidden layer, by its torch.nn name, with arguments in
@@ -39,47 +39,46 @@ class CNN(Model):
         pool: Pooling at the end of a block: max, average or none.
         pool_size: Height and width of the pooling window, in pixels; its stride is the same.
         dropout: Probability in [0, 1) with which a value is dropped while training, after each block and hidden layer.
-        head: What the perceptron gets of the last feature maps: global_average (the mean of each) or flatten (all
+        head: Input of the perceptron from the last feature maps: global_average (the mean of each) or flatten (all
             numbers).
-        hidden_sizes: Size of each hidden layer of the perceptron; [] joins the features to the output directly.
+        hidden_sizes: Size of each hidden layer of the perceptron; []: features go directly to the output.
         architecture: A network by name, instead of the blocks: lenet5, 'small_vgg(width=32)', 'small_resnet(blocks=3,
-            width=16)' (ResNet-20), or a classification network of torchvision's (resnet18, mobilenet_v3_small, …),
-            fitted to channels and classes; null: the blocks.
-        weights: File with a state dict for torchvision's network, which is never downloaded; null: weights are drawn.
-        channels_last: Keep the channels of a pixel together in memory, which is faster; results agree but for rounding.
+            width=16)' (ResNet-20), or a classification network of torchvision (resnet18, mobilenet_v3_small, …),
+            adapted to channels and classes; null: the blocks.
+        weights: File with a state dict for torchvision's network (never downloaded); null: random weights.
+        channels_last: Keep the channels of a pixel together in memory: faster; results differ only by rounding.
         initializer: Initial weights: default (torch's own), normal, uniform, xavier_normal, xavier_uniform (or
             glorot_…), kaiming_normal, kaiming_uniform (or he_…), trunc_normal, orthogonal, constant, zeros or ones,
-            with arguments in brackets: 'normal(std=0.02)'. Biases start at zero but for default.
-        task: What is learned: multiclass (softmax), binary (sigmoid) or regression (identity); left out, what the data
-            are for, without data multiclass.
+            with arguments in brackets: 'normal(std=0.02)'. Biases start at zero, except with default.
+        task: Kind of task: multiclass (softmax), binary (sigmoid) or regression (identity); left out, the task of the
+            data, or multiclass without data.
         loss: Loss of the task, with arguments in brackets: 'cross_entropy(label_smoothing=0.1)' (multiclass),
             binary_cross_entropy (binary), mse, l1, 'smooth_l1(beta=0.5)' or 'huber(delta=1.0)' (regression); left out,
             the first of its task.
-        class_weights: How much a sample of each class counts in the loss, above 0, one number a class; null: all 1.
-        image_shape: Channels, height and width of a picture; left out, the data say it.
-        num_classes: Classes of a multiclass task, outputs of a regression; left out, the data say it.
+        class_weights: Weight of each class in the loss, above 0, one number per class; null: all 1.
+        image_shape: Channels, height and width of a picture; left out, taken from the data.
+        num_classes: Classes of a multiclass task, outputs of a regression; left out, taken from the data.
         l1: Factor of the L1 penalty Σ|w|, at least 0, which training adds to the loss and logs as train/penalty.
         l2: Factor of the L2 penalty, at least 0, which training adds to the loss and logs as train/penalty.
-        l2_form: What L2 sums: squares (Σw², as weight decay does) or norms (Σ‖p‖, one norm a parameter tensor).
+        l2_form: What L2 sums: squares (Σw², like weight decay) or norms (Σ‖p‖, one norm per parameter tensor).
         penalized: What L1 and L2 sum over: all parameters, weights (no biases, no scales of batch norm), or those whose
-            name fits a pattern: 'network.block_1.*'.
+            name matches a pattern: 'network.block_1.*'.
         optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer SGD
-            --model.optimizer.lr 0.01 (LBFGS wants large batches, and --model.optimizer.line_search_fn strong_wolfe).
+            --model.optimizer.lr 0.01 (LBFGS needs large batches, and --model.optimizer.line_search_fn strong_wolfe).
         lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
             InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler CosineAnnealingLR
-            --model.lr_scheduler.T_max 10; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their interval
-            says).
+            --model.lr_scheduler.T_max 10; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: epochs or steps,
+            by their interval).
         warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
 
     Shape:
-        - Input: (N, C, H, W), as image_shape says.
+        - Input: (N, C, H, W), as given by image_shape.
         - Output: raw scores (N, num_classes); (N, 1) for a binary task.
 
     Raises:
-        ArgumentError: A value lies outside its range, a feature map shrinks to nothing, or what the data would have
-            said is missing.
-        UnknownNameError: There is no architecture, activation, initialiser, loss or task of that name, or it has no
-            such argument.
+        ArgumentError: A value is out of range, a feature map shrinks to nothing, or a value that the data would set is
+            missing.
+        UnknownNameError: Unknown name of an architecture, activation, initialiser, loss or task, or of its argument.
     """
 
     def __init__(
@@ -128,8 +127,8 @@ class CNN(Model):
         penalty = Penalty(l1, l2, l2_form, penalized)
         task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
         super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
-        # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text. Nor is the
-        # file, since a checkpoint holds the weights.
+        # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text. Do not save the
+        # file either: a checkpoint holds the weights.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler", "weights"], logger=False)
         outputs = self.task.out_features
         if architecture is not None:
@@ -141,11 +140,11 @@ class CNN(Model):
             )  # fmt: skip
         initialize(self.network, initializer)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        # After the weights are drawn: in another order in memory, other numbers would go to each.
+        # Change the memory format after drawing the weights: another order in memory would give other values.
         self.network.to(memory_format=self.memory_format)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Raw scores (N, K) of pictures (N, C, H, W)."""
+        """Return raw scores (N, K) of pictures (N, C, H, W)."""
         return self.network(inputs.contiguous(memory_format=self.memory_format))
 
 
@@ -162,10 +161,10 @@ def _check_image_shape(image_shape: Sequence[int] | None) -> None:
 
 
 def _check_alone(architecture: str, given: dict[str, Any]) -> None:
-    """Check that nothing was said of blocks, which a network by name would not hear.
+    """Check that all block arguments have their defaults: a named architecture ignores them.
 
     Raises:
-        ArgumentError: Something was; the remedy sets all of it back.
+        ArgumentError: One was changed; the remedy resets all of them.
     """
     usual = {name: parameter.default for name, parameter in inspect.signature(CNN).parameters.items()}
     changed = [name for name, value in given.items() if value != usual[name]]

@@ -25,35 +25,35 @@ class MLP(Model):
         input_dropout: Probability in [0, 1) with which an input value is dropped while training.
         initializer: Initial weights: default (torch's own), normal, uniform, xavier_normal, xavier_uniform (or
             glorot_…), kaiming_normal, kaiming_uniform (or he_…), trunc_normal, orthogonal, constant, zeros or ones,
-            with arguments in brackets: 'normal(std=0.02)'. Biases start at zero but for default.
-        task: What is learned: multiclass (softmax), binary (sigmoid) or regression (identity); left out, what the data
-            are for, without data multiclass.
+            with arguments in brackets: 'normal(std=0.02)'. Biases start at zero, except with default.
+        task: Kind of task: multiclass (softmax), binary (sigmoid) or regression (identity); left out, the task of the
+            data, or multiclass without data.
         loss: Loss of the task, with arguments in brackets: 'cross_entropy(label_smoothing=0.1)' (multiclass),
             binary_cross_entropy (binary), mse, l1, 'smooth_l1(beta=0.5)' or 'huber(delta=1.0)' (regression); left out,
             the first of its task.
-        class_weights: How much a sample of each class counts in the loss, above 0, one number a class; null: all 1.
-        in_features: Numbers in a sample; left out, the data say it.
-        num_classes: Classes of a multiclass task, outputs of a regression; left out, the data say it.
+        class_weights: Weight of each class in the loss, above 0, one number per class; null: all 1.
+        in_features: Numbers in a sample; left out, taken from the data.
+        num_classes: Classes of a multiclass task, outputs of a regression; left out, taken from the data.
         l1: Factor of the L1 penalty Σ|w|, at least 0, which training adds to the loss and logs as train/penalty.
         l2: Factor of the L2 penalty, at least 0, which training adds to the loss and logs as train/penalty.
-        l2_form: What L2 sums: squares (Σw², as weight decay does) or norms (Σ‖p‖, one norm a parameter tensor).
+        l2_form: What L2 sums: squares (Σw², like weight decay) or norms (Σ‖p‖, one norm per parameter tensor).
         penalized: What L1 and L2 sum over: all parameters, weights (no biases, no scales of batch norm), or those whose
-            name fits a pattern: 'network.linear_*'.
+            name matches a pattern: 'network.linear_*'.
         optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer SGD
-            --model.optimizer.lr 0.01 (LBFGS wants large batches, and --model.optimizer.line_search_fn strong_wolfe).
+            --model.optimizer.lr 0.01 (LBFGS needs large batches, and --model.optimizer.line_search_fn strong_wolfe).
         lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
             InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler CosineAnnealingLR
-            --model.lr_scheduler.T_max 10; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their interval
-            says).
+            --model.lr_scheduler.T_max 10; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: epochs or steps,
+            by their interval).
         warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
 
     Shape:
-        - Input: (N, *), with in_features numbers a sample.
+        - Input: (N, *), with in_features numbers per sample.
         - Output: raw scores (N, num_classes); (N, 1) for a binary task.
 
     Raises:
-        ArgumentError: A value lies outside its range, or one that the data would have said is missing.
-        UnknownNameError: There is no activation, initialiser, loss or task of that name, or it has no such argument.
+        ArgumentError: A value is out of range, or a value that the data would set is missing.
+        UnknownNameError: Unknown name of an activation, initialiser, loss or task, or of its argument.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class MLP(Model):
                 "in_features", "the number of inputs", None, "Give it, or data that know it (`dlcore.runs` links them)."
             )
         check_number("in_features", in_features, at_least=1)
-        make_activation(activation)  # without hidden layers a wrong name would be taken in silence
+        make_activation(activation)  # without hidden layers, a wrong name would pass unnoticed
         penalty = Penalty(l1, l2, l2_form, penalized)
         super().__init__(
             make_task(task or "multiclass", num_classes, loss, class_weights),
@@ -95,7 +95,7 @@ class MLP(Model):
             warmup_steps,
             penalty,
         )
-        # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
+        # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
         self.network = perceptron(
             in_features, hidden_sizes, self.task.out_features, activation, batch_norm, dropout, input_dropout
@@ -103,5 +103,5 @@ class MLP(Model):
         initialize(self.network, initializer)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Raw scores (N, K) of inputs (N, *)."""
+        """Return raw scores (N, K) of inputs (N, *)."""
         return self.network(inputs)

@@ -1,4 +1,4 @@
-"""What all models share: loss and metrics of a batch, what is logged when, optimiser and schedule."""
+"""Base of all models: loss and metrics of a batch, logging, optimiser and schedule."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from dlcore.processes import average_statistics
 
 
 class Model(LightningModule):
-    """Base of dlcore's models. A subclass gives `forward`, which maps inputs to raw scores (N, task.out_features).
+    """Base of dlcore's models. A subclass defines `forward`, which maps inputs to raw scores (N, task.out_features).
 
-    Logged are, at each validation, ``val/…`` and ``train/…`` (of the batches since the last validation, taken while
-    training, so with dropout and with weights that still change); in an epoch without validation ``train/…`` at its
-    end; every `log_every_n_steps` steps ``train/loss_step`` (the mean since the last time) and ``lr``. Losses are the
-    task's alone, so that training and validation compare; a penalty is logged apart, as ``train/penalty``.
+    It logs ``val/…`` and ``train/…`` at each validation. ``train/…`` covers the training batches since the last
+    validation, with dropout and changing weights. In an epoch without validation, it logs ``train/…`` at the end. Every
+    `log_every_n_steps` steps, it logs ``lr`` and ``train/loss_step``, the mean since the last time. Losses exclude the
+    penalty, so that training and validation are comparable; ``train/penalty`` is logged separately.
 
     Args:
         task: Loss, metrics and output of the network.
-        optimizer: Makes the optimiser from the parameters.
-        lr_scheduler: Makes the schedule from the optimiser; None keeps the learning rate.
-        warmup_steps: Optimiser steps in which the learning rate grows to its full value, as a factor on what the
-            schedule says; schedules, callbacks and checkpoints see the rate without it.
-        penalty: What is added to the loss for the size of parameters; None adds nothing.
+        optimizer: Creates the optimiser from the parameters.
+        lr_scheduler: Creates the schedule from the optimiser; None: constant learning rate.
+        warmup_steps: Optimiser steps in which the learning rate grows to its full value, as a factor on the schedule's
+            rate; schedules, callbacks and checkpoints see the rate without it.
+        penalty: Penalty on parameters, added to the loss; None adds nothing.
 
     Attributes:
-        confusion_matrix: Counts (K, K) of a classifier's last validation or test; rows are targets, columns answers.
-        evaluated: How many samples (of text: tokens) the last validation or test had.
+        confusion_matrix: Counts (K, K) of a classifier's last validation or test; rows: targets, columns: predictions.
+        evaluated: Number of samples (for text: tokens) in the last validation or test.
 
     Raises:
-        ArgumentError: Optimiser, schedule or warm-up cannot work as they are set.
+        ArgumentError: Invalid settings of optimiser, schedule or warm-up.
     """
 
     def __init__(
@@ -68,34 +68,34 @@ class Model(LightningModule):
         self.evaluated: int | None = None
         self._penalized: list[nn.Parameter] = []
         self._batch = (-1, -1)  # epoch and index of the last training batch
-        self._early_rate: float | None = None  # of the last step of an epoch before the first interval's end
+        self._early_rate: float | None = None  # last rate of an epoch shorter than the first log interval
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Make the optimiser and the schedule; find the parameters of the penalty."""
+        """Create the optimiser and the schedule; select the parameters of the penalty."""
         with flags_in_errors(self):
-            # Also without a factor: a pattern that fits nothing is a slip, whatever it would have been multiplied by.
+            # Check the pattern even if the factors are 0: a pattern without a match is an error.
             chosen = self.penalty.select(self.named_parameters()) if self.penalty is not None else []
             self._penalized = chosen if self.penalty else []
             return make_optimization(self)
 
     def loss(self, batch: Any, metrics: MetricCollection | None = None) -> Tensor:
-        """The task's loss of a batch, a scalar.
+        """Return the task's loss of a batch, a scalar.
 
         Args:
             batch: Inputs (N, …) and targets (N, …).
-            metrics: What the batch is added to; None: nothing.
+            metrics: Metrics to update with the batch; None: none.
         """
         inputs, targets = batch
         outputs = self(inputs)
-        # An empty batch is a process's share of a last batch that is smaller than the number of processes.
+        # A process has an empty batch if the last batch is smaller than the number of processes.
         loss = self.task.loss(outputs, targets) if len(targets) else outputs.sum() * 0
         if metrics is not None and len(targets):
             metrics.update(**self.task.metric_inputs(loss, outputs, targets))
         return loss
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of a batch, with the penalty."""
-        # L-BFGS computes the loss of a batch several times within a step: the first time counts.
+        """Return the loss of a batch, with the penalty."""
+        # L-BFGS computes the loss of a batch several times per step: count only the first.
         again = (self.current_epoch, batch_idx) == self._batch
         self._batch = (self.current_epoch, batch_idx)
         loss = total = self.loss(batch, None if again else self.train_metrics)
@@ -119,17 +119,17 @@ class Model(LightningModule):
                 penalty = {} if self.last_penalty is None else {"train/penalty_step": self.last_penalty}
                 self.log_dict({"train/loss_step": self.recent_loss.compute(), **penalty, "lr": rate})
         self._early_rate = rate if last and steps < every else None
-        # Not in `on_train_epoch_end`, which callbacks that go by the metrics come before.
+        # Not in `on_train_epoch_end`: callbacks that read the metrics run before it.
         if last and not validates(self):
             self.log_dict(self._training_metrics(), on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
     def on_train_epoch_end(self) -> None:
-        """Log the rate of an epoch before the first interval's end: its curve has a point all the same."""
+        """Log the learning rate of an epoch shorter than the first log interval, so that its curve has a point."""
         if self._early_rate is not None:
             self.log("lr", self._early_rate, sync_dist=True)
 
     def _training_metrics(self) -> dict[str, Tensor]:
-        """Metrics of the training since they were last asked for."""
+        """Return the training metrics since the last call."""
         if not self.trained:
             return {}
         self.trained = False
@@ -137,45 +137,45 @@ class Model(LightningModule):
         return values if self.last_penalty is None else {**values, "train/penalty": self.last_penalty}
 
     def _computed(self, metrics: MetricCollection) -> dict[str, Tensor]:
-        """What was added up, over all processes, the loss first; begin to count anew."""
+        """Compute the metrics over all processes, the loss first, and reset them."""
         values, name = metrics.compute(), metrics.prefix
         metrics.reset()
         confusion, count = (values.pop(f"{name}{each}", None) for each in ("confusion_matrix", "count"))
         if metrics is not self.train_metrics:
             self.confusion_matrix = confusion
             self.evaluated = int(count if count is not None else confusion.sum())
-        return {f"{name}loss": values.pop(f"{name}loss"), **values}  # torchmetrics has them by the alphabet
+        return {f"{name}loss": values.pop(f"{name}loss"), **values}  # torchmetrics sorts them by name
 
     def on_train_start(self) -> None:
-        """Forget the last batch of a fit before this one."""
+        """Reset the batch index of an earlier fit."""
         self._batch = (-1, -1)
 
     def on_validation_model_zero_grad(self) -> None:
-        """Keep the gradients of the last step, which Lightning would clear: callbacks look at them."""
+        """Keep the gradients of the last step, which callbacks read: Lightning would clear them."""
 
     def on_validation_epoch_start(self) -> None:
-        """Begin to count; all processes evaluate the same network."""
+        """Reset the metrics; average running statistics, so that all processes evaluate the same network."""
         self.val_metrics.reset()
         average_statistics(self, self.trainer)
 
     def on_test_epoch_start(self) -> None:
-        """Begin to count."""
+        """Reset the metrics."""
         self.test_metrics.reset()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Count a batch."""
+        """Update the metrics with a batch."""
         self.loss(batch, self.val_metrics)
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Count a batch."""
+        """Update the metrics with a batch."""
         self.loss(batch, self.test_metrics)
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Answer a batch: probabilities (N, K) of a classifier, numbers (N, O) of a regression."""
+        """Return predictions: probabilities (N, K) of a classifier, numbers (N, O) of a regression."""
         return self.task.predict(self(batch[0]))
 
     def on_validation_epoch_end(self) -> None:
-        """Log validation beside training."""
+        """Log the metrics of validation and training."""
         training = {}
         if not self.trainer.sanity_checking:
             training, self.validated_epoch = self._training_metrics(), self.current_epoch

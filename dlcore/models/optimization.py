@@ -1,4 +1,4 @@
-"""How a model is optimised in a trainer: optimiser, warm-up, schedule, and how long the run is."""
+"""Optimisation of a model in a trainer: optimiser, warm-up, schedule, and length of the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def flags_in_errors(model: LightningModule) -> Iterator[None]:
-    """Let an error name a model's argument as its flag has it: ``model.optimizer``."""
+    """Add the prefix ``model.`` to a model's argument in errors, as in its flag: ``model.optimizer``."""
     try:
         yield
     except ArgumentError as error:
@@ -37,10 +37,10 @@ def flags_in_errors(model: LightningModule) -> Iterator[None]:
 
 
 def make_optimization(model: Model) -> OptimizerLRScheduler:
-    """Make a model's optimiser, with its warm-up, and its schedule, for the trainer that it has.
+    """Create a model's optimiser with warm-up and schedule, for its trainer.
 
     Raises:
-        ArgumentError: They cannot work as they are set.
+        ArgumentError: Their settings are invalid.
     """
     trainer = model.trainer
     optimizer = make_optimizer(model.optimizer_factory, model.parameters())
@@ -58,7 +58,7 @@ def make_optimization(model: Model) -> OptimizerLRScheduler:
 
 
 def schedule_of(model: Model, optimizer: Optimizer) -> tuple[LRScheduler, str]:
-    """A new schedule of a model's optimiser, and what it counts: ``epoch`` or ``step``."""
+    """Create a schedule for a model's optimiser; return it and its interval, ``epoch`` or ``step``."""
     steps = partial(steps_of_run, model.trainer)
     schedule, interval = make_schedule(model.schedule_factory, optimizer, steps)  # type: ignore[arg-type]
     check_length(schedule, steps)
@@ -68,7 +68,7 @@ def schedule_of(model: Model, optimizer: Optimizer) -> tuple[LRScheduler, str]:
 def _share_loss(
     trainer: Trainer, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Let all processes' line searches go by the same loss, or they wait for each other for ever."""
+    """Give the line searches of all processes the same loss; else they deadlock."""
     closure = kwargs["closure"]
 
     def shared() -> Tensor:
@@ -78,7 +78,7 @@ def _share_loss(
 
 
 def validates(model: Model) -> bool:
-    """Whether the epoch at hand is validated, at its end or before."""
+    """Return whether the current epoch is validated, at its end or before."""
     trainer, every = model.trainer, model.trainer.check_val_every_n_epoch
     if not trainer.enable_validation:
         return False
@@ -88,14 +88,14 @@ def validates(model: Model) -> bool:
 
 
 def check_step(optimizer: Optimizer, trainer: Trainer) -> None:
-    """Check what a trainer does with gradients beside stepping along them.
+    """Check a trainer's clipping, accumulation and precision.
 
     Args:
         optimizer: The model's optimiser.
         trainer: The trainer.
 
     Raises:
-        ArgumentError: Clipping has an impossible setting, or accumulation or precision do not go with the optimiser.
+        ArgumentError: Clipping is invalid, or accumulation or precision do not fit the optimiser.
     """
     if trainer.gradient_clip_val is not None:
         check_number("trainer.gradient_clip_val", trainer.gradient_clip_val, at_least=0, remedy="0 does not clip.")
@@ -109,10 +109,10 @@ def check_step(optimizer: Optimizer, trainer: Trainer) -> None:
 
 
 def batches_of_epoch(trainer: Trainer) -> int | None:
-    """Batches that a fit takes from an epoch; None for a stream without length.
+    """Return the number of batches per epoch; None for a stream without length.
 
     Args:
-        trainer: The trainer, when data are set up.
+        trainer: The trainer, after the data were set up.
     """
     limit = trainer.limit_train_batches
     try:
@@ -123,16 +123,16 @@ def batches_of_epoch(trainer: Trainer) -> int | None:
 
 
 def steps_of_run(trainer: Trainer) -> int:
-    """How many optimiser steps a fit will take.
+    """Return the number of optimiser steps of a fit.
 
-    Lightning's `estimated_stepping_batches` would prepare the loaders before a checkpoint is read, whose states of them
-    are lost then. Here a loader is only asked its length.
+    Lightning's `estimated_stepping_batches` would prepare the loaders before the checkpoint is read, and lose its
+    loader states. This function only reads the length of a loader.
 
     Args:
-        trainer: The trainer, when data are set up.
+        trainer: The trainer, after the data were set up.
 
     Raises:
-        ArgumentError: The run has no end, or the batches of an epoch are not known before.
+        ArgumentError: The run has no end, or the number of batches per epoch is unknown.
     """
     batches, epochs, steps = batches_of_epoch(trainer), trainer.max_epochs, trainer.max_steps
     ends = [steps] if steps >= 0 else []

@@ -1,4 +1,4 @@
-"""The recurrent text model (chapter "text"): it reads text token by token, and says what comes next."""
+"""The recurrent text model (chapter "text"): it reads text token by token, and predicts the next token."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ class TextRNN(Model):
     """A recurrent language model: embedding, recurrent layers, and a score for each word that may come next.
 
     Training is truncated back-propagation through time: a batch is a piece of several streams of text, gradients stay
-    within the piece, and the state goes on from piece to piece. Logged are loss (nats a token), perplexity, bits per
+    within the piece, and the state is carried to the next piece. It logs loss (nats per token), perplexity, bits per
     character and the share of unknown words; in an evaluation also accuracy.
 
     Args:
         cell: Recurrent layer: rnn (h_t = tanh(W x_t + b + W' h_{t-1} + b')), gru or lstm.
-        embedding_dim: Numbers that stand for a word (E).
+        embedding_dim: Size of a word's embedding (E).
         hidden_size: Size of each recurrent layer's state (D).
-        num_layers: Recurrent layers upon each other.
-        tie_weights: Share one matrix (V, E) between embedding and output; where E and D differ, a linear layer comes
-            before the output.
+        num_layers: Number of stacked recurrent layers.
+        tie_weights: Share one matrix (V, E) between embedding and output; if E and D differ, a linear layer precedes
+            the output.
         embedding_dropout: Probability in [0, 1) with which a number of the embedding is dropped while training. All
             dropout is locked: in a batch, the same numbers at all steps of a stream.
         dropout: Probability in [0, 1) with which a number between two recurrent layers is dropped while training; 0
-            with one layer, which has none after it.
+            with one layer.
         output_dropout: Probability in [0, 1) with which a number before the output is dropped while training.
-        word_dropout: Probability in [0, 1) with which a whole word of the vocabulary is dropped from a training batch.
-        weight_drop: Probability in [0, 1) with which a weight between a layer's states is dropped in a training batch.
-        carry_state: Keep the state from one batch to the next where the text goes on; false: each begins with zeros.
-        adaptive_cutoffs: Numbers of words, growing, at which clusters begin of an adaptive softmax (Grave et al. 2017,
-            arXiv:1609.04309): faster than the full one, which it approximates: words are numbered by how frequent they
-            are, and rare ones are scored by cluster, from fewer features; for 50,000 words say [2000, 10000]. It needs
+        word_dropout: Probability in [0, 1) with which a word of the vocabulary is dropped from a whole training batch.
+        weight_drop: Probability in [0, 1) with which a hidden-to-hidden weight is dropped in a training batch.
+        carry_state: Keep the state from one batch to the next while the text continues; false: each starts at zero.
+        adaptive_cutoffs: Word numbers, ascending, at which the clusters of an adaptive softmax begin (Grave et al.
+            2017, arXiv:1609.04309). It is a faster approximation of the full softmax: words are numbered by frequency,
+            and rare ones are scored by cluster, from fewer features; for 50,000 words try [2000, 10000]. It needs
             tie_weights false. None: the full softmax.
-        vocab_size: Number of words (V); left out, the data say it.
+        vocab_size: Number of words (V); left out, taken from the data.
         optimizer: Optimiser of torch.optim, by name, with its arguments: --model.optimizer AdamW
             --model.optimizer.lr 0.003 (clip the gradients, too: --trainer.gradient_clip_val 1).
         lr_scheduler: Schedule of torch.optim.lr_scheduler or dlcore.optim (PiecewiseConstantLR, ExponentialDecayLR,
             InverseTimeDecayLR), by name, with its arguments: --model.lr_scheduler OneCycleLR
-            --model.lr_scheduler.max_lr 0.003; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: as their
-            interval says).
+            --model.lr_scheduler.max_lr 0.003; it counts epochs (OneCycleLR and CyclicLR: steps; dlcore's: epochs or
+            steps, by their interval).
         warmup_steps: Optimiser steps in which the learning rate grows from near 0 to its full value; 0: none.
 
     Shape:
@@ -65,9 +65,8 @@ class TextRNN(Model):
         - Output: raw scores (B, T, vocab_size).
 
     Raises:
-        ArgumentError: A value lies outside its range, or the vocabulary's size, which the data would have said, is
-            missing.
-        UnknownNameError: There is no such cell.
+        ArgumentError: A value is out of range, or the size of the vocabulary, which the data would set, is missing.
+        UnknownNameError: Unknown cell.
     """
 
     def __init__(
@@ -108,7 +107,7 @@ class TextRNN(Model):
             expected = "false with adaptive_cutoffs, whose rare words have fewer features than an embedding"
             raise ArgumentError("tie_weights", expected, tie_weights, "Set it to false, or leave adaptive_cutoffs out.")
         super().__init__(LanguageModeling(vocab_size, UNKNOWN, NO_TARGET), optimizer, lr_scheduler, warmup_steps)
-        # Callables are not kept: a checkpoint holds plain values only. `dlcore.runs` keeps them as text.
+        # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
         self.word_dropout, self.carry_state = word_dropout, carry_state
         self.embedding = nn.Embedding(vocab_size, embedding_dim)
@@ -123,27 +122,27 @@ class TextRNN(Model):
             nn.init.zeros_(self.output.bias)
         else:
             self.output = AdaptiveSoftmax(hidden_size, vocab_size, adaptive_cutoffs)
-        # torch's normal(0, 1) for embeddings would be scores in the tens where they are the output's weights, too.
+        # With tied weights, torch's normal(0, 1) for embeddings would give scores of magnitude 10 and more.
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         if tie_weights:
             self.output.weight = self.embedding.weight
         self.carried: tuple[Tensor, ...] = ()  # the state after the last training batch
-        self._start: RecurrentState | None = None  # the state before the training batch at hand
+        self._start: RecurrentState | None = None  # the state before the current training batch
         self._eval_state: RecurrentState | None = None  # the state after the last batch of an evaluation
 
     # The network
 
     @property
     def embeddings(self) -> Tensor:
-        """The words' embeddings (V, E)."""
+        """Embeddings of the words (V, E)."""
         return self.embedding.weight
 
     def features(self, tokens: Tensor, state: RecurrentState | None = None) -> tuple[Tensor, RecurrentState]:
-        """What the output layer makes scores of (B, T, F), and the state after the last token.
+        """Return the input of the output layer (B, T, F), and the state after the last token.
 
         Args:
-            tokens: Numbers of the vocabulary's words (B, T), int64.
-            state: The state before the first token, as `scores` gives it; None is the state before any text.
+            tokens: Token ids (B, T), int64.
+            state: The state before the first token, as returned by `scores`; None: the initial state.
         """
         embedded = self.embedding(tokens)
         if self.training and self.word_dropout:
@@ -152,26 +151,26 @@ class TextRNN(Model):
         return self.output_dropout(self.projection(outputs)), state
 
     def scores(self, tokens: Tensor, state: RecurrentState | None = None) -> tuple[Tensor, RecurrentState]:
-        """Raw scores (B, T, V) of what follows each token, and the state after the last.
+        """Return raw scores (B, T, V) for the token after each token, and the state after the last token.
 
         Args:
-            tokens: Numbers of the vocabulary's words (B, T), int64.
-            state: The state before the first token: tensors with the batch on dimension 1, (num_layers, B, D); of an
-                LSTM two, else one. None is the state before any text.
+            tokens: Token ids (B, T), int64.
+            state: The state before the first token: tensors (num_layers, B, D), two for an LSTM, else one. None: the
+                initial state.
         """
         features, state = self.features(tokens, state)
         return self.output(features), state
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Raw scores (B, T, V) of tokens (B, T), from the beginning of a text."""
+        """Return raw scores (B, T, V) of tokens (B, T), from the initial state."""
         return self.scores(inputs)[0]
 
     # Training and evaluation
 
     def loss(self, batch: TextBatch, metrics: MetricCollection | None = None) -> Tensor:
-        """The loss of a batch; the state after it is kept, apart for training and evaluation."""
+        """Return the loss of a batch. Keep the state after it, separately for training and evaluation."""
         if self.training:
-            if metrics is not None:  # else a batch is computed again, and begins with the same state
+            if metrics is not None:  # else the batch is computed again: start from the same state
                 self._start = self.carried if self.carry_state and batch.continues and self.carried else None
             features, state = self.features(batch.inputs, self._start)
             self.carried = tuple(part.detach() for part in state)
@@ -189,23 +188,23 @@ class TextRNN(Model):
         return loss
 
     def _rows_of_a_chunk(self, targets: Tensor) -> int:
-        """Places whose scores are computed together, where not those of all words at all places are; else 0."""
-        if is_watched(self.output):  # somebody wants to see the scores
+        """Return the number of positions per chunk of scores; 0 to compute all scores at once."""
+        if is_watched(self.output):  # a hook needs all scores
             return 0
         places = targets.numel()
         rows = chunk_rows(places, self.output.out_features, targets.device)
-        # An adaptive softmax is there to leave scores out, few or many.
+        # An adaptive softmax always skips scores.
         return rows or (places if isinstance(self.output, AdaptiveSoftmax) else 0)
 
     def predict_step(self, batch: TextBatch, batch_idx: int) -> Tensor:
-        """How well each token was foreseen (3, B, T): the targets, their nats, and the characters they stand for."""
+        """Return (3, B, T): the targets, their losses in nats, and the number of characters of each."""
         scores = self.output(self._evaluate(batch))
-        # float32 whatever the model computes in: bfloat16 would round the tokens' numbers, too.
+        # Always float32: bfloat16 would round token ids.
         nats = cross_entropy(scores.mT.float(), batch.targets, ignore_index=NO_TARGET, reduction="none")
         return torch.stack([batch.targets.to(nats.dtype), nats, batch.characters.to(nats.dtype)])
 
     def _evaluate(self, batch: TextBatch) -> Tensor:
-        """Features (B, T, F) of a batch of an evaluation, from the state that the last one left."""
+        """Return features (B, T, F) of an evaluation batch, starting from the state after the previous one."""
         start = self._eval_state if self.carry_state and batch.continues else None
         features, self._eval_state = self.features(batch.inputs, start)
         return features

@@ -1,4 +1,4 @@
-"""Plain torch.nn: layers, activations, initialisers, losses, penalties, tasks. No Lightning in here."""
+"""Plain torch.nn: layers, activations, initialisers, losses, penalties, tasks. Without Lightning."""
 
 from dlcore.nn.activations import activation_names, make_activation
 from dlcore.nn.adaptive_softmax import AdaptiveSoftmax

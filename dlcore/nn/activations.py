@@ -1,4 +1,4 @@
-"""Activation functions by name: every one that torch.nn has, in its own spelling or in lower case, with arguments."""
+"""Activation functions by name: all of torch.nn, in its spelling or in lower case, with arguments."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch.nn.modules import activation as torch_activations
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.nn.call_text import REQUIRED, read_call
 
-# Attention is no activation function, GLU halves the features, Softmax2d is for images.
+# Attention is not an activation function, GLU halves the features, Softmax2d is for images.
 _NOT_OFFERED = {"GLU", "MultiheadAttention", "Softmax2d"}
 _NEEDS_ARGUMENTS = {"Threshold"}
 _ALSO_CALLED = {"swish": "SiLU", "linear": "Identity"}
-# Where it computes is the trainer's; features are in dimension 1; a layer has one slope (PReLU); Hardtanh's old names.
+# The trainer sets the device; features are in dimension 1; PReLU has one slope per layer; old names of Hardtanh.
 _NOT_ARGUMENTS = {"inplace", "device", "dtype", "dim", "num_parameters", "min_value", "max_value", "args", "kwargs"}
 
 
 def activation_names() -> list[str]:
-    """Names that `make_activation` knows and that need no arguments, in torch.nn's spelling."""
+    """Return the names for `make_activation` that need no arguments, in torch.nn's spelling."""
     return sorted({"Identity", *torch_activations.__all__} - _NOT_OFFERED - _NEEDS_ARGUMENTS)
 
 
@@ -30,7 +30,7 @@ def make_activation(text: str) -> nn.Module:
 
     Args:
         text: torch.nn's class name, in any case, with or without underscores (``ReLU``, ``leaky_relu``, ``identity``),
-            and torch's arguments in brackets where the usual ones are not wanted: ``leaky_relu(negative_slope=0.2)``,
+            and torch's arguments in brackets to change their defaults: ``leaky_relu(negative_slope=0.2)``,
             ``elu(0.5)``, ``gelu(approximate='tanh')``, ``threshold(threshold=0.1, value=0)``.
 
     Returns:
@@ -38,8 +38,8 @@ def make_activation(text: str) -> nn.Module:
         normalise over dimension 1, the features of a batch (N, features).
 
     Raises:
-        UnknownNameError: torch.nn has no such activation, or it no such argument.
-        ArgumentError: An argument has a value that the activation cannot compute with.
+        UnknownNameError: torch.nn has no such activation, or the activation has no such argument.
+        ArgumentError: The activation cannot compute with an argument's value.
     """
     call = read_call("activation", text)
     names = [*activation_names(), *_NEEDS_ARGUMENTS]
@@ -62,7 +62,7 @@ def make_activation(text: str) -> nn.Module:
 
 
 def _arguments(kind: type[nn.Module]) -> dict[str, Any]:
-    """An activation's arguments with their defaults."""
+    """Return an activation's arguments with their defaults."""
     parameters = [
         parameter for name, parameter in inspect.signature(kind).parameters.items() if name not in _NOT_ARGUMENTS
     ]
@@ -70,8 +70,8 @@ def _arguments(kind: type[nn.Module]) -> dict[str, Any]:
 
 
 def _try(layer: nn.Module) -> None:
-    """Compute some values: torch looks at most arguments only when it must use them."""
-    # RReLU draws its slopes: what is drawn here must not change what a run draws.
+    """Compute some values: torch checks most arguments only on use."""
+    # RReLU draws random slopes. Do not change the run's random state.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         outputs = layer(torch.linspace(-3, 3, 7)[:, None])
     if not outputs.isfinite().all():

@@ -1,14 +1,14 @@
-"""Adaptive softmax: rare words share a place among the frequent ones, and are told apart in fewer numbers.
+"""Adaptive softmax: rare words are grouped in clusters, which use fewer features.
 
-The words, the most frequent first, are cut into a head and clusters. A first softmax chooses among the words of the
-head and the clusters; within a cluster, a second one chooses the word, from features that were made fewer: a quarter of
-them in the first cluster, a sixteenth in the second, and so on. Most words of a text are in the head, so that most
-scores are never computed. It approximates the full softmax, whose rare words have all features.
+The words, the most frequent first, are divided into a head and clusters. A first softmax chooses among the words of the
+head and the clusters. Within a cluster, a second softmax chooses the word, from fewer features: a quarter in the first
+cluster, a sixteenth in the second, and so on. Most words of a text are in the head, so most scores are never computed.
+It approximates the full softmax, in which rare words have all features.
 
 Reference: Grave, Joulin, Cissé, Grangier and Jégou (2017), "Efficient softmax approximation for GPUs",
 arXiv:1609.04309.
 
-Shapes: M places, F features, V vocabulary; … places, such as (B, T).
+Shapes: M positions, F features, V vocabulary; … positions, such as (B, T).
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from torch import Tensor, nn
 from dlcore.errors import ArgumentError
 from dlcore.nn.chunked_cross_entropy import chunked_cross_entropy
 
-_FEWER = 4  # times as few features from one cluster to the next: torch's own choice
+_FEWER = 4  # factor by which features shrink per cluster: torch's default
 
 
 class AdaptiveSoftmax(nn.Module):
-    """An output layer that gives logarithms of probabilities, and losses without computing all of them.
+    """Output layer that returns log-probabilities, and losses without computing all of them.
 
     The weights are those of torch.nn.AdaptiveLogSoftmaxWithLoss, with a bias in its head.
 
     Args:
-        in_features: Features of a place (F), at least 4 to the number of clusters.
-        vocab_size: Number of words (V), which are numbered by how frequent they are, the most frequent first.
-        cutoffs: Numbers of the words at which clusters begin, growing, each from 1 to V - 1.
+        in_features: Features per position (F), at least 4 to the power of the number of clusters.
+        vocab_size: Number of words (V), numbered by frequency, the most frequent first.
+        cutoffs: Word numbers at which clusters begin, ascending, each from 1 to V - 1.
 
     Shape:
         - Input: features (…, F).
-        - Output: logarithms of probabilities (…, V).
+        - Output: log-probabilities (…, V).
 
     Raises:
-        ArgumentError: The cutoffs don't cut the words, or there are more clusters than the features allow.
+        ArgumentError: The cutoffs are invalid, or there are more clusters than the features allow.
     """
 
     def __init__(self, in_features: int, vocab_size: int, cutoffs: Sequence[int]) -> None:
@@ -59,28 +59,28 @@ class AdaptiveSoftmax(nn.Module):
         nn.init.zeros_(self.layer.head.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logarithms of the probabilities (…, V) of all words, which take all scores."""
+        """Return the log-probabilities (…, V) of all words. This computes all scores."""
         flat = features.reshape(-1, self.in_features)
         return self.layer.log_prob(flat).reshape(*features.shape[:-1], self.out_features)
 
     def cross_entropy(
         self, features: Tensor, targets: Tensor, ignore_index: int, rows: int, count: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Cross-entropies in nats, and right guesses, summed over all places; of scores only those that are needed.
+        """Sum cross-entropies in nats and correct predictions over all positions, from only the scores needed.
 
         Args:
-            features: What the layer gets (M, F).
-            targets: The words (M,); `ignore_index` where there is none.
-            ignore_index: What stands where there is no target.
-            rows: Places of a chunk, at least 1.
-            count: Whether right guesses are counted.
+            features: Input of the layer (M, F).
+            targets: The words (M,); `ignore_index` at positions without a target.
+            ignore_index: Marker of positions without a target.
+            rows: Positions per chunk, at least 1.
+            count: Whether to count correct predictions.
 
         Returns:
-            The sum of the losses, and how many of the targets are the likeliest word (0 unless `count`), scalars.
+            The sum of the losses, and how many targets are the most likely word (0 unless `count`), scalars.
         """
         there = targets != ignore_index
         head, *bounds = self.layer.cutoffs
-        chosen = targets  # of the head: a word, or the cluster that it is in
+        chosen = targets  # target of the head: a word, or the word's cluster
         total = torch.zeros((), device=features.device)
         for number, (begin, end) in enumerate(pairwise([head, *bounds])):
             among = ((targets >= begin) & (targets < end) & there).nonzero().squeeze(1)

@@ -20,9 +20,9 @@ from dlcore.nn.torchvision_models import torchvision_model, torchvision_names
 def lenet5(image_shape: Sequence[int], out_features: int, activation: str = "ReLU", dropout: float = 0.0) -> nn.Module:
     """Build LeNet-5: two convolutions 5 × 5 with average pooling, then 120 and 84 hidden units.
 
-    For one channel of 32 × 32 pixels and ten classes it has 61,706 parameters, as most of today's versions have: each
-    kernel of the second convolution sees all six maps, and pooling learns nothing (the paper's sees some of them, and
-    learns a factor and an offset). Pictures of 28 × 28 are padded to 32 × 32, as in the paper; others are not.
+    For one channel of 32 × 32 pixels and ten classes it has 61,706 parameters, like most current versions: each kernel
+    of the second convolution reads all six maps, and pooling has no parameters (in the paper, a kernel reads some of
+    the maps, and pooling has a factor and an offset). Pictures of 28 × 28 are padded to 32 × 32, as in the paper.
 
     Args:
         image_shape: Shape of a picture: (C, H, W).
@@ -43,7 +43,7 @@ def small_vgg(
 ) -> nn.Module:
     """Build a small VGG: three blocks of two convolutions 3 × 3 with max pooling, the channels doubling.
 
-    Batch normalisation and global average pooling take the place of the paper's large hidden layers.
+    Batch normalisation and global average pooling replace the paper's large hidden layers.
 
     Args:
         image_shape: Shape of a picture: (C, H, W), of at least 8 × 8 pixels.
@@ -71,7 +71,7 @@ def small_resnet(
     return residual_network(image_shape[0], out_features, blocks, width, activation, dropout)
 
 
-# Each with the arguments that it takes in brackets.
+# Each with its arguments in brackets and their defaults.
 _PRESETS: dict[str, tuple[Callable[..., nn.Module], dict[str, Any]]] = {
     "lenet5": (lenet5, {}),
     "small_vgg": (small_vgg, {"width": 32}),
@@ -80,7 +80,7 @@ _PRESETS: dict[str, tuple[Callable[..., nn.Module], dict[str, Any]]] = {
 
 
 def architecture_names() -> list[str]:
-    """Names that `make_architecture` knows: dlcore's own, then torchvision's."""
+    """Return the names for `make_architecture`: dlcore's own, then torchvision's."""
     return [*_PRESETS, *torchvision_names()]
 
 
@@ -105,8 +105,8 @@ def make_architecture(
         weights: File with weights, for torchvision's networks only.
 
     Raises:
-        UnknownNameError: There is no such network, or it has no such argument.
-        ArgumentError: A value does not go with the network, or its pictures are too small.
+        UnknownNameError: Unknown network, or unknown argument of it.
+        ArgumentError: A value does not fit the network, or the pictures are too small.
     """
     call = read_call("architecture", text)
     if call.name in _PRESETS:

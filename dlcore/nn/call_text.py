@@ -1,4 +1,4 @@
-"""A name with arguments in one line of text, as configs and flags hold it: ``leaky_relu(negative_slope=0.2)``."""
+"""Parser for a name with arguments in brackets, as in configs and flags: ``leaky_relu(negative_slope=0.2)``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class CallText:
-    """A name and the literal values in brackets behind it. Nothing is evaluated but literals.
+    """Name with literal values in brackets. Only literals are evaluated.
 
     Attributes:
-        argument: Whose value the text is (``activation``), for messages.
+        argument: Argument that has the text as its value (``activation``), for messages.
         text: The text itself.
         name: The name before the brackets.
         positional: Values without a name, in order.
@@ -32,16 +32,16 @@ class CallText:
     named: dict[str, Any]
 
     def values(self, owner: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """Check the values that were given, and fill in the others.
+        """Check the given values, and add the defaults of the others.
 
         Args:
-            owner: What the arguments belong to, for messages (``LeakyReLU``).
+            owner: Owner of the arguments, for messages (``LeakyReLU``).
             defaults: Its arguments in order, each with its default; `REQUIRED` for a number without one. A value must
-                be of its default's kind: a number for a number, text for text, true or false for those.
+                have the kind of its default: number, string or bool.
 
         Raises:
-            UnknownNameError: It has no argument of that name.
-            ArgumentError: A value is of another kind, given twice, or missing, or there are too many.
+            UnknownNameError: Unknown argument.
+            ArgumentError: A value has the wrong kind, is given twice, or is missing, or there are too many.
         """
         if not defaults and (self.positional or self.named):
             raise ArgumentError(self.argument, f"{owner} without arguments", self.text)
@@ -83,11 +83,11 @@ def read_call(argument: str, text: str) -> CallText:
     """Read a name, or a name with literal arguments in brackets.
 
     Args:
-        argument: Whose value the text is, for messages.
+        argument: Argument that has the text as its value, for messages.
         text: ``relu``, ``leaky_relu(negative_slope=0.2)`` or ``leaky_relu(0.2)``.
 
     Raises:
-        ArgumentError: The text is neither.
+        ArgumentError: The text has another form.
     """
     text = text.strip()
     if "(" not in text:

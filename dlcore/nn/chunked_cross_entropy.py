@@ -1,13 +1,13 @@
-"""Cross-entropy of an output layer with a large vocabulary, a chunk of places at a time.
+"""Cross-entropy of an output layer with a large vocabulary, computed in chunks of positions.
 
-The scores of a batch are M x V numbers, and training holds three such tables (scores, their logarithmic softmax, its
-gradient): with 50,000 words and 2,000 places over a gigabyte. Here a chunk's loss and its gradients are computed
-together in the forward pass, in one table that the next chunk takes over: the same sums and the same multiplications,
-in the memory of one chunk. The table is never normalised: what divides it, a number for each place, divides the smaller
-factor or the smaller product instead. Reference: the idea of computing the gradient with the loss is that of Wijmans et
-al. (2024), "Cut your losses in large-vocabulary language models", arXiv:2411.09009.
+The scores of a batch are M x V numbers, and training holds three such tables (scores, log-softmax, gradient): over a
+gigabyte for 50,000 words and 2,000 positions. Here, the forward pass computes the loss and the gradients of a chunk
+together, in one table that all chunks reuse: the same sums and multiplications, in the memory of one chunk. The table
+is never normalised: its divisor, one number per position, divides the smaller factor or the smaller product instead.
+Reference: computing the gradient with the loss follows Wijmans et al. (2024), "Cut your losses in large-vocabulary
+language models", arXiv:2411.09009.
 
-Shapes: M places, F features, V vocabulary.
+Shapes: M positions, F features, V vocabulary.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-# Scores of a chunk: so many, and at least those of so many places. With fewer places, reading and writing the weight's
-# gradient for each chunk takes longer than the multiplication (on a CPU: 1.3 times the whole at 64, 1.06 at 192).
+# Number of scores per chunk, and minimum number of positions. With fewer positions, reading and writing the weight's
+# gradient per chunk takes longer than the multiplication (total time on a CPU: 1.3 times at 64, 1.06 at 192).
 _SCORES = {"cpu": 2**22, "cuda": 2**26}
 _PLACES = 384
-_WHOLE = 4  # chunks' scores (67 MB on a CPU, a gigabyte on a GPU) that may as well be there at once
+_WHOLE = 4  # up to so many chunks (67 MB on a CPU, a gigabyte on a GPU), compute all scores at once
 
-# Scores that a CPU's core passes over several times in a row: they stay in its cache (a megabyte).
+# Scores that a CPU core processes in several passes: they fit in its cache (a megabyte).
 _CACHED = 2**18
 
 
 def chunk_rows(places: int, vocab_size: int, device: torch.device) -> int:
-    """Places of a chunk, of so many in all; 0 where their scores are few enough to be computed all at once."""
+    """Return the positions per chunk for a total of `places`; 0 if all scores can be computed at once."""
     scores = _SCORES.get(device.type, 2**24)
     return max(scores // vocab_size, _PLACES) if places * vocab_size > _WHOLE * scores else 0
 
@@ -45,27 +45,27 @@ def chunked_cross_entropy(
     rows: int = 1024,
     count: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropies in nats of the scores ``features @ weight.T + bias``, and right guesses, summed over all places.
+    """Sum cross-entropies in nats of ``features @ weight.T + bias`` and correct predictions over all positions.
 
-    Gradients reach features, weight and bias; a second derivative there is not.
+    Gradients flow to features, weight and bias; there is no second derivative.
 
     Args:
-        features: What the output layer gets (M, F).
+        features: Input of the output layer (M, F).
         weight: Its weight (V, F).
-        bias: Its bias (V,); None where it has none.
-        targets: The tokens (M,); `ignore_index` where there is none.
-        ignore_index: What stands where there is no target.
-        rows: Places of a chunk, at least 1.
-        count: Whether right guesses are counted, which takes a look at all scores.
+        bias: Its bias (V,); None without a bias.
+        targets: The tokens (M,); `ignore_index` at positions without a target.
+        ignore_index: Marker of positions without a target.
+        rows: Positions per chunk, at least 1.
+        count: Whether to count correct predictions, which reads all scores.
 
     Returns:
-        The sum of the losses, a scalar in float32 at least, and how many of the targets have the highest score (0
-        unless `count`), an int64 scalar.
+        The sum of the losses, a scalar in float32 at least, and how many targets have the highest score (0 unless
+        `count`), an int64 scalar.
     """
     device = features.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
     given = (features, weight, bias, targets, _Kind(ignore_index, rows, count, dtype))
-    # A function of autograd's is not told that nobody wants gradients, and would compute them in an evaluation, too.
+    # An autograd function does not know whether gradients are enabled: it would compute them in an evaluation, too.
     if not torch.is_grad_enabled():
         return _sums(*given)[:2]
     found: tuple[Tensor, Tensor] = _ChunkedCrossEntropy.apply(*given)
@@ -74,7 +74,7 @@ def chunked_cross_entropy(
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a pass over the chunks goes by: also that of a second backward pass, outside of any autocast."""
+    """Settings of a pass over the chunks, kept for a second backward pass, outside autocast."""
 
     ignore_index: int
     rows: int
@@ -96,8 +96,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, factor: Tensor, _: Any) -> tuple[Any, ...]:
-        # They are given away, scaled in place: a copy of the weight's would be as large as the weight. Who goes back a
-        # second time, over a graph that was retained, has them computed anew.
+        # Return the gradients scaled in place: a copy of the weight's gradient would be as large as the weight. A
+        # second backward pass over a retained graph computes them again.
         grads, ctx.grads = ctx.grads, None
         if grads is None:
             features, weight, bias, targets = ctx.saved_tensors
@@ -113,7 +113,7 @@ def _sums(
     kind: _Kind,
     wanted: tuple[bool, ...] = (False, False, False),
 ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
-    """Sum of the losses, number of right guesses (0 unless counted), and the gradients that are wanted."""
+    """Return the sum of the losses, the number of correct predictions (0 unless counted), and the wanted gradients."""
     dtype = kind.dtype
     exact = torch.promote_types(dtype, torch.float32)
     total = features.new_zeros((), dtype=exact)
@@ -140,15 +140,15 @@ def _sums(
             right += ((guess == tokens) & ~absent).sum()
             if not any(wanted):
                 continue
-            # d/ds Σ -log softmax(s)[target] = softmax(s) - [target]. The table has that times `sums`; a place without
-            # target has none.
+            # d/ds Σ -log softmax(s)[target] = softmax(s) - [target]. The table holds that times `sums`; `share` is 0 at
+            # positions without a target.
             scores[place, column] -= sums
             share = sums.reciprocal().masked_fill_(absent, 0).unsqueeze(1)
             if of_bias is not None:
                 of_bias += (scores.mT @ share).squeeze(1)
             if dtype == exact:
                 slope = scores
-            else:  # half precision does not hold such sums: there the table itself is divided
+            else:  # half precision cannot hold such sums: divide the table itself
                 slope, share = torch.mul(scores, share, out=held), torch.ones_like(share)
             if of_features is not None:
                 of_features[begin : begin + kind.rows] = (slope @ table).mul_(share)
@@ -160,11 +160,11 @@ def _sums(
 
 
 def _exponentials(scores: Tensor, bias: Tensor | None, column: Tensor, count: bool) -> tuple[Tensor, ...]:
-    """Add the bias to scores (M, V) and take the exponential of what they are below their row's highest, in place.
+    """Add the bias to scores (M, V), subtract each row's maximum and take the exponential, in place.
 
     Returns:
-        The scores in `column`, the highest ones, the sums of the exponentials, and where the highest ones are (-1
-        everywhere unless `count`), each (M,).
+        The scores in `column`, the row maxima, the sums of the exponentials, and the columns of the maxima (-1 unless
+        `count`), each (M,).
     """
     places, vocab_size = scores.shape
     few = max(_CACHED * torch.get_num_threads() // vocab_size, 1) if scores.device.type == "cpu" else max(places, 1)

@@ -1,4 +1,4 @@
-"""A convolutional network as a torch.nn.Sequential: blocks of convolutions with pooling, then a perceptron.
+"""Convolutional network as a torch.nn.Sequential: blocks of convolutions with pooling, then a perceptron.
 
 Shapes: N batch, C channels, H and W height and width of a picture or feature map, O outputs.
 """
@@ -19,20 +19,20 @@ from dlcore.nn.perceptron import perceptron
 
 POOLS = ("max", "average", "none")
 HEADS = ("global_average", "flatten")
-# All of torch's layers of a kind, for `isinstance`.
+# All torch layers of a kind, for `isinstance`.
 CONVOLUTIONS = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
 
 
 @dataclass(frozen=True)
 class BlockSettings:
-    """What a block is made of: convolution → batch norm → activation, some times; then pooling, then dropout.
+    """Settings of a block: convolution → batch norm → activation, repeated; then pooling, then dropout.
 
     Attributes:
-        channels: Kernels of each convolution, which are the channels of its output.
-        convolutions: How many convolutions follow each other.
+        channels: Output channels of each convolution.
+        convolutions: Number of convolutions.
         kernel_size: Height and width of the kernels, in pixels.
-        stride: Pixels from one place of the kernel to the next, in the first convolution; 1 in the others.
+        stride: Stride of the first convolution, in pixels; 1 in the others.
         padding: Pixels of zeros on each side, in each convolution.
         pool: ``max``, ``average`` or ``none``.
         pool_size: Height and width of the pooling window, and its stride.
@@ -56,19 +56,19 @@ def block_settings(
     pool: str | Sequence[str] = "max",
     pool_size: int | Sequence[int] = 2,
 ) -> list[BlockSettings]:
-    """Read the settings of blocks: each is one value for all of them, or a list with one a block.
+    """Build the settings of all blocks: each argument is one value for all blocks, or a list with one per block.
 
     Args:
         channels: Channels of each block, input side first; their number is the number of blocks.
         convolutions: Convolutions in a block, at least 1.
         kernel_size: Height and width of the kernels, in pixels.
         stride: Stride of a block's first convolution, in pixels.
-        padding: Pixels of zeros on each side; None is (kernel_size - 1)/2, which keeps the size where the stride is 1.
+        padding: Pixels of zeros on each side; None: (kernel_size - 1)/2, which keeps the size at stride 1.
         pool: ``max``, ``average`` or ``none``.
         pool_size: Height and width of the pooling window, in pixels.
 
     Raises:
-        ArgumentError: There is no block, a list is shorter or longer than the blocks, or a value is out of its range.
+        ArgumentError: There is no block, the length of a list is not the number of blocks, or a value is out of range.
     """
     if isinstance(channels, int) or not len(channels):
         raise ArgumentError("channels", "a list with the channels of each block, as in [32, 64]", channels)
@@ -124,17 +124,17 @@ def convolutional(
 ) -> nn.Sequential:
     """Build blocks → global average pooling (or nothing) → flatten → perceptron.
 
-    A convolution that batch normalisation follows has no bias: the normalisation would take it away again.
+    A convolution before batch normalisation has no bias: the normalisation would cancel it.
 
     Args:
         image_shape: Shape of a picture: (C, H, W).
         blocks: The blocks, input side first.
         out_features: Size of the output (O).
-        head: ``global_average``: the mean of each channel, whatever the size of the feature map; ``flatten``: every
-            number of it.
-        hidden_sizes: Sizes of the perceptron's hidden layers; none joins the features to the output directly.
+        head: ``global_average``: the mean of each channel, for any size of the feature map; ``flatten``: all its
+            numbers.
+        hidden_sizes: Sizes of the perceptron's hidden layers; empty: connect the features to the output directly.
         activation: Name of the activation after each convolution and hidden layer.
-        batch_norm: Normalise the channels over the batch before each activation, and hidden layers likewise.
+        batch_norm: Normalise channels and hidden units over the batch before each activation.
         dropout: Probability with which a value is dropped in training, after each block and hidden layer.
 
     Returns:
@@ -189,10 +189,10 @@ def _block(in_channels: int, block: BlockSettings, activation: str, batch_norm: 
 
 
 def feature_map_sizes(image_shape: Sequence[int], blocks: Sequence[BlockSettings]) -> list[tuple[int, int]]:
-    """Height and width after the picture itself and after each convolution and pooling, by the formula.
+    """Return height and width of the picture, and after each convolution and pooling.
 
     Raises:
-        ArgumentError: One of them is below 1.
+        ArgumentError: A size is below 1.
     """
     sizes: list[tuple[int, int]] = [(image_shape[1], image_shape[2])]
     for number, block in enumerate(blocks, start=1):

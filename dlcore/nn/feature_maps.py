@@ -9,23 +9,23 @@ from torch import nn
 
 
 def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Length of a feature map: (H − F + 2P)/S + 1, rounded down; 5 pixels, kernel 3, padding 1, stride 1 give 5.
+    """Return the length of a feature map: (H − F + 2P)/S + 1, rounded down; (5 − 3 + 2·1)/1 + 1 = 5.
 
     Args:
         size: Pixels of the input in this direction (H).
         kernel_size: Pixels of the kernel or of the pooling window (F).
-        stride: Pixels from one place of the kernel to the next (S).
+        stride: Pixels from one position of the kernel to the next (S).
         padding: Pixels added on each side (P).
         dilation: Pixels from one weight of the kernel to the next (D): a kernel of F covers D·(F − 1) + 1.
 
     Returns:
-        The length; below 1 where the kernel does not fit into the padded input.
+        The length; below 1 if the kernel does not fit into the padded input.
     """
     return (size - (dilation * (kernel_size - 1) + 1) + 2 * padding) // stride + 1
 
 
 def size_formula(size: int, kernel_size: int, stride: int, padding: int, dilation: int = 1) -> str:
-    """The formula with its numbers: ``(5 − 3 + 2·1)/1 + 1 = 5``; ⌊ ⌋ where it rounds down."""
+    """Format the formula with its numbers: ``(5 − 3 + 2·1)/1 + 1 = 5``; with ⌊ ⌋ if it rounds down."""
     covered = dilation * (kernel_size - 1) + 1
     exact = (size - covered + 2 * padding) % stride == 0
     quotient = f"({size} − {covered} + 2·{padding})/{stride}"
@@ -34,14 +34,14 @@ def size_formula(size: int, kernel_size: int, stride: int, padding: int, dilatio
 
 
 def layer_geometry(layer: nn.Module) -> tuple[dict[str, int], dict[str, int]] | None:
-    """Kernel size, stride, padding and dilation of a layer on pictures, for height and for width.
+    """Return kernel size, stride, padding and dilation of a layer for pictures, for height and for width.
 
     Args:
         layer: Any layer.
 
     Returns:
-        Arguments of `output_size` for each direction; None for a layer that the formula does not describe: one that
-        is no convolution or pooling of pictures, rounds up, or pads by name.
+        Arguments of `output_size` for each direction; None if the formula does not apply: the layer is no convolution
+        or pooling of pictures, rounds up, or pads by name.
     """
     if not isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) or isinstance(layer.padding, str):
         return None

@@ -1,4 +1,4 @@
-"""Initial values of weights, by name. Biases start at zero, but for torch's own default, which draws them too."""
+"""Initial values of weights, by name. Biases start at zero, except with torch's default, which draws them too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.nn.call_text import read_call
 from dlcore.nn.convolution import CONVOLUTIONS
 
-# What fills a weight, and its arguments in torch's names (but for `value`) with dlcore's defaults.
+# Function that fills a weight, and its arguments with torch's names (except `value`) and dlcore's defaults.
 # References: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks",
 # eq. 12 and 16; He et al. (2015), "Delving deep into rectifiers", eq. 10 (gain of ReLU, √2).
 _KAIMING = {"a": 0.0, "mode": "fan_in", "nonlinearity": "relu"}
@@ -40,29 +40,29 @@ _ALSO_CALLED = {
 
 
 def initializer_names() -> list[str]:
-    """Names that `initialize` knows."""
+    """Return the names for `initialize`."""
     return ["default", *_INITIALIZERS, *_ALSO_CALLED]
 
 
 def initialize(module: nn.Module, text: str) -> None:
-    """Give every linear and convolution weight in a module its initial values, and every bias of theirs zero.
+    """Initialise the weights of all linear and convolution layers in a module, and set their biases to zero.
 
     Args:
         module: The network. Weights of other layers (batch norm, …) keep torch's values.
-        text: ``default`` (torch's own, biases included), or a name, with arguments in brackets where other values than
-            these are wanted: ``normal(mean=0, std=0.01)``, ``uniform(a=-0.05, b=0.05)``, ``xavier_normal(gain=1)``
+        text: ``default`` (torch's own, biases included), or a name, with arguments in brackets to change these
+            defaults: ``normal(mean=0, std=0.01)``, ``uniform(a=-0.05, b=0.05)``, ``xavier_normal(gain=1)``
             (standard deviation gain·√(2/(fan_in+fan_out))), ``xavier_uniform(gain=1)`` (limit
             gain·√(6/(fan_in+fan_out))), ``kaiming_normal`` (standard deviation √(2/fan_in)), ``kaiming_uniform``
             (limit √(6/fan_in)), both with torch's ``a``, ``mode`` and ``nonlinearity``, ``trunc_normal(mean=0,
             std=0.01, a=-0.02, b=0.02)``, ``orthogonal(gain=1)``, ``constant(value=0.01)``, ``zeros``, ``ones``;
-            ``glorot_…`` and ``he_…`` are other names.
+            ``glorot_…`` and ``he_…`` are aliases.
 
     Warns:
         UserWarning: All weights of a hidden layer get the same value.
 
     Raises:
-        UnknownNameError: There is no initialiser of that name, or it has no such argument.
-        ArgumentError: An argument has a value that it cannot have.
+        UnknownNameError: Unknown initialiser, or unknown argument of it.
+        ArgumentError: An argument has an invalid value.
     """
     call = read_call("initializer", text)
     name = _ALSO_CALLED.get(call.name, call.name)

@@ -1,6 +1,6 @@
-"""The task of a language model: which token comes next.
+"""The task of a language model: predict the next token.
 
-Shapes: V vocabulary; … places, such as (B, T).
+Shapes: V vocabulary; … positions, such as (B, T).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from dlcore.nn.tasks import Task
 
 
 class LanguageModeling(Task):
-    """The next token, one of V: softmax and cross-entropy over all places that have a target.
+    """Prediction of the next token, one of V: softmax and cross-entropy over all positions with a target.
 
     Args:
         vocab_size: Number of tokens (V), at least 2.
-        unknown: Number of the unknown word, whose share is counted.
-        ignore_index: What stands where there is no target.
+        unknown: Id of the unknown word, whose share is counted.
+        ignore_index: Marker of positions without a target.
     """
 
     unit = "tokens"
@@ -36,9 +36,9 @@ class LanguageModeling(Task):
         self.unknown, self.ignore_index = unknown, ignore_index
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats of raw scores (…, V) and targets (…) that are there; 0 where there are none.
+        """Return the mean cross-entropy in nats of raw scores (…, V) over positions with a target (…); 0 without any.
 
-        It is computed in float32 at least: float16 does not hold the sum over a batch.
+        Compute in float32 at least: float16 cannot hold the sum over a batch.
         """
         flat = targets.reshape(-1)
         scores = outputs.reshape(-1, self.out_features).to(torch.promote_types(outputs.dtype, torch.float32))
@@ -48,10 +48,10 @@ class LanguageModeling(Task):
     def loss_of_features(
         self, features: Tensor, output: nn.Linear | AdaptiveSoftmax, targets: Tensor, rows: int, count: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """The same of what the output layer gets (…, F), so many places at a time: all scores are never there.
+        """Return the loss from the output layer's input (…, F), `rows` positions at a time, without a full score table.
 
         Returns:
-            The loss, and how many of the targets have the highest score (0 unless `count`), scalars.
+            The loss, and how many targets have the highest score (0 unless `count`), scalars.
         """
         flat = targets.reshape(-1)
         features = features.reshape(-1, features.shape[-1])
@@ -63,18 +63,18 @@ class LanguageModeling(Task):
         return total / (flat != self.ignore_index).sum().clamp(min=1), right
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
-        """``loss``, ``perplexity``, ``bits_per_character``, ``unknown_share``; in an evaluation also ``accuracy``."""
+        """Return ``loss``, ``perplexity``, ``bits_per_character``, ``unknown_share``; for evaluation ``accuracy``."""
         metric = LanguageModelMetrics(evaluation, self.unknown, self.ignore_index)
         return MetricCollection({"tokens": metric}, prefix=prefix, compute_groups=False)
 
     def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
-        """All as they are; characters are the text's to say."""
+        """Return loss, scores and targets unchanged. The model adds the characters."""
         return {"loss": loss, "preds": outputs, "target": targets}
 
     def weight(self, targets: Tensor) -> Tensor | int:
-        """The tokens."""
+        """Return the number of tokens with a target."""
         return (targets != self.ignore_index).sum()
 
     def predict(self, outputs: Tensor) -> Tensor:
-        """Probabilities (…, V) by softmax."""
+        """Return probabilities (…, V) by softmax."""
         return outputs.softmax(dim=-1)

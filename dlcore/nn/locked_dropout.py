@@ -1,4 +1,4 @@
-"""Dropout for sequences whose mask stays the same over time.
+"""Dropout for sequences with the same mask at all steps.
 
 Shapes: B batch, T time, F features, V vocabulary.
 
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 
 class LockedDropout(nn.Module):
-    """Drops the same features at all steps of a sequence, other ones in each sequence.
+    """Dropout that drops the same features at all steps of a sequence, and different ones in each sequence.
 
-    A mask that changed with each step would be noise to a recurrent network, which adds up over time.
+    For a recurrent network, a new mask at each step would be noise that accumulates over time.
 
     Args:
-        p: Probability in [0, 1) with which a feature is dropped in training; those that stay are divided by 1 - p.
+        p: Probability in [0, 1) with which a feature is dropped in training; the others are divided by 1 - p.
 
     Shape:
         - Input and output: (B, T, F).
@@ -28,25 +28,25 @@ class LockedDropout(nn.Module):
         self.p = p
 
     def forward(self, sequences: Tensor) -> Tensor:
-        """Sequences (B, T, F) without the features that are dropped."""
+        """Return sequences (B, T, F) with dropped features set to zero."""
         if not self.training or not self.p:
             return sequences
         batch, _, features = sequences.shape
         return sequences * _mask((batch, 1, features), self.p, sequences)
 
     def extra_repr(self) -> str:
-        """The probability, for printing."""
+        """Return the probability, for printing."""
         return f"p={self.p}"
 
 
 def drop_words(embedded: Tensor, tokens: Tensor, vocab_size: int, p: float) -> Tensor:
-    """Drop whole words: all places of a batch where a dropped word stands become zero.
+    """Drop whole words: set a dropped word's embedding to zero at all its positions in the batch.
 
     Args:
-        embedded: Their embeddings (B, T, F).
+        embedded: Embeddings of the tokens (B, T, F).
         tokens: The tokens (B, T).
         vocab_size: Number of words (V).
-        p: Probability in [0, 1) with which a word is dropped; those that stay are divided by 1 - p.
+        p: Probability in [0, 1) with which a word is dropped; the others are divided by 1 - p.
 
     Returns:
         The embeddings (B, T, F).
@@ -55,5 +55,5 @@ def drop_words(embedded: Tensor, tokens: Tensor, vocab_size: int, p: float) -> T
 
 
 def _mask(shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
-    """Zeros with probability p, else 1/(1 - p)."""
+    """Return a mask: 0 with probability p, else 1/(1 - p)."""
     return torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(1 - p).div_(1 - p)

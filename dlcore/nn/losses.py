@@ -1,4 +1,4 @@
-"""Losses by name, with arguments: what each task may be trained on; and weights of classes.
+"""Losses of each task, by name, with arguments; and class weights.
 
 Shapes: N batch, K classes.
 """
@@ -16,8 +16,8 @@ from torch.nn import functional
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
 from dlcore.nn.call_text import read_call
 
-# For each task its losses, the usual one first: torch's function and its arguments. Scores are raw: softmax and sigmoid
-# are part of the loss, where e^1000 is never computed.
+# Losses of each task, the default first: torch's function and its arguments. Scores are raw: softmax and sigmoid are
+# part of the loss, where they do not overflow.
 _LOSSES: dict[str, dict[str, tuple[Callable[..., Tensor], dict[str, Any]]]] = {
     "multiclass": {"cross_entropy": (functional.cross_entropy, {"label_smoothing": 0.0})},
     "binary": {"binary_cross_entropy": (functional.binary_cross_entropy_with_logits, {})},
@@ -37,7 +37,7 @@ _RANGES: dict[str, dict[str, float]] = {
 
 
 def loss_names(task: str) -> list[str]:
-    """Names of the losses that a task may have, the usual one first."""
+    """Return the names of a task's losses, the default first."""
     return list(_LOSSES[task])
 
 
@@ -46,17 +46,17 @@ def make_loss(task: str, text: str | None = None) -> Callable[..., Tensor]:
 
     Args:
         task: ``multiclass``, ``binary`` or ``regression``.
-        text: The loss, with arguments in brackets where other values than these are wanted; None is the usual one.
+        text: The loss, with arguments in brackets to change these defaults; None: the task's default.
             Multiclass: ``cross_entropy(label_smoothing=0.0)``. Binary: ``binary_cross_entropy``. Regression: ``mse``,
             ``l1``, ``smooth_l1(beta=1.0)``: of an error e, e²/(2 beta) below beta and e - beta/2 above;
             ``huber(delta=1.0)``, which is delta times smooth L1 with beta = delta.
 
     Returns:
-        torch.nn.functional's function with the arguments filled in; it maps raw scores and targets to a mean.
+        torch.nn.functional's function with its arguments set; it maps raw scores and targets to a mean.
 
     Raises:
-        UnknownNameError: The task has no loss of that name, or the loss no such argument.
-        ArgumentError: An argument has a value that it cannot have.
+        UnknownNameError: Unknown loss of this task, or unknown argument of the loss.
+        ArgumentError: An argument has an invalid value.
     """
     call = read_call("loss", loss_names(task)[0] if text is None else text)
     name = _ALSO_CALLED.get(call.name, call.name)
@@ -71,14 +71,14 @@ def make_loss(task: str, text: str | None = None) -> Callable[..., Tensor]:
 
 
 class ClassWeights:
-    """How much a sample of each class counts in the loss.
+    """Weight of each class in the loss.
 
     Args:
         weights: A number above 0 for each class.
         num_classes: Number of classes (K).
 
     Raises:
-        ArgumentError: There are more or fewer than K, or one of them is not above 0.
+        ArgumentError: There are more or fewer than K weights, or one is not above 0.
     """
 
     def __init__(self, weights: Sequence[float], num_classes: int) -> None:
@@ -90,16 +90,16 @@ class ClassWeights:
         self._weights = torch.tensor([float(weight) for weight in weights])
 
     def on(self, device: torch.device) -> Tensor:
-        """The weights (K,) on a device."""
+        """Return the weights (K,) on a device."""
         if self._weights.device != device:
-            self._weights = self._weights.to(device)  # kept: a copy to a GPU at each step would wait for it
+            self._weights = self._weights.to(device)  # cached: copying to a GPU at each step would synchronise
         return self._weights
 
     def of(self, targets: Tensor) -> Tensor:
-        """The weight of each sample (N,): of its class, or the mean over the classes' shares in its target.
+        """Return the weight of each sample (N,): that of its class, or the mean weighted by its target probabilities.
 
         Args:
-            targets: Class indices (N,); probabilities of the classes (N, K); or, of two classes, the probability of
+            targets: Class indices (N,); probabilities of the classes (N, K); or, for two classes, the probability of
                 class 1 (N,) or (N, 1).
         """
         weights = self.on(targets.device)

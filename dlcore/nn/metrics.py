@@ -1,6 +1,6 @@
-"""Metrics that torchmetrics lacks, or computes another way: sums on the device that processes add up.
+"""Metrics that torchmetrics lacks or computes differently: sums on the device, reduced over processes.
 
-Shapes: N batch, O outputs of a regression; … places of a text, such as (B, T).
+Shapes: N batch, O outputs of a regression; … positions in a text, such as (B, T).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 
 def sum_dtype() -> torch.dtype:
-    """float64, which counts exactly up to 2^53; float32 on a machine whose GPU (MPS) has no float64."""
+    """Return float64, which counts exactly up to 2^53; float32 on a machine with MPS, which has no float64."""
     return torch.float32 if torch.backends.mps.is_available() else torch.float64
 
 
 class _Sums(Metric):
-    """A metric whose sums stay as exact as they are, whatever precision the network around it is given."""
+    """Metric whose sums keep their dtype when the network's dtype changes."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
-        # `to(torch.bfloat16)`, as bf16-true has it, would take the sums along: they follow to the device only.
+        # Follow the device only: `to(torch.bfloat16)`, as in bf16-true, would also convert the sums.
         return super()._apply(
             lambda tensor: tensor.to(fn(tensor.new_zeros((), dtype=torch.float32)).device), *args, **kwargs
         )
 
 
 class MeanLoss(_Sums):
-    """The mean of batches' mean losses: Σ weight·loss / Σ weight; NaN where nothing was added."""
+    """Mean of the batches' mean losses: Σ weight·loss / Σ weight; NaN without batches."""
 
     full_state_update = False
     higher_is_better = False
@@ -48,8 +48,8 @@ class MeanLoss(_Sums):
         """Add a batch.
 
         Args:
-            loss: Its mean loss, a scalar.
-            weight: How much it counts: its number of samples, or the sum of their weights.
+            loss: Mean loss of the batch, a scalar.
+            weight: Weight of the batch: its number of samples, or the sum of their weights.
         """
         loss = loss.detach()
         if isinstance(weight, Tensor):
@@ -61,17 +61,17 @@ class MeanLoss(_Sums):
             self.weight.add_(weight)
 
     def compute(self) -> Tensor:
-        """The mean, a scalar."""
+        """Return the mean, a scalar."""
         return self.total / self.weight
 
 
 class RegressionErrors(_Sums):
-    """``mae`` and ``rmse`` over all numbers, and ``r2``: 1 - Σe²/Σ(y-mean)² of an output, averaged over the outputs.
+    """``mae`` and ``rmse`` over all numbers, and ``r2``: 1 - Σe²/Σ(y-mean)² per output, averaged over the outputs.
 
-    r2 is NaN when an output's targets are all equal; all are NaN when nothing was added.
+    r2 is NaN if an output's targets are all equal; all are NaN without batches.
 
     Args:
-        num_outputs: Numbers predicted for a sample (O).
+        num_outputs: Numbers predicted per sample (O).
     """
 
     full_state_update = False
@@ -84,17 +84,17 @@ class RegressionErrors(_Sums):
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Add a batch: predictions (N, O) and targets (N, O), or (N,) where O is 1."""
+        """Add a batch: predictions (N, O) and targets (N, O), or (N,) if O is 1."""
         targets = target.reshape(preds.shape).to(self.moments.dtype)
         errors = preds.detach().to(self.moments.dtype) - targets
         self.moments.add_(torch.stack([errors.abs(), errors.square(), targets, targets.square()]).sum(dim=1))
         self.count.add_(len(preds))
 
     def compute(self) -> dict[str, Tensor]:
-        """The three by name, and ``count``, the samples."""
+        """Return the three by name, and ``count``, the number of samples."""
         absolute, squares, total, total_squares = self.moments
         spread = total_squares - total.square() / self.count
-        # Of equal targets nothing but rounding remains.
+        # For equal targets, only rounding errors remain.
         rounding = total_squares * self.count * torch.finfo(self.moments.dtype).eps
         spread = spread.masked_fill(spread <= rounding, math.nan)
         return {
@@ -106,24 +106,24 @@ class RegressionErrors(_Sums):
 
 
 class ScoreAUROC(BinaryAUROC):
-    """The chance that a sample of class 1 scores above one of class 0; NaN where one of the classes is missing."""
+    """Probability that a sample of class 1 scores above one of class 0 (AUROC); NaN if a class is missing."""
 
     def update(self, scores: Tensor, target: Tensor) -> None:
         """Add a batch: raw scores (N,) and classes (N,)."""
-        # Only the order counts. A sigmoid would make sure scores equal.
+        # Only the order matters. A sigmoid would saturate and make large scores equal.
         scores = scores.detach().to(sum_dtype())
         super().update((scores / (1 + scores.abs()) + 1) / 2, target)
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Bring together what all processes have added."""
+        """Gather the samples of all processes."""
         if not len(self.target):
-            # torchmetrics would send float32 for both: a process without samples must send what the others do.
+            # A process without samples must send the same dtypes as the others; torchmetrics would send float32.
             self.preds = [torch.zeros(0, dtype=sum_dtype(), device=self.device)]
             self.target = [torch.zeros(0, dtype=torch.int64, device=self.device)]
         super().sync(*args, **kwargs)
 
     def compute(self) -> Tensor:  # type: ignore[override]
-        """The area, a scalar."""
+        """Return the area, a scalar."""
         targets = dim_zero_cat(self.target) if len(self.target) else torch.zeros(0)
         if len(targets) == 0 or targets.min() == targets.max():
             return torch.tensor(math.nan, device=self.device)
@@ -131,20 +131,20 @@ class ScoreAUROC(BinaryAUROC):
 
 
 class LanguageModelMetrics(_Sums):
-    """Sums over tokens: nats, characters, unknown words, right guesses. Places without target count nowhere.
+    """Sums over tokens: nats, characters, unknown words, correct predictions. Positions without a target do not count.
 
-    Perplexity is exp(loss), and depends on what the words are. Bits per character are all bits, those of ends of
-    documents too, over all characters: they compare between vocabularies of words and of characters.
+    Perplexity is exp(loss), and depends on the vocabulary. Bits per character are all bits, including ends of
+    documents, divided by all characters: they are comparable between vocabularies of words and of characters.
 
     Args:
-        accuracy: Whether right guesses are counted.
-        unknown: Number of the unknown word.
-        ignore_index: What stands where there is no target.
+        accuracy: Whether to count correct predictions.
+        unknown: Id of the unknown word.
+        ignore_index: Marker of positions without a target.
     """
 
     full_state_update = False
     nats: Tensor
-    counts: Tensor  # tokens, characters, unknown words, right guesses (4,)
+    counts: Tensor  # tokens, characters, unknown words, correct predictions (4,)
 
     def __init__(self, accuracy: bool = False, unknown: int = 0, ignore_index: int = -100) -> None:
         super().__init__()
@@ -157,15 +157,14 @@ class LanguageModelMetrics(_Sums):
 
         Args:
             loss: Mean loss of the batch's targets in nats, a scalar.
-            preds: Raw scores (…, V), looked at for the accuracy only; or how many of the targets have the highest,
-                a scalar.
-            target: The tokens (…); `ignore_index` where there is none.
-            characters: How many characters each target stands for (…); None: 1 each.
+            preds: Raw scores (…, V), used for the accuracy only; or the number of correct predictions, a scalar.
+            target: The tokens (…); `ignore_index` at positions without a target.
+            characters: Number of characters of each target (…); None: 1 each.
         """
         there = target != self.ignore_index
         tokens = there.sum()
         dtype = self.nats.dtype
-        # A batch without any target has no mean.
+        # A batch without targets has no mean.
         self.nats.addcmul_(torch.where(tokens > 0, loss.detach().to(dtype), 0.0), tokens.to(dtype))
         counted = there if characters is None else characters * there
         right = torch.zeros_like(tokens)
@@ -175,7 +174,7 @@ class LanguageModelMetrics(_Sums):
         self.counts.add_(torch.stack([total.to(dtype) for total in sums]))
 
     def compute(self) -> dict[str, Tensor]:
-        """By name; ``loss`` is in nats a token, ``count`` the tokens."""
+        """Return the metrics by name; ``loss`` is in nats per token, ``count`` the number of tokens."""
         tokens, characters, unknown, right = self.counts
         loss = self.nats / tokens
         found = {

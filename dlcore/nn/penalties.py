@@ -1,4 +1,4 @@
-"""Penalties on the size of parameters, which the training adds to the loss (chapter "regularisation")."""
+"""Penalties on the size of parameters, added to the training loss (chapter "regularisation")."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ L2Form = Literal["squares", "norms"]
 
 
 class Penalty:
-    """L1 and L2 penalty over a choice of parameters: l1·Σ|w|, and l2·Σw² or l2·Σ‖p‖₂.
+    """L1 and L2 penalty over selected parameters: l1·Σ|w|, and l2·Σw² or l2·Σ‖p‖₂.
 
-    The two forms of L2 are not the same lesson. ``squares`` is what is usually meant: it pulls each number with 2·l2·w,
-    large ones most, as weight decay of 2·l2 in SGD does. ``norms`` is the sum of the norms themselves, one for each
-    parameter tensor: it pulls a whole tensor with l2, however small it has become.
+    The two forms of L2 differ. ``squares`` is the usual one: its gradient 2·l2·w shrinks large numbers most, like
+    weight decay of 2·l2 in SGD. ``norms`` is the sum of the norms, one per parameter tensor: its gradient has norm l2
+    for each tensor, however small the tensor is.
 
     Args:
         l1: Factor of the sum of all absolute values, at least 0.
         l2: Factor of the L2 sum, at least 0.
         l2_form: ``squares`` (Σw², without a half) or ``norms`` (Σ‖p‖₂ over the parameter tensors p).
-        penalized: Which parameters: ``all``; ``weights``: those of two and more dimensions, so no biases and no scales
+        penalized: Which parameters: ``all``; ``weights``: those with two or more dimensions, so no biases and no scales
             of normalisation; or a pattern for their names, as in ``network.linear_*.weight``.
 
     Raises:
-        ArgumentError: A factor is negative or no number, or the form is none of the two.
+        ArgumentError: A factor is negative or not a number, or the form is unknown.
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, l2_form: L2Form = "squares", penalized: str = "all") -> None:
@@ -40,17 +40,17 @@ class Penalty:
         self.l1, self.l2, self.l2_form, self.penalized = l1, l2, l2_form, penalized
 
     def __bool__(self) -> bool:
-        """Whether there is anything to add to the loss."""
+        """Return whether a factor is above 0."""
         return self.l1 > 0 or self.l2 > 0
 
     def select(self, named: Iterable[tuple[str, nn.Parameter]]) -> list[nn.Parameter]:
-        """The parameters that are penalised, of those that learn.
+        """Return the penalised parameters among the trainable ones.
 
         Args:
             named: Names and parameters, as from `torch.nn.Module.named_parameters`.
 
         Raises:
-            ArgumentError: The choice fits no parameter.
+            ArgumentError: No parameter matches.
         """
         learn = {name: parameter for name, parameter in named if parameter.requires_grad}
         if self.penalized == "all":
@@ -66,7 +66,7 @@ class Penalty:
         return chosen
 
     def __call__(self, parameters: Sequence[Tensor]) -> Tensor:
-        """The penalty of these parameters, a scalar; where a number is 0, its gradient is 0."""
+        """Return the penalty of these parameters, a scalar; a number that is 0 has gradient 0."""
         total = parameters[0].new_zeros(())
         if self.l1:
             total = total + self.l1 * _sum(torch.linalg.vector_norm(each, 1) for each in parameters)

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron as a torch.nn.Sequential.
+"""Multi-layer perceptron as a torch.nn.Sequential.
 
 Shapes: N batch, F features of a sample, D size of a hidden layer, O outputs.
 """
@@ -24,15 +24,15 @@ def perceptron(
 ) -> nn.Sequential:
     """Build flatten → [linear → batch norm → activation → dropout] for each hidden layer → linear.
 
-    A linear layer that batch normalisation follows has no bias: the normalisation takes it away again. Adam would move
-    it all the same, and on tiny inputs so fast that the running mean lags far behind: validation then fails.
+    A linear layer before batch normalisation has no bias: the normalisation would cancel it. Adam would still change
+    it, and with tiny inputs so fast that the running mean lags far behind, so that validation fails.
 
     Args:
         in_features: Numbers in a sample, after flattening (F).
-        hidden_sizes: Size of each hidden layer, input side first; none gives softmax (or linear) regression.
-        out_features: Size of the output (O); no activation follows it, since the losses take raw scores.
+        hidden_sizes: Size of each hidden layer, input side first; empty: softmax (or linear) regression.
+        out_features: Size of the output (O), without an activation: the losses take raw scores.
         activation: Name of the activation after each hidden layer.
-        batch_norm: Normalise each hidden layer's sums over the batch, before the activation.
+        batch_norm: Normalise each hidden layer over the batch, before the activation.
         dropout: Probability with which a hidden value is dropped in training.
         input_dropout: Probability with which an input value is dropped in training.
 
@@ -40,7 +40,7 @@ def perceptron(
         The network; layers are named (``linear_1``, ``activation_1``, …, ``output``).
 
     Shape:
-        - Input: (N, *), with F numbers a sample.
+        - Input: (N, *), with F numbers per sample.
         - Output: (N, O).
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())

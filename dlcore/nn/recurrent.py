@@ -1,4 +1,4 @@
-"""Recurrent layers upon each other, with locked dropout between them and weight drop within them.
+"""Stacked recurrent layers, with locked dropout between them and weight drop within them.
 
 Shapes: B batch, T time, E features of the input, D hidden features, L layers.
 """
@@ -14,7 +14,7 @@ from dlcore.errors import UnknownNameError
 from dlcore.nn.locked_dropout import LockedDropout
 from dlcore.nn.weight_drop import dropped_weights
 
-# What a recurrent network keeps from one step to the next: (h,), or (h, c) of an LSTM, each (L, B, D).
+# State of a recurrent network between two steps: (h,), or (h, c) for an LSTM, each (L, B, D).
 RecurrentState = tuple[Tensor, ...]
 
 _LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -22,10 +22,10 @@ CELLS = tuple(_LAYERS)
 
 
 class Recurrent(nn.Module):
-    """Recurrent layers of torch.nn upon each other.
+    """Stack of torch.nn's recurrent layers.
 
-    torch's own layers can be stacked by `num_layers` too; their dropout draws a new mask at each step, though, and
-    is known to spoil what the state remembers.
+    torch's own `num_layers` also stacks layers, but its dropout draws a new mask at each step, which is known to
+    damage the memory of the state.
 
     Args:
         cell: ``rnn`` (h_t = tanh(W x_t + b + W' h_{t-1} + b')), ``gru`` or ``lstm``.
@@ -40,7 +40,7 @@ class Recurrent(nn.Module):
         - Output: (B, T, D), and the state after the last step.
 
     Raises:
-        UnknownNameError: There is no such cell.
+        UnknownNameError: Unknown cell.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class Recurrent(nn.Module):
         )
 
     def forward(self, inputs: Tensor, state: RecurrentState | None = None) -> tuple[Tensor, RecurrentState]:
-        """Outputs (B, T, D) of inputs (B, T, E) and the state (L, B, D) after them.
+        """Return outputs (B, T, D) of inputs (B, T, E), and the state (L, B, D) after them.
 
         Args:
             inputs: The input of each step.
-            state: The state before the first step; None is zero.
+            state: The state before the first step; None: zero.
 
-        In mixed precision on a processor without AVX-512 the layers compute in float32.
+        With mixed precision on a processor without AVX-512, the layers compute in float32.
         """
         if _lacks_bfloat16(inputs):
             with torch.autocast("cpu", enabled=False):
@@ -84,7 +84,7 @@ class Recurrent(nn.Module):
                 inputs = self.dropout(inputs)
             start = None if state is None else tuple(part[number : number + 1] for part in state)
             with dropped_weights(layer, self.weight_drop):  # type: ignore[arg-type]
-                # torch's LSTM has a pair as its state, the others a tensor.
+                # torch's LSTM takes a pair as its state, the others a tensor.
                 bare = start[0] if start is not None and len(start) == 1 else start
                 inputs, end = layer(inputs, bare)
             ends.append(end if isinstance(end, tuple) else (end,))
@@ -92,6 +92,6 @@ class Recurrent(nn.Module):
 
 
 def _lacks_bfloat16(inputs: Tensor) -> bool:
-    """Whether mixed precision asks a processor for an LSTM in bfloat16 that oneDNN has only with AVX-512."""
+    """Return whether mixed precision needs bfloat16 on a CPU without AVX-512, for which oneDNN has no LSTM."""
     asked = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     return asked and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")

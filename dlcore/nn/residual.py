@@ -1,4 +1,4 @@
-"""The residual network for small pictures.
+"""Residual network for small pictures.
 
 Reference: He, Zhang, Ren, Sun (2015), "Deep residual learning for image recognition", arXiv:1512.03385, section 4.2.
 
@@ -16,10 +16,10 @@ from dlcore.nn.activations import make_activation
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions whose result is added to their input: activation(F(x) + x).
+    """Two convolutions with a short cut: activation(F(x) + x).
 
-    Where the number of channels grows, the input is taken at every `stride`-th pixel, and the new channels of it are
-    zero (the paper's option A): the short cut learns nothing.
+    If the number of channels grows, the short cut takes every `stride`-th pixel and fills the new channels with zeros
+    (the paper's option A): it has no parameters.
 
     Args:
         in_channels: Channels of the input.
@@ -43,7 +43,7 @@ class ResidualBlock(nn.Module):
         self.stride, self.new_channels = stride, channels - in_channels
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Output (N, channels, …) of inputs (N, in_channels, H, W)."""
+        """Return the output (N, channels, …) of inputs (N, in_channels, H, W)."""
         residual = self.activation_1(self.batch_norm_1(self.conv_1(inputs)))
         residual = self.batch_norm_2(self.conv_2(residual))
         return self.activation_2(residual + self._short_cut(inputs))
@@ -68,8 +68,8 @@ def residual_network(
     """Build convolution → three stages of residual blocks → global average pooling → linear.
 
     Each stage after the first halves height and width and doubles the channels. There are 6·blocks + 2 layers with
-    weights: 3 blocks a stage are the paper's ResNet-20 (269,722 parameters for pictures of three channels and ten
-    classes; the paper says 0.27M), 9 its ResNet-56.
+    weights: 3 blocks per stage give the paper's ResNet-20 (269,722 parameters for three channels and ten classes; the
+    paper reports 0.27M), 9 its ResNet-56.
 
     Args:
         in_channels: Channels of a picture (C).

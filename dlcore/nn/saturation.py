@@ -1,4 +1,4 @@
-"""Where an activation is saturated: its derivative is below 1% of its peak, and hardly any gradient gets through."""
+"""Saturation of activations: the derivative is below 1% of its maximum, so that almost no gradient passes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ _SHARE = 0.01
 
 
 def saturated(activation: nn.Module, outputs: Tensor) -> Tensor | None:
-    """Which of an activation's outputs lie where it is saturated.
+    """Return which outputs of an activation are saturated.
 
     Args:
         activation: The activation's module.
-        outputs: What it gave, of any shape.
+        outputs: Its outputs, of any shape.
 
     Returns:
-        Booleans of the outputs' shape; None for an activation that does not saturate on both sides (ReLU, whose dead
-        units are another matter).
+        Booleans in the outputs' shape; None for an activation that does not saturate on both sides, such as ReLU.
     """
     if isinstance(activation, nn.Sigmoid):
         return outputs * (1 - outputs) < 0.25 * _SHARE
@@ -25,7 +24,7 @@ def saturated(activation: nn.Module, outputs: Tensor) -> Tensor | None:
         return 1 - outputs.square() < _SHARE
     if isinstance(activation, nn.Softsign):
         return (1 - outputs.abs()).square() < _SHARE
-    if isinstance(activation, nn.LogSigmoid | nn.ReLU6):  # one side is its use
+    if isinstance(activation, nn.LogSigmoid | nn.ReLU6):  # saturated on one side by design
         return None
     if isinstance(activation, nn.Hardtanh):
         return (outputs <= activation.min_val) | (outputs >= activation.max_val)

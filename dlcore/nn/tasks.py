@@ -1,4 +1,4 @@
-"""Tasks: what a network is asked to say, with the loss, the metrics and the output layer that go with it.
+"""Tasks: what a network predicts, with the loss, the metrics and the output layer.
 
 Shapes: N batch, K classes, O outputs of a regression.
 """
@@ -20,11 +20,11 @@ from dlcore.nn.metrics import MeanLoss, RegressionErrors, ScoreAUROC
 
 
 class Task(ABC):
-    """A loss, its metrics, and how raw scores become an answer.
+    """Loss, metrics, and conversion of raw scores to predictions.
 
     Attributes:
-        out_features: How many raw scores the network gives for a sample.
-        unit: What is counted, in the plural, for reports.
+        out_features: Number of raw scores per sample.
+        unit: Name of what is counted, in the plural, for reports.
     """
 
     out_features: int
@@ -32,39 +32,39 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss over the batch, a scalar, from raw scores (N, out_features)."""
+        """Return the mean loss over the batch, a scalar, from raw scores (N, out_features)."""
 
     @abstractmethod
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
-        """The task's metrics with nothing added yet; `metric_inputs` says what their `update` takes.
+        """Return the task's metrics, empty; `metric_inputs` returns the arguments of their `update`.
 
         Args:
-            prefix: Goes before their names: ``train/``.
-            evaluation: Also those that validation and test have and training has not, and a confusion matrix.
-            thorough: Also those that cost more and are looked at once, at test time.
+            prefix: Prefix of their names: ``train/``.
+            evaluation: Add metrics only for validation and test, and a confusion matrix.
+            thorough: Add expensive metrics for the test.
         """
 
     @abstractmethod
     def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
-        """What the metrics are updated with: a batch's loss, raw scores and targets, each as they take it."""
+        """Return the arguments of the metrics' `update`, from a batch's loss, raw scores and targets."""
 
     def weight(self, targets: Tensor) -> Tensor | int:
-        """How much a batch counts in the mean loss: so the mean of batches is that of their samples."""
+        """Return the batch's weight in the mean loss, so that the mean over batches is the mean over samples."""
         return len(targets)
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:
-        """The answer for each sample: probabilities (N, K), or numbers (N, O)."""
+        """Return the prediction for each sample: probabilities (N, K), or numbers (N, O)."""
 
 
 class Multiclass(Task):
-    """One of K classes: softmax and cross-entropy, computed as one from raw scores.
+    """Classification into K classes: softmax and cross-entropy, computed together from raw scores.
 
     Args:
         num_classes: Number of classes (K), at least 2.
-        loss: ``cross_entropy``, with ``label_smoothing`` in brackets; None is without.
-        class_weights: How much a sample of each class counts, above 0; None counts all as 1. The mean loss is
-            Σ weight·loss / Σ weight, the same for class indices as for one-hot targets.
+        loss: ``cross_entropy``, with ``label_smoothing`` in brackets; None: without smoothing.
+        class_weights: Weight of each class, above 0; None: all 1. The mean loss is Σ weight·loss / Σ weight, equal
+            for class indices and for one-hot targets.
     """
 
     def __init__(self, num_classes: int, loss: str | None = None, class_weights: Sequence[float] | None = None) -> None:
@@ -74,7 +74,7 @@ class Multiclass(Task):
         self.loss_function = make_loss("multiclass", loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of raw scores (N, K) and class indices (N,), or probabilities of the classes (N, K).
+        """Return the cross-entropy of raw scores (N, K) and class indices (N,), or class probabilities (N, K).
 
         Raises:
             ArgumentError: The targets have another shape.
@@ -88,35 +88,34 @@ class Multiclass(Task):
         targets = targets.to(outputs.dtype)
         if weights is None:
             return self.loss_function(outputs, targets)
-        # torch would divide by N and not, as with class indices, by the sum of the weights.
+        # torch divides by N here; with class indices it divides by the sum of the weights.
         total = self.loss_function(outputs, targets, weight=weights, reduction="sum")
         return total / self.class_weights.of(targets).sum()  # type: ignore[union-attr]
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
-        """``loss`` and ``accuracy``; thorough: ``f1``, the mean of the classes' F1 scores."""
+        """Return ``loss`` and ``accuracy``; thorough: ``f1``, the mean of the classes' F1 scores."""
         return _collection(_class_metrics(self.num_classes, evaluation, thorough), prefix)
 
     def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
-        """The class of a target that is probabilities is the likeliest."""
+        """Return the arguments; for target probabilities, the class is the most likely one."""
         target = targets.argmax(dim=1) if targets.dim() == 2 else targets.long()
         return {"loss": loss, "weight": _weight(self.class_weights, targets), "preds": outputs, "target": target}
 
     def weight(self, targets: Tensor) -> Tensor | int:
-        """The sum of the samples' weights."""
+        """Return the sum of the samples' weights."""
         return _weight(self.class_weights, targets)
 
     def predict(self, outputs: Tensor) -> Tensor:
-        """Probabilities (N, K) by softmax."""
+        """Return probabilities (N, K) by softmax."""
         return outputs.softmax(dim=1)
 
 
 class Binary(Task):
-    """Yes or no: sigmoid and binary cross-entropy, computed as one from a single raw score.
+    """Classification into two classes: sigmoid and binary cross-entropy, computed together from one raw score.
 
     Args:
-        loss: ``binary_cross_entropy``, which is also None.
-        class_weights: How much a sample of class 0 and one of class 1 count, above 0; None counts both as 1. The mean
-            loss is Σ weight·loss / Σ weight.
+        loss: ``binary_cross_entropy``; None: the same.
+        class_weights: Weights of class 0 and class 1, above 0; None: both 1. The mean loss is Σ weight·loss / Σ weight.
     """
 
     num_classes = 2
@@ -127,7 +126,7 @@ class Binary(Task):
         self.loss_function = make_loss("binary", loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Binary cross-entropy of raw scores (N, 1) and targets (N,): 0, 1 or the probability of 1."""
+        """Return the binary cross-entropy of raw scores (N, 1) and targets (N,): 0, 1 or the probability of 1."""
         targets = _shaped(targets, outputs)
         if self.class_weights is None:
             return self.loss_function(outputs, targets)
@@ -135,12 +134,12 @@ class Binary(Task):
         return self.loss_function(outputs, targets, weight=weights, reduction="sum") / weights.sum()
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
-        """``loss`` and ``accuracy``; in an evaluation also ``auroc``; thorough: ``f1``, the mean of both classes'."""
+        """Return ``loss`` and ``accuracy``; for evaluation ``auroc``; thorough: ``f1``, the mean of both classes'."""
         auroc = {"auroc": ScoreAUROC(validate_args=False)} if evaluation else {}
         return _collection({**_class_metrics(2, evaluation, thorough), **auroc}, prefix)
 
     def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
-        """A single score a sample is the logit of class 1."""
+        """Return the arguments; a sample's only score is the logit of class 1."""
         scores = outputs.reshape(-1)
         target = (targets.reshape(-1) > 0.5).long()
         weight = _weight(self.class_weights, targets)
@@ -148,21 +147,21 @@ class Binary(Task):
         return {"loss": loss, "weight": weight, "preds": preds, "target": target, "scores": scores}
 
     def weight(self, targets: Tensor) -> Tensor | int:
-        """The sum of the samples' weights."""
+        """Return the sum of the samples' weights."""
         return _weight(self.class_weights, targets)
 
     def predict(self, outputs: Tensor) -> Tensor:
-        """Probabilities (N, 2) of class 0 and class 1, by sigmoid."""
+        """Return probabilities (N, 2) of class 0 and class 1, by sigmoid."""
         positive = outputs.reshape(-1, 1).sigmoid()
         return torch.cat([1 - positive, positive], dim=1)
 
 
 class Regression(Task):
-    """One or more numbers: identity output and, if no other loss is chosen, mean squared error.
+    """Prediction of one or more numbers: identity output and, by default, mean squared error.
 
     Args:
-        num_outputs: How many numbers are predicted for a sample (O), at least 1.
-        loss: ``mse``, ``l1``, ``smooth_l1`` (with ``beta`` in brackets) or ``huber`` (with ``delta``); None is ``mse``.
+        num_outputs: Numbers predicted per sample (O), at least 1.
+        loss: ``mse``, ``l1``, ``smooth_l1`` (with ``beta`` in brackets) or ``huber`` (with ``delta``); None: ``mse``.
             The mean is over all numbers.
     """
 
@@ -172,24 +171,24 @@ class Regression(Task):
         self.loss_function = make_loss("regression", loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of (N, O) and (N, O), or (N,) where O is 1."""
+        """Return the mean loss of outputs (N, O) and targets (N, O), or (N,) if O is 1."""
         return self.loss_function(outputs, _shaped(targets, outputs))
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
-        """``loss``, ``mae``, ``rmse`` and ``r2``."""
+        """Return ``loss``, ``mae``, ``rmse`` and ``r2``."""
         return _collection({"loss": MeanLoss(), "errors": RegressionErrors(self.out_features)}, prefix)
 
     def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
-        """The numbers as they are."""
+        """Return loss, outputs and targets unchanged, with the number of samples as weight."""
         return {"loss": loss, "weight": len(targets), "preds": outputs, "target": targets}
 
     def predict(self, outputs: Tensor) -> Tensor:
-        """The numbers themselves (N, O)."""
+        """Return the outputs (N, O) unchanged."""
         return outputs
 
 
 def _class_metrics(num_classes: int, evaluation: bool, thorough: bool) -> dict[str, Metric]:
-    # Their checks of the values would wait for a GPU at each batch.
+    # Without argument checks, which would synchronise with a GPU at each batch.
     found: dict[str, Metric] = {
         "loss": MeanLoss(),
         "accuracy": MulticlassAccuracy(num_classes, average="micro", validate_args=False),
@@ -206,15 +205,15 @@ def _collection(metrics: dict[str, Metric], prefix: str) -> MetricCollection:
 
 
 def _weight(class_weights: ClassWeights | None, targets: Tensor) -> Tensor | int:
-    """How much a batch counts in the mean loss: so the mean of batches is that of their samples."""
+    """Return the batch's weight in the mean loss, so that the mean over batches is the mean over samples."""
     return len(targets) if class_weights is None else class_weights.of(targets).sum()
 
 
 def _shaped(targets: Tensor, outputs: Tensor) -> Tensor:
-    """Targets in the outputs' shape and type.
+    """Return targets in the shape and dtype of the outputs.
 
     Raises:
-        ArgumentError: They are more or fewer numbers.
+        ArgumentError: Their numbers of elements differ.
     """
     if targets.numel() != outputs.numel():
         raise ArgumentError("targets", f"as many numbers as outputs, {tuple(outputs.shape)}", tuple(targets.shape))
@@ -229,11 +228,11 @@ def make_task(
     Args:
         name: ``multiclass``, ``binary`` or ``regression``.
         num_classes: Classes of a multiclass task; a binary task has 2; a regression's number of outputs (None: 1).
-        loss: A loss of the task, by name, with arguments in brackets (see `dlcore.nn.make_loss`); None: its usual one.
-        class_weights: How much a sample of each class counts in the loss; None: all the same.
+        loss: A loss of the task, by name, with arguments in brackets (see `dlcore.nn.make_loss`); None: the default.
+        class_weights: Weight of each class in the loss; None: equal weights.
 
     Raises:
-        UnknownNameError: There is no such task, or it has no such loss.
+        UnknownNameError: Unknown task, or unknown loss of it.
         ArgumentError: The number of classes or the weights do not fit the task.
     """
     if name == "multiclass":

@@ -1,4 +1,4 @@
-"""torchvision's classification networks by name, fitted to other pictures and classes. Nothing is ever downloaded.
+"""torchvision's classification networks by name, adapted to any channels and classes. Nothing is downloaded.
 
 Shapes: C channels, H and W height and width, O outputs.
 """
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dlcore.errors import ArgumentError
 
-# These have outputs beside the one that is wanted, in training only; and one warns that it will draw weights otherwise.
+# These have auxiliary outputs in training, and warn about weight initialisation if it is not set.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": True},
     "inception_v3": {"aux_logits": False, "init_weights": True},
@@ -23,8 +23,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def torchvision_names() -> list[str]:
-    """Names of torchvision's classification networks (``resnet18``, ``vgg16``, …)."""
-    from torchvision import models  # here: torchvision takes seconds to import, and most networks need none of it
+    """Return the names of torchvision's classification networks (``resnet18``, ``vgg16``, …)."""
+    from torchvision import models  # here: torchvision takes seconds to import, and most networks do not need it
 
     return models.list_models(module=models)
 
@@ -32,22 +32,22 @@ def torchvision_names() -> list[str]:
 def torchvision_model(
     name: str, image_shape: Sequence[int], out_features: int, weights: str | None = None
 ) -> nn.Module:
-    """Make a network of torchvision's for pictures of C channels and O outputs.
+    """Make a torchvision network for pictures with C channels and O outputs.
 
-    The first convolution is made anew where C is not 3, the last layer in any case.
+    Replace the first convolution if C is not 3, and always the last layer.
 
     Args:
         name: One of `torchvision_names`.
         image_shape: Shape of a picture: (C, H, W).
         out_features: Size of the output (O).
-        weights: File with a state dict, as torchvision offers them for download; None draws all weights. The first
-            convolution takes the sum of its kernels over the three colours, shared out evenly over the C channels: a
-            grey picture gives what the same picture in three equal colours gave. The last layer is drawn where the file
-            has another number of classes.
+        weights: File with a state dict, as torchvision offers for download; None: draw all weights. If C is not 3, the
+            first convolution's kernels are summed over the three colours and divided evenly among the C channels: a
+            grey picture gives the same result as in three equal colours. The last layer is drawn if the file has
+            another number of classes.
 
     Raises:
-        ArgumentError: The pictures are too small for the network or of a size that it does not take, or the file cannot
-            be read or is of another network.
+        ArgumentError: The network does not accept pictures of this size, or the file cannot be read or is of another
+            network.
     """
     with torch.device("meta"):  # shapes without numbers: 20,000 times cheaper
         probe = _make(name, image_shape[0], out_features).eval()
@@ -78,7 +78,7 @@ def _make(name: str, in_channels: int, out_features: int) -> nn.Module:
 
 
 def _load(network: nn.Module, name: str, file: str) -> None:
-    """Give a network the weights of a file."""
+    """Load the weights of a file into a network."""
     given = _read(file)
     own = network.state_dict()
     layers = [path for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]

@@ -1,4 +1,4 @@
-"""Weight drop: dropout on the weights between a recurrent layer's states, the same ones over all steps.
+"""Weight drop: dropout on a recurrent layer's hidden-to-hidden weights, the same for all steps.
 
 Reference: Merity, Keskar and Socher (2018), "Regularizing and Optimizing LSTM Language Models".
 """
@@ -14,12 +14,12 @@ from dlcore.torch_compat import replaced_weights
 
 
 def dropped_weights(layer: nn.RNNBase, p: float) -> AbstractContextManager[None]:
-    """Within the block, the layer runs with some of its hidden-to-hidden weights set to zero.
+    """Run a layer in the block with some of its hidden-to-hidden weights set to zero.
 
     Args:
-        layer: A recurrent layer of torch's.
-        p: Probability in [0, 1) with which a weight is dropped; those that stay are divided by 1 - p. Nothing is
-            dropped in evaluation mode.
+        layer: A torch recurrent layer.
+        p: Probability in [0, 1) with which a weight is dropped; the others are divided by 1 - p. In evaluation mode,
+            nothing is dropped.
     """
     if not layer.training or not p:
         return nullcontext()

@@ -1,4 +1,4 @@
-"""Learning-rate schedules that torch.optim lacks, warm-up, averages. No Lightning in here."""
+"""Learning-rate schedules that torch.optim lacks, warm-up, averages. Without Lightning."""
 
 from dlcore.optim.averages import exponential_average
 from dlcore.optim.schedules import ExponentialDecayLR, InverseTimeDecayLR, PiecewiseConstantLR

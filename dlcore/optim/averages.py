@@ -12,7 +12,7 @@ def exponential_average(values: Iterable[float], beta: float = 0.9) -> list[floa
 
     Args:
         values: The curve (Y).
-        beta: Share of what was before, in [0, 1); 0 smooths nothing.
+        beta: Weight of the previous average, in [0, 1); 0: no smoothing.
 
     Returns:
         The smoothed curve (S), as long as the values.

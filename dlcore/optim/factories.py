@@ -1,4 +1,4 @@
-"""Optimisers and schedules that are chosen by name with settings of their own: what was set, and whether it fits."""
+"""Callables that create optimisers and schedules: their class, their settings, and checks of these."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dlcore.errors import ArgumentError, check_number
 
-# What a model's `optimizer` and `lr_scheduler` arguments take: a class, or a class with some arguments filled in.
-# The command line, recipes and Python make the same thing of it.
+# Types of a model's `optimizer` and `lr_scheduler` arguments: a class, or a partial of one with some arguments set.
+# The command line, recipes and Python all produce these.
 OptimizerCallable = Callable[[Iterable[nn.Parameter]], Optimizer]
 LRSchedulerCallable = Callable[[Optimizer], LRScheduler]
 
-# What torch raises for settings that it does not accept; a length of zero it divides by.
+# Errors that torch raises for invalid settings; ZeroDivisionError for a length of 0.
 REFUSALS = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, RuntimeError)
-# What torch itself lets pass, or answers with an error that names nothing.
+# Settings whose invalid values torch accepts, or rejects with an error that does not name them.
 _NEVER_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "max_lr", "base_lr", "eta_min", "min_lr")
 _COUNTS = ("max_iter", "history_size", "step_size", "T_max", "T_0", "total_iters", "total_steps", "step_size_up")
 
 
 def class_of(factory: Callable[..., Any]) -> Any:
-    """The class that is made, None for a function of one's own. The command line has it among a partial's arguments."""
+    """Return the class to create; None for a user's function. The command line puts it in a partial's arguments."""
     parts = [factory.func, *factory.args] if isinstance(factory, partial) else [factory]
     return next((part for part in parts if inspect.isclass(part)), None)
 
 
 def given_settings(factory: Callable[..., Any]) -> dict[str, Any]:
-    """The settings that differ from the class's own: the command line fills in all of them."""
+    """Return the settings that differ from the class's defaults; the command line sets all of them."""
     if not isinstance(factory, partial):
         return {}
     kind = class_of(factory)
@@ -45,7 +45,7 @@ def given_settings(factory: Callable[..., Any]) -> dict[str, Any]:
 
 
 def check_settings(argument: str, settings: dict[str, Any]) -> None:
-    """Check numbers that torch would take in silence, or answer with an error that names nothing."""
+    """Check numbers that torch would accept silently, or reject with an error that does not name them."""
     for name, value in settings.items():
         for number in value if isinstance(value, tuple | list) else [value]:
             if not isinstance(number, int | float) or isinstance(number, bool):
@@ -57,7 +57,7 @@ def check_settings(argument: str, settings: dict[str, Any]) -> None:
 
 
 def refused(argument: str, factory: Callable[..., Any], error: Exception) -> ArgumentError:
-    """What is said when a class does not accept its settings."""
+    """Return the error for a class that rejects its settings."""
     reason = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
     kind = class_of(factory)
     return ArgumentError(

@@ -1,4 +1,4 @@
-"""Make an optimiser from a callable, fused where torch can; try optimiser and schedule early."""
+"""Creation of an optimiser from a callable, fused if possible, and early checks of optimiser and schedule."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from dlcore.torch_compat import ask_for_no_gpu
 
 
 def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -> Optimizer:
-    """Make the optimiser, in its fused implementation where torch has one and the user chose none.
+    """Create the optimiser, fused if torch has that implementation and the user chose none.
 
     Args:
-        factory: What makes it: a class of torch.optim, a `functools.partial` of one, or a function of one's own; a
-            function that does not take ``fused`` chooses the implementation itself.
+        factory: A class of torch.optim, a `functools.partial` of one, or a user's function; a function without the
+            argument ``fused`` chooses the implementation itself.
         params: The parameters to optimise.
 
     Raises:
-        ArgumentError: There is no optimiser, or it does not accept its settings, or they are no numbers to train with
-            (torch itself takes NaN for some), or it cannot train these parameters.
+        ArgumentError: There is no optimiser, its settings are invalid (torch accepts NaN for some), or it cannot train
+            these parameters.
     """
     if not callable(factory):
         example = "For example: --model.optimizer Adam --model.optimizer.lr 0.001"
@@ -50,7 +50,7 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -
         raise refused("optimizer", factory, error) from error
     check_settings("optimizer", optimizer.defaults)
     if _leaves_choice(optimizer) and _takes(factory, "fused"):
-        # torch has it, but not for this device; or a subclass does not pass it on
+        # An error means: not available for this device, or a subclass does not pass `fused` on.
         with suppress(RuntimeError, TypeError):
             optimizer = factory(params, fused=True)  # type: ignore[call-arg]
     if all(parameter.device.type == "cpu" for parameter in params):
@@ -69,7 +69,7 @@ def _check_parameters(factory: OptimizerCallable, params: list[nn.Parameter]) ->
 
 
 def _leaves_choice(optimizer: Optimizer) -> bool:
-    """Whether the optimiser has a fused implementation and no other was chosen."""
+    """Return whether the optimiser has a fused implementation and the user chose no other."""
     defaults = optimizer.defaults
     return (
         defaults.get("fused", False) is None
@@ -85,10 +85,10 @@ def _takes(factory: Callable[..., Any], name: str) -> bool:
 
 
 def check_optimization(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable | None) -> None:
-    """Try optimiser and schedule on one number, so that a wrong setting is known before any data are read.
+    """Try optimiser and schedule on one number, to detect wrong settings before any data are read.
 
     Raises:
-        ArgumentError: One of them does not accept its settings, or the schedule gives no learning rate.
+        ArgumentError: Settings are invalid, or the schedule gives no valid learning rate.
     """
     weight = nn.Parameter(torch.ones(1, 1))
     made = make_optimizer(optimizer, [weight])
@@ -104,7 +104,7 @@ def check_optimization(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCa
         raise refused("optimizer", optimizer, error) from error
     if lr_scheduler is None:
         return
-    schedule, _ = make_schedule(lr_scheduler, made, total_steps=lambda: 100)  # any length: the run's is not known yet
+    schedule, _ = make_schedule(lr_scheduler, made, total_steps=lambda: 100)  # any length: the run's is unknown yet
     made.step(loss)
     try:
         schedule.step()

@@ -1,4 +1,4 @@
-"""Make a learning-rate schedule from a callable, for any length of the run and from any step on."""
+"""Creation of a learning-rate schedule from a callable, for any length of the run and from any step."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from dlcore.optim.factories import (
     refused,
 )
 
-# torch's schedules whose length is a number of steps. All its others count epochs.
+# torch's schedules that count steps. All others count epochs.
 _STEPPED_PER_BATCH = (OneCycleLR, CyclicLR)
 
 
 def make_schedule(
     factory: LRSchedulerCallable, optimizer: Optimizer, total_steps: Callable[[], int] | None = None
 ) -> tuple[LRScheduler, str]:
-    """Make the learning-rate schedule.
+    """Create the learning-rate schedule.
 
     Args:
-        factory: What makes it: a class of torch.optim.lr_scheduler or dlcore.optim, or a `functools.partial` of one.
+        factory: A class of torch.optim.lr_scheduler or dlcore.optim, or a `functools.partial` of one.
         optimizer: The optimiser whose rate it sets.
-        total_steps: Gives the optimiser steps of the run, for a OneCycleLR that is not told its length.
+        total_steps: Returns the optimiser steps of the run, for a OneCycleLR without a length.
 
     Returns:
-        The schedule, and what it counts: ``step`` (OneCycleLR and CyclicLR), what its attribute ``interval`` says, else
+        The schedule and its interval: ``step`` (OneCycleLR and CyclicLR), the value of its attribute ``interval``, else
         ``epoch``.
 
     Raises:
-        ArgumentError: The schedule does not accept its settings, or needs a metric.
+        ArgumentError: The settings are invalid, or the schedule needs a metric.
     """
     check_settings("lr_scheduler", given_settings(factory))
     try:
@@ -56,7 +56,7 @@ def make_schedule(
 
 
 def _lacks_length(factory: LRSchedulerCallable) -> bool:
-    """Whether this makes a OneCycleLR whose length nobody gave."""
+    """Return whether this creates a OneCycleLR without a length."""
     given = factory.keywords if isinstance(factory, partial) else {}
     return class_of(factory) is OneCycleLR and all(
         given.get(name) is None for name in ("total_steps", "epochs", "steps_per_epoch")
@@ -64,7 +64,7 @@ def _lacks_length(factory: LRSchedulerCallable) -> bool:
 
 
 def needs_metric() -> ArgumentError:
-    """What is said to a schedule that waits for a metric: there is a callback for it."""
+    """Return the error for a schedule that needs a metric, which names the callback to use."""
     return ArgumentError(
         "lr_scheduler",
         "a schedule that needs no metric",
@@ -74,10 +74,10 @@ def needs_metric() -> ArgumentError:
 
 
 def step_schedule(schedule: LRScheduler) -> None:
-    """Take a step of the schedule.
+    """Step the schedule.
 
     Raises:
-        ArgumentError: The schedule is over, and the training is not.
+        ArgumentError: The schedule has ended before the training.
     """
     try:
         schedule.step()
@@ -91,14 +91,14 @@ def step_schedule(schedule: LRScheduler) -> None:
 
 
 def check_length(schedule: LRScheduler, steps: Callable[[], int]) -> None:
-    """Check that a schedule of a fixed length lasts as long as the run.
+    """Check that a schedule of fixed length is as long as the run.
 
     Args:
         schedule: The schedule.
-        steps: Gives the optimiser steps of the run.
+        steps: Returns the optimiser steps of the run.
 
     Raises:
-        ArgumentError: It is shorter.
+        ArgumentError: The schedule is shorter.
     """
     length = getattr(schedule, "total_steps", None)
     if length is not None and length < (needed := steps()):
@@ -106,20 +106,20 @@ def check_length(schedule: LRScheduler, steps: Callable[[], int]) -> None:
 
 
 def stepped_schedule(make: LRSchedulerCallable, optimizer: Optimizer, steps: int) -> LRScheduler:
-    """A new schedule that has taken some steps already.
+    """Create a schedule and step it several times.
 
     Args:
-        make: What makes the schedule.
-        optimizer: The optimiser; its rates become those of the schedule at that place.
-        steps: How many.
+        make: Creates the schedule.
+        optimizer: The optimiser; its rates become those of the schedule after these steps.
+        steps: Number of steps.
     """
     for group in optimizer.param_groups:
         group["lr"] = group.get("initial_lr", group["lr"])
-        for name in ("initial_lr", "max_lr", "min_lr"):  # a schedule writes them anew
+        for name in ("initial_lr", "max_lr", "min_lr"):  # a schedule writes them again
             group.pop(name, None)
     schedule = make(optimizer)
     with warnings.catch_warnings():
-        # torch warns of a schedule that is stepped before its optimiser; this one's optimiser has been.
+        # torch warns if a schedule is stepped before its optimiser; this optimiser has taken steps.
         warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
         for _ in range(steps):
             step_schedule(schedule)

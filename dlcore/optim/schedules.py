@@ -1,6 +1,6 @@
-"""Learning-rate schedules of the chapter "learning-rate annealing" that torch does not have in the chapter's form.
+"""Learning-rate schedules of the chapter "learning-rate annealing" that torch lacks in the chapter's form.
 
-Each computes the rate from the initial one and t alone. Its attribute `interval` says what t counts.
+Each computes the rate only from the initial rate and t. Its attribute `interval` is the unit of t.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ Interval = Literal["epoch", "step"]
 
 
 class _DecayLR(LambdaLR):
-    """A rate that falls by a formula of t.
+    """Base of schedules that decay by a formula of t.
 
     Args:
-        optimizer: The optimiser whose rate is set; its own rate is α₀.
-        decay_rate: The decay k in one epoch or step, at least 0.
-        interval: What t counts: ``epoch`` or ``step`` (of the optimiser).
-        last_epoch: t of the last call of a run that goes on; -1 begins.
+        optimizer: The optimiser whose rate is set; its initial rate is α₀.
+        decay_rate: The decay k per epoch or step, at least 0.
+        interval: Unit of t: ``epoch`` or ``step`` (of the optimiser).
+        last_epoch: Last t of a resumed run; -1: new run.
 
     Raises:
-        ArgumentError: An argument has a value that it cannot have.
+        ArgumentError: An argument has an invalid value.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class _DecayLR(LambdaLR):
         super().__init__(optimizer, lambda t: self.factor(t), last_epoch)
 
     def factor(self, t: int) -> float:
-        """What α₀ is multiplied by at t."""
+        """Return the factor on α₀ at t."""
         raise NotImplementedError
 
 
@@ -49,7 +49,7 @@ class ExponentialDecayLR(_DecayLR):
     """Exponential decay: α₀·e^(-kt). torch's ExponentialLR with gamma = e^(-k) is the same."""
 
     def factor(self, t: int) -> float:
-        """e^(-kt)."""
+        """Return e^(-kt)."""
         return math.exp(-self.decay_rate * t)
 
 
@@ -57,7 +57,7 @@ class InverseTimeDecayLR(_DecayLR):
     """1/t decay: α₀/(1 + kt)."""
 
     def factor(self, t: int) -> float:
-        """1/(1 + kt)."""
+        """Return 1/(1 + kt)."""
         return 1 / (1 + self.decay_rate * t)
 
 
@@ -65,15 +65,15 @@ class PiecewiseConstantLR(LambdaLR):
     """Constant between boundaries: values[0] before boundaries[0], values[1] from there to boundaries[1], and so on.
 
     Args:
-        optimizer: The optimiser whose rate is set, in all its groups; its own rate is not used.
+        optimizer: The optimiser whose rate is set, in all groups; its initial rate is not used.
         boundaries: Epochs or steps at which the next value begins, ascending and above 0: with [5, 8], epochs 0 to 4
             have the first rate, 5 to 7 the second.
         values: The learning rates, at least 0, one more than boundaries.
-        interval: What boundaries count: ``epoch`` or ``step`` (of the optimiser).
-        last_epoch: The last epoch or step of a run that goes on; -1 begins.
+        interval: Unit of boundaries: ``epoch`` or ``step`` (of the optimiser).
+        last_epoch: Last epoch or step of a resumed run; -1: new run.
 
     Raises:
-        ArgumentError: An argument has a value that it cannot have.
+        ArgumentError: An argument has an invalid value.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class PiecewiseConstantLR(LambdaLR):
         super().__init__(optimizer, lambda t: 1.0, last_epoch)
 
     def get_lr(self) -> list[float | Tensor]:
-        """The rate of each group."""
+        """Return the rate of each group."""
         value = self.values[sum(self.last_epoch >= boundary for boundary in self.boundaries)]
         return [value] * len(self.optimizer.param_groups)
 

@@ -1,4 +1,4 @@
-"""Warm-up: the learning rate grows from near zero in the first steps, whatever schedule follows."""
+"""Warm-up: the learning rate grows from near zero in the first steps, with any schedule."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from torch.optim import Optimizer
 
 
 def warmup_factor(step: int, warmup_steps: int) -> float:
-    """What the learning rate is multiplied by: (step + 1)/warmup_steps, and 1 from step warmup_steps - 1 on.
+    """Return the factor on the learning rate: (step + 1)/warmup_steps, and 1 from step warmup_steps - 1 on.
 
     Args:
-        step: Optimiser steps that were already taken.
-        warmup_steps: Steps of the warm-up; 0 has none.
+        step: Optimiser steps already taken.
+        warmup_steps: Steps of the warm-up; 0: none.
     """
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
 
 
 def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], int]) -> None:
-    """Multiply the learning rate of each group within `step`, and put it back after it.
+    """Multiply the learning rate of each group before `step`, and restore it after.
 
-    Schedules, callbacks and checkpoints stand outside, see the rate without warm-up, and need not know of it: a
-    schedule that counts steps and one that counts epochs would each undo what the other does.
+    Schedules, callbacks and checkpoints see the rate without warm-up. A warm-up as a second schedule would conflict
+    with the first: one counts steps, the other epochs, and each would overwrite the other's rate.
 
     Args:
         optimizer: The optimiser; a hook is added to its `step`, and removed after the warm-up.
         warmup_steps: Steps of the warm-up.
-        steps_taken: Gives the optimiser steps that were taken before this one.
+        steps_taken: Returns the optimiser steps taken before this one.
     """
-    rates: list[float | Tensor] = []  # of the groups, while a step is taken
+    rates: list[float | Tensor] = []  # of the groups, during a step
     factor = 0.0
 
     def before(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if rates:  # a step that calls the one of its parent class
+        if rates:  # nested: `step` calls the parent class's `step`
             return
         nonlocal factor
         factor = warmup_factor(steps_taken(), warmup_steps)
@@ -63,5 +63,5 @@ def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], i
 
 
 def full_rate(optimizer: Optimizer) -> float:
-    """The rate of the first group without the warm-up, also while a step is taken."""
+    """Return the rate of the first group without the warm-up, also during a step."""
     return (getattr(optimizer, "rates_before_warm_up", None) or [optimizer.param_groups[0]["lr"]])[0]

@@ -1,4 +1,4 @@
-"""What a run leaves behind: TensorBoard events, tables and figures, written so that training does not wait."""
+"""Output of a run: TensorBoard events, tables and figures, written without delaying the training."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # RunLogger needs Lightning and histograms need torch, which take seconds to import: figures and tables, and what
-    # reads them, shall not wait for it.
+    # RunLogger needs Lightning, and histograms need torch, which take seconds to import. Import them lazily: figures
+    # and tables do not need them.
     if name in ("Histogram", "HistogramTensors", "count_histogram"):
         from dlcore.tracking import histogram
 

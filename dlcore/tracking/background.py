@@ -1,4 +1,4 @@
-"""A worker thread for what training must not wait for: drawing figures and writing events."""
+"""Worker thread for jobs that must not delay the training: drawing figures and writing events."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dlcore.errors import RunFileError, check_number, in_a_line
 
 
 class BackgroundWriter:
-    """Runs jobs one after another, in the order they came, in one daemon thread.
+    """Queue of jobs that run in order in one daemon thread.
 
-    Nothing that was handed over is dropped: when the queue is full, `submit` waits for a free place, and what is left
-    at the end of the interpreter is still done. A job that fails does not stop those after it; `drain` reports it.
+    No job is dropped: `submit` waits while the queue is full, and remaining jobs run when the interpreter exits. A
+    failed job does not stop the next ones; `drain` reports it.
 
-    The thread starts with the first job. A closed writer starts again when it gets another job. A process that was
-    forked from this one begins with an empty queue and its own thread, since the jobs are done by the parent.
+    The thread starts with the first job. A closed writer starts again with the next job. A forked process starts with
+    an empty queue and its own thread, since the parent runs the jobs.
 
     Args:
-        max_queue: How many jobs may wait, at least 1. Together with the size of what a job holds it bounds the memory.
+        max_queue: Maximum number of waiting jobs, at least 1. It bounds the memory, with the size of a job's data.
 
     Raises:
         ArgumentError: `max_queue` is less than 1.
@@ -37,16 +37,16 @@ class BackgroundWriter:
     def _reset(self) -> None:
         self._process = os.getpid()
         self._changed = threading.Condition()
-        # The job at the front stays there while it runs, so that an empty queue means that all is done.
+        # The running job stays in the queue, so that an empty queue means that all jobs are done.
         self._jobs: deque[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = deque()
         self._failures: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self._closing = False
 
     def submit(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        """Hand over a job: ``function(*args, **kwargs)`` is called in the worker thread.
+        """Queue a job: the worker thread calls ``function(*args, **kwargs)``.
 
-        Waits while the queue is full. A job that submits a job runs it at once, since it would wait for itself.
+        Wait while the queue is full. Within the worker thread, run the job at once, to avoid a deadlock.
         """
         if threading.current_thread() is self._thread:
             self._run(function, args, kwargs)
@@ -65,15 +65,15 @@ class BackgroundWriter:
             self._changed.notify_all()
 
     def report(self, text: str) -> None:
-        """Let `drain` report what a job could not do, though it went on."""
+        """Add an error for `drain` to report, for a job that continued after it."""
         with self._changed:
             self._failures[text] += 1
 
     def drain(self) -> None:
-        """Wait until every job is done; warn once, with the jobs' names, if any of them failed.
+        """Wait until all jobs are done; warn once, with the names of failed jobs.
 
         Warns:
-            RuntimeWarning: One or more jobs raised an error since the last time.
+            RuntimeWarning: One or more jobs have failed since the last call.
         """
         if threading.current_thread() is self._thread or os.getpid() != self._process:
             return
@@ -86,7 +86,7 @@ class BackgroundWriter:
             warnings.warn(f"Work in the background failed, training went on without it: {listed}", RuntimeWarning, 2)
 
     def close(self) -> None:
-        """Drain, and end the thread."""
+        """Wait for all jobs and end the thread."""
         thread = self._thread
         if thread is None or threading.current_thread() is thread or os.getpid() != self._process:
             return
@@ -109,7 +109,7 @@ class BackgroundWriter:
                     self._changed.wait()
                 job = self._jobs[0]
             self._run(*job)
-            del job  # or the last job's tensors would live until the next one comes
+            del job  # else its tensors would stay in memory until the next job
             with self._changed:
                 self._jobs.popleft()
                 self._changed.notify_all()
@@ -117,11 +117,11 @@ class BackgroundWriter:
     def _run(self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
             function(*args, **kwargs)
-        except BaseException as error:  # SystemExit too must neither end the thread nor vanish
+        except BaseException as error:  # SystemExit, too, must not end the thread unnoticed
             name = getattr(function, "__qualname__", None) or repr(function)
-            # The text and not the error is kept: an error holds its frames, and with them the tensors.
+            # Keep the text, not the error: its frames would keep tensors in memory.
             text = f"{' '.join([name, *getattr(error, '__notes__', ())])}: {in_a_line(error)}"
-            if isinstance(error, RunFileError):  # of a full disk there is one for each file
+            if isinstance(error, RunFileError):  # count once per file: a full disk gives many
                 text = f"{error.path}: {error.reason}"
             self.report(text)
 

@@ -1,4 +1,4 @@
-"""A run that goes on in a folder where somebody cut or removed what it had logged says so."""
+"""Warning for a resumed run whose logged files were cut or removed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dlcore.tracking.metrics_csv import MetricsCsv
 
 
 def warn_of_hole(folder: Path, table: MetricsCsv, resume_step: int) -> None:
-    """Warn where ``metrics.csv`` and TensorBoard's files end at different steps: they are written together.
+    """Warn if ``metrics.csv`` and TensorBoard's files, which are written together, end at different steps.
 
     Args:
         folder: The run's folder.
-        table: The run's metrics, without what lies beyond the checkpoint.
-        resume_step: Step of the checkpoint that the run goes on from.
+        table: The run's metrics, up to the checkpoint.
+        resume_step: Step of the checkpoint from which the run resumes.
     """
     events = last_step_of(folder, table.columns[2:])
     if table.last_step == events:

@@ -1,4 +1,4 @@
-"""The curves of a run folder of any kind: dlcore's own, Lightning's CSV logger's, or TensorBoard's events alone."""
+"""Curves of any run folder: dlcore's, Lightning's CSV logger's, or TensorBoard's events alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LoggedCurve:
 
     Args:
         steps: Optimiser steps (P,), rising.
-        epochs: Epochs done (P,); NaN where the run does not say.
+        epochs: Epochs completed (P,); NaN if unknown.
         values: The metric (P,), as logged.
     """
 
@@ -34,7 +34,7 @@ class LoggedCurve:
 
 
 def logged_curves(folder: Path) -> dict[str, LoggedCurve]:
-    """All metrics of a run, by name; those of other names also as ``train/X``, ``val/X``, ``test/X``.
+    """Read all metrics of a run, by name; add other names as ``train/X``, ``val/X``, ``test/X`` too.
 
     Raises:
         DataError: The folder holds neither a table of metrics nor event files.
@@ -64,7 +64,7 @@ def _from_columns(columns: dict[str, list[float | None]]) -> dict[str, LoggedCur
 
 
 def _read_other_csv(path: Path) -> dict[str, list[float | None]]:
-    """A table with a column ``step`` anywhere, several rows a step: Lightning's CSV logger writes such."""
+    """Read a table with a column ``step`` anywhere and several rows per step, as Lightning's CSV logger writes it."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows or "step" not in rows[0]:

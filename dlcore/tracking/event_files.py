@@ -1,4 +1,4 @@
-"""TensorBoard's event files: which there are, and how a resumed run cuts off what lies beyond its checkpoint."""
+"""TensorBoard's event files: find them, and remove events after the checkpoint of a resumed run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOOTER_SIZE = 4
 
 
 def find_event_files(folder: Path) -> list[Path]:
-    """The event files of one run, the oldest first; those of folders inside are other runs."""
+    """Return the event files of one run, oldest first, without subfolders, which are other runs."""
     return sorted(folder.glob("events.out.tfevents.*"))
 
 
@@ -27,27 +27,26 @@ def prepare_event_files(folder: Path, resume_step: int | None) -> int | None:
 
     Args:
         folder: The run's folder.
-        resume_step: Step of the checkpoint that the run goes on from; what lies beyond it is dropped. None: it does
-            not go on, it begins or is added to.
+        resume_step: Step of the checkpoint from which the run resumes; later events are dropped. None: a new run, or
+            an addition to an ended one.
 
     Returns:
-        The step from which on TensorBoard is to forget what it knows of the run; None where a run that has ended is
-        added to.
+        The step from which TensorBoard must discard its points of the run; None for an addition to an ended run.
     """
     if resume_step is not None:
         drop_events_after(folder, resume_step)
         return resume_step + 1
-    # At the beginning too: TensorBoard's slow reader takes no notice of the first such mark that it meets, so that
-    # without one there the first resume would purge nothing.
+    # Purge at a run's start too: TensorBoard's slow reader ignores the first purge mark in a run, so without one here,
+    # the first resume would purge nothing.
     return None if find_event_files(folder) else 0
 
 
 def last_step_of(folder: Path, names: Collection[str]) -> int | None:
-    """The last step at which a run's event files have a point of a curve; None where they have none.
+    """Return the last step with a point of a curve in a run's event files; None if there is none.
 
     Args:
         folder: The run's folder.
-        names: The curves that count; empty: all.
+        names: The curves to consider; empty: all.
     """
     steps = [
         event.step
@@ -60,18 +59,18 @@ def last_step_of(folder: Path, names: Collection[str]) -> int | None:
 
 
 def drop_events_after(folder: Path, last_step: int) -> None:
-    """Take out of a run's event files what was logged after a step, and how the session began and ended.
+    """Remove events after a step, and the session's start and end, from a run's event files.
 
-    TensorBoard's own way, a `SessionLog.START` event with a `purge_step`, is known to only one of its two readers:
-    the fast one, which is the default, goes on showing old points of every curve that has no newer ones. And it shows
-    the first start and end of a session that it meets, so that a resumed run would remain a failed one.
+    TensorBoard's own method, a `SessionLog.START` event with a `purge_step`, works in only one of its two readers. The
+    fast reader, the default, keeps showing old points of a curve until it has newer ones. It also uses the first start
+    and end of a session, so a resumed run would still be shown as failed.
 
-    A file is replaced by a shorter one in one step, or not touched if all of it stays. Where a process was killed
-    while writing, the incomplete last record is left out.
+    Replace a file atomically, or leave it unchanged if all events stay. Drop an incomplete last record, left by a
+    killed process.
 
     Args:
         folder: The run's folder.
-        last_step: The last step that stays.
+        last_step: The last step to keep.
     """
     for path in find_event_files(folder):
         content = path.read_bytes()
@@ -82,7 +81,7 @@ def drop_events_after(folder: Path, last_step: int) -> None:
 
 
 def _records(content: bytes) -> Iterator[tuple[bytes, Event | None]]:
-    """The whole records of a file with what they say; None for one that cannot be read, which is not ours to judge."""
+    """Yield the complete records of a file, each with its event; None for an unreadable event, which is kept."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorboard.compat.proto.event_pb2 import Event
 

@@ -1,7 +1,7 @@
-"""TensorBoard's writer on an event file of dlcore's own: each record is in the file at once, or an error says why.
+"""TensorBoard's writer with dlcore's own event file: each record is written at once, or an error is raised.
 
-TensorBoard's hands events to a thread. Where that fails (a full disk), it prints a traceback of its own, the error
-comes at a later call, and events that were handed over before are lost.
+TensorBoard's own file writes events in a thread. If that fails (a full disk), the thread prints a traceback, the error
+is raised at a later call, and queued events are lost.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _NUMBERS = count()
 
 
 class EventFile:
-    """An event file, of the interface that torch's `FileWriter` asks for.
+    """Event file with the interface that torch's `FileWriter` needs.
 
     Args:
         folder: The run's folder.
 
     Raises:
-        RunFileError: It cannot be made; later, that a record cannot be written. The file stays readable then.
+        RunFileError: It cannot be created; later, a record cannot be written. The file then stays readable.
     """
 
     def __init__(self, folder: Path) -> None:
-        # The name is TensorBoard's: it reads the files of a folder in the order of their names, letter by letter.
+        # Use TensorBoard's naming scheme: it reads the files of a folder in alphabetical order.
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS):06d}"
         self.path = folder / name
         self._lock = threading.Lock()
@@ -53,12 +53,12 @@ class EventFile:
         return str(self.path.parent)
 
     def add_event(self, event: Event) -> None:
-        """Write an event; it is in the file when this returns."""
+        """Write an event to the file at once."""
         with self._lock:
             self._records.write(event.SerializeToString())
 
     def write(self, record: bytes) -> None:
-        """Write a record, whole or not at all; what `RecordWriter` calls."""
+        """Write a record completely or not at all; called by `RecordWriter`."""
         with writing(self.path):
             if self._file is None:
                 raise OSError(0, "it is closed")
@@ -67,7 +67,7 @@ class EventFile:
             write_at(self._file, self._file.seek(0, os.SEEK_END), record)
 
     def flush(self) -> None:
-        """Nothing to do."""
+        """Do nothing: each record is already written."""
 
     def close(self) -> None:
         """Close the file."""
@@ -78,11 +78,11 @@ class EventFile:
 
 
 class EventWriter(SummaryWriter):
-    """torch's `SummaryWriter`, which writes into an `EventFile`.
+    """torch's `SummaryWriter` that writes to an `EventFile`.
 
     Args:
         folder: The run's folder.
-        purge_step: The step from which on TensorBoard is to forget what it knows of the run; None: it forgets nothing.
+        purge_step: The step from which TensorBoard must discard its points of the run; None: none.
     """
 
     def __init__(self, folder: Path, purge_step: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Histograms that are counted where the tensor lies, and read later by somebody who may wait."""
+"""Histograms that are counted on the tensor's device and read later, without delaying the training."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 # Slots behind the bins: values equal to the maximum (numpy's last bin includes its right edge), NaN, infinite ones.
 _MAXIMUM, _NAN, _INFINITE = 0, 1, 2
 _EXTRA_SLOTS = 3
-_CHUNK = 2**17  # values counted at once on a CPU: what is computed on the way stays in its cache
+_CHUNK = 2**17  # values counted at once on a CPU, so that intermediate results stay in its cache
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often the values of a tensor fall into equally wide bins.
+    """Histogram of a tensor's values, with equally wide bins.
 
     Args:
-        minimum: Least finite value; NaN when there is none.
-        maximum: Greatest finite value; NaN when there is none.
-        count: How many finite values there are.
+        minimum: Smallest finite value; NaN if there is none.
+        maximum: Largest finite value; NaN if there is none.
+        count: Number of finite values.
         sum: Sum of the finite values.
         sum_of_squares: Sum of their squares.
-        edges: Borders of the bins, one more than there are bins; a bin holds its left border, the last one both.
-            Empty when there is no finite value.
-        counts: How many values each bin holds. Empty when there is no finite value.
-        nan: How many values are NaN.
-        infinite: How many values are plus or minus infinity.
+        edges: Edges of the bins, one more than bins; a bin includes its left edge, the last bin both. Empty if there is
+            no finite value.
+        counts: Number of values in each bin. Empty if there is no finite value.
+        nan: Number of NaN values.
+        infinite: Number of values that are plus or minus infinity.
     """
 
     minimum: float
@@ -48,10 +48,10 @@ class Histogram:
     infinite: int
 
     def to_summary(self, tag: str) -> Summary:
-        """The histogram as TensorBoard keeps it, without NaN and infinite values; empty if there is nothing else."""
+        """Return a TensorBoard summary, without NaN and infinite values; empty if there are no other values."""
         from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 
-        # TensorBoard takes the outermost borders from the extremes, which differ where all values are the same.
+        # TensorBoard takes the outermost edges from the extremes; these differ from the edges if all values are equal.
         proto = HistogramProto(
             min=self.edges[0] if self.edges else self.minimum,
             max=self.edges[-1] if self.edges else self.maximum,
@@ -66,7 +66,7 @@ class Histogram:
 
 @dataclass(frozen=True, eq=False)
 class HistogramTensors:
-    """A histogram whose numbers may still be on their way: small tensors on the device that counts them.
+    """Histogram whose numbers may still be computed on the device, as small tensors.
 
     Args:
         moments: Minimum, maximum, sum and sum of squares of the finite values. Shape: (4).
@@ -89,13 +89,13 @@ class HistogramTensors:
             minimum = maximum = math.nan
             counts = []
         elif minimum == maximum:
-            # One value has no width: it goes into the middle of bins that are narrow beside other steps' histograms.
+            # Equal values have no width: put them into the middle of narrow bins.
             counts = [0] * bins
             counts[bins // 2] = count
             half = max(abs(minimum) * 1e-3, 1e-6)
             edges = [minimum + half * (2 * i - bins) / bins for i in range(bins + 1)]
         else:
-            # The sum of two products and not minimum + width·i/bins: the width of ±1e308 would be infinite.
+            # Do not use minimum + width·i/bins: the width of ±1e308 would be infinite.
             edges = [minimum * ((bins - i) / bins) + maximum * (i / bins) for i in range(bins + 1)]
         return Histogram(
             minimum, maximum, count, total, squares, tuple(edges), tuple(counts), extra[_NAN], extra[_INFINITE]
@@ -104,18 +104,18 @@ class HistogramTensors:
 
 @torch.no_grad()
 def count_histogram(tensor: Tensor, bins: int = 64) -> HistogramTensors:
-    """Count a tensor's values into `bins` equally wide bins between its least and its greatest finite value.
+    """Count a tensor's values in `bins` equally wide bins between its smallest and its largest finite value.
 
-    All is computed on the tensor's device; on an accelerator in about 20 small kernels and without waiting for it.
-    NaN and infinite values are counted apart. Positions are computed in float32 (float64 for float64 and integers): a
-    value nearer to a border than that rounding may be counted in the neighbouring bin.
+    Everything is computed on the tensor's device; on an accelerator in about 20 small kernels without synchronising.
+    NaN and infinite values are counted separately. Positions are computed in float32 (float64 for float64 and
+    integers): a value very close to an edge may be counted in the neighbouring bin.
 
     Args:
         tensor: Any real numbers or booleans, of any shape; may be empty, constant, sparse or not contiguous.
         bins: Number of bins, at least 1.
 
     Returns:
-        Tensors that hold the counts; `HistogramTensors.read` turns them into numbers.
+        Tensors with the counts; `HistogramTensors.read` converts them to numbers.
 
     Raises:
         ArgumentError: The numbers are complex, or `bins` is less than 1.
@@ -133,7 +133,7 @@ def count_histogram(tensor: Tensor, bins: int = 64) -> HistogramTensors:
 
 
 def _count_on_host(values: Tensor, bins: int) -> HistogramTensors:
-    """Count with looks at the data on the way, which cost nothing here: most tensors are finite."""
+    """Count on the CPU, where reading intermediate results is cheap: most tensors are finite."""
     low, high = values.aminmax()
     finite, nan = values, 0
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -147,7 +147,7 @@ def _count_on_host(values: Tensor, bins: int) -> HistogramTensors:
 
 
 def _count_on_device(values: Tensor, bins: int) -> HistogramTensors:
-    """Count without a look at the data, for which the host would have to wait until all work before it is done."""
+    """Count on an accelerator without reading intermediate results, which would synchronise."""
     inf = math.inf
     low = values.nan_to_num(nan=inf, posinf=inf, neginf=inf).amin()
     high = values.nan_to_num(nan=-inf, posinf=-inf, neginf=-inf).amax()
@@ -156,15 +156,15 @@ def _count_on_device(values: Tensor, bins: int) -> HistogramTensors:
     low, high = (torch.where(moments[0] <= moments[1], bound, 0.0) for bound in (low, high))
     positions = _positions(values, low, high, bins)
     positions.nan_to_num_(nan=bins + _NAN, posinf=bins + _INFINITE, neginf=bins + _INFINITE)
-    # bincount would look for the greatest number first. This is as exact, and deterministic.
+    # bincount would read the maximum first. This is as exact, and deterministic.
     slots = torch.zeros(bins + _EXTRA_SLOTS, dtype=torch.int64, device=values.device)
     slots.scatter_add_(0, positions.long(), torch.ones_like(slots[:1]).expand(values.numel()))
     return HistogramTensors(moments, slots)
 
 
 def _positions(values: Tensor, low: Tensor, high: Tensor, bins: int) -> Tensor:
-    """Where values lie, counted in bins from `low`; exactly `bins` for the maximum."""
-    # Halves: the whole width of a float's range is infinite.
+    """Return positions in units of bins from `low`; exactly `bins` for the maximum."""
+    # Use halves: the width of the whole float range would be infinite.
     half = high * 0.5 - low * 0.5
     half = torch.where(half > 0, half, 1.0)
     return torch.add(low * -0.5, values, alpha=0.5).div_(half).mul_(bins)

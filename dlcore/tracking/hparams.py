@@ -1,8 +1,8 @@
-"""TensorBoard's HPARAMS tab: a run's settings beside its real metrics.
+"""TensorBoard's HPARAMS tab: a run's settings next to its logged metrics.
 
-No Experiment record is written: TensorBoard would take that of the first run it finds for all runs in the folder.
-Without one it joins what it finds: the settings of all sessions, and as metrics all scalars that these runs really
-logged, each with its last value. So there is no ``hp_metric`` and no second run that holds nothing but metrics.
+No Experiment record is written: TensorBoard would use the first run's record for all runs in the folder. Without one,
+it joins the settings of all sessions, and as metrics all scalars that the runs logged, each with its last value. So
+there is no ``hp_metric`` and no second run with metrics only.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _LONGEST_TEXT = 60
 
 
 class Session:
-    """A run as the tab shows it: one line, with its settings, from a start to an end.
+    """Session of a run in the tab: one line with its settings, from start to end.
 
     Attributes:
-        shown: Whether there is such a line: not for what only adds to a run that has ended.
+        shown: Whether to show the line; False for an addition to an ended run.
     """
 
     def __init__(self) -> None:
@@ -37,14 +37,14 @@ class Session:
         self._begun = self._ended = False
 
     def add(self, params: Mapping[str, Any] | argparse.Namespace) -> None:
-        """Take note of settings; several calls add up."""
+        """Add settings; several calls are merged."""
         self._settings.update(columns(params))
 
     def begin(self) -> Summary | None:
-        """The record of its start, at the first call with settings; else None.
+        """Return the start record at the first call with settings; else None.
 
-        To be asked for as late as possible: TensorBoard takes the first record of a run and no second one, and settings
-        may come in several calls (the model's own by Lightning, those of the recipe by the run).
+        Call this as late as possible: TensorBoard uses only the first record of a run, and settings may be added in
+        several calls (the model's by Lightning, the recipe's by the run).
         """
         if not self.shown or self._begun or not self._settings:
             return None
@@ -52,7 +52,7 @@ class Session:
         return session_start(self._settings)
 
     def end(self, success: bool) -> Summary | None:
-        """The record of its end, at the first call after its start; else None."""
+        """Return the end record at the first call after the start; else None."""
         if not self.shown or not self._begun or self._ended:
             return None
         self._ended = True
@@ -60,18 +60,18 @@ class Session:
 
 
 def columns(params: Mapping[str, Any] | argparse.Namespace) -> dict[str, bool | float | str]:
-    """Turn nested settings into a flat table for the HPARAMS tab.
+    """Flatten nested settings for the HPARAMS tab.
 
     ``{"model": {"class_path": "dlcore.models.MLP", "init_args": {"dropout": 0.1}}}`` becomes
     ``{"model": "MLP", "model.dropout": 0.1}``. Finite numbers stay numbers, so that TensorBoard can sort and filter
-    by them; all else becomes text of at most 60 characters. Names that begin with an underscore are left out.
+    by them; other values become text of at most 60 characters. Names with a leading underscore are omitted.
     """
     named = ((name, value) for name, value in flatten(_plain(params)) if not f".{name}".count("._"))
     return {name: _cell(value) for name, value in named}
 
 
 def _plain(value: Any) -> Any:
-    """Nested namespaces as mappings."""
+    """Convert nested namespaces to mappings."""
     settings = vars(value) if isinstance(value, argparse.Namespace) else value
     return {key: _plain(inner) for key, inner in settings.items()} if isinstance(settings, Mapping) else settings
 
@@ -83,7 +83,7 @@ def _cell(value: Any) -> bool | float | str:
 
 
 def session_start(params: Mapping[str, bool | float | str]) -> Summary:
-    """The record that a run with these (flat) settings begins."""
+    """Return the record for the start of a run with these (flat) settings."""
     from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
 
@@ -99,7 +99,7 @@ def session_start(params: Mapping[str, bool | float | str]) -> Summary:
 
 
 def session_end(success: bool) -> Summary:
-    """The record that a run has ended."""
+    """Return the record for the end of a run."""
     from tensorboard.plugins.hparams.api_pb2 import Status
     from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
@@ -124,6 +124,6 @@ def _as_text(value: Any) -> str:
     elif isinstance(value, Mapping):
         text = str({key: _as_text(item) for key, item in value.items()})
     else:
-        # The name of a class or function; an object's own text would hold its address, another one in each run.
+        # Use the name of a class or function: an object's text would contain its address, which differs per run.
         text = getattr(value, "__name__", type(value).__name__)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"

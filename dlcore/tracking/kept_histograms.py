@@ -1,4 +1,4 @@
-"""``distributions.json``: histograms of a run's weights and biases, at its start and at its latest look."""
+"""``distributions.json``: histograms of a run's weights and biases, at its start and at its latest record."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Distributions:
     """Histograms at one step.
 
     Args:
-        step: Optimiser steps done.
-        histograms: By TensorBoard's tag (``weights/00_linear_1``), the input's side first.
+        step: Optimiser steps completed.
+        histograms: Histograms by TensorBoard tag (``weights/00_linear_1``), input side first.
     """
 
     step: int
@@ -29,7 +29,7 @@ class Distributions:
 
 
 class KeptHistograms:
-    """Keeps the first and the latest histograms of a run in its folder; a run that goes on keeps its first ones.
+    """File with the first and the latest histograms of a run; a resumed run keeps its first ones.
 
     Args:
         folder: The run's folder.
@@ -43,7 +43,7 @@ class KeptHistograms:
             self.first, self.last = read_distributions(self.path)
 
     def keep(self, counted: Mapping[str, HistogramTensors], step: int) -> None:
-        """Take over the histograms of a look; those of step 0 are a run's first."""
+        """Store the histograms of a record; step 0 is a run's first record."""
         look = Distributions(step, {tag: tensors.read() for tag, tensors in counted.items()})
         if step == 0:
             self.first, self.last = look, None
@@ -54,7 +54,7 @@ class KeptHistograms:
 
 
 def read_distributions(path: Path) -> tuple[Distributions | None, Distributions | None]:
-    """Read the first and the latest histograms of a run; None where there is none.
+    """Read the first and the latest histograms of a run; None for missing ones.
 
     Args:
         path: The file, or the run's folder.

@@ -1,4 +1,4 @@
-"""``layers.csv``: what each look at a network's layers found, one row a layer and look."""
+"""``layers.csv``: statistics of a network's layers, one row per layer and record."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ COLUMNS = (
 )  # fmt: skip
 _TEXT = ("layer", "kind")
 
-# A cell: text in the columns `layer` and `kind`, a number in the others; one that is not known is left out.
+# Cells of a row: text in the columns `layer` and `kind`, numbers in the others; unknown ones are missing.
 Cells = Mapping[str, str | float]
 
 
 class LayerTable:
-    """Writes the looks at a network's layers as a table.
+    """Writer of the layer table.
 
-    The columns, each empty where it does not apply:
+    The columns, each empty if it does not apply:
 
-    - ``step`` (optimiser steps done), ``epoch`` (epochs done), ``layer``, ``kind`` (the layer's torch class; ``inputs``
-      and ``outputs`` of the whole network have rows of that kind).
-    - Of weights with two dimensions or more: ``weight_norm`` (L2), ``weight_std``, ``weight_max`` (greatest magnitude),
+    - ``step`` (optimiser steps completed), ``epoch`` (epochs completed), ``layer``, ``kind`` (the layer's torch class;
+      the network's ``inputs`` and ``outputs`` have rows of that kind).
+    - For weights with two dimensions or more: ``weight_norm`` (L2), ``weight_std``, ``weight_max`` (largest magnitude),
       ``gradient_norm`` (L2, before clipping), ``update_ratio`` (‖change in the step‖ / ‖weights before it‖) and
-      ``unit_spread`` (greatest difference between two units' weights of one and the same input: 0 where all units are
-      alike).
-    - Of values that flow through: ``mean``, ``std``, ``maximum`` (greatest magnitude); of hidden units ``dead`` (share
-      of units with one and the same value for all samples) and ``saturated`` (share of values at which the activation's
-      derivative is below 1% of its peak); of a classifier's outputs ``top_share`` (share of the samples that got the
-      commonest answer) and ``top_target`` (share of the commonest target).
+      ``unit_spread`` (largest difference between two units' weights of the same input: 0 if all units are equal).
+    - For activations: ``mean``, ``std``, ``maximum`` (largest magnitude); for hidden units ``dead`` (share of units
+      with the same value for all samples) and ``saturated`` (share of values where the activation's derivative is below
+      1% of its maximum); for a classifier's outputs ``top_share`` (share of the samples with the most common
+      prediction) and ``top_target`` (share of the most common target).
     - ``not_finite``: how many of the layer's numbers are NaN or infinite.
 
     Args:
         path: The file. An existing one is continued.
-        last_step: Rows of later steps are dropped (a run goes on from the checkpoint of this step); None keeps all.
+        last_step: Drop rows of later steps (a run resumes from the checkpoint of this step); None keeps all.
 
     Raises:
         DataError: The file exists and is not such a table.
@@ -56,7 +55,7 @@ class LayerTable:
         replace_file(path, _lines([dict(zip(COLUMNS, COLUMNS, strict=True)), *kept]))
 
     def write(self, rows: Iterable[Cells]) -> None:
-        """Append the rows of one look; they are in the file when this returns."""
+        """Append the rows of one record to the file at once."""
         append(self.path, _lines({name: _text(value) for name, value in row.items()} for row in rows))
 
 
@@ -67,7 +66,7 @@ def read_layers(path: str | Path) -> dict[str, list[str] | list[float]]:
         path: The file, or the run's folder.
 
     Returns:
-        The columns by name, all of the same length: texts for ``layer`` and ``kind``, else numbers, NaN for an empty
+        The columns by name, all of the same length: strings for ``layer`` and ``kind``, else numbers, NaN for an empty
         cell.
 
     Raises:
@@ -82,7 +81,7 @@ def read_layers(path: str | Path) -> dict[str, list[str] | list[float]]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """The table's rows; one that a killed process left half written, without its end of line, is none."""
+    """Return the table's rows, without an incomplete last line of a killed process."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

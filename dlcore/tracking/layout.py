@@ -1,4 +1,4 @@
-"""TensorBoard's Custom Scalars tab: train and validation of one quantity on one chart."""
+"""TensorBoard's Custom Scalars tab: training and validation of one quantity on one chart."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CATEGORY = "train and validation"
 
 
 class TrainValidationLayout:
-    """Collects names of metrics and makes a chart of every pair ``train/X`` and ``val/X``, titled X.
+    """Layout with one chart, titled X, for every pair of metrics ``train/X`` and ``val/X``.
 
-    Metrics of other names (``train_loss``, ``valid/loss``) are paired by what they mean, see `aliases`.
+    Metrics with other names (``train_loss``, ``valid/loss``) are paired by their meaning, see `aliases`.
     """
 
     def __init__(self) -> None:
@@ -27,11 +27,11 @@ class TrainValidationLayout:
 
     @property
     def pairs(self) -> tuple[str, ...]:
-        """The X of each pair, in the order in which they became complete."""
+        """The X of each pair, in the order of completion."""
         return tuple(self._pairs)
 
     def add(self, names: Iterable[str]) -> bool:
-        """Take note of metrics that exist. Returns whether a pair became complete, so that the layout changed."""
+        """Add names of metrics. Return whether a pair was completed, so that the layout changed."""
         known = len(self._names)
         self._names |= dict.fromkeys(names)
         if len(self._names) == known:
@@ -45,10 +45,10 @@ class TrainValidationLayout:
         return len(self._pairs) > before
 
     def to_summary(self) -> Summary:
-        """The layout as TensorBoard keeps it. Of several in one run TensorBoard shows the last."""
+        """Return the layout as a TensorBoard summary. TensorBoard shows the last one of a run."""
         from torch.utils.tensorboard.summary import custom_scalars
 
-        # Tags are regular expressions that TensorBoard matches from the start only: without the $, loss is loss_l2 too.
+        # TensorBoard matches tags as regular expressions from the start only: without $, loss would match loss_l2.
         charts = {
             title: ["Multiline", [f"{re.escape(self._tags[f'{kind}/{title}'])}$" for kind in ("train", "val")]]
             for title in self._pairs

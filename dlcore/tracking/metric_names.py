@@ -1,6 +1,6 @@
-"""What a metric's name says of it: whether more is better, whether it is a share, and which of several tells most.
+"""Properties of a metric by its name: whether more is better, whether it is a share, and which one is the main metric.
 
-The words are those of dlcore's, torchmetrics' and scikit-learn's metrics, whole (``accuracy``) and short (``acc``).
+The words cover the metrics of dlcore, torchmetrics and scikit-learn, in full (``accuracy``) and short (``acc``).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 from dlcore.errors import ArgumentError
 
-# Shares of 1, shown as percentages; all are better the greater they are.
+# Shares of 1, shown as percentages; for all of them, more is better.
 _SHARES = ("accuracy", "f1", "precision", "recall", "auroc")
-# What is said wherever such a number is shown.
+# Explanation shown with each gap.
 GAP = "gap: by how much validation is worse than training; below 0 it is better"
 
-# Ends of names, as `_words` parts them, without what only says how it was taken (`_MANNER`). torchmetrics'
-# `higher_is_better` says the same, but for a few of its classes, where it errs (see the tests).
+# Last words of names, as split by `_words`, without words that only describe the measurement (`_MANNER`). They agree
+# with torchmetrics' `higher_is_better`, except for a few classes where that is wrong (see the tests).
 _GREATER = """
 accuracy acc f1 f fbeta f_beta f_measure dice precision recall sensitivity specificity ap map mar auc auroc logauc
 log_auc gini positive_predictive negative_predictive ppv npv tpr tnr true_positive true_negative exact_match hit success
@@ -44,13 +44,13 @@ spectral_distortion spatial_distortion spectral_angle_mapper sam total_variation
 """
 _BETTER = {word.replace("_", ""): mode for mode, words in (("max", _GREATER), ("min", _LESS)) for word in words.split()}
 
-# Ends of Chinese names, whose words are not parted: 验证准确率.
+# Ends of Chinese names, whose words are not separated: 验证准确率.
 _CHINESE = {
     **dict.fromkeys(("损失", "误差", "错误率", "困惑度", "距离"), "min"),
     **dict.fromkeys(("准确率", "正确率", "精确率", "召回率", "精度", "得分", "分数", "相似度"), "max"),
 }
 
-# What only says how a metric was taken.
+# Words that only describe how a metric was measured.
 _MANNER = """
 score scores index metric value coef coefficient coeff rate ratio epoch step mean avg average macro micro weighted
 measure assessment samples binary overall total all at k top percent pct fixed
@@ -59,20 +59,20 @@ _NEGATED = ("neg", "negative", "inverse")
 
 
 def mode_of(metric: str, known: Mapping[str, str] | None = None) -> str | None:
-    """Whether less or more of a metric is better.
+    """Return whether less or more of a metric is better.
 
     Args:
-        metric: Its name, whatever stands before or after the quantity: ``val/accuracy``, ``valid_acc_epoch``,
-            ``MulticlassF1Score``, ``test/top5_accuracy``, ``val/loss/dataloader_idx_1``.
-        known: What is known of metrics otherwise, by name (`known_modes`).
+        metric: Its name, with any prefix or suffix: ``val/accuracy``, ``valid_acc_epoch``, ``MulticlassF1Score``,
+            ``test/top5_accuracy``, ``val/loss/dataloader_idx_1``.
+        known: Known modes by metric name (`known_modes`), which take precedence.
 
     Returns:
-        ``min`` or ``max``; None where the name does not tell.
+        ``min`` or ``max``; None if unknown.
     """
     if known and known.get(metric) in ("min", "max"):
         return known[metric]
     words = _words(metric.partition("/dataloader_idx_")[0])
-    if "loss" in words or "losses" in words:  # also that of a metric: dice_loss, loss_dice
+    if "loss" in words or "losses" in words:  # also for the loss of a metric: dice_loss, loss_dice
         return "min"
     if words and (ending := next((each for each in _CHINESE if words[-1].endswith(each)), None)):
         return _CHINESE[ending]
@@ -84,30 +84,30 @@ def mode_of(metric: str, known: Mapping[str, str] | None = None) -> str | None:
                 return {"min": "max", "max": "min"}[found] if negated else found
         last = words.pop()
         if last not in _MANNER.split() and not last.isdigit():
-            return None  # of an unknown quantity: accuracy_gap
+            return None  # an unknown quantity: accuracy_gap
     return None
 
 
 def known_modes(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """By which mode a run kept its best states, by metric, as its events (`read_events`) tell it."""
+    """Return the mode of each metric by which a run chose its best states, from its events (`read_events`)."""
     return {str(event["metric"]): str(event["mode"]) for event in events if event.get("mode") and event.get("metric")}
 
 
 def checked_mode(monitor: str, mode: str, section: str, nature: str | None = None, argument: str | None = None) -> str:
-    """The mode of a metric that is watched.
+    """Check the mode of a monitored metric, and infer ``auto``.
 
     Args:
         monitor: The metric.
-        mode: ``min``, ``max``, or ``auto`` for that of the metric's nature.
-        section: The section of recipes that chose the mode (``checkpoint``), for the message.
-        nature: What is known of the metric otherwise, ``min`` or ``max``; None: what its name says.
+        mode: ``min``, ``max``, or ``auto`` to infer it.
+        section: The section of recipes that sets the mode (``checkpoint``), for the message.
+        nature: The metric's true mode if known, ``min`` or ``max``; None: infer it from the name.
         argument: The argument's name for the message; None: ``section.mode``.
 
     Returns:
-        ``min`` or ``max``; ``auto`` where it is not known.
+        ``min`` or ``max``; ``auto`` if unknown.
 
     Raises:
-        ArgumentError: The mode is none of the three, or contradicts the metric's nature.
+        ArgumentError: The mode is none of the three, or contradicts the metric.
     """
     argument = argument or f"{section}.mode"
     if mode not in ("auto", "min", "max"):
@@ -123,36 +123,36 @@ def checked_mode(monitor: str, mode: str, section: str, nature: str | None = Non
 
 
 def unknown_mode(monitor: str, section: str) -> ArgumentError:
-    """What is said where nothing tells which values of a metric are better."""
+    """Return the error for a metric with an unknown mode."""
     remedy = f"Say it: --{section}.mode min where less is better, --{section}.mode max where more is."
     expected = f"min or max, as the name {monitor} does not tell which is better"
     return ArgumentError(f"{section}.mode", expected, "auto", remedy)
 
 
 def is_greater(metric: str, known: Mapping[str, str] | None = None) -> bool:
-    """Whether more of a metric is better: ``val/top5_accuracy`` yes, ``val/loss`` and what is not known no."""
+    """Return whether more of a metric is better: True for ``val/top5_accuracy``, False for ``val/loss`` or unknown."""
     return mode_of(metric, known) == "max"
 
 
 def gap(metric: str, train: float, val: float, known: Mapping[str, str] | None = None) -> float:
-    """By how much validation is worse than training; below 0 where it is better. Of a loss and of an accuracy alike."""
+    """Return by how much validation is worse than training, for a loss or an accuracy; negative if it is better."""
     return train - val if is_greater(metric, known) else val - train
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share from 0 to 1, shown as a percentage."""
+    """Return whether a metric is a share from 0 to 1, shown as a percentage."""
     return metric.rpartition("/")[2].rpartition("_")[2] in _SHARES
 
 
 def spoken(quantity: str) -> str:
-    """A metric's name without its part, as figures and pages show it: ``bits per character``, ``R²``."""
+    """Return a quantity's display name for figures and pages: ``bits per character``, ``R²``."""
     return "R²" if quantity == "r2" else quantity.replace("_", " ")
 
 
 def main_metric(names: Collection[str]) -> str:
-    """The metric that tells most, of names without a part: of text bits per character, else accuracy, else R².
+    """Return the main metric among names without a split: bits per character (text), else accuracy, else R².
 
-    Where there is none of the three, it is the first by the alphabet.
+    If there is none of these, return the first one in alphabetical order, else ``loss``.
     """
     told = sorted(name for name in names if not name.endswith(("_step", "penalty")))
     ranks = ("bits_per_character", "accuracy", "r2", *(name for name in told if name != "loss"))
@@ -160,11 +160,11 @@ def main_metric(names: Collection[str]) -> str:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name, in small letters: ``MulticlassF1Score`` and ``acc5`` are multiclass f1 score, acc 5."""
+    """Split a name into lower-case words: ``MulticlassF1Score`` and ``acc5`` give multiclass f1 score, acc 5."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     words: list[str] = []
     for word in re.split(r"[\W_]+", name.lower()):
-        # The number says how it was taken, but in f1, r2 and l1.
+        # A number describes the measurement, except in f1, r2 and l1.
         parted = None if word in _BETTER else re.fullmatch(r"(\D+?)(\d+)", word)
         words += parted.groups() if parted else [word]
     return [word for word in words if word]

@@ -1,7 +1,7 @@
-"""Which part and quantity a metric's name means: ``val_acc`` and ``validation/accuracy`` are ``val/accuracy``.
+"""Split and quantity of a metric by its name: ``val_acc`` and ``validation/accuracy`` are ``val/accuracy``.
 
-Modules name their metrics as they like. Whatever reads a run (figures, summary, diagnosis, comparison) looks for
-``train/X``, ``val/X`` and ``test/X``; here other names are read as these. Nothing is renamed where it is kept.
+Modules may use any names for their metrics. Readers of a run (figures, summary, diagnosis, comparison) expect
+``train/X``, ``val/X`` and ``test/X``; this module maps other names to these. Stored names do not change.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _WHOLE = {
 
 
 def canonical_name(metric: str) -> str:
-    """A metric's name as dlcore spells it: ``valid_acc_epoch`` is ``val/accuracy``, ``Loss/train`` is ``train/loss``.
+    """Return dlcore's spelling of a metric: ``valid_acc_epoch`` gives ``val/accuracy``, ``Loss/train`` ``train/loss``.
 
-    A name that tells no part (``lr``, ``loss``) has none afterwards either: ``acc`` is ``accuracy``.
+    A name without a split (``lr``, ``loss``) gets none: ``acc`` gives ``accuracy``.
     """
     plain, loader, number = metric.partition("/dataloader_idx_")
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=^训练|^验证|^测试)(?=\w)", "_", plain)
@@ -63,11 +63,11 @@ def canonical_name(metric: str) -> str:
 
 
 def aliases(names: Iterable[str]) -> dict[str, str]:
-    """The names under which metrics are read: canonical name → name as logged, for those that are spelled otherwise.
+    """Map canonical names to logged names, for metrics with another spelling.
 
-    A name without a part is that of the training where the validation has the same quantity, as Keras names them
-    (``acc``, ``val_acc``), and where it is a loss. Of two metrics with one meaning the first is taken; a name that is
-    canonical already stays.
+    A name without a split is a training metric if it is a loss, or if validation logs the same quantity, as in Keras
+    (``acc``, ``val_acc``). If two metrics have the same meaning, use the first; a name that is already canonical has
+    no alias.
     """
     logged = list(dict.fromkeys(names))
     meant = {name: canonical_name(name) for name in logged}
@@ -83,24 +83,24 @@ def aliases(names: Iterable[str]) -> dict[str, str]:
 
 
 def as_logged(metric: str, names: Iterable[str]) -> str:
-    """The name under which a run logged what is read as `metric`."""
+    """Return the name under which a run logged a metric, given its canonical name."""
     return aliases(names).get(metric, metric)
 
 
 def first_of(metrics: Mapping[str, Any], *names: str) -> Any:
-    """The value of the first of some metrics that was logged, under whatever name; None where none was."""
+    """Return the value of the first metric that was logged, under its own name or an alias; None without any."""
     own = aliases(metrics)
     return next((metrics[own.get(name, name)] for name in names if name in metrics or name in own), None)
 
 
 def read_as_pairs(columns: Columns) -> dict[str, Sequence[float | None]]:
-    """A run's columns, with those of other names under ``train/X``, ``val/X`` and ``test/X`` too.
+    """Return a run's columns, and those with other names under ``train/X``, ``val/X`` and ``test/X`` too.
 
-    A training metric that was logged step by step becomes ``train/X_step``, and ``train/X`` the means of what was
-    logged in each epoch. Epochs that Lightning counted from 0 become epochs done, with their fraction.
+    A training metric logged per step becomes ``train/X_step``, and its means per epoch become ``train/X``. Epochs that
+    Lightning counts from 0 become epochs completed, with a fraction.
 
     Args:
-        columns: ``step``, ``epoch`` and metrics by name, one cell a row; None where a row has no value.
+        columns: ``step``, ``epoch`` and metrics by name, one cell per row; None if a row has no value.
     """
     read: dict[str, Sequence[float | None]] = dict(columns)
     if "epoch" in columns:
@@ -126,7 +126,7 @@ def _part_of(canonical: str) -> str:
 
 
 def _epochs_done(steps: Sequence[float | None], epochs: Sequence[float | None]) -> list[float | None]:
-    """Epochs done at each row; what is none of Lightning's counts from 0 stays."""
+    """Return the epochs completed at each row; change only Lightning's counts from 0."""
     known = [(step, epoch) for step, epoch in zip(steps, epochs, strict=True) if step is not None and epoch is not None]
     whole = all(epoch == round(epoch) for _, epoch in known)
     if not known or not whole or not any(epoch == 0 and step > 0 for step, epoch in known):
@@ -134,7 +134,7 @@ def _epochs_done(steps: Sequence[float | None], epochs: Sequence[float | None]) 
     ends = [max(step for step, epoch in known if epoch == each) for each in sorted({epoch for _, epoch in known})]
     numbers = [epoch + 1 for epoch in sorted({epoch for _, epoch in known})]
     longest = max(np.diff([-1, *ends]))
-    # The last epoch may have been cut short.
+    # The last epoch may be incomplete.
     if len(ends) > 1 and (rest := ends[-1] - ends[-2]) < longest:
         numbers[-1] = numbers[-2] + rest / longest
     done = np.interp([-1 if step is None else step for step in steps], [-1, *ends], [0, *numbers])
@@ -142,7 +142,7 @@ def _epochs_done(steps: Sequence[float | None], epochs: Sequence[float | None]) 
 
 
 def _is_by_step(columns: Columns, name: str) -> bool:
-    """Whether a metric of the training has more values than epochs and validations explain."""
+    """Return whether a training metric has many more values than epochs and validations."""
     epochs = [epoch for epoch in columns["epoch"] if epoch is not None]
     checks = sum(value is not None for value in columns.get(f"val/{name.removeprefix('train/')}", ()))
     values = sum(value is not None for value in columns[name])
@@ -150,7 +150,7 @@ def _is_by_step(columns: Columns, name: str) -> bool:
 
 
 def _means(column: Sequence[float | None], epochs: Sequence[float | None]) -> list[float | None]:
-    """The mean of each epoch's values, at the epoch's last one."""
+    """Return the mean of each epoch's values, at the row of the epoch's last value."""
     means: list[float | None] = [None] * len(column)
     by_epoch: dict[int, list[int]] = {}
     for place, (value, epoch) in enumerate(zip(column, epochs, strict=True)):

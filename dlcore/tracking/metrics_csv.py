@@ -1,4 +1,4 @@
-"""``metrics.csv``: every number that a run logged, one row a step, readable at any moment of the training."""
+"""``metrics.csv``: all logged numbers of a run, one row per step, readable at any time during training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from dlcore.errors import DataError
 from dlcore.tracking.run_file import replace_file, write_at, writing
 
-# Rows that may still get values of a later call: validation logs its step before the epoch's means log theirs.
+# Recent rows kept in memory, which may still get values: validation logs before the epoch's means are logged.
 _TAIL_ROWS = 64
 
 
@@ -27,15 +27,15 @@ class _Row:
 
 
 class MetricsCsv:
-    """Writes metrics as a wide table: the columns ``step``, ``epoch``, then the metrics in their order of appearance.
+    """Writer of a wide table: the columns ``step``, ``epoch``, then the metrics in their order of appearance.
 
-    A row is in the file when `write` returns, so that a killed process loses nothing. Values of a step that has a row
-    go into that row. A new row is appended; a changed one among the last rows is written in place; only a metric that
-    was never seen before (a new column), or a step from long ago, rewrites the file, through a temporary file.
+    `write` writes to the file at once, so that a killed process loses nothing. Values of a known step are merged into
+    its row. A new row is appended; a changed recent row is written in place. Only a new metric (a new column) or a very
+    old step rewrites the file, through a temporary file.
 
     Args:
         path: The file. An existing one is continued.
-        last_step: Rows of later steps are dropped (a run goes on from the checkpoint of this step); None keeps all.
+        last_step: Drop rows of later steps (a run resumes from the checkpoint of this step); None keeps all.
 
     Raises:
         DataError: The file exists and is not such a table.
@@ -59,11 +59,11 @@ class MetricsCsv:
 
     @property
     def last_step(self) -> int | None:
-        """The step of the last row; None where there is none."""
+        """The step of the last row; None without rows."""
         return self._tail[-1].step if self._tail else None
 
     def write(self, metrics: Mapping[str, float], step: int) -> None:
-        """Put values into a step's row; a metric that has a value there gets the new one.
+        """Write values into a step's row; a new value replaces an old one.
 
         Args:
             metrics: Values by name. NaN and infinity are written as ``nan``, ``inf`` and ``-inf``.
@@ -75,7 +75,7 @@ class MetricsCsv:
         known = place < len(self._tail) and self._tail[place].step == step
         before_tail = bool(self._tail) and place == 0 and not known
         exists = self.path.exists()
-        # Another size than ours: somebody edited or deleted the file. What it holds now counts.
+        # If the size differs, the file was edited or deleted: use its present content.
         if new_columns or before_tail or not exists or self.path.stat().st_size != self._end:
             columns, rows = _parse(self.path) if exists else ([], self._tail)
             self._columns += new_columns + [name for name in columns if name not in (*self._columns, *new_columns)]
@@ -88,7 +88,7 @@ class MetricsCsv:
         else:
             self._tail.insert(place, _Row(step, cells))
         text = self._encode(self._tail[place:], start)
-        if start + len(text) < self._end:  # shorter in place would leave old bytes behind for a moment
+        if start + len(text) < self._end:  # writing less in place would briefly leave old bytes
             self._rewrite([*_parse(self.path)[1], _Row(step, cells)])
             return
         with writing(self.path), self.path.open("r+b", buffering=0) as file:
@@ -106,7 +106,7 @@ class MetricsCsv:
         return b"".join(lines)
 
     def _rewrite(self, rows: Iterable[_Row]) -> None:
-        """Write the whole table anew, rows of one step merged and by step, so that a reader sees the old or the new."""
+        """Rewrite the table atomically, sorted by step, with the rows of one step merged."""
         by_step: dict[int, dict[str, str]] = {}
         for row in rows:
             _merge(by_step.setdefault(row.step, {}), row.cells)
@@ -126,7 +126,7 @@ def read_metrics(path: str | Path) -> dict[str, list[float | None]]:
         path: The file, or the run's folder.
 
     Returns:
-        The columns by name, all of the same length; None where a step has no value for a metric.
+        The columns by name, all of the same length; None if a step has no value for a metric.
 
     Raises:
         DataError: There is no such file, or it is not a table of metrics.
@@ -144,7 +144,7 @@ def read_metrics(path: str | Path) -> dict[str, list[float | None]]:
 
 def _parse(path: Path) -> tuple[list[str], list[_Row]]:
     text = path.read_text(encoding="utf-8")
-    # A line without its end was cut off by a crash of the machine; its last number may lack digits.
+    # Drop an incomplete last line, left by a crash: its last number may lack digits.
     lines = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")))
     if not lines:
         return ["step", "epoch"], []
@@ -164,14 +164,14 @@ def _parse(path: Path) -> tuple[list[str], list[_Row]]:
 
 
 def _merge(cells: dict[str, str], later: dict[str, str]) -> None:
-    """Put later values of a step into its row. The epoch stays: a step that ends one also begins the next."""
+    """Merge later values of a step into its row. Keep the epoch: a step that ends an epoch also starts the next."""
     cells.update({name: value for name, value in later.items() if name != "epoch" or name not in cells})
 
 
 def _format(value: float) -> str:
     if isinstance(value, int):
         return str(value)
-    # Most metrics were float32 tensors: 0.8533 and not 0.8532999753952026, which is the same float32.
+    # Most metrics are float32: write 0.8533 instead of 0.8532999753952026, which is the same float32.
     with np.errstate(over="ignore"):
         short = np.float32(value)
     return str(short) if float(short) == value else repr(float(value))

@@ -1,4 +1,4 @@
-"""The first value of each metric that is NaN or infinite."""
+"""Detection of each metric's first NaN or infinite value."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _REMEDY = "the training diverged, a smaller learning rate or scaled inputs may h
 
 
 class FirstNotFinite:
-    """Finds each metric's first value that is no finite number, and only that one.
+    """Detector of each metric's first value that is not finite.
 
     Args:
-        known: Metrics whose first one was found already.
+        known: Metrics whose first such value was already found.
     """
 
     def __init__(self, known: Iterable[str | None] = ()) -> None:
@@ -20,23 +20,23 @@ class FirstNotFinite:
 
     @property
     def any(self) -> bool:
-        """Whether one was found already."""
+        """Whether one was already found."""
         return bool(self._known)
 
     def find(self, numbers: Mapping[str, float]) -> dict[str, float]:
-        """Those of the numbers that are the first of their metrics to be NaN or infinite."""
+        """Return the numbers that are their metric's first NaN or infinite value."""
         new = {name: y for name, y in numbers.items() if not math.isfinite(y) and name not in self._known}
         self._known |= new.keys()
         return new
 
 
 def not_finite_text(found: Mapping[str, float], step: int, advice: bool) -> str:
-    """Say so, in a line.
+    """Describe values that are not finite, in one line.
 
     Args:
-        found: What `FirstNotFinite.find` gave, at least one.
-        step: The step that they belong to.
-        advice: Whether to say what may help; once a run is enough.
+        found: Result of `FirstNotFinite.find`, not empty.
+        step: The step of the values.
+        advice: Whether to add advice; once per run is enough.
     """
     values = ", ".join(f"{name} is {'NaN' if math.isnan(y) else 'infinite'}" for name, y in found.items())
     lost = advice and any(name.endswith(("loss", "loss_step")) for name in found)

@@ -1,4 +1,4 @@
-"""How often something may be done anew while a run trains, so that it costs no more than a share of its time."""
+"""Limit for work that is repeated during training, to a share of the time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from dlcore.errors import check_number
 
 
 class Refresh:
-    """A budget of time: what took a second may be done again a hundred seconds later, with a share of 0.01.
+    """Time budget: with a share of 0.01, work that took one second may be repeated a hundred seconds later.
 
-    For work in the background, ask `due` where it would be handed over, and say `took` where it ends. What is under way
-    is not due.
+    For work in the background, call `due` before submitting it, and `took` at its end. Running work is not due.
 
     Args:
-        share: The part of the time that it may take, in (0, 1].
-        expected: Seconds that the first time will probably take, at least 0: it waits as if it had been done before.
-        clock: Tells the seconds.
+        share: Share of the time for the work, in (0, 1].
+        expected: Expected seconds of the first run, at least 0; the first run waits as if it were a repetition.
+        clock: Returns the time in seconds.
 
     Raises:
-        ArgumentError: A value lies outside its range.
+        ArgumentError: A value is out of range.
     """
 
     def __init__(self, share: float = 0.01, expected: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,18 +30,18 @@ class Refresh:
         self._next = clock() + expected / share
 
     def due(self) -> bool:
-        """Whether it is time. A yes begins the work: until `took`, the answer is no."""
-        # The clock alone decides in nearly all cases, and nothing is locked: one thread asks, another one answers.
+        """Return whether the work is due. After True, return False until `took` is called."""
+        # No lock is needed: one thread calls `due`, another one `took`.
         if self._under_way or self._clock() < self._next:
             return False
         self._under_way = True
         return True
 
     def took(self, seconds: float) -> None:
-        """The work is done.
+        """Record the end of the work.
 
         Args:
-            seconds: How long it took, at least 0.
+            seconds: Duration of the work, at least 0.
         """
         self._next = self._clock() + seconds / self.share
         self._under_way = False

@@ -1,4 +1,4 @@
-"""Writing a run's files: a piece is written whole or not at all, and what cannot be written is an error in a line."""
+"""Writing of a run's files: completely or not at all, with a one-line error on failure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _REMEDIES = {
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Around what writes a file.
+    """Convert operating-system errors in the block to `RunFileError`.
 
     Raises:
-        RunFileError: The system refused; the message has the file, the reason and what to do.
+        RunFileError: Writing failed; the message has the file, the reason and the remedy.
     """
     try:
         yield
@@ -39,10 +39,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file anew; a reader sees the old one or the new one, and nothing is left of one that failed.
+    """Replace a file atomically. If that fails, keep the old file and no temporary one.
 
     Raises:
-        RunFileError: It cannot be written; what was there is kept.
+        RunFileError: It cannot be written; the old file is kept.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -57,10 +57,10 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """Write a text file anew, piece by piece; otherwise as `replace_file`. Ends of lines are as they are given.
+    """Replace a text file atomically like `replace_file`, but write it in pieces. Line endings are not converted.
 
     Raises:
-        RunFileError: It cannot be written; what was there is kept.
+        RunFileError: It cannot be written; the old file is kept.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -74,23 +74,23 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Add to the end of a file, which is made where it is not there.
+    """Append to a file; create it if necessary.
 
     Raises:
-        RunFileError: It cannot be added; what was there is kept as it was.
+        RunFileError: It cannot be written; the old content is kept.
     """
     with writing(path), path.open("ab", buffering=0) as file:
         write_at(file, file.seek(0, os.SEEK_END), content)
 
 
 def write_at(file: BinaryIO, start: int, content: bytes) -> None:
-    """Write into an unbuffered file, from a place on.
+    """Write to an unbuffered file at an offset, completely or not at all.
 
-    A disk that is nearly full takes a part of it without an error: the rest is asked for again, and where that fails
-    the file gets back what it held before. So no half line and no half record is left.
+    A nearly full disk may write only a part, without an error. So write the rest again; if that fails, restore the
+    file's old content. No partial line or record is left.
 
     Raises:
-        OSError: The system refused.
+        OSError: Writing failed.
     """
     size = os.fstat(file.fileno()).st_size
     file.seek(start)
@@ -98,7 +98,7 @@ def write_at(file: BinaryIO, start: int, content: bytes) -> None:
     try:
         _write_all(file, start, content)
     except OSError:
-        with suppress(OSError):  # there is room for what was there
+        with suppress(OSError):  # there is space for the old content
             _write_all(file, start, before)
             file.truncate(size)
         raise
@@ -112,20 +112,20 @@ def _write_all(file: BinaryIO, start: int, content: bytes) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed while they replaced a file have left beside it."""
+    """Remove temporary files of processes that were killed while replacing a file."""
     for left_over in folder.glob(".*.tmp"):
         with suppress(OSError):
             left_over.unlink()
 
 
 def run_title(folder: Path) -> str:
-    """What a run is called in pictures: its recipe and its number, ``mlp_textbook, version_3``."""
+    """Return a run's name for figures: its recipe and its number, ``mlp_textbook, version_3``."""
     folder = folder.resolve()
     return f"{folder.parent.name}, {folder.name}"
 
 
 def link_file(source: Path, target: Path) -> None:
-    """Give a file a second name, which replaces what had it before, in one step. No second copy where links work."""
+    """Replace `target` atomically by a hard link to `source`, or by a copy if links do not work."""
     temporary = target.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     try:

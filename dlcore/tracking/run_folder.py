@@ -1,4 +1,4 @@
-"""A run's own folder: ``lightning_logs/<recipe>/version_N``, made so that each run gets another one."""
+"""Folders of runs, ``lightning_logs/<recipe>/version_N``: each run gets its own."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _VERSION = re.compile(r"version_(\d+)")
 
 
 def run_version(folder: Path) -> int | None:
-    """The number in a run folder's name, or None when it is no run folder."""
+    """Return the number in a run folder's name; None if it is not a run folder."""
     found = _VERSION.fullmatch(folder.name)
     return int(found[1]) if found else None
 
 
 def new_run_folder(root: Path, name: str) -> Path:
-    """Make the next free run folder. However many processes do this at once, each gets its own.
+    """Create the next free run folder. Processes that do this at the same time get different folders.
 
     Args:
         root: Folder of all runs.
         name: Recipe of the run.
 
     Raises:
-        FitError: Something that is no folder is in the way.
+        FitError: The path exists and is not a folder.
     """
     parent = root / name
     try:
         parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:  # a file, or a link that leads nowhere
+    except (FileExistsError, NotADirectoryError) as error:  # a file, or a broken link
         raise FitError(
             f"{root}: expected a folder for runs, got something else, or a link that leads nowhere. Move it away, or "
             "choose another place: --trainer.default_root_dir FOLDER"

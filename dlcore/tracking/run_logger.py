@@ -1,4 +1,4 @@
-"""The logger of a run: TensorBoard events, ``metrics.csv`` and ``events.jsonl`` in the run's own folder."""
+"""Logger of a run: TensorBoard events, ``metrics.csv`` and ``events.jsonl`` in the run's folder."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ if TYPE_CHECKING:
 class RunLogger(Logger):
     """Logs one run into one folder: event files for TensorBoard, ``metrics.csv`` and ``events.jsonl``.
 
-    Scalars are written at once. Histograms are counted on the device; they and figures are written in the background.
-    Only the process of rank zero writes; nothing is written before the first use.
+    Scalars are written at once. Histograms are counted on the device; histograms and figures are written in the
+    background. Only rank 0 writes, and not before the first use.
 
-    With `resume_step`, the run goes on in its folder: points and rows beyond that step are taken away, those at the
-    step stay (what led to a checkpoint is logged before it is written). Without it, what a folder holds is added to.
+    With `resume_step`, a run resumes in its folder: points and rows after that step are removed, those at the step are
+    kept (they are logged before the checkpoint is written). Without it, new data are added to the folder's.
 
-    The first value of a metric that is NaN or infinite is an event of its own. What cannot be written (a full disk) is
-    an error at once: a hole in the curves would never be noticed, and a run goes on from its checkpoint without one.
+    A metric's first NaN or infinite value is recorded as an event. If a file cannot be written (a full disk), an error
+    is raised at once: a gap in the curves would go unnoticed, and a run resumed from its checkpoint has none.
 
     Args:
-        folder: The run's folder, made if it is not there; None: the next free ``lightning_logs/<name>/version_<N>``.
+        folder: The run's folder, created if missing; None: the next free ``lightning_logs/<name>/version_<N>``.
         name: The recipe's name.
-        resume_step: Step (`global_step`) of the checkpoint that the run goes on from; None for a new run or to add.
+        resume_step: Step (`global_step`) of the checkpoint from which the run resumes; None for a new run or to add.
 
     Attributes:
-        tell: Called with a line for the terminal when a metric is not finite for the first time; None: nobody.
-        position: Gives the steps and epochs that are done, where Lightning logs and counts from 0; None: nobody.
+        tell: Called with a line for the terminal at a metric's first value that is not finite; None: not called.
+        position: Returns steps and epochs completed, to replace Lightning's epochs from 0; None: not used.
 
     Raises:
         ArgumentError: `resume_step` is negative.
-        RunFileError: At any logging: a file cannot be written.
+        RunFileError: A file cannot be written; raised by any logging method.
     """
 
     def __init__(self, folder: str | Path | None = None, name: str = "run", resume_step: int | None = None) -> None:
@@ -76,7 +76,7 @@ class RunLogger(Logger):
         self._last_step = resume_step or 0
         self._timeline: Timeline | None = None
         self._first_not_finite = FirstNotFinite()
-        self._not_counted: set[str] = set()  # curves of what histograms leave out
+        self._not_counted: set[str] = set()  # curves of NaN and infinite counts
 
     @property
     def name(self) -> str:
@@ -85,7 +85,7 @@ class RunLogger(Logger):
 
     @property
     def version(self) -> int:
-        """The run's number, as its folder has it."""
+        """The run's number, from its folder's name."""
         return run_version(self._folder) or 0
 
     @cached_property
@@ -102,18 +102,18 @@ class RunLogger(Logger):
 
     @property
     def save_dir(self) -> str:
-        """The run's folder: it is what ``trainer.log_dir`` gives to callbacks and profilers."""
+        """The run's folder: ``trainer.log_dir`` returns it to callbacks and profilers."""
         return str(self._folder)
 
     @property
     def root_dir(self) -> str:
-        """The folder of all runs of the recipe."""
+        """The folder of all the recipe's runs."""
         return str(self._folder.parent)
 
     @property
     @rank_zero_experiment
     def experiment(self) -> SummaryWriter:
-        """TensorBoard's writer, opened when it is first asked for; on other ranks one that does nothing."""
+        """TensorBoard's writer, opened at first use; on other ranks, a dummy that does nothing."""
         if self._experiment is None:
             self._experiment = self._open()
             if self._layout.pairs:
@@ -122,19 +122,19 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write numbers as curves and as a row of ``metrics.csv``, validation's last. ``epoch`` is only a column.
+        """Write numbers as curves and as a row of ``metrics.csv``, validation last. ``epoch`` is only a column.
 
         Args:
-            metrics: Numbers or tensors with one element by name; NaN and infinity are written as such.
-            step: The step they belong to; None for the latest one that was logged.
+            metrics: Numbers or tensors with one element by name; NaN and infinity are allowed.
+            step: Their step; None for the latest logged one.
 
         Raises:
             ArgumentError: A value is not one number.
         """
         numbers = {tag: number_of(tag, metrics[tag]) for tag in sorted(metrics, key=lambda name: name[:4] == "val/")}
-        if self.position is not None and isinstance(metrics.get("epoch"), int):  # as Lightning counts it
+        if self.position is not None and isinstance(metrics.get("epoch"), int):  # Lightning's count
             step, numbers["epoch"] = self.position()
-        _, step = self.experiment, self._note_step(step)  # the first opens the table too
+        _, step = self.experiment, self._note_step(step)  # `experiment` opens the table too
         curves = {name: float(value) for name, value in numbers.items() if name != "epoch"}
         self._add(self._session.begin(), step)
         self._add(scalars_summary(curves), step)
@@ -152,21 +152,21 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_event(self, kind: str, text: str, step: int | None = None, epoch: float | None = None, **own: Any) -> None:
-        """Write what happened into ``events.jsonl``, and into TensorBoard as a text under ``events``.
+        """Write an event to ``events.jsonl``, and to TensorBoard as a text under ``events``.
 
-        A new best state is only in the file: TensorBoard shows few texts of a tag, and its curves show the best.
+        Write a new best state only to the file: TensorBoard shows few texts per tag, and its curves show the best.
 
         Args:
-            kind: What happened, one of `timeline.KINDS`.
-            text: The same for people, with its reason.
-            step: Optimiser steps that were done; None for the latest one that was logged.
-            epoch: Epochs that were done, with their fraction; None where that is not known.
-            own: Numbers and names that belong to it.
+            kind: Kind of event, one of `timeline.KINDS`.
+            text: Description for users, with the reason.
+            step: Optimiser steps completed; None for the latest logged one.
+            epoch: Epochs completed, with a fraction; None if unknown.
+            own: Further numbers and names of the event.
 
         Raises:
-            ArgumentError: There is no such kind.
+            ArgumentError: Unknown kind.
         """
-        experiment, step = self.experiment, self._note_step(step)  # the first opens the file too
+        experiment, step = self.experiment, self._note_step(step)  # `experiment` opens the file too
         if self._timeline is not None:
             self._timeline.write(kind, text, step, epoch, **own)
         if kind != "new_best":
@@ -174,10 +174,10 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | argparse.Namespace, *args: Any, **kwargs: Any) -> None:
-        """Take note of settings for the HPARAMS tab; several calls before the first metric add up.
+        """Add settings for the HPARAMS tab; several calls before the first metric are merged.
 
         Args:
-            params: The settings, nested as you like; `hparams.columns` says how they are shown.
+            params: The settings, possibly nested; `hparams.columns` flattens them.
             args: Not used.
             kwargs: Not used.
         """
@@ -185,19 +185,19 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_histograms(self, values: Mapping[str, Tensor | HistogramTensors | Histogram], step: int) -> None:
-        """Count tensors' values on their device now, write the histograms in the background.
+        """Count the tensors' values on their device now, and write the histograms in the background.
 
-        NaN and infinite values are not in a histogram: their numbers are the curves ``<tag>/nan`` and
-        ``<tag>/infinite``, from the first step on that has any. A tensor without a finite value is an empty histogram.
+        Histograms exclude NaN and infinite values; the curves ``<tag>/nan`` and ``<tag>/infinite`` count them, from the
+        first step that has any. A tensor without a finite value gives an empty histogram.
 
         Args:
-            values: Tensors, or histograms that are counted already, by tag. All of one step in one call is one job.
-            step: The step they belong to.
+            values: Tensors or counted histograms, by tag. All values of one call are one job.
+            step: Their step.
 
         Raises:
             ArgumentError: A value is neither (a parameter without a gradient has None).
         """
-        _, step = self.experiment, self._note_step(step)  # opened here and not by two threads at once
+        _, step = self.experiment, self._note_step(step)  # open it here, not in two threads at once
         for tag, value in values.items():
             if not isinstance(value, Tensor | HistogramTensors | Histogram):
                 raise ArgumentError(f"values[{tag!r}]", "a tensor or a counted histogram", value, "Leave it out.")
@@ -206,14 +206,14 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_figure(self, tag: str, draw: Callable[[], Figure], step: int, path: str | Path | None = None) -> None:
-        """Draw a figure in the background, and send it to TensorBoard.
+        """Draw a figure in the background, and write it to TensorBoard.
 
         Args:
             tag: Its name in TensorBoard.
-            draw: Makes the figure; called in another thread: through matplotlib's objects, without pyplot, and with
-                data that training does not change meanwhile.
-            step: The step it belongs to.
-            path: Where it is also written as a PNG file; None for nowhere.
+            draw: Creates the figure in another thread. It must use matplotlib's objects, not pyplot, and data that
+                training does not change.
+            step: Its step.
+            path: PNG file to write too; None: no file.
         """
         _, step = self.experiment, self._note_step(step)
         self.background.submit(lambda: self._add(figure_summary(tag, draw, Path(path) if path else None), step))
@@ -225,20 +225,20 @@ class RunLogger(Logger):
         Args:
             tag: Its name in TensorBoard.
             text: The text.
-            step: The step it belongs to; None for the latest one that was logged.
+            step: Its step; None for the latest logged one.
         """
         self.experiment.add_text(tag, text, self._note_step(step))
 
     @rank_zero_only
     def save(self) -> None:
-        """Nothing to do: rows and events are in their files at once."""
+        """Do nothing: rows and events are already written."""
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Wait for the background and close the files. Logging may go on afterwards, and opens them again.
+        """Wait for the background jobs and close the files. Later logging opens them again.
 
         Args:
-            status: How the run ended: ``success`` or ``finished``; all else counts as failed.
+            status: How the run ended: ``success`` or ``finished``; any other value counts as failed.
         """
         if self._experiment is None:
             return
@@ -246,13 +246,13 @@ class RunLogger(Logger):
             self.background.close()
         finally:
             well = status in ("success", "finished")
-            with suppress(*([] if well else [RunFileError])):  # what ended it is told: very likely the same disk
+            with suppress(*([] if well else [RunFileError])):  # the run's own error is reported: probably the same disk
                 self._add(self._session.begin(), self._last_step)
                 self._add(self._session.end(well), self._last_step)
             self._close()
 
     def _open(self) -> SummaryWriter:
-        # Imported here: torch's writer takes a second to import.
+        # Import here: torch's writer takes a second to import.
         from dlcore.tracking.event_writer import EventWriter
 
         purge_step = None
@@ -297,4 +297,4 @@ class RunLogger(Logger):
             self._add(histogram_summary(tag, counted, self._not_counted), step)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_experiment": None, "tell": None, "position": None}  # a spawned process gets a copy
+        return {**vars(self), "_experiment": None, "tell": None, "position": None}  # for spawned processes

@@ -1,4 +1,4 @@
-"""``summary.md``: a run on one page, to be sent to somebody who was not there."""
+"""``summary.md``: a run on one page, to share with others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dlcore.tracking.markdown import escaped, table
 from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, mode_of, spoken
 from dlcore.tracking.metric_pairs import as_logged
 
-# A page is read, a log is searched: of many events the middle is left out.
+# Maximum number of events on the page: of more, the middle ones are omitted.
 _MOST_EVENTS = 40
 _TIME = "Time of training, with validation"
 _ENDS = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed"}
@@ -25,12 +25,12 @@ _ENDS = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a page says that no file of the run holds.
+    """Facts for the page that are in no file of the run.
 
     Args:
-        name: What the run is called (``mlp_fashion_mnist, version_3``).
-        rows: Facts in their order: name and value (``Model``, ``MLP, 535,818 parameters``).
-        note: A warning on top; empty for none.
+        name: The run's name (``mlp_fashion_mnist, version_3``).
+        rows: Facts in order: name and value (``Model``, ``MLP, 535,818 parameters``).
+        note: A warning at the top; empty: none.
     """
 
     name: str
@@ -48,14 +48,14 @@ def run_page(
     """Write the page.
 
     Args:
-        facts: What was trained, on what.
-        columns: The run's metrics, as `read_metrics` gives them.
-        events: What happened, as `read_events` gives it.
-        findings: What was found out about the run, a line each.
-        picture: File of the curves, as seen from the page; empty for none.
+        facts: Model, data and other facts.
+        columns: The run's metrics, from `read_metrics`.
+        events: The run's events, from `read_events`.
+        findings: Findings about the run, a line each.
+        picture: Path of the curves' figure relative to the page; empty: none.
 
     Returns:
-        Markdown. Folders of the user's are shown as seen from the working folder or from ``~``.
+        Markdown. Paths are relative to the working folder or to ``~``.
     """
     commands = [str(event["command"]) for event in events if event.get("command")]
     rows = {**facts.rows, _TIME: _duration(sum(map(_seconds, _sessions(events))))}
@@ -72,17 +72,17 @@ def run_page(
 
 
 def without_places(text: str) -> str:
-    """Text without the user's folders: the working folder is left out, the home folder is ``~``."""
+    """Remove the user's folders from a text: omit the working folder, and write ``~`` for the home folder."""
     for place, short in ((Path.cwd(), "."), (Path.home(), "~")):
         if place != Path(place.anchor):
-            # A whole folder's name only; what lies in the working folder is named without it.
+            # Match whole folder names only.
             text = re.sub(rf"{re.escape(str(place))}/(?=[^\s/])", "" if short == "." else "~/", text)
             text = re.sub(rf"{re.escape(str(place))}(?![\w.-])", short, text)
     return text
 
 
 def _sessions(events: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """The events parted where the run was started and where it was resumed."""
+    """Split the events at each start or resume of the run."""
     sessions: list[list[Mapping[str, Any]]] = []
     for event in events:
         if event["kind"] in ("started", "resumed") or not sessions:
@@ -92,7 +92,7 @@ def _sessions(events: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any
 
 
 def _seconds(session: Sequence[Mapping[str, Any]]) -> float:
-    """How long a session took; of one that was killed, until the last that is known of it."""
+    """Return the duration of a session; if it was killed, until its last event."""
     for event in reversed(session):
         if "seconds" in event:
             return float(event["seconds"])
@@ -101,7 +101,7 @@ def _seconds(session: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _headline(columns: Columns, events: Sequence[Mapping[str, Any]]) -> str:
-    """How it ended, and what it reached."""
+    """Describe how the run ended, and its best result."""
     session = _sessions(events)[-1] if events else []
     kinds = [event["kind"] for event in session]
     end = next((event for event in reversed(session) if event["kind"] in _ENDS), None)
@@ -119,7 +119,7 @@ def _headline(columns: Columns, events: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _results(columns: Columns, modes: Mapping[str, str]) -> list[str]:
-    """A table: best and last of each metric, and the gap between training and validation."""
+    """Return a table with best and last value of each metric, and the gap between training and validation."""
     names = {
         name.partition("/")[2] for name in columns if name.startswith(("train/", "val/")) and any_of(columns[name])
     }
@@ -137,7 +137,7 @@ def _results(columns: Columns, modes: Mapping[str, str]) -> list[str]:
 
 
 def _best(columns: Columns, name: str, modes: Mapping[str, str]) -> tuple[float, float] | None:
-    """The best value of a metric and the epochs that were done by then; None where it is not known which is best."""
+    """Return the best value of a metric and the epochs completed by then; None if its mode is unknown."""
     mode = mode_of(name, modes)
     values = np.array([np.nan if v is None else v for v in columns.get(name, ())], dtype=np.float64)
     values[~np.isfinite(values)] = np.nan
@@ -165,7 +165,7 @@ def _gap(name: str, value: float) -> str:
 
 
 def _story(events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The events, a line each. Of the best states the last one is told; of lost numbers the first, and which follow."""
+    """Return the events, a line each: only the last best state, and one line for all values that are not finite."""
     bests = [event for event in events if event["kind"] == "new_best"]
     lost = [event for event in events if event["kind"] == "not_finite"]
     lines = []

@@ -1,4 +1,4 @@
-"""What `RunLogger` puts into event files: numbers, histograms and figures as TensorBoard's summaries."""
+"""TensorBoard summaries of numbers, histograms and figures for `RunLogger`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def number_of(name: str, value: Any) -> float:
-    """A metric as a number.
+    """Convert a metric to a number.
 
     Raises:
         ArgumentError: It is not one number.
@@ -32,19 +32,19 @@ def number_of(name: str, value: Any) -> float:
 
 
 def scalars_summary(curves: Mapping[str, float]) -> Summary:
-    """A point of each curve."""
+    """Return a summary with one point per curve."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     return Summary(value=[Summary.Value(tag=name, simple_value=y) for name, y in curves.items()])
 
 
 def histogram_summary(tag: str, counted: Histogram, known: set[str]) -> Summary:
-    """A histogram, and how many values it leaves out.
+    """Return a summary with a histogram and the counts of NaN and infinite values.
 
     Args:
         tag: Its name.
         counted: The histogram.
-        known: The curves ``<tag>/nan`` and ``<tag>/infinite`` that have begun: once begun they go on, at 0 too.
+        known: Curves ``<tag>/nan`` and ``<tag>/infinite`` that already exist: they continue, also with 0. Updated here.
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -58,7 +58,7 @@ def histogram_summary(tag: str, counted: Histogram, known: set[str]) -> Summary:
 
 
 def figure_summary(tag: str, draw: Callable[[], Figure], path: Path | None) -> Summary:
-    """Draw a figure; write it to a file too, if there is a path."""
+    """Draw a figure and return its summary; write it to a file too, if there is a path."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     from dlcore.tracking.figures.style import to_png

@@ -1,4 +1,4 @@
-"""``events.jsonl``: what happened in a run besides its numbers, one event a line, readable at any moment."""
+"""``events.jsonl``: the events of a run, one per line, readable at any time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dlcore.tracking.metric_names import known_modes
 from dlcore.tracking.run_file import append, replace_file
 
 FILE = "events.jsonl"
-# What can happen to a run; the order is that of a life.
+# Kinds of events, in the order of a run.
 KINDS = (
     "started",
     "resumed",
@@ -27,19 +27,19 @@ KINDS = (
     "failed",
     "finished",
 )
-# JSON has no such numbers: they are written as words.
+# JSON has no such numbers: write them as strings.
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 class Timeline:
-    """Writes events, a JSON object a line: ``time``, ``step``, ``epoch``, ``kind``, ``text`` and numbers of its own.
+    """Writer of events, one JSON object per line: ``time``, ``step``, ``epoch``, ``kind``, ``text`` and own numbers.
 
-    A line is in the file when `write` returns, so that a killed process loses nothing. The beginning of a line, which a
-    process that was killed while writing leaves behind, is dropped.
+    `write` writes to the file at once, so that a killed process loses nothing. An incomplete last line, left by a
+    killed process, is dropped.
 
     Args:
         path: The file. An existing one is continued.
-        last_step: Events of later steps are dropped (a run goes on from the checkpoint of this step); None keeps all.
+        last_step: Drop events of later steps (a run resumes from the checkpoint of this step); None keeps all.
 
     Raises:
         DataError: The file exists and holds something else.
@@ -60,14 +60,14 @@ class Timeline:
         """Add an event.
 
         Args:
-            kind: What happened, one of `KINDS`.
-            text: The same for people, with its reason: one sentence or two in one line.
-            step: Optimiser steps that were done.
-            epoch: Epochs that were done, with their fraction; None where that is not known.
-            numbers: What else belongs to it: numbers, names, by names of your own.
+            kind: Kind of event, one of `KINDS`.
+            text: Description for users, with the reason: one or two sentences in one line.
+            step: Optimiser steps completed.
+            epoch: Epochs completed, with a fraction; None if unknown.
+            numbers: Further numbers and strings of the event, by any name.
 
         Raises:
-            ArgumentError: There is no such kind.
+            ArgumentError: Unknown kind.
         """
         if kind not in KINDS:
             raise ArgumentError("kind", f"one of {', '.join(KINDS)}", kind)
@@ -79,32 +79,32 @@ class Timeline:
 
 
 def read_events(folder: str | Path) -> list[dict[str, Any]]:
-    """The events of a run, in the order in which they happened.
+    """Read the events of a run, in their order.
 
     Args:
         folder: The run's folder.
 
     Returns:
-        An event each: ``time`` (ISO 8601), ``step``, ``epoch`` (None: not known), ``kind``, ``text`` and its own
-        numbers, NaN and infinity among them. Empty for a run that has none.
+        The events, each with ``time`` (ISO 8601), ``step``, ``epoch`` (None: unknown), ``kind``, ``text`` and its own
+        numbers, including NaN and infinity. Empty if the run has none.
 
     Raises:
-        DataError: The file is not one of events.
+        DataError: The file is no file of events.
     """
     path = Path(folder) / FILE
     return [event for _, event in _lines(path)] if path.exists() else []
 
 
 def kept_modes(folder: str | Path) -> dict[str, str]:
-    """By which mode, ``min`` or ``max``, a run kept its best states, by metric; nothing where it does not tell."""
+    """Return the mode, ``min`` or ``max``, by which a run chose its best states, by metric; empty if unknown."""
     try:
         return known_modes(read_events(folder))
-    except DataError:  # its file was changed by hand
+    except DataError:  # the file was edited
         return {}
 
 
 def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
-    """The whole lines of a file with what they say; a last one without its end was cut off and is left out."""
+    """Return the complete lines of a file with their events, without an incomplete last line."""
     content = path.read_bytes()
     found = []
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(keepends=True), start=1):

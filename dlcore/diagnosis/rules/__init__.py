@@ -1,7 +1,6 @@
 """The rules, root causes first. A new rule is a file here and its name in this list.
 
-The order is the order of the report: what stands above is told before what stands below. What a finding explains away
-stands in its own file (`Rule.explains`).
+The report follows this order. Each rule's file lists the findings that the rule explains (`Rule.explains`).
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from dlcore.diagnosis.rules import (
 RULES: tuple[Rule, ...] = tuple(
     module.RULE
     for module in (
-        # What the network was given
+        # Inputs and initial settings
         inputs_not_finite,
         unscaled_target,
         unscaled_input,
@@ -53,20 +52,20 @@ RULES: tuple[Rule, ...] = tuple(
         constant_initialization,
         wide_initialization,
         uneven_class_weights,
-        # How far each step went
+        # Size of the steps
         strong_penalty,
         tight_clipping,
         rate_cut_to_nothing,
         exploding_gradients,
         learning_rate_too_high,
         not_finite,
-        # What became of its units
+        # State of the units
         saturated_units,
         vanishing_gradients,
         dead_units,
         learning_rate_too_low,
         large_batch,
-        # What came of it
+        # Result
         average_trails,
         few_samples,
         no_learning,
@@ -78,7 +77,7 @@ RULES: tuple[Rule, ...] = tuple(
         plateau,
         stopped_too_early,
         validation_not_comparable,
-        # How long it took
+        # Duration
         busy_machine,
     )
 )

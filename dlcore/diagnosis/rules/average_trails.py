@@ -1,4 +1,4 @@
-"""Validation with averaged weights, in a run too short for the average to have left the weights of the start."""
+"""Averaged weights in a run so short that the average still contains the initial weights."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dlcore.diagnosis.finding import Finding, Kind
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import percent, short
 
-_SHARE = 0.007  # of the average: the first weights count
-_ABOVE = 1.2  # validation loss by training loss
-_FAR = 0.2  # of the way from guessing to faultless: validation below training
-_HALF = 0.5  # of what the training loss lost
+_SHARE = 0.007  # minimum share of the initial weights in the average
+_ABOVE = 1.2  # validation loss / training loss
+_FAR = 0.2  # skill between chance (0) and perfect (1): validation below training
+_HALF = 0.5  # of the fall of the training loss
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a validation far below training while the average still holds the first weights."""
+    """Find validation far below training while the average still contains the initial weights."""
     decay, every = (run.settings.number(f"weight_averaging.{name}") for name in ("decay", "every_n_steps"))
     every = every if every >= 1 else 1.0
-    # Warmed up, an average looks back over a ninth of the updates at most.
+    # With warm-up, the average covers at most a ninth of the updates.
     if not 0 < decay < 1 or run.settings.values.get("weight_averaging.warm_up") is True:
         return None
     share = decay ** (run.steps // every)

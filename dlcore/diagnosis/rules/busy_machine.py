@@ -1,4 +1,4 @@
-"""A run whose threads had to wait for a core, because other work held it."""
+"""Threads that waited for a core because other work held it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dlcore.diagnosis.wording import percent
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find what the run itself said while it trained."""
+    """Find the event that the run recorded during training."""
     event = run.event("busy_machine") or {}
     waited, threads = event.get("waited"), event.get("threads")
     if not isinstance(waited, float) or not isinstance(threads, int):

@@ -1,4 +1,4 @@
-"""A classifier that gives nearly always the same answer."""
+"""A classifier that nearly always predicts the same class."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dlcore.diagnosis.wording import percent
 
 
 def look(run: Evidence) -> Finding | None:
-    """Compare the commonest answer with the commonest target at the last look."""
+    """Compare the most common prediction with the most common target in the last record."""
     if run.layers is None:
         return None
     answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
-    # Of two classes half are always answered one way: there only hardly anything else is a collapse. A network that is
-    # on its way prefers a class too, and that is no collapse.
+    # With two classes, one prediction is always common, so the limit is higher. A network that still learns may also
+    # prefer a class; that is no collapse.
     if not answer > (0.98 if run.num_classes == 2 else 0.9) or not target < 0.9 or not run.poor:
         return None
     smaller_rate = run.settings.changed_rate(0.1) if run.settings.lr > run.settings.usual_lr else ()

@@ -1,4 +1,4 @@
-"""Units that all begin alike get the same gradient in each step, and stay alike: the layer has one unit in truth."""
+"""Equal initial units: they get the same gradient in each step and stay equal, so the layer acts as one unit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dlcore.diagnosis.finding import Confidence, Finding
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short
 
-_NO_DIFFERENCE = 1e-5  # between units, as a share of the greatest weight: what rounding makes
+_NO_DIFFERENCE = 1e-5  # difference between units relative to the largest weight: rounding errors only
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a hidden layer whose weights were all alike before the first step."""
+    """Find a hidden layer whose units were all equal before the first step."""
     if run.layers is None:
         return None
     names = run.layers.layers_with("weight_std")
-    # Outputs differ by their targets: without hidden layers, or above ones that differ, they may begin alike.
+    # The output layer may start with equal units: their targets make them differ.
     alike = [name for name in names[:-1] if _begins_alike(run, name)]
     if not alike:
         return None

@@ -1,4 +1,4 @@
-"""Units that answer the same whatever comes in: a ReLU that is never above 0 gets no gradient, and stays so."""
+"""Units with the same output for every input: a ReLU that is never above 0 gets no gradient and stays dead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MANY, _NEARLY_ALL = 0.5, 0.9  # shares of a layer's units
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find the layer with the largest share of dead units at the last look."""
+    """Find the layer with the largest share of dead units in the last record."""
     if run.layers is None:
         return None
     shares = {name: run.layers.last(name, "dead") for name in run.layers.layers_with("dead")}

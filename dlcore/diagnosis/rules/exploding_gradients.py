@@ -1,4 +1,4 @@
-"""Gradients that dwarf the weights they belong to, while the weights themselves stay where they began."""
+"""Gradients far larger than their weights, while the weights have not grown."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short, times
 
-_LARGE = 100.0  # gradient's norm, as a multiple of the weights'
-_THROWN = 0.3  # of the weights' size in a step
-_GROWN = 5.0  # weights that had spread this much tell of too large a rate instead
+_LARGE = 100.0  # norm of the gradient / norm of the weights
+_THROWN = 0.3  # relative change of the weights in a step
+_GROWN = 5.0  # growth of the weights above which the learning rate is the cause instead
 _NEAR = 10  # steps
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find the first look at which a gradient dwarfed its weights, in a run that came to nothing."""
+    """Find the first record with a gradient far larger than its weights, in a run with a poor result."""
     if run.layers is None or not run.poor:
         return None
-    # Large targets make large gradients too: only where they throw the weights about are they an illness.
+    # Large targets also give large gradients: they are a fault only if they change the weights strongly.
     thrown = max((run.layers.over_time(name, "update_ratio")[1].max() for name in run.layers.update_ratios), default=0)
     if run.finite and not thrown > _THROWN:
         return None
@@ -48,7 +48,7 @@ def look(run: Evidence) -> Finding | None:
 
 
 def _grown(layers: LayerLooks, step: int) -> float:
-    """How far the weights had spread when the step came: at the look before it, or where that is far, at its own."""
+    """Return the growth of the weights at the step: in the record before it, or in its own if that is far away."""
     before = layers.steps[layers.steps < step]
     at = before[-1] if len(before) and step - before[-1] <= _NEAR else step
     grown = 1.0

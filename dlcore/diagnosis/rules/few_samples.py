@@ -1,4 +1,4 @@
-"""So few training samples that what is learned, and what validation says of it, is largely chance."""
+"""So few training samples that the result and its validation are largely chance."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import Rule
 
-_OF_A_CLASS = 50  # samples
+_OF_A_CLASS = 50  # samples per class
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find epochs of few samples, by their steps and the size of a batch; of a classifier."""
+    """Find a classifier's epochs with few samples, by their steps and the batch size."""
     settings = run.settings
     size, limit = settings.number("data.batch_size"), settings.number("trainer.limit_train_batches")
-    if run.num_classes is None or not run.epochs >= 1 or not math.isnan(limit):  # a part of an epoch was wanted
+    if run.num_classes is None or not run.epochs >= 1 or not math.isnan(limit):  # the user limited the epoch
         return None
     batches = settings.number("trainer.accumulate_grad_batches")
     samples = run.steps_per_epoch * size * (batches if batches > 1 else 1)

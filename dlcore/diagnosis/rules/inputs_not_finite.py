@@ -1,4 +1,4 @@
-"""Inputs that are NaN or infinite: nothing that follows from them is a number."""
+"""Inputs that are NaN or infinite, so that all results are NaN."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dlcore.diagnosis.rule import THROWN_OFF, Rule
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find numbers among the inputs that are not finite."""
+    """Find inputs that are not finite."""
     if run.layers is None or (step := run.layers.first_step(INPUTS, "not_finite", 1)) is None:
         return None
     count = run.layers.over_time(INPUTS, "not_finite")[1].max()

@@ -1,4 +1,4 @@
-"""Batches so large that there were few updates in all: each is good, but training had no time."""
+"""Batches so large that the run had too few updates."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import percent
 
 _LARGE = 256  # samples
-_FEW = 1000  # updates in all
+_FEW = 1000  # updates in total
 _FEW_AN_EPOCH = 60
-_FALLS = 0.01  # of the loss, with each check
-_HARDLY_ANY = 100  # updates: they count as too few where the loss falls at all
+_FALLS = 0.01  # relative fall of the loss per check
+_HARDLY_ANY = 100  # updates: below this, any fall of the loss counts
 
 
 def look(run: Evidence) -> Finding | None:
@@ -21,7 +21,7 @@ def look(run: Evidence) -> Finding | None:
     size = run.settings.number("data.batch_size")
     if not size >= _LARGE or run.steps >= _FEW or not 0 < run.steps_per_epoch <= _FEW_AN_EPOCH:
         return None
-    # A part of an epoch was wanted: few updates are no matter of the batch.
+    # The user limited the epoch, so the batch size is not the cause of few updates.
     if not math.isnan(run.settings.number("trainer.limit_train_batches")):
         return None
     if not run.still_falls > (0 if run.steps < _HARDLY_ANY else _FALLS):

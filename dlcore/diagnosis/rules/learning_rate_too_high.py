@@ -1,4 +1,4 @@
-"""Steps that overshoot: the loss jumps up, the weights are flung far from where they began, and training ends badly."""
+"""Too high a learning rate: the loss jumps up, the weights grow far beyond their start, and the result is poor."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dlcore.diagnosis.finding import Confidence, Finding
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import percent, short, times
 
-_GROWN = 5.0  # times as wide as at the start
-_JUMP = 3.0  # times the loss of guessing, or the first loss
-_FAR = 30  # times a rate that mostly works
-_FAST = 0.05  # of the weights' size in a step
+_GROWN = 5.0  # standard deviation of the weights / initial one
+_JUMP = 3.0  # highest loss / loss of guessing, or first loss
+_FAR = 30  # learning rate / usual one
+_FAST = 0.05  # relative change of the weights in a step
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find what an overshooting rate leaves behind, where training ended badly or nearly all units of a layer died."""
+    """Find symptoms of too high a rate, if the result is poor or nearly all units of a layer are dead."""
     if not (run.poor or _worsened(run) or _is_dead(run)):
         return None
     growth = run.layers.growth if run.layers is not None else {}
@@ -28,7 +28,7 @@ def look(run: Evidence) -> Finding | None:
         beside = "what it began with" if math.isnan(run.chance_loss) else "that of guessing"
         signs.append(f"the loss rose to {short(peak)}, {times(jump)} {beside}")
         numbers |= {"highest_loss": peak, "jump": jump}
-    # Weights also grow on a long way to a good place, and in a network too small for its task.
+    # Weights also grow in a long successful training, and in a network too small for its task.
     if layer and growth[layer] > _GROWN and (signs or _worsened(run) or run.learned_nothing or _is_dead(run)):
         signs.append(f"the weights of {layer} spread to {times(growth[layer])} their first width")
         numbers |= {"growth": growth[layer]}
@@ -56,7 +56,7 @@ def look(run: Evidence) -> Finding | None:
 
 
 def _worsened(run: Evidence) -> bool:
-    """Whether the training loss ended well above its own lowest value."""
+    """Return whether the training loss ended well above its minimum."""
     losses = run.values("train/loss")
     if len(losses) < 3 or not run.finite:
         return False
@@ -64,7 +64,7 @@ def _worsened(run: Evidence) -> bool:
 
 
 def _is_dead(run: Evidence) -> bool:
-    """Whether nearly all units of a layer are dead."""
+    """Return whether nearly all units of a layer are dead."""
     layers = run.layers
     return layers is not None and any(layers.last(name, "dead") > 0.9 for name in layers.layers_with("dead"))
 

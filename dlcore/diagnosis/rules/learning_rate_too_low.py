@@ -1,4 +1,4 @@
-"""Steps so short that training was still on its way when it ended."""
+"""Steps so small that the training had not converged at its end."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from dlcore.diagnosis.finding import Confidence, Finding
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import percent, short
 
-_SLOW = 3e-4  # of the weights' size in a step; 1e-3 is usual, the fastest layer counts
+_SLOW = 3e-4  # relative change of the weights in a step, of the fastest layer; 1e-3 is usual
 _STANDING = 1e-6
-_ENOUGH = 100  # steps: fewer lead nowhere at any rate
-_FALLS = 0.003  # of the loss, with each check
-_LOW = {True: 5e-5, False: 1e-3}  # rates that raise suspicion by themselves: of adaptive optimisers, of others
+_ENOUGH = 100  # steps: fewer reach nothing at any rate
+_FALLS = 0.003  # relative fall of the loss per check
+_LOW = {True: 5e-5, False: 1e-3}  # rates that are low by themselves: for adaptive optimisers, for others
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find short steps in a run whose training loss was still falling."""
-    if run.settings.text("model.weights"):  # a pretrained network is tuned in short steps
+    """Find small steps in a run whose training loss was still falling."""
+    if run.settings.text("model.weights"):  # small steps are usual for a pretrained network
         return None
     ratio = run.fastest_update
     low = run.settings.lr < _LOW[run.settings.is_adaptive]
     slow = low if math.isnan(ratio) else ratio < (3 * _SLOW if low else _SLOW)
     certain = ratio < _SLOW / 30
     losses = run.values("train/loss")
-    # So short a way may have been gone that the loss hardly moved: then it counts that it went down.
+    # With very small steps, the loss hardly changes; then any steady fall counts.
     crept = len(losses) > 2 and run.steps >= _ENOUGH and run.learned_nothing and losses[-1] < losses[0]
     slow = slow or (crept and ratio < 10 * _SLOW and bool((losses[1:] < losses[:-1]).all()))
     falls = run.still_falls > _FALLS or crept or (certain and run.still_falls >= 0)
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
         return None
     confidence: Confidence = "possible" if math.isnan(ratio) or run.skill("train") > 0.9 else "likely"
-    # A warm-up that never came to its end: not the rate is low, but the factor on it.
+    # If the warm-up never ended, its factor is low, not the rate.
     warmup = run.settings.number("model.warmup_steps")
     warming = warmup > 2 * run.steps
     text = f"{run.settings.rate} is low"

@@ -1,4 +1,4 @@
-"""Results at chance although the weights move: nothing that carries over was found in the data."""
+"""Results at chance level although the weights change: the network learned nothing that generalises."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dlcore.diagnosis.finding import Confidence, Finding
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import percent, short
 
-_CHANCE = 0.07  # of the way from guessing to faultless
+_CHANCE = 0.07  # skill between chance (0) and perfect (1)
 _ENOUGH = 100  # steps
-_WELL = 0.8  # of the way from guessing to faultless
+_WELL = 0.8  # skill between chance (0) and perfect (1)
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find validation at chance from start to end, whatever training did."""
+    """Find validation at chance level in the whole run, with any training result."""
     trained = not run.learned_nothing
-    # Few steps lead nowhere; but what they taught well in training, validation would show.
+    # Ignore runs with few steps, unless training did well: then validation should have improved too.
     if not run.finite or (run.steps < _ENOUGH and not run.skill("train") > _WELL):
         return None
     moves = math.isnan(run.fastest_update) or run.fastest_update > 1e-6
@@ -43,9 +43,9 @@ def _stays_at_chance(run: Evidence) -> bool:
     chance = run.chance_accuracy
     part = "val/accuracy" if "val/accuracy" in run.curves else "train/accuracy"
     accuracies, losses = run.values(part), run.values(part.replace("accuracy", "loss"))
-    # The mean of the later checks: of many checks on few samples the best one lies above chance by luck.
+    # Use the mean of the later checks: with few samples, the best check is above chance by luck.
     mean = float(np.mean(accuracies[len(accuracies) // 2 :])) if len(accuracies) else math.nan
-    # A loss that falls below guessing's knows something, even where the commonest answer stays the best one.
+    # A loss below that of guessing shows learning, even if the most common class is still the best prediction.
     informed = bool(len(losses)) and np.min(losses) < 0.97 * run.prior_loss
     return (mean - chance) / (1 - chance) < _CHANCE and not informed
 
@@ -53,7 +53,7 @@ def _stays_at_chance(run: Evidence) -> bool:
 def _explains_nothing(run: Evidence) -> bool:
     part = "val/r2" if "val/r2" in run.curves else "train/r2"
     values = run.values(part)
-    # R² of who always answers the mean is 0. One far below it is still on its way there.
+    # Always predicting the mean gives R² 0. A run far below 0 has not reached that yet.
     return len(values) > 2 and bool(np.max(values) < 0.02) and values[-1] > -0.2 and not run.still_falls > 0.01
 
 

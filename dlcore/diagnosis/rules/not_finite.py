@@ -1,4 +1,4 @@
-"""A loss that is NaN or infinite: from there on nothing is learned any more."""
+"""A loss that is NaN or infinite: from there on, nothing is learned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dlcore.diagnosis.wording import short
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find the first loss that is no number."""
+    """Find the first loss that is not finite."""
     first: tuple[str, int, float | None] | None = None
     for name in ("train/loss_step", "train/loss", "val/loss"):
         curve = run.curve(name)

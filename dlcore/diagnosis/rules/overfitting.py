@@ -1,4 +1,4 @@
-"""Training goes on to improve while validation gets worse: the network learns its samples by heart."""
+"""Training improves while validation gets worse: the network memorises its samples."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dlcore.diagnosis.finding import Confidence, Finding
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import percent, short
 
-_RISE = 0.08  # of the lowest validation loss
-_FALL = 0.1  # of the training loss since then
-_GAP = 1.3  # validation loss by training loss
-_POINTS = 0.03  # accuracy of training less that of validation
+_RISE = 0.08  # relative to the lowest validation loss
+_FALL = 0.1  # relative to the training loss at that point
+_GAP = 1.3  # validation loss / training loss
+_POINTS = 0.03  # training accuracy - validation accuracy
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a validation loss that rises from its lowest value while the training loss falls on."""
+    """Find a validation loss that rises from its minimum while the training loss falls."""
     val, train = run.curve("val/loss"), run.curve("train/loss")
     if len(val.values) < 4 or not run.finite or len(train.values) != len(val.values):
         return None
-    # Neighbours are averaged, so that one lucky check does not make the rest a rise.
+    # Smooth the curve, so that one lucky check does not turn the rest into a rise.
     smooth = smoothed(val.values)
     best = int(np.argmin(smooth))
-    if min(smooth.min(), train.values.min()) <= 0:  # no loss that shares can be taken of
+    if min(smooth.min(), train.values.min()) <= 0:  # relative changes need positive losses
         return None
     end, train_end = float(smooth[-1]), float(smoothed(train.values)[-1])
     rise = end / float(smooth[best]) - 1
@@ -52,7 +52,7 @@ def look(run: Evidence) -> Finding | None:
 
 
 def _flags(run: Evidence) -> tuple[str, ...]:
-    """Up to two brakes that are not on yet."""
+    """Return flags of up to two regularisers that are not on yet."""
     settings = run.settings
     brakes: tuple[str, ...] = ()
     if not settings.dropouts:

@@ -1,4 +1,4 @@
-"""Validation that has not improved for long, at a rate that was never lowered."""
+"""Validation without improvement for many checks, at a constant learning rate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHECKS = 8
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find many checks since the best one, while the rate stayed what it was."""
+    """Find many checks since the best one, at a constant learning rate."""
     losses, rates = run.values("val/loss"), run.values("lr")
     if len(losses) <= _CHECKS or not run.finite or not len(rates) or not np.allclose(rates, rates[0], rtol=1e-3):
         return None

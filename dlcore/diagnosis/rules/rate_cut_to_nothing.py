@@ -1,4 +1,4 @@
-"""A learning rate that was cut to next to nothing long before the end: what comes after changes nothing."""
+"""A learning rate that was cut to almost 0 long before the end, so that the weights hardly change after."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import short
 
-_NOTHING = 1e-3  # of the highest rate
-_PART = 0.3  # of the run
-_STEEP = 0.1  # a factor below which a single cut is a large one
+_NOTHING = 1e-3  # relative to the highest rate
+_PART = 0.3  # share of the run
+_STEEP = 0.1  # factor below which a single cut is large
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a large part of the run that was spent at a tiny share of its highest rate."""
+    """Find a large part of the run at a tiny share of its highest rate."""
     curve = run.curve("lr")
     if len(curve.values) < 3 or not np.isfinite(curve.values).all():
         return None

@@ -1,4 +1,4 @@
-"""Sigmoids and tanhs pushed to their ends, where they are flat and let no gradient through."""
+"""Saturated sigmoids and tanhs: at their flat ends, almost no gradient passes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHARE = 0.5  # of a layer's outputs
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find the layer with the largest share of saturated outputs at the last look."""
+    """Find the layer with the largest share of saturated outputs in the last record."""
     if run.layers is None:
         return None
     shares = {name: run.layers.last(name, "saturated") for name in run.layers.layers_with("saturated")}

@@ -1,4 +1,4 @@
-"""Training that sees one class for long: samples sorted by class and not shuffled, or hardly any of another class."""
+"""Training batches with one class only: samples sorted by class and not shuffled, or almost no other class."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dlcore.diagnosis.finding import Finding, Kind
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import STUCK, Rule
 
-_LOOKS = 3  # with fewer it may be chance
-_FEW = 8  # samples in a batch, of which a look sees some batches: of fewer it may be chance too
+_LOOKS = 3  # records; with fewer it may be chance
+_FEW = 8  # samples per batch; with fewer it may be chance too
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find looks that saw targets of one class only, each of them."""
+    """Find a run in which every record has targets of one class only."""
     if run.layers is None or not run.is_classifier or run.settings.number("data.batch_size") < _FEW:
         return None
     steps, shares = run.layers.over_time(OUTPUTS, "top_target")

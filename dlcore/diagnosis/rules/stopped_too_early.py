@@ -1,4 +1,4 @@
-"""A run that was still improving when its epochs were over."""
+"""A run that was still improving at its end."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import percent, short
 
-_FALLS = 0.015  # of the validation loss, with each check
-_ANNEALED = 0.05  # last rate, as a share of the highest
+_FALLS = 0.015  # relative fall of the validation loss per check
+_ANNEALED = 0.05  # last rate / highest rate
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a validation loss whose best value is the last or last but one, and that falls towards it."""
+    """Find a validation loss that still falls, with its best value at the last or second-last check."""
     losses, rates = run.values("val/loss"), run.values("lr")
     falls = fall_at_end(losses)
     if len(losses) < 2 or not run.finite or checks_since_best(losses) > 1 or not falls > _FALLS:
         return None
-    # A schedule that came to its end would have to be stretched: more epochs alone change the whole run.
+    # Skip runs whose schedule has ended: more epochs would need a longer schedule, which changes the whole run.
     if run.event("stopped_early") or (len(rates) and rates[-1] < _ANNEALED * np.max(rates)):
         return None
     return Finding(
@@ -40,7 +40,7 @@ def _longer(run: Evidence) -> tuple[str, ...]:
     if not run.epochs >= 1:
         return ()
     epochs = 2 * math.ceil(run.epochs)
-    # A cosine rises again beyond its length: it has to grow with the run.
+    # A cosine schedule rises again after T_max, so T_max must grow with the run.
     return run.settings.flag("trainer.max_epochs", epochs) + run.settings.flag("model.lr_scheduler.T_max", epochs)
 
 

@@ -1,4 +1,4 @@
-"""Weight decay, L1 or L2 so strong that it wins over what is learned: the weights shrink to nothing."""
+"""Weight decay, L1 or L2 so strong that the weights shrink towards 0."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import percent, short
 
-_SHRUNK = 0.2  # of the first width of a layer's weights
+_SHRUNK = 0.2  # standard deviation of a layer's weights / initial one
 _SETTINGS = ("model.optimizer.weight_decay", "model.l1", "model.l2")
-_LITTLE = 0.4  # of the way from guessing to faultless
-_ROSE = 1.2  # the last training loss by the lowest
+_LITTLE = 0.4  # skill between chance (0) and perfect (1)
+_ROSE = 1.2  # last training loss / lowest one
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find weights that shrank under a penalty, in a run that came to little or lost what it had learned."""
+    """Find weights that shrank under a penalty, in a run with a poor result or a rising training loss."""
     strengths = {name: run.settings.number(name) for name in _SETTINGS if run.settings.number(name) > 0}
     if run.layers is None or not strengths or not run.finite or not _suffered(run):
         return None

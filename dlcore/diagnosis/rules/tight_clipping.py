@@ -1,4 +1,4 @@
-"""Gradients that are clipped to a sliver of themselves: with them the steps shrink, whatever the learning rate."""
+"""Gradients clipped to a tiny share of their norm, so that the steps are small at any learning rate."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short, times
 
-_TIGHT = 100.0  # norm of one layer's gradient, as a multiple of the bound
-_SLOW = 3e-4  # of the weights' size in a step
+_TIGHT = 100.0  # norm of one layer's gradient / bound
+_SLOW = 3e-4  # relative change of the weights in a step
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find short steps beside gradients far above the bound that they are clipped to."""
+    """Find small steps with gradients far above the clipping bound."""
     bound = run.settings.number("trainer.gradient_clip_val")
     by_value = run.settings.text("trainer.gradient_clip_algorithm") == "value"
-    # What divides by the gradients' size makes up for it; and bounds of each number say nothing of the norm.
+    # Adaptive optimisers compensate for it; and clipping by value does not bound the norm.
     if run.layers is None or not bound > 0 or by_value or run.settings.is_adaptive or not run.fastest_update < _SLOW:
         return None
     norms = {name: run.layers.median(name, "gradient_norm") for name in run.layers.layers_with("gradient_norm")}

@@ -10,12 +10,12 @@ from dlcore.diagnosis.layer_looks import INPUTS
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short
 
-_TINY = 0.01  # a standard deviation
+_TINY = 0.01  # standard deviation
 _PIXELS = 90.0  # standard deviation of FashionMNIST's pixels from 0 to 255
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find tiny inputs, and tell whether batch normalisation makes up for them."""
+    """Find tiny inputs, and check whether batch normalisation compensates."""
     std, maximum = run.input("std"), run.input("maximum")
     measured = not math.isnan(std)
     if not measured and run.settings.text("data") == "FashionMNIST":

@@ -1,4 +1,4 @@
-"""Even the training samples are learned badly, and no more time would help: the network cannot do better."""
+"""Poor results on the training samples themselves, which more training would not improve."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import percent, short
 
 _CHECKS = 5
-_STILL = 0.01  # of the loss, with each check
-_POOR = {True: 0.6, False: 0.3}  # of the way from guessing to faultless (classifier); R² (regression)
+_STILL = 0.01  # relative fall of the loss per check
+_POOR = {True: 0.6, False: 0.3}  # skill between chance (0) and perfect (1) for a classifier; R² for a regression
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a training result that is poor, hardly moves any more, and is about that of validation."""
+    """Find a poor training result that hardly changes any more and is close to that of validation."""
     train, val = run.skill("train"), run.skill("val")
     if not train < _POOR[run.is_classifier] or train - val > 0.1 or run.learned_nothing:
         return None
@@ -24,7 +24,7 @@ def look(run: Evidence) -> Finding | None:
     least = min(sizes, default=1000) if isinstance(sizes, list) and layers is not None else 1000
     narrow = least < (run.num_classes or 5)
     still = len(run.values("train/loss")) >= _CHECKS and abs(run.still_falls) < _STILL
-    # What has to pass through a fraction of as many units as there are classes will not come through later either.
+    # A layer with far fewer units than classes stays a bottleneck, even if the loss still falls.
     if not still and not least < (run.num_classes or 0) / 3:
         return None
     confidence: Confidence = "likely" if narrow else "possible"

@@ -1,4 +1,4 @@
-"""Class weights so far apart that the network answers with the heaviest class wherever it is in doubt."""
+"""Class weights so different that the network predicts the heaviest class whenever it is uncertain."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import percent, times
 
-_UNEVEN = 20.0  # heaviest class by lightest
-_MANY = 0.3  # of the samples
+_UNEVEN = 20.0  # largest weight / smallest weight
+_MANY = 0.3  # share of the samples
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find one answer far commoner than any target, in a run whose classes count very differently."""
+    """Find one prediction far more common than any target, in a run with very different class weights."""
     weights = run.settings.values.get("model.class_weights")
     numbers = [each for each in weights if isinstance(each, int | float)] if isinstance(weights, list) else []
     if run.layers is None or not numbers or not min(numbers) > 0 or max(numbers) / min(numbers) < _UNEVEN:
         return None
-    # Weights that make up for rare classes even the answers out: they are meant so.
+    # Weights that balance rare classes are intended: they make the predictions more even.
     answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
     if not answer > max(2 * target, _MANY):
         return None

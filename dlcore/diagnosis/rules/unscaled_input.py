@@ -1,4 +1,4 @@
-"""Inputs so large that the first steps throw the network off: pixels from 0 to 255, say."""
+"""Inputs so large that the first steps damage the network, such as pixels from 0 to 255."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dlcore.diagnosis.layer_looks import INPUTS
 from dlcore.diagnosis.rule import THROWN_OFF, Rule
 from dlcore.diagnosis.wording import percent, short, times
 
-_LARGE = 10.0  # a standard deviation; scaled or standardised inputs have about 0.3 to 1
+_LARGE = 10.0  # standard deviation; scaled or standardised inputs have about 0.3 to 1
 _PIXELS = 90.0  # standard deviation of FashionMNIST's pixels from 0 to 255
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find large inputs, and tell whether training suffered."""
+    """Find large inputs, and check whether they harmed the training."""
     std, mean, maximum = (run.input(name) for name in ("std", "mean", "maximum"))
     measured = not math.isnan(std)
     if not measured and run.settings.text("data") == "FashionMNIST":
@@ -41,7 +41,7 @@ def look(run: Evidence) -> Finding | None:
 
 
 def _harm(run: Evidence) -> str:
-    """How training suffered, in words; empty where it did not."""
+    """Describe the harm to the training; empty if there is none."""
     if not run.finite:
         return "the loss did not stay finite"
     if run.peak_loss > 3 * run.chance_loss and run.skill("train") < 0.85:

@@ -1,4 +1,4 @@
-"""Targets of a regression far from 0, where answers begin: the way there is long, whatever the learning rate."""
+"""Regression targets far from 0, where predictions start, so that training is slow at any learning rate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short
 
-_LARGE = 100.0  # the first error, which is about the size of the targets
+_LARGE = 100.0  # first error, about the size of the targets
 _POOR = 0.3  # R²
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a first error that tells of large targets, in a run that came to little."""
+    """Find a first error that indicates large targets, in a run with a poor result."""
     errors, shares = run.values("train/rmse"), run.values("train/r2")
     if not len(errors) or not len(shares) or not errors[0] > _LARGE or not run.last("train/r2") < _POOR:
         return None

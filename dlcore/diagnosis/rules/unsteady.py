@@ -8,14 +8,14 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import percent
 
-_SWINGS = 0.1  # of the loss, on average
+_SWINGS = 0.1  # mean, relative to the loss
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a training loss whose checks lie far from their own smoothed curve."""
+    """Find a training loss whose checks lie far from their smoothed curve."""
     train = swing(run.values("train/loss"))
     val = swing(run.values("val/loss"))
-    # A loss near 0 swings by much of itself, and that means nothing.
+    # Ignore a loss near 0: its relative swings mean nothing.
     swings = train > _SWINGS or (train > _SWINGS / 3 and val > _SWINGS)
     if not swings or not run.finite or run.last("train/loss") < 0.2 * run.chance_loss:
         return None

@@ -9,11 +9,11 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import short
 
-_ABOVE = 1.01  # training loss by validation loss, the median over the checks
+_ABOVE = 1.01  # training loss / validation loss, the median over the checks
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a training loss above validation's in a run with dropout or changed samples."""
+    """Find a training loss above the validation loss in a run with dropout or augmentation."""
     trains, vals = run.values("train/loss"), run.values("val/loss")
     if not len(trains) or len(trains) != len(vals) or not run.finite:
         return None

@@ -1,4 +1,4 @@
-"""Gradients that shrink from layer to layer on their way back: the first layers hardly learn."""
+"""Gradients that shrink from layer to layer in the backward pass, so that the first layers hardly learn."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import STUCK, Rule
 from dlcore.diagnosis.wording import short, times
 
-_SHRINKS = 1e-3  # gradient by weights of the first layer, as a share of the last layer's
-_DEAD = 0.9  # of a layer's units
-_LAYERS = 3  # with fewer there is no way back to shrink on
+_SHRINKS = 1e-3  # gradient / weights of the first layer, relative to the last layer's
+_DEAD = 0.9  # share of a layer's units
+_LAYERS = 3  # with fewer, gradients cannot shrink much
 
 
 def look(run: Evidence) -> Finding | None:
-    """Compare the first layer's gradient with the last one's, where training came to little."""
+    """Compare the gradients of the first and the last layer, if the training result is poor."""
     if run.layers is None or not run.poor:
         return None
-    # No gradient gets through a layer whose units are dead: then they are the reason.
+    # No gradient passes a layer of dead units: then these are the cause.
     if any(run.layers.last(name, "dead") >= _DEAD for name in run.layers.layers_with("dead")):
         return None
     sizes = _relative_gradients(run.layers)
@@ -47,7 +47,7 @@ def look(run: Evidence) -> Finding | None:
 
 
 def _relative_gradients(layers: LayerLooks) -> dict[str, float]:
-    """Each layer's gradient as a share of its weights, the median over the looks, from the input to the output."""
+    """Return the ratio of each layer's gradient norm to its weight norm (medians), from input to output."""
     sizes = {}
     for name in layers.layers_with("gradient_norm"):
         weights = layers.median(name, "weight_norm")

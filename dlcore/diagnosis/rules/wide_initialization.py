@@ -1,4 +1,4 @@
-"""Initial weights so large that each layer blows up what comes in: units saturate, or scores and gradients explode."""
+"""Initial weights so large that each layer amplifies its input: units saturate, or scores and gradients explode."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import THROWN_OFF, Rule
 from dlcore.diagnosis.wording import short, times
 
-_WIDE = 5.0  # times as large as what comes in; Xavier's weights give 1, He's 1.4
+_WIDE = 5.0  # gain from input to output; Xavier's weights give 1, He's 1.4
 _SATURATED = 0.5  # share of outputs
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a layer that began with wide weights, in a run that suffered."""
+    """Find a layer with large initial weights, in a run with a poor result or saturated units."""
     if run.layers is None or not _suffered(run, run.layers):
         return None
     gains = _gains(run, run.layers)
@@ -44,10 +44,10 @@ def _suffered(run: Evidence, layers: LayerLooks) -> bool:
 
 
 def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
-    """How much wider each linear layer's outputs are than its inputs: standard deviation times √inputs.
+    """Return each linear layer's gain from input to output: standard deviation times √inputs.
 
-    The table has no sizes. Norm and deviation give how many weights there are, and a layer's inputs are the outputs of
-    the layer before; of the last layer the classes are known.
+    The table has no sizes. Norm and deviation give the number of weights; a layer's inputs are the outputs of the
+    previous layer, and the outputs of the last layer are the classes.
     """
     names = layers.layers_with("weight_std")
     if run.num_classes is None or any(layers.kind_of(name) != "Linear" for name in names):

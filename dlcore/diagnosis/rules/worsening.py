@@ -1,4 +1,4 @@
-"""Validation that got worse while training did not improve either: later steps undid what earlier ones had reached."""
+"""Validation that got worse while training did not improve: later steps undid earlier progress."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.wording import short
 
-_RISE = 0.25  # of the lowest validation loss
-_POINTS = 0.02  # of accuracy, from the best check to the last
+_RISE = 0.25  # relative to the lowest validation loss
+_POINTS = 0.02  # fall of the accuracy, from the best check to the last
 
 
 def look(run: Evidence) -> Finding | None:
-    """Find a validation loss well above its lowest, with an accuracy below its best."""
+    """Find a validation loss well above its minimum, with an accuracy below its best."""
     values = run.values("val/loss")
     if len(values) < 4 or not run.finite:
         return None

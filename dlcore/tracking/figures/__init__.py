@@ -1,4 +1,4 @@
-"""Figures that dlcore draws. matplotlib is imported when the first one is drawn."""
+"""All figures of dlcore. matplotlib is imported when the first one is drawn."""
 
 from dlcore.tracking.figures.activation_rows import activation_rows
 from dlcore.tracking.figures.activation_sheet import activation_sheet

@@ -1,4 +1,4 @@
-"""Figure: activation functions, each with its derivative beside it, one function a row."""
+"""Figure: activation functions with their derivatives, one function per row."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ FUNCTION, DERIVATIVE = style.BLUE, style.VERMILION
 _SHADE = "#F1F1F1"
 _ROW_HEIGHT = 3.0
 _LONGEST_BESIDE_FORMULA, _LONGEST_NAME = 16, 44
-# A jump from one point to the next, as against a steep rise: at least so high, and so many times the step beside it.
+# A jump, in contrast to a steep rise: minimum height, and minimum ratio to the neighbouring steps.
 _JUMP, _TIMES = 0.05, 5
 
 
 @dataclass(frozen=True)
 class Curve:
-    """An activation that works on each number by itself.
+    """Elementwise activation.
 
     Attributes:
-        name: What it is called.
-        formula: What it computes, as mathtext without dollar signs; empty where dlcore knows none.
+        name: Its name.
+        formula: Its formula, as mathtext without dollar signs; empty if unknown.
         x: Inputs, rising, 0 among them. Shape: (P,).
         y: Outputs (P,).
         derivative: Derivative at each input (P,).
-        flat: Intervals of x over which the derivative is below 1% of its greatest value.
-        peak: Where the derivative is greatest and how great, if that is one point within the range.
-        note: What else a reader should know, a short line; may be empty.
+        flat: Intervals of x where the derivative is below 1% of its maximum.
+        peak: Position and value of the derivative's maximum, if it is one point within the range.
+        note: Additional note, a short line; may be empty.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class VectorCurve:
-    """An activation that works on a whole vector, such as softmax.
+    """Activation of a whole vector, such as softmax.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         formula: As for `Curve`.
-        scores: The vector that goes in (K,).
-        outputs: What comes out (K,).
+        scores: The input vector (K,).
+        outputs: The output vector (K,).
         jacobian: Derivative of each output (row) by each score (column). Shape: (K, K).
     """
 
@@ -69,14 +69,14 @@ class VectorCurve:
 
 
 def activation_rows(curves: Sequence[Curve | VectorCurve]) -> Figure:
-    """Draw activations one below the other: on the left the function, on the right its derivative.
+    """Draw activations in rows: the function on the left, its derivative on the right.
 
-    A grey ground marks where an activation is saturated (its derivative is below 1% of its greatest value); the
-    greatest derivative is marked where it is one point; where a derivative jumps, the full dot is what autograd says.
-    Of an activation over a vector the outputs are drawn as bars and the derivatives as a matrix.
+    A grey background marks saturation (derivative below 1% of its maximum). The maximum of the derivative is marked if
+    it is one point. At a jump of a derivative, the full dot is autograd's value. For an activation of a vector, the
+    outputs are drawn as bars and the derivatives as a matrix.
 
     Args:
-        curves: What to draw, at least one.
+        curves: Activations to draw, at least one.
 
     Raises:
         ArgumentError: There is nothing to draw.
@@ -95,7 +95,7 @@ def activation_rows(curves: Sequence[Curve | VectorCurve]) -> Figure:
 
 
 def _give_title(axes: Axes, curve: Curve | VectorCurve) -> None:
-    """Name at the left, formula at the right; the formula is left out beside arguments, which take its place."""
+    """Write the name at the left and the formula at the right; omit the formula if the name is too long."""
     name = curve.name if len(curve.name) <= _LONGEST_NAME else f"{curve.name[: _LONGEST_NAME - 1]}…"
     axes.set_title(drawable(name), fontsize=style.TITLE_SIZE, color=style.INK, loc="left", pad=10)
     if curve.formula and len(name) <= _LONGEST_BESIDE_FORMULA:
@@ -103,10 +103,10 @@ def _give_title(axes: Axes, curve: Curve | VectorCurve) -> None:
 
 
 def with_gaps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """A curve that is not drawn through its jumps.
+    """Insert gaps into a curve at its jumps.
 
     Returns:
-        The points with a NaN in each jump, and the positions behind which the jumps are.
+        The points with a NaN in each jump, and the positions before the jumps.
     """
     steps = np.abs(np.diff(y))
     beside = np.maximum(np.append(steps[1:], 0), np.append(0, steps[:-1]))
@@ -116,11 +116,11 @@ def with_gaps(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, lis
 
 
 def draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, color: str, width: float = 2.0, dots: bool = True) -> None:
-    """Draw a curve with its jumps left open, a full dot on the value at the jump and a ring on the other."""
+    """Draw a curve with gaps at its jumps, a full dot at the function's value and a ring at the other side."""
     drawn_x, drawn_y, jumps = with_gaps(x, y)
     axes.plot(drawn_x, drawn_y, color=color, linewidth=width, solid_capstyle="round")
     for place in jumps if dots else ():
-        # The jump lies at the round number of the two, which is where a definition changes.
+        # The jump is at the round number of the two, where a definition changes.
         at, beside = (place, place + 1) if _is_round(x[place]) else (place + 1, place)
         axes.plot(x[at], y[at], "o", markersize=5.5, color=color)
         axes.plot(x[at], y[beside], "o", markersize=5.5, markerfacecolor=style.PAPER, markeredgecolor=color)
@@ -157,7 +157,7 @@ def _draw_derivative(axes: Axes, curve: Curve) -> None:
 
 
 def _flat_in_words(curve: Curve) -> str:
-    """What the grey ground says: that hardly any gradient passes, and where."""
+    """Describe the grey background: where almost no gradient passes."""
     inside = np.any([(low < curve.x) & (curve.x < high) for low, high in curve.flat], axis=0)
     what = "saturated, below 1%," if np.any(curve.derivative[inside]) else "derivative 0"
     numbers = [round(edge, 1) for interval in curve.flat for edge in interval if abs(edge) < curve.x[-1]]
@@ -175,7 +175,7 @@ def _shade(axes: Axes, curve: Curve) -> None:
 
 
 def _frame(axes: Axes, curve: Curve, values: np.ndarray) -> None:
-    """Axes through the origin, and room above and below what is finite."""
+    """Draw axes through the origin, and add margins above and below the finite values."""
     low, high = min(0.0, float(np.nanmin(values))), max(0.0, float(np.nanmax(values)))
     room = 0.08 * (high - low) or 0.5
     axes.set_xlim(float(curve.x[0]), float(curve.x[-1]))

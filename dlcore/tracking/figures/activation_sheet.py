@@ -1,4 +1,4 @@
-"""Figure: a sheet of many activation functions, each with its derivative on the same small chart."""
+"""Figure: many activation functions, each with its derivative in one small chart."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = 6
-_RANGE = 4.0  # what lies further out is straight or flat
+_RANGE = 4.0  # further out, curves are straight or flat
 _LOW, _HIGH = -2.2, 3.2
 
 
 def activation_sheet(curves: Sequence[Curve | VectorCurve], title: str = "Activation functions") -> Figure:
-    """Draw a sheet of activations, function and derivative together, all on the same axes so that they compare.
+    """Draw small charts of activations with their derivatives, all with the same axes for comparison.
 
     Args:
-        curves: What to draw, at least one.
-        title: What the sheet shows.
+        curves: Activations to draw, at least one.
+        title: Title of the figure.
 
     Raises:
         ArgumentError: There is nothing to draw.
@@ -37,7 +37,7 @@ def activation_sheet(curves: Sequence[Curve | VectorCurve], title: str = "Activa
     rows = -(-len(curves) // _COLUMNS)
     figure = style.new_figure(2.1 * _COLUMNS, 1.95 * rows + 0.8)
     charts = figure.subplots(rows, _COLUMNS, squeeze=False).flatten()
-    # Those over a vector have axes of their own: together, at the end.
+    # Activations of a vector have different axes: put them at the end.
     in_order = sorted(curves, key=lambda curve: (isinstance(curve, VectorCurve), curve.name.lower()))
     for axes, curve in zip(charts, in_order, strict=False):
         _draw(axes, curve)

@@ -1,4 +1,4 @@
-"""Figure: pictures with words below each, as samples with their classes or mistakes with their answers."""
+"""Figure: pictures with captions, such as samples with classes, or mistakes with predictions."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def captioned_pictures(
     Args:
         pictures: The pictures, an array or a tensor on the CPU. Shape: (N, C, H, W).
         captions: Lines below each picture.
-        title: What is shown.
-        colors: Colour of each picture's caption; left out: ink.
-        columns: Pictures in a row.
-        limits: The numbers that are black and white; None each for the least and the greatest.
+        title: Title of the figure.
+        colors: Colour of each caption; empty: ink.
+        columns: Pictures per row.
+        limits: Values of black and white; None: minimum and maximum.
 
     Raises:
         ArgumentError: There is no picture, or captions are missing.
@@ -44,7 +44,7 @@ def captioned_pictures(
     rows = -(-len(drawn) // columns)
     height, width = drawn.shape[1:3]
     mosaic = Mosaic(height, width, rows, columns, gap=0.12, below=0.16 * lines / _PICTURE)
-    # A caption has its picture's width and half of the gap on each side.
+    # Width of a caption: the picture's width, and about half of the gap on each side.
     room = _PICTURE * (width + 0.8 * mosaic.gap) / max(height, width)
     for number, picture in enumerate(drawn):
         mosaic.put(*divmod(number, columns), picture)

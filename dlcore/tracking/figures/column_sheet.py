@@ -1,4 +1,4 @@
-"""Figure: how the values of each column of a table are distributed, coloured by class or by target."""
+"""Figure: distribution of the values in each column of a table, coloured by class or by target."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MOST_COLUMNS, _MOST_GROUPS, _MOST_CATEGORIES = 40, 6, 8
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """A column's values, for a histogram.
+    """Values of a column, for a histogram.
 
     Attributes:
         name: The column's name.
-        values: Numbers, or codes of categories; NaN where one is missing (N,).
+        values: Numbers, or codes of categories; NaN for a missing value (N,).
         categories: Names of the codes; empty for numbers.
     """
 
@@ -40,9 +40,9 @@ def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Seq
 
     Args:
         columns: The columns.
-        groups: The group of each row, from 0; below 0 for none (N,).
-        names: The groups' names; those beyond the sixth are drawn as one.
-        title: What is shown.
+        groups: The group of each row, from 0; negative for none (N,).
+        names: The groups' names; more than six are merged from the sixth on.
+        title: Title of the figure.
 
     Raises:
         ArgumentError: There is no column.
@@ -90,7 +90,7 @@ def _draw(axes: Axes, column: ColumnValues, groups: np.ndarray, count: int) -> N
         axes.set_xticks([])
         return
     if column.categories:
-        # The most frequent ones: of a hundred categories no bar could be read.
+        # Draw only the most frequent categories, to keep the bars readable.
         present = np.bincount(values[finite].astype(int), minlength=len(column.categories))
         order = np.argsort(-present, kind="stable")[:_MOST_CATEGORIES]
         bottom = np.zeros(len(order))
@@ -107,7 +107,7 @@ def _draw(axes: Axes, column: ColumnValues, groups: np.ndarray, count: int) -> N
     margin = 0.0 if low < high else max(abs(low), 1.0) * 0.5
     edges = np.linspace(low - margin, high + margin, _BINS + 1)
     for group in range(count):
-        # Outlines over each other and not bars on top of each other: where groups differ is what matters.
+        # Overlay outlines instead of stacking bars, to show where groups differ.
         counts, _ = np.histogram(values[finite & (groups == group)], edges)
         color = style.CYCLE[group]
         axes.stairs(counts, edges, color=color, fill=True, alpha=0.25)

@@ -1,4 +1,4 @@
-"""Figure: which class is taken for which."""
+"""Figure: confusion matrix of a classifier."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MOST_LETTERS_IN_A_ROW = 40
 def confusion_matrix(counts: Any, class_names: Sequence[str], title: str = "Confusion matrix") -> Figure:
     """Draw a confusion matrix: the colour is the share of the true class, the number is the count.
 
-    The colours follow the square root of the share, so that a confusion of a few per cent is seen beside the diagonal.
+    The colours follow the square root of the share, so that a confusion of a few per cent is visible.
 
     Args:
         counts: Rows are true classes, columns predictions; a tensor on the CPU, an array or lists. Shape: (K, K).
-        class_names: The classes' names, K of them.
-        title: What the matrix is of.
+        class_names: Names of the K classes.
+        title: Title of the figure.
 
     Raises:
         ArgumentError: `counts` is not square, has a negative entry or does not fit the names.

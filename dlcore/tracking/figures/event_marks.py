@@ -1,4 +1,4 @@
-"""Marks of events in charts over the epochs: a thin line each, a name below the charts for each kind."""
+"""Marks of events in charts over the epochs: one thin line per event, one legend entry per kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlcore.tracking.figures.fonts import drawable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Kinds that are drawn, in the order of the legend: what they are called, colour, dashes.
+# Kinds to draw, in the order of the legend: label, colour, dashes.
 _LOOKS: dict[str, tuple[str, str, Any]] = {
     "learning_rate_cut": ("learning rate cut", style.PURPLE, (0, (4, 2))),
     "stopped_early": ("stopped early", style.GREEN, "-"),
@@ -23,17 +23,17 @@ _LOOKS: dict[str, tuple[str, str, Any]] = {
     "not_finite": ("not finite", style.NOT_A_NUMBER, (0, (1, 1))),
     "failed": ("failed", style.INFINITE, "-"),
 }
-_NAMED = 3  # so many places are named one by one; of more, only the number
+_NAMED = 3  # up to so many positions are listed; above, only their number
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The events of one kind.
+    """Events of one kind.
 
     Args:
         kind: Their kind.
-        places: Where they are on the x axis, rising.
-        about: What they are about (the metric that is not finite); empty where the kind says it all.
+        places: Their positions on the x axis, rising.
+        about: Their subject (the metric that is not finite); empty if the kind is enough.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Mark:
     about: str = ""
 
     def label(self, unit: str) -> str:
-        """What the legend says: ``resumed (epoch 2, 5)``."""
+        """Return the legend's text: ``resumed (epoch 2, 5)``."""
         name = _LOOKS[self.kind][0] + (f": {self.about}" if self.about else "")
         if len(self.places) > _NAMED:
             return f"{name} ({len(self.places)} times)"
@@ -52,25 +52,25 @@ class Mark:
 def event_marks(
     events: Sequence[Mapping[str, Any]], steps: Sequence[float | None], positions: np.ndarray
 ) -> list[Mark]:
-    """What is to be marked.
+    """Collect the marks of a run's events.
 
     Args:
-        events: Events as `read_events` gives them.
+        events: Events from `read_events`.
         steps: Steps (P,) of a run's rows, rising.
-        positions: Where these rows lie on the x axis (P,).
+        positions: Positions of these rows on the x axis (P,).
 
     Returns:
-        A mark a kind, in the legend's order.
+        One mark per kind, in the legend's order.
     """
     resumed = {event["step"] for event in events if event["kind"] == "resumed"}
     known = np.array([np.nan if step is None else step for step in steps], dtype=np.float64)
     found: dict[str, list[float]] = {kind: [] for kind in _LOOKS}
     lost: dict[str, None] = {}
     for event in events:
-        # What broke off and went on at the same place is one mark.
+        # A run that stopped and resumed at the same step gets one mark.
         if event["kind"] not in _LOOKS or (event["kind"] in ("interrupted", "failed") and event["step"] in resumed):
             continue
-        # The first number that is lost is the moment; the others follow from it.
+        # Mark only the first metric that is not finite; the others follow from it.
         if event["kind"] == "not_finite":
             lost[str(event.get("metric", ""))] = None
             if len(lost) > 1:
@@ -86,13 +86,13 @@ def event_marks(
 
 
 def draw_marks(figure: Figure, charts: np.ndarray, marks: Sequence[Mark], unit: str) -> None:
-    """Draw the marks through all charts, behind the curves, and name them below.
+    """Draw the marks through all charts, behind the curves, with a legend below.
 
     Args:
         figure: The figure.
         charts: Its charts, which share their x axis.
-        marks: What is marked.
-        unit: What the x axis counts.
+        marks: The marks.
+        unit: Unit of the x axis.
     """
     if not marks:
         return
@@ -101,7 +101,7 @@ def draw_marks(figure: Figure, charts: np.ndarray, marks: Sequence[Mark], unit: 
     entries = []
     for mark in marks:
         _, color, dashes = _LOOKS[mark.kind]
-        # Many lines together must not hide the curves.
+        # Many lines must not hide the curves.
         alpha = float(np.clip(9 / len(mark.places), 0.3, 0.9))
         for axes in charts:
             for place in mark.places:

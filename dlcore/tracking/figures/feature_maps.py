@@ -1,4 +1,4 @@
-"""Figure: what the layers of a network make of one picture."""
+"""Figure: feature maps of a network's layers for one picture."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _COLUMNS, _PICTURE, _INPUT = 8, 0.85, 1.9  # maps in a row; inches
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """The feature maps of a layer.
+    """Feature maps of a layer.
 
     Attributes:
         name: The layer's name.
         maps: Its first maps, an array or a tensor on the CPU (M, H, W).
-        channels: How many it has in all.
+        channels: Total number of maps.
     """
 
     name: str
@@ -34,19 +34,18 @@ class LayerMaps:
 
 
 def feature_maps(picture: Any, caption: str, layers: Sequence[LayerMaps], title: str) -> Figure:
-    """Draw a picture and the feature maps of layers, at most 16 of each.
+    """Draw a picture and the feature maps of layers.
 
-    Each layer has its own scale from its least number (dark) to its greatest (light); a map that is dark all over
-    found nothing.
+    Each layer has its own scale, from its minimum (dark) to its maximum (light); a completely dark map found nothing.
 
     Args:
-        picture: What the network got (C, H, W), an array or a tensor on the CPU.
-        caption: What stands below it.
-        layers: The layers, the input's side first.
-        title: What is shown.
+        picture: The network's input (C, H, W), an array or a tensor on the CPU.
+        caption: Caption of the picture.
+        layers: The layers, input side first.
+        title: Title of the figure.
 
     Raises:
-        ArgumentError: There is no layer, or its maps are none.
+        ArgumentError: There is no layer, or a layer has no maps.
     """
     from matplotlib import colormaps
 

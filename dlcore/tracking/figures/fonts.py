@@ -1,4 +1,4 @@
-"""Fonts for Chinese, Japanese and Korean text in figures; matplotlib's own font has none of their characters."""
+"""Fonts for Chinese, Japanese and Korean text in figures; matplotlib's default font lacks their characters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dlcore.plain_text import printable
 
 DEFAULT_FAMILY = "DejaVu Sans"  # comes with matplotlib
 
-# The first that is installed is taken. Simplified Chinese first, then fonts that at least have the characters.
+# Use the first installed one: fonts for Simplified Chinese, then others that have the characters.
 _CJK_FAMILIES = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -53,23 +53,23 @@ _HAIR_SPACE = "\u200a"
 
 
 def choose_families(text: str) -> list[str]:
-    """Font families that together have a text's characters; matplotlib takes each from the first that has it."""
+    """Return font families that together cover a text; matplotlib uses the first that has a character."""
     family = _find_cjk_family() if _CJK_TEXT.search(text) else None
     return [DEFAULT_FAMILY, family] if family else [DEFAULT_FAMILY]
 
 
 def drawable(text: str) -> str:
-    r"""Text as matplotlib shows it to the letter. Every name goes through here, once; formulas do not.
+    r"""Escape text so that matplotlib shows it verbatim. Call it once for every name, but not for formulas.
 
-    A dollar sign is a dollar sign and begins no formula. A name that begins with an underscore, which legends leave
-    out, is shown. Control characters are spelled out. Characters that no installed font has are boxes.
+    A dollar sign does not start a formula. A name with a leading underscore is shown in legends, too. Control
+    characters are spelled out. Characters without an installed font become boxes.
     """
     text = visible(text).replace("$", r"\$")
     return f"{_HAIR_SPACE}{text}" if text.startswith("_") else text
 
 
 def visible(text: str) -> str:
-    """What there is to see of a text: control characters spelled out, a box for each character that has no font."""
+    """Spell out control characters, and replace characters without a font by boxes."""
     text = printable(text)
     return text if not _CJK_TEXT.search(text) or _find_cjk_family() else _CJK_TEXT.sub(_PLACEHOLDER, text)
 
@@ -81,7 +81,7 @@ def _find_cjk_family() -> str | None:
     manager = font_manager.fontManager
     family = _first_installed({font.name for font in manager.ttflist})
     if family is None:
-        # matplotlib keeps its list of fonts in a file and does not notice one that was installed since.
+        # matplotlib caches its list of fonts and does not notice newly installed ones.
         known = {font.fname for font in manager.ttflist}
         for path in font_manager.findSystemFonts():
             if path not in known and _CJK_FILE.search(path):

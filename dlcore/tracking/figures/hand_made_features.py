@@ -1,4 +1,4 @@
-"""Figure: a picture's channels and the features that people computed by hand before networks learned their own."""
+"""Figure: a picture's channels and hand-crafted features, as used before networks learned their own."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _CHANNELS = (("red", style.VERMILION), ("green", style.GREEN), ("blue", style.BL
 
 @dataclass(frozen=True)
 class PictureFeatures:
-    """What can be computed from a picture without learning; H, W its size.
+    """Features of a picture computed without learning; H, W its size.
 
     Attributes:
         picture: The picture, bytes (C, H, W).
         grey: Its brightness, 0 to 255 (H, W).
-        histogram: How many pixels have each of 256 values, a row a channel (C, 256).
-        gradient_x: How fast the brightness grows to the right (H, W).
-        gradient_y: How fast it grows downwards (H, W).
+        histogram: Number of pixels with each of 256 values, a row per channel (C, 256).
+        gradient_x: Derivative of the brightness to the right (H, W).
+        gradient_y: Derivative of the brightness downwards (H, W).
         edges: Length of the gradient (H, W).
         shuffled: The picture with its pixels in another order (C, H, W).
     """
@@ -42,16 +42,16 @@ class PictureFeatures:
 
 
 def hand_made_features(features: PictureFeatures, title: str) -> Figure:
-    """Draw a picture, its channels, grey version, gradients, edges and histogram, and what the histogram cannot see.
+    """Draw a picture, its channels, grey version, gradients, edges, histogram, and a shuffle with the same histogram.
 
     Args:
-        features: What was computed.
-        title: What the picture is.
+        features: The features.
+        title: Title of the figure.
     """
     picture = np.asarray(features.picture)
     colored = len(picture) == 3
     height = _SIDE * min(picture.shape[1] / picture.shape[2], _TALLEST)
-    # Captions have one line in the first row of a coloured picture, and three below.
+    # Captions have one line in the first row of a colour picture, and three below.
     heights = [*([height + 0.3] if colored else []), height + 0.67, max(height, _SIDE) + 0.6]
     figure = style.new_figure(4 * (_SIDE + 0.12), sum(heights) + 0.55)
     style.head(figure, title)
@@ -113,7 +113,7 @@ def _histogram(axes: Axes, counts: np.ndarray, colored: bool) -> None:
         axes.stairs(channel, values, color=color, fill=not colored, linewidth=1.1, label=name)
     axes.set_xlim(0, 256)
     axes.set_xticks([0, 64, 128, 192, 255])
-    # One value (a black background) may have more pixels than all others: the others are to be seen beside it.
+    # Use a logarithmic scale: one value (a black background) may have more pixels than all others.
     axes.set_yscale("symlog", linthresh=10)
     greatest = max(int(counts.max()), 1)
     ticks = [tick for tick in (0, 5, 10, 100, 1000, 10_000, 100_000) if tick <= greatest * 1.5]

@@ -1,4 +1,4 @@
-"""Figure: how widely the values of hidden units are spread in several runs, layer by layer, as training goes on."""
+"""Figure: standard deviation of hidden values per layer during training, for several runs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _MOST, _WIDE, _HIGH = 4, 4.4, 4.2  # charts; inches of a chart
 
 
 def hidden_spread(runs: Sequence[tuple[str, Mapping[str, Points]]], title: str = "", note: str = "") -> Figure:
-    """Draw a chart for each layer with a curve for each run; of many layers the first four.
+    """Draw a chart for each of the first four layers, with a curve for each run.
 
     Args:
-        runs: Name of each run, and by layer its looks: epochs (P,) and standard deviations of the values (P,).
-        title: What is compared.
+        runs: Name of each run, and its records by layer: epochs (P,) and standard deviations of the values (P,).
+        title: Title of the figure.
         note: A line below the title.
 
     Raises:
-        ArgumentError: No run has a look at a layer.
+        ArgumentError: No run has a record of a layer.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -50,7 +50,7 @@ def hidden_spread(runs: Sequence[tuple[str, Mapping[str, Points]]], title: str =
         axes.set_title(name, fontsize=style.TITLE_SIZE, color=style.INK, loc="left", pad=10)
         for (name, looks), color in zip(runs, colors, strict=True):
             epochs, values = (np.asarray(each, dtype=np.float64) for each in looks.get(layer, ((), ())))
-            # Where all units are dead there is no spread, and on a logarithmic axis no place.
+            # If all units are dead, the deviation is 0, which a logarithmic axis cannot show.
             drawn = np.where(np.isfinite(values) & (values > 0), values, np.nan)
             marker = "o" if len(drawn) <= 12 else None
             axes.plot(epochs, drawn, color=color, linewidth=2, marker=marker, markersize=4.5, label=drawable(name))

@@ -1,4 +1,4 @@
-"""Figure: samples in rows, a row a class."""
+"""Figure: samples in rows, one row per class."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ def image_grid(
         rows: The pictures of each row; a row may have fewer than others, or none. Bytes, or numbers. Shape of each:
             (N, C, H, W), arrays or tensors on the CPU.
         labels: The rows' names.
-        title: What is shown.
-        headings: What stands over the columns, if anything.
-        limits: The numbers that are black and white; None each for the least and the greatest of a row, and for
-            bytes 0 and 255.
+        title: Title of the figure.
+        headings: Headings of the columns; may be empty.
+        limits: Values of black and white; None: minimum and maximum of a row, for bytes 0 and 255.
 
     Raises:
         ArgumentError: There is no picture, or names are missing.

@@ -1,4 +1,4 @@
-"""Figure: what the first layer of a network looks for."""
+"""Figure: kernels of a layer."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _DIVERGING = "RdBu_r"
 def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
     """Draw the kernels of a layer, at most 64 of them.
 
-    Kernels over red, green and blue have the colour that they answer to most, each scaled for itself. Those over one
-    channel have a colour scale in common: red for weights above 0, blue for those below; of several channels that are
-    no colours the mean is shown. Few and small ones have their numbers on them.
+    Kernels over red, green and blue are shown in colour, each with its own scale. Those over one channel share a colour
+    scale: red for weights above 0, blue for weights below; for any other number of channels, the mean is shown. If the
+    kernels are few and small, their numbers are printed.
 
     Args:
         weights: The kernels, an array or a tensor on the CPU. Shape: (N, C, H, W).
-        title: Whose they are.
-        total: How many the layer has, where these are not all; None: these.
+        title: Title of the figure.
+        total: Total number of kernels of the layer; None: these are all.
 
     Raises:
-        ArgumentError: The shape is another.
+        ArgumentError: The shape is wrong.
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    table = np.asarray(weights, dtype=np.float64)  # single precision cannot hold twice its greatest number
+    table = np.asarray(weights, dtype=np.float64)  # single precision could overflow
     if table.ndim != 4 or not table.size:
         raise ArgumentError("weights", "shape (N, C, H, W), not empty", table.shape)
     count, channels, height, width = table.shape
@@ -54,7 +54,7 @@ def kernels(weights: Any, title: str, total: int | None = None) -> Figure:
         shown[~np.isfinite(plain)] = as_rgb(np.full((1, 1, 1, 1), np.nan))[0, 0, 0]
     numbered = not colored and len(table) <= _MOST_NUMBERED and max(height, width) <= _LARGEST_NUMBERED
     columns = min(8, len(table)) if len(table) <= 32 else min(16, len(table))
-    # Kernels have few pixels: each becomes many, so that a gap can be narrower than one.
+    # Enlarge the pixels, so that a gap can be narrower than one pixel of a kernel.
     zoom = max(1, 40 // max(height, width))
     mosaic = Mosaic(height * zoom, width * zoom, -(-len(table) // columns), columns, gap=0.12)
     for number, picture in enumerate(shown):

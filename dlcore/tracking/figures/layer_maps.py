@@ -1,4 +1,4 @@
-"""Figure: numbers of layers over the steps of training, as heat maps that share their steps."""
+"""Figure: heat maps of numbers per layer over the steps of training."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _ROW, _WIDE = 0.32, 6.2  # inches: a layer's height, a map's width
 
 @dataclass(frozen=True)
 class LayerMap:
-    """One heat map: a row a layer (the first layer on top), a column a step.
+    """One heat map: one row per layer (the first layer on top), one column per step.
 
     Args:
-        title: What is shown.
+        title: Title of the map.
         label: The numbers' name and unit, for the colour bar.
-        values: The numbers (layers, steps); on a logarithmic scale none is negative. Masked ones are left blank; NaN,
-            infinity and, on a logarithmic scale, zero have colours of their own, which a legend explains.
-        layers: The layers' names, the input's side first.
-        steps: The steps at which the numbers were taken, rising.
-        log: Whether the colours follow the logarithm.
-        limits: Numbers of the first and the last colour, as (0, 1) for shares; None for the least and the greatest
-            number that is drawn.
-        colors: Colour map of matplotlib. Sizes, of which neither end is good, go from dark (small) to light (large).
+        values: The numbers (layers, steps); not negative on a logarithmic scale. Masked numbers are blank; NaN,
+            infinity and, on a logarithmic scale, zero have their own colours, with a legend.
+        layers: The layers' names, input side first.
+        steps: The steps of the numbers, rising.
+        log: Whether the colours are logarithmic.
+        limits: Numbers of the first and the last colour, such as (0, 1) for shares; None: minimum and maximum of the
+            drawn numbers.
+        colors: Colour map of matplotlib. The default goes from dark (small) to light (large).
 
     Raises:
-        ArgumentError: The shape does not fit the names and steps, or a logarithm of a negative number is asked for.
+        ArgumentError: The shape does not fit the names and steps, or a number is negative on a logarithmic scale.
     """
 
     title: str
@@ -60,11 +60,11 @@ class LayerMap:
 
 
 def layer_maps(maps: Sequence[LayerMap], title: str = "") -> Figure:
-    """Draw heat maps, two beside each other.
+    """Draw heat maps, two per row.
 
     Args:
         maps: The maps, at least one.
-        title: What the run is.
+        title: Name of the run.
 
     Raises:
         ArgumentError: There is no map.
@@ -125,7 +125,7 @@ def _draw(figure: Figure | SubFigure, axes: Axes, each: LayerMap) -> None:
     bar.set_label(drawable(each.label), fontsize=style.LABEL_SIZE, color=style.INK)
     bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, which="both")
     bar.outline.set_visible(False)
-    if each.log:  # the scale's own marks, at powers of ten and their multiples, are too few or crowd each other
+    if each.log:  # the default ticks are too few or too dense
         marks = np.geomspace(low, high, 4).tolist()
         bar.set_ticks(marks, labels=[f"{mark:.2g}" for mark in marks], minor=False)
         bar.minorticks_off()

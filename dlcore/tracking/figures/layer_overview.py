@@ -1,4 +1,4 @@
-"""Figure: what ails a network's layers, over the steps of training, from its table of layers."""
+"""Figure: health of a network's layers over the steps of training, from the layer table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlcore.tracking.figures.layer_maps import LayerMap, layer_maps
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Column, title, label of the colours, whether they follow the logarithm (shares do not).
+# Column, title, label of the colours, whether they are logarithmic (shares are not).
 _MAPS = (
     ("gradient_norm", "Size of the gradients", "norm", True),
     ("update_ratio", "Size of the updates (usual: 1e-4 to 1e-2)", "‖Δw‖ / ‖w‖", True),
@@ -26,14 +26,14 @@ _MAPS = (
 
 
 def layer_overview(columns: Mapping[str, Sequence[Any]], title: str = "") -> Figure:
-    """Draw heat maps of what was seen of a network's layers: gradients, updates, weights, activations, dead units.
+    """Draw heat maps of a network's layers: gradients, updates, weights, activations, dead and saturated units.
 
-    Sizes go from dark (small) to light (large), and either end may be ill. Shares of what is ill have colours of their
-    own, from yellow (none) to red (all).
+    Sizes go from dark (small) to light (large), and both ends may be bad. Shares of dead or saturated units go from
+    yellow (none) to red (all).
 
     Args:
-        columns: The run's table of layers, as `dlcore.tracking.layer_table.read_layers` gives it.
-        title: What the run is.
+        columns: The run's layer table, from `dlcore.tracking.layer_table.read_layers`.
+        title: Name of the run.
 
     Raises:
         ArgumentError: The table is empty.
@@ -47,7 +47,7 @@ def layer_overview(columns: Mapping[str, Sequence[Any]], title: str = "") -> Fig
 def _map(columns: Mapping[str, Sequence[Any]], name: str, title: str, label: str, log: bool) -> LayerMap | None:
     layers, steps = np.array(columns["layer"], dtype=object), np.array(columns["step"], dtype=np.float64)
     values = np.array(columns[name], dtype=np.float64)
-    # A number that was there and is none any more is shown as such; one that does not apply is left blank.
+    # Show a number that became NaN as NaN; leave a number that does not apply blank.
     lost = np.isnan(values) & (np.array(columns["not_finite"], dtype=np.float64) > 0)
     applies = {layer for layer, value in zip(layers, values, strict=True) if not np.isnan(value)}
     if not applies:

@@ -1,4 +1,4 @@
-"""Figure: the curves of one run over its epochs, with what happened in it, and below them the learning rate."""
+"""Figure: curves of one run over its epochs, with its events and, below, the learning rate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Columns = Mapping[str, Sequence[float | None]]
 
 _KINDS = (("train", "training", style.TRAIN), ("val", "validation", style.VALIDATION))
-# Above this ratio of the largest to the smallest value the smaller ones would lie on one another.
+# Ratio of largest to smallest value above which the scale is logarithmic.
 _LOG_FROM = 80.0
 _LOWEST_R2 = -1.0
 _LEAST_SPAN = 0.02
@@ -33,22 +33,22 @@ def learning_curves(
     quantities: Sequence[str] | None = None,
     events: Sequence[Mapping[str, Any]] = (),
 ) -> Figure:
-    """Draw the curves of one run, a chart a quantity, one below the other, training and validation on one chart.
+    """Draw the curves of one run, one chart per quantity, with training and validation on one chart.
 
-    The best validation is marked, where it is known which values are better. A value that is NaN or infinite interrupts
-    its curve. Events are lines through all charts, named below them. Below the charts lies a strip with the learning
-    rate, where it changed.
+    The best validation value is marked if the metric's mode is known. NaN and infinite values interrupt a curve. Events
+    are lines through all charts, with a legend below. If the learning rate changed, it is drawn in a strip below the
+    charts.
 
     Args:
-        columns: The run's metrics as `read_metrics` gives them: ``step``, ``epoch`` (epochs done, with their fraction)
-            and ``train/X``, ``val/X`` for each quantity X; None where a step has no value. Behind the loss lies
-            ``train/loss_step``, where there are more points of it.
-        title: What the run is.
-        quantities: What to draw, where there is any of it; None: the loss and the metric that tells most.
-        events: What happened, as `read_events` gives it.
+        columns: The run's metrics from `read_metrics`: ``step``, ``epoch`` (epochs completed, with a fraction) and
+            ``train/X``, ``val/X`` for each quantity X; None if a step has no value. ``train/loss_step`` is drawn behind
+            the loss if it has more points.
+        title: Name of the run.
+        quantities: Quantities to draw if they were logged; None: the loss and the main metric.
+        events: Events from `read_events`.
 
     Raises:
-        ArgumentError: None of the quantities is there.
+        ArgumentError: None of the quantities was logged.
     """
     wanted = drawn_quantities(columns) if quantities is None else tuple(quantities)
     drawn = [name for name in wanted if _has(columns, name)]
@@ -74,14 +74,14 @@ def learning_curves(
 
 
 def drawn_quantities(columns: Columns) -> tuple[str, ...]:
-    """What is drawn of a run: the loss, and of the other metrics the one that tells most."""
+    """Return the quantities to draw for a run: the loss and the main metric."""
     stages = ("train", "val")
     names = {name.partition("/")[2] for name in columns if name.partition("/")[0] in stages and any_of(columns[name])}
     return tuple(dict.fromkeys(("loss", main_metric(names))))
 
 
 def any_of(column: Sequence[float | None]) -> bool:
-    """Whether a column has any value."""
+    """Return whether a column has any value."""
     return any(value is not None for value in column)
 
 
@@ -109,12 +109,12 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
                 at[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=color, label="_best"
             )
             label += f", best {y[best]:.1%}" if share else f", best {y[best]:.4g}"
-        # Few points, as one an epoch, are marked; a curve of many is one line.
+        # Mark the points of a curve if they are few, such as one per epoch.
         marker = "o" if len(at) <= 40 else None
         axes.plot(at, y, color=color, linewidth=1.8, marker=marker, markersize=3.5, label=label)
     _finish_y(axes, name, np.concatenate(finite) if finite else np.zeros(0))
     if axes.get_legend_handles_labels()[1]:
-        # On the title's line, where it hides no point.
+        # Next to the title, where it hides no point.
         axes.legend(
             loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderpad=0.2, borderaxespad=0.1,
             fontsize=style.TICK_SIZE, labelcolor=style.INK, handlelength=1.6, columnspacing=1.4,
@@ -122,7 +122,7 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
 
 
 def _draw_steps(axes: Axes, columns: Columns, x: np.ndarray) -> list[np.ndarray]:
-    """The loss within the epochs: faint, behind the epochs' own, where it tells more than these."""
+    """Draw the loss within the epochs, faint and behind, if it has many more points than the epochs' means."""
     values = _numbers(columns.get("train/loss_step", ()))
     there = np.array([value is not None for value in columns.get("train/loss_step", ())], dtype=bool)
     epochs = sum(value is not None for value in columns.get("train/loss", ()))
@@ -144,13 +144,13 @@ def _finish_y(axes: Axes, name: str, values: np.ndarray) -> None:
         axes.set_yticks([])
     elif is_share(name):
         low, high = axes.get_ylim()
-        if high - low < _LEAST_SPAN:  # what hardly changes shall not look as if it did
+        if high - low < _LEAST_SPAN:  # do not exaggerate small changes
             low, high = (low + high - _LEAST_SPAN) / 2, (low + high + _LEAST_SPAN) / 2
             axes.set_ylim(low, high)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0 if high - low > 0.05 else 1))
     elif name == "r2" and values.min() < _LOWEST_R2 and values.max() > 0:
-        # Worse than that is only the beginning, and would press all the rest together.
+        # Cut off lower values, which occur only at the start and would compress the rest.
         axes.set_ylim(_LOWEST_R2, axes.get_ylim()[1] if values.max() > 1 else 1.05)
         note = "from −1 on"
     elif name != "r2" and values.min() > 0 and values.max() / values.min() > _LOG_FROM:
@@ -179,9 +179,9 @@ def _finish_x(charts: np.ndarray, unit: str, x: np.ndarray, columns: Columns) ->
 
 
 def _positions(columns: Columns) -> tuple[np.ndarray, str]:
-    """Where each row lies: by epochs done, where all rows say; else by steps.
+    """Return the x position of each row and its unit: epochs completed if all rows have them, else steps.
 
-    Lightning's own modules count epochs from 0, and without fractions: that is no place on an axis.
+    Epochs counted by Lightning, from 0 and without fractions, cannot be used as positions.
     """
     steps, epochs = _numbers(columns["step"]), _numbers(columns.get("epoch", ()))
     counted_from_zero = (epochs == np.round(epochs)).all() and (epochs[steps > 0] == 0).any() if len(epochs) else True

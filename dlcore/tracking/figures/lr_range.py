@@ -1,4 +1,4 @@
-"""Figure: loss over learning rate, from a range test."""
+"""Figure: loss over learning rate, from a learning-rate range test."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def lr_range(
         rates: Learning rate of each step, rising (S,).
         losses: Loss of each step (S,).
         smoothed: Their running average (S,).
-        lowest: Position of the lowest average.
-        steepest: Position of the steepest fall, which is the suggestion; None without one.
-        title: What was tested.
-        diverged: Whether the loss had diverged where the curve ends.
+        lowest: Index of the lowest average.
+        steepest: Index of the steepest fall, which is the suggestion; None without one.
+        title: Title of the figure.
+        diverged: Whether the curve ends because the loss diverged.
 
     Raises:
-        ArgumentError: Rates, losses and averages are not as many.
+        ArgumentError: Rates, losses and averages differ in length, or are empty.
     """
     x, raw, curve = (np.asarray(values, dtype=np.float64) for values in (rates, losses, smoothed))
     if not len(x) == len(raw) == len(curve) or not len(x):
@@ -42,7 +42,7 @@ def lr_range(
     axes.set_xscale("log")
     axes.set_xlim(x[0], x[-1])
     style.style_axes(axes, title, "learning rate (rises by the same factor each step)", "loss")
-    # The average decides what is shown: where the loss diverges, single batches tower above it.
+    # Scale the axis by the average: when the loss diverges, single batches are far above it.
     top, bottom = float(curve[: lowest + 1].max()), float(min(curve.min(), np.percentile(raw, 2)))
     high = min(max(float(curve.max()), top), top + 0.6 * (top - bottom))
     room = high - bottom or 1.0

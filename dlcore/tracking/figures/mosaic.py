@@ -1,4 +1,4 @@
-"""Many small pictures as one: a single image on a single chart, which draws ten times as fast as a chart for each.
+"""Many small pictures in one image on one chart, which draws ten times as fast as one chart per picture.
 
 Shapes: N pictures, C channels (1 or 3), H, W.
 """
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _POINTS_AN_INCH = 72
-_MOST_PIXELS = 320  # a side; a figure has fewer for a picture
-# Mean widths of characters as parts of the font size.
+_MOST_PIXELS = 320  # per side; figures show pictures smaller than that
+# Mean widths of characters relative to the font size.
 _NARROW, _WIDE = 0.56, 1.0
 
 
 def as_rgb(pictures: Any, low: float | None = None, high: float | None = None) -> np.ndarray:
-    """Pictures in the colours of a screen.
+    """Convert pictures to RGB.
 
     Args:
-        pictures: Pictures of one channel (grey) or three (red, green, blue); of other numbers of channels the mean is
-            shown. An array, or a tensor on the CPU. Shape: (N, C, H, W).
-        low: The number that is black; None for the least, or 0 for bytes.
-        high: The number that is white; None for the greatest, or 255 for bytes.
+        pictures: Pictures with one channel (grey) or three (red, green, blue); for other numbers of channels, the mean
+            is shown. An array, or a tensor on the CPU. Shape: (N, C, H, W).
+        low: Value of black; None: the minimum, or 0 for bytes.
+        high: Value of white; None: the maximum, or 255 for bytes.
 
     Returns:
-        (N, H, W, 3), float32 in [0, 1]. What is not finite has a colour that no grey picture has.
+        (N, H, W, 3), float32 in [0, 1]. Pixels that are not finite have a special colour.
 
     Raises:
-        ArgumentError: The shape is another.
+        ArgumentError: The shape is wrong.
     """
     stored = np.asarray(pictures)
     if stored.ndim != 4 or not stored.size:
         raise ArgumentError("pictures", "shape (N, C, H, W), not empty", stored.shape)
     low, high = (0.0, 255.0) if stored.dtype == np.uint8 and low is high is None else (low, high)
-    # Numbers of a network that diverged may be so large that their range is beyond single precision.
+    # Use double precision: the range of a diverged network's numbers may overflow single precision.
     values = _smaller(stored.astype(np.float32 if stored.dtype == np.uint8 else np.float64))
     finite = np.isfinite(values)
     shown = values[finite]
@@ -59,7 +59,7 @@ def as_rgb(pictures: Any, low: float | None = None, high: float | None = None) -
 
 
 def _smaller(pictures: np.ndarray) -> np.ndarray:
-    """Pictures (N, C, H, W) of at most so many pixels a side as can be seen, each the mean of those that it covers."""
+    """Shrink pictures (N, C, H, W) to at most about `_MOST_PIXELS` per side, by the mean over blocks of pixels."""
     step = -(-max(pictures.shape[2:]) // _MOST_PIXELS)
     if step == 1:
         return pictures
@@ -72,15 +72,15 @@ def _smaller(pictures: np.ndarray) -> np.ndarray:
 
 
 class Mosaic:
-    """Pictures of one size, laid out in rows and columns on white.
+    """Grid of pictures of one size on a white canvas.
 
     Args:
         height: Height of a picture in its own pixels (H).
         width: Width of a picture (W).
-        rows: How many rows.
-        columns: How many columns.
-        gap: Space between pictures, as a part of their greater side.
-        below: Space for a caption below each picture, likewise.
+        rows: Number of rows.
+        columns: Number of columns.
+        gap: Space between pictures, relative to their longer side.
+        below: Space for a caption below each picture, relative to their longer side.
     """
 
     def __init__(self, height: int, width: int, rows: int, columns: int, gap: float = 0.06, below: float = 0.0) -> None:
@@ -93,35 +93,35 @@ class Mosaic:
         )
 
     def corner(self, row: int, column: int) -> tuple[int, int]:
-        """Top and left of a place, in pixels of the canvas."""
+        """Return top and left of a grid cell, in pixels of the canvas."""
         return row * (self.height + self.gap + self.below), column * (self.width + self.gap)
 
     def put(self, row: int, column: int, picture: np.ndarray) -> None:
-        """Lay a picture (H, W, 3) on a place."""
+        """Put a picture (H, W, 3) into a grid cell."""
         top, left = self.corner(row, column)
         self.canvas[top : top + self.height, left : left + self.width] = picture
 
     def size(self, picture_inches: float) -> tuple[float, float]:
-        """Width and height of the whole in inches, when a picture's greater side has so many."""
+        """Return width and height of the canvas in inches, for a given length of a picture's longer side."""
         scale = picture_inches / max(self.height, self.width)
         return self.canvas.shape[1] * scale, self.canvas.shape[0] * scale
 
     def figure(
         self, picture_inches: float, title: str, left: float = 0.12, top: float = 0.5, bottom: float = 0.12
     ) -> tuple[Figure, Axes]:
-        """A figure of exactly the size that the whole needs, with the canvas on it.
+        """Create a figure that fits the canvas, and draw the canvas on it.
 
         Args:
-            picture_inches: Length of a picture's greater side.
-            title: What stands over it.
+            picture_inches: Length of a picture's longer side.
+            title: Title of the figure.
             left: Space at the left, in inches.
-            top: Space over it, for the title.
-            bottom: Space below it.
+            top: Space above, for the title.
+            bottom: Space below.
         """
         width, height = self.size(picture_inches)
         whole = max(width + left + 0.12, text_width(title) * style.TITLE_SIZE / _POINTS_AN_INCH + 0.3)
         figure = style.new_figure(whole, height + top + bottom)
-        figure.set_layout_engine("none")  # all sizes are known: nothing is to be sought
+        figure.set_layout_engine("none")  # all sizes are known
         axes = figure.add_axes(
             (left / whole, bottom / (height + top + bottom), width / whole, height / (height + top + bottom))
         )
@@ -138,7 +138,7 @@ class Mosaic:
         axes.set_axis_off()
 
     def caption(self, axes: Axes, row: int, column: int, text: str, **look: Any) -> None:
-        """Write below a picture."""
+        """Write a caption below a picture."""
         top, left = self.corner(row, column)
         # Half a pixel: an image's first pixel has its centre at 0.
         below = top + self.height - 0.5 + 0.06 * max(self.height, self.width)
@@ -147,7 +147,7 @@ class Mosaic:
 
 
 def fit_text(text: str, inches: float, size: float) -> str:
-    """A text that may be drawn, its end cut off where it would be wider than so many inches at this font size."""
+    """Escape a text for drawing, and cut off its end if it is wider than `inches` at this font size."""
     text = visible(text)
     room = inches * _POINTS_AN_INCH / size
     if text_width(text) <= room:
@@ -158,10 +158,10 @@ def fit_text(text: str, inches: float, size: float) -> str:
 
 
 def text_width(text: str) -> float:
-    """About how wide a text is, in font sizes."""
+    """Estimate the width of a text, in font sizes."""
     return sum(_WIDE if unicodedata.east_asian_width(letter) in "WF" else _NARROW for letter in text)
 
 
 def longest(texts: Sequence[str]) -> float:
-    """Width of the widest of some texts, in font sizes; 0 for none."""
+    """Return the width of the widest text, in font sizes; 0 if there is none."""
     return max(map(text_width, texts), default=0.0)

@@ -1,4 +1,4 @@
-"""Figure: curves of several runs or variants over each other, training dashed and validation solid."""
+"""Figure: overlaid curves of several runs or variants, training dashed and validation solid."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Points = tuple[np.ndarray, np.ndarray]
 
 _X_LABELS = {"epoch": "epoch", "samples": "training samples seen", "seconds": "seconds", "step": "optimiser step"}
 _KINDS = (("train", (0, (3, 2)), 1.3, 0.75), ("val", "-", 2.2, 1.0))
-# Above this ratio of the largest to the smallest loss the smaller ones would lie on one another.
+# Ratio of largest to smallest loss above which the scale is logarithmic.
 _LOG_FROM = 80.0
 
 
 @dataclass(frozen=True)
 class Family:
-    """What belongs to one name: a curve a seed, for each metric.
+    """Curves with one name in the legend: one per seed, for each metric.
 
     Args:
         name: The name, for the legend.
-        curves: By metric (``val/loss``), the curves: x (P,) and y (P,) of each.
+        curves: Curves by metric (``val/loss``): x (P,) and y (P,) of each.
     """
 
     name: str
@@ -41,20 +41,20 @@ class Family:
 def overlaid_curves(
     families: Sequence[Family], quantities: Sequence[str], x: str = "epoch", title: str = "", note: str = ""
 ) -> Figure:
-    """Draw a chart a quantity with the curves of all families.
+    """Draw one chart per quantity with the curves of all families.
 
-    Of several seeds the mean is a line and the range from the lowest to the highest a band behind it. Values that are
-    not finite interrupt a curve. The legend stands beside the charts, in the order of the last validation values.
+    For several seeds, a line shows the mean and a band the range. Values that are not finite interrupt a curve. The
+    legend is at the right, in the order of the last validation values.
 
     Args:
-        families: What is compared, at least one.
-        quantities: The X of ``train/X`` and ``val/X``; those of which there is nothing are left out.
-        x: What lies below: ``epoch``, ``samples``, ``seconds`` or ``step``.
-        title: What it is about.
+        families: Families to compare, at least one.
+        quantities: The X of ``train/X`` and ``val/X``; quantities without curves are skipped.
+        x: The x axis: ``epoch``, ``samples``, ``seconds`` or ``step``.
+        title: Title of the figure.
         note: A line below the title.
 
     Raises:
-        ArgumentError: There is none of the quantities.
+        ArgumentError: None of the quantities has curves.
     """
     drawn = [name for name in quantities if any(_has(family, name) for family in families)]
     if not drawn:
@@ -78,7 +78,7 @@ def overlaid_curves(
 
 
 def family_colors(count: int) -> list[str]:
-    """A colour for each: the house's as far as they go, a sequence from dark to light for more."""
+    """Return a colour for each family: from `style.CYCLE` if they are enough, else from dark to light."""
     if count <= len(style.CYCLE):
         return list(style.CYCLE[:count])
     from matplotlib import colormaps
@@ -109,7 +109,7 @@ def _draw(axes: Axes, family: Family, quantity: str, color: str) -> None:
 
 
 def _common(curves: Sequence[Points]) -> tuple[np.ndarray, np.ndarray]:
-    """Curves on common points: their own where they are the same, else by straight lines between them."""
+    """Return curves on common x values: their own if equal, else by linear interpolation."""
     grid = np.asarray(curves[0][0], dtype=np.float64)
     if all(len(x) == len(grid) and np.allclose(x, grid, equal_nan=True) for x, _ in curves):
         return grid, np.stack([np.asarray(y, dtype=np.float64) for _, y in curves])
@@ -149,7 +149,7 @@ def _add_legend(figure: Figure, axes: Axes, families: Sequence[Family], colors: 
     from matplotlib.lines import Line2D
 
     share = is_share(quantity)
-    # From top to bottom as the curves end, so that eye and legend agree.
+    # Order from top to bottom as the curves end.
     order = sorted(range(len(families)), key=lambda place: -_end(families[place], quantity))
     entries = [
         Line2D([], [], color=colors[place], linewidth=2.2, label=drawable(_label(families[place], quantity, share)))
@@ -168,7 +168,7 @@ def _add_legend(figure: Figure, axes: Axes, families: Sequence[Family], colors: 
 
 
 def _label(family: Family, quantity: str, share: bool) -> str:
-    """A family's name, with its last validation value where it is a share."""
+    """Return a family's name, with its last validation value if it is a share."""
     end = _end(family, quantity)
     name = family.name if len(family.name) <= 34 else family.name[:33] + "…"
     return f"{name}  {end:.1%}" if share and np.isfinite(end) else name

@@ -1,4 +1,4 @@
-"""Figure: histograms of weights and biases, group by group from the input to the output, at a run's start and end."""
+"""Figure: histograms of weights and biases per layer, from input to output, at a run's start and end."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ACROSS, _MOST, _WIDE, _HIGH = 4, 16, 3.1, 2.7  # charts in a row, charts in all
 def parameter_histograms(first: Distributions | None, last: Distributions | None, title: str = "") -> Figure:
     """Draw a histogram for each group of parameters: the weights into a layer, and its biases.
 
-    The textbook's figure: for one hidden layer a row of four. The start is an outline, the end is filled. Of a network
-    with many groups the first and the last eight are drawn.
+    The textbook's figure: a row of four for one hidden layer. The start is an outline, the end is filled. For more than
+    16 groups, the first and the last eight are drawn.
 
     Args:
-        first: Histograms at the start; None: not known.
-        last: Histograms at the end; None: there is only a start.
-        title: What the run is.
+        first: Histograms at the start; None: unknown.
+        last: Histograms at the end; None: only the start is known.
+        title: Name of the run.
     """
     present = last or first
     tags = list(present.histograms) if present is not None else []
@@ -57,7 +57,7 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
     )  # fmt: skip
     color = style.BLUE if tag.startswith("weights/") else style.ORANGE
     notes = []
-    # Both by the same bars, or a wide and a narrow distribution could not be compared by eye.
+    # Use the same bins for both, so that their widths can be compared.
     there = [each for each in (first, last) if each is not None and each.counts]
     if there:
         low, high = min(each.edges[0] for each in there), max(each.edges[-1] for each in there)
@@ -69,7 +69,7 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
             if each is last:
                 axes.stairs(heights, edges, fill=True, color=color, alpha=0.75)
             elif each.minimum == each.maximum and last is not None:
-                # As biases that begin at zero: a line, since its height would say nothing.
+                # Draw a line for equal values, such as initial biases of 0: the height of a bar would mean nothing.
                 axes.axvline(each.minimum, color=style.INK, linewidth=1, linestyle=":")
                 continue
             else:
@@ -88,12 +88,12 @@ def _draw(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None)
 
 
 def group_name(tag: str) -> str:
-    """What TensorBoard's ``weights/00_linear_1`` is called in figures: ``linear_1 weights``."""
+    """Return the name for figures: TensorBoard's ``weights/00_linear_1`` gives ``linear_1 weights``."""
     kind, _, numbered = tag.partition("/")
     return f"{numbered.partition('_')[2]} {kind}"
 
 
 def rebinned(histogram: Histogram, edges: np.ndarray) -> np.ndarray:
-    """Counts in other bins, as if a bin's values were spread evenly over it."""
+    """Return counts in other bins, assuming that values are spread evenly within a bin."""
     below = np.concatenate([[0], np.cumsum(histogram.counts)])
     return np.diff(np.interp(edges, histogram.edges, below))

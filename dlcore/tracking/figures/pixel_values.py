@@ -1,4 +1,4 @@
-"""Figure: a picture as the array that it is, with each value written on its pixel."""
+"""Figure: a picture as an array, with each value written on its pixel."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dlcore.tracking.figures.mosaic import as_rgb
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PIXEL, _MOST = 0.29, 32  # inches a pixel; pixels a side, more are not readable
+_PIXEL, _MOST = 0.29, 32  # inches per pixel; pixels per side, more are unreadable
 
 
 def pixel_values(values: Any, picture: Any, title: str, caption: str) -> Figure:
-    """Draw a small grey picture with its values, beside the picture that it was made from.
+    """Draw a small grey picture with its values, next to the original picture.
 
     Args:
         values: Whole numbers from 0 (black) to 255 (white), at most 32 rows and columns. Shape: (h, w).
-        picture: The picture as the data have it (C, H, W), bytes or numbers.
-        title: What is shown.
-        caption: What stands below the picture.
+        picture: The original picture (C, H, W), bytes or numbers.
+        title: Title of the figure.
+        caption: Caption of the picture.
 
     Raises:
-        ArgumentError: The values are more than can be read, or none.
+        ArgumentError: There are too many values to read, or none.
     """
     table = np.asarray(values)
     if table.ndim != 2 or not table.size or max(table.shape) > _MOST:

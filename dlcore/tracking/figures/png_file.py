@@ -1,4 +1,4 @@
-"""Writing a figure to a PNG file that says it is dlcore's, so that only such files are ever overwritten."""
+"""PNG files of figures, marked as dlcore's, so that only such files are overwritten."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MAKER = "dlcore"
-# How a PNG file holds the metadata that to_png gives it, before its pixels.
+# Bytes of the metadata from `to_png` in a PNG file, before the pixels.
 _MARK = b"tEXtSoftware\x00" + _MAKER.encode()
 _HEAD = 4096
 
 
 def check_png_path(path: Path, argument: str = "--out") -> None:
-    """Check that a picture can be written, before the work that makes it.
+    """Check that a picture can be written, before drawing it.
 
     Args:
         path: The file.
-        argument: What the user calls it, for the message.
+        argument: Name of the argument, for the message.
 
     Raises:
-        ArgumentError: It is no .png, lies in a folder that is not there, or is a file that dlcore did not draw.
+        ArgumentError: It is not a .png file, its folder does not exist, or dlcore did not draw the existing file.
     """
     if path.is_dir():
         raise ArgumentError(argument, "a file", str(path), f"It is a folder: name a file in it, {path / 'x.png'}.")
@@ -41,14 +41,14 @@ def check_png_path(path: Path, argument: str = "--out") -> None:
 
 
 def write_png(figure: Figure, path: Path) -> None:
-    """Write a figure; see `check_png_path`. A reader never sees half a file."""
+    """Write a figure atomically, after `check_png_path`."""
     check_png_path(path)
     content, _, _ = to_png(figure, software=_MAKER)
     replace_png(content, path)
 
 
 def replace_png(content: bytes, path: Path) -> None:
-    """Put a picture into its place in one step, in a folder that is made where it is not there."""
+    """Write a picture atomically; create the folder if necessary."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, content)

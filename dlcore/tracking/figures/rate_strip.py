@@ -1,4 +1,4 @@
-"""A strip with the learning rate, on a logarithmic scale, below curves that share its x axis."""
+"""Strip with the learning rate, on a logarithmic scale, below charts with the same x axis."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dlcore.tracking.figures import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Rates that differ by less are the same: text holds seven digits.
+# Relative difference below which rates count as equal: the table has seven digits.
 _SAME = 1e-6
 
 
 def rate_points(
     rates: Sequence[float | None], positions: np.ndarray, events: Sequence[Mapping[str, Any]] = (), epochs: bool = True
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The learning rate over a run.
+    """Return the learning rate over a run.
 
     Args:
-        rates: The rate of each row (P,), None where it was not logged.
-        positions: Where the rows lie on the x axis (P,).
-        events: The run's events: a cut lies where it was made, and not between two rows.
+        rates: The rate of each row (P,); None if it was not logged.
+        positions: Positions of the rows on the x axis (P,).
+        events: The run's events, which give the exact position of a cut.
         epochs: Whether the x axis counts epochs (else steps).
 
     Returns:
@@ -34,7 +34,7 @@ def rate_points(
     for event in events:
         place = event.get("epoch") if epochs else event["step"]
         if event["kind"] == "learning_rate_cut" and place is not None and "before" in event and "after" in event:
-            # Of the same place, the row with the rate of the step before comes first.
+            # At the same position, sort the row with the rate of the step before first.
             points += [(float(place), 1, event["before"]), (float(place), 2, event["after"])]
     points = sorted(point for point in points if np.isfinite(point[0]) and np.isfinite(point[2]) and point[2] > 0)
     if not points:
@@ -44,7 +44,7 @@ def rate_points(
 
 
 def draw_rate(axes: Axes, x: np.ndarray, rate: np.ndarray) -> None:
-    """Draw the strip: the highest and the lowest rate are its marks."""
+    """Draw the strip, with ticks at the highest and the lowest rate."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     style.style_axes(axes)

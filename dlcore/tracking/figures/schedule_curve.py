@@ -24,14 +24,14 @@ def schedule_curve(
 ) -> Figure:
     """Draw the learning rate of each step, with steps below and epochs above.
 
-    First, greatest and last rate are marked, and written above.
+    The first, the highest and the last rate are marked, with their values above.
 
     Args:
         rates: Learning rate of each optimiser step of the run, not empty (S,).
-        steps_per_epoch: Optimiser steps in an epoch.
-        title: What schedule it is.
-        notes: What the picture cannot show, a sentence each; written below it.
-        log: Whether the rates are drawn on a logarithmic scale.
+        steps_per_epoch: Optimiser steps per epoch.
+        title: Title of the figure.
+        notes: Notes below the chart, a sentence each.
+        log: Whether the scale is logarithmic.
 
     Raises:
         ArgumentError: There are no rates, or one is not positive on a logarithmic scale.
@@ -46,7 +46,7 @@ def schedule_curve(
     steps, drawn = thin(values)
     figure = style.new_figure(9, 4.5)
     axes = figure.subplots()
-    # A rate holds until the next step: the last one is drawn to its end.
+    # A rate holds until the next step: draw the last one to its end.
     axes.step(np.append(steps, len(values) + 1) - 1, np.append(drawn, drawn[-1]), where="post", color=style.BLUE, lw=2)
     style.style_axes(axes, title, "optimiser step", "learning rate")
     axes.set_xlim(0, len(values))
@@ -73,14 +73,14 @@ def schedule_curve(
 
 
 def _steps_and_epochs(steps_per_epoch: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """From a place on the axis of steps to one on that of epochs, and back."""
+    """Return functions that convert steps to epochs, and back."""
     return lambda steps: steps / steps_per_epoch, lambda epochs: epochs * steps_per_epoch
 
 
 def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps, counted from 1, and their values, at most some thousand: where they change, or evenly spread.
+    """Return steps, counted from 1, and their values: the changes, or at most some thousand of them, evenly spread.
 
-    The first, the last, the greatest and the least are always among them.
+    The first, the last, the highest and the lowest value are always included.
     """
     places = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
     if len(places) > _MOST_POINTS:
@@ -91,7 +91,7 @@ def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mark(axes: Axes, values: np.ndarray) -> None:
-    """Mark the first, the greatest and the last rate, and say what they are."""
+    """Mark the first, the highest and the last rate, and print their values."""
     last, top = len(values) - 1, int(values.argmax())
     if values.min() == values.max():
         said = f"{values[0]:.4g} throughout"

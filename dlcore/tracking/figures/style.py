@@ -1,8 +1,7 @@
-"""The one look of all figures that dlcore draws: sizes, colours, grid and fonts.
+"""Style of all figures: sizes, colours, grid and fonts.
 
-Figures are drawn through matplotlib's objects and never through pyplot or rcParams, which belong to the whole process:
-so a worker thread can draw while the user's own code does what it likes with pyplot. matplotlib is imported when
-the first figure is drawn.
+Figures use matplotlib's objects, never pyplot or rcParams, which are global in a process. So a worker thread can draw
+while the user's code uses pyplot. matplotlib is imported when the first figure is drawn.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 12, 10, 9
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure that draws into memory.
+    """Create an empty figure that draws into memory.
 
     Args:
-        width: Width in inches; 120 pixels each.
+        width: Width in inches, of 120 pixels each.
         height: Height in inches.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,7 +45,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = "", grid: bool = True) -> None:
-    """Give a chart its title, labels and the house's grid and frame. All text is taken to the letter."""
+    """Set a chart's title, labels, grid and frame. All text is shown verbatim."""
     axes.set_title(drawable(title), fontsize=TITLE_SIZE, color=INK, loc="left", pad=10)
     axes.set_xlabel(drawable(x_label), fontsize=LABEL_SIZE, color=INK)
     axes.set_ylabel(drawable(y_label), fontsize=LABEL_SIZE, color=INK)
@@ -60,13 +59,13 @@ def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = ""
 
 
 def head(figure: Figure, title: str, note: str | None = None, size: float = TITLE_SIZE) -> None:
-    """Give a figure its title, at the left.
+    """Set a figure's title, at the left.
 
     Args:
         figure: The figure.
-        title: What it shows, taken to the letter.
-        note: A line below the title, smaller; None: no room is left for one.
-        size: Size of the title, points.
+        title: The title, shown verbatim.
+        note: A smaller line below the title; None: no space for one.
+        size: Size of the title, in points.
     """
     below = "" if note is None else "\n"
     figure.suptitle(drawable(title) + below, fontsize=size, color=INK, x=0.012, ha="left")
@@ -76,7 +75,7 @@ def head(figure: Figure, title: str, note: str | None = None, size: float = TITL
 
 
 def finish(figure: Figure) -> Figure:
-    """Choose fonts that have the figure's characters; call it last. Names have gone through `drawable` before."""
+    """Choose fonts for the figure's characters. Call this last, after `drawable` for all names."""
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
@@ -90,15 +89,15 @@ def to_png(figure: Figure, software: str | None = None) -> tuple[bytes, int, int
     """Draw a figure.
 
     Args:
-        figure: What to draw.
-        software: What the file is to name as its maker; None leaves matplotlib's own name.
+        figure: The figure.
+        software: Name of the software in the file's metadata; None: matplotlib's.
 
     Returns:
         The content of a PNG file, its width and its height in pixels.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # A figure made elsewhere may have another canvas.
+    # A user's figure may have another canvas.
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
     file = io.BytesIO()
     canvas.print_png(file, metadata={} if software is None else {"Software": software})

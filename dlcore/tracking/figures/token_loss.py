@@ -1,4 +1,4 @@
-"""Figure: a passage of text, each token on the colour of its loss."""
+"""Figure: a passage of text, with each token coloured by its loss."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dlcore.tracking.figures.fonts import drawable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLUMNS = 84  # half the width of a Chinese character each
-_LEAST = 56  # room for title and scale
+_COLUMNS = 84  # of half the width of a Chinese character
+_LEAST = 56  # columns for title and scale
 _COLUMN, _ROW, _SIZE = 0.095, 0.34, 11.5  # inches, inches, points
 _BELOW = 1.05  # inches for the scale
 
 
 def token_loss(tokens: Sequence[str], losses: Sequence[float], largest: float, title: str) -> Figure:
-    """Draw a passage token by token, the darker the worse it was foreseen.
+    """Draw a passage token by token; a darker colour is a higher loss.
 
     Args:
         tokens: The tokens' texts; a line break begins a new line.
-        losses: The loss of each, nats; NaN has a colour of its own.
-        largest: The loss of the darkest colour; beyond it colours stay the same.
-        title: What is shown.
+        losses: The loss of each token, in nats; NaN has its own colour.
+        largest: The loss of the darkest colour, which also marks higher losses.
+        title: Title of the figure.
 
     Raises:
         ArgumentError: There is no token, or losses are missing.
@@ -69,7 +69,7 @@ def token_loss(tokens: Sequence[str], losses: Sequence[float], largest: float, t
 
 
 def _lay_out(tokens: Sequence[str]) -> tuple[list[tuple[int, int, int]], int]:
-    """Row, column and columns of each token, and the number of rows."""
+    """Return row, first column and width of each token, and the number of rows."""
     places: list[tuple[int, int, int]] = []
     row = column = 0
     for token in tokens:
@@ -85,7 +85,7 @@ def _lay_out(tokens: Sequence[str]) -> tuple[list[tuple[int, int, int]], int]:
 
 
 def _shown(token: str) -> str:
-    """A token as it can be seen: a line break is ⏎, a blank ␣, the end of a document ∎."""
+    """Make a token visible: a line break is ⏎, a blank ␣, the end of a document ∎."""
     if token == "\n\n":
         return "∎"
     shown = token.replace("\n", "⏎").replace(" ", "␣")

@@ -1,4 +1,4 @@
-"""Figure: histograms of weights and biases of several runs side by side, on axes by which widths compare by eye."""
+"""Figure: histograms of weights and biases of several runs side by side, on common axes."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 MOST_COLUMNS, MOST_ROWS = 8, 8
 _WIDE, _HIGH = 2.6, 1.75  # inches of a chart
 _OUTLINE = 24  # bars of an outline
-_OUTSIDE = 5e-4  # share of the parameters at each end of a column that a row's axis need not reach
+_OUTSIDE = 5e-4  # share of a run's parameters at each end that may lie outside a row's axis
 
 
 @dataclass(frozen=True)
 class Column:
-    """One run.
+    """Histograms of one run.
 
     Args:
-        name: What it is called.
-        first: Its histograms at the start; None: not known.
-        last: Its histograms at the end; None: there is only a start.
+        name: The run's name.
+        first: Its histograms at the start; None: unknown.
+        last: Its histograms at the end; None: only the start is known.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Column:
 def variant_histograms(columns: Sequence[Column], title: str = "", note: str = "") -> Figure:
     """Draw a row for each group of parameters and a column for each run.
 
-    Groups of one name share a row, wherever in its network each run has them.
+    Groups with one name share a row, at any position in the runs' networks.
 
-    The start is an outline, the end is filled; each is as high as its chart, since widths are what is compared. All
-    charts of a row have the same axis, which holds all but one in a thousand of each run's parameters. Of many runs and
-    groups the first eight are drawn.
+    The start is an outline, the end is filled; all have the same height, so that widths can be compared. All charts of
+    a row have the same axis, which covers 99.9% of each run's parameters. At most eight runs and eight groups are
+    drawn.
 
     Args:
         columns: The runs, at least one with histograms.
-        title: What is compared.
+        title: Title of the figure.
         note: A line below the title.
 
     Raises:
@@ -92,12 +92,12 @@ def variant_histograms(columns: Sequence[Column], title: str = "", note: str = "
 
 
 def _named(look: Distributions) -> dict[str, Histogram]:
-    """Histograms by layer and kind, ``output weights``: a layer's number is another one in each network."""
+    """Return histograms by layer and kind, ``output weights``, without the layer's number: networks differ in it."""
     return {group_name(tag): histogram for tag, histogram in look.histograms.items()}
 
 
 def _in_order(looks: Sequence[Mapping[str, Histogram]]) -> list[str]:
-    """The groups of all looks, each behind the one that it follows in its own network."""
+    """Merge the groups of all runs, each after its predecessor in its own network."""
     groups: list[str] = []
     for look in looks:
         place = 0
@@ -111,7 +111,7 @@ def _in_order(looks: Sequence[Mapping[str, Histogram]]) -> list[str]:
 
 
 def _limits(histograms: Sequence[Histogram]) -> tuple[float, float]:
-    """An axis that holds nearly all of each histogram."""
+    """Return axis limits that cover nearly all of each histogram."""
     ends = [_middle(each) for each in histograms if each.counts]
     if not ends:
         return -1.0, 1.0
@@ -121,7 +121,7 @@ def _limits(histograms: Sequence[Histogram]) -> tuple[float, float]:
 
 
 def _middle(histogram: Histogram) -> tuple[float, float]:
-    """Where nearly all of a histogram's values lie."""
+    """Return the range of nearly all of a histogram's values."""
     shares = np.concatenate([[0.0], np.cumsum(histogram.counts)]) / max(histogram.count, 1)
     low, high = np.interp([_OUTSIDE, 1 - _OUTSIDE], shares, histogram.edges)
     return float(low), float(high)
@@ -149,16 +149,16 @@ def _draw(axes: Axes, first: Histogram | None, last: Histogram | None, color: st
 
 def _draw_histogram(axes: Axes, histogram: Histogram, color: str, filled: bool) -> None:
     if histogram.minimum == histogram.maximum:
-        # All have one value, as biases that begin at zero: a line, since it has no width.
+        # Draw a line for equal values, such as initial biases of 0: they have no width.
         axes.axvline(histogram.minimum, ymax=1 / 1.3, color=color if filled else style.INK, linewidth=1,
                      linestyle="-" if filled else ":")  # fmt: skip
         return
-    # Of few parameters fewer bars, or each would stand alone; so of the start, whose outline lies over the end.
+    # Use fewer bars for few parameters, and for the outline of the start, which is drawn over the end.
     bars = min(len(histogram.counts) if filled else _OUTLINE, max(8, round(2 * histogram.count**0.5)))
     edges = np.linspace(histogram.edges[0], histogram.edges[-1], bars + 1)
     heights = rebinned(histogram, edges)
     heights = heights / heights.max()
-    if filled:  # with a border, so that one that is narrow beside the others is still seen
+    if filled:  # with a border, so that a narrow one is visible
         axes.stairs(heights, edges, fill=True, facecolor=color, edgecolor=color, alpha=0.7, linewidth=0.8)
     else:
         axes.stairs(heights, edges, color=style.INK, linewidth=0.8)

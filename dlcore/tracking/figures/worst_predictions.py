@@ -1,4 +1,4 @@
-"""Figure: the samples whose prediction is worst, each with its true and its predicted class."""
+"""Figure: the samples with the worst predictions, each with its true and its predicted class."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def worst_predictions(
     Args:
         pictures: The pictures, an array or a tensor on the CPU. Shape: (N, C, H, W).
         true: The true class of each.
-        predicted: The class that was predicted.
-        true_shares: The probability that the network gave the true class.
-        predicted_shares: The probability that it gave the predicted one.
-        title: What is shown.
-        limits: The numbers that are black and white; None each for the least and the greatest.
+        predicted: The predicted class of each.
+        true_shares: Predicted probability of the true class.
+        predicted_shares: Predicted probability of the predicted class.
+        title: Title of the figure.
+        limits: Values of black and white; None: minimum and maximum.
 
     Raises:
         ArgumentError: There is no picture, or classes are missing.
@@ -47,7 +47,7 @@ def worst_predictions(
 
 
 def _percent(share: float) -> str:
-    """A probability; no wrong certainty is made by rounding."""
+    """Format a probability without rounding it to 0% or 100%."""
     if share != share:
         return "NaN"
     if share < 0.0005:
