@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import shutil
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+# All cores run tests: each of them on one thread, with the same sums on all machines. Read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
@@ -27,14 +33,72 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shift-seeds", type=int, default=0, metavar="N", help="Add N to each seed that torch is given.")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run all tests on all cores, what is named on the command line in one process; ``-n`` asks for another number."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    is_worker = hasattr(config, "workerinput")
+    if whole and not is_worker and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None:
+        config.option.numprocesses, config.option.dist = "auto", "worksteal"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Shift the seeds, and hear signals that who started the tests ignores (nohup, a shell's background)."""
+    """Shift the seeds, hear signals that who started the tests ignores (nohup, a shell's background), see processes."""
     if shift := config.getoption("--shift-seeds"):
         given = torch.manual_seed
         torch.manual_seed = lambda seed: given(int(seed) + shift)
     for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, usual)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    note_processes(patch)
+
+
+# Tiers
+
+WITH_PROCESSES = {"faults", "many_processes", "soak"}  # folders
+_started: list[str] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of these folders, but for those that have a tier of their own."""
+    for item in items:
+        if item.path.parent.name in WITH_PROCESSES and not {"matrix", "soak"} & marks(item):
+            item.add_marker(pytest.mark.process)
+
+
+def marks(item: pytest.Item) -> set[str]:
+    """Names of a test's marks."""
+    return {mark.name for mark in item.iter_markers()}
+
+
+def note_processes(patch: pytest.MonkeyPatch) -> None:
+    """Write down each process that a test starts."""
+
+    def noting(name: str, start: Callable[..., Any]) -> Callable[..., Any]:
+        def note(*args: Any, **kwargs: Any) -> Any:
+            _started.append(name)
+            return start(*args, **kwargs)
+
+        return note
+
+    for owner, name in ((subprocess.Popen, "__init__"), (BaseProcess, "start"), (os, "fork")):
+        patch.setattr(owner, name, noting(f"{owner.__name__}.{name}", getattr(owner, name)))
+
+
+def pytest_runtest_logstart() -> None:
+    """Forget what the test before has started."""
+    _started.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that starts a process and has no mark that says so."""
+    yield
+    if _started and not {"process", "matrix", "soak"} & marks(item):
+        pytest.fail(f"starts a process ({', '.join(sorted({*_started}))}): mark it with pytest.mark.process")
 
 
 class MemoryLogger(Logger):

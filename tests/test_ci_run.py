@@ -17,12 +17,13 @@ case "$line" in "$FAILS"*) exit 3;; esac
 PYTHON3 = TELL + 'if [ "$2" = venv ]; then mkdir -p "$3/bin" && cp "$COMMANDS"/* "$3/bin" && :> "$3/bin/activate"; fi'
 STEPS = [
     *("lscpu", "python3 --version", "python3 -m venv", "pip install --quiet -e .[test]", "python -c import torch"),
-    *("pip list", "python -m pytest", "pip install --quiet --no-deps", "python -m pytest -p no:cacheprovider"),
+    *("pip list", "python -m pytest", "python -m pytest -m process"),
+    *("pip install --quiet --no-deps", "python -m pytest -p no:cacheprovider"),
     *("pip install --quiet -e .[dev]", "ruff check", "ruff format", "mypy"),
     "python .ci/audit.py",
 ]
 
-pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
+pytestmark = [pytest.mark.process, pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")]
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_it_says_where_it_runs_then_tests_and_leaves_nothing(ci_run):
     assert (code, left) == (0, [])
 
 
-LOOK_AHEAD = STEPS[7:9]
+LOOK_AHEAD = STEPS[8:10]
 
 
 @pytest.mark.parametrize("step", [step for step in STEPS[1:] if step not in LOOK_AHEAD])

@@ -130,6 +130,7 @@ print(int(pixel_cache.decoded(folder, names, Form((4, 4), 3, "crop"), True).pixe
 """
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "Three processes need the same decoded pictures at once",
     "one decodes, the others wait",

@@ -31,6 +31,7 @@ assert "torch" not in sys.modules
 """
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "Three processes need the same token store at once",
     "one makes it, the others wait",
@@ -61,6 +62,7 @@ corpus.token_store(corpus.Corpus.find(sys.argv[1]), Segmenter(None), rules, 2)
 """
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "SIGKILL while a token store is made",
     "no half store; the next start makes it",
