@@ -49,8 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 # Tiers
 
 WITH_PROCESSES = {"faults", "many_processes", "soak"}  # folders
-WHOLE_COMMANDS = {"workplace", "trained", "text_run"}  # fixtures
-AT_ONCE = {"error", "refused"}  # fixtures of commands that are refused
+TRAINED = {"trained", "text_run"}  # fixtures of whole runs
+AT_ONCE = {"error", "refused"}  # fixtures of commands that end at once; those of `workplace` alone do not
 _started: list[str] = []
 
 
@@ -59,8 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of these folders and fixtures, but for those that have a tier of their own."""
     for item in items:
         fixtures = {*getattr(item, "fixturenames", ())}
-        is_command = fixtures & WHOLE_COMMANDS and not fixtures & AT_ONCE
-        if (item.path.parent.name in WITH_PROCESSES or is_command) and not {"matrix", "soak"} & marks(item):
+        is_whole = fixtures & TRAINED or ("workplace" in fixtures and not fixtures & AT_ONCE)
+        if (item.path.parent.name in WITH_PROCESSES or is_whole) and not {"matrix", "soak"} & marks(item):
             item.add_marker(pytest.mark.process)
 
 

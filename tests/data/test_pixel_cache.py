@@ -15,6 +15,8 @@ from dlcore.data.images.decoding import Form
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import DataError
 
+pytestmark = pytest.mark.process
+
 FORM = Form((4, 4), 3, "crop")
 
 
@@ -130,7 +132,6 @@ print(int(pixel_cache.decoded(folder, names, Form((4, 4), 3, "crop"), True).pixe
 """
 
 
-@pytest.mark.process
 @pytest.mark.fault(
     "Three processes need the same decoded pictures at once",
     "one decodes, the others wait",

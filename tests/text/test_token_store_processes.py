@@ -11,6 +11,8 @@ from store_texts import poems
 
 from dlcore.errors import DataError
 
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -31,7 +33,6 @@ assert "torch" not in sys.modules
 """
 
 
-@pytest.mark.process
 @pytest.mark.fault(
     "Three processes need the same token store at once",
     "one makes it, the others wait",
@@ -62,7 +63,6 @@ corpus.token_store(corpus.Corpus.find(sys.argv[1]), Segmenter(None), rules, 2)
 """
 
 
-@pytest.mark.process
 @pytest.mark.fault(
     "SIGKILL while a token store is made",
     "no half store; the next start makes it",
