@@ -27,10 +27,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     ``python -m pytest`` runs the first tier on all cores; with files and folders all their tests but the long ones, in
     one process.
     """
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not hasattr(config, "workerinput")
-    if not config.option.markexpr:
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if not config.option.markexpr:  # in each process anew: only what was typed is handed on
         config.option.markexpr = "not matrix and not soak" + " and not process" * whole
-    if whole and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None:
+    has_cores = config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput")
+    if whole and has_cores and config.option.numprocesses is None:
         config.option.numprocesses, config.option.dist = "auto", "worksteal"
 
 

@@ -93,9 +93,10 @@ def test_every_argument_of_the_trainer_means_the_same(kind, arguments):
     assert_same(trained(kind(), fast=False, **arguments), trained(kind(), fast=True, **arguments))
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 1000])
-def test_executions_of_a_given_length(steps):
-    assert_same(trained(ways.MetricUpdate(), fast=False), trained(ways.MetricUpdate(), fast=steps))
+def test_executions_of_a_given_length():
+    single = trained(ways.MetricUpdate(), fast=False)
+    for steps in (1, 2, 5, 1000):
+        assert_same(single, trained(ways.MetricUpdate(), fast=steps))
 
 
 def test_a_length_below_one_is_refused():
