@@ -17,12 +17,13 @@ case "$line" in "$FAILS"*) exit 3;; esac
 PYTHON3 = TELL + 'if [ "$2" = venv ]; then mkdir -p "$3/bin" && cp "$COMMANDS"/* "$3/bin" && :> "$3/bin/activate"; fi'
 STEPS = [
     *("lscpu", "python3 --version", "python3 -m venv", "pip install --quiet -e .[test]", "python -c import torch"),
-    *("pip list", "python -m pytest", "pip install --quiet --no-deps", "python -m pytest -p no:cacheprovider"),
-    *("pip install --quiet -e .[dev]", "ruff check", "ruff format", "mypy"),
+    *("pip list", "python -m pytest", "python -m pytest -m process"),
+    *("pip install --quiet --no-deps", "python -m pytest -p no:cacheprovider"),
+    *("pip install --quiet -e .[dev,docs]", "ruff check", "ruff format", "mypy", "mkdocs build"),
     "python .ci/audit.py",
 ]
 
-pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
+pytestmark = [pytest.mark.process, pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")]
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def ci_run(tmp_path):
         commands, temporary = tmp_path / "commands", tmp_path / "临时"
         commands.mkdir()
         temporary.mkdir()
-        for name in ("python", "python3", "pip", "ruff", "mypy", "lscpu", "apt-get"):
+        for name in ("python", "python3", "pip", "ruff", "mypy", "mkdocs", "lscpu", "apt-get"):
             (commands / name).write_text(PYTHON3 if name == "python3" else TELL)
         (commands / "id").write_text("#!/bin/sh\necho 1000\n")
         for command in commands.iterdir():
@@ -61,7 +62,7 @@ def test_it_says_where_it_runs_then_tests_and_leaves_nothing(ci_run):
     assert (code, left) == (0, [])
 
 
-LOOK_AHEAD = STEPS[7:9]
+LOOK_AHEAD = STEPS[8:10]
 
 
 @pytest.mark.parametrize("step", [step for step in STEPS[1:] if step not in LOOK_AHEAD])

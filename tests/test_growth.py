@@ -57,6 +57,7 @@ def test_text_has_its_size_and_does_not_come_twice(benchmark, tmp_path):
     assert 0.97 < same / 800 < 1.0
 
 
+@pytest.mark.process
 def test_processes_below_a_command_count(benchmark):
     family = benchmark("process_family")
     child = "import time; content = bytearray(200_000_000)\nwhile time.process_time() < 0.4: pass"

@@ -148,6 +148,7 @@ def test_the_longest_copied_span_and_distinct_2_are_found(kneser_ney: ModuleType
     assert kneser_ney.distinct_2(["雨雨雨", "雨\n雪"]) == pytest.approx(2 / 3)
 
 
+@pytest.mark.process
 def test_the_script_prints_its_figures(tmp_path: Path) -> None:
     text = tmp_path / "lyrics.txt"
     text.write_text("\n\n".join(songs()), encoding="utf-8")

@@ -57,24 +57,27 @@ def touched(tree, everywhere=frozenset()):
         yield from ((name, node.lineno) for name in names if is_private(name) and name not in here)
 
 
-FILES = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
-ANYWHERE = {name for tree in FILES.values() for name in defined(tree)}
+@pytest.fixture(scope="module")
+def files():
+    """The package's files, each as a tree."""
+    return {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 
 
-def test_private_names_of_others_are_touched_in_these_files_only():
+def test_private_names_of_others_are_touched_in_these_files_only(files):
+    anywhere = {name for tree in files.values() for name in defined(tree)}
     allowed = DOCUMENTED | WITHOUT_IT_TOO | private_names(INHERITED)
     found = [
         f"{path}:{line} {name}"
-        for path, tree in FILES.items()
+        for path, tree in files.items()
         if path.parts[0] not in HERE
-        for name, line in touched(tree, ANYWHERE)
+        for name, line in touched(tree, anywhere)
         if name not in allowed
     ]
     assert found == [], "Give it a function in lightning_compat.py or torch_compat.py that says what is meant."
 
 
-def test_each_name_that_is_touched_there_has_a_canary():
-    found = {name for path, tree in FILES.items() if path.parts[0] in HERE for name, _ in touched(tree)}
+def test_each_name_that_is_touched_there_has_a_canary(files):
+    found = {name for path, tree in files.items() if path.parts[0] in HERE for name, _ in touched(tree)}
     assert found - private_names(NAMES) == set()
 
 
@@ -94,7 +97,7 @@ def test_a_private_name_of_others_is_found(code):
     assert len(list(touched(ast.parse(code)))) == 1
 
 
-def test_what_a_class_has_from_lightning_or_torch_is_known():
+def test_what_a_class_has_from_lightning_or_torch_is_known(files):
     """A private name that a class of dlcore has, and a foreign class that it derives from has too."""
 
     @functools.cache
@@ -107,7 +110,7 @@ def test_what_a_class_has_from_lightning_or_torch_is_known():
         return {name for name in named | set(vars(base)) if is_private(name)}
 
     found = defaultdict(set)
-    for path, tree in FILES.items():
+    for path, tree in files.items():
         for node in [] if path.parts[0] in HERE else tree.body:
             if not isinstance(node, ast.ClassDef) or not node.bases:
                 continue

@@ -70,6 +70,7 @@ def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
         capsys.readouterr()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", [line for line in commands() if "--trainer.devices" in line])
 def test_every_command_of_several_processes_runs(command, tmp_path):
     settings = {"XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(README.parent), "OMP_NUM_THREADS": "1"}

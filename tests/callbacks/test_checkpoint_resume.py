@@ -147,34 +147,39 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("each", [pytest.param(4, id="some"), pytest.param(1, marks=pytest.mark.matrix, id="all")])
 @pytest.mark.parametrize("way", WAYS)
-def test_from_any_checkpoint(way, train):
+def test_from_any_checkpoint(way, each, train):
     whole = train(**WAYS[way])
     assert len(whole.checkpoints) >= 4
     assert whole.checkpoints[-1].stem.endswith(f"_{whole.step}")
-    for path in whole.checkpoints:
+    for path in whole.checkpoints[list(WAYS).index(way) % each :: each]:  # others of each way
         assert_resumed(train(ckpt_path=path, **WAYS[way]), whole, path, whole.done[path])
 
 
+VALIDATED, WITHIN = {}, {"val_check_interval": 0.5}
+SECOND, NEVER = {"check_val_every_n_epoch": 2}, {"limit_val_batches": 0, "monitor": "train/loss"}
+EPOCHS = [{"max_epochs": 1}, {"max_epochs": 2}]
+
+
 @pytest.mark.parametrize(
-    ("way", "until"),
+    ("way", "ends"),
     [
-        *(({}, {"max_epochs": epochs}) for epochs in (1, 2)),
-        *(({"val_check_interval": 0.5}, {"max_epochs": epochs}) for epochs in (1, 2)),
-        *(({"check_val_every_n_epoch": 2}, {"max_epochs": epochs}) for epochs in (1, 2)),
-        *(({"limit_val_batches": 0, "monitor": "train/loss"}, {"max_epochs": epochs}) for epochs in (1, 2)),
-        *(({}, {"max_steps": steps}) for steps in (2, 5, 8)),
-        *(({"val_check_interval": 0.5}, {"max_steps": steps}) for steps in (4, 5, 7)),
-        *(({"limit_val_batches": 0, "monitor": "train/loss"}, {"max_steps": steps}) for steps in (2, 5, 8)),
-        ({"group": 3}, {"max_steps": 3}),
+        (VALIDATED, [*EPOCHS, *({"max_steps": steps} for steps in (2, 5, 8))]),
+        (WITHIN, [*EPOCHS, *({"max_steps": steps} for steps in (4, 5, 7))]),
+        (SECOND, EPOCHS),
+        (NEVER, [*EPOCHS, *({"max_steps": steps} for steps in (2, 5, 8))]),
+        ({"group": 3}, [{"max_steps": 3}]),
     ],
+    ids=["validated", "within", "second", "never", "accumulated"],
 )
-def test_a_run_that_ended_goes_on_from_its_last_checkpoint(way, until, train):
+def test_a_run_that_ended_goes_on_from_its_last_checkpoint(way, ends, train):
     whole = train(every_n_steps=None, max_epochs=3, **way)
-    part = train(every_n_steps=None, **way, **{"max_epochs": 3, **until})
-    path = part.checkpoints[-1]
-    assert part.rows == whole.rows[: len(part.rows)]
-    assert_resumed(train(ckpt_path=path, every_n_steps=None, max_epochs=3, **way), whole, path, part.done[path])
+    for until in ends:
+        part = train(every_n_steps=None, **way, **{"max_epochs": 3, **until})
+        path = part.checkpoints[-1]
+        assert part.rows == whole.rows[: len(part.rows)], until
+        assert_resumed(train(ckpt_path=path, every_n_steps=None, max_epochs=3, **way), whole, path, part.done[path])
 
 
 def test_a_run_that_a_timer_ended_goes_on(train):

@@ -14,8 +14,6 @@ from dlcore.tracking.kept_histograms import read_distributions
 from dlcore.tracking.layer_table import read_layers
 from dlcore.tracking.run_logger import RunLogger
 
-pytestmark = pytest.mark.figures
-
 WEIGHTS = ["weights/00_linear_1", "weights/01_linear_2", "weights/02_output"]
 BIASES = ["biases/00_linear_1", "biases/01_linear_2", "biases/02_output"]
 GRADIENTS = [f"gradients/{tag.split('/')[1]}_{tag.split('/')[0]}" for tag in WEIGHTS + BIASES]
@@ -173,6 +171,7 @@ def test_looking_changes_nothing_of_the_training(fit, tmp_path):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.figures
 def test_figures_are_drawn_at_the_end(fit, tmp_path):
     events, _ = fit()
     assert sorted(events.Tags()["images"]) == ["distributions", "layers"]
@@ -225,6 +224,7 @@ def test_a_run_that_is_resumed_at_its_end_draws_its_figures_again(fit, tmp_path)
     assert of(table, "output", "step") == [7, 14]
 
 
+@pytest.mark.figures
 def test_weights_that_are_not_finite_are_shown_as_such(fit, tmp_path, tiny_data):
     events, table = fit(data=tiny_data(inputs_are_nan=True))
     assert [event.value for event in events.Scalars("weights/00_linear_1/nan")] == [32, 32]
@@ -234,6 +234,7 @@ def test_weights_that_are_not_finite_are_shown_as_such(fit, tmp_path, tiny_data)
     assert np.isfinite(picture).all()
 
 
+@pytest.mark.figures
 def test_a_network_whose_weights_are_frozen_has_histograms_of_what_is_trained(fit, tmp_path):
     model = make_model()
     for name, parameter in model.named_parameters():

@@ -131,6 +131,7 @@ def test_a_validation_is_not_taken_for_slow_training():
     assert watch.marks[1:] == [1, 1]
 
 
+@pytest.mark.process
 def test_a_forked_process_prints_though_the_drawing_thread_held_a_lock(monkeypatch):
     """A data worker that warns must not wait for a thread that it does not have."""
     out = Terminal()

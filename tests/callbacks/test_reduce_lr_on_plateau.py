@@ -3,6 +3,7 @@ from functools import partial
 
 import pytest
 import torch
+from crossed import crossed
 from lightning.pytorch import LightningModule
 from scripted_model import ScriptedModel
 from torch.optim.lr_scheduler import (
@@ -59,22 +60,22 @@ def fit(tiny_data, make_trainer, tmp_path):
 WAVE = [0.9, 0.8, 0.81, 0.8, 0.79999, 0.79, 0.7901, 0.795, 0.9, 0.85, 0.5, 0.55, 0.56, 0.57, 0.58]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"patience": 0},
-        {"patience": 1, "factor": 0.1},
-        {"patience": 0, "threshold": 0.0},
-        {"patience": 0, "threshold": 0.02},
-        {"patience": 0, "threshold": 0.02, "threshold_mode": "abs"},
-        {"patience": 0, "cooldown": 2},
-        {"patience": 1, "cooldown": 1, "threshold": 0.0},
-        {"patience": 1, "monitor": "val/accuracy", "mode": "max"},
-        {"patience": 0, "monitor": "val/accuracy", "mode": "max", "threshold": 0.05, "threshold_mode": "abs"},
-    ],
-)
-@pytest.mark.parametrize("values", [WAVE, [NAN, 0.9, NAN, NAN, 0.8, NAN, NAN, NAN, 0.7]], ids=["wave", "NaN"])
+SETTINGS = [
+    {},
+    {"patience": 0},
+    {"patience": 1, "factor": 0.1},
+    {"patience": 0, "threshold": 0.0},
+    {"patience": 0, "threshold": 0.02},
+    {"patience": 0, "threshold": 0.02, "threshold_mode": "abs"},
+    {"patience": 0, "cooldown": 2},
+    {"patience": 1, "cooldown": 1, "threshold": 0.0},
+    {"patience": 1, "monitor": "val/accuracy", "mode": "max"},
+    {"patience": 0, "monitor": "val/accuracy", "mode": "max", "threshold": 0.05, "threshold_mode": "abs"},
+]
+LOSSES = [WAVE, [NAN, 0.9, NAN, NAN, 0.8, NAN, NAN, NAN, 0.7]]
+
+
+@pytest.mark.parametrize(("settings", "values"), crossed(SETTINGS, LOSSES))
 def test_rates_are_those_of_torchs_rule(settings, values, fit):
     expected = torchs_rates(values, **settings)
     assert fit(values, ReduceLROnPlateau(**settings)) == expected
@@ -116,8 +117,9 @@ def test_the_cut_is_in_the_checkpoint_of_the_same_validation(fit, tmp_path):
     assert checkpoint["optimizer_states"][0]["param_groups"][0]["lr"] == 0.05
 
 
-@pytest.mark.parametrize("settings", [{"patience": 2}, {"patience": 0, "cooldown": 3}])
-@pytest.mark.parametrize("first", [1, 3, 5, 8])
+@pytest.mark.parametrize(
+    ("first", "settings"), crossed([1, 3, 5, 8], [{"patience": 2}, {"patience": 0, "cooldown": 3}])
+)
 def test_a_resumed_run_counts_on(first, settings, fit, tmp_path):
     fit(WAVE, ReduceLROnPlateau(**settings), max_epochs=first)
     callback = ReduceLROnPlateau(**settings)

@@ -15,10 +15,6 @@ from dlcore.errors import ArgumentError
 from dlcore.models import MLP
 from dlcore.tracking import BackgroundWriter, RunLogger
 
-pytestmark = pytest.mark.figures
-
-pytestmark = pytest.mark.figures
-
 
 class Acts(MetricCallback):
     """Does something at the end of an epoch."""
@@ -46,6 +42,7 @@ def train(tiny_data, make_trainer, tmp_path, monkeypatch):
     return train
 
 
+@pytest.mark.figures
 def test_a_run_leaves_a_picture_and_a_page(train):
     folder = train(max_epochs=2)
     with Image.open(folder / "curves.png") as picture:
@@ -86,6 +83,7 @@ def test_a_run_that_failed_has_both_too(train, tmp_path):
     assert in_both(folder) > 14
 
 
+@pytest.mark.figures
 def test_a_run_that_failed_before_anything_was_logged_has_a_page_without_a_picture(train, tmp_path):
     class Fails(MLP):
         def training_step(self, batch, batch_idx):
@@ -153,6 +151,7 @@ def test_a_short_run_is_drawn_only_at_its_end(train, monkeypatch):
     assert drawn == []
 
 
+@pytest.mark.figures
 def test_a_table_that_is_being_written_is_drawn_the_next_time(train, tmp_path):
     (tmp_path / "metrics.csv").write_text("no table\n1\n")
     took = []

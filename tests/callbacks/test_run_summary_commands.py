@@ -17,11 +17,8 @@ from dlcore.runs import fit
 from dlcore.tracking import read_metrics
 from dlcore.tracking.timeline import read_events
 
-pytestmark = pytest.mark.figures
 
-pytestmark = pytest.mark.figures
-
-
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_a_process_that_is_ended_by_sigterm_leaves_all_that_was_handed_over(tmp_path):
     words = [

@@ -1,6 +1,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 CODE = """
 import importlib, sys
 main = importlib.import_module("dlcore.cli.main")

@@ -110,6 +110,7 @@ def test_a_text_of_ones_own(workplace, one_thread):
 # On the real pictures
 
 real = [
+    pytest.mark.process,
     pytest.mark.real_data,
     pytest.mark.skipif(
         not fashion_mnist.SYSTEM_FOLDER.is_dir(),

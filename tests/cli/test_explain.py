@@ -103,6 +103,7 @@ def test_help_says_what_it_takes(shown):
     assert SUBJECT.summary in out
 
 
+@pytest.mark.process
 def test_it_answers_without_torch(workplace, overfitted):
     code = (
         "from dlcore.cli.main import main; main(['explain']); import sys; "

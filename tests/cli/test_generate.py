@@ -195,6 +195,7 @@ def test_without_a_text_model_it_says_how_to_train_one(refused, tmp_path, monkey
     assert "Train one first: python -m dlcore fit -c rnn_lyrics" in refused("generate")
 
 
+@pytest.mark.process
 def test_a_text_appears_as_it_is_written(place):
     reader, terminal = pty.openpty()
     env = os.environ | {"PYTHONPATH": str(Path(dlcore.__file__).parent.parent)}

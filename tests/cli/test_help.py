@@ -189,6 +189,7 @@ def test_markup_of_docstrings_is_left_out(text, plain):
     assert without_markup(text) == plain
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", ["--help-all", "--trainer.logger.help TensorBoardLogger"])
 def test_lightnings_own_help_is_plain_too(words, capsys):
     with pytest.raises(SystemExit, match="0"):

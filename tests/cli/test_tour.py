@@ -40,6 +40,7 @@ def test_the_tour_says_version_commands_results_and_help(capsys):
 HEAVY = "{'torch', 'matplotlib', 'lightning', 'numpy', 'jsonargparse', 'pygments'}"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "code",
     [

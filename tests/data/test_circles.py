@@ -15,6 +15,7 @@ def few_circles(monkeypatch):
     monkeypatch.setattr(circles, "COUNTS", {"train": 40, "val": 10, "test": 20})
 
 
+@pytest.mark.process
 def test_circles_are_drawn_once_as_files_and_read_as_any_folder(few_circles, monkeypatch, tmp_path):
     data = ImageFolder(builtin="circles", size=48)
     data.setup("fit")

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from corpus_poems import model_and_data
 from lightning.pytorch import Trainer
+
+pytestmark = pytest.mark.process
 
 PROGRAM = """
 import sys

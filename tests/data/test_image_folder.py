@@ -12,7 +12,7 @@ from PIL import Image
 from dlcore.data import ImageFolder
 from dlcore.errors import ArgumentError, DataError
 
-pytestmark = pytest.mark.usefixtures("own_cache")
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("own_cache")]
 
 
 def test_facts_are_known_before_anything_is_decoded(folder, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from image_files import ready
 
-pytestmark = pytest.mark.usefixtures("own_cache")
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("own_cache")]
 
 
 def test_training_batches_are_changed_by_seed_epoch_and_sample_and_others_never(folder):

@@ -6,7 +6,7 @@ from image_files import ready, write_classes
 
 from dlcore.errors import DataError
 
-pytestmark = pytest.mark.usefixtures("own_cache")
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("own_cache")]
 
 
 def test_an_evaluation_uses_the_classes_and_the_normalisation_of_the_training(folder, tmp_path):

@@ -15,6 +15,8 @@ from dlcore.data.images.decoding import Form
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import DataError
 
+pytestmark = pytest.mark.process
+
 FORM = Form((4, 4), 3, "crop")
 
 

@@ -9,6 +9,7 @@ from dlcore.diagnosis import diagnose
 from dlcore.runs import fit
 
 pytestmark = [
+    pytest.mark.process,
     pytest.mark.outcome,
     pytest.mark.real_data,
     pytest.mark.skipif(not fashion_mnist.SYSTEM_FOLDER.is_dir(), reason="the system has no FashionMNIST"),

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 
 def test_two_processes_train_the_same(tmp_path):
     script = Path(__file__).with_name("two_processes.py")

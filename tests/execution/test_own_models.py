@@ -61,7 +61,6 @@ def assert_same(one, two):
     assert one[1].logger.rows == two[1].logger.rows
 
 
-@pytest.mark.parametrize("steps", ["auto", 2, 5])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -74,8 +73,10 @@ def assert_same(one, two):
         {"batch_norm": True, "dropout": 0.4, "l2": 0.01, "l1": 0.001},
     ],
 )
-def test_weights_counts_and_metrics_are_those_of_single_steps(train, settings, steps):
-    assert_same(train(1, make_model(**settings)), train(steps, make_model(**settings)))
+def test_weights_counts_and_metrics_are_those_of_single_steps(train, settings):
+    single = train(1, make_model(**settings))
+    for steps in ("auto", 2, 5):
+        assert_same(single, train(steps, make_model(**settings)))
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "64-true", "bf16-true"])

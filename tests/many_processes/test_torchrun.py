@@ -7,7 +7,6 @@ import subprocess
 import pytest
 from world import TABLE, World, command, equal, free_port, same, started, wait_for, weights, workers
 
-pytestmark = pytest.mark.slow
 TORCHRUN = "torch.distributed.run"
 SHORT = ("--trainer.max_epochs=60", "--checkpoint.every_n_steps=20", "--trainer.log_every_n_steps=5")
 LAST = "lightning_logs/*/version_0/checkpoints/last.ckpt"

@@ -190,6 +190,7 @@ def peak(chunked, places):
     return answer
 
 
+@pytest.mark.process
 def test_memory_does_not_grow_with_the_number_of_places():
     # 20,000 words x 2,000 places are 160 MB of scores, of which a training without chunks holds two and more.
     assert peak(False, 2000) > 300

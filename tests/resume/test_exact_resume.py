@@ -163,6 +163,7 @@ def forget(state, name):
             kept[name] = type(kept[name])()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("network", "world_size", "name"),
     [
@@ -200,6 +201,7 @@ def test_each_component_of_a_checkpoint_is_needed(network, world_size, name, dat
             check_equal(run, whole(network, world_size))
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "SIGTERM, SIGINT, SIGKILL or an error: within an epoch, at its last batch, at its end, while it validates, in one "
     "process or two",

@@ -4,6 +4,8 @@ import pytest
 from test_exact_resume import Run, data  # noqa: F401
 from trained_process import FAILED
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.fault("NaN in the batch of one of two processes", "both end: The loss is NaN in step … , in one line")
 def test_all_processes_stop_together(data, tmp_path):  # noqa: F811

@@ -85,13 +85,14 @@ class KeepAll(Checkpoint):
         self.keep(trainer, "epoch")
 
 
+@pytest.mark.parametrize("each", [pytest.param(3, id="some"), pytest.param(1, marks=pytest.mark.matrix, id="all")])
 @pytest.mark.parametrize("way", WAYS)
-def test_resumed_anywhere_a_run_ends_like_one_never_interrupted(way, make_trainer, memory_logger, tmp_path):
+def test_resumed_anywhere_a_run_ends_like_one_never_interrupted(way, each, make_trainer, memory_logger, tmp_path):
     settings = WAYS[way]
     keeper = KeepAll(tmp_path)
     whole = Run(make_trainer, memory_logger, [ExactResume(), keeper], **settings)
     assert len(keeper.rows) > 8
-    for file, rows in keeper.rows.items():
+    for file, rows in list(keeper.rows.items())[list(WAYS).index(way) % each :: each]:  # others of each way
         step, batch, hook = file.stem.split("-")
         if int(batch) in (1, 3) or (int(step) == whole.step and (hook == "epoch" or "max_steps" in settings)):
             continue  # like another one; where a run has ended, Lightning does nothing

@@ -3,6 +3,8 @@
 import pytest
 from test_exact_resume import Run, data, differences, whole  # noqa: F401
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("world_size", [1, 2])
 @pytest.mark.parametrize("network", ["mlp", "cnn", "rnn"])

@@ -85,6 +85,7 @@ def save_for_ever(path, size, step, began):
         AtomicCheckpointIO().save_checkpoint(state(step, size), path)
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "SIGKILL in the middle of writing a checkpoint",
     "the old or the new one, whole",
@@ -132,6 +133,7 @@ def outcome_of(target, *args):
     return text
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "The disk is full while a checkpoint is written",
     "“…: the checkpoint could not be written: … What was there before is kept. …”",
@@ -146,6 +148,7 @@ def test_where_nothing_more_can_be_written_the_old_one_is_kept(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.ckpt"]  # and nothing half-written beside it
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can become somebody else")
 @pytest.mark.fault(
     "The folder of the checkpoints may not be written to",

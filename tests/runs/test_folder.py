@@ -27,6 +27,7 @@ def test_chinese_names(tmp_path):
     assert new_run_folder(tmp_path, "宋词").parent.name == "宋词"
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "Eight trainings are started in the same moment",
     "each has a folder of its own",

@@ -17,6 +17,8 @@ from dlcore.callbacks import NonFiniteLoss
 from dlcore.execution.loop import ExecutionLoop
 from dlcore.runs import fit
 
+pytestmark = pytest.mark.process
+
 PACKAGE = str(Path(dlcore.__file__).parent)
 WAITS = {
     "lift_fresh",

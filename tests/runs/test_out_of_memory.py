@@ -8,6 +8,8 @@ from forked import CONTEXT
 
 from dlcore.errors import FitError
 
+pytestmark = pytest.mark.process
+
 
 def _fit_with_little_memory(folder, words, room, said):
     from lightning.pytorch import Callback

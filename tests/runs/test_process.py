@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 FAULTS = """
 import resource, sys, torch
 from dlcore.runs.process import prepare_process

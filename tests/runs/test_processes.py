@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytestmark = pytest.mark.process
+
 # Runs without FashionMNIST and without a network on any machine: pictures that dlcore draws itself.
 PROGRAM = """
 import sys

@@ -95,6 +95,7 @@ def test_answers_to_several_files_have_a_plain_name(poems, workplace):
         assert [row["index"] for row in rows_of(path)] == [str(k) for k in range(count)]
 
 
+@pytest.mark.process
 def test_two_processes_train_and_evaluate_as_one(poems, workplace):
     """Equal steps, and the perplexity that one process finds, to five digits."""
     program = "import sys\nfrom dlcore.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"

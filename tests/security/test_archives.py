@@ -31,6 +31,7 @@ def zeros(file, megabytes):
         file.write(bytes(ZEROS))
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "an IDX file of 4 MB that unpacks to 4 GB", "FILE: expected at most 200,000,000 bytes of content, got more."
 )
@@ -45,6 +46,7 @@ def test_a_packed_file_of_gigabytes_is_not_unpacked(tmp_path):
     assert said.startswith(f"DataError: {path}: expected at most 200,000,000 bytes of content, got more")
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "a plain IDX file of 5 TB (sparse)", "FILE: expected at most 200,000,000 bytes of content, got more."
 )
@@ -55,6 +57,7 @@ def test_a_plain_file_of_terabytes_is_not_read(tmp_path):
     assert "expected at most 200,000,000 bytes of content, got more" in said
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "an IDX header that promises terabytes", "FILE: expected 1,152,921,504,606,846,976 values, … got 10."
 )
@@ -68,6 +71,7 @@ def test_a_header_that_promises_terabytes_takes_no_memory(shape, tmp_path):
     assert touched < 100
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "a checkpoint whose parts are packed and unpack to 4 GB", "FILE: expected a checkpoint, but the file … is damaged"
 )
@@ -84,6 +88,7 @@ def test_a_packed_checkpoint_is_not_unpacked(tmp_path):
     assert touched < 200
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "a checkpoint whose index gives one part many names", "FILE: expected a checkpoint, but the file … is damaged"
 )
@@ -104,6 +109,7 @@ def test_a_checkpoint_whose_parts_overlap_is_refused(tmp_path):
     assert said.startswith("CheckpointError")
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "a checkpoint that promises a tensor of terabytes", "FILE: expected a checkpoint, but the file … is damaged"
 )
@@ -129,6 +135,7 @@ def unpack(text):
     return Dictionary.from_state({"words": text, "user": "", "digest": "", "name": ""})
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "a checkpoint whose dictionary unpacks to 2 GB", "The checkpoint's dictionary: expected at most 500,000,000 bytes"
 )
@@ -147,6 +154,7 @@ def test_a_dictionary_that_is_none_is_a_line(text):
         unpack(text)
 
 
+@pytest.mark.process
 @pytest.mark.fault("a table that is an archive (.csv.gz of 1 GB)", "FILE: expected a CSV file, got a binary one.")
 def test_a_packed_table_is_refused_and_not_unpacked(tmp_path):
     with gzip.open(tmp_path / "rows.csv.gz", "wb", compresslevel=1) as file:

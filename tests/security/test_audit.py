@@ -61,6 +61,7 @@ def test_where_nobody_answers_it_says_so(audit, monkeypatch, capsys):
     assert "audit: NOT DONE" in capsys.readouterr().out
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "a registry knows a fault of an installed release", "audit: NAME VERSION: CVE-…; mended in …; exit code 1"
 )

@@ -232,12 +232,12 @@ def test_weights_behind_an_address_are_refused_and_not_fetched(refused, server, 
     port, came = server
     for scheme in SCHEMES:
         address = f"{scheme}://127.0.0.1:{port}/resnet18.pth"
-        words = ("--model=CNN", "--data=FashionMNIST", "--model.architecture=resnet18", *ONE)
+        words = ("--model=CNN", "--data=FashionMNIST", "--model.architecture=squeezenet1_1", *ONE)
         said = refused("fit", *words, f"--model.weights={address}")
         assert said.startswith("model.weights: expected a file on this machine"), said
         assert "ownload it" in said
     (workplace / "mine.yaml").write_text(
-        f"model:\n  class_path: CNN\n  init_args: {{architecture: resnet18, weights: '{address}'}}\n"
+        f"model:\n  class_path: CNN\n  init_args: {{architecture: squeezenet1_1, weights: '{address}'}}\n"
         "data: FashionMNIST\n"
     )
     assert "ownload it" in refused("fit", "-c", "mine.yaml", *ONE)

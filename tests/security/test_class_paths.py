@@ -252,6 +252,7 @@ def test_the_parser_of_other_programs_is_left_as_it_was(workplace):
     assert jsonargparse._common.parsing_settings == before
 
 
+@pytest.mark.process
 def test_a_module_beside_the_user_named_as_ours_is_not_ours(tmp_path):
     """A fresh process in a folder that holds `dlcore_extra.py` and `torchmetrics_x.py` imports neither."""
     for name in ("dlcore_extra", "torchmetrics_x"):

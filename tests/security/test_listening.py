@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 UNHEARD = "nothing answers: it listens at 127.0.0.1 only"
 PROGRAM = """
 import os, sys

@@ -112,6 +112,7 @@ def test_hostile_names_of_classes_and_files(trained):
         assert not STEERS.search((folder / name).read_text("utf-8")), name
 
 
+@pytest.mark.process
 @pytest.mark.fault("a damaged picture called \\x1b[2J….png", "the name, spelled out: \\x1b[2J")
 def test_an_error_spells_out_what_would_steer_the_terminal(refused, workplace):
     (workplace / "photos" / "a").mkdir(parents=True)

@@ -12,7 +12,10 @@ from PIL import Image
 from dlcore.data.images.decoder import decode
 from dlcore.data.images.jpegs import decode_jpeg
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is limited as Linux does it")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is limited as Linux does it"),
+]
 NO_PICTURE = "BrokenPicture: its content is no picture"
 CLAIMS = "BrokenPicture: it claims more than 89,478,485 pixels, the limit"
 

@@ -25,7 +25,7 @@ def metrics(outcome):
     return {run.record.variant: (run.folder / "metrics.csv").read_text() for run in outcome.results.runs}
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.filterwarnings("ignore")  # of the libraries
 @pytest.mark.parametrize("backend", ["ray", "dask"])
 def test_a_cluster_gives_the_numbers_of_this_machine(backend, tmp_path, monkeypatch):
@@ -47,7 +47,7 @@ def test_a_cluster_gives_the_numbers_of_this_machine(backend, tmp_path, monkeypa
         assert ended == []
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.filterwarnings("ignore")  # of the library
 @pytest.mark.fault(
     "SIGKILL of the process of one run of a study on Dask", "“Its process died …” of that run; the others end well"
@@ -90,6 +90,7 @@ def test_a_cluster_has_as_many_runs_at_once_as_it_has_room_for():
     assert import_library("json", "x").loads("1") == 1
 
 
+@pytest.mark.process
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_does_not_answer_is_named():
     pytest.importorskip("distributed", reason="distributed is not installed: pip install 'dlcore[dask]'")

@@ -38,6 +38,7 @@ def die(job):
     os._exit(9)
 
 
+@pytest.mark.process
 def test_a_process_that_dies_while_settings_are_checked_is_an_error_in_words(tmp_path, monkeypatch):
     jobs = make_plan(Study("s", "T", (Variant("a", {}, "mlp_textbook"),)), tmp_path).jobs
     monkeypatch.setattr(campaign, "inspect", die)

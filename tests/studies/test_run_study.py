@@ -13,6 +13,8 @@ import pytest
 
 import dlcore
 
+pytestmark = pytest.mark.process
+
 TEXT = """# 一个小研究.
 title: 小研究 <table>
 recipe: mlp_table_binary

@@ -26,6 +26,7 @@ def names(search):
     return [search.variants[number].name for number in sorted(search.variants)]
 
 
+@pytest.mark.process
 def test_a_search_goes_on_where_it_stopped_as_if_it_had_not(tmp_path):
     whole = make(4)
     outcome = whole.run(tmp_path / "whole", 2)
@@ -64,6 +65,7 @@ def interrupt(*args, **settings):
     raise KeyboardInterrupt
 
 
+@pytest.mark.process
 def test_a_trial_that_fails_is_ranked_last_and_does_not_stop_the_others(tmp_path):
     space = read_space([read_vary("model.dropout=0.1,7")])
     search = Search(Study("s", "T", ()), "mlp_table_binary", space, SETTINGS, 4)

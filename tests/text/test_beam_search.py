@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+from crossed import crossed
 from scripted_networks import CharacterTokenizer, RandomGRU, Table
 
 from dlcore.text import END, Vocabulary
@@ -38,8 +39,7 @@ def all_texts(network, length, unit):
     return sorted(found.items(), key=lambda item: -item[1])
 
 
-@pytest.mark.parametrize("unit", ["characters", "tokens"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("seed", "unit"), crossed(range(4), ["characters", "tokens"], others=pytest.mark.process))
 @torch.no_grad()
 def test_a_wide_search_finds_the_best_texts_that_there_are(seed, unit):
     network = RandomGRU(len(SMALL), seed)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from crossed import crossed
 from scripted_networks import VOCABULARY, WORDS, CharacterTokenizer, RandomGRU, Table
 
 from dlcore.errors import ArgumentError, CheckpointError
@@ -181,10 +182,16 @@ def test_a_length_that_lines_cannot_have_is_refused_with_the_nearest_ones():
         write(RandomGRU(), acrostic="春夏秋冬", length=4)
 
 
-@pytest.mark.parametrize("sampling", [None, Sampling(do_sample=False), Sampling(num_beams=3)])
-@pytest.mark.parametrize("form", [{}, {"line_length": 5}, {"line_length": 7}, {"length": 7}, {"length": 60}])
-@pytest.mark.parametrize("acrostic", ["春夏秋冬", "龘A🙂月"])
-def test_lines_begin_with_the_acrostic(acrostic, form, sampling):
+@pytest.mark.parametrize(
+    ("form", "sampling", "acrostic"),
+    crossed(
+        [{}, {"line_length": 5}, {"line_length": 7}, {"length": 7}, {"length": 60}],
+        [None, Sampling(do_sample=False), Sampling(num_beams=3)],
+        ["春夏秋冬", "龘A🙂月"],
+        others=pytest.mark.process,
+    ),
+)
+def test_lines_begin_with_the_acrostic(form, sampling, acrostic):
     for prompt in ("", "明月\n", "不知道"):
         if form == {"length": 7} and prompt == "不知道":
             continue

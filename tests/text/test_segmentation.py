@@ -242,6 +242,7 @@ def test_tables_that_another_process_makes_are_waited_for(own_cache, tmp_path, m
         assert waiting.result(timeout=20).weights.tolist() == made.weights.tolist()
 
 
+@pytest.mark.process
 def test_importing_makes_no_tables_of_signs():
     program = (
         "from dlcore.text import segmentation as module\n"

@@ -32,6 +32,7 @@ def test_documents_go_to_their_parts(store_of):
     assert not store.meta["pieces"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("split", [True, False])
 def test_words_and_numbers_are_those_of_a_plain_count(store_of, make_segmenter, split, processes):

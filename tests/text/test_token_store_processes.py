@@ -11,6 +11,8 @@ from store_texts import poems
 
 from dlcore.errors import DataError
 
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import sys
 from pathlib import Path

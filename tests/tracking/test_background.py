@@ -153,6 +153,7 @@ def run_python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.process
 def test_interpreter_exit_drains_and_reports():
     done = run_python(
         "import time\n"
@@ -168,6 +169,7 @@ def test_interpreter_exit_drains_and_reports():
     assert done.returncode == 5
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forked_process_does_not_wait_for_the_jobs_of_its_parent():
     done = run_python(

@@ -57,6 +57,7 @@ def test_chinese_class_names_are_drawn():
     picture(learning_curves(curves(**{"val/loss": [None, 1.0, None, 2.0]}), title="时尚"))
 
 
+@pytest.mark.process
 def test_without_a_chinese_font_boxes_are_drawn_and_the_remedy_is_said_once(no_cjk_font):
     with pytest.warns(UserWarning, match="apt-get install fonts-noto-cjk") as caught:
         figure = confusion_matrix(np.eye(3), CLASSES)

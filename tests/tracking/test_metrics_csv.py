@@ -173,6 +173,7 @@ def test_missing_file_is_an_error(tmp_path):
         read_metrics(tmp_path)
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "SIGKILL right after a metric was logged",
     "its row is in metrics.csv",

@@ -112,6 +112,7 @@ for step in range(40):
 """
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "A program ends without closing its logger",
     "all that was logged is there",
@@ -126,6 +127,7 @@ def test_interpreter_exit_without_finalize_loses_nothing(folder):
     assert "t/text_summary" in events_of(folder).Tags()["tensors"]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 @pytest.mark.fault(
     "SIGKILL while a run logs",

@@ -91,6 +91,7 @@ def test_a_kind_that_there_is_not_is_an_error(path):
         Timeline(path).write("exploded", "bang", 0, None)
 
 
+@pytest.mark.process
 @pytest.mark.fault(
     "SIGKILL right after an event",
     "it is in events.jsonl",

@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 import dlcore.tracking
 
 HEAVY = ("lightning", "tensorboard", "matplotlib", "torchvision", "torchmetrics")
@@ -13,11 +15,13 @@ def modules_after(code):
     return set(json.loads(done.stdout))
 
 
+@pytest.mark.process
 def test_import_brings_in_neither_lightning_nor_tensorboard_nor_matplotlib():
     loaded = modules_after("import dlcore.tracking")
     assert not loaded & set(HEAVY)
 
 
+@pytest.mark.process
 def test_logger_brings_in_tensorboard_only_when_it_writes():
     loaded = modules_after("from dlcore.tracking import RunLogger; RunLogger('somewhere', 'name', 0)")
     assert not {"tensorboard", "torch.utils.tensorboard"} & loaded

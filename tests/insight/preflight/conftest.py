@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from dlcore.insight.preflight import CHECKS, CheckResult
+from dlcore.insight.preflight import CHECKS, CheckResult, one_batch
 from dlcore.insight.preflight.case import Case
 from dlcore.models import MLP
 
@@ -24,8 +24,10 @@ def make_model():
 
 
 @pytest.fixture
-def look(tiny_data, make_trainer, make_model):
+def look(tiny_data, make_trainer, make_model, monkeypatch):
     """Carry out one check on a small model and small data; give its result."""
+    monkeypatch.setattr(one_batch, "_SECONDS", 100.0)  # a busy machine takes its steps all the same
+    monkeypatch.setattr(one_batch, "_TRIAL_SECONDS", 30.0)
 
     def carry_out(name, model=None, data=None, trained=False, **trainer):
         data = tiny_data() if data is None else data

@@ -4,6 +4,7 @@ import pkgutil
 
 import numpy as np
 import pytest
+from crossed import crossed
 from drawn import cjk_family, drawn_texts, outline, shown
 from gallery import AWKWARD, FIGURES, USUAL, Names
 from matplotlib.cbook import is_math_text
@@ -18,8 +19,11 @@ def test_every_figure_is_in_the_gallery():
     assert set(FIGURES) == {module.name for module in pkgutil.iter_modules(figures.__path__)} - PARTS
 
 
-@pytest.mark.parametrize("names", [USUAL, AWKWARD], ids=["usual", "awkward"])
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    ("name", "names"),
+    crossed(list(FIGURES), [USUAL, AWKWARD], others=pytest.mark.process),
+    ids=lambda value: {USUAL: "usual", AWKWARD: "awkward"}.get(value),
+)
 def test_names_are_shown_to_the_letter_and_no_text_is_covered_or_cut_off(name, names):
     if names is AWKWARD and cjk_family() is None:
         names = tuple(each for each in names if each.isascii())
