@@ -22,7 +22,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.execution.loop import ExecutionLoop
 from dlcore.models import CNN
 from dlcore.runs.process import prepare_process
@@ -38,11 +38,11 @@ class Noise(ArrayData):
         super().__init__(batch_size, batch_size, False)
         self.steps = steps
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         """As many samples as the steps take."""
         count = self.batch_size * self.steps
         inputs = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8)
-        part = Part(inputs, torch.arange(count) % 10, torch.arange(count))
+        part = Split(inputs, torch.arange(count) % 10, torch.arange(count))
         return {"train": part, "val": part, "test": part}
 
     def transform(self, inputs: Tensor) -> Tensor:

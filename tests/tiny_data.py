@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 
 
 class TinyData(ArrayData):
@@ -25,7 +25,7 @@ class TinyData(ArrayData):
         self.task, self.size, self.inputs_are_nan = task, size, inputs_are_nan
         self.order_seed = 5
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         generator = torch.Generator().manual_seed(0)
         inputs = torch.randn(self.size + 100, 4, generator=generator)
         scores = inputs @ torch.randn(4, 3, generator=generator)
@@ -34,7 +34,7 @@ class TinyData(ArrayData):
         if self.inputs_are_nan:
             inputs = inputs * torch.nan
         return {
-            name: Part(inputs, targets[self.task], indices)
+            name: Split(inputs, targets[self.task], indices)
             for name, indices in zip(("train", "val", "test"), parts, strict=True)
         }
 

@@ -20,13 +20,13 @@ from functools import partial
 from typing import Any
 
 import torch
+from benchmarks.step_clock import StepClock
 from lightning.pytorch import Callback, Trainer
 from torch.optim import Adam
 
 from benchmarks.growth.points import Curve, Point
 from benchmarks.process_family import module, peak, watched
-from benchmarks.step_clock import StepClock
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.execution.loop import ExecutionLoop
 from dlcore.models import MLP, TextRNN
 from dlcore.runs.process import prepare_process
@@ -42,10 +42,10 @@ class Bytes(ArrayData):
         super().__init__(batch_size, eval_batch_size=256, drop_last=False)
         self.count = count
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         """All of them for training."""
         pictures = torch.randint(0, 256, (self.count, 784), dtype=torch.uint8)
-        return {"train": Part(pictures, torch.randint(0, 10, (self.count,)), torch.arange(self.count))}
+        return {"train": Split(pictures, torch.randint(0, 10, (self.count,)), torch.arange(self.count))}
 
     def transform(self, inputs: torch.Tensor) -> torch.Tensor:
         """In [0, 1]."""

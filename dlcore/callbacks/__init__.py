@@ -6,7 +6,7 @@ Each has its own section in recipes and on the command line (``--early_stopping.
 from dlcore.callbacks.checkpoint import Checkpoint
 from dlcore.callbacks.early_stopping import EarlyStopping
 from dlcore.callbacks.exact_resume import ExactResume
-from dlcore.callbacks.feature_maps import FeatureMaps
+from dlcore.callbacks.feature_map_images import FeatureMaps
 from dlcore.callbacks.input_samples import InputSamples
 from dlcore.callbacks.mistakes import Mistakes
 from dlcore.callbacks.non_finite_loss import NonFiniteLoss
@@ -17,7 +17,7 @@ from dlcore.callbacks.run_summary import RunSummary
 from dlcore.callbacks.standard import standard as standard
 from dlcore.callbacks.steps_per_execution import StepsPerExecution as StepsPerExecution  # fit has a flag for it
 from dlcore.callbacks.text_samples import TextSamples
-from dlcore.callbacks.token_loss import TokenLoss
+from dlcore.callbacks.token_loss_images import TokenLoss
 from dlcore.callbacks.weight_averaging import WeightAveraging
 from dlcore.callbacks.word_embeddings import WordEmbeddings
 

@@ -14,9 +14,9 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 
-from dlcore.callbacks.events import record
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
+from dlcore.callbacks.run_timeline import record
 from dlcore.errors import ArgumentError, Interrupted, check_number
 from dlcore.execution.loop import write_step
 from dlcore.execution.per_batch_hooks import Position

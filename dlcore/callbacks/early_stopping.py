@@ -7,9 +7,9 @@ from typing import Any, Literal, final
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
-from dlcore.callbacks.events import record
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
+from dlcore.callbacks.run_timeline import record
 from dlcore.errors import check_number
 
 

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.pictures import (
+from dlcore.callbacks.logged_figures import (
     black_and_white,
     class_names,
     class_numbers,

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.events import record
+from dlcore.callbacks.run_timeline import record
 
 
 class MetricCallback(Callback):

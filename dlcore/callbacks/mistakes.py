@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
-from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import (
+from dlcore.callbacks.logged_figures import (
     black_and_white,
     class_names,
     class_numbers,
@@ -26,6 +25,7 @@ from dlcore.callbacks.pictures import (
     say_without_run_logger,
     shown,
 )
+from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, check_number
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.worst_predictions import worst_predictions

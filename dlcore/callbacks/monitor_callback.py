@@ -145,7 +145,7 @@ class MonitorCallback(MetricCallback):
         """Act if the validation has logged the metric."""
         if validates_in_fit(trainer):
             self._has_validated = True
-            fresh = self._look(trainer, pl_module, self._before, must=part_of(self.monitor) == "val")
+            fresh = self._inspect(trainer, pl_module, self._before, must=part_of(self.monitor) == "val")
             self._fresh_in_epoch |= fresh
         super().on_validation_end(trainer, pl_module)
 
@@ -153,10 +153,10 @@ class MonitorCallback(MetricCallback):
         """Act if the training epoch has logged the metric."""
         if self._has_trained_epoch(trainer) and not self._fresh_in_epoch:
             awaited = trainer.enable_validation and not self._has_validated and part_of(self.monitor) != "train"
-            self._look(trainer, pl_module, self._known, must=not awaited)
+            self._inspect(trainer, pl_module, self._known, must=not awaited)
         super().on_train_epoch_end(trainer, pl_module)
 
-    def _look(self, trainer: Trainer, model: LightningModule, before: Any, must: bool) -> bool:
+    def _inspect(self, trainer: Trainer, model: LightningModule, before: Any, must: bool) -> bool:
         """Act on the metric's value if it is new. All processes must call this together.
 
         Args:

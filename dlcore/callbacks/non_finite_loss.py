@@ -13,10 +13,10 @@ from torch.nn.utils import get_total_norm
 from torch.optim import LBFGS, SGD, Adagrad, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
-from dlcore.callbacks.events import record, seen_from_here
+from dlcore.callbacks.logged_figures import run_loggers
 from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.not_finite_cause import cause_and_remedy, parameters_not_finite
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.run_timeline import record, seen_from_here
 from dlcore.callbacks.training_state import BatchState, WeightState, cut_learning_rate
 from dlcore.errors import ArgumentError, NotFiniteError, check_number
 from dlcore.execution.per_batch_hooks import Position

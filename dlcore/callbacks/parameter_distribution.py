@@ -13,8 +13,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
-from dlcore.callbacks.events import epochs_done
-from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
+from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
+from dlcore.callbacks.run_timeline import epochs_done
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
@@ -110,7 +110,7 @@ class ParameterDistribution(Callback):
         self._activations.load_state_dict(self._resumed, pl_module.device)
         self._resumed = {}
         if trainer.global_step == 0:
-            self._look(trainer, pl_module)
+            self._inspect(trainer, pl_module)
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
         """Return the batches until activations are next accumulated, or until the last step."""
@@ -150,12 +150,12 @@ class ParameterDistribution(Callback):
             self._activations.end_batch(batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None)
             if self._is_look:
                 self._is_look = False
-                self._look(trainer, pl_module)
+                self._inspect(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the final weights if not yet done, and draw the overviews."""
         if self._loggers and trainer.global_step != self._last_look:
-            self._look(trainer, pl_module)
+            self._inspect(trainer, pl_module)
         self._draw(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -181,7 +181,7 @@ class ParameterDistribution(Callback):
         return min(distances)
 
     @torch.no_grad()
-    def _look(self, trainer: Trainer, model: LightningModule) -> None:
+    def _inspect(self, trainer: Trainer, model: LightningModule) -> None:
         rows, histograms = self._weights.after_step()
         if self._activations.is_open:
             seen, counted = self._activations.close()

@@ -8,8 +8,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
-from dlcore.callbacks.cut_trial import undone_after
 from dlcore.callbacks.monitor_callback import MonitorCallback
+from dlcore.callbacks.rate_cut_trial import undone_after
 from dlcore.errors import ArgumentError, FitError, check_number
 
 # State of the rule to save. Its settings are not saved: the current ones apply.

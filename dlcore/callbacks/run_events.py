@@ -14,10 +14,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from dlcore.callbacks.core_waits import CoreWaits
-from dlcore.callbacks.events import epochs_done, record, seen_from_here
+from dlcore.callbacks.cpu_wait import CoreWaits
+from dlcore.callbacks.logged_figures import run_loggers
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.run_timeline import epochs_done, record, seen_from_here
 from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
 
@@ -32,7 +32,7 @@ class RunEvents(MetricCallback):
     It also reports when other work holds the CPU cores, which can slow a training down tenfold.
 
     Place it after the progress display, so that its lines appear below the table, and before callbacks that read
-    events. Every fit of the command line has it, as `dlcore.runs.record.RunRecord`.
+    events. Every fit of the command line has it, as `dlcore.runs.run_record.RunRecord`.
 
     Args:
         command: Command line of the fit, for the start event; empty if there is none.

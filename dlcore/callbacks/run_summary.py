@@ -14,8 +14,8 @@ from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
 from dlcore.callbacks.data_words import data_words
+from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.config import strict_yaml
 from dlcore.config.merge import flatten
 from dlcore.diagnosis import diagnose

@@ -8,16 +8,16 @@ from typing import Any, final
 
 from lightning.pytorch import LightningModule, Trainer
 
-from dlcore.callbacks.evaluating import evaluating
+from dlcore.callbacks.evaluation_mode import evaluating
+from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import CheckpointError, check_number
-from dlcore.text.form import Form
+from dlcore.text.constrained_decoding import ConstrainedDecoder
 from dlcore.text.generation import GeneratedText, generate_texts
-from dlcore.text.guide import Guide
 from dlcore.text.prompt import read_prompt
 from dlcore.text.sampling import Sampling
+from dlcore.text.text_constraints import TextConstraints
 
 _LONGEST_TAG = 20
 
@@ -54,20 +54,20 @@ class TextSamples(MetricCallback):
         check_number("seed", seed, at_least=0, whole=True)
         check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
         self.prompts, self.seed, self.every_n_epochs = list(prompts), seed, every_n_epochs
-        self.form, self.sampling = Form(length), Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
+        self.form, self.sampling = TextConstraints(length), Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that the run is about text."""
         super().on_train_start(trainer, pl_module)
         say_without_run_logger(trainer, self)
-        Guide(self.form, tokenizer_of(trainer, pl_module, "text_samples").vocabulary)
+        ConstrainedDecoder(self.form, tokenizer_of(trainer, pl_module, "text_samples").vocabulary)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Generate and log the texts every `every_n_epochs`."""
         if (trainer.current_epoch + 1) % self.every_n_epochs or not self.prompts:
             return
         tokenizer = tokenizer_of(trainer, model, "text_samples")
-        guide = Guide(self.form, tokenizer.vocabulary, model.device)
+        guide = ConstrainedDecoder(self.form, tokenizer.vocabulary, model.device)
         prompts = [read_prompt(prompt, tokenizer) for prompt in self.prompts]
         scores: Any = model.scores
         # Generate on all processes: with sharded parameters, a single process would deadlock.

@@ -86,7 +86,7 @@ def options() -> dict[str, dict[str, Argument]]:
     """Return all options in groups, read from the sources: nothing heavy is imported."""
     return {
         "Prompt and output": settings_info("cli/generate.py", "Call").arguments,
-        "Form": settings_info("text/form.py", "Form").arguments,
+        "Form": settings_info("text/text_constraints.py", "TextConstraints").arguments,
         "Choice of words": settings_info("text/sampling.py", "Sampling").arguments,
     }
 
@@ -135,15 +135,15 @@ def _generate(
     name: str | None,
     output: Output,
 ) -> None:
-    from dlcore.runs.generation import write
     from dlcore.runs.process import check_devices, prepare_process
+    from dlcore.runs.text_generation import write
     from dlcore.runs.text_model import load_text_model
-    from dlcore.text.form import Form
     from dlcore.text.prompt import read_prompt
     from dlcore.text.sampling import Sampling
+    from dlcore.text.text_constraints import TextConstraints
 
     # Before the model is loaded, so that a typing error is reported at once.
-    form, sampling = Form(**_of(given, groups["Form"])), Sampling(**_of(given, groups["Choice of words"]))
+    form, sampling = TextConstraints(**_of(given, groups["Form"])), Sampling(**_of(given, groups["Choice of words"]))
     prepare_process()
     check_devices(call.accelerator, 1)
     loaded = load_text_model(call.ckpt_path, name)

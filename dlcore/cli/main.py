@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from dlcore.cli.signals import ending_signals
-from dlcore.cli.streams import lasting_streams
+from dlcore.cli.standard_streams import lasting_streams
 from dlcore.config.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
 from dlcore.plain_text import printable
@@ -98,7 +98,7 @@ def _dispatch(argv: list[str]) -> int:
 
         return recipes.run(argv[1:])
     if command == "show":
-        from dlcore.cli.show import front
+        from dlcore.cli.show import show_command as front
 
         return front.run(argv[1:])
     if command == "lr_find":
@@ -126,7 +126,7 @@ def _dispatch(argv: list[str]) -> int:
 
         return explain.run(argv[1:])
     if command == "study":
-        from dlcore.cli.study import front as study_front
+        from dlcore.cli.study import study_command as study_front
 
         return study_front.run(argv[1:])
     if command not in COMMANDS:

@@ -55,7 +55,7 @@ def run(argv: list[str]) -> int:
         raise ArgumentError("neighbors", "one or more words", None, "For example: python -m dlcore neighbors 明月")
     name = recipe_name(find_recipe(given.recipes[-1])) if given.recipes else None
     check_files(Request("neighbors", flags=[Flag("ckpt_path", call.ckpt_path)]))
-    from dlcore.runs.generation import neighbors
+    from dlcore.runs.text_generation import neighbors
     from dlcore.runs.text_model import load_text_model
 
     found = neighbors(words, load_text_model(call.ckpt_path, name), call.num)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.text import Text
 
+from dlcore.cli.packaged_yaml import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
-from dlcore.cli.yaml_shelf import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
 from dlcore.config.recipe import find_recipe, recipe_header, recipe_name, recipe_names, recipe_text
 from dlcore.errors import UnknownNameError
 

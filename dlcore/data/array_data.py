@@ -15,13 +15,13 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from dlcore.data.batches import BatchLoader
-from dlcore.data.place import place_in_run, stands_within_epoch
-from dlcore.data.resident import Residence
+from dlcore.data.device_cache import Residence
+from dlcore.data.trainer_position import place_in_run, stands_within_epoch
 from dlcore.errors import ArgumentError, check_number
 
 
 @dataclass(frozen=True)
-class Part:
+class Split:
     """Samples of one use (train, validation, test).
 
     Attributes:
@@ -67,7 +67,7 @@ class ArrayData(LightningDataModule):
         check_number("batch_size", batch_size, at_least=1, whole=True)
         check_number("eval_batch_size", eval_batch_size, at_least=1, whole=True)
         self.batch_size, self.eval_batch_size, self.drop_last = batch_size, eval_batch_size, drop_last
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, Split] = {}
         self._residence: Residence | None = None  # of the parts on a GPU
         self.stage: str | None = None  # the stage as Lightning names it: fit, validate, test, predict
         # The run's seed determines the order of the training samples. All processes use the same one (see `setup`).
@@ -76,7 +76,7 @@ class ArrayData(LightningDataModule):
     # Methods that a subclass implements
 
     @abstractmethod
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         """Read the data and return the parts ``train``, ``val`` and ``test``."""
 
     @abstractmethod

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from dlcore.cache import cache_folder, open_cache
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import split
 from dlcore.data.downloads import download
 from dlcore.data.drawn_clothing import CLASS_NAMES, draw_clothing
 from dlcore.data.idx_files import read_idx
 from dlcore.data.images.augmentation import Augmentation
-from dlcore.data.images.draws import SampleDraws
+from dlcore.data.images.counter_random import SampleDraws
 from dlcore.errors import ArgumentError, DataError, check_number
 
 # Name of each file and the SHA-256 of its uncompressed content.
@@ -131,7 +131,7 @@ class FashionMNIST(ArrayData):
         except (RuntimeError, OSError, HTTPException) as error:  # RuntimeError: torchvision's own
             self.why_sample = " ".join(str(error).split())
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         """Read the files, or draw the sample."""
         folder = self._find()
         if folder is None and not self.offline_sample:
@@ -149,12 +149,12 @@ class FashionMNIST(ArrayData):
                 )
         if self.val_size >= len(train_images):
             raise ArgumentError("val_size", f"less than the {len(train_images):,} training samples", self.val_size)
-        test = Part(test_images, test_labels.long(), torch.arange(len(test_images)))
+        test = Split(test_images, test_labels.long(), torch.arange(len(test_images)))
         staying, held_out = split(len(train_images), self.val_size, self.split_seed)
-        train = Part(train_images, train_labels.long(), staying)
+        train = Split(train_images, train_labels.long(), staying)
         return {
             "train": train,
-            "val": Part(train.inputs, train.targets, held_out) if self.val_size else test,
+            "val": Split(train.inputs, train.targets, held_out) if self.val_size else test,
             "test": test,
         }
 

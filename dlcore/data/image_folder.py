@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import BatchLoader
 from dlcore.data.images.augmentation import Augmentation, normalized
 from dlcore.data.images.balance import BalancedLoader
 from dlcore.data.images.circles import circles_folder
+from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
-from dlcore.data.images.decoding import Form
-from dlcore.data.images.draws import SampleDraws
-from dlcore.data.images.finding import Found, find_pictures
+from dlcore.data.images.decoding import PixelFormat
+from dlcore.data.images.image_files import Found, find_pictures
+from dlcore.data.images.image_splits import class_targets, fingerprint, is_cut, part_places
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
 from dlcore.data.images.normalization import Normalization, given, measured, tensors
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
-from dlcore.data.images.parts import class_targets, fingerprint, is_cut, part_places
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import ArgumentError, DataError, check_number
 from dlcore.plain_text import decoded_name, shell_word
@@ -122,7 +122,7 @@ class ImageFolder(ArrayData):
         for side in sides:
             check_number("size", side, at_least=1, at_most=10_000, whole=True)
         self.root, self.builtin = root, builtin
-        self.form = Form((sides[0], sides[1]), channels, resize)
+        self.form = PixelFormat((sides[0], sides[1]), channels, resize)
         self.normalization = self._given = given(normalize, channels)
         self.val_size, self.test_size, self.split_seed, self.balanced = val_size, test_size, split_seed, balanced
         self.augmentation = Augmentation(flip, crop, shift, rotate, color, erase)
@@ -162,7 +162,7 @@ class ImageFolder(ArrayData):
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `ArrayData`, and all that is needed to read further pictures like the training ones."""
         if not self._kept and self.parts:
-            found, facts = self._look(), self.facts()
+            found, facts = self._inspect(), self.facts()
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
             self._kept |= {"root": str(found.root.resolve()), "fingerprint": fingerprint(found)}
             self._kept["levels"] = self._levels and list(self._levels)
@@ -175,7 +175,7 @@ class ImageFolder(ArrayData):
             self.expect(None, state)
             self.parts = self.load() if self.parts else {}
 
-    def _look(self) -> Found:
+    def _inspect(self) -> Found:
         if self._found is None:
             self._found = find_pictures(str(circles_folder()) if self.root is None else self.root)
         return self._found
@@ -183,7 +183,7 @@ class ImageFolder(ArrayData):
     def _class_names(self) -> list[str]:
         if self._kept:
             return list(self._kept["class_names"])
-        found = self._look()
+        found = self._inspect()
         if not found.class_names:
             raise DataError(
                 f"{found.root}: expected a folder of pictures for each class, got {len(found.names):,} pictures in no "
@@ -200,9 +200,9 @@ class ImageFolder(ArrayData):
 
     # Reading
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         """Decode the pictures, or read them from the cache, and split them into parts."""
-        found = self._look()
+        found = self._inspect()
         targets = class_targets(found, self._class_names())
         places = self._whole() or self._cut()
         tell_passed_over(found)
@@ -231,13 +231,13 @@ class ImageFolder(ArrayData):
             self.normalization = measured(pictures.moments[torch.from_numpy(usable["train"])], pixels)
         names = [decoded_name(name) for name in found.names]
         return {
-            part: Part(pictures.pixels, torch.from_numpy(targets), torch.from_numpy(chosen), names)
+            part: Split(pictures.pixels, torch.from_numpy(targets), torch.from_numpy(chosen), names)
             for part, chosen in usable.items()
         }
 
     def _whole(self) -> dict[str, np.ndarray]:
         """Return all pictures of a folder other than the one of the training, for an evaluation; else nothing."""
-        found = self._look()
+        found = self._inspect()
         fitting = self.stage in (None, "fit")
         if not found.class_names and self.stage != "predict":
             raise DataError(f"{found.root}: expected class folders, got none. Only predict can do without.")
@@ -256,13 +256,13 @@ class ImageFolder(ArrayData):
         return {} if found.parts else {"val": everything, "test": everything}
 
     def _cut(self) -> dict[str, np.ndarray]:
-        found = self._look()
+        found = self._inspect()
         targets = class_targets(found, self._class_names())
         return part_places(found, targets, self.val_size, self.test_size, self.split_seed)
 
     def _count(self, train: np.ndarray) -> None:
         names = self._class_names()
-        self._counts = np.bincount(class_targets(self._look(), names)[train], minlength=len(names)).tolist()
+        self._counts = np.bincount(class_targets(self._inspect(), names)[train], minlength=len(names)).tolist()
 
     # Batches
 

@@ -10,13 +10,13 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.tables.builtin import BUILTIN, builtin_table
 from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
 from dlcore.data.tables.encoding import Encoding
-from dlcore.data.tables.parts import cut, part_size
+from dlcore.data.tables.row_splits import cut, part_size
 from dlcore.data.tables.rows import RowReader, Rows
 from dlcore.data.tables.schema import Schema
 from dlcore.data.tables.target import Target
@@ -188,7 +188,7 @@ class Table(ArrayData):
         """Expand stored rows (B, C) to the inputs of the network (B, F)."""
         return self.schema.encoding.expand(inputs)  # type: ignore[union-attr]
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         """Read the rows and fit the encoding to those that train; or read them as the checkpoint's run did."""
         source: Path | DataFrame
         path, content = "", f"built-in {self.builtin}"
@@ -213,7 +213,7 @@ class Table(ArrayData):
         whole = self._whole(source, self.source, target_needed=self.stage != "predict")
         return {"val": whole, "test": whole}
 
-    def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Part]:
+    def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Split]:
         """Return the parts of the run's own rows; without a schema, fit it to the training rows."""
         kept = rows.kept(self.missing, target_name)
         goal: Column = rows.target  # type: ignore[assignment]
@@ -238,7 +238,7 @@ class Table(ArrayData):
                 _say(f"{rows.where}: {advice}")
         inputs = self._encode(rows, kept)
         parts = {
-            name: Part(inputs, targets, torch.from_numpy(chosen))
+            name: Split(inputs, targets, torch.from_numpy(chosen))
             for name, chosen in (("train", train), ("val", val), ("test", test))
         }
         if self.val_path is not None:
@@ -251,7 +251,7 @@ class Table(ArrayData):
                 parts[name] = parts[other] if len(parts[other]) else parts["train"]
         return parts
 
-    def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Part:
+    def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Split:
         """Return a part with all rows of a further file."""
         schema: Schema = self.schema  # type: ignore[assignment]
         rows = self.reader.further(source, where, schema, target_needed)
@@ -259,7 +259,7 @@ class Table(ArrayData):
         inputs = self._encode(rows, kept)
         target = schema.target
         targets = target.encode(rows.target, kept, where) if rows.target else target.unknown(len(inputs))
-        return Part(inputs, targets, torch.from_numpy(kept))
+        return Split(inputs, targets, torch.from_numpy(kept))
 
     def _encode(self, rows: Rows, kept: np.ndarray) -> Tensor:
         """Return all rows as stored in memory (N, C); print the notes about them."""

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningDataModule
 
-from dlcore.data.place import place_in_run, stands_within_epoch
 from dlcore.data.token_streams import TextLoader, TrainStreams, TrainWindows, WholeDocuments
+from dlcore.data.trainer_position import place_in_run, stands_within_epoch
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text import NO_TARGET, TextBatch, Tokenizer
 from dlcore.text.token_store import TokenPart

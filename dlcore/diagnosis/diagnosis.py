@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.diagnosis.evidence import Evidence, read_evidence
 from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.healthy import reasons, summary
+from dlcore.diagnosis.healthy_run import reasons, summary
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.rules import RULES
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.errors import never_fatal
 
 _MOST_LINES = 5  # of the short form
@@ -122,12 +122,12 @@ def diagnose(folder: str | Path) -> Diagnosis:
 def _guarded(rule: Rule, tell: Callable[[str], object]) -> Rule:
     """Wrap a rule so that it finds nothing and reports the error if it fails."""
 
-    def look(run: Evidence) -> Finding | None:
+    def check(run: Evidence) -> Finding | None:
         with never_fatal(f"the rule {rule.name}", tell):
-            return rule.look(run)
+            return rule.check(run)
         return None
 
-    return replace(rule, look=look)
+    return replace(rule, check=check)
 
 
 def _poor(run: Evidence) -> str:
@@ -154,7 +154,7 @@ def weigh(
     Returns:
         Faults, consequences with the name of their cause, notes.
     """
-    found = [(rule, finding) for rule in rules if (finding := rule.look(run)) is not None]
+    found = [(rule, finding) for rule in rules if (finding := rule.check(run)) is not None]
     excused = {name for rule, _ in found for name in rule.excuses}
     found = [(rule, finding) for rule, finding in found if rule.name not in excused]
     sick = [(rule, finding) for rule, finding in found if finding.kind == "fault"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.run_evidence import Evidence
 
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (
@@ -39,7 +39,7 @@ class Rule:
     """
 
     name: str
-    look: Callable[[Evidence], Finding | None]
+    check: Callable[[Evidence], Finding | None]
     explains: tuple[str, ...] = ()
     excuses: tuple[str, ...] = ()
     needs_layers: bool = False

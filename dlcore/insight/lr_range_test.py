@@ -2,7 +2,7 @@
 
 References:
     Smith (2015), "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3: the test.
-    Smith (2018), "A disciplined approach to neural network hyper-parameters: Part 1", arXiv:1803.09820.
+    Smith (2018), "A disciplined approach to neural network hyper-parameters: Split 1", arXiv:1803.09820.
     Gugger (2018), "How do you find a good learning rate": exponential steps and the smoothed loss, as used here.
 """
 

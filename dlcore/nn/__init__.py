@@ -4,7 +4,7 @@ from dlcore.nn.activations import activation_names, make_activation
 from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
 from dlcore.nn.architectures import architecture_names, make_architecture
 from dlcore.nn.convolution import BATCH_NORMS, CONVOLUTIONS, block_settings, convolutional
-from dlcore.nn.feature_maps import layer_geometry, output_size, size_formula
+from dlcore.nn.feature_map_capture import layer_geometry, output_size, size_formula
 from dlcore.nn.initializers import initialize, initializer_names
 from dlcore.nn.language_modeling import LanguageModeling
 from dlcore.nn.locked_dropout import LockedDropout, drop_words

@@ -14,7 +14,7 @@ from torch import nn
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.nn.activations import make_activation
-from dlcore.nn.feature_maps import output_size
+from dlcore.nn.feature_map_capture import output_size
 from dlcore.nn.perceptron import perceptron
 
 POOLS = ("max", "average", "none")

@@ -1,8 +1,8 @@
 """A recipe becomes trainer, model, data and a run folder. What the command line does, in Python."""
 
 from dlcore.runs.command import Command
-from dlcore.runs.generation import generate, neighbors
 from dlcore.runs.run import fit, predict, prepare, run, test, validate
+from dlcore.runs.text_generation import generate, neighbors
 from dlcore.runs.text_model import TextModel, load_text_model
 
 __all__ = [

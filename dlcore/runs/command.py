@@ -34,15 +34,15 @@ from dlcore.runs.checkpoint_checks import check_weights
 from dlcore.runs.distributed.agreement import settings_facts
 from dlcore.runs.distributed.restart import Launch
 from dlcore.runs.distributed.same_batches import keep_batches
-from dlcore.runs.distributed.together import Together
+from dlcore.runs.distributed.supervisor import Together
 from dlcore.runs.error_translation import cannot_be_made, how_to_go_on, named_error
-from dlcore.runs.folder import held
+from dlcore.runs.folder import locked
 from dlcore.runs.found_settings import check_finders
 from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.process import let_speak, prepare_process
-from dlcore.runs.record import RunRecord
 from dlcore.runs.resumed_optimization import ResumedOptimization
+from dlcore.runs.run_record import RunRecord
 from dlcore.runs.settings import Settings
 from dlcore.runs.trainer_setup import as_list, keep_checkpoints_in, make_logger, make_trainer
 
@@ -238,7 +238,7 @@ class Command(LightningCLI):
         logger, self._folder_is_new = make_logger(self.settings, self.trainer, self._wanted_folder, restarted)
         self.folder = Path(logger.log_dir).resolve()
         if self.trainer.is_global_zero:
-            self._held.enter_context(held(self.folder))
+            self._held.enter_context(locked(self.folder))
         # Loggers of the user's stand beside the run's own: without it there were no config, figures and summary.
         others = [] if arguments["logger"] in (None, True) else as_list(arguments["logger"])
         self.trainer.loggers = [logger, *others]

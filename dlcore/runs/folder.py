@@ -26,7 +26,7 @@ def run_folders(root: Path, name: str | None = None) -> list[Path]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from training in a run's folder; that of a process that dies is free again.
 
     Args:

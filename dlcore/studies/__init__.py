@@ -12,8 +12,8 @@ from dlcore.studies.study import Claim, Study, Variant
 from dlcore.studies.study_file import find_study, read_study, study_names
 
 if TYPE_CHECKING:
-    from dlcore.studies.campaign import Listener, run_studies, run_study
     from dlcore.studies.outcome import Outcome
+    from dlcore.studies.study_runner import Listener, run_studies, run_study
 
 __all__ = [
     "Claim", "Listener", "Outcome", "Study", "Variant", "find_study", "read_study", "run_studies", "run_study",

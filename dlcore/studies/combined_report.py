@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from dlcore.studies.html_page import framed_table, page
-from dlcore.studies.pictures import Picture
-from dlcore.studies.report import QUICK, RULE, study_parts
 from dlcore.studies.results import Results
+from dlcore.studies.study_figures import Picture
+from dlcore.studies.study_report import QUICK, RULE, study_parts
 from dlcore.studies.tables import Verdicts, claim_values, why_not
 from dlcore.studies.verdict import NAMES
 

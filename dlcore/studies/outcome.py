@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlcore.studies.combined_report import combined_html
-from dlcore.studies.pictures import Picture, draw_pictures
-from dlcore.studies.report import report_html
 from dlcore.studies.results import Results
 from dlcore.studies.study import Claim
+from dlcore.studies.study_figures import Picture, draw_pictures
+from dlcore.studies.study_report import report_html
 from dlcore.studies.tables import write_csv, write_json_results
 from dlcore.studies.verdict import SKIPPED, Verdict, judge
 from dlcore.tracking.run_file import replace_file

@@ -13,8 +13,8 @@ from typing import Any
 
 from dlcore.config.merge import stacked_recipes
 from dlcore.errors import DataError
-from dlcore.studies.record import DONE, FAILED, RUNNING, Record, read_record
 from dlcore.studies.study import Study, Variant
+from dlcore.studies.study_run_record import DONE, FAILED, RUNNING, Record, read_record
 from dlcore.studies.vary import parsed
 
 _IRRELEVANT = ("progress_display",)  # settings that do not change a run's outcome

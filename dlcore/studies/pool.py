@@ -1,6 +1,6 @@
 """Run a study's runs in parallel with joblib, each in a process of its own.
 
-Clusters (`dlcore.studies.ray_crew`, `dlcore.studies.dask_crew`) use the same functions and the same jobs.
+Clusters (`dlcore.studies.ray_executor`, `dlcore.studies.dask_executor`) use the same functions and the same jobs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from dlcore.errors import DataError, check_number
 from dlcore.studies.plan import Job
-from dlcore.studies.record import FAILED, RUNNING, Record, read_record
+from dlcore.studies.study_run_record import FAILED, RUNNING, Record, read_record
 
 Result = TypeVar("Result")
 # Seconds that an idle process waits for its next job: longer than any study. When all have left after joblib's default

@@ -13,8 +13,8 @@ import numpy as np
 
 from dlcore.errors import DataError
 from dlcore.studies.claim import Quantity
-from dlcore.studies.record import DONE, Record
 from dlcore.studies.study import Study
+from dlcore.studies.study_run_record import DONE, Record
 from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.metric_names import gap, main_metric, mode_of
 from dlcore.tracking.timeline import kept_modes

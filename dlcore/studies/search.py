@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.config.merge import flatten, stacked_recipes
-from dlcore.studies.campaign import RUNS, Listener, locked, run_study
 from dlcore.studies.cluster import import_library
-from dlcore.studies.crew import Crew, LocalCrew
+from dlcore.studies.executor import Executor, LocalExecutor
 from dlcore.studies.outcome import Outcome
 from dlcore.studies.results import Results
 from dlcore.studies.space import Range, Space, named_variant
 from dlcore.studies.study import Study, Variant, flag_text
+from dlcore.studies.study_runner import RUNS, Listener, locked, run_study
 from dlcore.studies.vary import parsed
 from dlcore.tracking.metric_names import checked_mode, unknown_mode
 
@@ -51,14 +51,14 @@ class Search:
         self.values: dict[int, float | None] = {}
 
     def run(
-        self, runs: Path = RUNS, at_once: int | None = None, crew: Crew | None = None, told: Told | None = None
+        self, runs: Path = RUNS, at_once: int | None = None, executor: Executor | None = None, told: Told | None = None
     ) -> Outcome:
         """Run the remaining trials.
 
         Args:
             runs: Folder of all runs.
-            at_once: Parallel trials; None: as many as the crew has room for.
-            crew: Processes of the runs; None: processes on this machine.
+            at_once: Parallel trials; None: as many as the executor has room for.
+            executor: Processes of the runs; None: processes on this machine.
             told: Called with each finished trial.
 
         Returns:
@@ -68,14 +68,14 @@ class Search:
             DlcoreError: Optuna is not installed, or no trial can be trained.
         """
         optuna = import_library("optuna", "optuna")
-        crew = crew or LocalCrew()
+        executor = executor or LocalExecutor()
         folder = runs / self.study.folder
         with locked(folder):
             search = self._open(optuna, folder)
-        together, _ = crew.share_out(self.trials * len(self.study.seeds), at_once)
+        together, _ = executor.share_out(self.trials * len(self.study.seeds), at_once)
         outcome = None
         while left := self._next(optuna, search, max(1, together // len(self.study.seeds))):
-            outcome = run_study(self._study(), runs, at_once, crew=crew)
+            outcome = run_study(self._study(), runs, at_once, executor=executor)
             for trial in left:
                 value = self._value(outcome.results, self.variants[trial.number])
                 self.values[trial.number] = value
@@ -84,7 +84,7 @@ class Search:
                 if told is not None:
                     told(len(self.values), self.variants[trial.number], value)
         # Once more, in the order of rank; no run is left to train.
-        return run_study(self._study(ranked=True), runs, at_once, listener=Listener(), crew=crew)
+        return run_study(self._study(ranked=True), runs, at_once, listener=Listener(), executor=executor)
 
     def best(self) -> Variant | None:
         """Return the best variant so far."""

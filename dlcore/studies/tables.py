@@ -13,9 +13,9 @@ from typing import Any
 
 from dlcore.plain_text import csv_cell
 from dlcore.studies.claim import QUANTITIES, SHARES
-from dlcore.studies.record import write_json
 from dlcore.studies.results import Results, Spread, number, spread
 from dlcore.studies.study import Claim
+from dlcore.studies.study_run_record import write_json
 from dlcore.studies.verdict import CONTRADICTED, Verdict
 from dlcore.tracking.metric_names import is_share
 from dlcore.tracking.run_file import replace_file

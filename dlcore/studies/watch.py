@@ -9,8 +9,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.events import epochs_done
-from dlcore.studies.record import PROGRESS, Record, write_json
+from dlcore.callbacks.run_timeline import epochs_done
+from dlcore.studies.study_run_record import PROGRESS, Record, write_json
 
 _EVERY = 0.5  # seconds
 

@@ -14,7 +14,7 @@ from dlcore.config.request import read_request
 from dlcore.errors import ArgumentError, DlcoreError, Interrupted, RunFileError
 from dlcore.studies.devices import device_by_number, taken_device
 from dlcore.studies.plan import Job, can_go_on, clear
-from dlcore.studies.record import DONE, FAILED, LOG, Record, read_record
+from dlcore.studies.study_run_record import DONE, FAILED, LOG, Record, read_record
 
 _BINS = 81
 

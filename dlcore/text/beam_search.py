@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dlcore.text.guide import Guide, Progress
+from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.network import Network, State, check_finite, joined, read_in, rows_of
 from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
@@ -38,7 +38,9 @@ class Beam(NamedTuple):
     state: State
 
 
-def search(network: Network, guide: Guide, prompt: Prompt, start: Progress, sampling: Sampling, num: int) -> list[Beam]:
+def search(
+    network: Network, guide: ConstrainedDecoder, prompt: Prompt, start: Progress, sampling: Sampling, num: int
+) -> list[Beam]:
     """Search the most probable texts.
 
     Beams compete with beams of the same length, in characters or tokens as the form counts; of each length the search
@@ -79,7 +81,7 @@ def search(network: Network, guide: Guide, prompt: Prompt, start: Progress, samp
 
 
 def _extended(
-    beams: Sequence[Beam], scores: Tensor, states: Sequence[State], guide: Guide, sampling: Sampling
+    beams: Sequence[Beam], scores: Tensor, states: Sequence[State], guide: ConstrainedDecoder, sampling: Sampling
 ) -> Iterator[Beam]:
     """Yield the beams extended by one word: of the words of each length the best."""
     check_finite(scores)

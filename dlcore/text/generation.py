@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text.beam_search import search
-from dlcore.text.guide import Guide, Progress
+from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.network import Network, check_finite, joined, read_in, rows_of
 from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
@@ -85,7 +85,7 @@ class _Text:
 @torch.no_grad()
 def generate_texts(
     network: Network,
-    guide: Guide,
+    guide: ConstrainedDecoder,
     prompts: Sequence[Prompt],
     sampling: Sampling | None = None,
     num: int = 1,
@@ -149,7 +149,7 @@ def generate_texts(
 
 
 def _write(
-    network: Network, guide: Guide, batch: Sequence[_Text], sampling: Sampling, on_piece: OnPiece | None
+    network: Network, guide: ConstrainedDecoder, batch: Sequence[_Text], sampling: Sampling, on_piece: OnPiece | None
 ) -> None:
     """Generate the texts of a batch to their ends."""
     begun = [
@@ -178,7 +178,7 @@ def _write(
         scores = scores[:, -1]
 
 
-def _choose(scores: Tensor, guide: Guide, texts: Sequence[_Text], sampling: Sampling) -> Tensor:
+def _choose(scores: Tensor, guide: ConstrainedDecoder, texts: Sequence[_Text], sampling: Sampling) -> Tensor:
     """Return the next word of each text (B,)."""
     check_finite(scores)
     allowed = torch.stack([guide.allowed(text.progress) for text in texts])

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from dlcore.text.corpus_files import TextFile
-from dlcore.text.cutting import cut_blocks
 from dlcore.text.documents import Documents, read_blocks
+from dlcore.text.parallel_segmentation import cut_blocks
 from dlcore.text.segmentation import Segmenter
 
 _SLICE = 1 << 20  # raw ids processed at a time

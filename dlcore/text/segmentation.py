@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcore.text.best_words import best_words
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.hidden_markov import word_ends
+from dlcore.text.viterbi import best_words
 from dlcore.text.word_tables import WordTables
 
 FIRST_OTHER = 0x110000  # raw ids below are characters

@@ -21,8 +21,8 @@ import numpy as np
 from dlcore.cache import stamps_of
 from dlcore.errors import DataError
 from dlcore.text.corpus_files import TextFile
+from dlcore.text.document_splits import NAMES, TRAIN, part_of_each
 from dlcore.text.documents import Documents
-from dlcore.text.parts import NAMES, TRAIN, part_of_each
 from dlcore.text.raw_words import RawWords
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary

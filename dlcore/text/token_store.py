@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dlcore.cache import is_whole
-from dlcore.text.parts import NAMES
+from dlcore.text.document_splits import NAMES
 
 
 @dataclass(frozen=True)

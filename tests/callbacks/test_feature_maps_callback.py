@@ -4,7 +4,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_pictures import FigureKeeper, TinyCNN, TinyPictures, texts
 
-from dlcore.callbacks import Checkpoint, FeatureMaps, feature_maps
+from dlcore.callbacks import Checkpoint, FeatureMaps
+from dlcore.callbacks import feature_map_images as feature_maps
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models import MLP
 from dlcore.tracking import RunLogger

@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import nn
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.models import Model
 from dlcore.nn import make_task
 
@@ -33,7 +33,7 @@ class TinyPictures(ArrayData):
         pictures = torch.randint(0, 100, (88, self.channels, 6, 8), generator=generator, dtype=torch.uint8)
         pictures[torch.arange(88), targets % self.channels] += 100
         return {
-            name: Part(pictures, targets, indices)
+            name: Split(pictures, targets, indices)
             for name, indices in zip(("train", "val", "test"), torch.arange(88).split([48, 20, 20]), strict=True)
         }
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dlcore.cli.main import main
-from dlcore.cli.study import request
+from dlcore.cli.study import study_request as request
 from dlcore.studies import find_study
 
 FIRST = """# Erste.

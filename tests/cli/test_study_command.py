@@ -5,8 +5,8 @@ import pytest
 
 from dlcore.cli.main import main
 from dlcore.cli.study import carry_out
-from dlcore.cli.study.front import SUBJECT
-from dlcore.cli.study.request import read_study_request
+from dlcore.cli.study.study_command import SUBJECT
+from dlcore.cli.study.study_request import read_study_request
 from dlcore.errors import DlcoreError
 from dlcore.studies import study_names
 

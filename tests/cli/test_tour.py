@@ -7,7 +7,7 @@ import pytest
 
 import dlcore
 from dlcore import __version__
-from dlcore.cli.show.front import SUBJECTS
+from dlcore.cli.show.show_command import SUBJECTS
 from dlcore.cli.tour import print_tour
 
 
@@ -48,17 +48,17 @@ HEAVY = "{'torch', 'matplotlib', 'lightning', 'numpy', 'jsonargparse', 'pygments
         "from dlcore.cli.help import print_help; print_help()",
         "from dlcore.cli.help import print_command_help; print_command_help('fit', ['-c', 'x.yaml'])",
         "from dlcore.cli.recipes import run; run([])",
-        "from dlcore.cli.show.front import run; run([])",
-        *(f"from dlcore.cli.show.front import run; run(['{subject}', '--help'])" for subject in SUBJECTS),
+        "from dlcore.cli.show.show_command import run; run([])",
+        *(f"from dlcore.cli.show.show_command import run; run(['{subject}', '--help'])" for subject in SUBJECTS),
         "from dlcore.cli.lr_find import run; run(['--help'])",
         "from dlcore.cli.check import run; run(['--help'])",
         "from dlcore.cli.generate import run; run(['--help'])",
         "from dlcore.cli.neighbors import run; run(['--help'])",
         "from dlcore.cli.compare import run; run(['--help'])",
         "from dlcore.cli.explain import run; run(['--help'])",
-        "from dlcore.cli.study.front import run; run(['--help'])",
-        "from dlcore.cli.study.front import run; run([])",
-        "from dlcore.cli.study.front import run; run(['show', 'scaling'])",
+        "from dlcore.cli.study.study_command import run; run(['--help'])",
+        "from dlcore.cli.study.study_command import run; run([])",
+        "from dlcore.cli.study.study_command import run; run(['show', 'scaling'])",
     ],
 )
 def test_what_answers_at_once_imports_nothing_heavy(code, tmp_path):

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import epoch_order
 from dlcore.errors import ArgumentError
 
@@ -25,12 +25,14 @@ class Numbers(ArrayData):
         super().__init__(batch_size, eval_batch_size, drop_last)
         self.loads = 0
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         self.loads += 1
         everything = torch.arange(100)
         train, val, test = everything.split([50, 20, 30])
         inputs = everything.to(torch.uint8)[:, None]
-        return {name: Part(inputs, everything, part) for name, part in (("train", train), ("val", val), ("test", test))}
+        return {
+            name: Split(inputs, everything, part) for name, part in (("train", train), ("val", val), ("test", test))
+        }
 
     def transform(self, inputs: Tensor) -> Tensor:
         return inputs.float() / 100

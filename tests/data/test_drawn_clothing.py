@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dlcore.data.drawn_clothing import CLASS_NAMES, draw_clothing
-from dlcore.data.drawn_clothing.draws import Draws
+from dlcore.data.drawn_clothing.portable_random import Draws
 from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
 from dlcore.errors import ArgumentError
 

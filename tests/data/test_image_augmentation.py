@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from dlcore.data.images.augmentation import Augmentation, normalized, rectangles
-from dlcore.data.images.draws import SampleDraws
+from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.mixing import Mixing
 from dlcore.errors import ArgumentError
 

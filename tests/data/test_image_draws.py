@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dlcore.data.images.draws import SampleDraws
+from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.mixing import beta_quantile
 
 
@@ -40,7 +40,7 @@ def test_the_draws_are_uniform_and_samples_independent():
 
 
 def test_the_mixing_function_is_splitmix64():
-    from dlcore.data.images.draws import _mixed
+    from dlcore.data.images.counter_random import _mixed
 
     # The first outputs of SplitMix64 from state 0 (Vigna's reference program).
     golden = 0x9E3779B97F4A7C15

@@ -7,7 +7,7 @@ import sys
 import pytest
 from image_files import write_classes
 
-from dlcore.data.images.finding import find_pictures
+from dlcore.data.images.image_files import find_pictures
 from dlcore.errors import ArgumentError, DataError
 
 

@@ -11,13 +11,13 @@ from image_files import write_classes
 from PIL import Image
 
 from dlcore.data.images import decoding, pixel_cache
-from dlcore.data.images.decoding import Form
+from dlcore.data.images.decoding import PixelFormat
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import DataError
 
 pytestmark = pytest.mark.process
 
-FORM = Form((4, 4), 3, "crop")
+FORM = PixelFormat((4, 4), 3, "crop")
 
 
 @pytest.fixture
@@ -61,7 +61,9 @@ def test_they_are_decoded_once(folder, count_decodings):
     assert torch.equal(first.moments, again.moments)
 
 
-@pytest.mark.parametrize("form", [Form((4, 5), 3, "crop"), Form((4, 4), 1, "crop"), Form((4, 4), 3, "pad")])
+@pytest.mark.parametrize(
+    "form", [PixelFormat((4, 5), 3, "crop"), PixelFormat((4, 4), 1, "crop"), PixelFormat((4, 4), 3, "pad")]
+)
 def test_another_form_is_decoded_beside_the_first(folder, count_decodings, form):
     for wanted in (FORM, form, FORM):
         assert decoded(folder, names(folder), wanted, keep=True).pixels.shape[1:] == (wanted.channels, *wanted.size)
@@ -116,7 +118,7 @@ def test_pixels_are_mapped_not_read(folder, tmp_path):
 PROGRAM = """
 import sys
 from pathlib import Path
-from dlcore.data.images.decoding import Form
+from dlcore.data.images.decoding import PixelFormat
 from dlcore.data.images import pixel_cache
 
 real = pixel_cache.decode_files
@@ -128,7 +130,7 @@ folder = Path(sys.argv[1])
 names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
 while not Path(sys.argv[2]).exists():
     pass
-print(int(pixel_cache.decoded(folder, names, Form((4, 4), 3, "crop"), True).pixels.sum()))
+print(int(pixel_cache.decoded(folder, names, PixelFormat((4, 4), 3, "crop"), True).pixels.sum()))
 """
 
 

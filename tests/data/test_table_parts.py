@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlcore.data.tables.parts import cut, hold_out, part_size
+from dlcore.data.tables.row_splits import cut, hold_out, part_size
 from dlcore.errors import ArgumentError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 
 
 class Points(ArrayData):
@@ -24,7 +24,7 @@ class Points(ArrayData):
         super().__init__(batch_size, eval_batch_size=2000, drop_last=False)
         self.size, self.noise, self.nan = size, noise, nan
 
-    def load(self) -> dict[str, Part]:
+    def load(self) -> dict[str, Split]:
         generator = torch.Generator().manual_seed(0)
         count = self.size + 2200
         inputs = torch.randn(count, 20, generator=generator)
@@ -35,7 +35,7 @@ class Points(ArrayData):
             inputs[::3] = torch.nan
         parts = torch.arange(count).split([self.size, 2000, 200])
         return {
-            name: Part(inputs, targets, indices) for name, indices in zip(("train", "val", "test"), parts, strict=True)
+            name: Split(inputs, targets, indices) for name, indices in zip(("train", "val", "test"), parts, strict=True)
         }
 
     def transform(self, inputs: Tensor) -> Tensor:

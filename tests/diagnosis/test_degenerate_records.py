@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from dlcore.diagnosis import diagnose, diagnosis
-from dlcore.diagnosis.evidence import Evidence
-from dlcore.diagnosis.healthy import reasons, summary
+from dlcore.diagnosis.healthy_run import reasons, summary
 from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rules import RULES
+from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.tracking import MetricsCsv
 from dlcore.tracking.curves import LoggedCurve
@@ -127,7 +127,7 @@ DEGENERATE = {
 def test_no_rule_fails(rule, degenerate):
     for kind in KINDS:
         with np.errstate(all="ignore"):  # as `diagnose` does
-            finding = rule.look(DEGENERATE[degenerate](record(kind)))
+            finding = rule.check(DEGENERATE[degenerate](record(kind)))
         assert finding is None or finding.name == rule.name
         assert finding is None or "nan" not in " ".join(finding.lines()).split()
 
@@ -193,7 +193,7 @@ def fails(run):
 
 
 def test_a_rule_that_fails_is_named_and_the_others_are_told(tmp_path, monkeypatch, capsys):
-    broken = [replace(rule, look=fails) if rule.name == "no_learning" else rule for rule in RULES]
+    broken = [replace(rule, check=fails) if rule.name == "no_learning" else rule for rule in RULES]
     monkeypatch.setattr(diagnosis, "RULES", broken)
     found = diagnose(kept(tmp_path, 0.34))
     assert found.first.name == "single_class"

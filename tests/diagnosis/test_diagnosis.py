@@ -11,11 +11,11 @@ from made_up_runs import CONFIG, write_run
 from dlcore.diagnosis import Finding, diagnose
 from dlcore.diagnosis.curve_shape import checks_since_best, fall_at_end, smoothed, swing
 from dlcore.diagnosis.diagnosis import weigh
-from dlcore.diagnosis.evidence import Evidence, read_evidence
+from dlcore.diagnosis.number_format import percent, short, times
 from dlcore.diagnosis.rule import Rule
 from dlcore.diagnosis.rules import RULES
+from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.diagnosis.run_settings import RunSettings
-from dlcore.diagnosis.wording import percent, short, times
 from dlcore.tracking import MetricsCsv
 from dlcore.tracking.layer_table import COLUMNS, FILE, LayerTable
 from dlcore.tracking.timeline import Timeline

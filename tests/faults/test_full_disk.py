@@ -7,7 +7,7 @@ import torch
 from forked_command import limit_files, within
 
 from dlcore.errors import RunFileError
-from dlcore.studies.record import Record, read_record
+from dlcore.studies.study_run_record import Record, read_record
 from dlcore.tracking import read_metrics
 from dlcore.tracking.event_files import _records, find_event_files
 from dlcore.tracking.kept_histograms import KeptHistograms

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.errors import ArgumentError, FitError
 from dlcore.insight import picture_data
 
@@ -21,7 +21,7 @@ class Known(ArrayData):
         pictures = torch.arange(12, dtype=self.dtype).view(12, *(1 for _ in self.form)).expand(12, *self.form)
         targets = torch.tensor([0, 0, 1] * 4)
         parts = torch.arange(12).split([9, 3, 0])
-        return {n: Part(pictures, targets, i) for n, i in zip(("train", "val", "test"), parts, strict=True)}
+        return {n: Split(pictures, targets, i) for n, i in zip(("train", "val", "test"), parts, strict=True)}
 
     def transform(self, inputs):
         return inputs.float().view(-1, 1, 2, 3) / 2 - 1

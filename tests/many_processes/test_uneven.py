@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, Trainer
 from tiny_data import TinyData
 from world import World, free_port
 
-from dlcore.data.array_data import Part
+from dlcore.data.array_data import Split
 
 SIZES, BATCHES, GROUPS = range(1, 6), (1, 2, 4), (1, 2)
 
@@ -23,7 +23,7 @@ class Few(TinyData):
     def load(self):
         parts = super().load()
         chosen = torch.arange(max(1, self.size - 1))
-        parts["val"] = Part(*parts["val"].fetch(chosen), chosen)
+        parts["val"] = Split(*parts["val"].fetch(chosen), chosen)
         return parts
 
 

@@ -1,7 +1,7 @@
 """The columns of TensorBoard's HPARAMS: what tells runs apart, and not every default."""
 
 from dlcore.runs import prepare
-from dlcore.runs.record import hyperparameters
+from dlcore.runs.run_record import hyperparameters
 from dlcore.tracking.hparams import columns
 
 

@@ -9,7 +9,7 @@ import torch
 
 from dlcore.cache import cache_folder
 from dlcore.cli.main import main
-from dlcore.data.images.decoding import Form
+from dlcore.data.images.decoding import PixelFormat
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import CheckpointError
 from dlcore.runs import fit
@@ -107,7 +107,7 @@ def test_the_cache_of_pictures_runs_no_code(hostile, workplace, capsys):
 
     (workplace / "photos").mkdir()
     Image.new("RGB", (8, 8)).save(workplace / "photos" / "a.png")
-    form = Form((8, 8), 3, "crop")
+    form = PixelFormat((8, 8), 3, "crop")
     decoded(workplace / "photos", ["a.png"], form, keep=True)
     (kept,) = (cache_folder() / "images").rglob("moments.pt")
     write(kept, {"moments": hostile, "broken": {}})

@@ -16,7 +16,7 @@ UNHEARD = "nothing answers: it listens at 127.0.0.1 only"
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from dlcore.studies.crew import open_crew
+from dlcore.studies.executor import open_crew
 
 def family(pid):
     yield pid

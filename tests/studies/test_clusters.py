@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from dlcore.errors import ConfigError
-from dlcore.studies.campaign import Listener, run_study
 from dlcore.studies.cluster import InPlace, import_library, share_out
-from dlcore.studies.crew import open_crew
+from dlcore.studies.executor import open_executor
 from dlcore.studies.study import Study
+from dlcore.studies.study_runner import Listener, run_study
 from dlcore.studies.vary import grid, read_vary
 
 COMMON = {
@@ -36,14 +36,14 @@ def test_a_cluster_gives_the_numbers_of_this_machine(backend, tmp_path, monkeypa
     local = run_study(eight, tmp_path / "local", 2)
     ended = []
     listener = Listener(ended=lambda job, record: ended.append(record.variant))
-    with open_crew(backend, wanted=2) as crew:
-        there = run_study(eight, tmp_path / "there", 2, listener=listener, crew=crew)
+    with open_executor(backend, wanted=2) as executor:
+        there = run_study(eight, tmp_path / "there", 2, listener=listener, executor=executor)
         assert len(metrics(local)) == 8
         assert metrics(there) == metrics(local)
         assert sorted(ended) == sorted(variant.name for variant in eight.variants)
         # What is done is not done again.
         ended.clear()
-        run_study(eight, tmp_path / "there", 2, listener=listener, crew=crew)
+        run_study(eight, tmp_path / "there", 2, listener=listener, executor=executor)
         assert ended == []
 
 
@@ -62,8 +62,8 @@ def test_a_run_whose_process_dies_on_dask_is_lost_alone(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     two = Study("two", "T", grid("mlp_table_binary", [read_vary("model.hidden_sizes=[8],[4,4]")]))
     own = {"model": "deadly_on_dask.Deadly", "allow": "deadly_on_dask"}
-    with open_crew("dask", wanted=2) as crew:
-        results = run_study(two.with_settings(COMMON | own), tmp_path / "there", 2, crew=crew).results
+    with open_executor("dask", wanted=2) as executor:
+        results = run_study(two.with_settings(COMMON | own), tmp_path / "there", 2, executor=executor).results
     assert [run.record.status for run in results.runs] == ["done"]
     assert [error for _, _, error in results.failures] == [
         "Its process died (killed by the system, for want of memory?)."
@@ -74,7 +74,7 @@ def test_a_run_whose_process_dies_on_dask_is_lost_alone(tmp_path, monkeypatch):
 def test_a_library_that_is_not_installed_is_a_line_with_the_remedy(backend, library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
     message = rf"the library {library} is not installed. Install it: pip install 'dlcore\[{backend}\]'"
-    with pytest.raises(ConfigError, match=message), open_crew(backend):
+    with pytest.raises(ConfigError, match=message), open_executor(backend):
         pass
 
 
@@ -94,5 +94,8 @@ def test_a_cluster_has_as_many_runs_at_once_as_it_has_room_for():
 @pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_does_not_answer_is_named():
     pytest.importorskip("distributed", reason="distributed is not installed: pip install 'dlcore[dask]'")
-    with pytest.raises(ConfigError, match="no Dask scheduler answers at nonsense"), open_crew("dask", "nonsense://x"):
+    with (
+        pytest.raises(ConfigError, match="no Dask scheduler answers at nonsense"),
+        open_executor("dask", "nonsense://x"),
+    ):
         pass

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from dlcore.errors import FitError
-from dlcore.studies import campaign
-from dlcore.studies.campaign import check_jobs
+from dlcore.studies import study_runner as campaign
 from dlcore.studies.outcome import conclude
 from dlcore.studies.plan import make_plan
-from dlcore.studies.record import DONE, Record
 from dlcore.studies.results import read_results
 from dlcore.studies.study import Study, Variant
+from dlcore.studies.study_run_record import DONE, Record
+from dlcore.studies.study_runner import check_jobs
 from dlcore.studies.worker import inspect
 from dlcore.tracking import MetricsCsv, count_histogram
 from dlcore.tracking.kept_histograms import KeptHistograms

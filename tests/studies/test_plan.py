@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from dlcore.errors import ConfigError
-from dlcore.studies.campaign import locked
 from dlcore.studies.plan import clear_leftovers, digest_of, make_plan
-from dlcore.studies.record import DONE, FAILED, RUNNING, Record
 from dlcore.studies.study import Study, Variant
+from dlcore.studies.study_run_record import DONE, FAILED, RUNNING, Record
+from dlcore.studies.study_runner import locked
 from dlcore.studies.worker import train
 
 STUDY = Study("s", "T", (Variant("a b", {"model.dropout": 0.1}, "mlp_textbook"),), seeds=(0, 1))

@@ -6,8 +6,8 @@ from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies import find_study, read_study, study_names
 from dlcore.studies.outcome import conclude
 from dlcore.studies.plan import make_plan
-from dlcore.studies.record import DONE, Record
 from dlcore.studies.results import read_results
+from dlcore.studies.study_run_record import DONE, Record
 from dlcore.tracking import MetricsCsv
 
 TEXT = """

@@ -4,9 +4,9 @@ import pytest
 
 from dlcore.errors import DataError
 from dlcore.studies.claim_reader import read_claim
-from dlcore.studies.record import DONE, Record, read_record
 from dlcore.studies.results import Results, claimed, read_curves, read_results
 from dlcore.studies.study import Claim, Study, Variant
+from dlcore.studies.study_run_record import DONE, Record, read_record
 from dlcore.studies.tables import table
 from dlcore.tracking import MetricsCsv
 

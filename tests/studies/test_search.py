@@ -3,7 +3,7 @@
 import pytest
 
 from dlcore.errors import ArgumentError
-from dlcore.studies import campaign
+from dlcore.studies import study_runner as campaign
 from dlcore.studies.search import JOURNAL, Search
 from dlcore.studies.space import read_space
 from dlcore.studies.study import Study

@@ -7,18 +7,18 @@ from crossed import crossed
 from scripted_networks import CharacterTokenizer, RandomGRU, Table
 
 from dlcore.text import END, Vocabulary
-from dlcore.text.form import Form
+from dlcore.text.constrained_decoding import ConstrainedDecoder
 from dlcore.text.generation import generate_texts
-from dlcore.text.guide import Guide
 from dlcore.text.prompt import read_prompt
 from dlcore.text.sampling import Sampling
+from dlcore.text.text_constraints import TextConstraints
 
 SMALL = Vocabulary(["明", "月", "明月", "，"])
 
 
 def search(network, vocabulary=SMALL, num=1, num_beams=4, prompt="", sampling=None, **form):
     tokenizer = CharacterTokenizer(vocabulary, ())
-    guide = Guide(Form(**form), vocabulary)
+    guide = ConstrainedDecoder(TextConstraints(**form), vocabulary)
     sampling = sampling or Sampling(num_beams=num_beams)
     return list(generate_texts(network, guide, [read_prompt(prompt, tokenizer)], sampling, num))
 

@@ -9,17 +9,17 @@ from scripted_networks import VOCABULARY, WORDS, CharacterTokenizer, RandomGRU, 
 
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.text import END, UNKNOWN, Vocabulary
-from dlcore.text.form import Form
+from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.generation import generate_texts
-from dlcore.text.guide import Guide, Progress
 from dlcore.text.prompt import read_prompt
 from dlcore.text.sampling import Sampling
+from dlcore.text.text_constraints import TextConstraints
 
 TOKENIZER = CharacterTokenizer()
 
 
 def write(network, *prompts, vocabulary=VOCABULARY, tokenizer=TOKENIZER, sampling=None, num=1, seed=0, **form):
-    guide = Guide(Form(**form), vocabulary)
+    guide = ConstrainedDecoder(TextConstraints(**form), vocabulary)
     found = [read_prompt(text, tokenizer) for text in prompts or ("",)]
     return list(generate_texts(network, guide, found, sampling, num, seed))
 
@@ -76,7 +76,7 @@ def test_a_text_neither_begins_with_an_empty_document_nor_has_one_nor_ends_with_
 
 
 def test_the_same_seed_gives_the_same_text_whatever_the_batch():
-    network, guide = RandomGRU(), Guide(Form(length=40), VOCABULARY)
+    network, guide = RandomGRU(), ConstrainedDecoder(TextConstraints(length=40), VOCABULARY)
     prompts = [read_prompt(text, TOKENIZER) for text in ("", "明月", "春风不知道", "Ab")]
 
     def texts(batch_size, seed=3, num=5):
@@ -133,7 +133,7 @@ def test_no_ngram_comes_twice_but_where_nothing_else_is_left():
 
 def test_pieces_are_told_as_they_come():
     told = []
-    guide = Guide(Form(length=9), VOCABULARY)
+    guide = ConstrainedDecoder(TextConstraints(length=9), VOCABULARY)
     texts = generate_texts(
         RandomGRU(), guide, [read_prompt("明", TOKENIZER)], on_piece=lambda *piece: told.append(piece)
     )
@@ -244,7 +244,7 @@ def test_greedy_lines_take_the_share_that_leaves_room_for_the_acrostic():
 )
 def test_a_form_that_cannot_be_is_refused(form, message):
     with pytest.raises(ArgumentError, match=message):
-        Form(**form)
+        TextConstraints(**form)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_a_form_that_cannot_be_is_refused(form, message):
 )
 def test_a_vocabulary_that_cannot_have_the_form_is_refused(words, form, message):
     with pytest.raises(ArgumentError, match=message):
-        Guide(Form(**form), Vocabulary(words))
+        ConstrainedDecoder(TextConstraints(**form), Vocabulary(words))
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_the_words_of_the_test_are_as_they_are_meant():
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_a_length_is_taken_where_some_lines_have_it_and_no_other(size, acrostic, marks):
     words = ["\n", "春", "夏", *(["，"] if marks else [])]
-    guide = Guide(Form(line_length=size, acrostic=acrostic, length=1000), Vocabulary(words))
+    guide = ConstrainedDecoder(TextConstraints(line_length=size, acrostic=acrostic, length=1000), Vocabulary(words))
     lengths = range(1, 60)
     counts = range(max(1, len(acrostic)), 60)
     possible = {lines * (size + 1) - 1 + extra for lines in counts for extra in range(lines + 1 if marks else 1)}

@@ -10,7 +10,7 @@ from dlcore.errors import DataError
 from dlcore.text import END, UNKNOWN
 from dlcore.text import corpus as corpus_module
 from dlcore.text.dictionary import Dictionary
-from dlcore.text.parts import part_of_each
+from dlcore.text.document_splits import part_of_each
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules
 

@@ -11,14 +11,14 @@ from rich.text import Text
 from dlcore.cli.study.display import StudyDisplay
 from dlcore.cli.study.print_outcome import print_files, print_outcome, print_summary
 from dlcore.cli.study.progress_rows import plain_table
-from dlcore.cli.study.request import StudyRequest
 from dlcore.cli.study.search_shown import search_and_show
+from dlcore.cli.study.study_request import StudyRequest
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_paragraph, shell_word, tensorboard_command
 from dlcore.errors import Interrupted
-from dlcore.studies.campaign import RUNS, Listener, check_jobs, make_plans, run_studies
-from dlcore.studies.crew import open_crew
+from dlcore.studies.executor import open_executor
 from dlcore.studies.outcome import write_combined
 from dlcore.studies.plan import Plan
+from dlcore.studies.study_runner import RUNS, Listener, check_jobs, make_plans, run_studies
 
 
 def carry_out(request: StudyRequest) -> int:
@@ -35,13 +35,13 @@ def carry_out(request: StudyRequest) -> int:
     before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
         with (
-            open_crew(request.backend, request.address, request.jobs) as crew,
+            open_executor(request.backend, request.address, request.jobs) as executor,
             StudyDisplay(console, _title(request), request.together) as display,
         ):
             if request.search is not None:
-                return search_and_show(console, request, crew)
+                return search_and_show(console, request, executor)
             listener = Listener(display.begin, display.end, display.conclude)
-            outcomes = run_studies(request.studies, RUNS, request.jobs, request.redo, listener, crew)
+            outcomes = run_studies(request.studies, RUNS, request.jobs, request.redo, listener, executor)
             report = write_combined(outcomes, RUNS) if request.together else None
     except KeyboardInterrupt as error:
         where = RUNS if request.together else RUNS / request.study.folder
@@ -65,9 +65,9 @@ def dry_run(request: StudyRequest) -> int:
     console = open_console()
     plans = make_plans(request.studies, RUNS, request.redo)
     jobs = [job for plan in plans for job in plan.jobs]
-    with open_crew(request.backend, request.address, request.jobs) as crew:
-        at_once, threads = crew.share_out(len(jobs), request.jobs)
-        refused = check_jobs(jobs, at_once, threads, crew)
+    with open_executor(request.backend, request.address, request.jobs) as executor:
+        at_once, threads = executor.share_out(len(jobs), request.jobs)
+        refused = check_jobs(jobs, at_once, threads, executor)
     for plan in plans:
         _print_plan(console, plan, refused)
     print_paragraph(

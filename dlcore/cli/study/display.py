@@ -15,7 +15,7 @@ from dlcore.cli.study.progress_rows import Row, bar, clock, ended_words, plain_t
 from dlcore.cli.terminal import QUIET
 from dlcore.studies.outcome import Outcome
 from dlcore.studies.plan import Job, Plan
-from dlcore.studies.record import PROGRESS, Record, read_json
+from dlcore.studies.study_run_record import PROGRESS, Record, read_json
 from dlcore.studies.verdict import NAMES
 
 _MOST_ROWS = 24

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from dlcore.cli.terminal import QUIET
 from dlcore.studies.plan import Job
-from dlcore.studies.record import DONE, RUNNING, Record
 from dlcore.studies.results import Spread
+from dlcore.studies.study_run_record import DONE, RUNNING, Record
 from dlcore.studies.tables import duration
 from dlcore.tracking.metric_names import is_share
 

@@ -6,16 +6,16 @@ from rich.console import Console
 from rich.text import Text
 
 from dlcore.cli.study.print_outcome import print_outcome
-from dlcore.cli.study.request import StudyRequest
+from dlcore.cli.study.study_request import StudyRequest
 from dlcore.cli.terminal import NAME, shell_word
-from dlcore.studies.campaign import RUNS
-from dlcore.studies.crew import Crew
+from dlcore.studies.executor import Executor
 from dlcore.studies.search import Search, command_of
 from dlcore.studies.study import Variant
+from dlcore.studies.study_runner import RUNS
 from dlcore.tracking.metric_names import is_share
 
 
-def search_and_show(console: Console, request: StudyRequest, crew: Crew) -> int:
+def search_and_show(console: Console, request: StudyRequest, executor: Executor) -> int:
     """Run the remaining trials of a search, and show the results.
 
     Returns:
@@ -38,7 +38,7 @@ def search_and_show(console: Console, request: StudyRequest, crew: Crew) -> int:
         text = "failed" if value is None else f"{search.metric} {_value(search.metric, value)}"
         console.print(Text(f"{number}/{trials}  {variant.name}: {text}{so_far}"), soft_wrap=True)
 
-    outcome = search.run(RUNS, request.jobs, crew, told)
+    outcome = search.run(RUNS, request.jobs, executor, told)
     print_outcome(console, outcome)
     best = search.best()
     if best is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlcore.data.drawn_clothing.draws import Floats
+from dlcore.data.drawn_clothing.portable_random import Floats
 from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
 
 

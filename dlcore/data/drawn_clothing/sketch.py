@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlcore.data.drawn_clothing.draws import Draws, Flags, Floats
+from dlcore.data.drawn_clothing.portable_random import Draws, Flags, Floats
 
 SIZE = 28
 Number = float | Floats

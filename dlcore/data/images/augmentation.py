@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcore.data.images.draws import SampleDraws
+from dlcore.data.images.counter_random import SampleDraws
 from dlcore.errors import check_number
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcore.cache import cache_folder, locked, open_cache
-from dlcore.data.drawn_clothing.draws import Draws, Floats
+from dlcore.data.drawn_clothing.portable_random import Draws, Floats
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
 

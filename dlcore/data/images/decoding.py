@@ -36,7 +36,7 @@ _SHARE_BYTES = 2**20  # or fewer, so that their pixels stay in a processor's cac
 
 
 @dataclass(frozen=True)
-class Form:
+class PixelFormat:
     """The form of all decoded pictures.
 
     Attributes:
@@ -58,7 +58,7 @@ class Form:
 
 
 def decode_files(
-    files: Sequence[Path], target: Path, form: Form
+    files: Sequence[Path], target: Path, form: PixelFormat
 ) -> tuple[Tensor, dict[int, str], tuple[int, int] | None]:
     """Decode files into one file of pixels, in the order of the files.
 
@@ -139,7 +139,7 @@ def decode_files(
 
 
 def _decode_jpegs(
-    files: Sequence[Path], rows: range, target: FileIO, form: Form
+    files: Sequence[Path], rows: range, target: FileIO, form: PixelFormat
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
     """Decode the ordinary JPEG files among some rows, and write them at their positions.
 
@@ -163,7 +163,7 @@ def _decode_jpegs(
 
 
 @contextmanager
-def _process(target: Path, form: Form) -> Iterator[subprocess.Popen[str]]:
+def _process(target: Path, form: PixelFormat) -> Iterator[subprocess.Popen[str]]:
     # -P: do not search the program's folder for modules.
     command = [sys.executable, "-P", str(Path(decoder.__file__))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dlcore.data.images.augmentation import rectangles
-from dlcore.data.images.draws import SampleDraws
+from dlcore.data.images.counter_random import SampleDraws
 from dlcore.errors import check_number
 
 

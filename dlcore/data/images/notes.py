@@ -5,7 +5,7 @@ from __future__ import annotations
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from dlcore.data.images.decoder import WHOLE
-from dlcore.data.images.finding import Found
+from dlcore.data.images.image_files import Found
 from dlcore.data.images.layout import listed
 from dlcore.data.images.pixel_cache import Pictures
 from dlcore.errors import DataError

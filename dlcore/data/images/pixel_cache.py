@@ -25,7 +25,7 @@ from torch import Tensor
 
 from dlcore.cache import cache_folder, is_whole, locked, open_cache, stamps_of, tell_damaged
 from dlcore.data.images.decoder import WHOLE, own_levels
-from dlcore.data.images.decoding import Form, decode_files
+from dlcore.data.images.decoding import PixelFormat, decode_files
 from dlcore.errors import DataError
 
 _DAY = 24 * 60 * 60  # seconds
@@ -51,7 +51,7 @@ class Pictures:
     levels: tuple[int, int] | None
 
 
-def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Pictures:
+def decoded(root: Path, names: Sequence[str], form: PixelFormat, keep: bool) -> Pictures:
     """Decode pictures, or read them from the cache.
 
     Args:
@@ -84,7 +84,7 @@ def decoded(root: Path, names: Sequence[str], form: Form, keep: bool) -> Picture
     return _open(place, len(files), form)
 
 
-def _build(files: Sequence[Path], place: Path, form: Form) -> None:
+def _build(files: Sequence[Path], place: Path, form: PixelFormat) -> None:
     # Delete entries of files that have changed since, and leftovers of killed processes; a process that has mapped an
     # entry keeps it. Without file locks, another process may still be building a new one: spare those.
     for old in place.parent.iterdir():
@@ -101,7 +101,7 @@ def _build(files: Sequence[Path], place: Path, form: Form) -> None:
         raise _no_cache(error) from error
 
 
-def _decode(files: Sequence[Path], folder: Path, form: Form) -> Pictures:
+def _decode(files: Sequence[Path], folder: Path, form: PixelFormat) -> Pictures:
     needed, free = len(files) * form.row_bytes, shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
@@ -124,7 +124,7 @@ def _decode(files: Sequence[Path], folder: Path, form: Form) -> Pictures:
     return _open(folder, len(files), form)
 
 
-def _open(folder: Path, count: int, form: Form) -> Pictures:
+def _open(folder: Path, count: int, form: PixelFormat) -> Pictures:
     size = count * form.row_bytes
     kept = torch.load(folder / "moments.pt", weights_only=True)
     pixels = torch.from_file(str(folder / "pixels"), shared=False, size=size, dtype=torch.uint8)
@@ -133,7 +133,7 @@ def _open(folder: Path, count: int, form: Form) -> Pictures:
     )
 
 
-def _whole(place: Path, count: int, form: Form) -> Pictures | None:
+def _whole(place: Path, count: int, form: PixelFormat) -> Pictures | None:
     """Return the cached pictures; None if there are none, or they are incomplete."""
     try:
         stamps = torch.load(place / "moments.pt", weights_only=True)["stamps"]
@@ -142,7 +142,7 @@ def _whole(place: Path, count: int, form: Form) -> Pictures | None:
         return None
 
 
-def _state_of(root: Path, names: Sequence[str], form: Form) -> Iterator[str]:
+def _state_of(root: Path, names: Sequence[str], form: PixelFormat) -> Iterator[str]:
     """Yield everything that the pixels depend on."""
     import PIL
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding, Kind
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _SHARE = 0.007  # minimum share of the initial weights in the average
 _ABOVE = 1.2  # validation loss / training loss
@@ -13,7 +13,7 @@ _FAR = 0.2  # skill between chance (0) and perfect (1): validation below trainin
 _HALF = 0.5  # of the fall of the training loss
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find validation far below training while the average still contains the initial weights."""
     decay, every = (run.settings.number(f"weight_averaging.{name}") for name in ("decay", "every_n_steps"))
     every = every if every >= 1 else 1.0
@@ -41,4 +41,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("average_trails", look, excuses=("no_learning", "overfitting", "underfitting", "worsening"))
+RULE = Rule("average_trails", check, excuses=("no_learning", "overfitting", "underfitting", "worsening"))

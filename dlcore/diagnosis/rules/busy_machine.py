@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import percent
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent
+from dlcore.diagnosis.run_evidence import Evidence
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find the event that the run recorded during training."""
     event = run.event("busy_machine") or {}
     waited, threads = event.get("waited"), event.get("threads")
@@ -28,4 +28,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("busy_machine", look)
+RULE = Rule("busy_machine", check)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import OUTPUTS
+from dlcore.diagnosis.number_format import percent
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent
+from dlcore.diagnosis.run_evidence import Evidence
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Compare the most common prediction with the most common target in the last record."""
     if run.layers is None:
         return None
@@ -32,4 +32,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("class_collapse", look, ("underfitting", "stopped_too_early", "plateau"), needs_layers=True)
+RULE = Rule("class_collapse", check, ("underfitting", "stopped_too_early", "plateau"), needs_layers=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _NO_DIFFERENCE = 1e-5  # difference between units relative to the largest weight: rounding errors only
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a hidden layer whose units were all equal before the first step."""
     if run.layers is None:
         return None
@@ -55,7 +55,7 @@ def _is_constant(run: Evidence, layer: str) -> bool:
 
 RULE = Rule(
     "constant_initialization",
-    look,
+    check,
     ("learning_rate_too_high", *STUCK, "vanishing_gradients", "dead_units", "saturated_units", "learning_rate_too_low"),
     needs_layers=True,
     is_cause=True,

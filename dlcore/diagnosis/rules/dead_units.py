@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding, Kind
+from dlcore.diagnosis.number_format import percent
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import percent
+from dlcore.diagnosis.run_evidence import Evidence
 
 _MANY, _NEARLY_ALL = 0.5, 0.9  # shares of a layer's units
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find the layer with the largest share of dead units in the last record."""
     if run.layers is None:
         return None
@@ -36,4 +36,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("dead_units", look, (*STUCK, "learning_rate_too_low"), needs_layers=True)
+RULE = Rule("dead_units", check, (*STUCK, "learning_rate_too_low"), needs_layers=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import LayerLooks
+from dlcore.diagnosis.number_format import short, times
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import short, times
+from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 100.0  # norm of the gradient / norm of the weights
 _THROWN = 0.3  # relative change of the weights in a step
@@ -16,7 +16,7 @@ _GROWN = 5.0  # growth of the weights above which the learning rate is the cause
 _NEAR = 10  # steps
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find the first record with a gradient far larger than its weights, in a run with a poor result."""
     if run.layers is None or not run.poor:
         return None
@@ -61,7 +61,7 @@ def _grown(layers: LayerLooks, step: int) -> float:
 
 RULE = Rule(
     "exploding_gradients",
-    look,
+    check,
     ("not_finite", "learning_rate_too_high", "dead_units", "saturated_units", *STUCK),
     needs_layers=True,
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.run_evidence import Evidence
 
 _OF_A_CLASS = 50  # samples per class
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a classifier's epochs with few samples, by their steps and the batch size."""
     settings = run.settings
     size, limit = settings.number("data.batch_size"), settings.number("trainer.limit_train_batches")
@@ -33,4 +33,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("few_samples", look)
+RULE = Rule("few_samples", check)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import INPUTS
 from dlcore.diagnosis.rule import THROWN_OFF, Rule
+from dlcore.diagnosis.run_evidence import Evidence
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find inputs that are not finite."""
     if run.layers is None or (step := run.layers.first_step(INPUTS, "not_finite", 1)) is None:
         return None
@@ -25,4 +25,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("inputs_not_finite", look, THROWN_OFF, needs_layers=True, is_cause=True)
+RULE = Rule("inputs_not_finite", check, THROWN_OFF, needs_layers=True, is_cause=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.number_format import percent
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent
+from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 256  # samples
 _FEW = 1000  # updates in total
@@ -16,7 +16,7 @@ _FALLS = 0.01  # relative fall of the loss per check
 _HARDLY_ANY = 100  # updates: below this, any fall of the loss counts
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find few updates of large batches in a run whose training loss was still falling."""
     size = run.settings.number("data.batch_size")
     if not size >= _LARGE or run.steps >= _FEW or not 0 < run.steps_per_epoch <= _FEW_AN_EPOCH:
@@ -41,4 +41,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("large_batch", look, ("stopped_too_early", "underfitting", "class_collapse"), is_cause=True)
+RULE = Rule("large_batch", check, ("stopped_too_early", "underfitting", "class_collapse"), is_cause=True)

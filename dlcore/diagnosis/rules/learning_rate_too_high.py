@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.number_format import percent, short, times
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import percent, short, times
+from dlcore.diagnosis.run_evidence import Evidence
 
 _GROWN = 5.0  # standard deviation of the weights / initial one
 _JUMP = 3.0  # highest loss / loss of guessing, or first loss
@@ -15,7 +15,7 @@ _FAR = 30  # learning rate / usual one
 _FAST = 0.05  # relative change of the weights in a step
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find symptoms of too high a rate, if the result is poor or nearly all units of a layer are dead."""
     if not (run.poor or _worsened(run) or _is_dead(run)):
         return None
@@ -78,7 +78,7 @@ def _result(run: Evidence) -> str:
 
 RULE = Rule(
     "learning_rate_too_high",
-    look,
+    check,
     ("not_finite", "saturated_units", "dead_units", "learning_rate_too_low", *STUCK),
     is_cause=True,
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _SLOW = 3e-4  # relative change of the weights in a step, of the fastest layer; 1e-3 is usual
 _STANDING = 1e-6
@@ -16,7 +16,7 @@ _FALLS = 0.003  # relative fall of the loss per check
 _LOW = {True: 5e-5, False: 1e-3}  # rates that are low by themselves: for adaptive optimisers, for others
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find small steps in a run whose training loss was still falling."""
     if run.settings.text("model.weights"):  # small steps are usual for a pretrained network
         return None
@@ -60,7 +60,7 @@ def look(run: Evidence) -> Finding | None:
 
 RULE = Rule(
     "learning_rate_too_low",
-    look,
+    check,
     ("stopped_too_early", "underfitting", "no_learning", "class_collapse", "plateau"),
     is_cause=True,
 )

@@ -6,17 +6,17 @@ import math
 
 import numpy as np
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _CHANCE = 0.07  # skill between chance (0) and perfect (1)
 _ENOUGH = 100  # steps
 _WELL = 0.8  # skill between chance (0) and perfect (1)
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find validation at chance level in the whole run, with any training result."""
     trained = not run.learned_nothing
     # Ignore runs with few steps, unless training did well: then validation should have improved too.
@@ -65,4 +65,4 @@ def _result(run: Evidence) -> str:
     return f"accuracy is at chance ({seen}; chance is {percent(run.chance_accuracy)})"
 
 
-RULE = Rule("no_learning", look, STUCK)
+RULE = Rule("no_learning", check, STUCK)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find the first loss that is not finite."""
     first: tuple[str, int, float | None] | None = None
     for name in ("train/loss_step", "train/loss", "val/loss"):
@@ -37,4 +37,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("not_finite", look, ("saturated_units", "dead_units", "vanishing_gradients", *STUCK))
+RULE = Rule("not_finite", check, ("saturated_units", "dead_units", "vanishing_gradients", *STUCK))

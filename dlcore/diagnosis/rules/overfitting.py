@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import smoothed
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _RISE = 0.08  # relative to the lowest validation loss
 _FALL = 0.1  # relative to the training loss at that point
@@ -18,7 +18,7 @@ _GAP = 1.3  # validation loss / training loss
 _POINTS = 0.03  # training accuracy - validation accuracy
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a validation loss that rises from its minimum while the training loss falls."""
     val, train = run.curve("val/loss"), run.curve("train/loss")
     if len(val.values) < 4 or not run.finite or len(train.values) != len(val.values):
@@ -66,4 +66,4 @@ def _flags(run: Evidence) -> tuple[str, ...]:
     return brakes[:2]
 
 
-RULE = Rule("overfitting", look, ("worsening", "plateau", "unsteady", "stopped_too_early"))
+RULE = Rule("overfitting", check, ("worsening", "plateau", "unsteady", "stopped_too_early"))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import checks_since_best
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _CHECKS = 8
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find many checks since the best one, at a constant learning rate."""
     losses, rates = run.values("val/loss"), run.values("lr")
     if len(losses) <= _CHECKS or not run.finite or not len(rates) or not np.allclose(rates, rates[0], rtol=1e-3):
@@ -36,4 +36,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("plateau", look)
+RULE = Rule("plateau", check)

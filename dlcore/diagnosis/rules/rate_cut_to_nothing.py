@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _NOTHING = 1e-3  # relative to the highest rate
 _PART = 0.3  # share of the run
 _STEEP = 0.1  # factor below which a single cut is large
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a large part of the run at a tiny share of its highest rate."""
     curve = run.curve("lr")
     if len(curve.values) < 3 or not np.isfinite(curve.values).all():
@@ -46,7 +46,7 @@ def look(run: Evidence) -> Finding | None:
 
 RULE = Rule(
     "rate_cut_to_nothing",
-    look,
+    check,
     ("learning_rate_too_low", "underfitting", "plateau", "stopped_too_early"),
     is_cause=True,
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding, Kind
+from dlcore.diagnosis.number_format import percent
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import percent
+from dlcore.diagnosis.run_evidence import Evidence
 
 _SHARE = 0.5  # of a layer's outputs
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find the layer with the largest share of saturated outputs in the last record."""
     if run.layers is None:
         return None
@@ -37,4 +37,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("saturated_units", look, (*STUCK, "vanishing_gradients", "learning_rate_too_low"), needs_layers=True)
+RULE = Rule("saturated_units", check, (*STUCK, "vanishing_gradients", "learning_rate_too_low"), needs_layers=True)

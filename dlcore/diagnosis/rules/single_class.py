@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding, Kind
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.run_evidence import Evidence
 
 _LOOKS = 3  # records; with fewer it may be chance
 _FEW = 8  # samples per batch; with fewer it may be chance too
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a run in which every record has targets of one class only."""
     if run.layers is None or not run.is_classifier or run.settings.number("data.batch_size") < _FEW:
         return None
@@ -33,4 +33,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("single_class", look, ("learning_rate_too_high", *STUCK), needs_layers=True, is_cause=True)
+RULE = Rule("single_class", check, ("learning_rate_too_high", *STUCK), needs_layers=True, is_cause=True)

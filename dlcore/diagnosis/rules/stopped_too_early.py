@@ -7,16 +7,16 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import checks_since_best, fall_at_end
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _FALLS = 0.015  # relative fall of the validation loss per check
 _ANNEALED = 0.05  # last rate / highest rate
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a validation loss that still falls, with its best value at the last or second-last check."""
     losses, rates = run.values("val/loss"), run.values("lr")
     falls = fall_at_end(losses)
@@ -44,4 +44,4 @@ def _longer(run: Evidence) -> tuple[str, ...]:
     return run.settings.flag("trainer.max_epochs", epochs) + run.settings.flag("model.lr_scheduler.T_max", epochs)
 
 
-RULE = Rule("stopped_too_early", look)
+RULE = Rule("stopped_too_early", check)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _SHRUNK = 0.2  # standard deviation of a layer's weights / initial one
 _SETTINGS = ("model.optimizer.weight_decay", "model.l1", "model.l2")
@@ -13,7 +13,7 @@ _LITTLE = 0.4  # skill between chance (0) and perfect (1)
 _ROSE = 1.2  # last training loss / lowest one
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find weights that shrank under a penalty, in a run with a poor result or a rising training loss."""
     strengths = {name: run.settings.number(name) for name in _SETTINGS if run.settings.number(name) > 0}
     if run.layers is None or not strengths or not run.finite or not _suffered(run):
@@ -48,7 +48,7 @@ def _suffered(run: Evidence) -> bool:
 
 RULE = Rule(
     "strong_penalty",
-    look,
+    check,
     (
         *("learning_rate_too_high", "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low"),
         *STUCK,

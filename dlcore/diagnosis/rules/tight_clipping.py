@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import short, times
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import short, times
+from dlcore.diagnosis.run_evidence import Evidence
 
 _TIGHT = 100.0  # norm of one layer's gradient / bound
 _SLOW = 3e-4  # relative change of the weights in a step
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find small steps with gradients far above the clipping bound."""
     bound = run.settings.number("trainer.gradient_clip_val")
     by_value = run.settings.text("trainer.gradient_clip_algorithm") == "value"
@@ -37,7 +37,7 @@ def look(run: Evidence) -> Finding | None:
 
 RULE = Rule(
     "tight_clipping",
-    look,
+    check,
     ("vanishing_gradients", "learning_rate_too_low", "large_batch", *STUCK),
     needs_layers=True,
     is_cause=True,

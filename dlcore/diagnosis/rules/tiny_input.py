@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding, Kind
 from dlcore.diagnosis.layer_looks import INPUTS
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _TINY = 0.01  # standard deviation
 _PIXELS = 90.0  # standard deviation of FashionMNIST's pixels from 0 to 255
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find tiny inputs, and check whether batch normalisation compensates."""
     std, maximum = run.input("std"), run.input("maximum")
     measured = not math.isnan(std)
@@ -52,7 +52,7 @@ def look(run: Evidence) -> Finding | None:
 
 RULE = Rule(
     "tiny_input",
-    look,
+    check,
     (*STUCK, "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch"),
     is_cause=True,
 )

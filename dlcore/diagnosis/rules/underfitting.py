@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
+from dlcore.diagnosis.number_format import percent, short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _CHECKS = 5
 _STILL = 0.01  # relative fall of the loss per check
 _POOR = {True: 0.6, False: 0.3}  # skill between chance (0) and perfect (1) for a classifier; R² for a regression
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a poor training result that hardly changes any more and is close to that of validation."""
     train, val = run.skill("train"), run.skill("val")
     if not train < _POOR[run.is_classifier] or train - val > 0.1 or run.learned_nothing:
@@ -44,4 +44,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("underfitting", look, ("plateau", "unsteady"))
+RULE = Rule("underfitting", check, ("plateau", "unsteady"))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import OUTPUTS
+from dlcore.diagnosis.number_format import percent, times
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import percent, times
+from dlcore.diagnosis.run_evidence import Evidence
 
 _UNEVEN = 20.0  # largest weight / smallest weight
 _MANY = 0.3  # share of the samples
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find one prediction far more common than any target, in a run with very different class weights."""
     weights = run.settings.values.get("model.class_weights")
     numbers = [each for each in weights if isinstance(each, int | float)] if isinstance(weights, list) else []
@@ -35,4 +35,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("uneven_class_weights", look, ("dead_units", *STUCK), needs_layers=True, is_cause=True)
+RULE = Rule("uneven_class_weights", check, ("dead_units", *STUCK), needs_layers=True, is_cause=True)

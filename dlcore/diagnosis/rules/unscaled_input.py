@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding, Kind
 from dlcore.diagnosis.layer_looks import INPUTS
+from dlcore.diagnosis.number_format import percent, short, times
 from dlcore.diagnosis.rule import THROWN_OFF, Rule
-from dlcore.diagnosis.wording import percent, short, times
+from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 10.0  # standard deviation; scaled or standardised inputs have about 0.3 to 1
 _PIXELS = 90.0  # standard deviation of FashionMNIST's pixels from 0 to 255
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find large inputs, and check whether they harmed the training."""
     std, mean, maximum = (run.input(name) for name in ("std", "mean", "maximum"))
     measured = not math.isnan(std)
@@ -65,4 +65,4 @@ def _flags(run: Evidence) -> tuple[str, ...]:
     return ()
 
 
-RULE = Rule("unscaled_input", look, (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"), is_cause=True)
+RULE = Rule("unscaled_input", check, (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"), is_cause=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 100.0  # first error, about the size of the targets
 _POOR = 0.3  # R²
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a first error that indicates large targets, in a run with a poor result."""
     errors, shares = run.values("train/rmse"), run.values("train/r2")
     if not len(errors) or not len(shares) or not errors[0] > _LARGE or not run.last("train/r2") < _POOR:
@@ -37,7 +37,7 @@ def look(run: Evidence) -> Finding | None:
 
 RULE = Rule(
     "unscaled_target",
-    look,
+    check,
     ("exploding_gradients", "learning_rate_too_high", "learning_rate_too_low", *STUCK),
     is_cause=True,
 )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dlcore.diagnosis.curve_shape import swing
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import percent
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import percent
+from dlcore.diagnosis.run_evidence import Evidence
 
 _SWINGS = 0.1  # mean, relative to the loss
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a training loss whose checks lie far from their smoothed curve."""
     train = swing(run.values("train/loss"))
     val = swing(run.values("val/loss"))
@@ -31,4 +31,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("unsteady", look)
+RULE = Rule("unsteady", check)

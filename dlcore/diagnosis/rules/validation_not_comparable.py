@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _ABOVE = 1.01  # training loss / validation loss, the median over the checks
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a training loss above the validation loss in a run with dropout or augmentation."""
     trains, vals = run.values("train/loss"), run.values("val/loss")
     if not len(trains) or len(trains) != len(vals) or not run.finite:
@@ -33,4 +33,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("validation_not_comparable", look)
+RULE = Rule("validation_not_comparable", check)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Confidence, Finding
 from dlcore.diagnosis.layer_looks import LayerLooks
+from dlcore.diagnosis.number_format import short, times
 from dlcore.diagnosis.rule import STUCK, Rule
-from dlcore.diagnosis.wording import short, times
+from dlcore.diagnosis.run_evidence import Evidence
 
 _SHRINKS = 1e-3  # gradient / weights of the first layer, relative to the last layer's
 _DEAD = 0.9  # share of a layer's units
 _LAYERS = 3  # with fewer, gradients cannot shrink much
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Compare the gradients of the first and the last layer, if the training result is poor."""
     if run.layers is None or not run.poor:
         return None
@@ -57,4 +57,4 @@ def _relative_gradients(layers: LayerLooks) -> dict[str, float]:
     return sizes
 
 
-RULE = Rule("vanishing_gradients", look, (*STUCK, "dead_units", "learning_rate_too_low"), needs_layers=True)
+RULE = Rule("vanishing_gradients", check, (*STUCK, "dead_units", "learning_rate_too_low"), needs_layers=True)

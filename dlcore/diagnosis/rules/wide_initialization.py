@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import LayerLooks
+from dlcore.diagnosis.number_format import short, times
 from dlcore.diagnosis.rule import THROWN_OFF, Rule
-from dlcore.diagnosis.wording import short, times
+from dlcore.diagnosis.run_evidence import Evidence
 
 _WIDE = 5.0  # gain from input to output; Xavier's weights give 1, He's 1.4
 _SATURATED = 0.5  # share of outputs
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a layer with large initial weights, in a run with a poor result or saturated units."""
     if run.layers is None or not _suffered(run, run.layers):
         return None
@@ -66,7 +66,7 @@ def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
 
 RULE = Rule(
     "wide_initialization",
-    look,
+    check,
     (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"),
     needs_layers=True,
     is_cause=True,

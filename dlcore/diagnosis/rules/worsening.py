@@ -7,16 +7,16 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import smoothed
-from dlcore.diagnosis.evidence import Evidence
 from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.number_format import short
 from dlcore.diagnosis.rule import Rule
-from dlcore.diagnosis.wording import short
+from dlcore.diagnosis.run_evidence import Evidence
 
 _RISE = 0.25  # relative to the lowest validation loss
 _POINTS = 0.02  # fall of the accuracy, from the best check to the last
 
 
-def look(run: Evidence) -> Finding | None:
+def check(run: Evidence) -> Finding | None:
     """Find a validation loss well above its minimum, with an accuracy below its best."""
     values = run.values("val/loss")
     if len(values) < 4 or not run.finite:
@@ -40,4 +40,4 @@ def look(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("worsening", look, ("unsteady", "plateau"))
+RULE = Rule("worsening", check, ("unsteady", "plateau"))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlcore.data.array_data import ArrayData, Part
+from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.text_data import TextData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
@@ -49,7 +49,7 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     if repeated:
         looked += f"; {repeated:,} training {unit} are copies of others"
     # Rows of a few categories repeat naturally, in training as in validation.
-    natural = isinstance(train, Part) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
+    natural = isinstance(train, Split) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
     if share <= _SOME or natural:
         result.ok(looked)
         return
@@ -65,7 +65,7 @@ def _same(train: Any, val: Any) -> bool:
     """Return whether one set is the other, or contains all of it by index."""
     if train is val:
         return True
-    if not isinstance(train, Part):
+    if not isinstance(train, Split):
         return bool(train.tokens is val.tokens)
     if train.inputs is not val.inputs:
         return False
@@ -73,10 +73,10 @@ def _same(train: Any, val: Any) -> bool:
 
 
 def _count(part: Any) -> int:
-    return len(part) if isinstance(part, Part) else part.documents
+    return len(part) if isinstance(part, Split) else part.documents
 
 
-def _few(part: Part) -> bool:
+def _few(part: Split) -> bool:
     """Return whether rows have few different values, so that repetition is expected."""
     rows = part.inputs[part.indices[:1000]]
     return all(len(column.unique()) <= 20 for column in rows.T)
@@ -84,7 +84,7 @@ def _few(part: Part) -> bool:
 
 def _hashes(part: Any) -> Iterator[int]:
     """Yield a hash for each sample, the same for the same content."""
-    if isinstance(part, Part):
+    if isinstance(part, Split):
         first = part.inputs[:1]
         most = min(_SAMPLES, max(1, _BYTES // max(first.numel() * first.element_size(), 1)))
         # Spread over the whole set, which may be sorted by class.

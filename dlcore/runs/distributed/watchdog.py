@@ -22,7 +22,7 @@ from torch.distributed import DistError
 from dlcore.errors import ProcessLost
 from dlcore.lightning_compat import end_no_processes
 from dlcore.processes import by_torchrun, rank_of_process
-from dlcore.runs.distributed.wire import Wire
+from dlcore.runs.distributed.heartbeat import Wire
 
 PARENT = "DLCORE_MAIN_PROCESS"  # variable: number of the process that started this one
 SILENCE = "DLCORE_SILENCE"  # variable: seconds without a sign of life after which a process counts as lost; 0: never

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.cli.main import main
-from dlcore.cli.show.front import SUBJECTS
+from dlcore.cli.show.show_command import SUBJECTS
 
 
 @pytest.fixture(autouse=True)

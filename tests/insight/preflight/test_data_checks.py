@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dlcore.data import Table
-from dlcore.data.array_data import Part
+from dlcore.data.array_data import Split
 from dlcore.insight.preflight import Verdict
 
 
@@ -14,7 +14,7 @@ def changed(data, inputs=None, targets=None):
 
     def load_changed():
         return {
-            name: Part(
+            name: Split(
                 part.inputs if inputs is None else inputs(part.inputs),
                 part.targets if targets is None else targets(part.targets),
                 part.indices,

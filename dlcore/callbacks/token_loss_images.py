@@ -11,9 +11,9 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn import functional
 
-from dlcore.callbacks.evaluating import evaluating
+from dlcore.callbacks.evaluation_mode import evaluating
+from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import run_loggers, say_without_run_logger
 from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text import END

@@ -10,9 +10,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
-from dlcore.callbacks.evaluating import evaluating
-from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.pictures import (
+from dlcore.callbacks.evaluation_mode import evaluating
+from dlcore.callbacks.logged_figures import (
     class_names,
     class_numbers,
     name_of,
@@ -21,6 +20,7 @@ from dlcore.callbacks.pictures import (
     say_without_run_logger,
     shown,
 )
+from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
 from dlcore.tracking.figures.feature_maps import LayerMaps, feature_maps
 from dlcore.tracking.figures.kernels import kernels
@@ -71,15 +71,15 @@ class FeatureMaps(MetricCallback):
             raise ArgumentError("feature_maps.sample", f"at most {len(part) - 1:,}, the last one's number", self.sample)
         self._stored = part.fetch(part.indices[self.sample : self.sample + 1])
         # A resumed run has already shown this step. Run the forward pass anyway: it checks that the layers give maps.
-        self._look(trainer, pl_module, draw=trainer.global_step == 0)
+        self._inspect(trainer, pl_module, draw=trainer.global_step == 0)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Show kernels and maps every `every_n_epochs`."""
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
-            self._look(trainer, model)
+            self._inspect(trainer, model)
 
     @torch.no_grad()
-    def _look(self, trainer: Trainer, model: LightningModule, draw: bool = True) -> None:
+    def _inspect(self, trainer: Trainer, model: LightningModule, draw: bool = True) -> None:
         # Compute on all processes: with sharded parameters, a single process would deadlock.
         picture, outputs, maps = self._forward(trainer, model)
         if not draw or not trainer.is_global_zero:

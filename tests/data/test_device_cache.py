@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dlcore.data.array_data import Part
+from dlcore.data.array_data import Split
 from dlcore.data.batches import BatchLoader
-from dlcore.data.resident import Residence
+from dlcore.data.device_cache import Residence
 
 META = torch.device("meta")
 
 
 @pytest.fixture
 def part():
-    return Part(torch.zeros(10, 4, dtype=torch.uint8), torch.arange(10), torch.arange(8))
+    return Split(torch.zeros(10, 4, dtype=torch.uint8), torch.arange(10), torch.arange(8))
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_samples_that_do_not_fit_stay_and_it_is_said(part, residence, capsys):
 
 def test_parts_of_the_same_samples_share_one_copy(part, residence):
     place = residence(79)  # room for one
-    other = Part(part.inputs, part.targets, torch.tensor([8, 9]))
+    other = Split(part.inputs, part.targets, torch.tensor([8, 9]))
     assert place.take(part).inputs is place.take(other).inputs
-    assert place.take(Part(part.inputs.clone(), part.targets, part.indices)).inputs.device.type == "cpu"
+    assert place.take(Split(part.inputs.clone(), part.targets, part.indices)).inputs.device.type == "cpu"
 
 
 def test_on_the_cpu_they_stay_where_they_are(part, capsys):

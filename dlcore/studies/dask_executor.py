@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 _TIMEOUT = 30  # seconds to reach a cluster
 
 
-class DaskCrew:
+class DaskExecutor:
     """Workers of a Dask cluster.
 
     Args:
@@ -69,7 +69,7 @@ class DaskCrew:
 
 
 @contextlib.contextmanager
-def open_dask(address: str | None, wanted: int | None) -> Iterator[DaskCrew]:
+def open_dask(address: str | None, wanted: int | None) -> Iterator[DaskExecutor]:
     """Reach a Dask cluster, or start one on this machine.
 
     Args:
@@ -107,4 +107,4 @@ def open_dask(address: str | None, wanted: int | None) -> Iterator[DaskCrew]:
                 f"dask: {len(several)} of its workers have several threads, and runs in one process would share their "
                 "random numbers. Start them with one: dask worker ADDRESS --nworkers 4 --nthreads 1 --no-dashboard"
             )
-        yield DaskCrew(client)
+        yield DaskExecutor(client)

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 _EVERY = 0.3  # seconds between two polls
 
 
-class RayCrew:
+class RayExecutor:
     """Actors of a Ray cluster.
 
     Args:
@@ -87,7 +87,7 @@ class RayCrew:
 
 
 @contextlib.contextmanager
-def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
+def open_ray(address: str | None, wanted: int | None) -> Iterator[RayExecutor]:
     """Reach a Ray cluster, or start one on this machine.
 
     Args:
@@ -116,7 +116,7 @@ def open_ray(address: str | None, wanted: int | None) -> Iterator[RayCrew]:
         ) from error
     try:
         joblib_of_ray.register_ray()
-        yield RayCrew(ray)
+        yield RayExecutor(ray)
     finally:
         ray.shutdown()
 

@@ -25,7 +25,7 @@ from dlcore.progress_bar import progress_bar
 from dlcore.text.documents import Block, Documents, part
 from dlcore.text.segmentation import Segmenter
 
-PROGRAM = "from dlcore.text.cutting import answer; answer()"
+PROGRAM = "from dlcore.text.parallel_segmentation import answer; answer()"
 _FEW = 1 << 20  # bytes that are segmented before other processes would be ready
 
 

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from dlcore.data.array_data import Part
+    from dlcore.data.array_data import Split
 
 _SHARE = 0.25  # of the free memory; the rest is the network's
 
@@ -29,7 +29,7 @@ class Residence:
             self._free = int(torch.cuda.mem_get_info(device)[0] * _SHARE)
         self._copies: dict[int, tuple[Tensor, Tensor]] = {}  # by id of the samples; the originals stay alive with it
 
-    def take(self, part: Part) -> Part:
+    def take(self, part: Split) -> Split:
         """Return the part with its samples on the device; the part itself on a CPU, or if they do not fit."""
         copy = self._copies.get(id(part.inputs))
         if copy is None:

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from dlcore.errors import DlcoreError, Interrupted
 from dlcore.lightning_compat import answer_no_signals, runs_whole_scripts
 from dlcore.runs.distributed.agreement import PLACES, check_agreement, data_facts, network_facts
-from dlcore.runs.distributed.meeting import meet_apart
+from dlcore.runs.distributed.process_group import meet_apart
 from dlcore.runs.distributed.watchdog import Watchdog
 
 _LONGEST = 200

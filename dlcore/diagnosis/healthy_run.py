@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from dlcore.diagnosis.evidence import Evidence
-from dlcore.diagnosis.wording import percent, short
+from dlcore.diagnosis.number_format import percent, short
+from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of
 from dlcore.tracking.metric_pairs import canonical_name
 

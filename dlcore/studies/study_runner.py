@@ -12,12 +12,12 @@ from pathlib import Path
 from dlcore import cache
 from dlcore.errors import ConfigError, FitError
 from dlcore.studies import pool
-from dlcore.studies.crew import Crew, LocalCrew
+from dlcore.studies.executor import Executor, LocalExecutor
 from dlcore.studies.outcome import Outcome, conclude
 from dlcore.studies.plan import Job, Plan, clear_leftovers, make_plan
-from dlcore.studies.record import DONE, FAILED, RECORD, Record
 from dlcore.studies.results import read_results
 from dlcore.studies.study import Study
+from dlcore.studies.study_run_record import DONE, FAILED, RECORD, Record
 from dlcore.studies.worker import inspect, train
 
 RUNS = Path("lightning_logs")
@@ -44,10 +44,10 @@ def run_study(
     at_once: int | None = None,
     redo: bool = False,
     listener: Listener | None = None,
-    crew: Crew | None = None,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Run the rest of a study, and judge it; see `run_studies`."""
-    return run_studies([study], runs, at_once, redo, listener, crew)[0]
+    return run_studies([study], runs, at_once, redo, listener, executor)[0]
 
 
 def run_studies(
@@ -56,7 +56,7 @@ def run_studies(
     at_once: int | None = None,
     redo: bool = False,
     listener: Listener | None = None,
-    crew: Crew | None = None,
+    executor: Executor | None = None,
 ) -> list[Outcome]:
     """Run the rest of several studies, in their order, and judge them.
 
@@ -68,7 +68,7 @@ def run_studies(
         at_once: Parallel runs; None: one per GPU, without GPUs one per core.
         redo: Run everything again.
         listener: Callbacks for the progress.
-        crew: Processes of the runs (`dlcore.studies.crew.open_crew`); None: processes on this machine.
+        executor: Processes of the runs (`dlcore.studies.executor.open_executor`); None: processes on this machine.
 
     Returns:
         The outcome of each, in their order.
@@ -76,16 +76,16 @@ def run_studies(
     Raises:
         DlcoreError: They cannot be run. A run that fails does not raise: it is among the failures.
     """
-    told, crew = listener or Listener(), crew or LocalCrew()
+    told, executor = listener or Listener(), executor or LocalExecutor()
     with contextlib.ExitStack() as held:
         for study in studies:
             held.enter_context(locked(runs / study.folder))
         plans = make_plans(studies, runs, redo)
         jobs = [job for plan in plans for job in plan.jobs]
-        together, threads = crew.share_out(len(jobs), at_once)
+        together, threads = executor.share_out(len(jobs), at_once)
         told.began(plans, together)
         clear_leftovers(jobs)
-        refused = check_jobs(jobs, together, threads, crew)
+        refused = check_jobs(jobs, together, threads, executor)
         possible = [job for job in jobs if job.group not in refused]
         if jobs and not possible and not any(plan.done for plan in plans):
             (_, name), error = next(iter(refused.items()))
@@ -98,7 +98,7 @@ def run_studies(
                 open_studies[job.study].take(job, failed)
         for each in open_studies.values():
             each.conclude_if_ended(told)
-        for job, record in pool.train_all(train, possible, together, threads, crew.run_jobs):
+        for job, record in pool.train_all(train, possible, together, threads, executor.run_jobs):
             told.ended(job, record)
             open_studies[job.study].take(job, record)
             open_studies[job.study].conclude_if_ended(told)
@@ -119,7 +119,9 @@ def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list
     return plans
 
 
-def check_jobs(jobs: Sequence[Job], at_once: int, threads: int, crew: Crew | None = None) -> dict[tuple[str, str], str]:
+def check_jobs(
+    jobs: Sequence[Job], at_once: int, threads: int, executor: Executor | None = None
+) -> dict[tuple[str, str], str]:
     """Build each variant's model, data and trainer before the first run: a mistake shows now, not in an hour.
 
     Returns:
@@ -129,11 +131,11 @@ def check_jobs(jobs: Sequence[Job], at_once: int, threads: int, crew: Crew | Non
         FitError: A process died during the check.
     """
     firsts = list({job.group: job for job in reversed(jobs)}.values())[::-1]
-    run = (crew or LocalCrew()).run_jobs
+    run = (executor or LocalExecutor()).run_jobs
     try:
         found = list(run(pool.WithJob(inspect), firsts, at_once, threads)) if firsts else []
     except BrokenProcessPool as error:
-        if crew is not None and not isinstance(crew, LocalCrew):
+        if executor is not None and not isinstance(executor, LocalExecutor):
             why = str(error).strip().splitlines()[-1].strip()
             raise FitError(
                 f"The cluster cannot check the settings: {why}. Its machines need the same dlcore, and this folder."

@@ -11,12 +11,12 @@ import torch
 
 from dlcore.errors import ArgumentError, UnknownNameError, check_number, nearest
 from dlcore.runs.text_model import TextModel, load_text_model
-from dlcore.text.form import Form
+from dlcore.text.constrained_decoding import ConstrainedDecoder
 from dlcore.text.generation import GeneratedText, OnPiece, generate_texts
-from dlcore.text.guide import Guide
-from dlcore.text.neighbors import nearest_words
+from dlcore.text.nearest_words import nearest_words
 from dlcore.text.prompt import Prompt, read_prompt
 from dlcore.text.sampling import Sampling
+from dlcore.text.text_constraints import TextConstraints
 from dlcore.text.vocabulary import UNKNOWN
 
 
@@ -36,17 +36,17 @@ def generate(
         num: Texts of each prompt.
         seed: Where the random numbers come from: the same seed gives the same texts whatever the batch.
         batch_size: Texts that are written at once.
-        settings: Fields of `dlcore.text.form.Form` (``length``, ``line_length``, ``acrostic``, …) and of
-            `dlcore.text.sampling.Sampling` (``temperature``, ``top_p``, …).
+        settings: Fields of `dlcore.text.text_constraints.TextConstraints` (``length``, ``line_length``, ``acrostic``, …)
+            and of `dlcore.text.sampling.Sampling` (``temperature``, ``top_p``, …).
 
     Raises:
         DlcoreError: There is no such checkpoint, or a setting cannot be.
     """
-    names = {field.name for kind in (Form, Sampling) for field in fields(kind)}
+    names = {field.name for kind in (TextConstraints, Sampling) for field in fields(kind)}
     for name in settings:
         if name not in names:
             raise UnknownNameError("argument of generate", name, sorted(names))
-    form, sampling = Form(**_of(Form, settings)), Sampling(**_of(Sampling, settings))
+    form, sampling = TextConstraints(**_of(TextConstraints, settings)), Sampling(**_of(Sampling, settings))
     loaded = ckpt_path if isinstance(ckpt_path, TextModel) else load_text_model(ckpt_path)
     read = [read_prompt(text, loaded.tokenizer) for text in ([prompts] if isinstance(prompts, str) else prompts)]
     return list(write(loaded, read, form, sampling, num, seed, batch_size))
@@ -55,7 +55,7 @@ def generate(
 def write(
     loaded: TextModel,
     prompts: Sequence[Prompt],
-    form: Form,
+    form: TextConstraints,
     sampling: Sampling,
     num: int,
     seed: int,
@@ -64,7 +64,7 @@ def write(
 ) -> Iterator[GeneratedText]:
     """Write texts one batch after another; see `generate` and `dlcore.text.generation.generate_texts`."""
     device = next(loaded.model.parameters()).device
-    guide = Guide(form, loaded.tokenizer.vocabulary, device)
+    guide = ConstrainedDecoder(form, loaded.tokenizer.vocabulary, device)
     network: Any = loaded.model.scores
     return generate_texts(network, guide, prompts, sampling, num, seed, batch_size, on_piece)
 
@@ -112,6 +112,6 @@ def _instead(word: str, loaded: TextModel) -> str:
     return f"It knows {near}." if near else f"It knows {', '.join(vocabulary.words[3:8])} and others."
 
 
-def _of(kind: type[Form] | type[Sampling], settings: dict[str, Any]) -> dict[str, Any]:
+def _of(kind: type[TextConstraints] | type[Sampling], settings: dict[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in settings.items() if name in names}

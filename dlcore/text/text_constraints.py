@@ -13,7 +13,7 @@ _DEFAULT_LENGTH, _DEFAULT_LINES = 100, 4
 
 
 @dataclass(frozen=True)
-class Form:
+class TextConstraints:
     """The form of the text after the prompt, which does not count here.
 
     Args:

@@ -16,7 +16,7 @@ LOCAL = "local"
 BACKENDS = (LOCAL, "ray", "dask")
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Processes that run jobs."""
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
@@ -28,7 +28,7 @@ class Crew(Protocol):
         """Run jobs and yield their results as they finish; see `dlcore.studies.pool.run_jobs`."""
 
 
-class LocalCrew:
+class LocalExecutor:
     """Processes on this machine."""
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
@@ -43,7 +43,7 @@ class LocalCrew:
 
 
 @contextlib.contextmanager
-def open_crew(backend: str = LOCAL, address: str | None = None, wanted: int | None = None) -> Iterator[Crew]:
+def open_executor(backend: str = LOCAL, address: str | None = None, wanted: int | None = None) -> Iterator[Executor]:
     """Start or reach the processes, and release them at the end.
 
     Args:
@@ -61,9 +61,9 @@ def open_crew(backend: str = LOCAL, address: str | None = None, wanted: int | No
     if backend == LOCAL:
         if address is not None:
             raise ArgumentError("--backend_address", "nothing, without --backend ray or --backend dask", address)
-        yield LocalCrew()
+        yield LocalExecutor()
         return
     # Import only the backend that is used.
-    module = importlib.import_module(f"dlcore.studies.{backend}_crew")
-    with getattr(module, f"open_{backend}")(address, wanted) as crew:
-        yield crew
+    module = importlib.import_module(f"dlcore.studies.{backend}_executor")
+    with getattr(module, f"open_{backend}")(address, wanted) as executor:
+        yield executor

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dlcore.callbacks import core_waits
-from dlcore.callbacks.core_waits import CoreWaits
+from dlcore.callbacks import cpu_wait as core_waits
+from dlcore.callbacks.cpu_wait import CoreWaits
 
 
 @pytest.fixture

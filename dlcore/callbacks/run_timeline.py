@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from dlcore.callbacks.pictures import run_loggers
+from dlcore.callbacks.logged_figures import run_loggers
 
 
 def record(trainer: Trainer, kind: str, text: str, **numbers: Any) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlcore.data.images.finding import Found
+from dlcore.data.images.image_files import Found
 from dlcore.data.images.layout import PARTS
-from dlcore.data.tables.parts import cut
+from dlcore.data.tables.row_splits import cut
 from dlcore.errors import DataError
 
 

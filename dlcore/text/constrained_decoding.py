@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dlcore.errors import ArgumentError
-from dlcore.text.form import LONGEST_LINE, Form
+from dlcore.text.text_constraints import LONGEST_LINE, TextConstraints
 from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
 
 _HAN = "[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -52,7 +52,7 @@ class _Choice(NamedTuple):
     end: bool = False
 
 
-class Guide:
+class ConstrainedDecoder:
     """Restricts texts to a form.
 
     Args:
@@ -67,7 +67,7 @@ class Guide:
         ArgumentError: The vocabulary lacks what the form needs: line breaks, words of one character.
     """
 
-    def __init__(self, form: Form, vocabulary: Vocabulary, device: torch.device | str = "cpu") -> None:
+    def __init__(self, form: TextConstraints, vocabulary: Vocabulary, device: torch.device | str = "cpu") -> None:
         self.form, self.vocabulary, self.device = form, vocabulary, device
         words = vocabulary.words
         self._break = vocabulary.id("\n")

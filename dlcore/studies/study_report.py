@@ -8,12 +8,12 @@ from html import escape
 from typing import Any
 
 import dlcore
-from dlcore.studies.found import HEADS as FOUND
-from dlcore.studies.found import found_rows
+from dlcore.studies.findings_table import HEADS as FOUND
+from dlcore.studies.findings_table import found_rows
 from dlcore.studies.html_page import html_picture, html_table, page
-from dlcore.studies.pictures import Picture
 from dlcore.studies.results import Results
 from dlcore.studies.study import flag_text
+from dlcore.studies.study_figures import Picture
 from dlcore.studies.tables import Verdicts, measured, table, why_not
 from dlcore.tracking.metric_names import GAP
 

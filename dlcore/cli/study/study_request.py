@@ -32,7 +32,7 @@ class StudyRequest:
         dry_run: Whether nothing is trained.
         together: Whether they are shown as one, with a combined report.
         backend: Backend of the runs: ``local``, ``ray`` or ``dask``.
-        address: The cluster's address; None: see `dlcore.studies.crew.open_crew`.
+        address: The cluster's address; None: see `dlcore.studies.executor.open_executor`.
         search: A search instead of fixed variants: recipe, search space, flags for all, number of trials.
     """
 

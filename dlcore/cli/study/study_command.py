@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.text import Text
 
+from dlcore.cli.packaged_yaml import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_help
-from dlcore.cli.study.request import ALL, StudyRequest, read_study_request
+from dlcore.cli.study.study_request import ALL, StudyRequest, read_study_request
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
-from dlcore.cli.yaml_shelf import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
 from dlcore.config.recipe import recipe_header, recipe_text
 from dlcore.errors import ConfigError
 from dlcore.plain_text import printable
