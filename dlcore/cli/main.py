@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -16,6 +17,18 @@ from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
 from dlcore.plain_text import printable
 from dlcore.processes import rank_of_process, says_it
 
+# Commands beside those of Lightning's trainer: the module of each, whose `run` takes the words after the command.
+_MODULES = {
+    "check": "dlcore.cli.check",
+    "compare": "dlcore.cli.compare",
+    "explain": "dlcore.cli.explain",
+    "generate": "dlcore.cli.generate",
+    "lr_find": "dlcore.cli.lr_find",
+    "neighbors": "dlcore.cli.neighbors",
+    "recipes": "dlcore.cli.recipes",
+    "show": "dlcore.cli.show.show_command",
+    "study": "dlcore.cli.study.study_command",
+}
 # Long commands that keep their results: they continue if nobody reads their output.
 _WORK = (*COMMANDS, "study", "lr_find")
 _LESS_MEMORY = "Take smaller batches (--data.batch_size), a smaller model or less data."
@@ -93,46 +106,10 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"dlcore {__version__}")
         return 0
-    if command == "recipes":
-        from dlcore.cli import recipes
-
-        return recipes.run(argv[1:])
-    if command == "show":
-        from dlcore.cli.show import show_command as front
-
-        return front.run(argv[1:])
-    if command == "lr_find":
-        from dlcore.cli import lr_find
-
-        return lr_find.run(argv[1:])
-    if command == "check":
-        from dlcore.cli import check
-
-        return check.run(argv[1:])
-    if command == "generate":
-        from dlcore.cli import generate
-
-        return generate.run(argv[1:])
-    if command == "neighbors":
-        from dlcore.cli import neighbors
-
-        return neighbors.run(argv[1:])
-    if command == "compare":
-        from dlcore.cli import compare
-
-        return compare.run(argv[1:])
-    if command == "explain":
-        from dlcore.cli import explain
-
-        return explain.run(argv[1:])
-    if command == "study":
-        from dlcore.cli.study import study_command as study_front
-
-        return study_front.run(argv[1:])
+    if command in _MODULES:
+        return int(importlib.import_module(_MODULES[command]).run(argv[1:]))
     if command not in COMMANDS:
-        own = ["check", "compare", "explain", "generate", "lr_find", "neighbors", "recipes", "show", "study"]
-        known = [*COMMANDS, *own]
-        raise UnknownNameError("command", command, known, "See: python -m dlcore --help")
+        raise UnknownNameError("command", command, [*COMMANDS, *_MODULES], "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):
         from dlcore.cli.help import print_command_help
 

@@ -36,8 +36,8 @@ def generate(
         num: Texts of each prompt.
         seed: Where the random numbers come from: the same seed gives the same texts whatever the batch.
         batch_size: Texts that are written at once.
-        settings: Fields of `dlcore.text.text_constraints.TextConstraints` (``length``, ``line_length``, ``acrostic``, …)
-            and of `dlcore.text.sampling.Sampling` (``temperature``, ``top_p``, …).
+        settings: Fields of `dlcore.text.text_constraints.TextConstraints` (``length``, ``line_length``, …) and of
+            `dlcore.text.sampling.Sampling` (``temperature``, ``top_p``, …).
 
     Raises:
         DlcoreError: There is no such checkpoint, or a setting cannot be.

@@ -19,7 +19,7 @@ __all__ = [
     "Claim", "Listener", "Outcome", "Study", "Variant", "find_study", "read_study", "run_studies", "run_study",
     "study_names",
 ]  # fmt: skip
-_HEAVY = {"Outcome": "outcome", "Listener": "campaign", "run_study": "campaign", "run_studies": "campaign"}
+_HEAVY = {"Outcome": "outcome", "Listener": "study_runner", "run_study": "study_runner", "run_studies": "study_runner"}
 
 
 def __getattr__(name: str) -> Any:

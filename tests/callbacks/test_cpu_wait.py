@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dlcore.callbacks import cpu_wait as core_waits
+from dlcore.callbacks import cpu_wait
 from dlcore.callbacks.cpu_wait import CoreWaits
 
 
@@ -13,7 +13,7 @@ def machine(tmp_path, monkeypatch):
     """Set the clock, in seconds, and how long each thread has waited until then, in seconds, as Linux tells it."""
 
     def machine(now, **waited):
-        monkeypatch.setattr(core_waits, "time", SimpleNamespace(monotonic=lambda: now))
+        monkeypatch.setattr(cpu_wait, "time", SimpleNamespace(monotonic=lambda: now))
         for thread, seconds in waited.items():
             (tmp_path / thread).mkdir(exist_ok=True)
             (tmp_path / thread / "schedstat").write_text(f"123456789 {round(seconds * 1e9)} 42\n")

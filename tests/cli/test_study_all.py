@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dlcore.cli.main import main
-from dlcore.cli.study import study_request as request
+from dlcore.cli.study import study_request
 from dlcore.studies import find_study
 
 FIRST = """# Erste.
@@ -40,8 +40,8 @@ def _two_studies(workplace, monkeypatch):
     paths = {name: workplace / f"{name}.yaml" for name in ("eins", "zwei")}
     for path, text in zip(paths.values(), (FIRST, SECOND), strict=True):
         path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(request, "study_names", lambda: list(paths))
-    monkeypatch.setattr(request, "find_study", lambda name: paths[name] if name in paths else find_study(name))
+    monkeypatch.setattr(study_request, "study_names", lambda: list(paths))
+    monkeypatch.setattr(study_request, "find_study", lambda name: paths[name] if name in paths else find_study(name))
     monkeypatch.setenv("COLUMNS", "100")
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dlcore.errors import FitError
-from dlcore.studies import study_runner as campaign
+from dlcore.studies import study_runner
 from dlcore.studies.outcome import conclude
 from dlcore.studies.plan import make_plan
 from dlcore.studies.results import read_results
@@ -41,7 +41,7 @@ def die(job):
 @pytest.mark.process
 def test_a_process_that_dies_while_settings_are_checked_is_an_error_in_words(tmp_path, monkeypatch):
     jobs = make_plan(Study("s", "T", (Variant("a", {}, "mlp_textbook"),)), tmp_path).jobs
-    monkeypatch.setattr(campaign, "inspect", die)
+    monkeypatch.setattr(study_runner, "inspect", die)
     with pytest.raises(FitError, match=r"died while the settings .* --jobs"):
         check_jobs(jobs, 1, 1)
 

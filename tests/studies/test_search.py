@@ -3,7 +3,7 @@
 import pytest
 
 from dlcore.errors import ArgumentError
-from dlcore.studies import study_runner as campaign
+from dlcore.studies import study_runner
 from dlcore.studies.search import JOURNAL, Search
 from dlcore.studies.space import read_space
 from dlcore.studies.study import Study
@@ -44,8 +44,8 @@ def test_a_search_goes_on_where_it_stopped_as_if_it_had_not(tmp_path):
     # It is interrupted while a round is trained: its trials are begun again, not others.
     stopped = make(4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(campaign, "train", interrupt)
-        patch.setattr(campaign.pool, "train_all", interrupt)
+        patch.setattr(study_runner, "train", interrupt)
+        patch.setattr(study_runner.pool, "train_all", interrupt)
         with pytest.raises(KeyboardInterrupt):
             stopped.run(parted, 2)
     again = make(4)

@@ -92,9 +92,9 @@ def test_a_killed_process_leaves_no_half_store(tmp_path, own_cache, store_of):
     "“A process that cuts text was ended …”; nothing is kept",
 )
 def test_a_process_that_cuts_and_dies_is_an_error_and_nothing_is_kept(store_of, own_cache, monkeypatch):
-    from dlcore.text import parallel_segmentation as cutting
+    from dlcore.text import parallel_segmentation
 
-    monkeypatch.setattr(cutting, "PROGRAM", "import sys; sys.stdin.buffer.read(9)")
+    monkeypatch.setattr(parallel_segmentation, "PROGRAM", "import sys; sys.stdin.buffer.read(9)")
     with pytest.raises(DataError, match="A process that cuts text was ended"):
         store_of("\n\n".join(poems(300)), processes=2)
     assert list((own_cache / "texts").rglob("meta.json")) == []
