@@ -10,7 +10,7 @@ import dlcore
 ROOT = Path(dlcore.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 # Pipes to programs that dlcore has started itself, and texts that it has just written: nobody else can write into them.
-OWN = {("text/cutting.py", "pickle.load"), ("runs/command.py", "yaml.safe_load")}
+OWN = {("text/parallel_segmentation.py", "pickle.load"), ("runs/command.py", "yaml.safe_load")}
 
 
 def calls(source: str):
