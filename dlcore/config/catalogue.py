@@ -97,7 +97,7 @@ def settings_info(module: str, name: str, root: Path = ROOT) -> ClassInfo:
     """Describe a dataclass of settings.
 
     Args:
-        module: Its file below dlcore, as a path (``text/form.py``).
+        module: Its file below dlcore, as a path (``text/text_constraints.py``).
         name: Its name.
         root: Folder of dlcore's sources.
     """
