@@ -207,7 +207,7 @@ def _legend(axes: Any, room: float) -> None:
 
 
 def _from_zero(axes: Any) -> None:
-    """An axis that is not logarithmic, with room for the legend."""
+    """Set a linear axis from zero, with room for the legend."""
     from matplotlib.ticker import AutoLocator
 
     axes.set_yscale("linear")
