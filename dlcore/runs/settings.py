@@ -52,7 +52,7 @@ class Settings:
         root_dir: The trainer's default_root_dir, by flag or recipe.
         config: Recipes and checkpoint, merged.
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
-        name: The run's name: the first recipe's, else the checkpoint's, else the user's model's or the default recipe's.
+        name: The run's name: the first recipe's, else the checkpoint's, the user's model's or the default recipe's.
         allow_list: Packages and classes whose code may be imported.
         places: Arguments of the model with a placeholder for a value that the data will give.
 
