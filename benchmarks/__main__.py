@@ -1,11 +1,11 @@
-"""How fast dlcore is beside loops by hand and what people usually write.
+"""Compare the speed of dlcore with hand-written loops and with usual code.
 
 Run: python -m benchmarks [--full] [--json FILE]
 
-Each question is a file of its own that can be run by itself; here they are asked one after the other, in a few minutes
-(--full: longer, with more repeats). In each, all ways are timed in turn in one process, by CPU time on one thread where
-not told otherwise, and must end with the same weights; with two processes it is the time of the clock, and those of a
-large vocabulary agree but for rounding. Ratios are times by the loop's: 1.05 is 5% slower than it.
+Each benchmark is a separate file that also runs alone; this command runs all of them, in a few minutes (--full: longer,
+with more repeats). Each times its variants in turn in one process, by CPU time on one thread unless stated otherwise,
+and they must end with the same weights. With two processes it is wall-clock time; with a large vocabulary the weights
+agree except for rounding. A ratio is a time divided by the loop's: 1.05 is 5% slower.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ Settings = argparse.Namespace
 
 
 def questions(arguments: Settings) -> list[tuple[str, Any, Settings]]:
-    """What is asked: a name, the module that answers, its settings."""
+    """Return the benchmarks: a name, the module that runs it, its settings."""
     full = arguments.full
     repeats, epochs = (7, 2) if full else (3, 1)
     samples = 54_000 if full else 20_000
     mlp = {"samples": samples, "repeats": repeats, "threads": arguments.threads, "clock": arguments.clock}
-    pair = {"epochs": 3 if full else 2, "samples": samples, "repeats": 5 if full else 1}  # the first is not timed
+    pair = {"epochs": 3 if full else 2, "samples": samples, "repeats": 5 if full else 1}  # the first epoch is not timed
     text = {"steps": 40 if full else 16, "batch_size": 32, "sequence_length": 64, "hidden_size": 256, "num_layers": 2}
     many = {**text, "vocab_size": 50_000, "steps": 8, "repeats": 7 if full else 2, "threads": 1}
     return [
@@ -52,7 +52,7 @@ def questions(arguments: Settings) -> list[tuple[str, Any, Settings]]:
 
 
 def main() -> None:
-    """Ask them all; print a table and write the numbers."""
+    """Run all benchmarks; print a table and write the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="more repeats, longer epochs")
     parser.add_argument("--threads", type=int, default=1, help="of the MLP's questions")

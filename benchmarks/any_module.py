@@ -1,4 +1,4 @@
-"""An ordinary LightningModule in a plain Trainer, with and without `StepsPerExecution`, beside a loop by hand.
+"""Compare an ordinary LightningModule in a plain Trainer, with and without `StepsPerExecution`, with a raw loop.
 
 Run: python benchmarks/any_module.py [--batch_size 32] [--epochs 3] [--samples 54000] [--repeats 5] [--threads 1]
 The module is written as in Lightning's documentation (automatic optimisation, `self.log` of the loss for step and
@@ -8,9 +8,9 @@ FashionMNIST, MLP 784-1000-10, fused Adam, each repeat times
 - Lightning: the module in a plain Trainer with a TensorBoardLogger and a checkpoint, without a progress bar;
 - StepsPerExecution: the same, with the callback;
 
-each beside raw, the best loop by hand (batches by an index tensor, no logging, no metric): they take turns of 50 steps.
+each in turns of 50 steps with raw, the best hand-written loop (batches by an index tensor, no logging, no metric).
 
-Timed is what each epoch trains, after the first, by CPU time of all threads or by the clock. All must end with the same
+The times are those of each epoch's training, as CPU time of all threads or wall-clock time. All must end with the same
 weights, bit for bit, and both trainers with the same metrics.
 """
 
@@ -42,7 +42,7 @@ SEED = 3
 
 
 class Module(LightningModule):
-    """A LightningModule as Lightning's documentation has it."""
+    """A LightningModule as in Lightning's documentation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Module(LightningModule):
         self.accuracy = MulticlassAccuracy(10, average="micro")
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Loss, logged with the accuracy."""
+        """Return the loss; log it and the accuracy."""
         images, labels = batch
         scores = self.network(images)
         loss = cross_entropy(scores, labels)
@@ -61,12 +61,12 @@ class Module(LightningModule):
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Fused Adam."""
+        """Return fused Adam."""
         return torch.optim.Adam(self.parameters(), lr=0.001, fused=True)
 
 
 def by_hand(data: TensorDataset, batch_size: int) -> Iterator[list[Tensor]]:
-    """The best loop by hand, a step at a time."""
+    """Train with the best hand-written loop, one step per iteration."""
     module, (images, labels) = Module(), data.tensors
     network, optimizer = module.network, module.configure_optimizers()
     order = torch.Generator().manual_seed(SEED)
@@ -81,7 +81,7 @@ def by_hand(data: TensorDataset, batch_size: int) -> Iterator[list[Tensor]]:
 
 
 def by_trainer(data: TensorDataset, arguments: argparse.Namespace, fast: bool) -> tuple[InTurns, dict[str, float]]:
-    """Times of a plain Trainer and of the loop by hand, and the Trainer's metrics."""
+    """Return the times of a plain Trainer and of the hand-written loop, and the Trainer's metrics."""
     order = torch.Generator().manual_seed(SEED)
     loader = DataLoader(data, arguments.batch_size, shuffle=True, generator=order)
     clock = InTurns(lambda *_: by_hand(data, arguments.batch_size), len(loader))
@@ -102,13 +102,13 @@ def by_trainer(data: TensorDataset, arguments: argparse.Namespace, fast: bool) -
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time them in turn; give what is printed, for the JSON file."""
+    """Time them in turn; return the printed numbers, for the JSON file."""
     prepare_process()
     torch.set_num_threads(arguments.threads)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     source = FashionMNIST(val_size=5000)
     part = source.load()["train"]
-    whole = arguments.samples // arguments.batch_size * arguments.batch_size  # a sampler draws once more for a rest
+    whole = arguments.samples // arguments.batch_size * arguments.batch_size  # a sampler draws again for a remainder
     chosen = part.indices[:whole]
     data = TensorDataset(part.inputs[chosen].flatten(1).float().div_(255), part.targets[chosen].long())
     place = {"wall": 0, "CPU": 1}[arguments.clock]

@@ -1,9 +1,9 @@
-"""How long an epoch of dlcore's CNN takes, against a hand-written loop of the same network on the same batches.
+"""Compare an epoch of dlcore's CNN with a hand-written loop of the same network on the same batches.
 
 Run: python benchmarks/cnn_step.py [--steps 60] [--batch_size 128] [--repeats 5]
-Each repeat times, in turns of 50 steps, on pictures of 28 x 28: the loop (channels_last, fused SGD, nothing else);
-dlcore's fit with Lightning, metrics and logging every 50 steps; and the loop in torch's usual order in memory. Imports
-and the first two steps are not timed. What is timed is CPU time, of all threads: other work hardly changes the ratios.
+Each repeat times, in turns of 50 steps, on images of 28 x 28: the loop (channels_last, fused SGD, nothing else);
+dlcore's fit with Lightning, metrics and logging every 50 steps; and the loop in torch's default memory format. Imports
+and the first two steps are not timed. Times are CPU times of all threads: other work hardly changes the ratios.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ WARM = 2  # steps before the clock starts
 
 
 class Noise(ArrayData):
-    """Pictures of noise."""
+    """Images of noise."""
 
     def __init__(self, steps: int, batch_size: int) -> None:
         super().__init__(batch_size, batch_size, False)
         self.steps = steps
 
     def load(self) -> dict[str, Split]:
-        """As many samples as the steps take."""
+        """Return as many samples as the steps need."""
         count = self.batch_size * self.steps
         inputs = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8)
         part = Split(inputs, torch.arange(count) % 10, torch.arange(count))
         return {"train": part, "val": part, "test": part}
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """As FashionMNIST does."""
+        """Scale as FashionMNIST does."""
         return inputs.unsqueeze(1).float().div_(255.0)
 
     def facts(self) -> dict[str, Any]:
-        """What a model may ask for."""
+        """Return the facts that a model may need."""
         return {"image_shape": [1, 28, 28], "num_classes": 10}
 
 
@@ -73,7 +73,7 @@ def by_hand(data: Noise, channels_last: bool) -> Iterator[list[Tensor]]:
 
 
 def by_dlcore(data: Noise, channels_last: bool = True) -> InTurns:
-    """Dlcore beside the loop, or the loop with another order in memory."""
+    """Time dlcore in turns with the loop, which may have another memory format."""
     clock = InTurns(lambda *_: by_hand(data, channels_last), WARM)
     model = make_model(data)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
@@ -81,7 +81,7 @@ def by_dlcore(data: Noise, channels_last: bool = True) -> InTurns:
         max_epochs=1, accelerator="cpu", limit_val_batches=0, enable_model_summary=False, callbacks=[clock], **quiet
     )
     trainer.fit_loop.epoch_loop = ExecutionLoop(trainer)
-    trainer.fit(model, datamodule=copy.copy(data))  # the trainer stays with this one
+    trainer.fit(model, datamodule=copy.copy(data))  # a copy: the trainer stays attached to it
     if channels_last and not all(map(torch.equal, clock.weights, model.network.parameters())):
         raise SystemExit("the loop and dlcore ended with different weights: they did not do the same")
     return clock
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time them in turn; give what is printed, for the JSON file."""
+    """Time them in turn; return the printed numbers, for the JSON file."""
     prepare_process()
     torch.manual_seed(0)
     data = Noise(arguments.steps, arguments.batch_size)
@@ -106,7 +106,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for _ in range(arguments.repeats):
         clock, other = by_dlcore(data), by_dlcore(data, channels_last=False)
         own, loop, usual = (total(laps).cpu for laps in (clock.fit, clock.loop, other.loop))
-        usual *= own / total(other.fit).cpu  # both beside dlcore, each in its own time
+        usual *= own / total(other.fit).cpu  # normalise by dlcore's time in each run
         for name, seconds in zip(times, (loop, own, usual), strict=True):
             times[name].append(seconds / (arguments.steps - WARM) * 1000)
             ratios[name].append(seconds / loop)

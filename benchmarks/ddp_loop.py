@@ -1,17 +1,17 @@
-"""How long an epoch of dlcore's MLP takes in two processes on the CPU, against a DDP loop by hand.
+"""Compare an epoch of dlcore's MLP in two processes on the CPU with a hand-written DDP loop.
 
 Run: python benchmarks/ddp_loop.py [--batch_size 32] [--epochs 3] [--samples 54000] [--repeats 5]
-The network is 784-1000-10 with ReLU, trained by Adam on FashionMNIST; --batch_size is that of each process, which has
+The network is 784-1000-10 with ReLU, trained by Adam on FashionMNIST; --batch_size is per process, and each process has
 one thread. In turn:
 
-- raw: a loop by hand: DistributedDataParallel over gloo, samples in memory, a process's share of each batch by an index
-  tensor, fused Adam, subnormal numbers flushed, no more;
-- dlcore: `fit --trainer.devices 2` as a user gets it, with metrics, TensorBoard, histograms and checkpoints;
+- raw: a hand-written loop: DistributedDataParallel over gloo, samples in memory, a rank's part of a batch by an index
+  tensor, fused Adam, subnormal numbers flushed, nothing else;
+- dlcore: `fit --trainer.devices 2` with the defaults: metrics, TensorBoard, histograms and checkpoints;
 - dlcore, one by one: the same with --steps_per_execution 1.
 
-Timed is the training of the epochs after the first, without validation, from when both processes have come to their
-beginning: by the clock of the slower process, and by the CPU time of both, waiting included where gloo is busy with it.
-All must end with the same weights, bit for bit, in both processes.
+The times are those of training in the epochs after the first, without validation, after a barrier at each start: the
+wall-clock time of the slower process, and the CPU time of both, including gloo's busy waiting. All must end with the
+same weights, bit for bit, in both processes.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ SETTINGS = ("batch_size", "epochs", "samples", "repeats")
 
 
 class PairClock(TrainingClock):
-    """Times each epoch in each process, by clock and CPU; keeps what the loop by hand needs to do the same.
+    """Time each epoch in each process, by wall clock and CPU; save what the hand-written loop needs to do the same.
 
     Args:
-        folder: Where it is kept.
+        folder: Folder for the files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,18 +55,18 @@ class PairClock(TrainingClock):
         self.folder = folder
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Keep weights and seed of the start."""
+        """Save the initial weights and the seed."""
         super().on_train_start(trainer, pl_module)
         if trainer.is_global_zero:
             torch.save({"weights": list(self.initial.values()), "seed": self.order_seed}, self.folder / "start.pt")
 
     def on_train_epoch_start(self, trainer: Any, *args: Any) -> None:
-        """Start, when both have come here."""
+        """Start the clock after a barrier."""
         distributed.barrier()
         super().on_train_epoch_start()
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Keep times and weights."""
+        """Save times and weights."""
         keep(self.folder, trainer.global_rank, self.stopwatch, list(pl_module.network.parameters()))
 
 
@@ -78,12 +78,12 @@ def keep(folder: Path, rank: int, stopwatch: Stopwatch, weights: list[torch.Tens
 
 
 def by_hand(arguments: argparse.Namespace) -> None:
-    """The loop, in each of its processes."""
+    """Train with the hand-written loop, in one of its processes."""
     folder, rank = arguments.folder, arguments.rank
     prepare_process()
     data = FashionMNIST(val_size=5000, batch_size=arguments.batch_size)
     part = data.load()["train"]
-    place, patience = f"file://{folder}/meet", timedelta(minutes=1)  # for one that has died
+    place, patience = f"file://{folder}/meet", timedelta(minutes=1)  # timeout if the other has died
     distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=PROCESSES, timeout=patience)
     start = torch.load(folder / "start.pt", weights_only=True)
     plain = network()
@@ -111,17 +111,17 @@ def by_hand(arguments: argparse.Namespace) -> None:
 
 
 def by_dlcore(arguments: argparse.Namespace) -> None:
-    """`fit`, in the process that starts the other, and in the other."""
+    """Train with `fit`, in the process that starts the other, and in the other."""
     words = ["--steps_per_execution=1"] if arguments.way == "dlcore, one by one" else []
     clock = PairClock(arguments.folder)
     fit(*flags(arguments, str(arguments.folder), PROCESSES), *words, callbacks=[clock])
 
 
 def carry_out(way: str, arguments: argparse.Namespace, folder: Path) -> tuple[float, float, list[list[torch.Tensor]]]:
-    """Carry out one way in processes of its own; seconds by the clock, CPU seconds, weights of both processes."""
+    """Run one variant in new processes; return wall-clock seconds, CPU seconds and the weights of both processes."""
     settings = [f"--{name}={getattr(arguments, name)}" for name in SETTINGS]
     command = [sys.executable, str(Path(__file__).resolve()), *settings, f"--folder={folder}", f"--way={way}"]
-    ranks = range(PROCESSES) if way == "raw" else (0,)  # Lightning starts the others itself
+    ranks = range(PROCESSES) if way == "raw" else (0,)  # Lightning starts the other itself
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     started = [
         subprocess.Popen([*command, f"--rank={rank}"], env=environment, stdout=subprocess.DEVNULL) for rank in ranks
@@ -136,13 +136,13 @@ def carry_out(way: str, arguments: argparse.Namespace, folder: Path) -> tuple[fl
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time them in turn; give what is printed, for the JSON file."""
+    """Time them in turn; return the printed numbers, for the JSON file."""
     walls: dict[str, list[float]] = {name: [] for name in NAMES}
     cpus: dict[str, list[float]] = {name: [] for name in NAMES}
     for _ in range(arguments.repeats):
         ended: list[list[torch.Tensor]] = []
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("dlcore", "dlcore, one by one", "raw"):  # the first leaves the weights of the start
+            for name in ("dlcore", "dlcore, one by one", "raw"):  # the first saves the initial weights
                 wall, cpu, weights = carry_out(name, arguments, Path(folder))
                 walls[name].append(wall)
                 cpus[name].append(cpu)

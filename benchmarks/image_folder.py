@@ -1,12 +1,12 @@
-"""Images a second of `ImageFolder`, against torchvision's ImageFolder and transforms in a DataLoader of two workers.
+"""Compare the images per second of `ImageFolder` with torchvision's ImageFolder and transforms, two DataLoader workers.
 
 Run: python benchmarks/image_folder.py [--small] [--repeats 3] [--color 0.2]
-It makes its JPEG files in a temporary folder: 20,000 of 64 × 64 and 5,000 of 224 × 224 (--small: 2,000 and 500). Each
-repeat measures in turn, torchvision then dlcore, with a cache folder of its own: the first epoch (dlcore decodes in
-it), the second, and the second without augmentation. An epoch gives normalised batches of 64 on the CPU, and trains
-nothing. On a machine that others use, OMP_NUM_THREADS=1 keeps torch's threads from waiting for each other.
-Augmentation is a crop by chance to 50% of the area at least and a mirrored half, in both. Imports are not timed.
-The requirements, as ratios: 64: 2 and 8; 224: 1, 1.5, and 4 without augmentation.
+It writes its JPEG files to a temporary folder: 20,000 of 64 × 64 and 5,000 of 224 × 224 (--small: 2,000 and 500). Each
+repeat measures in turn, torchvision then dlcore, with a new cache folder: the first epoch (in which dlcore decodes the
+files), the second, and the second without augmentation. An epoch gives normalised batches of 64 on the CPU; nothing is
+trained. On a shared machine, OMP_NUM_THREADS=1 keeps torch's threads from waiting for each other.
+Augmentation is a random crop of at least 50% of the area and a flip of half the images, in both. Imports are not timed.
+The required ratios: 64: 2 and 8; 224: 1, 1.5, and 4 without augmentation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REQUIRED = {(64, "first"): 2.0, (64, "second"): 8.0, (224, "first"): 1.0, (224, 
 
 
 def write_pictures(folder: Path, count: int, side: int) -> None:
-    """JPEG files of soft colours with some noise, in ten classes, in train, and a few in val and test."""
+    """Write JPEG files of soft colours with noise, in ten classes: `count` in train, a few in val and test."""
     rng = np.random.default_rng(0)
     for part, number in (("train", count), ("val", 20), ("test", 20)):
         for index in range(number):
@@ -47,7 +47,7 @@ def write_pictures(folder: Path, count: int, side: int) -> None:
 
 
 def epoch(batches: Iterable[Any], ready: Callable[[Any], Any] = lambda batch: batch) -> int:
-    """Go through all batches; how many pictures there were."""
+    """Iterate over all batches; return the number of images."""
     return sum(len(ready(batch)[1]) for batch in batches)
 
 
@@ -70,14 +70,14 @@ def dlcore_data(folder: Path, side: int, color: float, augment: bool) -> ImageFo
 
 
 def timed(action: Callable[[], int]) -> float:
-    """Pictures a second."""
+    """Return images per second."""
     start = time.perf_counter()
     count = action()
     return count / (time.perf_counter() - start)
 
 
 def measure(folder: Path, side: int, color: float) -> dict[str, tuple[float, float]]:
-    """Images a second of torchvision and of dlcore, in each kind of epoch."""
+    """Return the images per second of torchvision and of dlcore, in each kind of epoch."""
     found: dict[str, tuple[float, float]] = {}
     made: list[Any] = [None, None]
 
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--color", type=float, default=0.0, help="change of colours, in both")
     arguments = parser.parse_args()
-    prepare_process()  # as the command does
+    prepare_process()  # as `fit` does
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as temporary:
         for side, count in ((64, 20_000), (224, 5_000)):

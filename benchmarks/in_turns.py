@@ -1,4 +1,4 @@
-"""Times a fit and a loop by hand that take turns, so that both meet the same machine, whose speed changes."""
+"""Timing of a fit and a hand-written loop in alternate turns, so that changes of the machine's speed affect both."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-TURN = 50  # steps: as many as Lightning logs after, where an execution ends anyway
+TURN = 50  # steps: Lightning's default logging interval, where an execution ends anyway
 
 
 class Lap(NamedTuple):
-    """Seconds: on the wall, of CPU in all threads, and of CPU in the thread that trains alone."""
+    """Seconds of wall-clock time, of CPU time of all threads, and of CPU time of the current thread."""
 
     wall: float
     cpu: float
@@ -23,32 +23,32 @@ class Lap(NamedTuple):
 
     @classmethod
     def now(cls) -> Lap:
-        """What the clocks show."""
+        """Return the current times."""
         return cls(time.perf_counter(), time.process_time(), time.thread_time())
 
     def since(self, then: Lap) -> Lap:
-        """What has passed."""
+        """Return the difference from an earlier time."""
         return Lap(*(now - before for now, before in zip(self, then, strict=True)))
 
 
 def total(laps: list[Lap]) -> Lap:
-    """The sum."""
+    """Return the sum."""
     return Lap(*map(sum, zip(*laps, strict=True)))
 
 
 class InTurns(Callback):
-    """After each `TURN` steps of a fit, takes as many of a loop by hand; times what both train.
+    """Take as many steps of a hand-written loop after each `TURN` steps of a fit; time both.
 
-    A fit's time has its steps and all hooks between an epoch's start and its end or first validation.
+    A fit's time includes its steps and all hooks between an epoch's start and its end or first validation.
 
     Args:
-        by_hand: Makes the loop when the fit's first epoch starts: an iterator that takes a step each time it is
-            advanced, and gives its parameters.
-        warm: Steps before the clocks start.
+        by_hand: Creates the loop when training starts: an iterator that takes one step per item and returns the
+            parameters.
+        warm: Number of untimed steps at the start.
 
     Attributes:
-        fit: What the fit took in each turn.
-        loop: What the loop took.
+        fit: Times of the fit's turns.
+        loop: Times of the loop's turns.
         weights: The loop's parameters.
     """
 
@@ -59,44 +59,44 @@ class InTurns(Callback):
         self.loop: list[Lap] = []
         self.weights: list[Tensor] = []
         self._by_hand, self._warm = by_hand, warm
-        self._steps = self._taken = 0  # by the fit, and by the loop
+        self._steps = self._taken = 0  # steps of the fit, and of the loop
         self._began: Lap | None = None
         self._random: Tensor | None = None
 
     def skippable_batches(self, *args: Any) -> float:
-        """It needs no hook but that one."""
+        """Return infinity: no other hook is needed."""
         return math.inf
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make the loop."""
+        """Create the loop."""
         self._loop = self._by_hand(trainer, pl_module)
 
     def on_train_epoch_start(self, *args: Any) -> None:
-        """Start."""
+        """Start the clock."""
         self._began = Lap.now()
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Take turns."""
+        """Take the loop's turn."""
         self._steps += 1
         if self._steps == self._warm or trainer.global_step % TURN == 0:
             self._turn(again=True)
 
     def on_validation_start(self, trainer: Trainer, *args: Any) -> None:
-        """Stop, if it goes."""
+        """Stop the clock if it runs."""
         self._turn(again=False)
 
     def on_train_epoch_end(self, *args: Any) -> None:
-        """Stop, if it goes."""
+        """Stop the clock if it runs."""
         self._turn(again=False)
 
     def _turn(self, again: bool) -> None:
         if self._began is None:
             return
         own = Lap.now().since(self._began)
-        state = torch.get_rng_state()  # each draws random numbers of its own
+        state = torch.get_rng_state()  # fit and loop have separate random states
         torch.set_rng_state(self._random if self._random is not None else state)
         begin = Lap.now()
-        with torch.inference_mode(False), torch.enable_grad():  # a validation is about to start
+        with torch.inference_mode(False), torch.enable_grad():  # validation may have switched gradients off
             for _ in range(self._steps - self._taken):
                 self.weights = next(self._loop)
         if self._taken >= self._warm:

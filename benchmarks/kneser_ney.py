@@ -1,16 +1,16 @@
-"""Bits per character of a text under interpolated modified Kneser-Ney models on characters: what a network has to beat.
+"""Bits per character of a text under interpolated modified Kneser-Ney models on characters: the baseline of a network.
 
 Run: python benchmarks/kneser_ney.py FILE [--orders 1 2 3 4 5 6] [--without_titles] [--samples FILE]
-FILE holds documents parted by blank lines. Documents 19, 39, 59, ... (counted from 0) are held out, the others are
-counted. A line break within a document is a character. Each held-out document is charged one END symbol: its bits
-count, and it counts no character (a second figure counts it as one). Nothing is tuned on the held-out documents.
---without_titles leaves out the first line of each document, whose bits are few where it is one of some hundred tunes.
-Characters that the training documents don't have are one symbol, unknown, to which the interpolation's base
-distribution (1 / (V + 1) for each of V known symbols and for unknown) gives its share; the last figure also pays
-log2(0x110000) bits for saying which character each of them is.
-With --samples, a file of generated documents parted by blank lines: the longest span copied from the training
-documents and distinct-2, the share of distinct bigrams among all bigrams of characters (within documents), beside the
-same of as many held-out characters.
+FILE has documents separated by blank lines. Documents 19, 39, 59, ... (counted from 0) are held out, the others are
+for training. A line break within a document is a character. Each held-out document has one END symbol: its bits count,
+but it is not a character (a second figure counts it as one). Nothing is tuned on the held-out documents.
+--without_titles leaves out the first line of each document, which costs few bits if it is one of some hundred tunes.
+Characters that are not in the training documents are one symbol, unknown; the interpolation's base distribution
+(1 / (V + 1) for each of V known symbols and for unknown) gives it a probability. The last figure also adds
+log2(0x110000) bits for each of them, to specify the character.
+With --samples, a file of generated documents separated by blank lines: print the longest span copied from the training
+documents and distinct-2, the fraction of distinct bigrams among all bigrams of characters (within documents), and the
+same for as many held-out characters.
 
 The model: Chen and Goodman, An empirical study of smoothing techniques for language modeling (1998), section 3:
 three discounts an order, from counts of counts; n-grams at a document's beginning keep their own counts.
@@ -27,23 +27,23 @@ from pathlib import Path
 import numpy as np
 
 CODE_POINTS = 0x110000
-FALLBACK = (0.5, 1.0, 1.5)  # discounts of an order whose counts of counts don't give any, in very small texts
+FALLBACK = (0.5, 1.0, 1.5)  # discounts if the counts of counts give none, in very small texts
 
 
 def read_documents(path: Path) -> list[str]:
-    """The documents of a file in UTF-8, parted by blank lines."""
+    """Return the documents of a UTF-8 file, separated by blank lines."""
     text = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n")
     return [document.strip("\n") for document in re.split(r"\n(?:[ \t\u3000]*\n)+", text) if document.strip()]
 
 
 def hold_out(documents: list[str], every: int = 20) -> tuple[list[str], list[str]]:
-    """The documents that are counted, and those that are held out: the last of each `every`."""
+    """Return the training documents, and the held-out ones: the last of each `every`."""
     held_out = documents[every - 1 :: every]
     return [document for index, document in enumerate(documents) if index % every != every - 1], held_out
 
 
 class Alphabet:
-    """Numbers of symbols: the characters of the training documents, then END, unknown, and BEGIN."""
+    """Ids of symbols: the characters of the training documents, then END, unknown, and BEGIN."""
 
     def __init__(self, documents: list[str]) -> None:
         self.chars = sorted(set("".join(documents)))
@@ -55,7 +55,7 @@ class Alphabet:
         self.size = self.end + 3
 
     def encode(self, documents: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """All symbols, each document as BEGIN, characters, END; and how many symbols of its document precede each."""
+        """Return all symbols, each document as BEGIN, characters, END; and each symbol's position in its document."""
         symbols: list[int] = []
         depths: list[int] = []
         for document in documents:
@@ -67,30 +67,30 @@ class Alphabet:
 
 @dataclass
 class Level:
-    """What an order knows: discounted counts of its n-grams; total and freed mass of its contexts."""
+    """The statistics of an order: discounted counts of its n-grams; total and freed mass of its contexts."""
 
     keys: np.ndarray  # sorted: context * alphabet size + symbol
     discounted: np.ndarray  # of each n-gram
     total: np.ndarray  # of each context
-    freed: np.ndarray  # of each context: what the discounts took away
+    freed: np.ndarray  # of each context: the sum of the discounts
 
 
 class Counts:
-    """Numbers and counts of all n-grams of a text up to an order."""
+    """Ids and counts of all n-grams of a text up to an order."""
 
     def __init__(self, documents: list[str], alphabet: Alphabet, order: int) -> None:
         self.alphabet = alphabet
         self.order = order
         symbols, depths = alphabet.encode(documents)
         self.keys: list[np.ndarray] = []
-        self.contexts: list[int] = []  # how many contexts an order may have
+        self.contexts: list[int] = []  # number of possible contexts of each order
         raw: list[np.ndarray] = []
-        first: list[np.ndarray] = []  # where each n-gram occurs first
-        ends: list[np.ndarray] = []  # the number of the n-gram that ends at each symbol
+        first: list[np.ndarray] = []  # first position of each n-gram
+        ends: list[np.ndarray] = []  # id of the n-gram that ends at each symbol
         context = np.zeros_like(symbols)
         number_of_contexts = 1
         for n in range(1, order + 1):
-            places = np.flatnonzero(depths >= max(n - 1, 1))  # not BEGIN, and no further back than BEGIN
+            places = np.flatnonzero(depths >= max(n - 1, 1))  # not BEGIN itself, and not across BEGIN
             keys, index, inverse, count = np.unique(
                 context[places] * alphabet.size + symbols[places],
                 return_index=True,
@@ -104,19 +104,19 @@ class Counts:
             raw.append(count)
             first.append(places[index])
             ends.append(end)
-            if n == 1:  # BEGIN is a context and no event
+            if n == 1:  # BEGIN is a context, but is never predicted
                 end[depths == 0] = len(keys)
             number_of_contexts = len(keys) + (n == 1)
             context = np.concatenate([[-1], end[:-1]])
         self.raw = raw
-        self.continuations = []  # how many symbols each n-gram follows; at a document's beginning, how often it occurs
+        self.continuations = []  # number of symbols before each n-gram; at a document's beginning, its count
         for n in range(1, order):
             follows = np.bincount(ends[n - 1][first[n]], minlength=len(raw[n - 1]) + (n == 1))[: len(raw[n - 1])]
             at_beginning = depths[first[n - 1]] == n - 1
             self.continuations.append(np.where(at_beginning, raw[n - 1], follows))
 
     def level(self, n: int, highest: bool) -> Level:
-        """The discounted counts of order `n`: of occurrences in the model's highest order, else of continuations."""
+        """Return the discounted counts of order `n`: occurrences in the model's highest order, else continuations."""
         counts = self.raw[n - 1] if highest else self.continuations[n - 1]
         discounts = np.array([0.0, *discounts_of(counts)])[np.minimum(counts, 3)]
         contexts = self.keys[n - 1] // self.alphabet.size
@@ -130,7 +130,7 @@ class Counts:
 
 
 def discounts_of(counts: np.ndarray) -> tuple[float, float, float]:
-    """What is taken from counts of 1, of 2, and of 3 or more."""
+    """Return the discounts of counts of 1, of 2, and of 3 or more."""
     ones, twos, threes, fours = (float((counts == value).sum()) for value in (1, 2, 3, 4))
     if not (ones and twos and threes):
         return FALLBACK
@@ -143,8 +143,8 @@ class KneserNey:
     """An interpolated modified Kneser-Ney model.
 
     Args:
-        counts: Of the training documents, up to `order` at least.
-        order: How many symbols an n-gram has at most, the predicted one among them.
+        counts: Counts of the training documents, at least up to `order`.
+        order: Maximum number of symbols in an n-gram, including the predicted one.
     """
 
     def __init__(self, counts: Counts, order: int) -> None:
@@ -152,14 +152,14 @@ class KneserNey:
         self.levels = [counts.level(n, highest=n == order) for n in range(1, order + 1)]
 
     def _find(self, n: int, contexts: np.ndarray, symbols: np.ndarray) -> np.ndarray:
-        """The numbers of n-grams; -1 for those that were not counted."""
+        """Return the ids of n-grams; -1 for those not in the training documents."""
         keys = self.levels[n - 1].keys
         wanted = contexts * self.alphabet.size + symbols
         places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return np.where((contexts >= 0) & (keys[places] == wanted), places, -1)
 
     def _contexts(self, symbols: np.ndarray, depths: np.ndarray) -> list[np.ndarray]:
-        """For each order, the number of the context before each symbol; -1 where there is none."""
+        """Return, for each order, the id of the context before each symbol; -1 if there is none."""
         contexts = [np.zeros_like(symbols)]
         for n in range(1, len(self.levels)):
             end = self._find(n, contexts[-1], symbols)
@@ -170,7 +170,7 @@ class KneserNey:
         return contexts
 
     def _probabilities(self, contexts: list[np.ndarray], symbols: np.ndarray) -> np.ndarray:
-        """The probability of each symbol after its contexts."""
+        """Return the probability of each symbol given its contexts."""
         probability = np.full(len(symbols), 1 / (self.alphabet.known + 1))
         for n, (level, context) in enumerate(zip(self.levels, contexts, strict=True), 1):
             ngram = self._find(n, context, symbols)
@@ -182,27 +182,27 @@ class KneserNey:
         return probability
 
     def bits(self, documents: list[str]) -> np.ndarray:
-        """The bits of each character and each END, in order."""
+        """Return the bits of each character and each END, in order."""
         symbols, depths = self.alphabet.encode(documents)
         probability = self._probabilities(self._contexts(symbols, depths), symbols)
         return -np.log2(probability[depths > 0])
 
     def distribution(self, history: str) -> np.ndarray:
-        """The probability of each known symbol, END, and unknown after the first characters of a document."""
-        symbols, depths = self.alphabet.encode([history])  # END stands where the next symbol is asked for
+        """Return the probability of each known symbol, END, and unknown after the first characters of a document."""
+        symbols, depths = self.alphabet.encode([history])  # END is at the position of the next symbol
         contexts = [np.repeat(level[-1:], self.alphabet.known + 1) for level in self._contexts(symbols, depths)]
         return self._probabilities(contexts, np.arange(self.alphabet.known + 1))
 
 
 def distinct_2(documents: list[str]) -> float:
-    """The share of distinct bigrams of characters among all, within documents, line breaks left out."""
+    """Return the fraction of distinct bigrams of characters among all, within documents, without line breaks."""
     lines = [document.replace("\n", "") for document in documents]
     bigrams = [line[start : start + 2] for line in lines for start in range(len(line) - 1)]
     return len(set(bigrams)) / max(1, len(bigrams))
 
 
 def _spans(documents: list[str], length: int, powers: np.ndarray) -> np.ndarray:
-    """A hash of each span of `length` characters within a document."""
+    """Return a hash of each span of `length` characters within a document."""
     hashes = []
     for document in documents:
         if len(document) >= length:
@@ -214,11 +214,11 @@ def _spans(documents: list[str], length: int, powers: np.ndarray) -> np.ndarray:
 
 
 def longest_copy(samples: list[str], training: list[str]) -> str:
-    """The longest span of characters, line breaks among them, that a sample shares with a training document."""
+    """Return the longest span of characters, including line breaks, that a sample shares with a training document."""
     longest = max(map(len, samples + training))
     powers = np.cumprod(np.full(longest, 0x9E3779B97F4A7C15, dtype=np.uint64))  # odd, modulo 2 to the 64
     low, high = 0, max(map(len, samples))
-    while low < high:  # a copied span of some length holds copied spans of all smaller lengths
+    while low < high:  # binary search: a copied span contains copied spans of all smaller lengths
         length = (low + high + 1) // 2
         if np.isin(_spans(samples, length, powers), _spans(training, length, powers)).any():
             low = length
@@ -233,7 +233,7 @@ def longest_copy(samples: list[str], training: list[str]) -> str:
 
 
 def compare(samples: list[str], training: list[str], held_out: list[str]) -> None:
-    """Print the two figures of generated documents beside those of as many held-out characters."""
+    """Print the two figures of generated documents, and those of as many held-out characters."""
     budget = sum(map(len, samples))
     alike: list[str] = []
     for document in held_out:

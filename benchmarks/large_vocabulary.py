@@ -1,11 +1,10 @@
-"""A step of dlcore's TextRNN over a large vocabulary, against the plain way: all scores at once.
+"""Compare a step of dlcore's TextRNN over a large vocabulary with plain PyTorch, which computes all logits at once.
 
 Run: python benchmarks/large_vocabulary.py [--vocab_size 50000] [--steps 8] [--repeats 3] [--threads 1]
-The plain way is what a page of PyTorch would write: nn.Embedding, two nn.LSTM layers, nn.Linear with tied weights,
-torch's cross_entropy of all scores, gradients clipped, fused AdamW. Each side is a fresh process of its own, in turn,
-so that the plain one runs as an ordinary process does: what dlcore sets for a whole process helps only dlcore. Said are
-the time of a step after the first two (CPU time of all threads, of programme and system) and the peak memory above that
-after imports. Both must end with the same weights but for rounding, and the same loss.
+Plain PyTorch is nn.Embedding, two nn.LSTM layers, nn.Linear with tied weights, torch's cross_entropy of all logits,
+gradients clipped, fused AdamW. Each side runs in a new process, in turn, so that dlcore's process settings affect only
+dlcore. The results are the time of a step after the first two (user and system CPU time of all threads) and the peak
+memory above that after imports. Both must end with the same loss and, except for rounding, the same weights.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from dlcore.runs.process import prepare_process
 
 SIDES = {"plain": by_hand, "dlcore": by_dlcore}
 SIZES = ("steps", "batch_size", "sequence_length", "hidden_size", "num_layers", "vocab_size", "threads")
-# Relative; absolute. AdamW divides a gradient by its own size: of the smallest ones, rounding is seen.
+# Relative; absolute. AdamW divides a gradient by its own size, which enlarges the rounding of the smallest ones.
 LOSSES_DIFFER, WEIGHTS_DIFFER = 1e-4, 5e-5
 
 
 def one(side: str, weights: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    """Seconds of a step, megabytes and the loss after the steps, of one side; its weights go to the file."""
+    """Return seconds per step, megabytes and the final loss of one side; save its weights to the file."""
     if side == "dlcore":
         prepare_process()
     torch.set_num_threads(arguments.threads)
@@ -62,7 +61,7 @@ def _ask(side: str, weights: Path, arguments: argparse.Namespace) -> dict[str, f
 
 
 def _compare(points: dict[str, dict[str, float]], files: dict[str, Path]) -> float:
-    """The largest difference of a weight; an end where they did not learn the same."""
+    """Return the largest difference of a weight; exit if the sides did not learn the same."""
     losses = [points[side]["loss"] for side in SIDES]
     plain, own = (torch.load(files[side], weights_only=True) for side in SIDES)
     apart = max((a - b).abs().max().item() for a, b in zip(plain, own, strict=True))
@@ -72,7 +71,7 @@ def _compare(points: dict[str, dict[str, float]], files: dict[str, Path]) -> flo
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Ask both in turn; give what is printed, for a JSON file."""
+    """Measure both in turn; return the printed numbers, for a JSON file."""
     found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as folder:
         files = {side: Path(folder, side) for side in SIDES}
@@ -99,7 +98,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, or be one of the sides."""
+    """Measure both sides, or run one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--one", nargs=2, metavar=("SIDE", "FILE"), help="measure this side and print JSON")
     parser.add_argument("--steps", type=int, default=8)

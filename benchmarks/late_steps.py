@@ -1,18 +1,18 @@
-"""Whether the steps of a long run become slower: its last epochs beside its first, on real FashionMNIST.
+"""Check whether the steps of a long run become slower: compare its last epochs with its first, on real FashionMNIST.
 
 Run: python benchmarks/late_steps.py [--epochs 12] [--batch_size 32] [--samples 54000]
-The network is 784-1000-10 with ReLU, trained by Adam. Pixels that are black in nearly all pictures have gradients of
-nearly zero, so that Adam's averages of them shrink with each step, in the end to subnormal numbers (below 1e-38), with
-which processors compute many times slower. Each way trains in a process of its own, on one thread:
+The network is 784-1000-10 with ReLU, trained by Adam. Pixels that are black in nearly all images have gradients of
+nearly zero, so Adam's averages of them shrink with each step, finally to subnormal numbers (below 1e-38), with which
+processors compute many times slower. Each variant trains in a new process, on one thread:
 
 - dlcore: `fit` with its default callbacks, metrics, TensorBoard, histograms and checkpoints, subnormal numbers flushed;
-- raw: a loop by hand with the same network, batches and updates, subnormal numbers flushed;
-- raw, not flushed: the same loop as torch starts it.
+- raw: a hand-written loop with the same network, batches and updates, subnormal numbers flushed;
+- raw, not flushed: the same loop with torch's default setting.
 
-dlcore and raw must end with the same weights, bit for bit, or the benchmark stops. Told is the CPU time of a step in
-the last quarter of the epochs, by that in the second and third. Before each epoch a yardstick is timed, the first 200
-steps of a new network: a machine that others use too becomes slower and faster by itself, and times in yardsticks are
-free of that. dlcore's ratio in them is to be at most 1.05.
+dlcore and raw must end with the same weights, bit for bit, or the benchmark stops. The result is the CPU time of a step
+in the last quarter of the epochs, divided by that in the second and third. Before each epoch a yardstick is timed, the
+first 200 steps of a new network: the speed of a shared machine changes, and times in yardsticks are independent of
+that. dlcore's ratio in yardsticks must be at most 1.05.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ MOST, YARDSTICK = 1.05, 200
 
 
 class Yardstick(Callback):
-    """Times the same steps before each epoch.
+    """Time the same steps before each epoch.
 
     Args:
         part: Samples.
-        batch_size: Of a step.
+        batch_size: Samples per step.
 
     Attributes:
         seconds: CPU seconds before each epoch.
@@ -60,11 +60,11 @@ class Yardstick(Callback):
         self.seconds: list[float] = []
 
     def on_train_epoch_start(self, *args: Any) -> None:
-        """Take the steps."""
+        """Time the steps."""
         self.measure()
 
     def measure(self) -> None:
-        """Take the steps."""
+        """Time the steps."""
         with torch.random.fork_rng():
             torch.manual_seed(0)
             net = network()
@@ -79,16 +79,16 @@ class Yardstick(Callback):
 
 
 def seconds_of_epochs(way: str, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """CPU seconds of each epoch's training, and of the yardstick before it, in the process that is measured.
+    """Return the CPU seconds of each epoch's training and of the yardstick before it, measured in this process.
 
-    dlcore leaves in a file what it began and ended with; the loops by hand begin with the same.
+    dlcore saves its initial and final weights to a file; the hand-written loops start with the same initial weights.
     """
     prepare_process()
     torch.set_num_threads(1)
     part = FashionMNIST(val_size=5000).load()["train"]
     yardstick = Yardstick(part, arguments.batch_size)
     if way == "dlcore":
-        # The default callbacks: both look at each epoch, and shall not end this run before its time.
+        # The default callbacks: both work in each epoch, but must not end this run early.
         words = f"--early_stopping.patience={arguments.epochs}", "--reduce_lr_on_plateau=on"
         with unseen_terminal():
             stopwatch, weights, clock = by_dlcore(arguments, *words, others=[yardstick])
@@ -104,13 +104,13 @@ def seconds_of_epochs(way: str, arguments: argparse.Namespace) -> dict[str, list
 
 
 def times(laps: list[Lap], yardstick: Yardstick) -> dict[str, list[float]]:
-    """Seconds of each epoch, by what they are of."""
+    """Return the seconds of each epoch by kind."""
     own = {"all": [lap.cpu for lap in laps], "main_thread": [lap.main_thread for lap in laps]}
     return {**own, "yardstick": yardstick.seconds}
 
 
 def _asked(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, list[float]]]]:
-    """Each way with its seconds, from a process of its own."""
+    """Yield each variant with its seconds, from a new process."""
     with tempfile.TemporaryDirectory() as folder:
         settings = [f"--{name}={getattr(arguments, name)}" for name in SETTINGS]
         for way in NAMES:
@@ -123,7 +123,7 @@ def _asked(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, list[
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Carry out each way in a process of its own; give what is printed, for a JSON file."""
+    """Run each variant in a new process; return the printed numbers, for a JSON file."""
     seconds: dict[str, dict[str, list[float]]] = {}
     ratios: dict[str, dict[str, float]] = {}
     late = max(2, arguments.epochs // 4)
@@ -154,7 +154,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Carry out each way and print the ratios."""
+    """Run each variant and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch_size", type=int, default=32)

@@ -1,18 +1,18 @@
-"""How long an epoch of dlcore's MLP takes, against the best hand-written loop and others, on real FashionMNIST.
+"""Compare an epoch of dlcore's MLP with the best hand-written loop and others, on real FashionMNIST.
 
 Run: python benchmarks/mlp_loop.py [--batch_size 32] [--epochs 2] [--samples 54000] [--repeats 7] [--threads 2]
 The network is 784-1000-10 with ReLU, trained by Adam. Each repeat times in turn, in one process:
 
-- raw: a loop by hand: samples in memory, batches by an index tensor, fused Adam, subnormal numbers flushed, no more;
+- raw: a hand-written loop: samples in memory, batches by an index tensor, fused Adam, subnormal numbers flushed;
 - textbook: a textbook chapter's loop: a Dataset that gives one sample at a time, a DataLoader, `.item()` each step;
 - Lightning as usually written: a DataLoader of samples, `self.log`, a metric's forward each step, TensorBoard, progress
   bar;
-- dlcore: `fit` as a user gets it, with metrics, TensorBoard, histograms, checkpoints and its progress line;
+- dlcore: `fit` with the defaults: metrics, TensorBoard, histograms, checkpoints and its progress line;
 - dlcore, one by one: the same with --steps_per_execution 1.
 
-All write to a terminal that nobody sees. Timed are the epochs' training, without validation: by the clock on the wall
-(for which the machine must be quiet) and by the CPU time of all threads. dlcore and raw take turns of 50 steps, so that
-a machine whose speed changes is as fast for both, and must end with the same weights, bit for bit.
+All write to a hidden terminal. The times are those of training, without validation: wall-clock time (which needs an
+idle machine) and CPU time of all threads. dlcore and raw take turns of 50 steps, so that changes of the machine's speed
+affect both, and must end with the same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ NAMES = ("raw", "textbook", "usual Lightning", "dlcore", "dlcore, one by one")
 
 
 class Stopwatch:
-    """Times laps."""
+    """A stopwatch with laps."""
 
     def __init__(self) -> None:
         self.laps: list[Lap] = []
         self._began: Lap | None = None
 
     def start(self) -> None:
-        """Go."""
+        """Start a lap."""
         self._began = Lap.now()
 
     def stop(self) -> None:
-        """End a lap, if it goes."""
+        """End the lap, if one is running."""
         if self._began is not None:
             self.laps.append(Lap.now().since(self._began))
             self._began = None
 
 
 class TrainingClock(Callback):
-    """Times what each epoch trains, up to its validation; keeps the weights of the start."""
+    """Time each epoch's training, up to its validation; save the initial weights."""
 
     def __init__(self) -> None:
         self.stopwatch = Stopwatch()
@@ -71,16 +71,16 @@ class TrainingClock(Callback):
         self.order_seed = 0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Keep what a loop by hand needs to do the same."""
+        """Save what the hand-written loop needs to do the same."""
         self.initial = {name: value.clone() for name, value in pl_module.network.state_dict().items()}
         self.order_seed = trainer.datamodule.order_seed
 
     def on_train_epoch_start(self, *args: Any) -> None:
-        """Start."""
+        """Start the stopwatch."""
         self.stopwatch.start()
 
     def on_validation_start(self, *args: Any) -> None:
-        """Stop."""
+        """Stop the stopwatch."""
         self.stopwatch.stop()
 
 
@@ -89,7 +89,7 @@ def network() -> nn.Sequential:
 
 
 def flags(arguments: argparse.Namespace, folder: str, processes: int = 1) -> list[str]:
-    """What `fit` is asked for, so that it does what the loop by hand does."""
+    """Return the flags of `fit` for the same training as the hand-written loop."""
     return [
         *("-c", "mlp_fashion_mnist", "--model.hidden_sizes=[1000]", "--model.batch_norm=false", "--model.dropout=0"),
         *("--model.optimizer=Adam", f"--model.optimizer.lr={LR}", "--early_stopping=off", "--reduce_lr_on_plateau=off"),
@@ -104,7 +104,7 @@ def flags(arguments: argparse.Namespace, folder: str, processes: int = 1) -> lis
 def by_dlcore(
     arguments: argparse.Namespace, *words: str, others: Sequence[Callback] = ()
 ) -> tuple[Stopwatch, list[Tensor], TrainingClock]:
-    """The epochs' times, the weights at the end, and the clock; other callbacks come before it."""
+    """Train with `fit`; return the epochs' times, the final weights and the clock. Other callbacks run before it."""
     clock = TrainingClock()
     with tempfile.TemporaryDirectory() as folder:
         run = fit(*flags(arguments, folder), *words, callbacks=[*others, clock])
@@ -114,7 +114,7 @@ def by_dlcore(
 def steps_by_hand(
     part: Any, initial: Iterable[Tensor], order_seed: int, arguments: argparse.Namespace
 ) -> Iterator[list[Tensor]]:
-    """The loop by hand, a step each time; from given weights, in dlcore's order."""
+    """Train with the hand-written loop, one step per item, from given weights, in dlcore's data order."""
     net = network()
     for own, given in zip(net.parameters(), initial, strict=True):
         own.data.copy_(given)
@@ -133,7 +133,7 @@ def steps_by_hand(
 
 
 def in_turns(part: Any, arguments: argparse.Namespace, *words: str) -> InTurns:
-    """Times of `fit` and of the loop by hand."""
+    """Time `fit` and the hand-written loop in turns."""
 
     def by_hand(trainer: Any, model: Any) -> Iterator[list[Tensor]]:
         initial = [each.detach().clone() for each in model.network.parameters()]
@@ -150,7 +150,7 @@ def in_turns(part: Any, arguments: argparse.Namespace, *words: str) -> InTurns:
 def raw(
     part: Any, clock: TrainingClock, arguments: argparse.Namespace, before_epoch: Callable[[], None]
 ) -> tuple[Stopwatch, list[Tensor]]:
-    """The epochs' times, and the weights at the end."""
+    """Train with the hand-written loop; return the epochs' times and the final weights."""
     steps = steps_by_hand(part, clock.initial.values(), clock.order_seed, arguments)
     stopwatch, weights = Stopwatch(), []
     for _ in range(arguments.epochs):
@@ -189,7 +189,7 @@ def textbook(part: Any, arguments: argparse.Namespace) -> Stopwatch:
 
 
 class UsualModule(LightningModule):
-    """A LightningModule as tutorials have it."""
+    """A LightningModule as in tutorials."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -198,15 +198,15 @@ class UsualModule(LightningModule):
         self.stopwatch = Stopwatch()
 
     def on_train_epoch_start(self) -> None:
-        """Start the watch."""
+        """Start the stopwatch."""
         self.stopwatch.start()
 
     def on_train_epoch_end(self) -> None:
-        """Stop the watch."""
+        """Stop the stopwatch."""
         self.stopwatch.stop()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Loss, logged with the accuracy."""
+        """Return the loss; log it and the accuracy."""
         images, labels = batch
         scores = self.network(images)
         loss = self.criterion(scores, labels)
@@ -215,7 +215,7 @@ class UsualModule(LightningModule):
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam."""
+        """Return Adam."""
         return torch.optim.Adam(self.parameters(), lr=LR)
 
 
@@ -240,7 +240,7 @@ def usual_lightning(part: Any, arguments: argparse.Namespace) -> Stopwatch:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time them in turn; give what is printed, for the JSON file."""
+    """Time them in turn; return the printed numbers, for the JSON file."""
     prepare_process()
     torch.set_num_threads(arguments.threads)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
@@ -248,7 +248,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     data.parts = data.load()
     part = data.parts["train"]
     found: dict[str, list[Lap]] = {name: [] for name in NAMES}
-    beside: dict[str, list[Lap]] = {name: [] for name in NAMES}  # the loop, in the same minute
+    beside: dict[str, list[Lap]] = {name: [] for name in NAMES}  # times of the loop in the same turns
     for _ in range(arguments.repeats):
         with unseen_terminal():
             own, single = in_turns(part, arguments), in_turns(part, arguments, "--steps_per_execution=1")

@@ -1,10 +1,10 @@
-"""The MLP of `mlp_loop` in other libraries: skorch, and Keras on JAX or torch (the extra ``bench`` installs them).
+"""Compare the MLP of `mlp_loop` in other libraries: skorch, and Keras on JAX or torch (install the extra ``bench``).
 
 Run: python benchmarks/other_libraries.py [--batch_size 32] [--epochs 2] [--samples 54000] [--repeats 3]
-In turn in one run beside dlcore's `fit` with everything on and the loop by hand. What each learns is checked: its
-accuracy on the 10,000 held-out samples must be within three points of the loop's. One thread; CPU time of the training
-after a first small fit, in which a library compiles what it compiles. Keras is asked in a process of its own for each
-backend, which is chosen when it is imported.
+They run in turn with dlcore's `fit` with everything on and the hand-written loop. Each must learn: its accuracy on the
+10,000 held-out samples must be within three points of the loop's. One thread; CPU time of the training after a first
+small fit, in which a library compiles. Keras runs in a new process for each backend, since it selects the backend on
+import.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LIBRARIES = ("skorch", "keras-jax", "keras-torch")
 
 
 def arrays(samples: int) -> tuple[Any, ...]:
-    """Training and held-out samples, scaled, as NumPy arrays."""
+    """Return training and held-out samples, scaled, as NumPy arrays."""
     parts = FashionMNIST(val_size=5000).load()
     train, test = parts["train"], parts["test"]
     chosen = train.indices[:samples]
@@ -81,7 +81,7 @@ def by_keras(arguments: argparse.Namespace) -> tuple[float, float]:
 
 
 def apart(library: str, arguments: argparse.Namespace) -> tuple[float, float]:
-    """Measure a library in a process of its own."""
+    """Measure a library in a new process."""
     own = {"KERAS_BACKEND": library.partition("-")[2], "OMP_NUM_THREADS": "1"}
     own |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
     words = [f"--{name}={getattr(arguments, name)}" for name in ("batch_size", "epochs", "samples")]

@@ -1,7 +1,7 @@
-"""What a command and all processes that it starts take: time of the clock, of the processors, and memory (Linux).
+"""Wall-clock time, CPU time and memory of a command and all processes that it starts (Linux).
 
-A process's memory is told in two ways. Resident is what the system holds for it, with the pages of mapped files, which
-it can take back at any time and which processes share; own is the rest, which nothing but the process's end gives back.
+A process's memory is measured in two ways. Resident memory includes the pages of mapped files, which the system can
+drop at any time and which processes share. Own memory is resident memory without these pages.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Usage:
-    """What was used.
+    """Time and memory used by a command.
 
     Attributes:
-        said: What the command printed.
-        wall: Seconds of the clock.
-        cpu: Seconds of the processors, of all processes.
-        first: Most own memory of the command's first process, megabytes.
-        largest: Most own memory of one process, megabytes.
-        own: Most own memory of all processes together, megabytes.
-        resident: Most resident memory of all processes together, megabytes; shared pages count once for each.
+        said: The command's output.
+        wall: Wall-clock seconds.
+        cpu: CPU seconds of all processes.
+        first: Peak own memory of the command's first process, megabytes.
+        largest: Peak own memory of one process, megabytes.
+        own: Peak own memory of all processes together, megabytes.
+        resident: Peak resident memory of all processes together, megabytes; shared pages count once per process.
     """
 
     said: str = ""
@@ -43,7 +43,7 @@ class Usage:
     times: dict[int, float] = field(default_factory=dict, repr=False)
 
     def look(self, root: int) -> None:
-        """Look at a process and all below it."""
+        """Measure a process and all its descendants."""
         found = [(pid, *memory(pid)) for pid in family(root)]
         self.resident = max(self.resident, sum(resident for _, resident, _ in found))
         self.own = max(self.own, sum(own for _, _, own in found))
@@ -55,16 +55,16 @@ class Usage:
 def watched(
     command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None, every: float = 0.05
 ) -> Usage:
-    """Carry out a command and say what it took.
+    """Run a command and measure it.
 
     Args:
         command: Its words.
-        environment: Variables beside those of this process.
+        environment: Environment variables in addition to those of this process.
         cwd: Its working folder.
-        every: Seconds between two looks at its processes.
+        every: Seconds between two measurements of its processes.
 
     Raises:
-        SystemExit: It failed; what it printed on stderr is in the message.
+        SystemExit: It failed; the message contains its stderr.
     """
     usage, done = Usage(), threading.Event()
     start = time.perf_counter()
@@ -96,12 +96,12 @@ def watched(
 
 
 def module(name: str, *words: object) -> list[str]:
-    """The command for a module of this Python's, with its words."""
+    """Return the command that runs a module with this Python."""
     return [sys.executable, "-m", name, *map(str, words)]
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it has started, and these in turn."""
+    """Return a process and all its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -113,10 +113,9 @@ def family(pid: int) -> list[int]:
 
 
 def memory(pid: int | str) -> tuple[float, float]:
-    """Resident and own memory of a process, megabytes.
+    """Return the resident and own memory of a process, megabytes.
 
-    Zeros where it has ended, and where it was split off from another one and has not begun its own program yet: all it
-    has is the other's.
+    Return zeros if it has ended, or if it is a fork without its own program yet: its memory is its parent's.
     """
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -135,16 +134,16 @@ def memory(pid: int | str) -> tuple[float, float]:
 
 
 def peak() -> float:
-    """Most resident memory that this process has had, megabytes: since its programme began, unlike `ru_maxrss`.
+    """Return the peak resident memory of this process since its program started, megabytes.
 
-    That one begins with what the process that started it had.
+    `ru_maxrss` would start with the memory of the parent process.
     """
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1.024e-3
 
 
 def cpu_time(pid: int) -> float:
-    """Seconds of the processors that a process has used; 0 where it has ended."""
+    """Return the CPU seconds of a process; 0 if it has ended."""
     try:
         fields = _numbers(pid)
     except OSError:
@@ -153,5 +152,5 @@ def cpu_time(pid: int) -> float:
 
 
 def _numbers(pid: int | str) -> list[str]:
-    """What the kernel tells of a process in numbers, behind its name, which is in brackets and may hold anything."""
+    """Return the fields of a process's /proc stat file after its name, which is in brackets and may be any text."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,10 +1,10 @@
-"""How long a CSV of a million rows takes to be read and learned from, against reading it alone.
+"""Compare the time to read a CSV of a million rows and train on it with the time to read it only.
 
 Run: python benchmarks/table_csv.py [--rows 1000000] [--columns 20] [--repeats 5]
 Each repeat times in turn: pandas reads the file; dlcore reads it, standardises it, trains one epoch of an MLP
 (20-64-1, batches of 8,192 rows) on 80% of the rows and validates on 10%: from Python, and as the command ``fit``, which
-also parses its settings and writes a run. The requirement is a ratio of at most 3.
-Imports are not timed. Polars is timed beside them where it is installed.
+also parses its settings and writes a run. The required ratio is at most 3.
+Imports are not timed. Polars is timed too if it is installed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def train(path: Path, folder: Path) -> None:
 
 
 def load_and_train(path: Path) -> None:
-    """The same data, model and epoch from Python: no command line to parse, no run folder to write."""
+    """Train the same model on the same data from Python, without a command line or a run folder."""
     data = Table(str(path), batch_size=BATCH_SIZE, val_size=0.1, test_size=0.1)
     model = MLP([64], task="regression", in_features=data.facts()["in_features"], optimizer=torch.optim.Adam)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
@@ -84,7 +84,7 @@ def main() -> None:
         small = folder / "small.csv"
         write_table(small, 1000, arguments.columns)
         load_and_train(small)
-        train(small, folder)  # imports, and what is made once
+        train(small, folder)  # warm up: imports and caches
         works: dict[str, Callable[[], object]] = {
             "pandas reads": lambda: pd.read_csv(path),
             "dlcore loads and trains an epoch": lambda: load_and_train(path),

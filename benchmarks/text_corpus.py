@@ -1,11 +1,11 @@
-"""How fast text is cut into words and read again, and how much memory that takes.
+"""Speed and memory of word segmentation, and of reading the token store.
 
 Run: python benchmarks/text_corpus.py FILE [--megabytes 20] [--gigabytes 1] [--repeats 3]
-Times, in turn: jieba.lcut, dlcore's cutting in one process, and on all cores. Then a corpus is made a token store, and
-found again by a new process: the second start. With --gigabytes a corpus of that size is made by repeating the file
-with changes (one character in fifty is exchanged for another of the file); a process of its own cuts it, another one
-iterates over an epoch's batches: the largest resident memory of each is told, those of the processes that cut added.
-The requirement is 1.5 GB. Figures in MB are of UTF-8, 10^6 bytes.
+Time, in turn: jieba.lcut, and dlcore's segmentation in one process. Then a corpus is converted to a token store on all
+cores, and opened by a new process: the second start. With --gigabytes a corpus of that size is made by repeating the
+file with changes (one character in fifty is replaced by another of the file); a new process segments it, another one
+iterates over an epoch's batches: the peak resident memory of each is printed, including its worker processes.
+The limit is 1.5 GB. Figures in MB are of UTF-8, 10^6 bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from process_family import watched
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the clock, and of the processor in this process."""
+    """Return wall-clock seconds, and CPU seconds of this process."""
     start, used = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - start, time.process_time() - used
@@ -56,7 +56,7 @@ def cut_in_one_process(text: str, megabytes: float, repeats: int) -> None:
 
 
 def in_a_process(step: str, *words: str) -> tuple[dict[str, float], float]:
-    """Carry out a step of this file in a process of its own; its answer, and the most memory of it and its children."""
+    """Run a step of this file in a new process; return its result, and its peak memory with children in gigabytes."""
     used = watched([sys.executable, __file__, "--step", step, *words])
     return json.loads(used.said.splitlines()[-1]), used.resident / 1e3
 
@@ -103,7 +103,7 @@ STEPS = {"cut": step_cut, "start": step_start, "epoch": step_epoch}
 
 
 def write_large(source: Path, target: Path, gigabytes: float) -> None:
-    """Repeat a text with changes until it has a size."""
+    """Write a text, repeated with changes up to a size."""
     rng = np.random.default_rng(0)
     text = source.read_text(encoding="utf-8").strip() + "\n\n"
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
@@ -161,7 +161,7 @@ def main() -> None:
 
 
 def step_tables() -> None:
-    """Make jieba's dictionary into tables once, as the first use does."""
+    """Convert jieba's dictionary to tables once, as the first use does."""
     from dlcore.text.dictionary import Dictionary
     from dlcore.text.segmentation import Segmenter
 

@@ -1,10 +1,10 @@
-"""How long an epoch of dlcore's TextRNN takes, against a hand-written loop of the same torch.nn network.
+"""Compare an epoch of dlcore's TextRNN with a hand-written loop of the same torch.nn network.
 
 Run: python benchmarks/text_rnn_step.py [--steps 40] [--batch_size 32] [--sequence_length 64] [--vocab_size 5000]
 Each repeat times, in turns of 50 steps: the loop (nn.Embedding, nn.LSTM, nn.Linear with tied weights; state carried,
 gradients clipped, fused AdamW, nothing else) on the same batches; and dlcore's fit with Lightning, metrics and logging
-every 50 steps. Without dropout the weights of both end bit-equal. Imports and the first two steps are not timed. What
-is timed is CPU time, of all threads: other work hardly changes the ratio. Tokens a second are those of a CPU second.
+every 50 steps. Without dropout the final weights of both are bit-equal. Imports and the first two steps are not timed.
+Times are CPU times of all threads: other work hardly changes the ratio. Tokens per second are per CPU second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WARM = 2  # steps before the clock starts
 
 
 class Noise:
-    """Batches of streams of tokens by chance."""
+    """Batches of streams of random tokens."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         length = arguments.steps * arguments.sequence_length
@@ -53,7 +53,7 @@ class Noise:
 
 
 class Network(nn.Module):
-    """What a page of PyTorch would write."""
+    """The same network in plain PyTorch."""
 
     def __init__(self, model: TextRNN, arguments: argparse.Namespace) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Network(nn.Module):
             own.data.copy_(given)
 
     def forward(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Scores and state."""
+        """Return logits and state."""
         outputs, state = self.lstm(self.embedding(tokens), state)
         return self.output(outputs), state
 
@@ -99,7 +99,7 @@ def by_hand(data: Noise, arguments: argparse.Namespace) -> Iterator[list[Tensor]
 
 def by_dlcore(data: Noise, arguments: argparse.Namespace) -> InTurns:
     model, clock = make_model(arguments), InTurns(lambda *_: by_hand(data, arguments), WARM)
-    # Fit alone: a validation there is none, and Lightning would say so.
+    # There is no validation; hide Lightning's warning about that.
     warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = Trainer(
@@ -131,7 +131,7 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time them in turn; give what is printed, for the JSON file."""
+    """Time them in turn; return the printed numbers, for the JSON file."""
     prepare_process()
     torch.manual_seed(0)
     data = Noise(arguments)

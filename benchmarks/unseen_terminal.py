@@ -1,4 +1,4 @@
-"""A terminal that nobody sees, so that progress bars draw themselves as they do for a user."""
+"""A hidden terminal, so that progress bars are drawn as they are for a user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def unseen_terminal() -> Iterator[None]:
-    """Let this process' output and errors go to a terminal whose other end a process of its own reads and forgets."""
+    """Redirect stdout and stderr to a pseudo-terminal whose output a separate process discards."""
     master, slave = pty.openpty()
     reader = subprocess.Popen(["cat"], stdin=master, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(master)

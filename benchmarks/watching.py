@@ -1,11 +1,11 @@
-"""What it costs to watch a training: epochs with everything on that looks and draws, against epochs without.
+"""Cost of monitoring a training: compare epochs with all monitoring on with epochs without.
 
 Run: python benchmarks/watching.py [--network mlp|resnet18] [--epochs 3] [--batches 1.0] [--repeats 7]
-Each repeat trains twice in turn on FashionMNIST, with everything at its defaults (histograms of weights, gradients,
-updates and activations, the table of layers, events, figures) and with parameter_distribution and run_summary off; both
-have TensorBoard, the metrics and checkpoints. Timed are the epochs after the first, each up to the start of the next,
-the last one up to the end of its validation; what is drawn after that is given apart. Wall-clock and CPU time (of all
-threads, the background's too). Both must end with the same weights, bit for bit.
+Each repeat trains twice in turn on FashionMNIST, with the defaults (histograms of weights, gradients, updates and
+activations, the table of layers, events, figures) and with parameter_distribution and run_summary off; both have
+TensorBoard, the metrics and checkpoints. The epochs after the first are timed, each up to the start of the next, the
+last one up to the end of its validation; the figures drawn after that are timed separately. Wall-clock and CPU time (of
+all threads, including the background's). Both must end with the same weights, bit for bit.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ NETWORKS = {
 
 
 class EpochClock(Callback):
-    """Times epochs, by the clock and by the CPU time of all threads."""
+    """Time epochs, by wall clock and by CPU time of all threads."""
 
     def __init__(self) -> None:
         self.marks: list[tuple[float, float]] = []
 
     def mark(self, *args: Any) -> None:
-        """Note the time."""
+        """Record the time."""
         self.marks.append((time.perf_counter(), time.process_time()))
 
     on_train_epoch_start = mark
-    on_train_end = mark  # before other callbacks', which come after it
+    on_train_end = mark  # before that of the callbacks after it
 
     def seconds(self) -> tuple[float, float]:
-        """Mean wall-clock and CPU seconds of an epoch after the first."""
+        """Return the mean wall-clock and CPU seconds of the epochs after the first."""
         first, last = self.marks[1], self.marks[-1]
         epochs = len(self.marks) - 2
         return (last[0] - first[0]) / epochs, (last[1] - first[1]) / epochs
 
 
 def train(words: tuple[str, ...], folder: str) -> tuple[float, float, float, dict[str, torch.Tensor]]:
-    """Train; give wall-clock and CPU seconds of an epoch, CPU seconds of what comes after the last, and the weights."""
+    """Train; return wall-clock and CPU seconds per epoch, CPU seconds after the last epoch, and the weights."""
     clock = EpochClock()
     quiet = ("--progress_display=off", "--trainer.accelerator=cpu", "--trainer.default_root_dir", folder)
     run = fit(*words, *quiet, callbacks=[clock])
@@ -81,7 +81,7 @@ def main() -> None:
     ratios: dict[str, list[float]] = {"wall": [], "cpu": []}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(arguments.repeats):
-            # In turn, and each of them first every other time: what comes second finds caches warm.
+            # Alternate which runs first: the second finds warm caches.
             pair = {}
             for watched in (True, False) if number % 2 else (False, True):
                 pair[watched] = train(words if watched else (*words, *OFF), str(Path(folder) / f"{number}{watched}"))

@@ -1,1 +1,1 @@
-"""How time and memory grow, with a figure: ``python -m benchmarks.growth``."""
+"""Growth of time and memory with size, with a figure: ``python -m benchmarks.growth``."""

@@ -1,10 +1,10 @@
-"""How time and memory grow; a figure with a panel for each question.
+"""Measure how time and memory grow with size; draw a figure with a panel for each question.
 
 Run: python -m benchmarks.growth [QUESTION …] [--json growth.json] [--figure growth.png]
-Questions: samples, parameters, words, corpus, variants, processes; left out: all. Each point is measured in processes
-of its own and written to the JSON file at once; what is there is kept, so that a run that was ended goes on (--again
-measures anew). --draw draws what is there and measures nothing. Straight lines of slope 1 in the figure (both axes
-logarithmic) are what should be seen where size is what costs.
+Questions: samples, parameters, words, corpus, variants, processes; left out: all. Each point is measured in new
+processes and written to the JSON file at once. Existing points are kept, so that an interrupted run can continue
+(--again measures them again). --draw draws the existing points and measures nothing. In the figure (both axes
+logarithmic), a cost in proportion to size is a straight line of slope 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ QUESTIONS = tuple(dict.fromkeys(curve.question for curve in CURVES))
 
 
 def main() -> None:
-    """Measure what is asked for and not there yet; print, write, draw."""
+    """Measure the requested points that are missing; print, write, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}; left out: all")
     parser.add_argument("--again", action="store_true", help="measure also the points that are there")

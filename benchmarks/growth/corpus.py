@@ -1,10 +1,10 @@
-"""A corpus of growing size: cut into numbers and stored, opened again, and read for an epoch; time and memory of each.
+"""Growth with the size of a corpus: time and memory to tokenize and store it, to open it, and to read it for an epoch.
 
-Text is repeated until it has the size, with one character in fifty exchanged for another one of the text, so that no
-piece comes twice. Words are cut by jieba's rules, which takes long; characters are not cut, and go to larger sizes.
+The text is repeated up to the size, with one character in fifty replaced by another one of the text, so that no piece
+repeats. Segmentation into words by jieba's rules is slow; characters need none, and are measured at larger sizes.
 
-- cut: CPU seconds, of all processes, from the file to the store; one process a core cuts (``processes``). jieba's
-  dictionary has been made into tables before, as the first corpus of a machine does for all others;
+- cut: CPU seconds, of all processes, from the file to the token store; one process per core (``processes``). jieba's
+  dictionary is converted to tables before, once per machine;
 - open: CPU seconds of a new process from the data module to its first batch, without imports;
 - epoch: the training batches of an epoch, 64 x 35 tokens, without a network.
 """
@@ -27,12 +27,12 @@ import numpy as np
 from benchmarks.growth.points import Curve, Point
 from benchmarks.process_family import Usage, memory, module, watched
 
-_ROOM = 3.6  # bytes on disk for each of text: itself, raw numbers, the store
+_ROOM = 3.6  # bytes on disk per byte of text: the text, raw token ids, the store
 _MEGABYTE = 10**6
 
 
 def cut(path: str, level: str) -> Point:
-    """From the file to the store, in the process that is measured."""
+    """Measure from the file to the store, in this process."""
     from dlcore.data import ChineseCorpus
     from dlcore.processes import cores
 
@@ -47,7 +47,7 @@ def cut(path: str, level: str) -> Point:
 
 
 def read(path: str, level: str) -> Point:
-    """From the store to the first batch, and to the last, in the process that is measured."""
+    """Measure from the store to the first batch, and to the last, in this process."""
     from dlcore.data import ChineseCorpus
 
     used = _cpu()
@@ -65,7 +65,7 @@ def read(path: str, level: str) -> Point:
 
 
 def tables(path: str, level: str) -> Point:
-    """Make jieba's dictionary into tables, as the first corpus of a machine does for all others."""
+    """Convert jieba's dictionary to tables, as the first corpus on a machine does."""
     from dlcore.text.dictionary import Dictionary
     from dlcore.text.segmentation import Segmenter
 
@@ -78,18 +78,18 @@ STEPS = {"tables": tables, "cut": cut, "read": read}
 
 
 def _cpu() -> float:
-    """Seconds of the processors of this process and of those it has started that have ended."""
+    """Return the CPU seconds of this process and of its child processes that have ended."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in both)
 
 
 def write_text(sources: Sequence[Path], target: Path, size: int) -> None:
-    """Write a text of a size in bytes.
+    """Write a text of a given size.
 
     Args:
-        sources: Files of UTF-8, repeated one after the other, with changes.
-        target: The file.
-        size: Bytes; the last character may be missing, never halved.
+        sources: UTF-8 files, repeated one after the other, with changes.
+        target: The file to write.
+        size: Size in bytes; the last character may be missing, but is never cut.
     """
     rng = np.random.default_rng(0)
     text = "\n\n".join(source.read_text(encoding="utf-8").strip() for source in sources) + "\n\n"
@@ -108,7 +108,7 @@ def write_text(sources: Sequence[Path], target: Path, size: int) -> None:
 
 
 def _sources(folder: Path | None) -> list[Path]:
-    """The text files of a folder; without one, the songs that come with dlcore."""
+    """Return the text files of a folder; without one, the songs that come with dlcore."""
     if folder is None:
         import dlcore
 

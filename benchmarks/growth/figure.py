@@ -1,4 +1,4 @@
-"""The figure of all curves: what a training costs above, then corpus, study and processes, time over memory."""
+"""The figure of all curves: the cost of training on top, then corpus, study and processes, time above memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCHES = {"weak": "256 a step in each", "strong": "256 a step in all"}
 
 
 def draw(found: Found, path: Path) -> None:
-    """Draw what is there; a panel of which nothing is there is left out.
+    """Draw all points; leave out a panel without points.
 
     Args:
         found: Points by curve and size.
@@ -45,7 +45,7 @@ def draw(found: Found, path: Path) -> None:
 
 
 def _draw_work(axes: Any, name: str, points: dict[str, Point]) -> None:
-    """Time on the left axis, memory on the right."""
+    """Draw time on the left axis, memory on the right."""
     title, x_label, y_label = _WORK[name]
     style_axes(axes, title, x_label, y_label)
     time = _line(axes, points, "seconds", "time", BLUE)
@@ -92,7 +92,7 @@ def _corpus_lines(axes: Any, found: Found, whats: _Whats) -> None:
 
 
 def _corpus_legend(axes: Any, whats: _Whats, other: Any, place: str) -> None:
-    """Colours say what, line styles of which text."""
+    """Draw a legend: colours for the quantity, line styles for the kind of text."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=color, linewidth=3, label=label) for label, color in whats.values()]
@@ -107,7 +107,7 @@ def _sample(style: str, label: str) -> Any:
 
 
 def _text_size(axes: Any, found: Found) -> Any:
-    """The line of a corpus that lies in memory as it is."""
+    """Draw the line of a corpus held in memory as text."""
     sizes = sorted({int(size) for name, points in found.items() if name.startswith("corpus") for size in points})
     return axes.loglog(sizes, [size / 1e6 for size in sizes], ":", color="gray", label="the text itself")[0]
 
@@ -180,7 +180,7 @@ def _line(axes: Any, points: dict[str, Point], what: str, label: str, color: str
 
 
 def _slope(axes: Any, points: dict[str, Point], what: str, power: int, label: str, at: int = -1) -> Any:
-    """A thin line through one of the points: what should be seen."""
+    """Draw the expected slope as a thin line through one of the points."""
     if not points:
         return None
     sizes, values = _values(points, what)
@@ -189,7 +189,7 @@ def _slope(axes: Any, points: dict[str, Point], what: str, power: int, label: st
 
 
 def _whole_numbers(axes: Any, found: Found, question: str) -> None:
-    """Write sizes and values as they are, not as powers of ten."""
+    """Label sizes and values as plain numbers, not as powers of ten."""
     from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
     of_question = [points for name, points in found.items() if name.startswith(question)]
@@ -207,7 +207,7 @@ def _legend(axes: Any, room: float) -> None:
 
 
 def _from_zero(axes: Any) -> None:
-    """An axis that is not logarithmic, with room for the legend."""
+    """Set a linear axis from zero, with room for the legend."""
     from matplotlib.ticker import AutoLocator
 
     axes.set_yscale("linear")
@@ -217,6 +217,6 @@ def _from_zero(axes: Any) -> None:
 
 
 def _room_above(axes: Any, factor: float) -> None:
-    """Room for the legend above the curves of a logarithmic axis."""
+    """Make room for the legend above the curves of a logarithmic axis."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * factor)

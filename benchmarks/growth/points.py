@@ -1,4 +1,4 @@
-"""Points of curves: measured once, each written down as soon as it is there, so that a run that was ended goes on."""
+"""Points of curves: each is measured once and saved at once, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Curve:
     """One curve.
 
     Attributes:
-        name: What it is called; ``corpus, words`` belongs to the question ``corpus``.
-        sizes: Where it is measured, with the arguments of the command.
-        measure: Measures one size, in processes of its own; None where it cannot be done here, which it has said.
-        unit: What the sizes count, as printed.
+        name: Its name; ``corpus, words`` belongs to the question ``corpus``.
+        sizes: Returns the sizes to measure, from the arguments of the command.
+        measure: Measures one size, in new processes; prints why and returns None if it is impossible on this machine.
+        unit: Unit of the sizes, as printed.
     """
 
     name: str
@@ -37,15 +37,15 @@ class Curve:
 
 
 def collect(curves: Sequence[Curve], path: Path, arguments: Namespace) -> Found:
-    """Measure what is not in the file yet.
+    """Measure the points that are not in the file yet.
 
     Args:
         curves: The curves.
-        path: The JSON file, which is written after each point.
-        arguments: Of the command; ``again`` measures also what is there.
+        path: The JSON file; it is written after each point.
+        arguments: Arguments of the command; ``again`` measures existing points again.
 
     Returns:
-        All points of the file, those of other curves too.
+        All points of the file, including those of other curves.
     """
     found: Found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     for curve in curves:
@@ -66,7 +66,7 @@ def collect(curves: Sequence[Curve], path: Path, arguments: Namespace) -> Found:
 
 
 def write(found: Found, path: Path) -> None:
-    """Write the file, so that it is whole at any time."""
+    """Write the file atomically."""
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.write_text(json.dumps(found, indent=1), encoding="utf-8")
     temporary.replace(path)

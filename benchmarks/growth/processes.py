@@ -1,13 +1,13 @@
 """An epoch of the MLP 784-1000-10 in 1, 2 and 4 processes on the CPU (DDP, gloo), one thread each.
 
-The samples of an epoch are the same 51,200 in all cases, so twice the processes should take half the time.
+An epoch has 51,200 samples in all cases, so twice the processes should take half the time.
 
-- weak: 256 samples a step in each process, so that there are fewer steps;
-- strong: 256 samples a step in all processes together, so that there are as many steps, each with an exchange of all
-  gradients (3.2 MB).
+- weak: 256 samples per step in each process, so there are fewer steps;
+- strong: 256 samples per step in all processes together, so the number of steps is the same, each with an all-reduce of
+  all gradients (3.2 MB).
 
-Measured are the second and the third epoch, up to the validation: time of the clock of the slowest process, CPU time of
-all, and the most own memory of one. More processes than cores cannot gain: they share what there is.
+The second and third epoch are measured, up to the validation: wall-clock time of the slowest process, CPU time of all,
+and the largest own memory of one. More processes than cores cannot be faster: they share the cores.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ BATCH, SAMPLES, EPOCHS = 256, 51_200, 3
 
 
 class RankClock(Callback):
-    """Times the epochs after the first, up to their validation, in each process; writes a file for each.
+    """Time the epochs after the first, up to their validation, in each process; write a file per process.
 
     Args:
-        folder: Where.
+        folder: Folder for the files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,28 +44,28 @@ class RankClock(Callback):
         self.wall = self.cpu = 0.0
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Start, when all have come here."""
+        """Start the clock after a barrier."""
         if trainer.current_epoch:
             trainer.strategy.barrier()
             self.began = time.perf_counter(), time.process_time()
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
-        """Stop."""
+        """Stop the clock."""
         if self.began is not None:
             self.wall += time.perf_counter() - self.began[0]
             self.cpu += time.process_time() - self.began[1]
             self.began = None
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Write."""
+        """Write the mean times."""
         epochs = trainer.max_epochs - 1
         said = {"wall": self.wall / epochs, "cpu": self.cpu / epochs, "steps": trainer.num_training_batches}
         (self.folder / f"{trainer.global_rank}.json").write_text(json.dumps(said), encoding="utf-8")
 
 
 def train(processes: int, batch_size: int, folder: Path) -> None:
-    """Train, in the process that is measured, and in those that Lightning starts beside it by the same command."""
-    # `trainer.devices` refuses more processes than cores, for good reasons; here it is to be seen what they cost.
+    """Train, in the measured process and in those that Lightning starts with the same command."""
+    # `trainer.devices` rejects more processes than cores; this benchmark shows what they cost.
     there = os.cpu_count() or 1
     os.cpu_count = lambda: max(there, processes)  # type: ignore[assignment]
     from dlcore.runs import fit
@@ -86,7 +86,7 @@ def _measure(shared: bool, processes: int, arguments: argparse.Namespace) -> Poi
     batch_size = BATCH // processes if shared else BATCH
     with tempfile.TemporaryDirectory(prefix="growth-", dir=arguments.folder) as folder:
         command = module("benchmarks.growth.processes", processes, batch_size, folder)
-        used = watched(command, {"OMP_NUM_THREADS": "1"}, every=0.2)  # to look takes time of the same cores
+        used = watched(command, {"OMP_NUM_THREADS": "1"}, every=0.2)  # polling uses the same cores
         ranks = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(folder).glob("*.json"))]
     if len(ranks) != processes:
         raise SystemExit(f"expected {processes} processes, got {len(ranks)}:\n{used.said[-2000:]}")

@@ -1,11 +1,11 @@
-"""Time and memory against samples, parameters and words: each size trains in a process of its own, on one thread.
+"""Growth with samples, parameters and words: each size trains in a new process, on one thread.
 
-It trains as `fit` does (several steps in one, metrics, no logging) and says the CPU time of a step or an epoch, and its
-peak memory above that of an idle process.
+It trains as `fit` does (several steps per execution, metrics, no logging) and reports the CPU time of a step or an
+epoch, and the peak memory above that of an idle process.
 
-- samples: an epoch of a small MLP over 10³ … 10⁷ pictures of 28 x 28 bytes in memory, batches of 256;
+- samples: an epoch of a small MLP over 10³ … 10⁷ images of 28 x 28 bytes in memory, batches of 256;
 - parameters: a step of an MLP of 10⁴ … 10⁸ parameters on a batch of 32, with Adam (fused);
-- words: a step of a TextRNN (256 numbers a word, 256 states) over a vocabulary of 10³ … 5·10⁵, 32 x 32 tokens.
+- words: a step of a TextRNN (embedding and hidden size 256) over a vocabulary of 10³ … 5·10⁵, 32 x 32 tokens.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ WARM, STEPS = 3, 12
 
 
 class Bytes(ArrayData):
-    """Pictures by chance."""
+    """Random images."""
 
     def __init__(self, count: int, batch_size: int) -> None:
         super().__init__(batch_size, eval_batch_size=256, drop_last=False)
         self.count = count
 
     def load(self) -> dict[str, Split]:
-        """All of them for training."""
+        """Return all of them as training samples."""
         pictures = torch.randint(0, 256, (self.count, 784), dtype=torch.uint8)
         return {"train": Split(pictures, torch.randint(0, 10, (self.count,)), torch.arange(self.count))}
 
     def transform(self, inputs: torch.Tensor) -> torch.Tensor:
-        """In [0, 1]."""
+        """Scale to [0, 1]."""
         return inputs.float().div_(255)
 
     def facts(self) -> dict[str, Any]:
-        """Ten classes of 784 numbers."""
+        """Return ten classes and 784 features."""
         return {"in_features": 784, "num_classes": 10}
 
 
 class Batches:
-    """Batches that are there already."""
+    """A loader of batches that are in memory."""
 
     def __init__(self, batches: Iterable[TextBatch]) -> None:
         self.batches = list(batches)
@@ -70,21 +70,21 @@ class Batches:
 
 
 class EpochClock(Callback):
-    """The CPU time of the one epoch."""
+    """Measure the CPU time of the only epoch."""
 
     seconds = start = 0.0
 
     def on_train_epoch_start(self, *args: Any) -> None:
-        """Start."""
+        """Start the clock."""
         self.start = time.process_time()
 
     def on_train_epoch_end(self, *args: Any) -> None:
-        """Stop."""
+        """Stop the clock."""
         self.seconds = time.process_time() - self.start
 
 
 def one(question: str, size: int) -> Point:
-    """Seconds, and megabytes above an idle process, of one size; in the process that is measured."""
+    """Return seconds, and megabytes above an idle process, of one size; measured in this process."""
     prepare_process()
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -1,8 +1,8 @@
-"""A study of growing size: 2 … 32 variants of a run that takes no time, one epoch on the built-in table of 569 rows.
+"""Growth with the size of a study: 2 … 32 variants of a very short run, one epoch on the built-in table of 569 rows.
 
-What is left is what a study costs for each run beside its training: its folder, config, checkpoints, figures, record.
-Measured is the whole command, with one run at a time and with two: time of the clock, CPU time of all processes, most
-own memory of the process that leads, and of the largest of those that train.
+So the measured cost is that of a run without its training: folder, config, checkpoints, figures, record. The whole
+command is measured, with one run at a time and with two: wall-clock time, CPU time of all processes, and the largest
+own memory of the main process and of any process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _measure(jobs: int, variants: int, arguments: Namespace) -> Point:
     words = ("study", "-c", "mlp_table_binary", "--vary", f"model.optimizer.lr={rates}", "--seeds", 1)
     flags = ("--trainer.max_epochs", 1, "--trainer.accelerator", "cpu", "--jobs", jobs)
     with tempfile.TemporaryDirectory(prefix="growth-", dir=arguments.folder) as folder:
-        # One thread a run in any case: with one run at a time it would be given all cores.
+        # One thread per run: a single run at a time would get all cores.
         used = watched(module("dlcore", *words, *flags), {"OMP_NUM_THREADS": "1"}, cwd=Path(folder))
         done = len(list(Path(folder).rglob("last.ckpt")))
     if done != variants:

@@ -1,6 +1,6 @@
-"""Recipes and flags: found, read strictly, checked by name, laid on each other.
+"""Recipes and flags: find them, read them strictly, check their names and merge them.
 
-A recipe is one flat, runnable YAML file an experiment; dlcore's own lie in ``configs/`` at the top of the repository,
-which a wheel carries along as ``dlcore/configs/``. Nothing is imported here: a command that only lists recipes answers
-at once.
+A recipe is one flat, runnable YAML file per experiment. dlcore's own are in ``configs/`` at the top of the repository;
+a wheel contains them as ``dlcore/configs/``. This package imports nothing, so a command that only lists recipes
+answers at once.
 """

@@ -1,8 +1,8 @@
-"""Which classes a file may name: those of dlcore and of what it stands on, and those that the user allows.
+"""Allow-list: a file may name classes of dlcore and its dependencies, and classes that the user allows.
 
-A recipe, a study's file and a checkpoint come from anybody. To import a module runs its code; so what they name is
-looked at as text, and refused, before anything is imported. Of the packages that dlcore stands on only classes of which
-a run is made may be named: no function is called. What a user types as a flag is his own word.
+A recipe, a study file or a checkpoint can come from anybody, and importing a module runs its code. So the names in
+such a file are checked as text, before anything is imported. Of its dependencies a file may name only classes that are
+parts of a run, and no function. A class that the user types as a flag is trusted.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 
 ALLOW_VARIABLE = "DLCORE_ALLOW"
 OWN_PACKAGES = ("dlcore", "torch", "lightning", "torchmetrics")
-# Of these packages what a config is made of. The rest has functions that run code, load files and fetch from the net.
+# The parts of these packages that a config needs. The rest has functions that run code, load files or download.
 NAMEABLE = (
     *("dlcore.models", "dlcore.data", "dlcore.callbacks", "dlcore.optim", "dlcore.tracking"),
     *("torch.optim", "torch.nn", "lightning.pytorch", "lightning.fabric", "torchmetrics"),
-    *("lightning.LightningModule", "lightning.LightningDataModule"),  # as the parser calls what it expects
+    *("lightning.LightningModule", "lightning.LightningDataModule"),  # the base classes, as the parser names them
 )
-# Arguments of the trainer that hold classes, which may be named without `class_path`.
+# Trainer arguments that take a class, which may be named without `class_path`.
 _CLASSES_OF_TRAINER = ("accelerator", "callbacks", "logger", "plugins", "profiler", "strategy")
 _SHORT_PLACES = (
     *("model", "data", "model.optimizer", "model.lr_scheduler"),
@@ -40,11 +40,11 @@ _SHORT_PLACES = (
 
 @dataclass(frozen=True)
 class AllowList:
-    """Whose code may be imported.
+    """Packages and classes whose code may be imported.
 
     Attributes:
         packages: Packages that the user allowed.
-        typed: Classes that he typed as flags.
+        typed: Classes that the user typed as flags.
     """
 
     packages: tuple[str, ...] = ()
@@ -52,10 +52,10 @@ class AllowList:
 
     @classmethod
     def of(cls, flags: Collection[Flag], packages: Collection[str] = ()) -> AllowList:
-        """What ``--allow my_package,other``, the variable ``DLCORE_ALLOW`` and `packages` name, and all flags.
+        """Make the list from ``--allow my_package,other``, the variable ``DLCORE_ALLOW``, `packages` and all flags.
 
         Raises:
-            ArgumentError: What was given is no list of packages.
+            ArgumentError: A value is not a list of packages.
         """
         given = [(f"--{flag.name}", flag.value or "") for flag in flags if flag.name == "allow"]
         if os.environ.get(ALLOW_VARIABLE):
@@ -70,21 +70,21 @@ class AllowList:
         return cls(tuple(dict.fromkeys(allowed)), frozenset(typed))
 
     def covers(self, path: str) -> bool:
-        """Whether the user answers for a class or function."""
+        """Return whether the user allowed a class or function."""
         return path in self.typed or is_within(path, self.packages)
 
     def check(self, config: Any, where: str, error: type[DlcoreError] = ConfigError, parsed: bool = False) -> None:
-        """Check all classes that a file names, before any of others is imported.
+        """Check all classes that a file names, before any third-party class is imported.
 
         Args:
-            config: What the file holds: nested sections, or settings by dotted names.
+            config: The file's content: nested sections, or settings by dotted names.
             where: The file, for the message, with a verb: ``mine.yaml: names``.
-            error: The error that is raised.
-            parsed: Whether it was parsed: classes of others are trusted by then, those from a file behind a flag known.
+            error: The class of the error to raise.
+            parsed: Whether the config was parsed: then only ``class_path`` entries of `OWN_PACKAGES` are checked.
 
         Raises:
-            DlcoreError: A class is of another package, or it is a function, or none of which a run is made. The message
-                has it, the file and the remedy.
+            DlcoreError: A class is from another package, is a function, or is not part of a run. The message names the
+                class, the file and the remedy.
         """
         for place, text in _texts(config):
             if not _is_path(text) or self.covers(text) or (parsed and not place.endswith(".class_path")):
@@ -101,15 +101,15 @@ class AllowList:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """While this lasts the parser imports nothing else, and no config from the net.
+        """Limit the parser to allowed imports and to local config files inside the ``with`` block.
 
-        Nor does it make a class where any value may stand. This is the parser's own state, and is put back at the end.
+        The parser also creates no class where any value is accepted. Its global settings are restored at the end.
         """
         from jsonargparse import set_parsing_settings
 
         from dlcore.lightning_compat import kept_parsing_settings
 
-        # A class is known by the name under which it is defined too, mostly a module of the same package.
+        # The parser also imports a class by the module that defines it, mostly one of the same package.
         modules = {path.partition(".")[0] for path in self.typed} - set(OWN_PACKAGES)
         allowed = {*NAMEABLE, *self.packages, *self.typed, *modules}
         with kept_parsing_settings():
@@ -127,10 +127,10 @@ class AllowList:
 
 
 def allow_flag(config: Any) -> str:
-    """``--allow my_package,other``, with which a config of the user's own can be read again; empty for dlcore's own.
+    """Return the flag ``--allow my_package,other`` that a config with the user's classes needs; empty if it needs none.
 
     Args:
-        config: What a run was made with; or the run's folder, whose config may be gone.
+        config: A run's config, or the run's folder, whose config file may be missing.
     """
     if isinstance(config, Path):
         try:
@@ -144,7 +144,7 @@ def allow_flag(config: Any) -> str:
 
 
 def refusal(path: str, where: str) -> str:
-    """What is said of a class of others that a file names; `where` has the file, with the verb."""
+    """Return the error message for a third-party class in a file; `where` is the file, with the verb."""
     package = path.partition(".")[0]
     remedy = f"If you trust it: --allow {package} (or the environment variable {ALLOW_VARIABLE}={package})."
     if package in sys.stdlib_module_names:
@@ -156,19 +156,19 @@ def refusal(path: str, where: str) -> str:
 
 
 def is_within(path: str, packages: Collection[str]) -> bool:
-    """Whether a dotted name is that of a package or lies in it; ``torch_evil.x`` does not lie in ``torch``."""
+    """Return whether a dotted name is one of the packages or is inside one; ``torch_evil.x`` is not in ``torch``."""
     return any(path == package or path.startswith(f"{package}.") for package in packages)
 
 
 def found_at(path: str) -> Any:
-    """What a dotted name stands for, which is imported; None where there is nothing of that name."""
+    """Import and return the object with a dotted name; None if there is none."""
     parts = path.split(".") if _is_path(path) else []
     for length in range(len(parts) - 1, 0, -1):
         try:
             found: Any = importlib.import_module(".".join(parts[:length]))
         except ImportError:
             continue
-        except Exception:  # the module's own fault: the parser says which
+        except Exception:  # the module itself fails: the parser reports it
             return None
         for part in parts[length:]:
             found = getattr(found, part, None)
@@ -177,7 +177,7 @@ def found_at(path: str) -> Any:
 
 
 def _is_part_of_run(path: str) -> bool:
-    """Whether a name within `OWN_PACKAGES` is a class of which a run is made. What is not there, the parser says."""
+    """Return whether a name in `OWN_PACKAGES` is a class that a run needs; True if missing: the parser reports that."""
     if not is_within(path, NAMEABLE):
         return False
     from lightning.pytorch import Callback, LightningDataModule, LightningModule, accelerators, loggers, strategies
@@ -198,7 +198,7 @@ def _is_part_of_run(path: str) -> bool:
 
 
 def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """All texts of a config with their dotted places, as flags have them. Places in a list are that of the list."""
+    """Yield each text of a config with its dotted key, as in a flag. Items of a list have the key of the list."""
     if isinstance(value, dict | Namespace):
         for key, inner in (value if isinstance(value, dict) else vars(value)).items():
             yield from _texts(inner, f"{place}.{key}".removeprefix("."))

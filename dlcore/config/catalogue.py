@@ -1,7 +1,7 @@
-"""What a recipe may name: classes and their arguments, read from source files without importing them.
+"""Catalogue of the classes that a recipe may name and of their arguments, read from source without importing them.
 
-Importing a model imports torch, which takes seconds; help and error hints shall not wait for that. A class of dlcore is
-found if its package lists it in ``__all__``; an optimiser or a schedule, torch's or dlcore's, by what it derives from.
+Importing a model imports torch, which takes seconds; help and error hints must not wait for that. A class of dlcore is
+found if its package lists it in ``__all__``; an optimiser or a schedule, torch's or dlcore's, by its base class.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Package = Literal["models", "data", "callbacks"]
 ROOT = Path(__file__).resolve().parent.parent
 
 _SINGULAR = {"models": "model", "data": "data class", "callbacks": "callback"}
-# The model's arguments that hold a class: the base of all that may be named there, and what to call it.
+# The model's arguments that take a class: the base class, and the word for it in messages.
 _FACTORIES = {"model.optimizer": ("Optimizer", "optimiser"), "model.lr_scheduler": ("LRScheduler", "schedule")}
-# What nobody types: the optimiser is the model's, its parameters too, and a resumed run sets the last epoch itself.
+# Arguments that no user sets: the model gives parameters and optimiser, and a resumed run sets the last epoch.
 _NOT_TYPED = ("params", "optimizer", "last_epoch")
 
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of a class, as its source spells it.
+    """One argument of a class, as written in its source.
 
     Args:
         name: The argument's name.
         annotation: Its type, as written (``int | None``); empty if there is none.
-        default: Its default, as written (``'relu'``); None if a value must be given.
+        default: Its default, as written (``'relu'``); None if it is required.
         help: Its entry in the docstring, in one line; empty if there is none.
     """
 
@@ -47,7 +47,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """A class, as its source describes it.
+    """A class, as described in its source.
 
     Args:
         name: The class's name.
@@ -61,10 +61,10 @@ class ClassInfo:
 
 
 def class_names(package: Package, root: Path = ROOT) -> list[str]:
-    """Names of the classes that a recipe may choose in a package, in the order of the package's ``__all__``.
+    """Return the names of the classes that a recipe may choose in a package, in the order of the package's ``__all__``.
 
-    The base that others are built on (one that derives from no class of the package, while others derive from it) is
-    not among them, nor is what derives from nothing: a part of such a class.
+    Leave out a root base class (it derives from no class of the package, but others derive from it) and a class
+    without any base: a helper.
 
     Args:
         package: ``models``, ``data`` or ``callbacks``.
@@ -80,7 +80,7 @@ def class_info(package: Package, name: str, root: Path = ROOT) -> ClassInfo:
     """Describe one class of a package.
 
     Raises:
-        UnknownNameError: The package has no such class; the nearest is offered.
+        UnknownNameError: The package has no such class; the message offers the nearest.
     """
     names = class_names(package, root)
     if name not in names:
@@ -89,7 +89,7 @@ def class_info(package: Package, name: str, root: Path = ROOT) -> ClassInfo:
 
 
 def class_arguments(package: Package, name: str, root: Path = ROOT) -> dict[str, Argument]:
-    """The arguments of one class by name, in order; see `class_info`."""
+    """Return the arguments of one class by name, in order; see `class_info`."""
     return class_info(package, name, root).arguments
 
 
@@ -112,9 +112,9 @@ def factory_info(key: str, name: str) -> ClassInfo:
         name: Its class, torch's or dlcore's.
 
     Raises:
-        UnknownNameError: There is no such class; the nearest is offered.
+        UnknownNameError: There is no such class; the message offers the nearest.
     """
-    torch = importlib.util.find_spec("torch")  # finds it, and does not import it
+    torch = importlib.util.find_spec("torch")  # finds torch without importing it
     folders = [Path(torch.origin).parent / "optim"] if torch is not None and torch.origin else []
     found = {name: each for folder in (*folders, ROOT / "optim") for name, each in _find_classes(folder).items()}
     base, word = _FACTORIES[key]
@@ -126,11 +126,11 @@ def factory_info(key: str, name: str) -> ClassInfo:
         raise UnknownNameError(word, name, names)
     source, bases = found[name]
     info = _described(source, name)
-    # torch puts the docstrings of its optimisers together below the class.
+    # torch assembles the docstrings of its optimisers below the class.
     late = re.search(r"^( *)Args:\n(?:\1 +.*\n|\n)*", source.partition(f"\n{name}.__doc__ = ")[2], re.MULTILINE)
     lines = dedent(late[0]).splitlines() if late else []
     texts = argument_help("\n" + "\n".join(line for line in lines if not line.strip().startswith("{")))
-    if not info.arguments:  # its parent's
+    if not info.arguments:  # use those of its base class
         info = next((_described(found[base][0], base) for base in bases if base in found), info)
     arguments = {
         argument.name: replace(argument, help=_without_default(argument.help or texts.get(argument.name, "")))
@@ -141,25 +141,25 @@ def factory_info(key: str, name: str) -> ClassInfo:
 
 
 def section_name(class_name: str) -> str:
-    """The recipe's section for a callback: ``ReduceLROnPlateau`` is ``reduce_lr_on_plateau``."""
+    """Return the name of a callback's section in a recipe: ``ReduceLROnPlateau`` is ``reduce_lr_on_plateau``."""
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", words).lower()
 
 
 def callback_sections(root: Path = ROOT) -> dict[str, str]:
-    """The recipe's section of each callback and the callback's class name, in the order of ``__all__``."""
+    """Return the recipe section → class name of each callback, in the order of ``__all__``."""
     return {section_name(name): name for name in class_names("callbacks", root)}
 
 
 def summary(docstring: str) -> str:
-    """The first sentence of a docstring, in one line."""
+    """Return the first sentence of a docstring, in one line."""
     paragraph = " ".join(inspect.cleandoc(docstring).split("\n\n")[0].split())
     sentence = re.match(r".*?(?:。|[.!?](?= +[^a-z ]|$))", paragraph)
     return sentence.group() if sentence else paragraph
 
 
 def argument_help(docstring: str) -> dict[str, str]:
-    """The entries of a Google-style docstring's ``Args:`` section, each in one line."""
+    """Return the entries of a Google-style docstring's ``Args:`` section, each in one line."""
     found = re.search(r"^Args:\n((?:[ \t]+.*\n|\n)*)", inspect.cleandoc(docstring) + "\n", re.MULTILINE)
     entries: dict[str, str] = {}
     names: list[str] = []
@@ -175,7 +175,7 @@ def argument_help(docstring: str) -> dict[str, str]:
 
 @cache  # sources do not change while a program runs
 def _exported(folder: Path) -> list[str]:
-    """The words of ``__all__`` in a package's ``__init__.py``."""
+    """Return the names in ``__all__`` of a package's ``__init__.py``."""
     init = folder / "__init__.py"
     source = init.read_text(encoding="utf-8") if init.is_file() else ""
     found = re.search(r"^__all__.*?= (\[.*?\])", source, re.MULTILINE | re.DOTALL)
@@ -184,7 +184,7 @@ def _exported(folder: Path) -> list[str]:
 
 @cache
 def _find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
-    """Each class that a package's files define: the file's text, and the names of its bases."""
+    """Return each class that a package's files define: the file's text, and the names of its bases."""
     found: dict[str, tuple[str, list[str]]] = {}
     for path in sorted(folder.glob("*.py")):
         source = path.read_text(encoding="utf-8")
@@ -194,7 +194,7 @@ def _find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
 
 
 def _described(source: str, name: str) -> ClassInfo:
-    """Describe a class that a file defines: by its ``__init__``, or by its fields where it has none."""
+    """Describe a class that a file defines, by its ``__init__`` or, without one, by its fields."""
     definition = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
     docstring = ast.get_docstring(definition) or ""
     functions = (node for node in definition.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
@@ -220,6 +220,6 @@ def _described(source: str, name: str) -> ClassInfo:
 
 
 def _without_default(text: str) -> str:
-    """A sentence of torch's without the default, which is shown as the value."""
+    """Return torch's text without its default, which is shown as the value."""
     text = re.sub(r" *\(default:[^()]*(?:\([^()]*\)[^()]*)*\)|\s*Default: .*", "", text).strip()
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""

@@ -1,6 +1,6 @@
-"""Config merge: recipes, a checkpoint's config and flags laid on each other, read without importing any class.
+"""Config merge: recipes, a checkpoint's config and flags, merged key by key without importing any class.
 
-What lies above beats what lies below, key by key; a section of another class takes nothing over from the class below.
+A later layer beats an earlier one. A section that names another class inherits nothing from the earlier class.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, read_recipe
 from dlcore.config.request import Request
 from dlcore.plain_text import file_name
 
-# Callbacks that a fit has unless somebody switches them off: a run that keeps, shows and says nothing is no use.
+# Callbacks of every fit, unless switched off: a run must save, show and report something.
 ALWAYS_ON: dict[str, dict[str, Any]] = {
     name: {}
     for name in (
@@ -24,7 +24,7 @@ ALWAYS_ON: dict[str, dict[str, Any]] = {
     )
 }
 
-# Arguments that hold a class with arguments of its own.
+# Arguments that take a class with its own arguments.
 NESTED_CLASSES = ("model.optimizer", "model.lr_scheduler")
 
 
@@ -42,7 +42,7 @@ class Layer:
 
 
 def lay_over(below: Any, above: Any) -> Any:
-    """Lay settings on others, key by key; a section of another class takes nothing over from the class below it."""
+    """Merge two configs key by key; `above` wins, and a section with another class inherits nothing from `below`."""
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     if "class_path" in above and class_and_arguments(above)[0] != class_and_arguments(below)[0]:
@@ -51,19 +51,19 @@ def lay_over(below: Any, above: Any) -> Any:
 
 
 def stacked_recipes(names_or_paths: Sequence[str]) -> dict[str, Any]:
-    """Read recipes and lay them on each other, and on what a fit has in any case (`ALWAYS_ON`).
+    """Read recipes and merge them in order, on top of the callbacks of every fit (`ALWAYS_ON`).
 
     Raises:
-        UnknownNameError: A name is not that of a recipe.
+        UnknownNameError: There is no recipe of a name.
         ConfigError: A file is missing or cannot be read.
     """
     return reduce(lay_over, (read_recipe(find_recipe(name)) for name in names_or_paths), dict(ALWAYS_ON))
 
 
 def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """All settings of a config as (dotted name, value), whose names read as flags do.
+    """Yield all settings of a config as (dotted name, value), with the names that flags have.
 
-    ``class_path`` is the section's own value, without its module, and ``init_args`` is left out of the names:
+    ``class_path``, without its module, is the value of the section, and ``init_args`` is left out of the names:
     ``{"model": {"class_path": "dlcore.models.MLP", "init_args": {"dropout": 0.1}}}`` gives ``("model", "MLP")`` and
     ``("model.dropout", 0.1)``.
     """
@@ -80,13 +80,13 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def own_name(class_path: str) -> str:
-    """A class of dlcore or torch without its module; any other as it is."""
+    """Return the name of a class of dlcore or torch.optim without its module; any other unchanged."""
     ours = class_path.startswith(("dlcore.", "torch.optim."))
     return class_path.rpartition(".")[2] if ours else class_path
 
 
 def class_and_arguments(value: Any) -> tuple[str | None, dict[str, Any]]:
-    """A class and its arguments as YAML has them: a name, or ``class_path`` with ``init_args``."""
+    """Return a class and its arguments from their YAML form: a name, or ``class_path`` with ``init_args``."""
     arguments: Any = {}
     if isinstance(value, dict):
         arguments = value.get("init_args")
@@ -95,16 +95,16 @@ def class_and_arguments(value: Any) -> tuple[str | None, dict[str, Any]]:
 
 
 def class_by_flag(section: str, request: Request) -> str | None:
-    """The class that a flag chooses for a section (``model``, ``model.optimizer``), or None."""
+    """Return the class that a flag chooses for a section (``model``, ``model.optimizer``), or None."""
     by_flag = [flag.value for flag in request.flags if flag.value and flag.plain_name == section]
     return own_name(by_flag[-1]) if by_flag else None
 
 
 def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
-    """The classes of ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``, where somebody chose them.
+    """Return the chosen classes of ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
 
     Args:
-        config: The recipes' settings, and a checkpoint's.
+        config: The settings of the recipes and of a checkpoint.
         request: The command line. A class given by flag (``--model CNN``) beats the recipe's.
     """
     config = without_replaced_classes(config, request)
@@ -114,10 +114,10 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
 
 
 def without_replaced_classes(config: dict[str, Any], request: Request) -> dict[str, Any]:
-    """The config without the classes that flags replace: another class takes nothing over from the one before.
+    """Return the config without the classes that flags replace: a new class inherits nothing from the old one.
 
     Args:
-        config: The recipes' settings, and a checkpoint's.
+        config: The settings of the recipes and of a checkpoint.
         request: The command line.
     """
     kept = dict(config)
@@ -139,7 +139,7 @@ def _at(config: dict[str, Any], section: str) -> Any:
 
 
 def default_layer(request: Request) -> Layer:
-    """The recipe of a fit that names none. Its callbacks are tuned to its own model and data: others do without."""
+    """Return the default recipe. Its callbacks are tuned to its model and data: leave them out for the user's own."""
     recipe = read_recipe(find_recipe(DEFAULT_RECIPE))
     if names_own_class(request):
         recipe = {name: value for name, value in recipe.items() if name not in callback_sections()}
@@ -147,13 +147,13 @@ def default_layer(request: Request) -> Layer:
 
 
 def names_own_class(request: Request) -> bool:
-    """Whether flags choose a model or data that are not dlcore's."""
+    """Return whether flags choose a model or data module that is not dlcore's."""
     paths = [(class_by_flag(section, request) or "").split(".") for section in ("model", "data")]
     return any(len(path) > 1 and all(part.isidentifier() for part in path) for path in paths)
 
 
 def own_title(request: Request) -> str:
-    """What a run without recipe is called whose model or data are the user's own: its model's class, ``my_net``."""
+    """Return the name of a run without recipe on the user's own model or data: its model's class, ``my_net``."""
     if request.recipes or not names_own_class(request):
         return ""
     model = chosen_classes(default_layer(request).config, request).get("model", "")
@@ -161,11 +161,11 @@ def own_title(request: Request) -> str:
 
 
 def overridden(layers: list[Layer], final: dict[str, Any]) -> list[str]:
-    """Which settings of the layers do not count in the end, a line each.
+    """Return one line for each setting of the layers that a flag or the checkpoint overrides.
 
     Args:
         layers: The layers, lowest first; the last is the checkpoint's.
-        final: The config that counts.
+        final: The final config.
     """
     *recipes, top = layers
     kept, counts = dict(flatten(top.config)), dict(flatten(final))

@@ -1,4 +1,4 @@
-"""Parse errors: says in one line which setting has a wrong type, where the parser gives a wall of union types."""
+"""Parse errors: one line that names the setting with a wrong type, instead of the parser's long list of types."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from dlcore.config.merge import NESTED_CLASSES
 from dlcore.config.short_names import TRAINER_CLASSES, factory_classes
 from dlcore.errors import ArgumentError, ConfigError, DlcoreError
 
-# Beginnings of the lines of a wall that say nothing.
+# Beginnings of the lines of the parser's message that carry no information.
 _EMPTY_LINES = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "null"}
 _EXAMPLES = {"model": ("MLP", "LightningModule"), "data": ("FashionMNIST", "LightningDataModule")}
 
 
 def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) -> DlcoreError:
-    """Find the setting that the parser did not accept.
+    """Find the setting that the parser rejected.
 
     Args:
-        error: What the parser raised.
-        settings: All settings that recipes and flags gave: dotted name (without ``init_args``) and value.
+        error: The parser's exception.
+        settings: All settings of recipes and flags: dotted name (without ``init_args``) and value.
         classes: Names of the classes chosen for ``model`` and ``data``.
 
     Returns:
-        An error that names the setting; the parser's own last words where none is found.
+        An error that names the setting, or, if none is found, one with the last line of the parser's message.
     """
     said = str(error)
     if denied := re.search(r"Importing '([\w.]+)' is not allowed", said):
@@ -69,13 +69,13 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
 
 
 def no_class(section: str) -> ArgumentError:
-    """What is said when recipes and flags choose no model, or no data."""
+    """Return the error for recipes and flags that choose no model, or no data."""
     remedy = f"For example: --{section} {_EXAMPLES[section][0]}, or -c with a whole recipe before this one"
     return ArgumentError(section, "a class, by flag or recipe", None, remedy)
 
 
 def check_null(settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) -> None:
-    """Check that nothing is null that may not be: the parser lets it pass.
+    """Check that no setting is null whose type forbids it: the parser accepts that.
 
     Raises:
         ArgumentError: The first setting that needs a value.
@@ -88,14 +88,14 @@ def check_null(settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) 
 
 
 def own_error(error: BaseException | None) -> DlcoreError | None:
-    """The error of dlcore's that another one was made from, if there is one."""
+    """Return the `DlcoreError` in an exception's chain of causes, or None."""
     while error is not None and not isinstance(error, DlcoreError):
         error = error.__cause__ or error.__context__
     return error
 
 
 def said_by_class(error: BaseException) -> BaseException:
-    """What a class raised when it was made, out of the parser's words around it; the error itself where none did."""
+    """Return the exception that a class's ``__init__`` raised, unwrapped from the parser's; else the error itself."""
     first = error
     while first.__cause__ is not None:
         first = first.__cause__
@@ -104,7 +104,7 @@ def said_by_class(error: BaseException) -> BaseException:
 
 
 def as_typed(hint: Any, value: Any) -> list[Any]:
-    """A value as the parser reads it for a type, in a list; an empty one where the type does not admit it."""
+    """Return a list with the value as parsed for a type; an empty list if the type rejects it."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)
     try:
@@ -116,7 +116,7 @@ def as_typed(hint: Any, value: Any) -> list[Any]:
 
 
 def _what_it_lacks(setting: str, value: Any) -> ArgumentError | None:
-    """What is said of a class of the trainer that has an argument without a default; None where it is no such class."""
+    """Return the error for a trainer's class with a required argument; None if the setting names no such class."""
     key = setting.removeprefix("trainer.").removesuffix(".class_path").rstrip("+")
     if key not in TRAINER_CLASSES or not isinstance(value, str):
         return None
@@ -143,7 +143,7 @@ def _wrong_base(section: str, path: str) -> ConfigError:
 
 
 def _hint(name: str, classes: Mapping[str, str]) -> Any:
-    """The type of a setting, or None where it is not known."""
+    """Return the type of a setting, or None if it is unknown."""
     section, _, key = name.partition(".")
     nested = next((each for each in NESTED_CLASSES if name.startswith(f"{each}.")), "")
     owner: Any = None
@@ -157,7 +157,7 @@ def _hint(name: str, classes: Mapping[str, str]) -> Any:
         owner = found_at(f"dlcore.{'models' if section == 'model' else section}.{classes[section]}")
     try:
         return get_type_hints(owner.__init__).get(key) if owner is not None and key else None
-    except NameError:  # some of torch's own hints name types that are not imported
+    except NameError:  # some of torch's type hints name types that are not imported
         return None
 
 

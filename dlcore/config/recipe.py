@@ -1,7 +1,7 @@
-"""Recipes: finding one by name or path, and reading it strictly.
+"""Recipes: find one by name or path, and read it strictly.
 
-A recipe is a YAML file as LightningCLI takes it, that trains something worth training by itself. The comment at its top
-tells what it is for (the first line, one sentence), the command that runs it and the result it reached.
+A recipe is a YAML file for LightningCLI that runs a whole experiment. The comment at its top gives its purpose (the
+first line, one sentence), the command that runs it and the result it reached.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from dlcore.plain_text import file_name, shell_word
 
 DEFAULT_RECIPE = "mlp_fashion_mnist"
 _PACKAGE = Path(__file__).resolve().parent.parent
-_MAX_BYTES = 8_000_000  # the parser's own limit is one of characters
+_MAX_BYTES = 8_000_000  # the parser's own limit counts characters
 _KINDS = {list: "list", str: "piece of text", bool: "yes or no", int: "number", float: "number"}
 _SUFFIXES = (".yaml", ".yml")
 
 
 def recipes_folder() -> Path:
-    """The folder of dlcore's own recipes: within the package where a wheel is installed, beside it in a checkout."""
+    """Return the folder of dlcore's recipes: inside the package in an installed wheel, next to it in a checkout."""
     packaged = _PACKAGE / "configs"
     return packaged if (packaged / f"{DEFAULT_RECIPE}.yaml").is_file() else _PACKAGE.parent / "configs"
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with dlcore, sorted."""
+    """Return the names of the recipes that come with dlcore, sorted."""
     return names_in(recipes_folder())
 
 
 def names_in(folder: Path) -> list[str]:
-    """Names of the YAML files in a folder, without suffix, sorted; none where the folder is not there."""
+    """Return the names of the YAML files in a folder, without suffix, sorted; none if the folder does not exist."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def find_recipe(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a recipe; see `find_file`."""
+    """Return the file of a recipe; see `find_file`."""
     return find_file("recipe", os.fspath(name_or_path), recipes_folder(), "recipes")
 
 
 def find_file(kind: str, text: str, folder: Path, command: str) -> Path:
-    """The file of a recipe or a study.
+    """Return the file of a recipe or a study.
 
     Args:
-        kind: What is looked for: ``recipe``, ``study``.
-        text: The name of one that comes with dlcore (``mlp_fashion_mnist``), or a YAML file. A word without suffix and
-            folder is looked up among the names first. ``~`` is the home folder.
-        folder: Where those that come with dlcore are.
+        kind: ``recipe`` or ``study``.
+        text: The name of one that comes with dlcore (``mlp_fashion_mnist``), or a YAML file. A name beats a file of
+            the same name. ``~`` is the home folder.
+        folder: The folder of those that come with dlcore.
         command: The command that lists them.
 
     Raises:
-        UnknownNameError: A word that is neither a name nor a file; the nearest name is offered.
-        ConfigError: A path where no file is, or where something else is (a folder, a pipe).
+        UnknownNameError: The text is neither a name nor a file; the message offers the nearest name.
+        ConfigError: The path does not exist, or is not a file (a folder, a pipe).
     """
     names, path = names_in(folder), Path(text).expanduser()
     if text in names:
@@ -67,7 +67,7 @@ def find_file(kind: str, text: str, folder: Path, command: str) -> Path:
             raise ConfigError(f"{path}: a folder, where a {kind} (a YAML file) was expected.")
         if path.exists():
             raise ConfigError(f"{path}: neither a file nor a folder; save the {kind} to a file first.")
-    except OSError as error:  # a folder that may not be searched; a name longer than the file system allows
+    except OSError as error:  # no permission to search the folder; a name longer than the file system allows
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from error
     if not path.suffix and path.name == text:
         own = Path("configs", f"{text}.yaml")
@@ -86,10 +86,10 @@ def find_file(kind: str, text: str, folder: Path, command: str) -> Path:
 
 
 def recipe_name(path: str | os.PathLike[str]) -> str:
-    """What a recipe is called, and so the folder that its runs go to: the file's name, or that of the run it is of."""
+    """Return a recipe's name, which its runs' folder has too: the file's name, or for a run's config the recipe's."""
     path = Path(path)
     run = path.resolve().parent
-    # The config that a run left in its folder, lightning_logs/<recipe>/version_<N>/config.yaml.
+    # A run saves its config as lightning_logs/<recipe>/version_<N>/config.yaml.
     name = run.parent.name if path.name == "config.yaml" and run.name.startswith("version_") else path.stem
     return file_name(name)
 
@@ -98,14 +98,14 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a recipe strictly.
 
     Args:
-        path: A UTF-8 file (a byte order mark is allowed) of plain YAML, where each key stands once.
+        path: A UTF-8 file (a byte order mark is allowed) of plain YAML with unique keys.
 
     Returns:
-        Section name → content, as it stands in the file; no name in it has been checked.
+        Section name → content, as in the file; names are not checked.
 
     Raises:
         ConfigError: The file cannot be read, is not UTF-8, is not YAML, is empty, repeats a key, or is not a mapping of
-            sections. The message has the file, the line and the column.
+            sections. The message has the file and, for an error in the YAML, the line and the column.
     """
     from dlcore.config import strict_yaml  # here, so that listing recipes need not load a YAML parser
 
@@ -124,7 +124,7 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def recipe_header(path: str | os.PathLike[str]) -> str:
-    """The comment at the top of a recipe without its number signs: purpose, command, result. Empty if it has none."""
+    """Return the comment at the top of a recipe without its ``#``: purpose, command, result. Empty if it has none."""
     lines: list[str] = []
     for line in recipe_text(path).lstrip().splitlines():
         if not line.startswith("#"):
@@ -134,11 +134,11 @@ def recipe_header(path: str | os.PathLike[str]) -> str:
 
 
 def recipe_text(path: str | os.PathLike[str]) -> str:
-    """A recipe's text, without a byte order mark.
+    """Return a recipe's text, without a byte order mark.
 
     Raises:
-        ConfigError: The file cannot be read, is longer than any recipe, or is not UTF-8; the message has the offset of
-            the first wrong byte.
+        ConfigError: The file cannot be read, is too long, or is not UTF-8; the message then has the offset of the
+            first wrong byte.
     """
     try:
         if (size := Path(path).stat().st_size) > _MAX_BYTES:

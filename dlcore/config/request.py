@@ -1,4 +1,4 @@
-"""What a user asked for on the command line: the recipes, in order, and the flags, which beat them."""
+"""The parsed command line: the command, the recipes in order, and the flags, which override them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Flag:
     """One flag.
 
     Attributes:
-        name: What stands behind the dashes: ``model.dropout``.
-        value: What stands behind it, if anything does.
+        name: The name without the dashes: ``model.dropout``.
+        value: The text after the name; None if there is none.
     """
 
     name: str
     value: str | None
 
     def words(self) -> list[str]:
-        """The flag as command-line words."""
+        """Return the flag as command-line words."""
         return [f"--{self.name}"] if self.value is None else [f"--{self.name}={self.value}"]
 
     def parsed(self) -> Any:
-        """Its value: a list or a dictionary where it is written as one (``[1, 2]``), else its text."""
+        """Return its value: a list or a dictionary if it is written as one (``[1, 2]``), else its text."""
         from dlcore.config import strict_yaml  # here, so that help need not load a YAML parser
 
         if self.value and self.value.lstrip().startswith(("{", "[")):
@@ -46,7 +46,7 @@ class Flag:
 
     @property
     def plain_name(self) -> str:
-        """Its name as `dlcore.config.merge.flatten` has it: ``model.init_args.optimizer.class_path`` in short."""
+        """Its name as `dlcore.config.merge.flatten` writes it: without ``init_args`` and a final ``class_path``."""
         parts = [part for part in self.name.rstrip("+").split(".") if part != "init_args"]
         return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "class_path" else parts)
 
@@ -57,8 +57,8 @@ class Request:
 
     Attributes:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
-        recipes: Names of recipes or files, in order; later ones beat earlier ones.
-        flags: All other flags, in order; they beat the recipes wherever they stand.
+        recipes: Names of recipes or files, in order; later ones override earlier ones.
+        flags: All other flags, in order; they override the recipes, whatever the order.
     """
 
     command: str
@@ -66,15 +66,15 @@ class Request:
     flags: list[Flag] = field(default_factory=list)
 
     def value(self, name: str) -> str | None:
-        """The last value that a flag was given, or None."""
+        """Return the last value of a flag, or None."""
         return next((flag.value for flag in reversed(self.flags) if flag.name == name), None)
 
     def without(self, *names: str) -> list[Flag]:
-        """The flags but for those of these names."""
+        """Return the flags without those of these names."""
         return [flag for flag in self.flags if flag.name not in names]
 
     def line(self) -> str:
-        """The command line, to be typed again; without passwords and keys, since it is kept."""
+        """Return the command line that repeats the request; without passwords and keys, because it is saved."""
         words = [f"-c {shell_word(recipe)}" for recipe in self.recipes]
         for flag in self.flags:
             switches = {"null": "off", "{}": "on"} if flag.name in callback_sections() else {}
@@ -86,15 +86,15 @@ class Request:
 
     @property
     def name(self) -> str | None:
-        """What the run is called: its first recipe, or None where none was named."""
+        """The run's name: its first recipe, or None without a recipe."""
         return recipe_name(find_recipe(self.recipes[0])) if self.recipes else None
 
 
 def read_request(argv: Sequence[str]) -> Request:
-    """Part a command line into command, recipes and flags.
+    """Split a command line into command, recipes and flags.
 
     Args:
-        argv: The words behind the program's name; the first is the command.
+        argv: The words after the program's name; the first is the command.
 
     Raises:
         ConfigError: A word is neither a flag nor a flag's value, or a value is not UTF-8.
@@ -131,11 +131,11 @@ def read_request(argv: Sequence[str]) -> Request:
 
 
 def check_files(request: Request) -> None:
-    """Check that recipes and checkpoint are there, before anything heavy is imported.
+    """Check that recipes and checkpoint exist, before slow imports.
 
     Raises:
         ArgumentError: An evaluation names no checkpoint.
-        CheckpointError: The checkpoint's file, or the run's folder, is not there.
+        CheckpointError: The checkpoint's file, or the run's folder, does not exist.
         UnknownNameError: There is no such recipe.
         ConfigError: A recipe cannot be read.
     """
@@ -161,14 +161,14 @@ def check_files(request: Request) -> None:
 
 
 def _switched(name: str, value: str | None) -> str | None:
-    """``--early_stopping off`` and the like are what YAML calls null, ``on`` an empty section."""
+    """Return a flag's value in YAML's form: ``--early_stopping off`` becomes null, ``on`` an empty section."""
     if value and name in callback_sections():
         return "null" if value.lower() in _OFF else "{}" if value.lower() in _ON else value
     return "null" if value and value.lower() in _OFF and name == "model.lr_scheduler" else value
 
 
 def remedy_for_word(word: str) -> str:
-    """What to type instead of a word that is neither a flag nor a flag's value; empty where that is not known."""
+    """Return what to type instead of a word that is neither a flag nor a flag's value; empty if unknown."""
     if word.startswith(("—", "–", "－")):
         return f"Type two hyphens: --{word.lstrip('—–－')}"
     if word.startswith("-") and len(word) > 2:

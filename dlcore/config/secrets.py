@@ -1,4 +1,4 @@
-"""Passwords and keys in settings are used, and not kept: no file of a run holds them."""
+"""Secrets: passwords and keys in settings are used, but no file of a run contains them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")  # user:password of an addres
 
 
 def without_secrets(value: Any, name: str = "") -> Any:
-    """A config in which each secret is replaced by `HIDDEN`.
+    """Return a config in which each secret is replaced by `HIDDEN`.
 
     Args:
         value: A config, or a part of it.
-        name: What the part is called.
+        name: The part's key.
     """
     if isinstance(value, dict):
         return {key: without_secrets(inner, str(key)) for key, inner in value.items()}
@@ -32,12 +32,12 @@ def without_secrets(value: Any, name: str = "") -> Any:
 
 
 def is_secret(name: str) -> bool:
-    """Whether a setting of that name (``trainer.logger.init_args.api_key``) holds a secret."""
+    """Return whether a setting of that name (``trainer.logger.init_args.api_key``) is a secret."""
     return _NAME.fullmatch(name.rpartition(".")[2].replace("-", "_")) is not None
 
 
 def text_without_secrets(name: str, text: str) -> str:
-    """What stands behind a flag, without its secrets: those in JSON too.
+    """Return a flag's value with its secrets hidden, also those in JSON.
 
     Args:
         name: The flag's name.
@@ -53,7 +53,7 @@ def text_without_secrets(name: str, text: str) -> str:
 
 
 def forget_hidden(value: Any) -> Any:
-    """A config that was kept, without the settings whose values were hidden: they have their defaults again."""
+    """Return a saved config without the settings whose values are hidden, so that they get their defaults."""
     if isinstance(value, dict):
         return {key: forget_hidden(inner) for key, inner in value.items() if inner != HIDDEN}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Classes by their short names: torch's optimisers and schedules, Lightning's callbacks and loggers."""
+"""Short class names: torch's optimisers and schedules, Lightning's callbacks and loggers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from dlcore.config.merge import class_and_arguments, lay_over, own_name
 from dlcore.config.request import Flag
 from dlcore.errors import UnknownNameError
 
-# The model's arguments that are made by name, and where their classes are.
+# The model's arguments that take a class by its short name: the base class, and the modules with the classes.
 _FACTORIES = {
     "model.optimizer": (Optimizer, (torch.optim,)),
     "model.lr_scheduler": (LRScheduler, (torch.optim.lr_scheduler, dlcore.optim)),
 }
-# The trainer's arguments whose classes may be named without their module: what they are, and where Lightning's are.
+# The trainer's arguments whose classes may be named without their module: the base class, and Lightning's module.
 TRAINER_CLASSES: dict[str, tuple[type, Any]] = {
     "callbacks": (Callback, lightning.pytorch.callbacks),
     "logger": (Logger, lightning.pytorch.loggers),
@@ -38,7 +38,7 @@ _NOT_CLASSES = ("true", "false", "null", "none", "yes", "no", "on", "off")
 
 
 def factory_classes(key: str) -> dict[str, type[Any]]:
-    """The classes that may be named for an argument, by their names.
+    """Return the classes that an argument accepts, by their short names.
 
     Args:
         key: ``model.optimizer`` or ``model.lr_scheduler``.
@@ -53,15 +53,15 @@ def factory_classes(key: str) -> dict[str, type[Any]]:
 
 
 def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str], allow_list: AllowList) -> dict[str, Any]:
-    """The config with an optimiser's own defaults, where one was chosen.
+    """Return the config with the default arguments of the chosen optimiser.
 
-    The parser lets a class that is chosen take over what it can of the one before it: of Adam, the models' default. So
-    AdamW would have Adam's weight decay, none; and Adadelta Adam's eps, a hundredth of its own.
+    The parser lets a chosen class inherit arguments of the previous one: Adam, the models' default. AdamW would get
+    Adam's weight decay, none; and Adadelta Adam's eps, a hundredth of its own.
 
     Args:
-        config: All settings but the flags'.
+        config: All settings except the flags'.
         classes: Names of the classes that recipes, checkpoint or flags choose.
-        allow_list: Whose code may be imported: a class of the user's own has own defaults too.
+        allow_list: The code that may be imported: the user's own optimiser has its own defaults too.
     """
     path, model = classes.get("model.optimizer", ""), config.get("model")
     chosen: Any = factory_classes("model.optimizer").get(own_name(path))
@@ -83,10 +83,10 @@ def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str], allow_
 
 
 def read_as_factories(model: type[Any]) -> None:
-    """Let arguments of a model that are annotated as an optimiser or a schedule take a class with its settings.
+    """Change a model's arguments annotated as an optimiser or a schedule to take a class with its settings.
 
-    Neither can be made before the model, so what is meant is what makes it: `optimizer: torch.optim.Optimizer`,
-    `scheduler: torch.optim.lr_scheduler` (a module, as Hydra's templates have it).
+    Neither can be created before the model, so such an argument is a factory: `optimizer: torch.optim.Optimizer`,
+    `scheduler: torch.optim.lr_scheduler` (a module, as in Hydra's templates).
     """
     for made in (vars(each).get("__init__") for each in model.__mro__):
         annotations = getattr(made, "__annotations__", {})
@@ -99,9 +99,9 @@ def read_as_factories(model: type[Any]) -> None:
 
 
 def with_full_names(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with the modules of the trainer's callbacks and loggers.
+    """Return the config with full names of the trainer's callbacks and loggers.
 
-    Of two classes of one name, Lightning's is meant: each of dlcore's callbacks has a section of its own.
+    If two classes have one name, take Lightning's: each of dlcore's callbacks has its own section.
 
     Raises:
         UnknownNameError: There is no such class.
@@ -114,7 +114,7 @@ def with_full_names(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def flag_with_full_name(flag: Flag) -> Flag:
-    """The same for a flag: ``--trainer.callbacks EarlyStopping``.
+    """Return a flag with the full name of its class: ``--trainer.callbacks EarlyStopping``.
 
     Raises:
         UnknownNameError: There is no such class.
@@ -127,7 +127,7 @@ def flag_with_full_name(flag: Flag) -> Flag:
 
 
 def with_plain_texts(value: Any) -> Any:
-    """A parsed config in which texts that are members of an enumeration, as some defaults are, are plain texts."""
+    """Return a parsed config with string enumeration members, such as some defaults, as plain strings."""
     if isinstance(value, Namespace | dict):
         for key, inner in list(vars(value).items() if isinstance(value, Namespace) else value.items()):
             value[key] = with_plain_texts(inner)
@@ -147,7 +147,7 @@ def _full_name(value: Any, key: str, where: str) -> Any:
     known = {name for name, each in vars(module).items() if isinstance(each, type) and issubclass(each, base)}
     if value in known:
         return f"{module.__name__}.{value}"
-    if value not in _names_of_subclasses(base):  # a program's own, too
+    if value not in _names_of_subclasses(base):  # includes classes that the program defines
         raise UnknownNameError(f"class (in {where})", value, sorted(known), "One of your own: my_package.MyClass")
     return value
 

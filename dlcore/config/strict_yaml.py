@@ -1,4 +1,4 @@
-"""YAML as recipes use it: plain values, each key once, numbers as people write them, errors in one line."""
+"""Strict YAML for recipes: plain values, unique keys, common ways to write numbers, errors in one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 from dlcore.errors import ConfigError
 
-# What the parser says in its own terms, and what that mostly means. The first entry that fits is added.
+# The parser's messages, and their usual cause. The first entry that matches is added.
 _HINTS = (
     (r"^mapping values are not allowed", "a value with ': ' in it needs quotes, and a key below another is indented"),
     (r"^found character '\\t'", "indent with spaces, not with a tab"),
@@ -20,9 +20,9 @@ _HINTS = (
     (r"^expected ',' or '[]}]'", "a bracket is never closed"),
     (r"but found another document", "a recipe is one document: remove the line `---` and what does not belong to it"),
 )
-# A recipe has a hundred values, a study some thousands. Read in plain Python, more would take minutes and gigabytes.
+# A recipe has a hundred values, a study some thousands. Far more would take minutes and gigabytes in plain Python.
 MAX_CHARACTERS, MAX_VALUES, MAX_DEPTH = 2_000_000, 100_000, 100
-# Problems that the parser meets later than where they began; these are reported at the beginning.
+# Problems that the parser detects after the place where they began; report where they began.
 _CONTEXTS_TO_REPORT = ("while scanning a simple key", "while scanning a quoted scalar")
 
 
@@ -31,15 +31,15 @@ def load(text: str, name: str) -> Any:
 
     Args:
         text: The document.
-        name: What to call it in errors, mostly the file's path.
+        name: Its name in errors, mostly the file's path.
 
     Returns:
-        Dictionaries, lists, text, numbers, booleans and None; None for a document that holds nothing. ``1e-3`` is a
-        number (YAML 1.1 calls it text), a date is text, ``.nan`` and ``.inf`` are numbers.
+        Dictionaries, lists, text, numbers, booleans and None; None for an empty document. ``1e-3`` is a number (in
+        YAML 1.1 it is text), a date is text, ``.nan`` and ``.inf`` are numbers.
 
     Raises:
-        ConfigError: Anything that is not plain YAML with unique keys, as ``name:line:column: what is wrong``; or it is
-            longer, deeper or (counting what aliases repeat) has more values than any config.
+        ConfigError: The text is not plain YAML with unique keys (``name:line:column: what is wrong``), is too long or
+            too deep, or has too many values (counting those that aliases repeat).
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(f"{name}: expected at most {MAX_CHARACTERS:,} characters of YAML, got {len(text):,}.")
@@ -55,15 +55,15 @@ def load(text: str, name: str) -> Any:
         raise ConfigError(f"{where}: a character that text cannot hold (U+{error.character:04X})") from error
     except yaml.MarkedYAMLError as error:
         raise ConfigError(_one_line(error, name)) from error
-    except (ValueError, RecursionError) as error:  # a whole number of 5,000 digits; brackets 101 deep
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits; brackets 101 deep
         raise ConfigError(f"{name}: {error}") from error
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """PyYAML's rules that tell numbers from text, without dates and with every common way to write a float.
+    """Return PyYAML's rules for telling numbers from text, without dates and with every common form of a float.
 
-    PyYAML asks for a dot and a sign in the exponent, so that ``lr: 1e-3`` would be text. Lightning's command line
-    reads it as a number, and so does this.
+    PyYAML requires a dot and a sign in the exponent, so ``lr: 1e-3`` would be text. Lightning's command line reads it
+    as a number, and so does this loader.
     """
     dropped = ("tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
     rules = {
@@ -80,14 +80,14 @@ def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader that also refuses tags and keys given twice."""
+    """PyYAML's safe loader that also rejects tags and repeated keys."""
 
     yaml_implicit_resolvers = _resolvers()
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._depth = 0
-        self._sizes: dict[int, int] = {}  # values in each node, those that its aliases repeat among them
+        self._sizes: dict[int, int] = {}  # number of values in each node, including those that aliases repeat
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()
@@ -112,11 +112,11 @@ class _StrictLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        # At once and whole: a value that holds itself (`a: &x [*x]`) is then refused instead of built.
+        # Construct deeply, so that a value that contains itself (`a: &x [*x]`) is rejected.
         return super().construct_object(node, deep=True)
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        # Checked here and not where dictionaries are made: there, keys merged by `<<` have been mixed in.
+        # Check here, not where dictionaries are constructed: there, the keys merged by `<<` are included.
         mapping = super().compose_mapping_node(anchor)
         first: dict[tuple[str, str], yaml.Node] = {}
         for key, _ in mapping.value:

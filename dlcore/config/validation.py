@@ -1,7 +1,7 @@
-"""Config validation: every key of a recipe and every flag is checked by name, before anything is parsed.
+"""Config validation: check the names of all keys of a recipe and of all flags, before anything is parsed.
 
-The parser underneath accepts abbreviations (``--trainer.max_epoch``) and answers a mistyped key of a class with a wall
-of its union types. Here a mistyped name gets the nearest one that exists, and where it stands.
+The parser itself accepts abbreviations (``--trainer.max_epoch``) and answers a mistyped key of a class with a long
+list of types. Here the error offers the nearest existing name, and says where the wrong one is.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dlcore.config.short_names import factory_classes
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.optim.schedule_factory import needs_metric
 
-_PARSER_FLAGS = ("help", "help-all", "print_config")  # what the parser itself knows
+_PARSER_FLAGS = ("help", "help-all", "print_config")  # the parser's own flags
 _KEYS_OF_CLASS = ("class_path", "init_args", "dict_kwargs")
 _PACKAGES: dict[str, Package] = {"model": "models", "data": "data"}
-# What other tools and textbooks call it.
+# Names of the same settings in other tools and textbooks.
 _ALSO_CALLED = {
     **dict.fromkeys(("epochs", "num_epochs"), "trainer.max_epochs"),
     "steps": "trainer.max_steps",
@@ -49,12 +49,12 @@ def check_config(config: dict[str, Any], where: str, classes: Mapping[str, str])
 
     Args:
         config: Its sections.
-        where: Where they stand, as in `` (in mine.yaml)``.
-        classes: The classes chosen by it, or by the recipes below it; see `dlcore.config.merge.chosen_classes`.
+        where: Their source, as in `` (in mine.yaml)``.
+        classes: The classes chosen by it, or by earlier recipes; see `dlcore.config.merge.chosen_classes`.
 
     Raises:
         UnknownNameError: A key or class does not exist.
-        ArgumentError: A section has not the form of one.
+        ArgumentError: A section does not have the form of a section.
     """
     for section, content in config.items():
         _check_name(section, _sections("fit"), f"section{where}")
@@ -78,11 +78,11 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
     Args:
         flag: The flag.
         command: The command.
-        classes: Names of the classes that are chosen for ``model`` and ``data`` (and ``model.optimizer``, …).
+        classes: Names of the classes chosen for ``model`` and ``data`` (and ``model.optimizer``, …).
 
     Raises:
         UnknownNameError: There is no such flag.
-        ArgumentError: It has no value, or none that it can have.
+        ArgumentError: It has no value, or an invalid one.
     """
     section, *keys = flag.plain_name.split(".")
     where = f" (in --{flag.name})"
@@ -108,7 +108,7 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
     nested = f"{section}.{keys[0]}"
     known_keys = arguments_of(section, classes)
     if known_keys is None or keys[0] in ("help", "dict_kwargs"):
-        return  # of a class of the user's own the parser knows the arguments
+        return  # the parser checks the arguments of the user's own class
     name = classes.get(section, section)
     _check_name(keys[0], known_keys, f"argument of {name}{where}", _remedy(name, keys[0]))
     if nested not in NESTED_CLASSES or "." in name:
@@ -126,11 +126,11 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
 
 
 def arguments_of(section: str, classes: Mapping[str, str]) -> list[str] | None:
-    """The arguments that a section takes; None where only the parser knows them.
+    """Return the names of the arguments of a section; None if only the parser can check them.
 
     Args:
         section: ``trainer``, a callback's, ``model``, ``data``, ``model.optimizer`` or ``model.lr_scheduler``.
-        classes: Names of the classes that are chosen for the latter four.
+        classes: Names of the classes chosen for the last four.
     """
     if section == "trainer":
         return list(inspect.signature(Trainer.__init__).parameters)[1:]
@@ -148,19 +148,19 @@ def arguments_of(section: str, classes: Mapping[str, str]) -> list[str] | None:
 
 
 def _sections(command: str) -> list[str]:
-    # What steers a fit has nothing to do in an evaluation; the progress display has.
+    # An evaluation uses no callback of a fit but the progress display.
     steering = ["steps_per_execution", *callback_sections()] if command == "fit" else ["progress_display"]
     return ["seed_everything", "trainer", "model", "data", "ckpt_path", *steering]
 
 
 def _check_class(section: str, content: Any, where: str, classes: Mapping[str, str]) -> None:
-    """Check the class of a section and its arguments, those that hold a class among them."""
+    """Check the class of a section and its arguments, including those that take a class."""
     if isinstance(content, dict) and (odd := sorted(set(content) - set(_KEYS_OF_CLASS))):
         remedy = "Arguments of the class stand in init_args."
         raise UnknownNameError(f"key of {section}{where}", odd[0], _KEYS_OF_CLASS[:2], remedy)
     name, arguments = class_and_arguments(content)
     if name is None and isinstance(content, dict) and "init_args" in content:
-        name = classes.get(section)  # that of a recipe below
+        name = classes.get(section)  # the class of an earlier recipe
     if name is None:
         raise ArgumentError(section, "a class, as class_path with init_args" + where, content)
     _check_class_name(section, name, where)
@@ -173,7 +173,7 @@ def _check_class(section: str, content: Any, where: str, classes: Mapping[str, s
 
 
 def _check_class_name(section: str, name: str, where: str) -> None:
-    """Check a name without a module, which is one of dlcore's or torch's; any other is the user's own."""
+    """Check a class name without a module, which must be dlcore's or torch's; one with a module is the user's own."""
     name = own_name(name)
     if section == "model.lr_scheduler" and name.endswith("ReduceLROnPlateau"):
         raise needs_metric()
@@ -188,7 +188,7 @@ def _check_name(name: Any, options: Any, kind: str, remedy: str = "") -> None:
 
 
 def _remedy(class_name: str, argument: str) -> str:
-    """What to do about an argument that a class of the user's own has not."""
+    """Return the remedy for an argument that the user's own class does not have; empty for another class."""
     if "." not in class_name:
         return ""
     if argument == "optimizer":
@@ -197,7 +197,7 @@ def _remedy(class_name: str, argument: str) -> str:
 
 
 def _full_name(word: str, classes: Mapping[str, str]) -> str | None:
-    """The flag that is meant by one without its section (``trainer.max_epochs``); None where nothing is like it."""
+    """Return the full flag (``trainer.max_epochs``) for a word without its section; None if nothing is similar."""
     if word.lower() in _ALSO_CALLED:
         return _ALSO_CALLED[word.lower()]
     sections = ("trainer", *_PACKAGES, *callback_sections())

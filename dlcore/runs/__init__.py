@@ -1,4 +1,4 @@
-"""A recipe becomes trainer, model, data and a run folder. What the command line does, in Python."""
+"""Runs: a recipe becomes trainer, model, data and a run folder. The commands of the command line, in Python."""
 
 from dlcore.runs.command import Command
 from dlcore.runs.run import fit, predict, prepare, run, test, validate

@@ -1,8 +1,8 @@
-"""Argument inference: what the data know is filled into the model's arguments, or checked against them.
+"""Argument inference: fill the model's arguments from attributes of the data module, or check them against these.
 
-Models and data meet here only. What a data module offers as an attribute of that name (`num_classes`, `in_features`,
-`image_shape`, `class_names`, `vocab_size`) fills a model's argument of that name which nobody set, also where it knows
-that only after ``setup``.
+Models and data meet only here. An attribute of the data module (`num_classes`, `in_features`, `image_shape`,
+`class_names`, `vocab_size`) fills a model's argument of the same name that is not set, also if the attribute exists
+only after ``setup``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from dlcore.processes import by_slurm, by_torchrun
 if TYPE_CHECKING:
     from dlcore.runs.settings import Settings
 
-# What a sample is, by what a model asks for: data of another kind are of no use to it.
+# The kind of data that a model needs, by its argument; it cannot use another kind.
 _KINDS = {"in_features": "rows of numbers", "image_shape": "pictures", "vocab_size": "text"}
-# Of the values that stand for one that the data will give, the first that an argument's type admits is taken.
+# Placeholders for values that the data will give; the first one that fits the argument's type is used.
 _PLACEHOLDERS: tuple[Any, ...] = (1, [1], [1, 1, 1], ["1"], "1", [1, 1], {})
 
 
 def places_for_facts(model: Any, chosen: Collection[str]) -> dict[str, Any]:
-    """Values in place of those that the data will give: the parser asks for what a class requires.
+    """Return placeholders for required arguments that the data will give: the parser would reject their absence.
 
     Args:
         model: The class of the model.
-        chosen: Names of its arguments that somebody set.
+        chosen: Names of its arguments that are set.
     """
     if not inspect.isclass(model) or not issubclass(model, LightningModule):
         return {}
@@ -46,18 +46,18 @@ def places_for_facts(model: Any, chosen: Collection[str]) -> dict[str, Any]:
 
 
 def fill_in(settings: Settings, model: Namespace, data: LightningDataModule) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell the model what the data know, in its part of the config.
+    """Fill the facts of the data into the model's part of the config.
 
     Args:
-        settings: Where settings come from.
+        settings: The settings of the command.
         model: The model's part of the config: ``class_path`` and ``init_args``.
-        data: The data. They hear first what is known of the run: new rows, say, need not have a target.
+        data: The data module. It first gets the task and its state in the checkpoint: new rows, say, need no target.
 
     Returns:
-        What the data know; the model's arguments that they gave, as plain values.
+        The facts of the data; the model's arguments filled from them, as plain values.
 
     Raises:
-        DlcoreError: The model is for other data, or requires what nobody says.
+        DlcoreError: The model is for other data, or a required argument has no value.
     """
     model["init_args"] = model.get("init_args") or Namespace()
     arguments, chosen = model.init_args, settings.chosen("model")
@@ -79,18 +79,18 @@ def fill_in(settings: Settings, model: Namespace, data: LightningDataModule) -> 
 def link_facts(
     init_args: dict[str, Any], chosen: set[str], facts: dict[str, Any], data_name: str, binding: bool = True
 ) -> dict[str, Any]:
-    """Fill in what the model asks for and the data know.
+    """Fill the model's arguments from the facts of the data.
 
     Args:
         init_args: All arguments of the model, with their defaults.
-        chosen: Names of those that somebody chose; a default is not a choice.
-        facts: What the data know: ``num_classes``, ``in_features``, ``image_shape``, …, and ``tasks``: what can be
-            learned from their targets, the usual one first.
+        chosen: Names of those that are set; a default does not count.
+        facts: Facts of the data: ``num_classes``, ``in_features``, ``image_shape``, …, and ``tasks``: the tasks
+            possible with their targets, the usual one first.
         data_name: The data's name, for messages.
-        binding: Whether what was chosen must agree with the data; else it stands.
+        binding: Whether a set argument must agree with the data; else it is kept.
 
     Returns:
-        The arguments that were filled in.
+        The filled arguments.
 
     Raises:
         FitError: The model is configured for other data.
@@ -116,7 +116,7 @@ def link_facts(
         if name not in facts or name not in init_args:
             continue
         if name not in chosen or init_args[name] is None:
-            filled[name] = plain_value(facts[name])  # as a config file brings it back
+            filled[name] = plain_value(facts[name])  # in the form that a config file has
         elif binding and plain_value(init_args[name]) != plain_value(facts[name]):
             raise FitError(
                 f"model.{name}: expected {facts[name]!r}, which {data_name} has, got {init_args[name]!r}. Leave it "
@@ -126,7 +126,7 @@ def link_facts(
 
 
 def _facts_for(model: Any, data: LightningDataModule, wanted: Collection[str]) -> dict[str, Any]:
-    """What data know of a model's arguments that nobody set; they are set up where they know it only then."""
+    """Return the facts of the data for unset arguments of a model; set the data up if some exist only then."""
     facts = data_facts(data)
     asked = [name for name in LINKED if name in wanted and name not in facts]
     later = [name for name in asked if _required_and_type(model, name)[0] or _is_mentioned(type(data), name)]
@@ -138,14 +138,14 @@ def _facts_for(model: Any, data: LightningDataModule, wanted: Collection[str]) -
             f"model.{later[0]}", "a value, as several processes are about to prepare the data", None,
             f"Say it: --model.{later[0]} VALUE, or let {type(data).__name__} know it before prepare_data().",
         )  # fmt: skip
-    with isolate_rng():  # a fit begins with the same random numbers, whether or not somebody asked
+    with isolate_rng():  # keep the random state: a fit must start with the same numbers either way
         data.prepare_data()
         data.setup("fit")
     return data_facts(data)
 
 
 def _check_filled(model: Any, data: Any, missing: Collection[str]) -> None:
-    """Check that all that a model requires was set, or known to the data."""
+    """Check that each required argument of a model is set or given by the data."""
     for name in missing:
         own = type(data).__name__
         remedy = f"Say it: --model.{name} VALUE, or give {own} an attribute or property {name}."
@@ -155,7 +155,7 @@ def _check_filled(model: Any, data: Any, missing: Collection[str]) -> None:
 
 
 def _typed_facts(model: Any, facts: dict[str, Any], data: Any) -> dict[str, Any]:
-    """What the data gave, as the types of the model's arguments want it: a list becomes a tuple."""
+    """Convert the facts of the data to the types of the model's arguments, such as a list to a tuple."""
     typed = {}
     for name, value in facts.items():
         hint = _required_and_type(model, name)[1]
@@ -167,13 +167,13 @@ def _typed_facts(model: Any, facts: dict[str, Any], data: Any) -> dict[str, Any]
 
 
 def _required_and_type(model: Any, name: str) -> tuple[bool, Any]:
-    """Whether a class, or a base where ``**kwargs`` pass it on, requires an argument; and the argument's type."""
+    """Return whether a class, or a base that gets its ``**kwargs``, requires an argument; and the argument's type."""
     for made in filter(None, (vars(each).get("__init__") for each in model.__mro__)):
         parameters = inspect.signature(made).parameters
         if name in parameters:
             try:
                 hint = get_type_hints(made).get(name, Any)
-            except (NameError, TypeError):  # a name that only type checkers import
+            except (NameError, TypeError):  # a name imported only for type checkers
                 hint = Any
             return parameters[name].default is inspect.Parameter.empty, hint
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
@@ -182,7 +182,7 @@ def _required_and_type(model: Any, name: str) -> tuple[bool, Any]:
 
 
 def _is_mentioned(data: type, name: str) -> bool:
-    """Whether a data module has such an attribute, or its code sets one."""
+    """Return whether a data module has the attribute, or its code mentions the name."""
     own = [each for each in data.__mro__ if not each.__module__.startswith("lightning.") and each is not object]
     codes = [getattr(value, "__code__", None) for each in own for value in vars(each).values()]
     return any(hasattr(each, name) for each in own) or any(code and name in code.co_names for code in codes)

@@ -1,4 +1,4 @@
-"""Batch normalisation needs two samples: whether a run has a batch of one is known before its first step."""
+"""Batch normalisation check: it needs two samples, so refuse a run with a batch of one before its first step."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from dlcore.nn import BATCH_NORMS
 
 
 def leaves_one_sample(samples: int, batch_size: int, world_size: int, batches: int) -> bool:
-    """Whether some process of some step gets a single sample, or none.
+    """Return whether some rank gets a single sample, or none, in some step.
 
     Args:
-        samples: Training samples.
-        batch_size: Samples in a batch of one process.
-        world_size: Number of processes.
-        batches: Batches of an epoch.
+        samples: Number of training samples.
+        batch_size: Samples in a batch of one rank.
+        world_size: Number of ranks.
+        batches: Batches per epoch.
     """
     whole, rest = divmod(samples, batch_size * world_size)
-    # The last batch counts only where the epoch is not cut short before it.
+    # The last batch counts only if the epoch is not cut short before it.
     return batch_size == 1 or (0 < rest < 2 * world_size and batches > whole)
 
 
 class BatchNormCheck(Callback):
-    """Refuses to begin when batch normalisation would meet a single sample, whose variance does not exist.
+    """Check before training that batch normalisation never gets a single sample, which has no variance.
 
     Raises:
-        FitError: A training batch of some process has one sample or none.
+        FitError: A training batch of some rank has one sample or none.
     """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the size of the batches that an epoch will have."""
+        """Check the size of the batches of an epoch."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         normalises = any(isinstance(layer, BATCH_NORMS) for layer in pl_module.modules())
         if not normalises or not isinstance(data, ArrayData):

@@ -1,4 +1,4 @@
-"""Checks of what a checkpoint holds, before it is used: of which dlcore it is, and of which model."""
+"""Checks of a checkpoint before it is used: its version of dlcore, and whether its weights fit the model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from dlcore.runs.checkpoint_file import RECORD_KEY
 
 
 def warn_of_newer(checkpoint: dict[str, Any], path: Path | None) -> None:
-    """Warn where a checkpoint was written by a later version than this one.
+    """Warn if a checkpoint was written by a newer version of dlcore.
 
     Args:
-        checkpoint: What it holds.
+        checkpoint: Its content.
         path: Its file.
     """
     made_by = str(checkpoint.get(RECORD_KEY, {}).get("version", "0"))
@@ -39,15 +39,15 @@ def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> No
 
     Args:
         model: The model.
-        checkpoint: What the checkpoint holds.
+        checkpoint: The checkpoint's content.
         path: The checkpoint's file, for messages.
 
     Raises:
-        CheckpointError: They are of another model; the first difference is named.
+        CheckpointError: They are another model's; the message names the first difference.
     """
     values = model.state_dict()
     own = {name: tuple(value.shape) for name, value in values.items() if not is_lazy(value)}
-    late = {name for name, value in values.items() if is_lazy(value)}  # their shapes come with the weights
+    late = {name for name, value in values.items() if is_lazy(value)}  # lazy parameters: the weights give their shapes
     makes_layers_late = isinstance(model, LightningModule) and any(
         getattr(type(model), hook) is not getattr(LightningModule, hook) for hook in ("setup", "configure_model")
     )
@@ -55,7 +55,7 @@ def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> No
     for name in [*own, *kept]:
         here, there = own.get(name, "none"), kept.get(name, "none")
         if name in late or (name not in own and makes_layers_late):
-            continue  # Lightning compares them, when it has made the layers
+            continue  # Lightning compares them after it has created the layers
         if here != there:
             raise CheckpointError(
                 f"{path}: expected weights of this {type(model).__name__}, got those of another model: {name} has "

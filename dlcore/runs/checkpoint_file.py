@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, found by name, read without running code."""
+"""Checkpoint files: write them atomically, find them by name, read them without running code."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from dlcore.errors import CheckpointError
 from dlcore.plain_text import printable
 from dlcore.runs.folder import run_folders
 
-# What dlcore itself keeps in a checkpoint, beside Lightning's own entries.
+# The entry of dlcore in a checkpoint, next to Lightning's.
 RECORD_KEY = "dlcore"
 
 _HYPER_PARAMETERS = {"hyper_parameters", "datamodule_hyper_parameters"}  # Lightning's names for them
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes to a temporary file in the same folder, to the disk, and only then gives it its name.
+    """Checkpoint writer: write a temporary file in the same folder, flush it to disk, then rename it.
 
-    Of a module's hyper-parameters (`save_hyperparameters`) it keeps what can be read without running code: a path as a
-    text, an Enum as its value. What else there is, a network say, is left out; a line says so, once.
+    Of a module's hyper-parameters (`save_hyperparameters`) save only those that can be read without running code: a
+    path as text, an Enum as its value. Leave out others, such as a network, and print one line about each, once.
     """
 
-    _said: frozenset[str] = frozenset()  # not made in __init__: a subclass may have one of its own that calls no other
+    _said: frozenset[str] = frozenset()  # not set in __init__: a subclass's may not call super().__init__
 
     def _with_plain_hyper_parameters(self, checkpoint: dict[str, Any]) -> dict[str, Any]:
         kept = dict(checkpoint)
@@ -49,7 +49,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return kept
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write a checkpoint; whatever happens, the file of that name is the old one or the new one, whole.
+        """Write a checkpoint atomically: the file is always the complete old one or the complete new one.
 
         Raises:
             CheckpointError: It cannot be written: the disk is full, the folder is read-only.
@@ -65,7 +65,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 os.fsync(file.fileno())
             temporary.replace(target)
         except (OSError, RuntimeError) as error:
-            why = error.__context__ if isinstance(error, RuntimeError) else error  # torch's writer covers the system's
+            why = error.__context__ if isinstance(error, RuntimeError) else error  # torch's writer hides it
             if not isinstance(why, OSError):
                 raise
             raise CheckpointError(
@@ -77,13 +77,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 temporary.unlink(missing_ok=True)
         folder = os.open(target.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)  # the new name itself
+            os.fsync(folder)  # flush the rename
         finally:
             os.close(folder)
 
 
 def _plain(value: Any) -> Any:
-    """A value as plain ones, as far as it goes."""
+    """Convert a value to plain values as far as possible."""
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, Mapping):
@@ -94,17 +94,17 @@ def _plain(value: Any) -> Any:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint's values; tensors stay on the disk until they are used.
+    """Read a checkpoint; its tensors stay on disk (memory-mapped) until they are used.
 
     Raises:
-        CheckpointError: The file is missing, damaged, or no checkpoint of Lightning's.
+        CheckpointError: The file is missing, damaged, or not a checkpoint of Lightning.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint.")
     try:
         _check_digests(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # a damaged file can make the reader raise almost anything
+    except Exception as error:  # a damaged file can raise almost anything
         foreign = isinstance(error, pickle.UnpicklingError) and zipfile.is_zipfile(path)
         what = "holds objects other than plain values" if foreign else "is cut short, damaged, or of another kind"
         size = path.stat().st_size
@@ -117,7 +117,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _is_sound(checkpoint: dict[str, Any]) -> bool:
-    """Whether what is read before anything else has the form that it must have, whoever made the file."""
+    """Return whether the entries that dlcore reads first have the right types: the file may come from anybody."""
     if not isinstance(checkpoint["state_dict"], dict) or not isinstance(checkpoint["global_step"], int):
         return False
     record = checkpoint.get(RECORD_KEY)
@@ -134,16 +134,16 @@ def _is_sound(checkpoint: dict[str, Any]) -> bool:
 
 
 def _check_digests(path: Path) -> None:
-    """Compare what a file holds with the digests (CRC-32) of its parts, which torch writes but does not look at.
+    """Verify the checksums (CRC-32) of a file's parts, which torch writes but does not check.
 
     Raises:
-        zipfile.BadZipFile: They differ, or it is no archive that torch writes.
+        zipfile.BadZipFile: A checksum differs, or torch does not write such an archive.
     """
     if not zipfile.is_zipfile(path):
-        return  # torch's older format; a file cut short is told by torch
+        return  # torch's older format; torch itself reports a truncated file
     with zipfile.ZipFile(path) as file:
         parts = file.infolist()
-        # torch packs nothing. What is packed, or lies in one place under several names, may unpack to any size.
+        # torch compresses nothing. Compressed or overlapping parts could expand to any size.
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
             raise zipfile.BadZipFile("packed parts")
         if sum(part.file_size for part in parts) > path.stat().st_size:
@@ -153,13 +153,13 @@ def _check_digests(path: Path) -> None:
 
 
 def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
-    """The file that ``--ckpt_path`` means.
+    """Return the file that ``--ckpt_path`` names.
 
     Args:
-        wanted: ``last`` or ``best`` (of the newest run that has one), a run's folder (its last), or a file that is
-            there (`dlcore.config.request.check_files`).
+        wanted: ``last`` or ``best`` (of the newest run with checkpoints), a run's folder (its last), or a file that
+            exists (`dlcore.config.request.check_files`).
         root: Folder of all runs.
-        name: Look among the runs of this recipe only; None: among all.
+        name: Search only the runs of this recipe; None: all runs.
 
     Raises:
         CheckpointError: There is none, or none that can be read.
@@ -180,7 +180,7 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
 
 
 def checkpoint_of_run(folder: Path, wanted: str) -> Path:
-    """The best checkpoint of a run, or its newest by step that is whole."""
+    """Return the best checkpoint of a run, or the undamaged one with the most steps."""
     files = list((folder / "checkpoints").glob("*.ckpt"))
     if wanted == "best":
         best = folder / "checkpoints" / "best.ckpt"

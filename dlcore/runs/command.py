@@ -1,4 +1,4 @@
-"""A command line becomes trainer, model, data and a run folder, and is run: LightningCLI with dlcore's rules."""
+"""Command: create trainer, model, data and run folder from a command line and run it, with LightningCLI."""
 
 from __future__ import annotations
 
@@ -48,29 +48,29 @@ from dlcore.runs.trainer_setup import as_list, keep_checkpoints_in, make_logger,
 
 
 class Command(LightningCLI):
-    """A command, carried out: ``fit``, ``validate``, ``test`` or ``predict``.
+    """A command that is run on creation: ``fit``, ``validate``, ``test`` or ``predict``.
 
     Args:
-        request: What was asked for.
-        callbacks: Callbacks of the caller, beside those of the config.
-        before: Called with the command when all is made and nothing has run yet.
-        act: False makes everything (trainer, model, data) and does nothing with it: no run, no folder.
-        folder: Where a new run is kept; left out, the next free ``lightning_logs/<recipe>/version_<N>``. A run that
-            goes on stays where it is.
-        only_data: Make the data and nothing else, which needs ``act=False``.
+        request: The parsed command line.
+        callbacks: Callbacks of the caller, in addition to those of the config.
+        before: Called with the command after everything is created and before anything runs.
+        act: False only creates trainer, model and data, without a run or a folder.
+        folder: Folder of a new run; left out, the next free ``lightning_logs/<recipe>/version_<N>``. A resumed run
+            keeps its folder.
+        only_data: Create only the data; needs ``act=False``.
 
     Attributes:
-        settings: Where its settings came from; the checkpoint that it began with.
-        trainer: The trainer, after its work.
+        settings: The sources of its settings, with the checkpoint that it starts from.
+        trainer: The trainer, after the run.
         model: The model.
         datamodule: The data.
-        folder: The run's folder; None when nothing is kept (fast_dev_run, no logger, an evaluation).
+        folder: The run's folder; None if nothing is saved (fast_dev_run, no logger, an evaluation).
         linked: Arguments of the model that the data gave: ``model.in_features``, ….
-        changes: What was overridden when a checkpoint's config met recipes and flags, a line each.
-        output: What ``validate`` and ``test`` measured, or the predictions of each batch.
+        changes: Settings overridden in the merge of a checkpoint's config with recipes and flags, a line each.
+        output: The metrics of ``validate`` and ``test``, or the predictions of each batch.
 
     Raises:
-        DlcoreError: Something asked for cannot be done; the message is complete.
+        DlcoreError: The command cannot be run; the message is complete.
     """
 
     def __init__(
@@ -96,18 +96,18 @@ class Command(LightningCLI):
         self._held = ExitStack()
         super().__init__(
             trainer_class=Trainer,
-            save_config_callback=None,  # RunRecord does it
+            save_config_callback=None,  # RunRecord saves it
             seed_everything_default=0,
             parser_kwargs={"prog": "dlcore", "exit_on_error": False, request.command: {"exit_on_error": False}},
             auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,  # a checkpoint's values come in by Settings
+            load_from_checkpoint_support=False,  # Settings reads the checkpoint
             args=self.settings.words(),
         )
 
     # The parser
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """This command only, as each parser costs as much as all the rest; with what is not the user's to give."""
+        """Return only this command, since each parser is slow to build, with the arguments that no user may set."""
         given = {"model", "datamodule", "dataloaders", "weights_only", "verbose"}
         arguments = {
             "fit": {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"},
@@ -118,7 +118,7 @@ class Command(LightningCLI):
         return {self.request.command: arguments[self.request.command]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Give each of dlcore's callbacks a section of its own; null switches it off."""
+        """Add a section for each of dlcore's callbacks; null switches it off."""
         self.command_parser = parser
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
@@ -128,7 +128,7 @@ class Command(LightningCLI):
             parser.add_argument(f"--{section}", type=callback | None, default=None, help=f"Callback {name}; null: off.")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse recipes and flags; a setting that is not accepted is named."""
+        """Parse recipes and flags; the error names a setting that is rejected."""
         with self.settings.allow_list.at_work():
             try:
                 self.config = parser.parse_args(args)
@@ -144,7 +144,7 @@ class Command(LightningCLI):
     # From config to objects
 
     def instantiate_classes(self) -> None:
-        """Make the data, tell the model what they know, make the model, the callbacks and the trainer."""
+        """Create the data, fill the model's arguments from them, and create model, callbacks and trainer."""
         with self.settings.allow_list.at_work():
             self._make_all()
 
@@ -162,7 +162,7 @@ class Command(LightningCLI):
         self.linked = {f"model.{name}" for name in linked}
         self.config_dump["model"].setdefault("init_args", {}).update(linked)
         if self.settings.checkpoint and config.model.init_args.get("weights"):
-            config.model.init_args["weights"] = None  # the file may be gone: the checkpoint has them
+            config.model.init_args["weights"] = None  # the file may be missing; the checkpoint has the weights
         self.model = self._make("model", config)
         if self.settings.checkpoint:
             check_weights(self.model, self.settings.checkpoint, str(self.settings.checkpoint_path))
@@ -171,7 +171,7 @@ class Command(LightningCLI):
         named = as_list(arguments["callbacks"])
         let_speak(named)
         check_finders(named, self.model)
-        if any(isinstance(callback, ProgressBar) for callback in named):  # the user's own stands in place of dlcore's
+        if any(isinstance(callback, ProgressBar) for callback in named):  # the user's own replaces dlcore's
             config["progress_display"] = self.config_dump["progress_display"] = None
         callbacks = self._make_callbacks(config, arguments["enable_progress_bar"] is not False)
         if self.request.command == "predict" and arguments["devices"] not in ("auto", 1, "1"):
@@ -186,7 +186,7 @@ class Command(LightningCLI):
             if plain or names_own_class(self.request):
                 open_ = undecided(callbacks, self.settings.chosen)
                 callbacks.insert(0, WatchWhatIsLogged(open_, record.keep, may_be_silent=plain))
-            # Its lines stand below those of the progress, and its events are there for all that comes after.
+            # After the progress bar, so that its lines are below; before the others, so that they can use its events.
             places = [place for place, callback in enumerate(callbacks) if isinstance(callback, ProgressBar)]
             callbacks.insert(max(places, default=-1) + 1, record)
             callbacks.append(BatchNormCheck())
@@ -202,7 +202,7 @@ class Command(LightningCLI):
             self._add_logger(arguments)
 
     def _make(self, section: str, config: Namespace) -> Any:
-        """Make the objects of one section of the config."""
+        """Create the objects of one section of the config."""
         only = config.clone()
         for other in ("model", "data", *callback_sections()):
             if other != section:
@@ -215,7 +215,7 @@ class Command(LightningCLI):
         try:
             return instantiate(only)[section]
         except (ValueError, TypeError, MisconfigurationException) as error:
-            # The parser wraps what a class says of its arguments into words about its union types.
+            # The parser wraps a class's error about its arguments in text about types.
             own = own_error(error)
             if own is None:
                 named = no_memory_for_objects(error, section) or cannot_be_made(error, config.trainer)
@@ -231,7 +231,7 @@ class Command(LightningCLI):
         return [*self.own_callbacks, *shown, *(others if self.request.command == "fit" else [])]
 
     def _add_logger(self, arguments: dict[str, Any]) -> None:
-        """Choose the run's folder, now that all else is known to be right."""
+        """Choose the run's folder, after everything else has been checked, and add the loggers."""
         if arguments["logger"] is False or arguments["fast_dev_run"]:
             return
         restarted = self._launch.folder if self._launch else None
@@ -239,7 +239,7 @@ class Command(LightningCLI):
         self.folder = Path(logger.log_dir).resolve()
         if self.trainer.is_global_zero:
             self._held.enter_context(locked(self.folder))
-        # Loggers of the user's stand beside the run's own: without it there were no config, figures and summary.
+        # The user's loggers are added to the run's own, which config, figures and summary need.
         others = [] if arguments["logger"] in (None, True) else as_list(arguments["logger"])
         self.trainer.loggers = [logger, *others]
         keep_checkpoints_in(self.trainer, self.folder)
@@ -267,7 +267,7 @@ class Command(LightningCLI):
                 self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
-                shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to keep
+                shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to save
             named = together.failed(error, named_error(error, self.trainer, self.datamodule))
             if named is error:
                 raise
@@ -278,7 +278,7 @@ class Command(LightningCLI):
             raise ArgumentError(limit, "at least one batch", 0)
 
     def _keep_batches(self) -> None:
-        """Share a step's samples out among as many processes as there are now."""
+        """Divide the samples of a step among the current number of processes."""
         kept = self.settings.checkpoint.get(type(self.datamodule).__qualname__) or {}
         before = (self.settings.kept_config.get("data", {}).get("init_args") or {}).get("batch_size")
         config = self.config_dump["data"].setdefault("init_args", {})
@@ -287,5 +287,5 @@ class Command(LightningCLI):
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The last values of all metrics."""
+        """The latest values of all metrics."""
         return {name: float(value) for name, value in self.trainer.callback_metrics.items()}

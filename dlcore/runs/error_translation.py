@@ -1,4 +1,4 @@
-"""Error translation: what ended a run, as a user knows it; errors of data, trainer and machine each in a line."""
+"""Error translation: turn the exception that ended a run into a one-line error in the user's terms."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from dlcore.plain_text import shell_word
 from dlcore.processes import will_be_restarted
 from dlcore.runs.out_of_memory import no_memory_for_batch
 
-# Lightning's word for settings that do not go together, and what its own arithmetic raises of them.
+# Lightning's exception for settings that do not fit together, and those that its own arithmetic raises.
 _REFUSALS = (MisconfigurationException, ValueError, TypeError, ZeroDivisionError)
 _SELF_EXPLAINING = (ValueError, TypeError, RuntimeError, OSError, AttributeError, MisconfigurationException)
 _SHAPES = re.compile(r"shape|size|dimension|channels|must match|expected .* input", re.IGNORECASE)
 
 
 def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseException:
-    """The error as a user knows it; itself where it is that already, or nobody's but its author's.
+    """Translate an exception into the user's terms; return it unchanged if it is clear already or unknown.
 
     Args:
-        error: What came out of the trainer.
-        trainer: The trainer, as the error left it.
+        error: The trainer's exception.
+        trainer: The trainer after the error.
         data: The data module.
     """
     if isinstance(error, ArgumentError) and error.argument in inspect.signature(type(data)).parameters:
@@ -53,7 +53,7 @@ def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseExcept
 
 
 def _schedule_is_over(error: BaseException, trainer: Trainer) -> FitError | None:
-    """What is said where a schedule of a fixed length ends before the run, as when that goes on for more epochs."""
+    """Return the error for a schedule of fixed length that ends before the run, as after a resume with more epochs."""
     if not isinstance(error, ValueError) or "total steps is" not in str(error):
         return None
     schedules = [each.scheduler for each in trainer.lr_scheduler_configs if hasattr(each.scheduler, "total_steps")]
@@ -68,7 +68,7 @@ def _schedule_is_over(error: BaseException, trainer: Trainer) -> FitError | None
 
 
 def _no_predict_step(error: BaseException, trainer: Trainer) -> FitError | None:
-    """What is said where Lightning's own `predict_step` gives a whole batch to a `forward` that cannot take it."""
+    """Return the error for Lightning's own `predict_step`, which passes a whole batch to `forward`, if that fails."""
     model: Any = getattr(trainer, "lightning_module", None)
     if model is None or trainer.state.fn != "predict" or not isinstance(error, Exception):
         return None
@@ -82,11 +82,11 @@ def _no_predict_step(error: BaseException, trainer: Trainer) -> FitError | None:
 
 
 def how_to_go_on(trainer: Trainer, config: Any = None) -> str:
-    """How a run goes on that lost a process, a sentence; nothing where it has come to no checkpoint.
+    """Return a sentence on how to resume a run that lost a process; empty if it has no checkpoint.
 
     Args:
         trainer: The run's trainer.
-        config: What the run was made with, for the packages that must be allowed again.
+        config: The run's config, for the packages that must be allowed again.
     """
     if will_be_restarted():
         return "torchrun starts all of them again."
@@ -95,7 +95,7 @@ def how_to_go_on(trainer: Trainer, config: Any = None) -> str:
 
 
 def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:
-    """What is said of Ctrl-C or a signal; Lightning's answer is a silent exit with 1, and a deaf process."""
+    """Return the error for Ctrl-C or a signal; Lightning exits silently with 1 and leaves SIGINT ignored."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     number = getattr(interrupt, "number", signal.SIGINT)
@@ -106,10 +106,10 @@ def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:
 
 
 def cannot_be_made(error: BaseException, trainer: Namespace) -> FitError | None:
-    """What a class of the trainer said when it was made, in a line; None where it was none of them.
+    """Return the error of a class of the trainer that could not be created, in one line; None for another error.
 
     Args:
-        error: What the parser raised.
+        error: The parser's exception.
         trainer: The trainer's section of the config.
     """
     name = ""
@@ -127,7 +127,7 @@ def cannot_be_made(error: BaseException, trainer: Namespace) -> FitError | None:
 
 
 def _failed_by(error: BaseException) -> FitError | None:
-    """What one of Lightning's callbacks or loggers could not do, in a line; None for an error of others' code."""
+    """Return the error of one of Lightning's callbacks or loggers, in one line; None for an error of other code."""
     if not isinstance(error, Exception):
         return None
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
@@ -158,7 +158,7 @@ def _said(name: str, error: BaseException) -> str:
 
 
 def _refused_by_lightning(error: BaseException) -> FitError | None:
-    """The error in one line, where Lightning's own code raised it; None for one of a model, data or torch."""
+    """Return the error in one line if Lightning's own code raised it; None for one of a model, data or torch."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     if not isinstance(error, _REFUSALS) or not frames or not _is_of(frames[-1], ("lightning",)):
         return None
@@ -169,7 +169,7 @@ def _refused_by_lightning(error: BaseException) -> FitError | None:
 
 
 def _shapes_do_not_fit(error: BaseException, trainer: Trainer) -> FitError | None:
-    """The error in one line, where a layer of torch's refuses a tensor for its shape; None for any other."""
+    """Return the error in one line if a layer or loss of torch.nn rejects a tensor's shape; None for any other."""
     if not isinstance(error, RuntimeError | ValueError | IndexError) or not _SHAPES.search(str(error)):
         return None
     said = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Run folders: ``lightning_logs/<recipe>/version_N``, and where a run's checkpoints are."""
+"""Run folders: ``lightning_logs/<recipe>/version_N``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from dlcore.tracking.run_folder import RUNS_FOLDER, run_version
 
 
 def runs_root(default_root_dir: str | Path | None = None) -> Path:
-    """The folder of all runs: ``lightning_logs`` in the trainer's default_root_dir, or in the working folder."""
+    """Return the folder of all runs: ``lightning_logs`` in the trainer's default_root_dir, or in the working folder."""
     return Path(default_root_dir or ".") / RUNS_FOLDER
 
 
 def run_folders(root: Path, name: str | None = None) -> list[Path]:
-    """Folders of the runs of a recipe (or of all), oldest first by the time of their last checkpoint."""
+    """Return the folders of a recipe's runs (or of all), oldest first by the time of their last checkpoint."""
     recipes = [root / name] if name else [folder for folder in root.glob("*") if folder.is_dir()]
     folders = [folder for recipe in recipes for folder in recipe.glob("version_*") if run_version(folder) is not None]
     return sorted(folders, key=lambda folder: (_last_written(folder), run_version(folder)))
@@ -27,21 +27,21 @@ def run_folders(root: Path, name: str | None = None) -> list[Path]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in a run's folder; that of a process that dies is free again.
+    """Lock a run's folder against other training processes; the lock ends with the process.
 
     Args:
-        folder: The folder; it is made where a caller has chosen one that is not there.
+        folder: The folder; it is created if it does not exist.
 
     Raises:
-        FitError: Another process is at work in it.
+        FitError: Another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":  # no such locks
+    if sys.platform == "win32":  # no flock
         yield
         return
     import fcntl
 
-    number = os.open(folder, os.O_RDONLY)  # the folder itself: there is no file to be left behind
+    number = os.open(folder, os.O_RDONLY)  # lock the folder itself: no lock file can remain
     try:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,7 +58,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def run_of_checkpoint(path: Path | None) -> Path | None:
-    """The run folder that a checkpoint lies in, or None when it lies elsewhere."""
+    """Return the run folder that contains a checkpoint, or None if it is elsewhere."""
     if path is None:
         return None
     path = path.resolve()

@@ -1,4 +1,4 @@
-"""Settings that a callback of Lightning's finds before the first step: the run's config has what was found."""
+"""Found settings: write what Lightning's learning rate or batch size finder chose into the run's config."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _OPTIMIZER = ("model", "init_args", "optimizer", "init_args", "lr")
 
 
 def check_finders(callbacks: Iterable[Callback], model: LightningModule) -> None:
-    """Check that what is to be found can be.
+    """Check that the finders work with the model.
 
     Raises:
-        ArgumentError: A learning rate is to be found for a model that takes its steps itself, of which Lightning would
-            see none; or for one of dlcore's, whose rate is its optimiser's, and may be warmed up.
+        ArgumentError: The learning rate finder is used with a model with manual optimisation, whose steps Lightning
+            cannot see; or with one of dlcore's, whose rate belongs to its optimiser, and may be warmed up.
     """
     if not any(isinstance(each, LearningRateFinder) for each in callbacks):
         return
@@ -36,17 +36,17 @@ def check_finders(callbacks: Iterable[Callback], model: LightningModule) -> None
 
 
 def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any]) -> list[str]:
-    """Write what was found into a config, in the place of what had been set and of the callback that found it.
+    """Write found values into a config and remove the finders from it.
 
-    So a run that goes on, or is trained anew from its config, does not search again.
+    So a resumed run, or a new run from this config, does not search again.
 
     Args:
         trainer: The trainer, before its first step.
-        model: What is trained.
-        config: The run's whole config, which is changed.
+        model: The model to train.
+        config: The run's whole config; it is changed in place.
 
     Returns:
-        What was found, a line each.
+        A line for each found value.
     """
     lines: list[str] = []
     for callback in trainer.callbacks:  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Paths that a run keeps: as seen from anywhere, so that a test from another folder finds the same files."""
+"""Saved paths: absolute, so that a test started in another folder finds the same files."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-# Arguments of models and data modules that are files or folders, and endings of such names in classes of users' own.
+# Arguments of models and data modules that are files or folders, and endings of such names in users' own classes.
 _NAMES = ("root", "path", "file", "folder", "dir", "weights", "dictionary", "user_dict")
 _ENDINGS = ("_root", "_path", "_file", "_folder", "_dir")
 
 
 def with_absolute_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with absolute paths, where an argument of the model or the data is a file, folder or pattern.
+    """Return the config with absolute paths in the arguments of model and data that are a file, folder or pattern.
 
     Args:
-        config: All sections, as they were typed in the working folder.
+        config: All sections, with paths relative to the working folder.
     """
     changed = dict(config)
     for section in ("model", "data"):

@@ -1,4 +1,4 @@
-"""Names of what an evaluation leaves behind: the same evaluation replaces its files, another one never does."""
+"""Names of an evaluation's output files: the same evaluation replaces its files, another one never does."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from dlcore.config.request import Request
     from dlcore.runs.command import Command
 
-RECORD = ".evaluated.json"  # beside the files: which evaluation each is of
+RECORD = ".evaluated.json"  # in the same folder: the evaluation of each file
 
 
 def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
-    """Where the files of an evaluation go: ``test.json``, of other data ``test_photos.json``.
+    """Return the paths of an evaluation's files: ``test.json``, for other data ``test_photos.json``.
 
-    Where a file of that name is of another evaluation (of other data, another checkpoint, other flags of the data), or
-    not known, the next free number stands behind: ``test_photos_2.json``.
+    If a file of that name belongs to another evaluation (other data, another checkpoint, other flags of the data), or
+    is unknown, append the next free number: ``test_photos_2.json``.
 
     Args:
         command: The command that evaluates.
-        folder: Where they go.
-        names: Their names where the data are the run's own. They get the same ending.
+        folder: Their folder.
+        names: Their names for the run's own data. All get the same number.
     """
     known, own = _known(folder), _evaluation(command)
     data = f"_{name}" if (name := name_of_data(command.request)) else ""
@@ -40,14 +40,14 @@ def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
 
 
 def remember(command: Command, files: list[Path]) -> None:
-    """Note of which evaluation files are.
+    """Record which evaluation wrote the files.
 
     Args:
         command: The command that evaluated.
-        files: What it wrote, into one folder.
+        files: Its files, all in one folder.
 
     Raises:
-        RunFileError: The note cannot be written.
+        RunFileError: The record cannot be written.
     """
     folder = files[0].parent
     known = _known(folder) | {file.name: _evaluation(command) for file in files}
@@ -57,13 +57,13 @@ def remember(command: Command, files: list[Path]) -> None:
 def _known(folder: Path) -> dict[str, Any]:
     try:
         known = json.loads((folder / RECORD).read_bytes())
-    except (OSError, ValueError):  # nothing, or damaged: then no file is known, and none is replaced
+    except (OSError, ValueError):  # missing or damaged: no file is known, so none is replaced
         return {}
     return known if isinstance(known, dict) else {}
 
 
 def _evaluation(command: Command) -> dict[str, Any]:
-    """What tells evaluations apart."""
+    """Return the values that identify an evaluation."""
     path = command.settings.checkpoint_path
     flags = [[flag.name, _whole(flag.value)] for flag in command.request.flags if flag.name.split(".")[0] == "data"]
     return {
@@ -74,7 +74,7 @@ def _evaluation(command: Command) -> dict[str, Any]:
 
 
 def _whole(value: str | None) -> str | None:
-    """A value; a path in full, since the working folder may be another next time."""
+    """Return a value; make a path absolute, since the working folder may differ next time."""
     if value is None:
         return None
     path = Path(value).expanduser()
@@ -82,9 +82,9 @@ def _whole(value: str | None) -> str | None:
 
 
 def name_of_data(request: Request) -> str:
-    """A short name of the data that flags choose; empty where they choose none.
+    """Return a short name of the data chosen by flags; empty if flags choose none.
 
-    That of their file or folder; ``other`` for a pattern or a list, which have none.
+    It is the name of the file or folder; ``other`` for a pattern or a list.
     """
     data = request.value("data.path") or request.value("data.root")
     if not data:
@@ -99,10 +99,10 @@ def name_of_data(request: Request) -> str:
 
 
 def class_names(command: Command) -> list[str] | None:
-    """Names of the classes that a command's model tells apart: those that the data know, else their numbers.
+    """Return the class names of a command's model: those of the data, else numbers.
 
     Returns:
-        The names; None where the model is no classifier, or it is not known.
+        The names; None if the model is not a classifier, or this is unknown.
     """
     facts = data_facts(command.datamodule)
     classes = getattr(getattr(command.model, "task", None), "num_classes", None)

@@ -1,4 +1,4 @@
-"""When memory ends: which size asked for too much, and what to make smaller."""
+"""Out of memory: the error names the setting that needs too much memory, and a smaller value."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from lightning.pytorch import Trainer
 from dlcore.errors import FitError
 
 _UNITS = {"bytes": 1.0, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
-# torch's own words, of the CPU's allocator and of CUDA's.
+# torch's messages, of the CPU's allocator and of CUDA's.
 _WANTED = re.compile(r"(?:allocate|Tried to allocate) (?P<size>[\d.]+) (?P<unit>bytes|[KMGT]iB)")
-# The trainer has forgotten by now what it was about, but the error has not.
+# The trainer's state is reset by now; the function names in the traceback give the stage.
 _STAGES = {"predict_step": "prediction", "test_step": "test", "validation_step": "validation"}
 
 
 def no_memory_for_objects(error: BaseException, section: str) -> FitError | None:
-    """What is said when a section of the config (``model``) asks for more memory than there is; else None."""
+    """Return the error for a section of the config (``model``) that needs more memory than there is; else None."""
     size = _size_asked_for(error)
     if size is None:
         return None
@@ -25,11 +25,11 @@ def no_memory_for_objects(error: BaseException, section: str) -> FitError | None
 
 
 def no_memory_for_batch(error: BaseException, trainer: Trainer) -> FitError | None:
-    """What is said when a batch needs more memory than the machine, or the GPU, has; else None.
+    """Return the error for a batch that needs more memory than the machine, or the GPU, has; else None.
 
     Args:
-        error: What came out of the trainer.
-        trainer: The trainer, as the error left it.
+        error: The trainer's exception.
+        trainer: The trainer after the error.
     """
     size = _size_asked_for(error)
     if size is None:
@@ -54,7 +54,7 @@ def no_memory_for_batch(error: BaseException, trainer: Trainer) -> FitError | No
 
 
 def _size_asked_for(error: BaseException | None) -> str | None:
-    """How much was asked for, in words; empty where that is not known. None: it is no lack of memory."""
+    """Return the requested size as text, empty if unknown; None if the error is not a lack of memory."""
     while error is not None:
         text = str(error)
         lacks = isinstance(error, RuntimeError) and ("allocate memory" in text or "out of memory" in text)

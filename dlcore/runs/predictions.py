@@ -1,4 +1,4 @@
-"""Predictions as a CSV file that any program opens."""
+"""Predictions: write the output of ``predict`` as a CSV file."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 
 def write_predictions(command: Command) -> tuple[Path, int]:
-    """Write the answers of ``predict``, a row each.
+    """Write the predictions of ``predict``, one row per sample.
 
-    The columns: ``index``, the sample's place in the data, from 0; ``file``, where samples are files; of a classifier
-    ``predicted``, ``probability of`` each class and, where it is known, ``target``; of a regression ``predicted NAME``
-    and, where it is known, ``NAME``. Of a text model, a row a document (`write_documents`).
+    The columns: ``index``, the sample's index in the data, from 0; ``file``, if samples are files; for a classifier
+    ``predicted``, ``probability of`` each class and, if known, ``target``; for a regression ``predicted NAME`` and, if
+    known, ``NAME``. For a text model, one row per document (`write_documents`).
 
-    Answers in another form than a row a sample are kept as they came, a batch each, in ``predictions.pt``
+    Predictions that are not one row per sample are saved unchanged, as a list of batches, in ``predictions.pt``
     (``torch.load`` reads it).
 
-    A name that a spreadsheet would take for a formula has an apostrophe before it (`csv_cell`).
+    A name that a spreadsheet would take for a formula gets an apostrophe before it (`csv_cell`).
 
     Args:
-        command: The command, after its work.
+        command: The command, after its run.
 
     Returns:
-        The file, ``predictions.csv`` (of other data by flag: ``predictions_NAME.csv``; of a
-        pattern or a list ``predictions_other.csv``) in the checkpoint's run folder (in the working folder when it lies
-        in none, or in one that may only be read), and the number of its rows. A file of another evaluation is left as
-        it is (`output_files`).
+        The file and the number of its rows. The file is ``predictions.csv`` (other data by flag:
+        ``predictions_NAME.csv``; a pattern or a list: ``predictions_other.csv``) in the checkpoint's run folder, or in
+        the working folder if there is none or it is read-only. A file of another evaluation is not replaced
+        (`output_files`).
     """
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     if folder is None or not os.access(folder, os.W_OK):
@@ -76,7 +76,7 @@ def _write(command: Command, path: Path) -> int:
         header, known = _regression_header(facts.get("target_name"), answers.shape[1])
         columns = _numbers(answers)
     else:
-        # A module of the user's own may answer with raw scores.
+        # The user's own module may return logits.
         word = "probability" if bool(((answers >= 0) & (answers <= 1)).all()) else "score"
         header, known = ["predicted", *(f"{word} of {name}" for name in names)], ["target"]
         best = answers.argmax(dim=1).tolist()
@@ -84,7 +84,7 @@ def _write(command: Command, path: Path) -> int:
             [csv_cell(names[winner]), *(f"{value:.6f}" for value in row)]
             for winner, row in zip(best, answers.tolist(), strict=True)
         ]
-    if not any(any(row) for row in targets):  # new rows, whose answers nobody knows
+    if not any(any(row) for row in targets):  # new rows, without targets
         known, targets = [], []
     with replacing(path) as file:
         writer = csv.writer(file)
@@ -101,28 +101,28 @@ def _write(command: Command, path: Path) -> int:
 
 
 def is_table(command: Command) -> bool:
-    """Whether the answers are rows of a table: a tensor (N, K) of each batch, or documents."""
+    """Return whether the predictions are rows of a table: a tensor (N, K) per batch, or documents."""
     if isinstance(getattr(command.model, "task", None), LanguageModeling):
         return True
     return all(isinstance(each, Tensor) and each.ndim == 2 for each in command.output)
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:
-    """Names of the columns of answers and of targets."""
+    """Return the names of the columns of predictions and of targets."""
     if outputs == 1 and name:
         return [f"predicted {name}"], [name]
     return [f"predicted_{number}" for number in range(outputs)], [f"target_{number}" for number in range(outputs)]
 
 
 def _targets(targets: Tensor, names: list[str] | None) -> list[list[str]]:
-    """The targets as they are written; empty where one is not known (a class below 0, a NaN)."""
+    """Return the targets as text; empty if unknown (a class below 0, a NaN)."""
     if names is not None:
         return [[csv_cell(names[target]) if target >= 0 else ""] for target in targets.tolist()]
     return _numbers(targets.reshape(len(targets), -1))
 
 
 def _numbers(values: Tensor) -> list[list[str]]:
-    """The shortest text that gives each number again."""
+    """Return the shortest text from which each number can be read back."""
     text = values.numpy().astype(str)
     text[values.isnan().numpy()] = ""
     return text.tolist()

@@ -1,4 +1,4 @@
-"""What a process sets before any tensor work."""
+"""Process setup: settings before any tensor work, and checks of devices and strategy."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from lightning.pytorch import Callback
 from dlcore.errors import ArgumentError
 from dlcore.processes import by_slurm, by_torchrun
 
-# Lightning's and torch's own loose ends: nothing that a user could do anything about.
+# Warnings of Lightning and torch that a user cannot fix.
 _NOISE = (
     r".*isinstance\(treespec, LeafSpec\).*",
     r".*number of training batches .* is smaller than the logging interval.*",
-    r".*callbacks used to create the checkpoint need to be provided.*",  # an evaluation needs none of them
-    r".*RNN module weights are not part of single contiguous chunk.*",  # nor can they be, where some are dropped
+    r".*callbacks used to create the checkpoint need to be provided.*",  # an evaluation does not need them
+    r".*RNN module weights are not part of single contiguous chunk.*",  # impossible with dropped weights
     r".*You called `self.log\(.*have no logger configured.*",
 )
 
 
-# Through this logger Lightning's callbacks say what they do; the trainer says much else through it.
+# Lightning's callbacks log to these loggers; so does the trainer, much more.
 _SHARED_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
-# glibc's names for what `mallopt` sets (malloc.h).
+# glibc's parameters of `mallopt` (malloc.h).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-_KEPT_BYTES = 2**30  # what stays with the process when it is free
+_KEPT_BYTES = 2**30  # free memory that the process keeps
 
 
 def prepare_process() -> None:
-    """Flush subnormal numbers, keep memory that is used again, and keep Lightning's chatter out of the terminal.
+    """Flush subnormal numbers, keep freed memory, and hide Lightning's info messages.
 
     The constant border pixels of FashionMNIST drive Adam's averages into subnormal numbers, which processors compute
-    many times slower. The setting reaches torch's threads only when made before their first work.
+    many times slower. The setting reaches torch's threads only if made before their first work.
     """
     torch.set_flush_denormal(True)
     _keep_memory()
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Lightning's command line calls jsonargparse by names that go in its version 5, which dlcore does not accept.
+    # Lightning's command line uses names that jsonargparse 5 removes; dlcore does not accept version 5.
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     for message in _NOISE:
         warnings.filterwarnings("ignore", message)
 
 
 def let_speak(callbacks: Iterable[Callback]) -> None:
-    """Let Lightning's callbacks that a user has named say what they do; the trainer's other chatter stays unsaid."""
+    """Show the info messages of Lightning's callbacks in the config; hide those of the trainer."""
     modules = {type(each).__module__ for each in callbacks if type(each).__module__.startswith("lightning.")}
     for module in modules:
         logging.getLogger(module).setLevel(logging.INFO)
@@ -63,11 +63,11 @@ def let_speak(callbacks: Iterable[Callback]) -> None:
 
 
 def _keep_memory() -> None:
-    """Let the C library keep what tensors leave, instead of giving it back to the system and asking anew each step.
+    """Make the C library keep freed memory, instead of returning it to the system and requesting it again each step.
 
-    A batch of pictures is tens of megabytes. To get it page by page, zeroed, costs as much as to fill it: augmented
-    batches come twice as fast without. Only glibc has the setting, and only its default behaviour needs it; who has
-    chosen another by environment variable keeps it.
+    A batch of images is tens of megabytes. To get it from the system, as zeroed pages, takes as long as to fill it:
+    without that, augmented batches are twice as fast. Only glibc has the setting. If environment variables change
+    glibc's allocator, leave it as it is.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return
@@ -78,15 +78,15 @@ def _keep_memory() -> None:
 
 
 def with_launched_processes(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The trainer's arguments with as many processes and machines as torchrun or SLURM has started.
+    """Return the trainer's arguments with the number of processes and machines that torchrun or SLURM has started.
 
     Args:
-        arguments: The trainer's arguments; what a user has chosen of them stays.
+        arguments: The trainer's arguments; values that the user has set are kept.
     """
     arguments = dict(arguments)
     if by_torchrun():
         here, machines = os.environ.get("LOCAL_WORLD_SIZE"), os.environ.get("GROUP_WORLD_SIZE")
-    elif by_slurm() and "SLURM_STEP_ID" in os.environ:  # else it is the job's script itself: nobody started the others
+    elif by_slurm() and "SLURM_STEP_ID" in os.environ:  # else the job's script itself: no other processes
         here, machines = os.environ.get("SLURM_NTASKS_PER_NODE"), os.environ.get("SLURM_NNODES")
     else:
         return arguments
@@ -104,7 +104,7 @@ def check_strategy(strategy: Any) -> None:
         strategy: The trainer's argument: a name, or an object.
 
     Raises:
-        ArgumentError: It cuts the network into parts, which dlcore's models and callbacks do not expect.
+        ArgumentError: It shards the network, which dlcore's models and callbacks do not support.
     """
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     if name.lower().startswith(("fsdp", "deepspeed", "modelparallel")):
@@ -118,14 +118,14 @@ def check_strategy(strategy: Any) -> None:
 
 
 def check_devices(accelerator: str, devices: int | str | list[int]) -> None:
-    """Check that a machine has as many devices as are asked for.
+    """Check that this machine has the requested number of devices.
 
     Args:
         accelerator: The trainer's argument.
         devices: The trainer's argument: a number (-1 and auto: all), or numbers of devices.
 
     Raises:
-        ArgumentError: It has fewer; the message says how many there are.
+        ArgumentError: It has fewer; the message gives their number.
     """
     if isinstance(devices, str) and not (devices in ("auto", "-1") or devices.replace(",", "").isdigit()):
         raise ArgumentError("trainer.devices", "a number, numbers parted by commas, or auto", devices)

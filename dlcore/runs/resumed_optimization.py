@@ -1,4 +1,4 @@
-"""A run that goes on with other settings of its optimiser or schedule: what was chosen beats what was saved."""
+"""Resumed optimization: a resumed run uses newly set values of its optimiser or schedule, not the saved ones."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from dlcore.optim.schedule_factory import stepped_schedule
 
 
 class ResumedOptimization(Callback):
-    """Lays chosen settings over the state of optimiser and schedule that Lightning restores from a checkpoint.
+    """Override the optimiser and schedule state that Lightning restores from a checkpoint with newly set values.
 
-    Another class begins afresh, without the averages of the old one. Where a schedule or the learning rate below it has
-    other settings, the schedule is made anew with them and stepped to where the run stands: the rate is the one that
-    the run would have had with these settings from its beginning.
+    An optimiser of another class starts with empty state, without the averages of the old one. If the schedule or its
+    base learning rate has other settings, the schedule is created again with them and stepped to the current step: the
+    rate is the same as if the run had started with these settings.
 
     Args:
         kept: The model's settings in the checkpoint (``class_path``, ``init_args``).
-        chosen: The model's settings that count.
+        chosen: The model's settings of this run.
 
     Raises:
-        ArgumentError: A setting of the schedule cannot be changed on the way.
+        ArgumentError: A setting of the schedule cannot be changed during a run.
     """
 
     def __init__(self, kept: dict[str, Any], chosen: dict[str, Any]) -> None:
         self._optimizer = _Change("optimizer", kept, chosen)
         self._schedule = _Change("lr_scheduler", kept, chosen)
-        self._steps_of_schedule: int | None = None  # in the run so far, where it is to be made anew
+        self._steps_of_schedule: int | None = None  # steps so far, if it must be created again
         for name in {"last_epoch", "interval"} & set(self._schedule.settings):
             value = self._schedule.settings[name]
             raise ArgumentError(
@@ -40,10 +40,10 @@ class ResumedOptimization(Callback):
             )
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Leave out what is not used any more."""
+        """Remove state that is no longer used from the checkpoint."""
         averages = any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks)  # type: ignore[attr-defined]
         if "current_model_state" in checkpoint and not averages:
-            # The averaging is switched off: the training goes on with the weights, not with their average.
+            # The averaging is switched off: continue with the weights, not with their average.
             pl_module.load_state_dict(checkpoint["current_model_state"])
         if self._optimizer.other_class:
             checkpoint["optimizer_states"] = []
@@ -54,7 +54,7 @@ class ResumedOptimization(Callback):
         if self._schedule.other_class or not states:
             checkpoint["lr_schedulers"] = []
             return
-        # A cycle over the whole run is as long as the run is now.
+        # A schedule over the whole run gets the run's new length.
         other_length = "total_steps" in states[0]
         changed = self._optimizer.other_class or "lr" in self._optimizer.settings or self._schedule.settings
         if changed or other_length:
@@ -62,7 +62,7 @@ class ResumedOptimization(Callback):
             checkpoint["lr_schedulers"] = []
 
     def _check_schedule_of_its_own(self, checkpoint: dict[str, Any]) -> None:
-        """A module that makes its schedule itself goes on with the one that was saved: no other can be made here."""
+        """Check that a module that creates its own schedule keeps the saved one: no other can be created here."""
         changes = {
             "optimizer": self._optimizer.other_class,
             "optimizer.lr": "lr" in self._optimizer.settings,
@@ -78,7 +78,7 @@ class ResumedOptimization(Callback):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lay the chosen settings over the restored ones."""
+        """Override the restored settings with the newly set ones."""
         if not trainer.optimizers:
             return
         optimizer = trainer.optimizers[0]
@@ -101,11 +101,11 @@ class ResumedOptimization(Callback):
 
 
 class _Change:
-    """What differs in an argument that holds a class with its settings."""
+    """The difference between the saved and the new value of an argument that takes a class with settings."""
 
     def __init__(self, argument: str, kept: dict[str, Any], chosen: dict[str, Any]) -> None:
         before, now = (class_and_arguments((part.get("init_args") or {}).get(argument)) for part in (kept, chosen))
         self.other_class = before[0] != now[0]
-        # A class of its own begins with its own settings; there is nothing to lay over.
+        # Another class starts with its own settings; there is nothing to override.
         changed = {name: value for name, value in now[1].items() if before[1].get(name) != value}
         self.settings = {} if self.other_class else changed

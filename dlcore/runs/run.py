@@ -1,4 +1,4 @@
-"""The commands as functions: the same words as on the command line, the objects back."""
+"""The commands as functions: they take the words of the command line and return the objects."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from dlcore.runs.command import Command
 
 
 def run(command: str, *words: str) -> Command:
-    """Carry out a command.
+    """Run a command.
 
     Args:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
-        words: What would stand behind it on the command line: ``"-c", "mlp_fashion_mnist", "--model.dropout", "0.2"``.
+        words: The words after it on the command line: ``"-c", "mlp_fashion_mnist", "--model.dropout", "0.2"``.
 
     Returns:
         The command, with ``trainer``, ``model``, ``datamodule``, ``metrics`` and ``folder``.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be run.
     """
     return Command(read_request([command, *(str(word) for word in words)]))
 
 
 def prepare(command: str, *words: str, only_data: bool = False) -> Command:
-    """Make what a command would run with, and run nothing: trainer, model and data are there to be looked at.
+    """Create the trainer, model and data of a command for inspection, and run nothing.
 
     Args:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
         words: As for `run`.
-        only_data: Make the data only, which may know too little for the recipe's model.
+        only_data: Create only the data, for example if they lack facts that the recipe's model needs.
 
     Returns:
         The command. Its ``datamodule`` has read nothing yet (``setup("fit")`` does), its ``folder`` is None.
 
     Raises:
-        DlcoreError: Something asked for cannot be done.
+        DlcoreError: The command cannot be prepared.
     """
     return Command(read_request([command, *(str(word) for word in words)]), act=False, only_data=only_data)
 
@@ -49,8 +49,8 @@ def fit(*words: str, callbacks: Sequence[Callback] = (), folder: Path | None = N
 
     Args:
         words: As for `run`.
-        callbacks: Callbacks of the caller, beside those of the recipe.
-        folder: Where a new run is kept; None: the next free ``lightning_logs/<recipe>/version_<N>``.
+        callbacks: Callbacks of the caller, in addition to those of the recipe.
+        folder: Folder of a new run; None: the next free ``lightning_logs/<recipe>/version_<N>``.
     """
     return Command(read_request(["fit", *(str(word) for word in words)]), callbacks, folder=folder)
 
@@ -66,5 +66,5 @@ def test(*words: str) -> Command:
 
 
 def predict(*words: str) -> Command:
-    """Answer the test samples by a checkpoint; the answers are in ``output``. See `run`."""
+    """Predict the test samples with a checkpoint; the predictions are in ``output``. See `run`."""
     return run("predict", *words)

@@ -1,4 +1,4 @@
-"""What a run keeps of how it came about, and of what became of it: its config, what its data knew, its events."""
+"""Run record: the config, the facts of the data and the events of a run, saved in its folder and checkpoints."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _ALWAYS_LOGGED = ("lr", "batch_size")
 
 
 class RunRecord(RunEvents):
-    """Writes ``config.yaml`` into the run's folder and the same into each checkpoint, so that either is enough.
+    """Write ``config.yaml`` into the run's folder and the config into each checkpoint, so that either is enough.
 
-    It writes the run's events too: one callback and not two, since each costs a few microseconds a step.
+    Write the run's events too: one callback, not two, since each costs a few microseconds per step.
 
     Args:
-        config: The whole config, plain values. Passwords and keys in it are not kept.
+        config: The whole config, plain values. Passwords and keys in it are not saved.
         name: The run's name.
-        facts: What the data know (`ArrayData.facts`): class names, scale, source.
+        facts: Facts of the data (`ArrayData.facts`): class names, scale, source.
         command: The command line of the fit.
     """
 
@@ -43,9 +43,9 @@ class RunRecord(RunEvents):
         self._folder: Path | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the config. The data are read by now, and know where they came from."""
+        """Write the config. The data are set up by now, and have their source."""
         self.facts = data_facts(trainer.datamodule) or self.facts  # type: ignore[attr-defined]
-        # Not trainer.log_dir: that talks to the other processes, which are not here.
+        # Not trainer.log_dir: that is a collective operation, and only rank 0 may reach it.
         folder = folder_of(trainer)
         if stage != "fit" or not trainer.is_global_zero or folder is None:
             return
@@ -53,7 +53,7 @@ class RunRecord(RunEvents):
         self._write(folder)
 
     def keep(self, section: str, settings: dict[str, Any]) -> None:
-        """Take up what was found for a section while the run goes on: in checkpoints, and in ``config.yaml``.
+        """Add settings found during the run to a section: in later checkpoints, and in ``config.yaml``.
 
         Args:
             section: The section (``checkpoint``).
@@ -70,7 +70,7 @@ class RunRecord(RunEvents):
         replace_file(folder / "config.yaml", (header + text).encode())
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the hyper-parameters, and take up those that were found just now."""
+        """Log the hyper-parameters, including those that a finder has just found."""
         super().on_train_start(trainer, pl_module)
         if found := take_found(trainer, pl_module, self.config):
             say(trainer, *found)
@@ -81,7 +81,7 @@ class RunRecord(RunEvents):
             logger.log_hyperparams(hyperparameters(self.config, self.facts.get("source", "")))
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Keep the record in the checkpoint."""
+        """Save the record in the checkpoint."""
         checkpoint[RECORD_KEY] = {
             "version": dlcore.__version__,
             "name": self.name,
@@ -91,10 +91,10 @@ class RunRecord(RunEvents):
 
 
 def hyperparameters(config: dict[str, Any], source: str) -> dict[str, Any]:
-    """The settings that tell runs apart: model, data and their source, seed and length.
+    """Return the settings that distinguish runs: model, data and their source, seed and length.
 
-    What a class has by default is left out, but for learning rate and batch size: a hundred columns say less than ten.
-    So is the name of built-in data, which the source says, and which a file or folder beats.
+    Leave out defaults, except learning rate and batch size: ten columns are clearer than a hundred. Leave out the name
+    of built-in data too: the source contains it, and a file or folder overrides it.
     """
     trainer = {
         key: value
@@ -110,7 +110,7 @@ def hyperparameters(config: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 def _without_defaults(value: Any) -> Any:
-    """Settings of classes, and of those within them, without the arguments that are as the class has them."""
+    """Return settings without the arguments that have the default of their class, also in nested classes."""
     if not isinstance(value, dict):
         return value
     kept = {name: _without_defaults(inner) for name, inner in value.items()}
@@ -125,11 +125,11 @@ def _without_defaults(value: Any) -> Any:
 def _defaults(class_path: str) -> dict[str, Any]:
     try:
         parameters = inspect.signature(found_at(class_path)).parameters
-    except (TypeError, ValueError):  # there is no such class here, or it does not tell
+    except (TypeError, ValueError):  # there is no such class here, or it has no signature
         return {}
     return {name: parameter.default for name, parameter in parameters.items()}
 
 
 def _plain(default: Any) -> Any:
-    """A default as a config has it."""
+    """Return a default in the form that a config has."""
     return list(default) if isinstance(default, tuple) else default

@@ -1,4 +1,4 @@
-"""Where settings come from: recipes, then the config of the checkpoint, then flags; each checked by name."""
+"""Settings: merge recipes, then the config of the checkpoint, then flags, and check each name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkp
 from dlcore.runs.folder import runs_root
 from dlcore.runs.kept_paths import with_absolute_paths
 
-# Of a run's trainer settings, those that evaluating its checkpoint elsewhere still needs.
+# The trainer settings of a run that an evaluation of its checkpoint needs too.
 _KEPT_FOR_EVALUATION = ("precision",)
 
 
@@ -42,19 +42,19 @@ class Settings:
     """The settings of a command, before they are parsed.
 
     Args:
-        request: What was asked for.
+        request: The parsed command line.
 
     Attributes:
-        checkpoint_path: The checkpoint that the command begins with, or None.
-        checkpoint: What it holds; empty without one.
+        checkpoint_path: The checkpoint that the command starts from, or None.
+        checkpoint: Its content; empty without one.
         kept_config: The config in it; empty without one.
-        layers: Where settings come from, lowest first: what a fit has in any case, recipes, a checkpoint's config.
+        layers: Sources of settings, lowest first: the callbacks of every fit, recipes, a checkpoint's config.
         root_dir: The trainer's default_root_dir, by flag or recipe.
-        config: Recipes and checkpoint, laid on each other.
+        config: Recipes and checkpoint, merged.
         classes: Names of the classes chosen for ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
-        name: The run's name: that of its first recipe.
-        allow_list: Whose code may be imported.
-        places: Arguments of the model that hold a value in place of what the data will give.
+        name: The run's name: the first recipe's, else the checkpoint's, the user's model's or the default recipe's.
+        allow_list: Packages and classes whose code may be imported.
+        places: Arguments of the model with a placeholder for a value that the data will give.
 
     Raises:
         DlcoreError: A recipe, a checkpoint or a name in them does not exist or cannot be read.
@@ -100,7 +100,7 @@ class Settings:
         self.classes = chosen_classes(self.config, request)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
-        # A checkpoint's word for it may come from anybody: it must not lead out of the folder of runs.
+        # A checkpoint may come from anybody: the name in it must not lead out of the folder of runs.
         title = record.get("name") or own_title(request) or (recipes[0].source if recipes else "run")
         self.name = request.name or file_name(title)
         self._check_seed()
@@ -112,10 +112,10 @@ class Settings:
         self.classes = chosen_classes(self.config, Request(self.request.command))
 
     def words(self) -> list[str]:
-        """The command line for the parser."""
+        """Return the command line for the parser."""
         flags = self.request.without("ckpt_path", "allow")
         asked = [flag_with_full_name(flag) for flag in flags if self._counts(flag)]
-        # A class comes before its arguments, in whatever order they were typed: the parser asks the class for them.
+        # Put a class before its arguments, whatever order was typed: the parser needs the class for them.
         asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))
         words = [word for flag in asked for word in flag.words()]
         config = with_own_defaults(with_full_names(self.config), self.classes, self.allow_list)
@@ -126,7 +126,7 @@ class Settings:
         return [self.request.command, "--config", json.dumps(config), *words]
 
     def _places_for_facts(self) -> dict[str, Any]:
-        """What a model of the user's own requires and its data may give."""
+        """Return placeholders for arguments that the user's own model requires and its data may give."""
         path = self.classes.get("model", "")
         if "." not in path or not self.allow_list.covers(path):
             return {}
@@ -136,26 +136,26 @@ class Settings:
         return places_for_facts(model, self.chosen("model"))
 
     def _counts(self, flag: Flag) -> bool:
-        """A callback that is switched on where the recipe has it already keeps the recipe's settings."""
+        """Return whether a flag has an effect: switching on a recipe's callback keeps the recipe's settings."""
         return flag.value != "{}" or self.config.get(flag.name) is None
 
     def pairs(self) -> Iterator[tuple[str, Any]]:
-        """All settings as (dotted name, value), flags last."""
+        """Yield all settings as (dotted name, value), flags last."""
         yield from flatten(self.config)
         for flag in self.request.flags:
             yield flag.name.replace(".init_args.", "."), flag.value
 
     def changes(self, final: dict[str, Any]) -> list[str]:
-        """What was overridden where a checkpoint's config met recipes and flags, a line each."""
+        """Return a line for each setting overridden in the merge of a checkpoint's config with recipes and flags."""
         layers = [Layer(each.source, with_absolute_paths(each.config)) for each in self.layers[1:]]
         return overridden(layers, final) if self.kept_config else []
 
     def chosen(self, section: str) -> set[str]:
-        """Names of the arguments of a section that recipes, checkpoint or flags set."""
+        """Return the names of a section's arguments that recipes, checkpoint or flags set."""
         return {name.removeprefix(f"{section}.") for name, value in self.pairs() if value is not None}
 
     def _check_seed(self) -> None:
-        """A run that goes on keeps the order of its samples, and so its seed."""
+        """Check the seed; a resumed run must keep it, and with it the order of its samples."""
         wanted, kept = self.request.value("seed_everything"), self.config.get("seed_everything")
         if wanted is not None and not wanted.isdigit() and wanted not in ("true", "false"):
             raise ArgumentError("seed_everything", "a whole number at least 0, true or false", wanted)
@@ -163,7 +163,7 @@ class Settings:
             raise ArgumentError("seed_everything", f"{kept}, with which the run began", wanted, "Leave it out.")
 
     def _check_steps_per_execution(self) -> None:
-        """The parser would name Python's types, where the value is none of them."""
+        """Check the value here: the parser's error would list Python's types."""
         asked = self.request.value("steps_per_execution")
         steps = self.config.get("steps_per_execution", "auto") if asked is None else asked
         number = int(steps) if isinstance(steps, str) and steps.isdecimal() else steps

@@ -1,4 +1,4 @@
-"""What a test leaves behind: its metrics and its confusion matrix."""
+"""Test report: write the metrics and the confusion matrix of a test."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def write_test_report(command: Command) -> list[Path]:
-    """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder, of other data beside them.
+    """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder.
 
-    Those of another evaluation are left as they are (`output_files`).
+    Other data get other names; files of another evaluation are not replaced (`output_files`).
 
     Args:
-        command: The command, after its work.
+        command: The command, after its run.
 
     Returns:
-        The files; none when the checkpoint lies in no run folder.
+        The files; none if the checkpoint is not in a run folder.
 
     Raises:
-        RunFileError: The folder cannot be written into; the message names the files that are not there.
+        RunFileError: The folder cannot be written to; the message names the missing files.
     """
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     if folder is None:
@@ -44,8 +44,8 @@ def write_test_report(command: Command) -> list[Path]:
         "data": source,
         "checkpoint": command.settings.checkpoint_path.name,  # type: ignore[union-attr]
         unit: getattr(command.model, "evaluated", None),
-        "overridden": command.changes,  # a test under other conditions than the run's own says so
-        # Six digits are more than 10,000 samples can tell; JSON knows no NaN.
+        "overridden": command.changes,  # record where the test's settings differ from the run's
+        # Six digits are more precise than 10,000 samples; JSON has no NaN.
         **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
     }
     figure = None

@@ -1,4 +1,4 @@
-"""Texts and neighbours of words from a checkpoint, as functions."""
+"""Text generation: texts and nearest words from a checkpoint, as functions."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def generate(
     """Write texts: ``generate("明月", length=50)[0].text``.
 
     Args:
-        prompts: What the texts begin with; an empty one is the beginning of a document.
-        ckpt_path: A checkpoint, as for `load_text_model`, or what that gave.
-        num: Texts of each prompt.
-        seed: Where the random numbers come from: the same seed gives the same texts whatever the batch.
-        batch_size: Texts that are written at once.
+        prompts: The beginnings of the texts; an empty one is the beginning of a document.
+        ckpt_path: A checkpoint, as for `load_text_model`, or its result.
+        num: Number of texts per prompt.
+        seed: Seed of the random numbers: the same seed gives the same texts for any batch size.
+        batch_size: Number of texts written at once.
         settings: Fields of `dlcore.text.text_constraints.TextConstraints` (``length``, ``line_length``, …) and of
             `dlcore.text.sampling.Sampling` (``temperature``, ``top_p``, …).
 
     Raises:
-        DlcoreError: There is no such checkpoint, or a setting cannot be.
+        DlcoreError: There is no such checkpoint, or a setting is invalid.
     """
     names = {field.name for kind in (TextConstraints, Sampling) for field in fields(kind)}
     for name in settings:
@@ -62,7 +62,7 @@ def write(
     batch_size: int = 64,
     on_piece: OnPiece | None = None,
 ) -> Iterator[GeneratedText]:
-    """Write texts one batch after another; see `generate` and `dlcore.text.generation.generate_texts`."""
+    """Write texts batch by batch; see `generate` and `dlcore.text.generation.generate_texts`."""
     device = next(loaded.model.parameters()).device
     guide = ConstrainedDecoder(form, loaded.tokenizer.vocabulary, device)
     network: Any = loaded.model.scores
@@ -73,18 +73,18 @@ def write(
 def neighbors(
     words: str | Sequence[str], ckpt_path: str | Path | TextModel = "best", num: int = 10
 ) -> dict[str, list[tuple[str, float]]]:
-    """The words that a text model takes for most alike: ``neighbors("明月")["明月"]`` is [("月明", 0.71), …].
+    """Return the nearest words by embedding: ``neighbors("明月")["明月"]`` is [("月明", 0.71), …].
 
     Args:
         words: Words of the model's vocabulary.
-        ckpt_path: A checkpoint, as for `load_text_model`, or what that gave.
-        num: How many neighbours of each, at least 1.
+        ckpt_path: A checkpoint, as for `load_text_model`, or its result.
+        num: Number of neighbours of each, at least 1.
 
     Returns:
         For each word its neighbours with the cosine of the embeddings, the nearest first.
 
     Raises:
-        ArgumentError: The model does not know a word; the message names words to try.
+        ArgumentError: A word is not in the vocabulary; the message names words to try.
         CheckpointError: There is no such checkpoint.
     """
     check_number("num", num, at_least=1, whole=True)
@@ -102,7 +102,7 @@ def neighbors(
 
 
 def _instead(word: str, loaded: TextModel) -> str:
-    """Words to try in place of one that is not known: its parts, else words that have a character of it."""
+    """Return words to try for one that is not in the vocabulary: its parts, else similar or other words."""
     vocabulary = loaded.tokenizer.vocabulary
     known = [vocabulary.words[number] for number in loaded.tokenizer.encode(word) if number != UNKNOWN]
     parts = [part for part in dict.fromkeys(known) if not part.isspace()]

@@ -1,4 +1,4 @@
-"""A text model out of its checkpoint, which is all that it needs to write."""
+"""Text model: load it from its checkpoint, which contains all that generation needs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TRAIN = "python -m dlcore fit -c rnn_lyrics"
 
 
 class TextModel(NamedTuple):
-    """A network that writes text, with what cuts text for it.
+    """A network that generates text, with its tokenizer.
 
     Attributes:
-        model: The network, in evaluation mode and float64, in which a text does not depend on its batch.
-        tokenizer: Cuts text as that of the training was cut; its `vocabulary` has the words.
+        model: The network, in evaluation mode and float64, so that a text does not depend on its batch.
+        tokenizer: The tokenizer of the training, with its `vocabulary`.
         path: The checkpoint.
     """
 
@@ -41,11 +41,11 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
 
     Args:
         ckpt_path: ``best`` or ``last`` of the newest run of a text model, a run's folder (its last), or a file.
-        name: Look among the runs of this recipe only; None: among all.
+        name: Search only the runs of this recipe; None: all runs.
         root: Folder of all runs; None: lightning_logs in the working folder.
 
     Raises:
-        CheckpointError: There is none, it cannot be read, or it is not a text model's.
+        CheckpointError: There is none, it cannot be read, or it is not from a text model.
     """
     path = _find(str(ckpt_path), root or runs_root(), name)
     checkpoint = read_checkpoint(path)
@@ -66,7 +66,7 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
         model: nn.Module = model_class(**checkpoint["hyper_parameters"])
         tokenizer = Tokenizer.from_state(kept["tokenizer"])
     except (TypeError, KeyError, AttributeError, ValueError, RuntimeError, MemoryError) as error:
-        # Made by another version, changed by hand, or by somebody who means harm.
+        # The file is from another version, edited by hand or malicious.
         raise CheckpointError(
             f"{path}: expected a text model's checkpoint as dlcore writes it; its settings or its words are not: "
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -77,7 +77,7 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
 
 
 def _find(wanted: str, root: Path, name: str | None) -> Path:
-    """The checkpoint's file; of ``best`` and ``last`` without a recipe, that of the newest run of a text model."""
+    """Return the checkpoint's file; for ``best`` and ``last`` without a recipe, in the newest run of a text model."""
     if wanted not in ("best", "last") or name is not None:
         path = find_checkpoint(wanted, root, name)
         if not path.exists():
@@ -101,7 +101,7 @@ def _writes_text(config: Path) -> bool:
 
 
 def _class_of(config: dict[str, Any]) -> Any:
-    """The model's class, one of dlcore's: a checkpoint does not make this process import other code."""
+    """Return the model's class, only from dlcore: a checkpoint must not cause the import of other code."""
     return getattr(dlcore.models, _class_path(config, "model").removeprefix("dlcore.models."), None)
 
 

@@ -1,4 +1,4 @@
-"""What a text model found of each document, as a CSV file."""
+"""Text predictions: write a text model's bits per character of each document as a CSV file."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from dlcore.plain_text import csv_cell
 from dlcore.text import END
 from dlcore.tracking.run_file import replacing
 
-_LONGEST = 40  # characters of a document's beginning that are shown
+_LONGEST = 40  # characters of a document's first line to write
 
 
 def write_documents(
     path: Path, answers: Sequence[Tensor], text: Callable[[Sequence[int]], str], first_documents: Sequence[int]
 ) -> int:
-    """Write a row for each document: how well the model foresaw it.
+    """Write a row for each document: how well the model predicts it.
 
-    The columns: ``index``, the document's place in the data, from 0; ``tokens``, its end included; ``characters``;
-    ``bits per character``; ``beginning``, its first line. What has no end, because the batches were limited, is left
-    out.
+    The columns: ``index``, the document's index in the data, from 0; ``tokens``, including its end; ``characters``;
+    ``bits per character``; ``beginning``, its first line. A document without end, because the batches were limited, is
+    left out.
 
     Args:
         path: The file.
-        answers: Of each batch, targets, nats and characters of each token (3, B, T); rows go on from batch to batch.
-        text: Gives the text of numbers of the vocabulary.
-        first_documents: The document with which each row begins (B): its place in the data.
+        answers: Per batch, targets, nats and characters of each token (3, B, T); rows continue in the next batch.
+        text: Returns the text of token ids.
+        first_documents: Index in the data of the first document of each row (B).
 
     Returns:
         The number of documents.
@@ -49,7 +49,7 @@ def write_documents(
 
 
 def _documents(answers: Tensor, first_documents: Sequence[int]) -> Iterator[tuple[int, list[int], float, float]]:
-    """Place, tokens, sum of nats and sum of characters of each document."""
+    """Yield index, tokens, sum of nats and sum of characters of each document."""
     targets, nats, characters = answers
     for row, (tokens, first) in enumerate(zip(targets.long(), first_documents, strict=True)):
         begin = 0

@@ -1,4 +1,4 @@
-"""The trainer of a command: its callbacks, and its logger with the run's folder."""
+"""Trainer setup: create the trainer with its callbacks, and the logger with the run's folder."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from dlcore.tracking.run_folder import new_run_folder
 
 
 def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: Steps = 1) -> Trainer:
-    """Make a trainer.
+    """Create a trainer.
 
     Args:
         arguments: Arguments of Lightning's Trainer, as configured.
-        callbacks: dlcore's own, in order; those that the arguments hold come after them.
+        callbacks: dlcore's own, in order; the callbacks in `arguments` follow them.
         steps: Optimiser steps between two calls of hooks, see `dlcore.callbacks.StepsPerExecution`.
 
     Raises:
-        ArgumentError: The machine has fewer devices than are asked for.
-        FitError: Lightning does not accept the arguments.
+        ArgumentError: The machine has fewer devices than requested.
+        FitError: Lightning rejects the arguments.
     """
     arguments = with_launched_processes(arguments)
     check_devices(arguments["accelerator"], arguments["devices"])
@@ -48,7 +48,7 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: St
         plugins.append(AtomicCheckpointIO())
     if by_slurm() and not by_torchrun() and not any(isinstance(plugin, ClusterEnvironment) for plugin in plugins):
         try:
-            # Lightning's own way of requeuing keeps a checkpoint of its own, elsewhere, and trains on.
+            # Lightning's own requeue saves a separate checkpoint elsewhere and continues to train.
             plugins.append(SLURMEnvironment(auto_requeue=False))
         except RuntimeError as error:
             raise FitError(f"SLURM: {' '.join(str(error).split())}") from error
@@ -69,19 +69,18 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: St
 def make_logger(
     settings: Settings, trainer: Trainer, wanted: Path | None = None, restarted: Path | None = None
 ) -> tuple[RunLogger, bool]:
-    """Make the logger of a run in a new folder, or in the folder of the run that goes on.
+    """Create the logger of a run in a new folder, or in the folder of the resumed run.
 
-    A checkpoint that is its run's newest state goes on in place. From an older one a new run branches off, so that
-    nothing is lost.
+    The newest checkpoint of a run resumes in the run's folder. An older one starts a new run, so that nothing is lost.
 
     Args:
         settings: The run's settings.
         trainer: Its trainer.
         wanted: Folder of a new run; None: the next free one.
-        restarted: Folder of an earlier attempt that came to no checkpoint: the run begins in it anew.
+        restarted: Folder of an earlier attempt without checkpoint: the run starts in it again.
 
     Returns:
-        The logger, and whether its folder was made for it by this process.
+        The logger, and whether this process created a new folder for it.
     """
     newest = _newest_run(settings)
     if newest is not None:
@@ -93,26 +92,26 @@ def make_logger(
         return RunLogger(wanted, settings.name), False
     root = runs_root(settings.root_dir)
     if not trainer.is_global_zero:
-        # Other processes never write; they hear of the folder when the trainer's processes have met.
+        # Other ranks never write; they get the folder after the process group is set up.
         return RunLogger(root / settings.name, settings.name), False
     folder = new_run_folder(root, settings.name)
     return RunLogger(folder, settings.name), True
 
 
 def keep_checkpoints_in(trainer: Trainer, folder: Path) -> None:
-    """Let Lightning's own checkpoint callbacks, if they were told no folder, save into a run's folder."""
+    """Make Lightning's own checkpoint callbacks save into a run's folder if they have no folder set."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
             callback.dirpath = str(folder / "checkpoints")
 
 
 def folder_of(trainer: Trainer) -> Path | None:
-    """The folder in which a trainer's run is kept, or None. Asks nothing of other processes, as `log_dir` does."""
+    """Return the folder of a trainer's run, or None. Unlike `log_dir`, this is not a collective operation."""
     return next((Path(logger.log_dir) for logger in trainer.loggers if isinstance(logger, RunLogger)), None)
 
 
 def _newest_run(settings: Settings) -> Path | None:
-    """The folder of the run whose newest state the checkpoint is, or None."""
+    """Return the run folder of the checkpoint if it is the run's newest one, or None."""
     path = settings.checkpoint_path
     folder = run_of_checkpoint(path) if path is not None else None
     if folder is None:
@@ -122,7 +121,7 @@ def _newest_run(settings: Settings) -> Path | None:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What the trainer takes as one or several: a list, empty for None."""
+    """Return an argument that the trainer takes as one or several objects as a list, empty for None."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,1 +1,1 @@
-"""Several processes of one training: they meet, agree, watch over each other, part, and are started again."""
+"""Distributed training: join the process group, compare settings, monitor the processes, shut down and restart."""

@@ -1,4 +1,4 @@
-"""Whether all processes of a training were started alike: same settings, versions and data, or none of them trains."""
+"""Agreement check: all processes of a training must have the same settings, versions and data, or none trains."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import dlcore
 from dlcore.config.merge import flatten
 from dlcore.errors import FitError
 
-# Where something lies may differ from machine to machine; what lies there is compared.
+# Paths may differ between machines; only the content is compared.
 PLACES = ("data.root", "data.path", "trainer.default_root_dir", "checkpoint.dirpath")
 _MOST, _LONGEST, _LOOKED_AT = 5, 60, 256
 
 
 def settings_facts(config: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> dict[str, str]:
-    """Settings and versions of this process, by name.
+    """Return the settings and versions of this process, by name.
 
     Args:
         config: The whole config, plain values.
-        checkpoint: What the run goes on from; empty for a new one.
+        checkpoint: The content of the checkpoint that the run resumes from; empty for a new run.
     """
     facts = {name.replace(".init_args.", "."): str(value) for name, value in flatten(dict(config))}
     facts["seed_everything"] = str(torch.initial_seed())
@@ -39,13 +39,13 @@ def settings_facts(config: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> 
 
 
 def network_facts(model: LightningModule) -> dict[str, str]:
-    """The network's parameters: a file of one's own may differ from machine to machine."""
+    """Return the number and digest of the network's parameters: the user's own code may differ between machines."""
     named = [(name, tuple(parameter.shape)) for name, parameter in model.named_parameters()]
     return {"network": f"{sum(p.numel() for p in model.parameters()):,} parameters ({_digest(repr(named).encode())})"}
 
 
 def data_facts(data: LightningDataModule) -> dict[str, str]:
-    """What the data of this process are, by part: how many samples, and a digest of their targets and some samples."""
+    """Return facts of this process's data by split: number of samples, and digest of targets and some samples."""
     facts = {}
     for name, part in getattr(data, "parts", {}).items():
         if hasattr(part, "targets"):
@@ -61,13 +61,13 @@ def data_facts(data: LightningDataModule) -> dict[str, str]:
 
 
 def check_agreement(facts: Mapping[str, str]) -> None:
-    """Compare what all processes have. All of them must ask, and all get the same error.
+    """Compare the facts of all processes. All must call this (it is collective), and all raise the same error.
 
     Args:
-        facts: What this process has, by name; places are only named, not compared.
+        facts: The facts of this process, by name; paths are not compared, only named in the message.
 
     Raises:
-        FitError: They differ; the message says which process in what.
+        FitError: They differ; the message names the processes and the facts.
     """
     everyone: list[Any] = [None] * torch.distributed.get_world_size()
     own = {name: value for name, value in facts.items() if name not in PLACES}
@@ -95,7 +95,7 @@ def _values(name: str, everyone: list[dict[str, str]]) -> set[str | None]:
 
 
 def _difference(name: str, everyone: list[dict[str, str]]) -> str:
-    """``data.batch_size: 32 on process 0, 64 on process 1``: the first process with each value."""
+    """Return ``data.batch_size: 32 on process 0, 64 on process 1``: the first rank with each value."""
     first: dict[str, int] = {}
     for rank, facts in enumerate(everyone):
         value = facts.get(name, "not set")

@@ -1,7 +1,7 @@
-"""What all processes of one attempt of a torchrun launch have in common, and those of another attempt have not.
+"""The name of an attempt of a torchrun launch: the same for all its processes, another for each restart.
 
-torchrun keeps one store for all attempts and counts restarts on each machine apart, so neither says which attempt a
-process belongs to. The first process does: there is one in each attempt.
+torchrun has one store for all attempts and counts restarts per machine, so neither identifies the attempt of a process.
+Rank 0 does: each attempt has one.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 from dlcore.errors import ProcessLost
 from dlcore.processes import ATTEMPT
 
-_LOOK = 0.1  # seconds between two looks for processes that ask
-_LONGEST = timedelta(minutes=5)  # that the first process may take to start
+_LOOK = 0.1  # seconds between two polls of the store for requests
+_LONGEST = timedelta(minutes=5)  # maximum time for rank 0 to start
 
 
 class Attempt:
-    """Tells all processes what the first one says.
+    """A broadcast from rank 0 to all other ranks, through torchrun's store.
 
     Args:
         store: The store of torchrun's agent.
-        key: What is to be told, a name; each is told once in an attempt.
+        key: Name of the message; each is sent once in an attempt.
     """
 
     def __init__(self, store: Any, key: str) -> None:
@@ -33,13 +33,13 @@ class Attempt:
         self._over = threading.Event()
 
     def tell(self, what: dict[str, Any]) -> dict[str, Any]:
-        """The first process's side: answer all that ask, until the process ends or `over` is called.
+        """Answer the other ranks' requests, on rank 0, until the process ends or `over` is called.
 
         Args:
             what: Plain values.
 
         Returns:
-            The same, with a name for this attempt.
+            The same, with the name of this attempt.
         """
         what = {**what, "attempt": uuid.uuid4().hex}
         os.environ[ATTEMPT] = what["attempt"]
@@ -47,10 +47,10 @@ class Attempt:
         return what
 
     def ask(self, rank: int) -> dict[str, Any]:
-        """The others' side: wait for the answer.
+        """Request the message, on another rank, and wait for the answer.
 
         Raises:
-            ProcessLost: The first process does not answer.
+            ProcessLost: Rank 0 does not answer.
         """
         name = uuid.uuid4().hex
         self._store.set(f"{self._key}/asks/{rank}", name)
@@ -63,7 +63,7 @@ class Attempt:
         return what
 
     def over(self) -> None:
-        """Answer no more: all have asked."""
+        """Stop answering: all ranks have their answer."""
         self._over.set()
 
     def _answer(self, text: str) -> None:
@@ -72,9 +72,9 @@ class Attempt:
         try:
             while not self._over.wait(_LOOK):
                 for key in asking:
-                    # One that has died may have asked too: it gets its answer, and the next one its own.
+                    # A dead process's request may remain: answer it, and later the one of its successor.
                     if self._store.check([key]) and (name := self._store.get(key).decode()) not in answered:
                         self._store.set(f"{self._key}/{name}", text)
                         answered.add(name)
         except RuntimeError:
-            return  # the store is gone, and torchrun with it
+            return  # the store has closed, and torchrun has ended

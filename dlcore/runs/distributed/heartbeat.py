@@ -1,4 +1,4 @@
-"""Lines between the first process of a training and each of the others, over connections of their own."""
+"""Heartbeat: TCP connections between rank 0 of a training and each other rank, which carry one state per line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-_BEAT = 1.0  # seconds between signs of life
-_LONGEST = 4096  # bytes of a line
-_CONNECT = 10.0  # seconds that a connection may take
+_BEAT = 1.0  # seconds between heartbeats
+_LONGEST = 4096  # bytes per read; lines are shorter
+_CONNECT = 10.0  # seconds to wait for a connection
 
 
 @dataclass
@@ -25,12 +25,12 @@ class Peer:
     """Another process.
 
     Attributes:
-        number: Its number in its system (pid).
+        number: Its process id (pid).
         host: Its machine's name.
-        is_here: Whether its number means the same here: one machine, one container.
-        heard: When it was heard last, by the clock of this process.
-        state: What it said last: alive, or what has become of it.
-        closed: When its connection was closed; 0 while it is not.
+        is_here: Whether its pid is valid here too: same machine, same container.
+        heard: Time of its last message, by the clock of this process.
+        state: Its last message: alive, or why it ended.
+        closed: Time when its connection was closed; 0 while it is open.
     """
 
     number: int
@@ -44,20 +44,20 @@ class Peer:
 
     @property
     def lives(self) -> bool:
-        """Whether it has not said that it ends."""
+        """Whether it has not reported its end."""
         return self.state == "alive"
 
 
 class Wire:
-    """Connects the first process with each of the others; all of them must make one at the same time.
+    """The connections between rank 0 and each other rank; all ranks must create it together (it is collective).
 
     Args:
-        rank: Number of this process.
-        world_size: How many there are.
+        rank: Rank of this process.
+        world_size: Number of ranks.
 
     Attributes:
-        peers: The processes that this one hears: all others, or the first.
-        state: What this process says of itself.
+        peers: The processes connected to this one by rank: all others, or rank 0.
+        state: The state that this process reports.
     """
 
     def __init__(self, rank: int, world_size: int) -> None:
@@ -90,12 +90,12 @@ class Wire:
                 warnings.warn(f"{failed[0]}. A process that hangs or dies will not be noticed soon.", stacklevel=2)
 
     def exchange(self, seconds: float) -> None:
-        """Say and hear what there is.
+        """Send this process's state if due, and read messages.
 
         Args:
-            seconds: How long to wait for the others.
+            seconds: Maximum time to wait for messages.
         """
-        now, state = time.monotonic(), self.state  # another thread may set it meanwhile
+        now, state = time.monotonic(), self.state  # read once: another thread may set it
         if state != self._sent or now - self._beaten > _BEAT:
             self._sent, self._beaten = state, now
             for peer in self.peers.values():
@@ -107,12 +107,12 @@ class Wire:
                 self._receive(key.data, key.fileobj)
 
     def forgive(self) -> None:
-        """Begin to wait for all anew: this process itself was stopped."""
+        """Reset the time of every peer's last message: this process itself was stopped."""
         for peer in self.peers.values():
             peer.heard = time.monotonic()
 
     def close(self) -> None:
-        """Close all connections, after the last word."""
+        """Send the last state and close all connections."""
         with contextlib.suppress(OSError):
             self.exchange(0)
         for key in list(self._selector.get_map().values()):
@@ -121,7 +121,7 @@ class Wire:
 
     def _listen(self, address: str) -> int:
         family = socket.getaddrinfo(address, None)[0][0]
-        # On one machine nobody else is to connect; others must know the secret.
+        # On one machine accept local connections only; a peer must also send the secret.
         local = address in ("localhost", "::1") or address.startswith("127.")
         self._server = socket.socket(family)
         self._server.bind((address if local else "", 0))
@@ -170,7 +170,7 @@ class Wire:
             peer.state = lines[-1].decode(errors="replace")
 
     def _introduced(self, connection: socket.socket, content: bytes) -> tuple[Peer | None, bytes]:
-        """Who it is that has connected; closed again where it does not know the secret."""
+        """Return the peer of a new connection; close the connection if its secret is wrong."""
         first, _, rest = content.partition(b"\n")
         secret, _, rank = first.decode(errors="replace").partition(" ")
         known = hmac.compare_digest(secret.encode(), self._secret.encode()) and rank.isdigit()
@@ -184,11 +184,11 @@ class Wire:
 
     def _send(self, peer: Peer, line: str) -> None:
         if peer.connection is not None and not peer.closed:
-            with contextlib.suppress(OSError):  # that it is closed is heard
+            with contextlib.suppress(OSError):  # `_receive` notices a closed connection
                 peer.connection.send(f"{' '.join(line.split())[: _LONGEST // 4]}\n".encode())
 
 
 def _numbers() -> str:
-    """What processes have in common whose numbers mean the same: Linux has a space of them for each container."""
+    """Return the id of this process's pid namespace (Linux has one per container); empty on other systems."""
     space = Path("/proc/self/ns/pid")
     return str(space.readlink()) if space.exists() else ""

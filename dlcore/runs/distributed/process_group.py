@@ -1,4 +1,4 @@
-"""Where the processes of an attempt meet that torchrun may have started again."""
+"""Process group of one attempt, separate from those of earlier attempts of torchrun."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dlcore.processes import ATTEMPT, agent_store
 
 
 def meet_apart(trainer: Trainer) -> None:
-    """Make the process group of this attempt apart from what an earlier one has left.
+    """Create the process group of this attempt under its own prefix in the store.
 
-    torchrun keeps one store for all attempts, and torch writes into it under the same names each time: processes that
-    were started again would look for each other where the dead ones had been, and find nobody (pytorch#135712).
+    torchrun has one store for all attempts, and torch uses the same keys each time: restarted processes would read the
+    addresses of the dead ones and never connect (pytorch#135712).
 
     Args:
-        trainer: The trainer; Lightning takes over a group that is there.
+        trainer: The trainer; Lightning uses a process group that exists already.
     """
     strategy: Any = trainer.strategy
     store = agent_store() if ATTEMPT in os.environ and not distributed.is_initialized() else None

@@ -1,7 +1,7 @@
-"""A launch that is started again goes on with its own run: by torchrun, by SLURM's requeue, or by a name of its own.
+"""Restart: a launch restarted by torchrun, by SLURM's requeue or under the same name resumes its own run.
 
-The first attempt notes the run's folder where the next one finds it: in the store of torchrun's agent, which outlives
-the processes, and in a file beside the runs, for what comes after the agent.
+The first attempt saves the run's folder for the next one: in the store of torchrun's agent, which outlives the
+processes, and in a file next to the runs, which outlives the agent.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from dlcore.processes import ATTEMPT, agent_store, by_slurm, by_torchrun, rank_o
 from dlcore.runs.distributed.attempt import Attempt
 from dlcore.runs.folder import runs_root
 
-RUN_ID = "DLCORE_RUN_ID"  # variable: the launch's name; a launch of the same name goes on with its run
+RUN_ID = "DLCORE_RUN_ID"  # environment variable: the launch's name; a launch of the same name resumes its run
 NOTES = ".launches"
 _commands = itertools.count()
 
 
 class Launch:
-    """This process's launch, and what an earlier attempt of it has left.
+    """The launch of this process, with the run of an earlier attempt.
 
     Args:
-        request: What was asked for; only a fit goes on.
+        request: The parsed command line; only a fit is resumed.
 
     Attributes:
-        folder: The run of an earlier attempt, which goes on; None where this is the first.
+        folder: The run's folder of an earlier attempt, to resume; None for the first attempt.
 
     Raises:
-        ArgumentError: The launch's name is none that a file can have.
+        ArgumentError: The launch's name is not a valid file name.
     """
 
     def __init__(self, request: Request) -> None:
@@ -58,7 +58,7 @@ class Launch:
         self.folder = folder if folder is not None and folder.is_dir() else None
 
     def request(self) -> Request:
-        """What is asked for now: the same, from the run's last checkpoint where it has one."""
+        """Return the request, with the last checkpoint of the run to resume if there is one."""
         if self.folder is None or not self.has_checkpoint:
             return self._request
         flags = [*self._request.without("ckpt_path"), Flag("ckpt_path", str(self.folder))]
@@ -66,11 +66,11 @@ class Launch:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether the earlier attempt came as far as its first checkpoint."""
+        """Whether the earlier attempt has saved a checkpoint."""
         return self.folder is not None and any((self.folder / "checkpoints").glob("*.ckpt"))
 
     def news(self) -> str:
-        """What is said of a restart, a line; nothing for a first attempt."""
+        """Return a line about the restart; empty for a first attempt."""
         if self.folder is None:
             return ""
         if self.has_checkpoint:
@@ -80,13 +80,13 @@ class Launch:
         return f"Started again: the run in {self.folder} has no checkpoint ({why}), so it begins anew there."
 
     def note(self, folder: Path) -> None:
-        """Note the run's folder for the next attempt. Only the first process does.
+        """Save the run's folder for the next attempt. Call it on rank 0 only.
 
         Args:
             folder: The run's folder.
         """
         text = json.dumps({"folder": str(folder), "attempt": self.attempt, "goes_on": self.folder is not None})
-        os.environ[ATTEMPT] = self.attempt  # Lightning starts the other processes with this one's variables
+        os.environ[ATTEMPT] = self.attempt  # Lightning's other processes inherit the environment
         if self._store is not None:
             self._store.set(f"dlcore/{self._key}", text)
         if self._file is not None:
@@ -96,12 +96,12 @@ class Launch:
             temporary.replace(self._file)
 
     def met(self) -> None:
-        """All processes have met."""
+        """Stop answering other ranks: all have joined the process group."""
         if self._attempt is not None:
             self._attempt.over()
 
     def _name(self) -> tuple[str, bool]:
-        """The launch's name, and whether this may be another attempt of it; no name where none was given."""
+        """Return the launch's name (empty if it has none), and whether an earlier attempt of it may exist."""
         if self._request.command != "fit":
             return "", False
         if given := os.environ.get(RUN_ID):
@@ -115,13 +115,13 @@ class Launch:
 
     @staticmethod
     def _own_attempt() -> str:
-        """What all processes of this attempt call it, and those of another do not, where no store can say it."""
+        """Return the name of this attempt without a store, from the environment: the same in all its processes."""
         if by_slurm():
             return f"{os.environ.get('SLURM_JOB_ID')}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
         return os.environ.get(ATTEMPT) or uuid.uuid4().hex
 
     def _earlier(self, again: bool) -> dict[str, Any]:
-        """What an earlier attempt has noted: of its own launch a store knows all, a file may be of an earlier one."""
+        """Return the note of an earlier attempt: from the store of this launch, else from the launch's file."""
         note: dict[str, Any] | None = None
         if self._store is not None and self._store.check([f"dlcore/{self._key}"]):
             note = json.loads(self._store.get(f"dlcore/{self._key}"))
@@ -129,6 +129,6 @@ class Launch:
             note = json.loads(self._file.read_text(encoding="utf-8"))
         if note is None:
             return {"folder": None}
-        # The first process of this attempt may have written already, before another has started.
+        # Rank 0 of this attempt may have written its note before another rank starts.
         own = self._store is None and note["attempt"] == self.attempt and rank_of_process() > 0
         return note if not own or note["goes_on"] else {"folder": None}

@@ -1,4 +1,4 @@
-"""A run that goes on in another number of processes keeps its steps: as many samples in all of them together."""
+"""Same batches: a run resumed with another number of processes keeps its total number of samples per step."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 
 def keep_batches(data: Any, kept: Mapping[str, Any], before: int | None, config: dict[str, Any], processes: int) -> str:
-    """Share a step's samples out among the processes that there are now.
+    """Divide the samples of a step among the current number of processes.
 
-    Where the user has chosen another batch size, or the samples do not divide, nothing is changed.
+    Change nothing if the user has chosen another batch size, or the samples are not divisible.
 
     Args:
-        data: The data module, which has read nothing yet; its `batch_size` is of each process.
+        data: The data module, before setup; its `batch_size` is per process.
         kept: Its state in the checkpoint.
         before: The batch size in the checkpoint's config.
-        config: The arguments of the data, which are to say the same.
-        processes: How many there are now.
+        config: The arguments of the data in the config, which get the same batch size.
+        processes: Current number of processes.
 
     Returns:
-        What was changed, a line; empty where nothing was.
+        A line about the new batch size, or about the new number of samples per step; empty if neither changes.
     """
     together = kept.get("samples_of_a_batch") or kept.get("form_of_a_batch", {}).get("batch_size")
     if not together or not before or data.batch_size != before or together == before * processes:

@@ -1,4 +1,4 @@
-"""What the processes of one training do together before and after their work: meet, compare, watch, part."""
+"""Supervisor of a distributed training: join the process group, compare settings, start and stop the watchdog."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _LONGEST = 200
 
 
 class Together(Callback):
-    """Takes care of several processes: they compare settings when they meet and data when these are read.
+    """Compare settings after the processes have joined, and data after setup; watch that all processes live.
 
     Args:
-        trainer: Whose processes they are; of a single one nothing is done.
+        trainer: The trainer; with a single process nothing is done.
         facts: This process's settings (`dlcore.runs.distributed.agreement.settings_facts`).
-        remedy: Says how to go on when a process was lost, a sentence.
-        met: Called when they have met.
+        remedy: Returns a sentence on how to continue after a process is lost.
+        met: Called after the processes have joined.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Together(Callback):
     ) -> None:
         self._facts = dict(facts)
         self._met = met
-        self._handler: Any = None  # of SIGTERM, as it was before
-        # Processes that are copies of this one (ddp_fork, ddp_spawn) have no threads of it.
+        self._handler: Any = None  # the previous handler of SIGTERM
+        # Copies of this process (ddp_fork, ddp_spawn) do not have its threads.
         many = trainer.world_size > 1 and runs_whole_scripts(trainer)
         self._watchdog = Watchdog(trainer, remedy) if many else None
         if self._watchdog is not None:
@@ -49,7 +49,7 @@ class Together(Callback):
             self._watchdog.start()
 
     def _follow_meeting(self, trainer: Trainer, watchdog: Watchdog) -> None:
-        """Lightning has no hook where the processes have met and nothing is read yet."""
+        """Wrap `setup_environment`: Lightning has no hook after the processes have joined and before data are read."""
         meet: Any = trainer.strategy.setup_environment
 
         def meet_and_compare() -> None:
@@ -61,45 +61,45 @@ class Together(Callback):
             check_agreement(self._facts | network_facts(trainer.lightning_module))
 
         trainer.strategy.setup_environment = meet_and_compare  # type: ignore[method-assign]
-        # Lightning's answer to SIGTERM is a sum over all processes in the midst of whatever they do. While they train,
-        # dlcore's checkpoints answer it; before and after, there is nothing to save.
+        # Lightning answers SIGTERM with an all-reduce in the middle of other work. During training dlcore's checkpoint
+        # callback answers it; before and after, there is nothing to save.
         answer_no_signals(trainer)
         if threading.current_thread() is threading.main_thread():
             self._handler = signal.signal(signal.SIGTERM, self._end_at_once)
 
     def _end_at_once(self, number: int, frame: Any) -> None:
-        """End by SIGTERM, but for a process that is about to say why: torchrun ends it as soon as another has died."""
+        """End by SIGTERM, unless this process will report a lost one: torchrun sends SIGTERM as soon as one dies."""
         if self._watchdog is None or not self._watchdog.ends():
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Compare the data, which are read by now for a fit."""
+        """Compare the data, which are set up by now for a fit."""
         if stage == "fit":
             places = {name: value for name, value in self._facts.items() if name in PLACES}
             check_agreement(places | data_facts(trainer.datamodule))  # type: ignore[attr-defined]
 
     def part(self) -> None:
-        """End after the work is done."""
+        """Stop the watchdog after a successful run."""
         if self._watchdog is not None:
             self._watchdog.leave()
             self._give_back()
 
     def failed(self, error: BaseException, named: BaseException) -> BaseException:
-        """End after an error.
+        """Stop the watchdog after an error.
 
         Args:
-            error: What came out of the trainer.
-            named: What is going to be raised for it.
+            error: The trainer's exception.
+            named: Its translation for the user.
 
         Returns:
-            What is to be raised: another process's loss where that was the reason.
+            The exception to raise: `ProcessLost` if a lost process was the cause, else `named`.
         """
         if self._watchdog is None:
             return named
         lost = None if isinstance(named, DlcoreError) else self._watchdog.explained(error)
         if lost is not None:
-            return lost  # SIGTERM is still answered: the reason is not printed yet
+            return lost  # keep the SIGTERM handler: the reason is not printed yet
         if isinstance(named, (Interrupted, KeyboardInterrupt, SystemExit)):
             self._watchdog.leave()
         elif isinstance(named, DlcoreError):

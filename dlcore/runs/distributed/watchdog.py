@@ -1,8 +1,8 @@
-"""Who of a training's processes still lives: when one dies or hangs, all end, and one of them says which it was.
+"""Watchdog of a distributed training: when one process dies or hangs, all end, and one reports which it was.
 
-A process that waits for another in a sum over all of them notices nothing by itself, for half an hour or for ever. So
-each has a thread beside its work that tells the first process that it lives, and hears the same of it. The system
-closes the connection of a process that dies: that is known at once. One that hangs falls silent.
+A process that waits in a collective operation does not notice a lost process for half an hour, or never. So each rank
+has a thread that exchanges heartbeats with rank 0. The system closes the connection of a process that dies, which is
+noticed at once. A process that hangs sends no heartbeat.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from dlcore.lightning_compat import end_no_processes
 from dlcore.processes import by_torchrun, rank_of_process
 from dlcore.runs.distributed.heartbeat import Wire
 
-PARENT = "DLCORE_MAIN_PROCESS"  # variable: number of the process that started this one
-SILENCE = "DLCORE_SILENCE"  # variable: seconds without a sign of life after which a process counts as lost; 0: never
+PARENT = "DLCORE_MAIN_PROCESS"  # environment variable: pid of the process that started this one
+SILENCE = "DLCORE_SILENCE"  # environment variable: seconds without a heartbeat until a process counts as lost; 0: never
 _SILENT = 20.0
-_LOOK = 0.1  # seconds between looks
-_WORDS = 0.5  # seconds in which the system says how a process ended whose connection is closed
-_GRACE = 3.0  # seconds in which the work may notice by itself that it cannot go on
-_FAREWELL = 10.0  # seconds that the first process waits for the others at the end, and each for its last word
-_PAUSE = 5.0  # seconds between two looks after which this process itself must have been stopped
+_LOOK = 0.1  # seconds between polls
+_WORDS = 0.5  # seconds to wait for the exit code of a process whose connection is closed
+_GRACE = 3.0  # seconds in which the main thread may fail by itself
+_FAREWELL = 10.0  # seconds that rank 0 waits for the others at the end, and each rank for its thread to end
+_PAUSE = 5.0  # seconds between two polls after which this process itself must have been stopped
 _LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL", "Timed out", "recvValue")
 
 
 class Watchdog:
-    """Watches over the processes of one training, from before they meet until they part.
+    """Monitor of the processes of one training, from before they join until they end.
 
     Args:
         trainer: The trainer.
-        remedy: Says how to go on, a sentence; asked when a process was lost.
+        remedy: Returns a sentence on how to continue; called after a process is lost.
     """
 
     def __init__(self, trainer: Trainer, remedy: Callable[[], str] = str) -> None:
@@ -50,26 +50,26 @@ class Watchdog:
         self._parent = os.getppid() if by_torchrun() else int(os.environ.get(PARENT, 0)) if self.rank else 0
         self._left, self._found, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._finding, self._speaks, self._spoken = "", True, False
-        self._stopped: list[int] = []  # processes on this machine that are silent
+        self._stopped: list[int] = []  # pids of processes on this machine that hang
         self._wire: Wire | None = None
         self._thread = threading.Thread(target=self._watch, name="dlcore-watchdog", daemon=True)
 
-    # The training's side
+    # Called by the main thread
 
     def start(self) -> None:
-        """Begin to watch those that started this process, and those that it starts."""
+        """Start to watch the parent process and the child processes."""
         if not self.rank and not by_torchrun():
             os.environ[PARENT] = str(os.getpid())
         self._thread.start()
 
     def meet(self) -> None:
-        """Begin to hear the others. They have met by now, all of them."""
+        """Start the heartbeats, after all processes have joined the process group."""
         self.rank = self.trainer.global_rank
         end_no_processes()
         self._wire = Wire(self.rank, self.world_size)
 
     def leave(self, state: str = "parted") -> None:
-        """End, and let the others know that this is no loss. The first waits for them: they meet at its place.
+        """Stop, and report to the others that this process is not lost. Rank 0 waits for them: it hosts the group.
 
         Args:
             state: ``parted``; ``said: TEXT`` after an error that it prints itself; ``failed: TEXT`` after another.
@@ -81,10 +81,10 @@ class Watchdog:
             while time.monotonic() < end and any(peer.lives for peer in wire.peers.values()):
                 time.sleep(0.02)
         self._left.set()
-        self._thread.join(_FAREWELL)  # it sends the last word, late where the cores are busy
+        self._thread.join(_FAREWELL)  # it sends the last state, late if the cores are busy
 
     def first_says(self, state: str) -> bool:
-        """Whether the first process leaves with the same word as this one does: then its error is enough."""
+        """Return whether rank 0 ends with the same state as this process: then one error message is enough."""
         if self.rank == 0 or self._wire is None or 0 not in self._wire.peers:
             return False
         first, end = self._wire.peers[0], time.monotonic() + _GRACE
@@ -93,10 +93,10 @@ class Watchdog:
         return first.state == state
 
     def explained(self, error: BaseException) -> ProcessLost | None:
-        """The error that says which process was lost, where that has led to `error`; None for one of our own.
+        """Return the error that names the lost process, if that caused `error`; None for an error of this process.
 
         Args:
-            error: What came out of the trainer.
+            error: The trainer's exception.
         """
         lost = isinstance(error, DistError) or (
             isinstance(error, RuntimeError) and any(word in str(error) for word in _LOST)
@@ -110,7 +110,7 @@ class Watchdog:
         return ProcessLost(self._finding, spoken=not speaks)
 
     def ends(self) -> bool:
-        """Whether a process was lost, or is found to be within a second: the reason of it is about to be said."""
+        """Return whether a process is lost, or is found lost within one second: its message will follow."""
         return self._found.wait(_WORDS + 5 * _LOOK)
 
     # The thread
@@ -136,7 +136,7 @@ class Watchdog:
             self._wire.close()
 
     def _end(self) -> None:
-        """End this process, unless its work comes to an end by itself: it notices that a connection is closed."""
+        """End this process, unless the main thread fails by itself because a connection is closed."""
         if self._wire is not None and self.rank == 0:
             self._wire.state = f"verdict: {self._finding}"
             self._wire.exchange(0)
@@ -165,14 +165,14 @@ class Watchdog:
             known = self._wire is not None and rank in self._wire.peers
             if code < 0:
                 self._lost(rank, child.pid, f"was ended by {signal.Signals(-code).name}")
-            elif not known and code not in (130, 143):  # else its last word says it
+            elif not known and code not in (130, 143):  # else its last state reports it
                 self._lost(rank, child.pid, f"ended with exit code {code}")
 
     def _look_at_others(self, now: float) -> None:
         wire: Wire = self._wire  # type: ignore[assignment]
         for rank, peer in wire.peers.items():
             if peer.state.startswith("said: "):
-                if now - peer.heard < _GRACE:  # it may be this process's error too
+                if now - peer.heard < _GRACE:  # this process may raise the same error
                     continue
                 self._find(f"process {rank} ended by an error, which it printed.", speaks=False)
             elif peer.state.startswith("verdict: "):
@@ -203,7 +203,7 @@ class Watchdog:
         return getattr(self.trainer.strategy.launcher, "procs", None) or []
 
     def _end_others(self) -> None:
-        """Kill the processes that this one has started, and one that is stopped: no gentler signal reaches it."""
+        """Kill the child processes and hanging processes: one that is stopped (SIGSTOP) reacts to SIGKILL only."""
         for child in self._children():
             if child.poll() is None:
                 child.kill()
