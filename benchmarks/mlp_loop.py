@@ -148,7 +148,7 @@ def in_turns(part: Any, arguments: argparse.Namespace, *words: str) -> InTurns:
 
 
 def raw(
-    part: Any, clock: TrainingClock, arguments: argparse.Namespace, before_epoch: Callable[[], None]
+    part: Any, clock: TrainingClock, arguments: argparse.Namespace, before_epoch: Callable[[], None] = lambda: None
 ) -> tuple[Stopwatch, list[Tensor]]:
     """Train with the hand-written loop; return the epochs' times and the final weights."""
     steps = steps_by_hand(part, clock.initial.values(), clock.order_seed, arguments)

@@ -20,12 +20,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from benchmarks.step_clock import StepClock
 from lightning.pytorch import Callback, Trainer
 from torch.optim import Adam
 
 from benchmarks.growth.points import Curve, Point
 from benchmarks.process_family import module, peak, watched
+from benchmarks.step_clock import StepClock
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.execution.loop import ExecutionLoop
 from dlcore.models import MLP, TextRNN

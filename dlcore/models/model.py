@@ -35,10 +35,6 @@ class Model(LightningModule):
             rate; schedules, callbacks and checkpoints see the rate without it.
         penalty: Penalty on parameters, added to the loss; None adds nothing.
 
-    Attributes:
-        confusion_matrix: Counts (K, K) of a classifier's last validation or test; rows: targets, columns: predictions.
-        evaluated: Number of samples (for text: tokens) in the last validation or test.
-
     Raises:
         ArgumentError: Invalid settings of optimiser, schedule or warm-up.
     """
@@ -64,8 +60,8 @@ class Model(LightningModule):
         self.trained = False  # since train/… was last logged
         self.validated_epoch = -1  # the epoch of the last validation
         self.last_penalty: Tensor | None = None
-        self.confusion_matrix: Tensor | None = None
-        self.evaluated: int | None = None
+        self._confusion_matrix: Tensor | None = None
+        self._evaluated: int | None = None
         self._penalized: list[nn.Parameter] = []
         self._batch = (-1, -1)  # epoch and index of the last training batch
         self._early_rate: float | None = None  # last rate of an epoch shorter than the first log interval
@@ -142,8 +138,8 @@ class Model(LightningModule):
         metrics.reset()
         confusion, count = (values.pop(f"{name}{each}", None) for each in ("confusion_matrix", "count"))
         if metrics is not self.train_metrics:
-            self.confusion_matrix = confusion
-            self.evaluated = int(count if count is not None else confusion.sum())
+            self._confusion_matrix = confusion
+            self._evaluated = int(count if count is not None else confusion.sum())
         return {f"{name}loss": values.pop(f"{name}loss"), **values}  # torchmetrics sorts them by name
 
     def on_train_start(self) -> None:
@@ -184,3 +180,15 @@ class Model(LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log the test's metrics."""
         self.log_dict(self._computed(self.test_metrics), sync_dist=True)
+
+    # Public attributes are kept in checkpoints; these two belong to an evaluation.
+
+    @property
+    def confusion_matrix(self) -> Tensor | None:
+        """Counts (K, K) of a classifier's last validation or test; rows are targets, columns predictions."""
+        return self._confusion_matrix
+
+    @property
+    def evaluated(self) -> int | None:
+        """How many samples (of text: tokens) the last validation or test had."""
+        return self._evaluated

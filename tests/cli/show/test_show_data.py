@@ -24,7 +24,7 @@ def test_pictures_are_told_and_drawn(shown):
     assert "picture 1 × 28 × 28 (grey): 784 numbers" in out
     assert "stored uint8, 0 to 255" in out
     assert "network gets float32, 0 to 1" in out
-    assert re.search(r"classes 10, (each with|1 : [\d.]+, with \d+ to) \d+ training samples", out)
+    assert re.search(r"classes 10, (each )?with \d+ (to \d+ )?training samples", out)
     assert "Ankle boot" in out
     for kind in ("data", "array", "features"):
         assert is_picture(f"show/{kind}_mlp_fashion_mnist.png")
