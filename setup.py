@@ -5,5 +5,10 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["dlcore*"]), "dlcore.data.lyrics", "dlcore.configs", "dlcore.configs.studies"],
     package_dir={"dlcore.configs": "configs"},
-    package_data={"dlcore.configs": ["*.yaml"], "dlcore.configs.studies": ["*.yaml"], "dlcore.data.lyrics": ["*"]},
+    package_data={
+        "dlcore": ["py.typed"],
+        "dlcore.configs": ["*.yaml"],
+        "dlcore.configs.studies": ["*.yaml"],
+        "dlcore.data.lyrics": ["*"],
+    },
 )
