@@ -137,4 +137,4 @@ def test_mixed_precision_clips_with_a_fused_optimizer(poems):
 
 def test_too_many_rows_for_a_short_text_are_the_datas_matter(workplace, capsys):
     assert main(["fit", "-c", "rnn_lyrics", "--data.batch_size=100000", "--model.hidden_size=8"]) == 2
-    assert "data.batch_size: expected rows for " in capsys.readouterr().err
+    assert "data.batch_size: expected a batch that " in capsys.readouterr().err
