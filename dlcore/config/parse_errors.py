@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from traceback import walk_tb
@@ -18,7 +19,7 @@ from dlcore.config.allow_list import found_at, refusal
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.merge import NESTED_CLASSES
 from dlcore.config.short_names import TRAINER_CLASSES, factory_classes
-from dlcore.errors import ArgumentError, ConfigError, DlcoreError
+from dlcore.errors import ArgumentError, ConfigError, DlcoreError, UnknownNameError
 
 # Beginnings of the lines of the parser's message that carry no information.
 _EMPTY_LINES = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
@@ -58,6 +59,15 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
     if "." in (path := classes.get(section, "")):  # a class of the user's own
         if "does not correspond to a subclass" in said:
             return _wrong_base(section, path)
+        if absent := re.search(r"module '([\w.]+)' has no attribute", said):
+            own = vars(sys.modules.get(absent[1]) or object).items()
+            names = [
+                f"{absent[1]}.{name}" for name, each in own if inspect.isclass(each) and each.__module__ == absent[1]
+            ]
+            return UnknownNameError(f"class (in --{section})", path, names)
+        if (absent := re.search(r"No module named '([\w.]+)'", said)) and f"{path}.".startswith(f"{absent[1]}."):
+            remedy = f"There is no module {absent[1]}. Check its name, or run where it is."
+            return ArgumentError(section, "a class that can be imported", path, remedy)
         if missing:
             setting = f"{section}.{missing[1]}"
             return ArgumentError(setting, f"a value, which {path} requires", None, f"Give it: --{setting} VALUE")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
@@ -100,6 +101,8 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
         if section in callback_sections() and flag.value != "null" and not flag.value.startswith("{"):
             example = next(iter(arguments_of(section, classes) or ()))
             raise ArgumentError(section, f"off, or settings as in --{section}.{example} VALUE", flag.value)
+        if section == "trainer" and not isinstance(flag.parsed(), dict) and not Path(flag.value).is_file():
+            raise ArgumentError(section, "settings as in --trainer.max_epochs 5", flag.value)
         if section in _PACKAGES and isinstance(flag.parsed(), dict):
             _check_class(section, flag.parsed(), where, classes)
         elif section in _PACKAGES:

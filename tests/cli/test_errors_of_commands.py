@@ -47,6 +47,7 @@ from dlcore.cli.main import main
         ),
         ("fit --model.optimizer null", "model.optimizer: expected a class, got 'null'."),
         ("fit --data null", "data: expected a class, by flag or recipe, got nothing."),
+        ("fit --trainer 5", "trainer: expected settings as in --trainer.max_epochs 5, got '5'."),
         ("fit --model.hidden_sizes abc", "model.hidden_sizes: expected a list of whole numbers"),
         ("fit --model.dropout x", "model.dropout: expected a number, got 'x'."),
         ("fit --model.batch_norm 3.5", "model.batch_norm: expected true or false, got '3.5'."),

@@ -245,6 +245,12 @@ def test_what_an_own_class_raises_is_shown_as_it_is(own):
     [
         ("--model wrong_module_of_a_test.Net", "model: invalid syntax (wrong_module_of_a_test.py, line 1)"),
         ("--data wrong_module_of_a_test.Net", "data: invalid syntax (wrong_module_of_a_test.py, line 1)"),
+        (f"--model {PACKAGE}.Nett", f"Unknown class (in --model): '{PACKAGE}.Nett'. Did you mean '{PACKAGE}.Net'?"),
+        (f"--data {PACKAGE}.Digit", f"Did you mean '{PACKAGE}.Digits'?"),
+        (
+            "--model no_such_module.Net",
+            "model: expected a class that can be imported, got 'no_such_module.Net'. There is",
+        ),
         (
             f"-c widht.yaml {ALLOW}",
             f"Unknown argument of {PACKAGE}.Net (in widht.yaml): 'widht'. Did you mean 'width'?",
