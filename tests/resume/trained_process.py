@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from blank_figures import blank
 from forked import CONTEXT
 from lightning.pytorch import Callback
 from torch.utils._pytree import tree_leaves
 
-from dlcore.callbacks import parameter_distribution, run_summary
 from dlcore.errors import DlcoreError, Interrupted
 from dlcore.runs import fit
-from dlcore.tracking.figures.style import new_figure
 
 FAILED = 99  # exit code of a fit that ended by an error
 
@@ -122,7 +121,7 @@ def _fit(words: list[str], work: Path, rank: int, world_size: int, port: int, fa
         os.dup2(said.fileno(), 2)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     torch.set_num_threads(1)
-    _blank_figures()
+    blank()
     if world_size > 1:
         os.environ |= {
             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world_size), "RANK": str(rank),
@@ -144,16 +143,6 @@ def _fit(words: list[str], work: Path, rank: int, world_size: int, port: int, fa
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # as a process of torchrun does, whatever threads are left
-
-
-def _blank_figures() -> None:
-    for module, name in (
-        (parameter_distribution, "layer_overview"),
-        (parameter_distribution, "parameter_histograms"),
-        (run_summary, "learning_curves"),
-    ):
-        if hasattr(module, name):
-            setattr(module, name, lambda *args, **kwargs: new_figure(1, 1))
 
 
 def _free_port() -> int:
