@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 import torch
+from blank_figures import blank
+from filelock import FileLock
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers.logger import Logger
 from tiny_data import TinyData
 
-from dlcore.callbacks import parameter_distribution, run_events, run_summary
+from dlcore.callbacks import run_events
 from dlcore.data import drawn_clothing, fashion_mnist
 from dlcore.data.images import circles
-from dlcore.tracking.figures.style import new_figure
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,6 +28,29 @@ def shifted_seeds(request: pytest.FixtureRequest) -> None:
     if shift := request.config.getoption("--shift-seeds"):
         given = torch.manual_seed
         torch.manual_seed = lambda seed: given(int(seed) + shift)
+
+
+@pytest.fixture(scope="session")
+def once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``once(name, make)``: a folder that `make` fills, given its path, once for all processes that run tests.
+
+    The others read it only.
+    """
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if hasattr(request.config, "workerinput") else root
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        made = root / name
+        with FileLock(f"{made}.lock"):
+            if not made.exists():
+                unfinished = root / f"{name}.unfinished"
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(made)
+        return made
+
+    return folder
 
 
 class MemoryLogger(Logger):
@@ -86,12 +110,7 @@ def make_trainer(one_thread: None, tmp_path: Any) -> Callable[..., Trainer]:
 def blank_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fit ends with three figures: a second that hundreds of tests have no use for (see the mark `figures`)."""
     if request.node.get_closest_marker("figures") is None:
-        for module, name in (
-            (parameter_distribution, "layer_overview"),
-            (parameter_distribution, "parameter_histograms"),
-            (run_summary, "learning_curves"),
-        ):
-            monkeypatch.setattr(module, name, lambda *args, **kwargs: new_figure(1, 1))
+        blank(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -131,6 +150,21 @@ def small() -> tuple[str, ...]:
 
 
 # Text
+
+
+@pytest.fixture(scope="session")
+def word_tables(once: Callable[..., Path]) -> Path:
+    """A cache folder that has the tables of jieba's dictionary: to make them takes seconds."""
+
+    def make(folder: Path) -> None:
+        from dlcore.text.dictionary import Dictionary
+        from dlcore.text.word_tables import WordTables
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(folder))
+            WordTables.of(Dictionary())
+
+    return once("word_tables", make)
 
 
 @pytest.fixture(scope="session")

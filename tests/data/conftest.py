@@ -12,8 +12,6 @@ from image_files import COUNTS, write_classes
 from table_samples import ROWS
 
 from dlcore.data import fashion_mnist
-from dlcore.text.dictionary import Dictionary
-from dlcore.text.word_tables import WordTables
 
 
 def idx_bytes(values: np.ndarray) -> bytes:
@@ -99,22 +97,12 @@ def folder(tmp_path, own_cache):
 # Text
 
 
-@pytest.fixture(scope="session")
-def tables(tmp_path_factory):
-    """A folder with the tables of jieba's dictionary: to make them takes seconds."""
-    folder = tmp_path_factory.mktemp("tables")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        WordTables.of(Dictionary())
-    return folder / "dlcore" / "words"
-
-
 @pytest.fixture
-def poems(tmp_path, monkeypatch, tables):
+def poems(tmp_path, monkeypatch, word_tables):
     """The path of a file with sixty poems; a cache folder of the test's own, which has the dictionary's tables."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "cache" / "dlcore").mkdir(parents=True)
-    (tmp_path / "cache" / "dlcore" / "words").symlink_to(tables)
+    (tmp_path / "cache" / "dlcore" / "words").symlink_to(word_tables / "dlcore" / "words")
     path = tmp_path / "诗词.txt"
     path.write_text("\n\n".join(POEMS), encoding="utf-8")
     return str(path)

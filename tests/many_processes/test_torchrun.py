@@ -13,12 +13,14 @@ LAST = "lightning_logs/*/version_0/checkpoints/last.ckpt"
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory):
+def whole(once):
     """The weights of a run in two processes that nothing interrupts."""
-    work = tmp_path_factory.mktemp("whole")
-    world = World(work, same(2, *SHORT))
-    assert world.end(90) == [0, 0], world.said()
-    return weights(work)
+
+    def make(work):
+        world = World(work, same(2, *SHORT))
+        assert world.end(90) == [0, 0], world.said()
+
+    return weights(once("torchrun_whole", make))
 
 
 def said(work):

@@ -3,6 +3,8 @@
 In CI a part of the matrix in which each pair of values occurs; all of it: ``python -m pytest tests/resume -m matrix``.
 """
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -34,9 +36,12 @@ WORDS = {
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory):
+def data(once):
     """A folder with data of the three kinds."""
-    folder = tmp_path_factory.mktemp("data")
+    return once("resume_data", write_data)
+
+
+def write_data(folder):
     random = np.random.default_rng(0)
     for name in ("圆", "方"):
         (folder / "shapes" / name).mkdir(parents=True)
@@ -46,14 +51,13 @@ def data(tmp_path_factory):
     words = "春江潮水连海平明月共生滟随波千万里何处无照人"
     poems = ("".join(random.choice(list(words), 30)) for _ in range(60))
     (folder / "poems.txt").write_text("\n\n".join(poems), encoding="utf-8")
-    return folder
 
 
 class Run:
     """A run in a folder of its own, with all that is compared."""
 
     def __init__(self, data, folder, network, world_size):
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.folder, self.world_size = folder, world_size
         self.words = (*WORDS[network], f"--data.root={data / ROOTS[network]}", *COMMON)
 
@@ -100,16 +104,15 @@ def differences(one, two, path=""):
 
 
 @pytest.fixture(scope="session")
-def whole(data, tmp_path_factory):
+def whole(data, once):
     """Runs that nothing interrupts, one a network and number of processes."""
-    runs = {}
 
     def get(network, world_size):
-        if (network, world_size) not in runs:
-            run = Run(data, tmp_path_factory.mktemp("whole") / "w", network, world_size)
+        def make(place):
+            run = Run(data, place / "w", network, world_size)
             assert run.start() == [0] * world_size, run.said()
-            runs[network, world_size] = run
-        return runs[network, world_size]
+
+        return Run(data, once(f"whole_{network}_{world_size}", make) / "w", network, world_size)
 
     return get
 
@@ -165,40 +168,40 @@ def forget(state, name):
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("network", "world_size", "name"),
+    ("network", "world_size", "names"),
     [
-        ("mlp", 1, "random"),
-        ("mlp", 1, "gradients"),
-        ("mlp", 1, "metrics"),
-        ("mlp", 1, "attributes"),
-        ("mlp", 1, "optimizer"),
-        ("mlp", 1, "plateau"),
-        ("mlp", 1, "place"),
-        ("mlp", 2, "metrics"),
-        ("mlp", 2, "random"),
-        ("cnn", 1, "schedule"),
-        ("cnn", 1, "averaged weights"),
-        ("cnn", 2, "statistics"),
-        ("cnn", 2, "statistics_are_given"),
-        ("cnn", 2, "averaging_statistics"),
-        ("rnn", 1, "attributes"),
-        ("rnn", 2, "attributes"),
+        ("mlp", 1, ("random", "metrics", "attributes", "optimizer", "plateau", "place")),
+        ("mlp", 1, ("gradients",)),
+        ("mlp", 2, ("metrics", "random")),
+        ("cnn", 1, ("schedule", "averaged weights")),
+        ("cnn", 2, ("statistics",)),
+        ("cnn", 2, ("statistics_are_given", "averaging_statistics")),
+        ("rnn", 1, ("attributes",)),
+        ("rnn", 2, ("attributes",)),
     ],
+    ids=str,
 )
-def test_each_component_of_a_checkpoint_is_needed(network, world_size, name, data, whole, tmp_path):
+def test_each_component_of_a_checkpoint_is_needed(network, world_size, names, data, whole, tmp_path):
     # Several processes end by SIGTERM at a step that they agree on; what SIGKILL leaves lies in the midst of an epoch.
     # There the first process's running statistics are given to all; after a validation each goes on with its own.
-    place = "epoch_end" if name == "statistics" else "mid_epoch"
+    place = "epoch_end" if "statistics" in names else "mid_epoch"
     case = Case(network, place, "SIGTERM" if world_size == 1 else "SIGKILL", world_size)
     # Steps that are taken together leave no gradients waiting.
-    single = ["--steps_per_execution=1"] if name == "gradients" else []
+    single = ["--steps_per_execution=1"] if "gradients" in names else []
     run = interrupted(case, data, tmp_path / "w", *single)
-    state = run.state("last.ckpt")
-    forget(state, name)
-    torch.save(state, run.run_folder / "checkpoints" / "last.ckpt")
-    if run.resume() == [0] * world_size:  # else it could not even go on
-        with pytest.raises(AssertionError):
-            check_equal(run, whole(network, world_size))
+    shutil.copytree(run.folder, tmp_path / "interrupted")
+    for name in names:  # each from the same interruption, at the same place
+        shutil.rmtree(run.folder)
+        shutil.copytree(tmp_path / "interrupted", run.folder)
+        state = run.state("last.ckpt")
+        forget(state, name)
+        torch.save(state, run.run_folder / "checkpoints" / "last.ckpt")
+        if run.resume() == [0] * world_size:  # else it could not even go on
+            try:
+                check_equal(run, whole(network, world_size))
+            except AssertionError:
+                continue
+            pytest.fail(f"without {name} it ends as if never interrupted")
 
 
 @pytest.mark.process

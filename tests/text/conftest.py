@@ -1,4 +1,4 @@
-"""A cache of word tables that the tests of text share: to make them takes a second."""
+"""What the tests of text share."""
 
 from pathlib import Path
 
@@ -12,22 +12,17 @@ from dlcore.text.word_tables import WordTables
 
 
 @pytest.fixture(scope="session")
-def _tables_folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("tables")
-
-
-@pytest.fixture(scope="session")
-def jieba_tables(_tables_folder) -> WordTables:
+def jieba_tables(word_tables) -> WordTables:
     """The tables of jieba's dictionary."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(_tables_folder))
+        patch.setenv("XDG_CACHE_HOME", str(word_tables))
         return WordTables.of(Dictionary())
 
 
 @pytest.fixture
-def shared_cache(_tables_folder, jieba_tables, monkeypatch) -> None:
+def shared_cache(word_tables, monkeypatch) -> None:
     """A cache folder that has these tables."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(_tables_folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(word_tables))
 
 
 @pytest.fixture
