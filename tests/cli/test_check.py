@@ -107,44 +107,52 @@ def test_a_text_of_ones_own(workplace, one_thread):
     assert unknown.findings[0].remedies[0] == "--data.rare split: a rare word becomes its characters"
 
 
-# On the real pictures
+# On the real pictures: some here, the others of -m matrix (tests/insight/preflight has each of these faults).
 
 real = [
-    pytest.mark.process,
     pytest.mark.real_data,
     pytest.mark.skipif(
         not fashion_mnist.SYSTEM_FOLDER.is_dir(),
         reason=f"no {fashion_mnist.SYSTEM_FOLDER} (Debian and Ubuntu: apt-get install {fashion_mnist.SYSTEM_PACKAGE})",
     ),
 ]
-HEALTHY = [("mlp_fashion_mnist",), ("mlp_textbook",), ("cnn_fashion_mnist",)]
+ALWAYS, ELSE = [pytest.mark.process, *real], [pytest.mark.matrix, *real]
 FAULTS = [
-    (("--data.scale=1",), {"first loss", "one batch"}),
-    (("--data.scale=2550000",), {"one batch"}),
-    (("--model.initializer=zeros",), {"layers", "one batch"}),
-    (("--model.initializer=normal(std=10)",), {"first loss"}),
-    (("--model.activation=Sigmoid", "--model.hidden_sizes=[100,100,100,100,100,100]"), {"one batch"}),
-    (("--model.optimizer.lr=10",), {"one batch"}),
-    (("--model.optimizer.lr=1e-9",), {"one batch"}),
-    (("--model.batch_norm=true", "--data.batch_size=59999"), {"batch norm"}),
+    pytest.param(("--data.scale=1",), {"first loss", "one batch"}, marks=ALWAYS),
+    pytest.param(("--data.scale=2550000",), {"one batch"}, marks=ELSE),
+    pytest.param(("--model.initializer=zeros",), {"layers", "one batch"}, marks=ALWAYS),
+    pytest.param(("--model.initializer=normal(std=10)",), {"first loss"}, marks=ELSE),
+    pytest.param(
+        ("--model.activation=Sigmoid", "--model.hidden_sizes=[100,100,100,100,100,100]"), {"one batch"}, marks=ELSE
+    ),
+    pytest.param(("--model.optimizer.lr=10",), {"one batch"}, marks=ALWAYS),
+    pytest.param(("--model.optimizer.lr=1e-9",), {"one batch"}, marks=ELSE),
+    pytest.param(("--model.batch_norm=true", "--data.batch_size=59999"), {"batch norm"}, marks=ELSE),
 ]
 
 
-@pytest.mark.parametrize("words", [pytest.param(words, marks=real) for words in HEALTHY])
-def test_recipes_are_healthy_on_the_real_pictures(words, one_thread):
-    report = check_recipe("-c", *words, "--trainer.accelerator=cpu")
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param("mlp_fashion_mnist", marks=ALWAYS),
+        pytest.param("mlp_textbook", marks=ELSE),
+        pytest.param("cnn_fashion_mnist", marks=ELSE),
+    ],
+)
+def test_recipes_are_healthy_on_the_real_pictures(recipe, one_thread):
+    report = check_recipe("-c", recipe, "--trainer.accelerator=cpu")
     assert (report.failed, report.warnings) == ([], [])
     assert report["overlap"].numbers["share"] == 0
 
 
 @pytest.mark.filterwarnings("ignore:initializer")
-@pytest.mark.parametrize(("flags", "failed"), [pytest.param(*fault, marks=real) for fault in FAULTS])
+@pytest.mark.parametrize(("flags", "failed"), FAULTS)
 def test_faults_are_found_on_the_real_pictures(flags, failed, one_thread):
     report = check_recipe("-c", "mlp_textbook", *flags, "--trainer.accelerator=cpu")
     assert set(report.failed) == failed
 
 
-@pytest.mark.parametrize("scale", [pytest.param(scale, marks=real) for scale in (1, 2550000)])
+@pytest.mark.parametrize("scale", [pytest.param(1, marks=ALWAYS), pytest.param(2550000, marks=ELSE)])
 def test_the_scale_is_warned_of_though_batch_normalisation_mends_it(scale, one_thread):
     report = check_recipe("-c", "mlp_fashion_mnist", f"--data.scale={scale}", "--trainer.accelerator=cpu")
     assert (report.failed, report.warnings) == ([], ["inputs"])
