@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import subprocess
@@ -46,12 +45,6 @@ def pytest_configure(config: pytest.Config) -> None:
     note_processes(patch)
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
         config.pluginmanager.import_plugin("shared_fixtures")  # seconds, which a process that runs no tests saves
-
-
-def pytest_collection_finish() -> None:
-    """Let the garbage collector pass by what imports and collection have left: hundreds of thousands of objects."""
-    gc.collect()
-    gc.freeze()
 
 
 # Tiers

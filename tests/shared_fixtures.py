@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import torch
 from blank_figures import blank
+from few_clothes import draw_few
 from filelock import FileLock
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers.logger import Logger
 from tiny_data import TinyData
 
 from dlcore.callbacks import run_events
-from dlcore.data import drawn_clothing, fashion_mnist
+from dlcore.data import fashion_mnist
 from dlcore.data.images import circles
 
 
@@ -131,7 +132,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", tmp_path / "absent")
     monkeypatch.setattr(fashion_mnist.FashionMNIST, "prepare_data", lambda self: None)
-    monkeypatch.setattr(fashion_mnist, "draw_clothing", lambda n, seed: drawn_clothing.draw_clothing(n // 20, seed))
+    monkeypatch.setattr(fashion_mnist, "draw_clothing", draw_few)
     monkeypatch.setattr(circles, "COUNTS", {"train": 200, "val": 20, "test": 20})
     return tmp_path
 

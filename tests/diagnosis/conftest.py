@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from few_clothes import draw_few
 
-from dlcore.data import drawn_clothing, fashion_mnist
+from dlcore.data import fashion_mnist
 
 # Runs whose loss is lost go on to their end: what is wrong with them is to be found, not prevented.
 QUIET = ("--trainer.accelerator=cpu", "--progress_display=off", "--non_finite_loss=off")
@@ -33,9 +34,7 @@ def trained(once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory)
                 patch.setenv("XDG_CACHE_HOME", str(cache))
                 patch.setattr(fashion_mnist, "SYSTEM_FOLDER", place / "absent")
                 patch.setattr(fashion_mnist.FashionMNIST, "prepare_data", lambda self: None)
-                patch.setattr(
-                    fashion_mnist, "draw_clothing", lambda n, seed: drawn_clothing.draw_clothing(n // 20, seed)
-                )
+                patch.setattr(fashion_mnist, "draw_clothing", draw_few)
                 fit(*(flags if "-c" in flags else ("-c", "mlp_textbook", *flags)), *QUIET)
             torch.set_num_threads(threads)
 

@@ -174,12 +174,13 @@ def _run(words: Any, work: Path, out: Path, err: Path, before: Any, at_step: Any
 def _make_small() -> None:
     import torch
     from blank_figures import blank
+    from few_clothes import draw_few
 
-    from dlcore.data import drawn_clothing, fashion_mnist
+    from dlcore.data import fashion_mnist
 
     torch.set_num_threads(1)
     fashion_mnist.SYSTEM_FOLDER = Path("absent")
-    fashion_mnist.draw_clothing = lambda count, seed: drawn_clothing.draw_clothing(count // 20, seed)
+    fashion_mnist.draw_clothing = draw_few
     blank()
 
 
