@@ -179,7 +179,7 @@ def forget(state, name):
         ("rnn", 1, ("attributes",)),
         ("rnn", 2, ("attributes",)),
     ],
-    ids=str,
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else None,
 )
 def test_each_component_of_a_checkpoint_is_needed(network, world_size, names, data, whole, tmp_path):
     # Several processes end by SIGTERM at a step that they agree on; what SIGKILL leaves lies in the midst of an epoch.
