@@ -15,7 +15,6 @@ from torch import Tensor
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import BatchLoader
 from dlcore.data.images.augmentation import Augmentation, normalized
-from dlcore.data.images.balance import BalancedLoader
 from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
@@ -269,8 +268,7 @@ class ImageFolder(ArrayData):
     def train_dataloader(self) -> BatchLoader:
         """Return shuffled batches."""
         loader, part = super().train_dataloader(), self.parts["train"]
-        if self.balanced and loader.seed is not None:
-            loader = BalancedLoader(loader, part.targets[part.indices])
+        loader.classes = part.targets[part.indices] if self.balanced else None
         return loader
 
     @property
