@@ -6,7 +6,7 @@ Shapes: B rows of a process, T tokens of a row in a batch.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -69,9 +69,7 @@ class TextData(ResumableData):
         """The tokenizer; the text is read first if necessary."""
         if self.tokenizer is None:
             self.load()
-        if self.tokenizer is None:
-            raise TypeError(f"expected a tokenizer after {type(self).__name__}.load, got None")
-        return self.tokenizer
+        return cast(Tokenizer, self.tokenizer)
 
     # Batches
 

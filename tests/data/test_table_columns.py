@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dlcore.data.tables.column_reader import ColumnReader
-from dlcore.data.tables.columns import Names, Numbers
+from dlcore.data.tables.columns import ColumnReader, Names, Numbers
 from dlcore.data.tables.encoding import Encoding
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError

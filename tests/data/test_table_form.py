@@ -3,8 +3,7 @@
 import pytest
 
 from dlcore.data.tables.cells import CellFormat, NumberFormat
-from dlcore.data.tables.csv_file import fingerprint, read_csv
-from dlcore.data.tables.csv_form import detect_form
+from dlcore.data.tables.csv_file import detect_form, fingerprint, read_csv
 from dlcore.errors import ArgumentError, DataError
 
 

@@ -1,4 +1,4 @@
-"""Encoding of a table's columns as network inputs: fitted to the training rows, kept in checkpoints.
+"""Encoding of a table's columns as network inputs, and the schema of a run's table: both are kept in checkpoints.
 
 A number column is one input, standardised. A column of names with K categories is K inputs, 1 for the row's category
 and 0 for the others; a missing name, or one that the training rows do not have, is K zeros. In memory a row has one
@@ -10,7 +10,7 @@ Shapes: N rows, B batch, C columns, F inputs of the network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
+from dlcore.data.tables.target import Target
 from dlcore.errors import DataError
 from dlcore.plain_text import flag_words
 
@@ -81,24 +82,24 @@ class Encoding:
         """
         learned: dict[str, Scale | OneHot] = {}
         for name, column in columns.items():
+            what, without = f"{where}: column {name!r}: expected", flag_words("data.ignore", name)
             if isinstance(column, Numbers):
-                learned[name] = replace(_scale(column.values.take(rows), name, where), unit=column.unit)
-            else:
-                codes = column.codes.take(rows)
-                categories = [column.names[code] for code in np.unique(codes[codes >= 0])]
-                if len(categories) > max_categories:
-                    raise DataError(
-                        f"{where}: column {name!r}: expected at most {max_categories:,} categories, got "
-                        f"{len(categories):,} ({', '.join(categories[:3])}, …). Leave the column out "
-                        f"({flag_words('data.ignore', name)}) or allow more (--data.max_categories {len(categories)})."
-                    )
-                if _MANY < len(categories) == (codes >= 0).sum():
-                    raise DataError(
-                        f"{where}: column {name!r}: expected categories that return, got another one in each of the "
-                        f"{len(categories):,} training rows ({', '.join(categories[:3])}, …): nothing follows "
-                        f"for new rows. Leave the column out ({flag_words('data.ignore', name)})."
-                    )
-                learned[name] = OneHot(categories)
+                learned[name] = replace(_scale(column.values.take(rows), what, without), unit=column.unit)
+                continue
+            codes = column.codes.take(rows)
+            categories = [column.names[code] for code in np.unique(codes[codes >= 0])]
+            shown = f"{', '.join(categories[:3])}, …"
+            if len(categories) > max_categories:
+                raise DataError(
+                    f"{what} at most {max_categories:,} categories, got {len(categories):,} ({shown}). Leave the "
+                    f"column out ({without}) or allow more (--data.max_categories {len(categories)})."
+                )
+            if _MANY < len(categories) == (codes >= 0).sum():
+                raise DataError(
+                    f"{what} categories that return, got another one in each of the {len(categories):,} training rows "
+                    f"({shown}): nothing follows for new rows. Leave the column out ({without})."
+                )
+            learned[name] = OneHot(categories)
         return cls(learned, standardize)
 
     @property
@@ -144,11 +145,8 @@ class Encoding:
             numbers = cast(Numbers, columns[name])
             holes = numbers.missing
             shift, factor = (kept.mean, 1 / kept.std if kept.std else 0.0) if self.standardize else (0.0, 1.0)
-            scaled[number] = (
-                np.where(holes, kept.mean, numbers.values) if holes.any() else numbers.values,
-                shift,
-                factor,
-            )
+            values = np.where(holes, kept.mean, numbers.values) if holes.any() else numbers.values
+            scaled[number] = values, shift, factor
         for start in range(0, rows, _BLOCK):
             block = slice(start, start + _BLOCK)
             for number, (values, shift, factor) in scaled.items():
@@ -171,12 +169,12 @@ class Encoding:
 
     def state(self) -> dict[str, Any]:
         """Return plain values, for a checkpoint."""
-        columns: list[list[Any]] = []
-        for name, column in self.columns.items():
-            if isinstance(column, OneHot):
-                columns.append([name, list(column.categories)])
-            else:
-                columns.append([name, column.mean, column.std, *([column.unit] if column.unit else [])])
+        columns: list[list[Any]] = [
+            [name, list(kept.categories)]
+            if isinstance(kept, OneHot)
+            else [name, kept.mean, kept.std, *filter(None, [kept.unit])]
+            for name, kept in self.columns.items()
+        ]
         return {"columns": columns, "standardize": self.standardize}
 
     @classmethod
@@ -186,21 +184,48 @@ class Encoding:
         return cls(columns, state["standardize"])
 
 
-def _scale(values: np.ndarray, name: str, where: str) -> Scale:
+def _scale(values: np.ndarray, what: str, without: str) -> Scale:
     present = values[~np.isnan(values)] if np.isnan(values.sum()) else values
     if not len(present):
-        raise DataError(
-            f"{where}: column {name!r}: expected values, but no training row has one. Leave it out "
-            f"({flag_words('data.ignore', name)})."
-        )
+        raise DataError(f"{what} values, but no training row has one. Leave it out ({without}).")
     least, greatest = present.min(), present.max()
     if (largest := max(-least, greatest)) > _LARGEST:
-        raise DataError(
-            f"{where}: column {name!r}: expected numbers up to {_LARGEST:.0e}, got {largest:.3g}. Correct it, or leave "
-            f"the column out ({flag_words('data.ignore', name)})."
-        )
+        remedy = f"Correct it, or leave the column out ({without})."
+        raise DataError(f"{what} numbers up to {_LARGEST:.0e}, got {largest:.3g}. {remedy}")
     if least == greatest:  # rounding would give a tiny deviation, and a division by it
         return Scale(float(present[0]), 0.0)
     mean = float(present.mean())
     deviations = present - mean
     return Scale(mean, float(np.sqrt(deviations @ deviations / len(present))))
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What was learned from the training rows, and their origin.
+
+    Attributes:
+        encoding: Encoding of the input columns.
+        target: Meaning of the target's values.
+        names: All columns of the file, in its order.
+        header: Whether the columns have names of their own.
+        path: The file, absolute; empty for a built-in table.
+        fingerprint: Size and checksum of its content; the name of a built-in table.
+    """
+
+    encoding: Encoding
+    target: Target
+    names: list[str]
+    header: bool
+    path: str
+    fingerprint: str
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values, for a checkpoint."""
+        origin = {"names": self.names, "header": self.header, "path": self.path, "fingerprint": self.fingerprint}
+        return {"encoding": self.encoding.state(), "target": asdict(self.target), **origin}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Schema:
+        """Create the object from the result of `state`."""
+        encoding, target = Encoding.from_state(state["encoding"]), Target(**state["target"])
+        return cls(encoding, target, **{key: state[key] for key in ("names", "header", "path", "fingerprint")})

@@ -1,4 +1,4 @@
-"""Rows of a table: input columns and target, found by name or index, with missing values handled.
+"""Rows of a table, from a file or built in: input columns and target, found by name or index.
 
 Shapes: N rows.
 """
@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcore.data.tables.cells import CellFormat
-from dlcore.data.tables.column_reader import ColumnReader
-from dlcore.data.tables.columns import Column, Kind, rows_in_words
-from dlcore.data.tables.csv_file import read_csv
-from dlcore.data.tables.csv_form import detect_form
+from dlcore.data.tables.columns import Column, ColumnReader, Kind, rows_in_words
+from dlcore.data.tables.csv_file import detect_form, read_csv
+from dlcore.data.tables.encoding import Schema
 from dlcore.data.tables.remarks import check_spellings, remarks, row_numbers
-from dlcore.data.tables.schema import Schema
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, nearest
 from dlcore.plain_text import flag_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+BUILTIN = ("breast_cancer", "diabetes", "linear_regression")
+# The textbook's example of linear regression.
+_FIVE_POINTS = {
+    "x1": [0.0, 1.0, 2.0, 3.0, 4.0],
+    "x2": [3.0, 3.0, 3.0, 2.0, 4.0],
+    "y": [95.364, 97.217205, 75.195834, 60.105519, 49.342380],
+}
 
 
 @dataclass(frozen=True)
@@ -218,3 +224,30 @@ def _by_place(found: Sequence[str], schema: Schema, where: str) -> tuple[str, ..
         f"{where}: expected {len(schema.names)} columns, as in the training ({len(without)} without the target), got "
         f"{len(found)}."
     )
+
+
+def builtin_table(name: str) -> DataFrame:
+    """Return a built-in table; its last column is the target.
+
+    Args:
+        name: ``breast_cancer`` (569 rows, 30 numbers, malignant or benign), ``diabetes`` (442 rows, 10 numbers, a
+            measure of the disease's progression) or ``linear_regression`` (5 rows, 2 numbers, a number).
+
+    Raises:
+        UnknownNameError: No table has that name.
+    """
+    import pandas as pd
+
+    if name == "linear_regression":
+        return pd.DataFrame(_FIVE_POINTS)
+    if name not in BUILTIN:
+        raise UnknownNameError("built-in table", name, BUILTIN)
+    from sklearn import datasets
+
+    if name == "breast_cancer":
+        found, target = datasets.load_breast_cancer(), "diagnosis"
+        values = np.array(found.target_names)[found.target]
+    else:
+        found, target = datasets.load_diabetes(scaled=False), "progression"
+        values = found.target
+    return pd.DataFrame(found.data, columns=[str(column) for column in found.feature_names]).assign(**{target: values})

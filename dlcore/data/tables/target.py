@@ -6,14 +6,14 @@ Two different values: ``binary``. Text, or few different whole numbers: ``multic
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dlcore.data.tables.columns import Column, Names, Numbers, rows_in_words
+from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
 from dlcore.errors import ArgumentError, DataError
 
 FEW = 20  # whole numbers with at most so many different values are classes,
@@ -68,11 +68,9 @@ class Target:
             ArgumentError: The task does not fit the values.
             DataError: All values are equal, so there is nothing to learn.
         """
-        if isinstance(column, Names):
-            different = len(np.unique(column.codes[~column.missing]))
-        else:
-            distinct = np.unique(column.values[~column.missing])
-            different = len(distinct)
+        present = (column.codes if isinstance(column, Names) else column.values)[~column.missing]
+        distinct = np.unique(present)
+        different = len(distinct)
         if different < 2:
             raise DataError(
                 f"{where}: expected at least two different values in the target {name!r}, got {different}: there is "
@@ -102,12 +100,9 @@ class Target:
 
     def advice(self, targets: Tensor) -> str | None:
         """Return advice about training targets (N, 1) so large that a network would take long to reach them."""
-        if (
-            self.classes is not None
-            or len(targets) < 2
-            or (size := targets.std().item() * self.unit) < LARGE * self.unit
-        ):
+        if self.classes is not None or len(targets) < 2 or (deviation := targets.std().item()) < LARGE:
             return None
+        size = deviation * self.unit
         unit = 10 ** round(math.log10(size))
         return (
             f"target {self.name!r} has a standard deviation of {size:,.0f}, and networks begin with answers near 0: in "
@@ -115,7 +110,7 @@ class Target:
         )
 
     @property
-    def kind(self) -> Any:
+    def kind(self) -> Kind:
         """The kind that a further file's column must have: numbers or names."""
         return "names" if self.classes is not None and self.values is None else "numbers"
 
@@ -174,10 +169,6 @@ class Target:
     def unknown(self, rows: int) -> Tensor:
         """Return targets for rows without one: `UNKNOWN` (N,) or NaN (N, 1)."""
         return torch.full((rows, 1), torch.nan) if self.classes is None else torch.full((rows,), UNKNOWN)
-
-    def state(self) -> dict[str, Any]:
-        """Return plain values, for a checkpoint."""
-        return asdict(self)
 
 
 def _tasks(column: Column, different: int) -> list[str]:
