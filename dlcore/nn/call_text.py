@@ -15,21 +15,13 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class CallText:
-    """Name with literal values in brackets. Only literals are evaluated.
+    """Name with literal values in brackets. Only literals are evaluated."""
 
-    Attributes:
-        argument: Argument that has the text as its value (``activation``), for messages.
-        text: The text itself.
-        name: The name before the brackets.
-        positional: Values without a name, in order.
-        named: Values by name.
-    """
-
-    argument: str
-    text: str
-    name: str
-    positional: tuple[Any, ...]
-    named: dict[str, Any]
+    argument: str  # argument that has the text as its value (``activation``), for messages
+    text: str  # the text itself
+    name: str  # the name before the brackets
+    positional: tuple[Any, ...]  # values without a name, in order
+    named: dict[str, Any]  # values by name
 
     def values(self, owner: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Check the given values, and add the defaults of the others.

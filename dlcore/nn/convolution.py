@@ -26,25 +26,15 @@ BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNor
 
 @dataclass(frozen=True)
 class BlockSettings:
-    """Settings of a block: convolution → batch norm → activation, repeated; then pooling, then dropout.
+    """Settings of a block: convolution → batch norm → activation, repeated; then pooling, then dropout."""
 
-    Attributes:
-        channels: Output channels of each convolution.
-        convolutions: Number of convolutions.
-        kernel_size: Height and width of the kernels, in pixels.
-        stride: Stride of the first convolution, in pixels; 1 in the others.
-        padding: Pixels of zeros on each side, in each convolution.
-        pool: ``max``, ``average`` or ``none``.
-        pool_size: Height and width of the pooling window, and its stride.
-    """
-
-    channels: int
-    convolutions: int
-    kernel_size: int
-    stride: int
-    padding: int
-    pool: str
-    pool_size: int
+    channels: int  # output channels of each convolution
+    convolutions: int  # number of convolutions
+    kernel_size: int  # height and width of the kernels, in pixels
+    stride: int  # stride of the first convolution, in pixels; 1 in the others
+    padding: int  # pixels of zeros on each side, in each convolution
+    pool: str  # ``max``, ``average`` or ``none``
+    pool_size: int  # height and width of the pooling window, and its stride
 
 
 def block_settings(

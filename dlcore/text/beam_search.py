@@ -19,23 +19,14 @@ from dlcore.text.sampling import Sampling, within
 
 
 class Beam(NamedTuple):
-    """A text, or the beginning of one.
+    """A text, or the beginning of one."""
 
-    Attributes:
-        score: Sum of the log probabilities, after the penalties.
-        pieces: The text that each token added.
-        log_probs: The network's log probability of each token.
-        history: Token ids so far, including the prompt's.
-        progress: Progress within the form.
-        state: The network's state before the last token (the batch of one on dimension 1).
-    """
-
-    score: float
-    pieces: tuple[str, ...]
-    log_probs: tuple[float, ...]
-    history: tuple[int, ...]
-    progress: Progress
-    state: State
+    score: float  # sum of the log probabilities, after the penalties
+    pieces: tuple[str, ...]  # the text that each token added
+    log_probs: tuple[float, ...]  # the network's log probability of each token
+    history: tuple[int, ...]  # token ids so far, including the prompt's
+    progress: Progress  # progress within the form
+    state: State  # the network's state before the last token (the batch of one on dimension 1)
 
 
 def search(

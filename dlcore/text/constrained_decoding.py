@@ -23,23 +23,14 @@ _BEFORE_FIRST_LINE = -1
 
 
 class Progress(NamedTuple):
-    """Progress of a text within its form.
+    """Progress of a text within its form."""
 
-    Attributes:
-        made: Characters or tokens so far.
-        line: Number of the current line, from 0; -1 for a line of the prompt that must end first.
-        column: Characters in the current line.
-        closed: Whether the current line has its punctuation mark.
-        fresh: Whether a document or a line starts here, so that the document cannot end.
-        finished: Whether the text is complete.
-    """
-
-    made: int = 0
-    line: int = 0
-    column: int = 0
-    closed: bool = False
-    fresh: bool = False
-    finished: bool = False
+    made: int = 0  # characters or tokens so far
+    line: int = 0  # number of the current line, from 0; -1 for a line of the prompt that must end first
+    column: int = 0  # characters in the current line
+    closed: bool = False  # whether the current line has its punctuation mark
+    fresh: bool = False  # whether a document or a line starts here, so that the document cannot end
+    finished: bool = False  # whether the text is complete
 
 
 class _Choice(NamedTuple):

@@ -28,17 +28,11 @@ _ROOM = 2.2  # bytes on disk per byte of text, while a store is built
 
 @dataclass(frozen=True)
 class Corpus:
-    """The files of a corpus, checked.
+    """The files of a corpus, checked."""
 
-    Attributes:
-        files: The files, in order.
-        digest: Hash of their content.
-        repeated: How many times a file was named again.
-    """
-
-    files: tuple[TextFile, ...]
-    digest: str
-    repeated: int = 0
+    files: tuple[TextFile, ...]  # the files, in order
+    digest: str  # hash of their content
+    repeated: int = 0  # how many times a file was named again
 
     @classmethod
     def find(cls, root: str | Sequence[str]) -> Corpus:

@@ -20,19 +20,12 @@ _DAMAGE = 0.2  # share of undecodable characters among those outside ASCII, belo
 
 @dataclass(frozen=True)
 class TextFile:
-    """A checked text file.
+    """A checked text file."""
 
-    Attributes:
-        path: The file.
-        size: Its bytes.
-        encoding: ``utf-8`` or ``gb18030``.
-        digest: Hash of its content.
-    """
-
-    path: Path
-    size: int
-    encoding: str
-    digest: str
+    path: Path  # the file
+    size: int  # its bytes
+    encoding: str  # ``utf-8`` or ``gb18030``
+    digest: str  # hash of its content
 
 
 def find_files(root: str | Sequence[str]) -> list[Path]:

@@ -28,17 +28,11 @@ _MANY_BREAKS = re.compile(r"\n{2,}")
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a corpus.
+    """A piece of a corpus."""
 
-    Attributes:
-        text: Its text, normalised.
-        ends: Whether its last document ends with it; else the document continues in the next block.
-        size: Bytes of the corpus read for it, approximately.
-    """
-
-    text: str
-    ends: bool
-    size: int
+    text: str  # its text, normalised
+    ends: bool  # whether its last document ends with it; else the document continues in the next block
+    size: int  # bytes of the corpus read for it, approximately
 
 
 def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int = BLOCK) -> Iterator[Block]:

@@ -27,25 +27,15 @@ OnPiece = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """A generated text and its probabilities.
+    """A generated text and its probabilities."""
 
-    Attributes:
-        prompt: The prompt as typed.
-        generated: The generated text.
-        pieces: The text that each token added.
-        log_probs: The network's log probability (nats) of each token, before temperature and everything else that
-            changes the choice.
-        seed: The seed of the call.
-        prompt_number: The prompt's number, from 0.
-        number: The text's number among those of its prompt, from 0.
-    """
-
-    prompt: str
-    pieces: tuple[str, ...]
+    prompt: str  # the prompt as typed
+    pieces: tuple[str, ...]  # the text that each token added
+    # the network's log probability (nats) of each token, before temperature and everything else that changes the choice
     log_probs: tuple[float, ...]
-    seed: int = 0
-    prompt_number: int = 0
-    number: int = 0
+    seed: int = 0  # the seed of the call
+    prompt_number: int = 0  # the prompt's number, from 0
+    number: int = 0  # the text's number among those of its prompt, from 0
 
     @property
     def generated(self) -> str:

@@ -31,17 +31,11 @@ _FEW = 1 << 20  # bytes that are segmented before other processes would be ready
 
 @dataclass(frozen=True)
 class CutBlock:
-    """A segmented block.
+    """A segmented block."""
 
-    Attributes:
-        raw: Its words, document after document (N,), uint32; see `Segmenter.raw`.
-        lengths: Words of each document (D,), int64.
-        others: Words without an id of their own: the first is `Segmenter.first_other` in `raw`.
-    """
-
-    raw: np.ndarray
-    lengths: np.ndarray
-    others: list[str]
+    raw: np.ndarray  # its words, document after document (N,), uint32; see `Segmenter.raw`
+    lengths: np.ndarray  # words of each document (D,), int64
+    others: list[str]  # words without an id of their own: the first is `Segmenter.first_other` in `raw`
 
 
 def cut_block(segmenter: Segmenter, text: str, ends: bool, goes_on: bool, documents: Documents) -> CutBlock:

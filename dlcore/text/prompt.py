@@ -24,17 +24,12 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True)
 class Prompt:
-    """The beginning of a text.
+    """The beginning of a text."""
 
-    Attributes:
-        text: The text as typed.
-        ids: Input of the network: the end of a document, which also precedes the first one, then the words.
-        unknown: Characters that the network does not know, each once, in order.
-    """
-
-    text: str
+    text: str  # the text as typed
+    # input of the network: the end of a document, which also precedes the first one, then the words
     ids: tuple[int, ...]
-    unknown: str = ""
+    unknown: str = ""  # characters that the network does not know, each once, in order
 
 
 def read_prompt(text: str, tokenizer: TextEncoder) -> Prompt:

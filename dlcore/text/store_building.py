@@ -32,25 +32,15 @@ _KEPT_CHARACTER = 2  # least frequency of a character; see `_choose`
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules by which a corpus becomes token ids.
+    """Rules by which a corpus becomes token ids."""
 
-    Attributes:
-        documents: What separates documents.
-        min_freq: How often a word must occur in the training documents to be kept.
-        split: Whether rarer words are split into their characters; else they are unknown.
-        val_size: Share or number of the validation documents.
-        test_size: Share or number of the test documents.
-        max_words: Most words that are kept, the most frequent; None: no limit.
-        words: The vocabulary, if it is given; None: chosen from the training documents.
-    """
-
-    documents: Documents
-    min_freq: int
-    split: bool
-    val_size: float
-    test_size: float
-    max_words: int | None = None
-    words: tuple[str, ...] | None = None
+    documents: Documents  # what separates documents
+    min_freq: int  # how often a word must occur in the training documents to be kept
+    split: bool  # whether rarer words are split into their characters; else they are unknown
+    val_size: float  # share or number of the validation documents
+    test_size: float  # share or number of the test documents
+    max_words: int | None = None  # most words that are kept, the most frequent; None: no limit
+    words: tuple[str, ...] | None = None  # the vocabulary, if it is given; None: chosen from the training documents
 
 
 def build_store(

@@ -23,15 +23,10 @@ from dlcore.text.document_splits import NAMES
 
 @dataclass(frozen=True)
 class TokenPart:
-    """The documents of one part.
+    """The documents of one part."""
 
-    Attributes:
-        tokens: Their tokens, each document followed by END (N,), mapped.
-        offsets: Start of each document, and N (D + 1,), mapped.
-    """
-
-    tokens: np.ndarray
-    offsets: np.ndarray
+    tokens: np.ndarray  # their tokens, each document followed by END (N,), mapped
+    offsets: np.ndarray  # start of each document, and N (D + 1,), mapped
 
     def release(self) -> None:
         """Release the memory of pages that were read; they are read from the file again when needed."""

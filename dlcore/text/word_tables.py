@@ -30,27 +30,17 @@ _UNREADABLE = (OSError, ValueError, KeyError, EOFError)  # errors of missing or 
 
 @dataclass(frozen=True)
 class WordTables:
-    """The trie of a dictionary's words.
+    """The trie of a dictionary's words."""
 
-    Attributes:
-        root: The node of each character as a first one (65536,), int32; -1 if no word begins with it.
-        keys: Hash table (H,), int64: parent node and character of an edge; -1 for a free slot.
-        nodes: The node at the end of each of these edges (H,), int32.
-        weights: log(frequency / sum of frequencies) of each node (M,), float64; -inf for a prefix that is no word.
-        parents: The parent node (M,), int32; -1 for a first character.
-        characters: The last character (M,), int32.
-        unknown: Weight of a character that is no word.
-        force_split: Words that are never joined (of frequency 0 in the user's dictionary).
-    """
-
-    root: np.ndarray
-    keys: np.ndarray
-    nodes: np.ndarray
+    root: np.ndarray  # the node of each character as a first one (65536,), int32; -1 if no word begins with it
+    keys: np.ndarray  # hash table (H,), int64: parent node and character of an edge; -1 for a free slot
+    nodes: np.ndarray  # the node at the end of each of these edges (H,), int32
+    # log(frequency / sum of frequencies) of each node (M,), float64; -inf for a prefix that is no word
     weights: np.ndarray
-    parents: np.ndarray
-    characters: np.ndarray
-    unknown: float
-    force_split: tuple[str, ...]
+    parents: np.ndarray  # the parent node (M,), int32; -1 for a first character
+    characters: np.ndarray  # the last character (M,), int32
+    unknown: float  # weight of a character that is no word
+    force_split: tuple[str, ...]  # words that are never joined (of frequency 0 in the user's dictionary)
 
     @classmethod
     def of(cls, dictionary: Dictionary) -> WordTables:

@@ -37,18 +37,12 @@ _SHARE_BYTES = 2**20  # or fewer, so that their pixels stay in a processor's cac
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """The form of all decoded pictures.
+    """The form of all decoded pictures."""
 
-    Attributes:
-        size: Height and width.
-        channels: 1 (grey) or 3 (RGB).
-        resize: ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`.
-        levels: The values of 16-bit pictures that become 0 and 255; None: `pixel_cache.decoded` determines them.
-    """
-
-    size: tuple[int, int]
-    channels: int
-    resize: str
+    size: tuple[int, int]  # height and width
+    channels: int  # 1 (grey) or 3 (RGB)
+    resize: str  # ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`
+    # the values of 16-bit pictures that become 0 and 255; None: `pixel_cache.decoded` determines them
     levels: tuple[int, int] | None = None
 
     @property

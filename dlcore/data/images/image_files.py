@@ -23,27 +23,19 @@ _PICTURES = "pictures (.jpg, .png, .webp, .bmp, .gif, .tif, …)"
 
 @dataclass
 class Found:
-    """The content of a folder.
+    """The content of a folder."""
 
-    Attributes:
-        root: The folder.
-        class_names: Names of the class folders, sorted; empty if there are none.
-        names: Paths of the pictures within root, class after class, sorted.
-        targets: The class of each picture, as an index into `class_names`; -1 without classes.
-        parts: The indices into `names` of each part that has its own folder; empty if none has.
-        ignored: Number of files that are not read, by file ending.
-        beside: Pictures next to the class folders; they have no class and are not read.
-        without: For val and test, the classes without pictures.
-    """
-
-    root: Path
-    class_names: list[str]
-    names: list[str] = field(default_factory=list)
+    root: Path  # the folder
+    class_names: list[str]  # names of the class folders, sorted; empty if there are none
+    names: list[str] = field(default_factory=list)  # paths of the pictures within root, class after class, sorted
+    # the class of each picture, as an index into `class_names`; -1 without classes
     targets: list[int] = field(default_factory=list)
+    # the indices into `names` of each part that has its own folder; empty if none has
     parts: dict[str, range] = field(default_factory=dict)
-    ignored: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)  # number of files that are not read, by file ending
+    # pictures next to the class folders; they have no class and are not read
     beside: list[str] = field(default_factory=list)
-    without: dict[str, list[str]] = field(default_factory=dict)
+    without: dict[str, list[str]] = field(default_factory=dict)  # for val and test, the classes without pictures
 
 
 def find_pictures(root: str) -> Found:

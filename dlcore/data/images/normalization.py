@@ -21,15 +21,10 @@ _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Normalization:
-    """Normalisation: pixels, scaled to 0 to 1, minus the mean, divided by the deviation.
+    """Normalisation: pixels, scaled to 0 to 1, minus the mean, divided by the deviation."""
 
-    Attributes:
-        mean: Mean of each channel (C).
-        std: Standard deviation of each channel (C), above 0.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...]  # mean of each channel (C)
+    std: tuple[float, ...]  # standard deviation of each channel (C), above 0
 
     def state(self) -> dict[str, list[float]]:
         """Return the state for a checkpoint."""

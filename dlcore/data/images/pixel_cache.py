@@ -34,21 +34,13 @@ _VERSION = 2  # increase it when decoding changes
 
 @dataclass(frozen=True)
 class Pictures:
-    """Decoded pictures.
+    """Decoded pictures."""
 
-    Attributes:
-        pixels: All of them (M, C, H, W), uint8, mapped from a file. Broken ones are zeros.
-        moments: Sum and sum of squares of each channel (M, 2, C), int64.
-        broken: The reason for each broken file, by its index among the M.
-        span: The least and the greatest value of the 16-bit pictures; None if there are none.
-        levels: Which of these values became 0 and 255.
-    """
-
-    pixels: Tensor
-    moments: Tensor
-    broken: dict[int, str]
-    span: tuple[int, int] | None
-    levels: tuple[int, int] | None
+    pixels: Tensor  # all of them (M, C, H, W), uint8, mapped from a file. Broken ones are zeros
+    moments: Tensor  # sum and sum of squares of each channel (M, 2, C), int64
+    broken: dict[int, str]  # the reason for each broken file, by its index among the M
+    span: tuple[int, int] | None  # the least and the greatest value of the 16-bit pictures; None if there are none
+    levels: tuple[int, int] | None  # which of these values became 0 and 255
 
 
 def decoded(root: Path, names: Sequence[str], form: PixelFormat, keep: bool) -> Pictures:

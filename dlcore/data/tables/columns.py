@@ -27,19 +27,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column of numbers.
+    """A column of numbers."""
 
-    Attributes:
-        values: The numbers (N,), float64; NaN where one is missing. True and false are 1 and 0.
-        boolean: Whether the file has them as true and false.
-        unit: The unit of each number: ``%``, a currency, or nothing.
-        notes: Notes about how they were read.
-    """
-
-    values: NDArray[np.float64]
-    boolean: bool = False
-    unit: str = ""
-    notes: tuple[str, ...] = ()
+    values: NDArray[np.float64]  # the numbers (N,), float64; NaN where one is missing. True and false are 1 and 0
+    boolean: bool = False  # whether the file has them as true and false
+    unit: str = ""  # the unit of each number: ``%``, a currency, or nothing
+    notes: tuple[str, ...] = ()  # notes about how they were read
 
     @property
     def missing(self) -> Mask:
@@ -57,17 +50,11 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Names:
-    """A column of names.
+    """A column of names."""
 
-    Attributes:
-        codes: Positions in `names` (N,), int64; -1 where one is missing.
-        names: The different names, in alphabetical order.
-        notes: Notes about how they were read.
-    """
-
-    codes: NDArray[np.int64]
-    names: list[str]
-    notes: tuple[str, ...] = ()
+    codes: NDArray[np.int64]  # positions in `names` (N,), int64; -1 where one is missing
+    names: list[str]  # the different names, in alphabetical order
+    notes: tuple[str, ...] = ()  # notes about how they were read
 
     @property
     def missing(self) -> Mask:
@@ -102,15 +89,10 @@ def rows_in_words(rows: Mask) -> str:
 
 @dataclass(frozen=True)
 class ColumnReader:
-    """Detects and reads the content of columns.
+    """Detects and reads the content of columns."""
 
-    Args:
-        where: The file, for messages.
-        cells: Format of its cells.
-    """
-
-    where: str
-    cells: CellFormat = PLAIN
+    where: str  # the file, for messages
+    cells: CellFormat = PLAIN  # format of its cells
 
     def read(
         self,

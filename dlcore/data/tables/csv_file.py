@@ -32,25 +32,15 @@ _SEPARATOR_LINE = re.compile('"?sep=(.)"?\r?\n')  # Excel's line that declares t
 
 @dataclass(frozen=True)
 class CsvForm:
-    """Form in which to read a CSV file.
+    """Form in which to read a CSV file."""
 
-    Attributes:
-        encoding: Its encoding, by Python's name.
-        separator: The character between values.
-        header: Whether its first row names the columns.
-        names: Names of its columns; ``column_1``, ``column_2``, … without a header.
-        blanks: Whether blanks follow separators. Skipping them takes a third of the reading time.
-        skipped: Lines before the table: 1 with Excel's ``sep=;``, else 0.
-        cells: Format of its cells.
-    """
-
-    encoding: str
-    separator: str
-    header: bool
-    names: tuple[str, ...]
-    blanks: bool = False
-    skipped: int = 0
-    cells: CellFormat = PLAIN
+    encoding: str  # its encoding, by Python's name
+    separator: str  # the character between values
+    header: bool  # whether its first row names the columns
+    names: tuple[str, ...]  # names of its columns; ``column_1``, ``column_2``, … without a header
+    blanks: bool = False  # whether blanks follow separators. Skipping them takes a third of the reading time
+    skipped: int = 0  # lines before the table: 1 with Excel's ``sep=;``, else 0
+    cells: CellFormat = PLAIN  # format of its cells
 
 
 def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFrame:

@@ -29,28 +29,18 @@ _MANY = 10  # in fewer rows, names may be all different by chance
 
 @dataclass(frozen=True)
 class Scale:
-    """A column of numbers: (value - mean) / std.
+    """A column of numbers: (value - mean) / std."""
 
-    Attributes:
-        mean: Mean of the training rows; it also replaces missing values.
-        std: Their standard deviation (of the population); 0 if all are equal: the column is then 0.
-        unit: The unit of each number in the file: ``%``, a currency, or nothing.
-    """
-
-    mean: float
-    std: float
-    unit: str = ""
+    mean: float  # mean of the training rows; it also replaces missing values
+    std: float  # their standard deviation (of the population); 0 if all are equal: the column is then 0
+    unit: str = ""  # the unit of each number in the file: ``%``, a currency, or nothing
 
 
 @dataclass(frozen=True)
 class OneHot:
-    """A column of names: one input per category.
+    """A column of names: one input per category."""
 
-    Attributes:
-        categories: The categories, in the order of the inputs.
-    """
-
-    categories: list[str]
+    categories: list[str]  # the categories, in the order of the inputs
 
 
 class Encoding:
@@ -201,23 +191,14 @@ def _scale(values: np.ndarray, what: str, without: str) -> Scale:
 
 @dataclass(frozen=True)
 class Schema:
-    """What was learned from the training rows, and their origin.
+    """What was learned from the training rows, and their origin."""
 
-    Attributes:
-        encoding: Encoding of the input columns.
-        target: Meaning of the target's values.
-        names: All columns of the file, in its order.
-        header: Whether the columns have names of their own.
-        path: The file, absolute; empty for a built-in table.
-        fingerprint: Size and checksum of its content; the name of a built-in table.
-    """
-
-    encoding: Encoding
-    target: Target
-    names: list[str]
-    header: bool
-    path: str
-    fingerprint: str
+    encoding: Encoding  # encoding of the input columns
+    target: Target  # meaning of the target's values
+    names: list[str]  # all columns of the file, in its order
+    header: bool  # whether the columns have names of their own
+    path: str  # the file, absolute; empty for a built-in table
+    fingerprint: str  # size and checksum of its content; the name of a built-in table
 
     def state(self) -> dict[str, Any]:
         """Return plain values, for a checkpoint."""

@@ -34,25 +34,15 @@ _FIVE_POINTS = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as read.
+    """Rows as read."""
 
-    Attributes:
-        where: The file or the built-in table, for messages.
-        names: All columns of the file, in its order.
-        header: Whether the columns have names of their own.
-        columns: The input columns by name.
-        target: The target; None in rows to predict without one.
-        notes: Notes about how they were read.
-        further: Whether their columns were known before.
-    """
-
-    where: str
-    names: list[str]
-    header: bool
-    columns: dict[str, Column]
-    target: Column | None
-    notes: Sequence[str] = ()
-    further: bool = False
+    where: str  # the file or the built-in table, for messages
+    names: list[str]  # all columns of the file, in its order
+    header: bool  # whether the columns have names of their own
+    columns: dict[str, Column]  # the input columns by name
+    target: Column | None  # the target; None in rows to predict without one
+    notes: Sequence[str] = ()  # notes about how they were read
+    further: bool = False  # whether their columns were known before
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
         """Return the indices of the rows that are used (N,): all, or those without a missing value.

@@ -26,23 +26,14 @@ UNKNOWN = -1  # class index of a row to predict
 
 @dataclass(frozen=True)
 class Target:
-    """Meaning of the target's values.
+    """Meaning of the target's values."""
 
-    Attributes:
-        name: The column's name.
-        tasks: What can be learned from it, the usual one first.
-        classes: Names of the classes; None where numbers are learned.
-        values: The number of each class; None if the column holds names.
-        unit: Divisor of the numbers of a regression.
-        sign: The unit of each number in the file: ``%``, a currency, or nothing.
-    """
-
-    name: str
-    tasks: list[str]
-    classes: list[str] | None
-    values: list[float] | None
-    unit: float = 1.0
-    sign: str = ""
+    name: str  # the column's name
+    tasks: list[str]  # what can be learned from it, the usual one first
+    classes: list[str] | None  # names of the classes; None where numbers are learned
+    values: list[float] | None  # the number of each class; None if the column holds names
+    unit: float = 1.0  # divisor of the numbers of a regression
+    sign: str = ""  # the unit of each number in the file: ``%``, a currency, or nothing
 
     @classmethod
     def of(
