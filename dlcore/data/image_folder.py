@@ -14,16 +14,14 @@ from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import BatchLoader
-from dlcore.data.images.augmentation import Augmentation, normalized
+from dlcore.data.images.augmentation import Augmentation, Normalization, given, measured, normalized, tensors
 from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.decoding import PixelFormat
-from dlcore.data.images.image_files import Found, find_pictures
-from dlcore.data.images.image_splits import class_targets, fingerprint, is_cut, part_places
+from dlcore.data.images.image_files import Found, class_targets, find_pictures, part_places
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
-from dlcore.data.images.normalization import Normalization, given, measured, tensors
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import ArgumentError, DataError, check_number
@@ -144,13 +142,13 @@ class ImageFolder(ArrayData):
 
     def facts(self) -> dict[str, Any]:
         """Return what a model may ask for, and facts of the pictures; reads the folder, decodes nothing."""
-        names, (height, width) = self._class_names(), self.form.size
+        names = self._class_names()
         if self._counts is None:
             self._count(self._cut()["train"])
         return {
             "tasks": ["multiclass", "binary"] if len(names) == 2 else ["multiclass"],
             "in_features": self.form.row_bytes,
-            "image_shape": (self.form.channels, height, width),
+            "image_shape": (self.form.channels, *self.form.size),
             "num_classes": len(names),
             "class_names": names,
             "class_counts": self._counts,
@@ -163,7 +161,7 @@ class ImageFolder(ArrayData):
         if not self._kept and self.parts:
             found, facts = self._inspect(), self.facts()
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
-            self._kept |= {"root": str(found.root.resolve()), "fingerprint": fingerprint(found)}
+            self._kept |= {"root": str(found.root.resolve()), "fingerprint": found.fingerprint}
             self._kept["levels"] = self._levels and list(self._levels)
         return {**super().state_dict(), "pictures": self._kept}
 
@@ -239,17 +237,17 @@ class ImageFolder(ArrayData):
         found = self._inspect()
         fitting = self.stage in (None, "fit")
         if not found.class_names and self.stage != "predict":
-            raise DataError(f"{found.root}: expected class folders, got none. Only predict can do without.")
+            raise DataError(f"{found.root}: expected class folders, got none. Only predict needs none.")
         if fitting and self._kept and set(found.class_names) != set(self._kept["class_names"]):
             missing = sorted(set(self._kept["class_names"]) - set(found.class_names))
-            raise DataError(f"{found.root}: expected all classes of the run that goes on, got none of: {missing}.")
-        if not self._kept or not is_cut(found) or self._kept["fingerprint"] == fingerprint(found):
+            raise DataError(f"{found.root}: expected all classes of the run that continues, got none of: {missing}.")
+        if not self._kept or not found.is_cut or self._kept["fingerprint"] == found.fingerprint:
             return {}
         if fitting or self._kept["root"] == str(found.root.resolve()):
             raise DataError(
                 f"{found.root}: expected the files of the training, got files that were added or taken away since: "
-                "training and test pictures cannot be told apart any more. New pictures belong in a folder of their "
-                "own; a training on others begins anew, without --ckpt_path."
+                "training and test pictures cannot be told apart any more. Put new pictures into a folder of their "
+                "own; to train on others, leave out --ckpt_path."
             )
         everything = np.arange(len(found.names))
         return {} if found.parts else {"val": everything, "test": everything}

@@ -1,7 +1,7 @@
 """Base of data modules whose order and position in a run follow from the seed and the trainer's counters.
 
-Nothing is replayed when a run resumes: (seed, epoch) determines the order, the trainer's own counters, which a checkpoint
-restores, the next batch.
+Nothing is replayed when a run resumes: (seed, epoch) determines the order; the trainer's own counters, which a
+checkpoint restores, determine the next batch.
 """
 
 from __future__ import annotations

@@ -10,15 +10,13 @@ Shapes: B pictures drawn together, S side of a picture.
 
 from __future__ import annotations
 
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcore.cache import cache_folder, locked, open_cache
+from dlcore.cache import cache_folder, cached_entry
 from dlcore.data.drawn_clothing.portable_random import Draws, Floats
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
@@ -33,21 +31,9 @@ _MOST_SHAPES = 4
 
 
 def circles_folder() -> Path:
-    """Return the folder of the pictures, with train, val and test; draw them at the first call.
-
-    It is in dlcore's cache folder.
-    """
+    """Return the folder of the pictures in dlcore's cache, with train, val and test; draw them at the first call."""
     place = cache_folder() / "circles" / f"{_VERSION}-{'-'.join(str(count) for count in COUNTS.values())}"
-    open_cache(place.parent)
-    if place.is_dir():
-        return place
-    with locked(place.parent / "lock"):
-        if not place.is_dir():
-            with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
-                made = Path(folder) / "whole"
-                write_circles(made)
-                with suppress(FileExistsError):
-                    made.rename(place)
+    cached_entry(place, lambda folder: folder if folder.is_dir() else None, write_circles, keep_others=True)
     return place
 
 
