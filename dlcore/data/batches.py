@@ -17,13 +17,7 @@ from dlcore.data.resumable_data import Position, ResumableLoader
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
-    """Return the order in which an epoch visits n samples: a permutation (N,) determined by seed and epoch.
-
-    Args:
-        n: Number of samples.
-        seed: Seed of the run.
-        epoch: Number of the epoch, from 0.
-    """
+    """Return the order in which an epoch (from 0) visits n samples: a permutation (N,) determined by seed and epoch."""
     # Large odd factors separate neighbouring (seed, epoch) pairs; torch uses 32 bits of a seed.
     generator = torch.Generator().manual_seed((seed * 0x9E3779B1 + epoch * 0x85EBCA77 + 1) % 2**32)
     return torch.randperm(n, generator=generator)
@@ -39,16 +33,10 @@ def split(n: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def balanced(indices: Tensor, classes: Tensor, seed: int, epoch: int) -> Tensor:
-    """Choose samples of an epoch (N,) so that each of K classes occurs N/K times, to the nearest.
+    """Choose samples of an epoch (N,), so that each of K classes (N,) occurs N/K times, to the nearest.
 
     Samples of a small class are repeated, each once before any comes again; of a large class, each epoch draws another
     subset.
-
-    Args:
-        indices: The samples (N,).
-        classes: The class of each (N,).
-        seed: Seed of the run.
-        epoch: Number of the epoch, from 0.
     """
     sizes = torch.bincount(classes)
     members = indices[classes.argsort(stable=True)].split(sizes[sizes > 0].tolist())  # type: ignore[no-untyped-call]

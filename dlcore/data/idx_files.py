@@ -23,18 +23,10 @@ LARGEST = 200_000_000  # bytes of content; FashionMNIST's largest file has 47,04
 
 
 def read_idx(path: Path, sha256: str) -> Tensor:
-    """Read an IDX file of unsigned bytes, compressed (``.gz``) or not.
+    """Read an IDX file of unsigned bytes, compressed (``.gz``) or not, as a uint8 tensor of its own shape.
 
-    Args:
-        path: The file.
-        sha256: Checksum of the uncompressed content, in hexadecimal: the same data are compressed differently by
-            different mirrors.
-
-    Returns:
-        uint8 tensor of the file's own shape.
-
-    Raises:
-        DataError: The file cannot be read, is cut short, or is not the expected one; the message has both checksums.
+    The SHA-256 is that of the uncompressed content: different mirrors compress the same data differently. A file that
+    is cut short or not the expected one is a `DataError`.
     """
     try:
         # Read one byte more than the limit: an archive of a few kilobytes may unpack to gigabytes of zeros.

@@ -80,11 +80,7 @@ class ResumableData(LightningDataModule):
 
     @abstractmethod
     def check_batch_form(self, before: dict[str, Any]) -> None:
-        """Check the form of batches against that of a run which stopped within an epoch.
-
-        Raises:
-            ArgumentError: It is another one: the position would be lost.
-        """
+        """Raise an `ArgumentError` if a run that stopped within an epoch had another form: it would lose its place."""
 
     def setup(self, stage: str | None = None) -> None:
         """Read the data for a fit. Other stages read in the first loader, when a checkpoint's state is known."""
@@ -121,11 +117,7 @@ class ResumableData(LightningDataModule):
         return {"order_seed": self.order_seed, **self.batch_form(), "within_epoch": within}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue in the order of the resumed run.
-
-        Raises:
-            ArgumentError: The run stopped within an epoch, and its batches had another form.
-        """
+        """Continue in the order of the resumed run; within an epoch, its batches must have the same form."""
         self.order_seed = state["order_seed"]
         if self.trainer is not None and self.trainer.state.fn == "fit" and state.get("within_epoch"):
             self.check_batch_form(state)

@@ -47,18 +47,9 @@ class TextLoader(ResumableLoader):
 class TrainStreams(TextLoader):
     """Training text as rows that continue from batch to batch: the ring, cut into rows of equal length.
 
-    Each epoch starts its first row at another token of the ring. Process r has the rows r, r + world_size, …: the rows
-    are the same for any number of processes. The tokens after the last row (fewer than there are rows) are not used in
-    this epoch.
-
-    Args:
-        part: The documents.
-        rows: Rows of all processes together.
-        sequence_length: Tokens of a row in a batch (T).
-        seed: Seed of the run; None starts each epoch alike, without shuffling.
-        shuffle: Whether documents are shuffled each epoch.
-        drop_last: Whether the epoch's last batch is left out when it has fewer tokens.
-        options: ``rank``, ``world_size``, ``position``.
+    Each epoch starts its first row at another token of the ring, unless seed is None, and shuffles documents if asked.
+    Process r has the rows r, r + world_size, …: the rows are the same for any number of processes. The tokens after the
+    last row (fewer than there are rows) are not used in this epoch.
     """
 
     def __init__(
@@ -90,15 +81,7 @@ class TrainStreams(TextLoader):
 
 
 class TrainWindows(TextLoader):
-    """Training text as windows at random positions, none of which continues.
-
-    Args:
-        part: The documents.
-        rows: Windows of a batch, of all processes together.
-        sequence_length: Tokens of a window (T).
-        seed: Seed of the run; None draws the same windows each epoch.
-        options: ``rank``, ``world_size``, ``position``.
-    """
+    """Training text as windows at random positions, none of which continues; the same each epoch if seed is None."""
 
     def __init__(self, part: TokenPart, rows: int, sequence_length: int, seed: int | None, **options: Any) -> None:
         super().__init__(part, rows, min(sequence_length, len(part)), **options)
@@ -161,14 +144,7 @@ class WholeDocuments(TextLoader):
 
 
 class Ring:
-    """The training tokens in the order of an epoch.
-
-    Args:
-        part: The documents.
-        seed: Seed of the run; None starts at the first document.
-        epoch: Number of the epoch, from 0.
-        shuffle: Whether documents are shuffled.
-    """
+    """The training tokens in the order of an epoch; without a seed, it starts at the first document."""
 
     def __init__(self, part: TokenPart, seed: int | None, epoch: int, shuffle: bool) -> None:
         self._tokens, self._size = part.tokens, len(part)

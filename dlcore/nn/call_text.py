@@ -26,14 +26,8 @@ class CallText:
     def values(self, owner: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Check the given values, and add the defaults of the others.
 
-        Args:
-            owner: Owner of the arguments, for messages (``LeakyReLU``).
-            defaults: Its arguments in order, each with its default; `REQUIRED` for a number without one. A value must
-                have the kind of its default: number, string or bool.
-
-        Raises:
-            UnknownNameError: Unknown argument.
-            ArgumentError: A value has the wrong kind, is given twice, or is missing, or there are too many.
+        The owner of the arguments is for messages (``LeakyReLU``). defaults are its arguments in order, `REQUIRED` for
+        a number without one; a value must have the kind of its default: number, string or bool.
         """
         if not defaults and (self.positional or self.named):
             raise ArgumentError(self.argument, f"{owner} without arguments", self.text)
@@ -72,15 +66,7 @@ class CallText:
 
 
 def read_call(argument: str, text: str) -> CallText:
-    """Read a name, or a name with literal arguments in brackets.
-
-    Args:
-        argument: Argument that has the text as its value, for messages.
-        text: ``relu``, ``leaky_relu(negative_slope=0.2)`` or ``leaky_relu(0.2)``.
-
-    Raises:
-        ArgumentError: The text has another form.
-    """
+    """Read a name, or a name with literal arguments in brackets: ``leaky_relu(negative_slope=0.2)``."""
     text = text.strip()
     if "(" not in text:
         return CallText(argument, text, text, (), {})

@@ -20,13 +20,13 @@ from dlcore.optim.factories import (
     check_settings,
     class_of,
     given_settings,
+    make_schedule,
     refused,
 )
-from dlcore.optim.schedule_factory import make_schedule
 from dlcore.torch_compat import ask_for_no_gpu
 
 
-def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -> Optimizer:
+def make_optimizer(factory: Callable[..., Optimizer], params: Iterable[nn.Parameter]) -> Optimizer:
     """Create the optimiser, fused if torch has that implementation and the user chose none.
 
     Args:
@@ -52,7 +52,7 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -
     if _leaves_choice(optimizer) and _takes(factory, "fused"):
         # An error means: not available for this device, or a subclass does not pass `fused` on.
         with suppress(RuntimeError, TypeError):
-            optimizer = factory(params, fused=True)  # type: ignore[call-arg]
+            optimizer = factory(params, fused=True)
     if all(parameter.device.type == "cpu" for parameter in params):
         ask_for_no_gpu(optimizer)
     return optimizer
@@ -70,13 +70,9 @@ def _check_parameters(factory: OptimizerCallable, params: list[nn.Parameter]) ->
 
 def _leaves_choice(optimizer: Optimizer) -> bool:
     """Return whether the optimiser has a fused implementation and the user chose no other."""
-    defaults = optimizer.defaults
-    return (
-        defaults.get("fused", False) is None
-        and defaults.get("foreach") is None
-        and not defaults.get("capturable")
-        and not defaults.get("differentiable")
-    )
+    has = optimizer.defaults
+    open_choice = has.get("fused", False) is None and has.get("foreach") is None
+    return open_choice and not has.get("capturable") and not has.get("differentiable")
 
 
 def _takes(factory: Callable[..., Any], name: str) -> bool:

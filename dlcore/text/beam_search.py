@@ -14,8 +14,8 @@ from torch import Tensor
 
 from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.network import Network, State, check_finite, joined, read_in, rows_of
-from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
+from dlcore.text.tokenizer import Prompt
 
 
 class Beam(NamedTuple):
@@ -32,22 +32,12 @@ class Beam(NamedTuple):
 def search(
     network: Network, guide: ConstrainedDecoder, prompt: Prompt, start: Progress, sampling: Sampling, num: int
 ) -> list[Beam]:
-    """Search the most probable texts.
+    """Search the most probable texts; return the best `num`, best first, or fewer if there are no more.
 
     Beams compete with beams of the same length, in characters or tokens as the form counts; of each length the search
     follows the `num_beams` most probable ones. So words of one character and of three need no length penalty. Texts of
     different lengths, possible only if the form sets no length, are ranked by mean log probability per character.
-
-    Args:
-        network: Computes the scores.
-        guide: Restricts the text to the form.
-        prompt: Beginning of the text.
-        start: Progress after the prompt.
-        sampling: Number of beams, and penalties, applied to log probabilities as in Hugging Face.
-        num: Number of texts to return, at most `num_beams`.
-
-    Returns:
-        The best texts, best first; fewer if there are no more.
+    Penalties apply to log probabilities, as in Hugging Face.
     """
     width = sampling.num_beams
     scores, state = read_in(network, prompt.ids, guide.device)

@@ -44,18 +44,11 @@ class _Choice(NamedTuple):
 
 
 class ConstrainedDecoder:
-    """Restricts texts to a form.
+    """Restricts texts to a form, with the words of a vocabulary; masks are on `device`.
 
-    Args:
-        form: The requested form.
-        vocabulary: The network's words.
-        device: Device of the masks.
+    It is an `ArgumentError` if the vocabulary lacks what the form needs: line breaks, words of one character.
 
-    Attributes:
-        words_by_size: Token ids grouped by the length that a word adds to a text.
-
-    Raises:
-        ArgumentError: The vocabulary lacks what the form needs: line breaks, words of one character.
+    Attributes: words_by_size: Token ids grouped by the length that a word adds to a text.
     """
 
     def __init__(self, form: TextConstraints, vocabulary: Vocabulary, device: torch.device | str = "cpu") -> None:
@@ -102,11 +95,7 @@ class ConstrainedDecoder:
     # Start of a text
 
     def start(self, prompt: str) -> Progress:
-        """Return the progress of a text that starts with a prompt.
-
-        Raises:
-            ArgumentError: Lines of the form cannot have this length after this prompt.
-        """
+        """Return the progress of a text that starts with a prompt; its lines must be able to make the form's length."""
         form = self.form
         if not form.has_lines:
             return Progress(fresh=form.stop_at_end or not prompt or prompt.endswith("\n"))
@@ -148,11 +137,7 @@ class ConstrainedDecoder:
     def _lines_fit(self, left: int, missing: int, line: int, closed: bool = False) -> bool:
         """Return whether lines of `line_length` characters can fill the remaining length exactly.
 
-        Args:
-            left: Remaining characters.
-            missing: Characters that the current line lacks.
-            line: Number of the current line.
-            closed: Whether it has its mark.
+        The current line lacks `missing` characters; closed says whether it has its mark.
         """
         size, left = self.form.line_length or 0, left - missing
         least = max(0, len(self.form.acrostic) - 1 - line)  # further lines that the acrostic needs

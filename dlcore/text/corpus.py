@@ -13,8 +13,8 @@ from pathlib import Path
 
 from dlcore.cache import cache_folder, cached_entry, hash_of, open_cache
 from dlcore.errors import DataError
-from dlcore.text import normalization
 from dlcore.text.corpus_files import TextFile, each_once, look_through, named_files
+from dlcore.text.documents import NORMALIZATION
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules, build_store
 from dlcore.text.token_store import TokenStore
@@ -33,12 +33,7 @@ class Corpus:
 
     @classmethod
     def find(cls, root: str | Sequence[str]) -> Corpus:
-        """Find and check the files of a corpus; files unchanged since the last time are not read.
-
-        Raises:
-            ArgumentError: No file has that name.
-            DataError: A file cannot be read as text, or all files are empty.
-        """
+        """Find and check the files of a corpus; files unchanged since the last time are not read."""
         named = named_files(root)
         paths = each_once(named)
         memory = cache_folder() / "texts" / "files" / f"{hash_of(sorted(map(os.path.realpath, paths)))[:32]}.json"
@@ -62,18 +57,13 @@ class Corpus:
 
 
 def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: int | None = None) -> TokenStore:
-    """Return the token store of a corpus; if it is not in the cache, one process builds it while others wait.
-
-    Raises:
-        ArgumentError: A part would be empty.
-        DataError: It cannot be built or stored.
-    """
+    """Return the token store of a corpus; if it is not in the cache, one process builds it while others wait."""
     settings = {
         **asdict(rules),
         "words": rules.words and hash_of(rules.words),
         "dictionary": segmenter.dictionary and segmenter.dictionary.digest,
         "hmm": segmenter.hmm,
-        "versions": (_VERSION, normalization.VERSION),
+        "versions": (_VERSION, NORMALIZATION),
     }
     where = sorted(str(file.path.resolve()) for file in corpus.files)
     home = cache_folder() / "texts" / hash_of([json.dumps(settings), *where])[:16]

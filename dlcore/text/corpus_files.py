@@ -47,13 +47,8 @@ _USUAL = "的一是不了人我在有他這中大來上國說們你，。"  # fr
 def named_files(root: str | Sequence[str]) -> list[Path]:
     """Return the files of a corpus in natural order (2 before 10), repeated if a list, pattern or link repeats them.
 
-    Args:
-        root: A file, a folder (all ``.txt`` and ``.text`` in it and its subfolders), a pattern (``news/*.txt``), or a
-            list of these.
-
-    Raises:
-        ArgumentError: No file has that name.
-        DataError: A folder holds no text files.
+    root is a file, a folder (all ``.txt`` and ``.text`` in it and its subfolders), a pattern (``news/*.txt``), or a
+    list of these. A name without a file is an `ArgumentError`, a folder without text files a `DataError`.
     """
     if not isinstance(root, str):
         if not root:
@@ -95,8 +90,7 @@ def _may_be_read(path: Path) -> bool:
 def look_through(path: Path) -> TextFile:
     """Read a file once: find its encoding and its digest.
 
-    Raises:
-        DataError: It cannot be read, holds NUL bytes, or is neither UTF-8 nor GB18030; the message has the position.
+    If it holds NUL bytes, or is neither UTF-8 nor GB18030, the `DataError` has the position.
     """
     digest = hashlib.blake2b(digest_size=20)
     size = 0

@@ -18,8 +18,8 @@ from dlcore.errors import ArgumentError, check_number
 from dlcore.text.beam_search import search
 from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.network import Network, check_finite, joined, read_in, rows_of
-from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
+from dlcore.text.tokenizer import Prompt
 
 _LEAST_LOG_PROB = -700.0  # below it, exp of the negative exceeds a float
 OnPiece = Callable[[int, int, str], None]

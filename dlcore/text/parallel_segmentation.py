@@ -55,15 +55,8 @@ def cut_blocks(
 ) -> Iterator[tuple[Block, CutBlock]]:
     """Segment the blocks of a corpus; yield the results in their order.
 
-    Args:
-        blocks: The blocks.
-        segmenter: Cuts text into words.
-        documents: What separates documents.
-        total: Bytes of the corpus, for the progress bar and to decide whether to start other processes.
-        processes: Number of processes; None: one per core. 1 segments in this process.
-
-    Raises:
-        DataError: A segmenting process was killed.
+    The total number of bytes is for the progress bar and decides whether to start other processes: one per core, or the
+    given number; 1 segments in this process. A process that was killed is a `DataError`.
     """
     count = (cores() if total > _FEW else 1) if processes is None else processes
     goes_on = False

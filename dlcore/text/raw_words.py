@@ -20,18 +20,9 @@ _BREAKS = ("\n", "\n。！？!?", "")  # where documents are cut: the first that
 
 
 class RawWords:
-    """A corpus as raw ids.
+    """A corpus as raw ids, in files of a folder.
 
-    Args:
-        folder: Folder of the files.
-        files: The corpus.
-        segmenter: Cuts text into words.
-        documents: What separates documents.
-        processes: Number of processes that segment; None: one per core.
-
-    Attributes:
-        count: Number of words (N).
-        offsets: Start of each document, and N (D + 1,), int64.
+    Attributes: count: Number of words (N). offsets: Start of each document, and N (D + 1,), int64.
     """
 
     def __init__(

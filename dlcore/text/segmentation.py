@@ -9,13 +9,12 @@ import re
 import string
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from dlcore.text.dictionary import Dictionary
-from dlcore.text.hidden_markov import word_ends
-from dlcore.text.viterbi import best_words
+from dlcore.text.viterbi import best_words, word_ends
 from dlcore.text.word_tables import WordTables
 
 FIRST_OTHER = 0x110000  # raw ids below are characters
@@ -42,11 +41,9 @@ def _signs() -> _Signs:
 
 
 class Segmenter:
-    """Cuts text into words.
+    """Cuts text into words of a dictionary; without one, into characters.
 
-    Args:
-        dictionary: The words; None cuts into characters.
-        hmm: Whether jieba's hidden Markov model may join characters that are in no word of the dictionary.
+    With hmm, jieba's hidden Markov model may join characters that are in no word of the dictionary.
     """
 
     def __init__(self, dictionary: Dictionary | None, hmm: bool = False) -> None:
@@ -59,7 +56,7 @@ class Segmenter:
     @cached_property
     def tables(self) -> WordTables:
         """The dictionary as arrays."""
-        return WordTables.of(self.dictionary)  # type: ignore[arg-type]
+        return WordTables.of(cast(Dictionary, self.dictionary))
 
     def prepare(self) -> None:
         """Build the tables."""
@@ -83,14 +80,10 @@ class Segmenter:
         return [text[start:end] for start, end in pairwise([*starts.tolist(), len(text)])]
 
     def raw(self, text: str) -> tuple[np.ndarray, list[str]]:
-        """Return the words as raw ids, and the list of words without an id of their own.
+        """Return the words of a normalised text as raw ids (M,), uint32, and the list of those without an id.
 
-        Args:
-            text: Normalised text.
-
-        Returns:
-            The ids (M,), uint32: a character's code, `FIRST_OTHER` plus a word's node in the tables, or `first_other`
-            plus a word's index in the list; and that list.
+        A raw id is a character's code, `FIRST_OTHER` plus a word's node in the tables, or `first_other` plus a word's
+        index in the list.
         """
         codes = _codes(text)
         if self.dictionary is None or len(text) < 2:
@@ -181,7 +174,7 @@ def _codes(text: str) -> np.ndarray:
 
 def _signs_in(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Return which characters are in a table."""
-    return table[np.minimum(codes, _MOST)]
+    return np.asarray(table[np.minimum(codes, _MOST)])
 
 
 def _stretches(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,10 +21,10 @@ import numpy as np
 from dlcore.cache import stamps_of
 from dlcore.errors import DataError
 from dlcore.text.corpus_files import TextFile
-from dlcore.text.document_splits import NAMES, TRAIN, part_of_each
 from dlcore.text.documents import Documents
 from dlcore.text.raw_words import RawWords
 from dlcore.text.segmentation import Segmenter
+from dlcore.text.token_store import NAMES, TRAIN, part_of_each
 from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
 
 _KEPT_CHARACTER = 2  # least frequency of a character; see `_choose`
@@ -46,19 +46,7 @@ class Rules:
 def build_store(
     folder: Path, files: Sequence[TextFile], segmenter: Segmenter, rules: Rules, processes: int | None = None
 ) -> None:
-    """Write a token store into an empty folder.
-
-    Args:
-        folder: The folder.
-        files: The corpus.
-        segmenter: Cuts text into words.
-        rules: Rules of the conversion.
-        processes: Number of processes that segment; None: one per core.
-
-    Raises:
-        ArgumentError: A part would be empty.
-        DataError: The corpus has no text.
-    """
+    """Write a token store of a corpus into an empty folder. A corpus without text is a `DataError`."""
     raw = RawWords(folder, files, segmenter, rules.documents, processes)
     if not raw.count:
         raise DataError(f"{files[0].path}: expected text, got blank lines only.")
@@ -116,14 +104,7 @@ def _choose(counts: Counter[str], rules: Rules) -> list[str]:
 
 
 class _Renumbering:
-    """Maps raw ids to those of the vocabulary: a word becomes one id, or one per character.
-
-    Args:
-        size: Upper bound of the raw ids, exclusive.
-        texts: The word of each raw id that occurs.
-        vocabulary: The words that are kept.
-        split: Whether others are split into their characters.
-    """
+    """Maps raw ids to those of the vocabulary: a word becomes one id, or one per character."""
 
     def __init__(self, size: int, texts: dict[int, str], vocabulary: Vocabulary, split: bool) -> None:
         flat = [END]

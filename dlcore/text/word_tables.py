@@ -115,13 +115,7 @@ class WordTables:
         return found
 
     def are_words(self, codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Return whether stretches of a text (R,) are words.
-
-        Args:
-            codes: The characters of the text, all of them below 65536 within the stretches.
-            begins: Start of each stretch (R,).
-            ends: End of each stretch (R,), after its start.
-        """
+        """Return whether stretches of a text (R,) are words; their characters are below 65536."""
         found = np.zeros(len(begins), dtype=bool)
         left, nodes, length = np.arange(len(begins)), self.root[codes[begins]], 1
         while len(left):

@@ -13,7 +13,7 @@ import pytest
 
 from dlcore.cache import locked
 from dlcore.text.dictionary import Dictionary, quiet_jieba
-from dlcore.text.normalization import normalize
+from dlcore.text.documents import normalize
 from dlcore.text.segmentation import FIRST_OTHER, Segmenter
 from dlcore.text.word_tables import WordTables
 

@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dlcore.data.drawn_clothing.bag import bag
+from dlcore.data.drawn_clothing.accessories import ankle_boot, bag, sandal, sneaker
+from dlcore.data.drawn_clothing.clothes import coat, dress, pullover, shirt, t_shirt, trouser
 from dlcore.data.drawn_clothing.fabric import clutter, develop, folds, weave
-from dlcore.data.drawn_clothing.footwear import ankle_boot, sandal, sneaker
 from dlcore.data.drawn_clothing.portable_random import Draws, Floats
 from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
-from dlcore.data.drawn_clothing.tops import coat, dress, pullover, shirt, t_shirt
-from dlcore.data.drawn_clothing.trouser import trouser
 from dlcore.errors import ArgumentError
 
 CLASS_NAMES = (

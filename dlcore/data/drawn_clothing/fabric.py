@@ -9,12 +9,7 @@ from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
 
 
 def weave(sketch: Sketch, patterned: float = 0.45) -> None:
-    """Give a sketch its fabric: a tone, light from one side, and in some pictures stripes or checks.
-
-    Args:
-        sketch: Its `cloth` is replaced.
-        patterned: Share of the pictures with a pattern.
-    """
+    """Give a sketch its fabric: a tone, light from one side, and in a share of the pictures stripes or checks."""
     draws = sketch.draws
     dark = draws.uniform()
     base = 1 - 0.65 * dark * dark
@@ -83,11 +78,7 @@ def clutter(sketch: Sketch, share: float = 0.2) -> None:
 
 
 def develop(sketch: Sketch, grain: float = 0.09) -> Floats:
-    """Return the finished picture: grain where something is painted, and a contrast that differs between pictures.
-
-    Returns:
-        Grey levels, whole numbers from 0 to 255, as float32. Shape: (H, W, N).
-    """
+    """Return the finished pictures (H, W, N), whole numbers from 0 to 255: grain where painted, differing contrast."""
     draws = sketch.draws
     picture = draws.speckle(SIZE, SIZE)
     picture *= draws.uniform(0.02, grain)

@@ -80,15 +80,9 @@ class Sketch:
         return in_columns * _COLUMNS + (in_rows * _ROWS + start)
 
     def polygon(self, points: Sequence[Point], present: Flags | None = None, side: int = 1) -> Floats:
-        """Return the signed distance, in pixels, to a convex polygon; negative inside.
+        """Return the signed distance (H, W, N), in pixels, to a convex polygon; negative inside.
 
-        Args:
-            points: The corners (x, y), clockwise as seen.
-            present: Which pictures have the polygon; all by default. Shape: (N,).
-            side: -1 for the polygon's mirror image on the garment's other side.
-
-        Shape:
-            (H, W, N)
+        Corners (x, y) are clockwise as seen; present (N,) says which pictures have it; side -1 mirrors it.
         """
         placed = [self._place((x * side, y)) for x, y in points]
         distance = np.full_like(self.tones, -_FAR)
@@ -137,12 +131,9 @@ class Sketch:
         return distance
 
     def paint(self, distance: Floats, tone: Number, rim: float = 0.0) -> None:
-        """Cover the inside of a shape with a tone, with a smooth edge.
+        """Cover the inside of a shape, given by its signed distance (H, W, N), with a tone, 0 to 1, with a smooth edge.
 
-        Args:
-            distance: Signed distance in pixels. Shape: (H, W, N).
-            tone: 0 to 1; a number, one for each picture, or one for each pixel.
-            rim: How much darker the shape is at its edge, 0 to 1: it makes a shape look round.
+        The rim is how much darker the shape is at its edge, 0 to 1: it makes a shape look round.
         """
         if rim:
             tone = tone * (1 - rim * np.clip(distance * np.float32(0.6) + 1, 0, 1))

@@ -55,16 +55,9 @@ class Augmentation:
         check_number("rotate", self.rotate, at_least=0, at_most=180)
 
     def __call__(self, pixels: Tensor, draws: SampleDraws, mean: Tensor, std: Tensor) -> Tensor:
-        """Augment pictures and normalise them.
+        """Augment stored pictures (B, C, H, W), uint8, and normalise them to float32.
 
-        Args:
-            pixels: As stored (B, C, H, W), uint8.
-            draws: The random numbers of these samples.
-            mean: Mean of each channel (C,), of pixels scaled to 0 to 1.
-            std: Standard deviation likewise.
-
-        Shape:
-            (B, C, H, W), float32
+        Mean and deviation of each channel (C,) are those of pixels scaled to 0 to 1.
         """
         if self.crop < 1 or self.shift or self.rotate:
             moved = self._moved(pixels.float(), draws)
@@ -146,14 +139,9 @@ def normalized(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def rectangles(high: Tensor, wide: Tensor, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return masks of rectangles that lie wholly inside (B, 1, H, W).
+    """Return masks (B, 1, H, W) of rectangles that lie wholly inside a picture of `size` (H, W).
 
-    Args:
-        high: Height as a share of the picture's (B,); clipped at 1.
-        wide: Width likewise (B,).
-        y: Vertical position, 0 (top) to 1 (bottom) (B,).
-        x: Horizontal position, 0 (left) to 1 (right) (B,).
-        size: Height and width in pixels (H, W).
+    Heights and widths (B,) are shares of the picture's, clipped at 1; positions (B,) go from 0 (top, left) to 1.
     """
     masks = []
     for share, place, pixels in ((high, y, size[0]), (wide, x, size[1])):
@@ -177,15 +165,7 @@ class Normalization:
 
 
 def given(value: str | list[list[float]], channels: int) -> Normalization | None:
-    """Return the normalisation that an argument gives.
-
-    Args:
-        value: ``train`` (known only after decoding), ``none``, ``imagenet`` or [means, deviations].
-        channels: Channels of the pictures (C).
-
-    Raises:
-        ArgumentError: It is something else, or has not one number per channel.
-    """
+    """Return the normalisation that an argument gives; None for ``train``, known only after decoding."""
     if value == "train":
         return None
     if value == "none":
@@ -205,9 +185,8 @@ def given(value: str | list[list[float]], channels: int) -> Normalization | None
 def measured(moments: Tensor, pixels: int) -> Normalization:
     """Return the normalisation that gives pictures mean 0 and deviation 1 in each channel, exact to double precision.
 
-    Args:
-        moments: Sum and sum of squares of each channel of each picture (M, 2, C), int64, of pixels 0 to 255.
-        pixels: Pixels of a picture.
+    moments are sum and sum of squares of each channel (M, 2, C), int64, of pixels 0 to 255; pixels their number in a
+    picture.
     """
     total, squares = moments.sum(dim=0).double() / (pixels * len(moments))
     # A channel of one constant value becomes 0: half a grey level is less than any other deviation.

@@ -65,12 +65,7 @@ def write_circles(folder: Path) -> None:
 
 
 def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]:
-    """Draw pictures (B, S, S, 3), 0 to 255.
-
-    Args:
-        with_circle: Which of them have a circle (B,).
-        key: Numbers that name the stream of random numbers: the same key gives the same pictures.
-    """
+    """Draw pictures (B, S, S, 3), 0 to 255, with a circle or without (B,); the same key gives the same pictures."""
     n = len(with_circle)
     draws = Draws(n, *key)
     # One channel at a time, (B, S, S): numpy is several times slower when the last dimension has only three entries.

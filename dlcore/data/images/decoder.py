@@ -53,28 +53,18 @@ class BrokenPicture(Exception):
 def decode(
     path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int] = WHOLE
 ) -> NDArray[np.uint8]:
-    """Decode one file.
-
-    Args:
-        path: The file.
-        size: Height and width (H, W).
-        channels: 1 (grey) or 3 (RGB).
-        resize: ``crop``, ``squash`` or ``pad``; see above.
-        levels: The 16-bit values that become 0 and 255.
-
-    Shape:
-        (C, H, W)
-
-    Raises:
-        BrokenPicture: It cannot be decoded.
-    """
+    """Decode one file as a picture (C, H, W) of the form described above; see `decode_and_measure`."""
     return decode_and_measure(path, size, channels, resize, levels)[0]
 
 
 def decode_and_measure(
     path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    """Decode one file as `decode` does; also return the range of its 16-bit values, None for 8 bits."""
+    """Decode one file: return the picture (C, H, W), and the range of its 16-bit values, None for 8 bits.
+
+    size is (H, W), channels 1 (grey) or 3 (RGB); levels are the 16-bit values that become 0 and 255. A file that cannot
+    be decoded raises `BrokenPicture`.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; what matters is raised
@@ -179,10 +169,7 @@ def _from_values(values: NDArray[np.int64], levels: tuple[int, int]) -> Image.Im
 
 
 def own_levels(span: tuple[int, int]) -> tuple[int, int]:
-    """Return the values that become 0 and 255, from the range of a data set's 16-bit values.
-
-    This is the range itself if it is narrow, as of a 12-bit camera, whose pictures would otherwise be black.
-    """
+    """Return the 16-bit values that become 0 and 255: all, or their range if it is narrow, as of a 12-bit camera."""
     return span if 0 < span[1] - span[0] < _NARROW else WHOLE
 
 
@@ -192,13 +179,7 @@ def _draft(image: Image.Image, size: tuple[int, int], resize: str) -> None:
 
 
 def draft_scale(there: tuple[int, int], size: tuple[int, int], resize: str) -> int:
-    """Return by which factor a JPEG is decoded smaller: 1, 2, 4 or 8.
-
-    Args:
-        there: Its width and height.
-        size: Target height and width (H, W).
-        resize: ``crop``, ``squash`` or ``pad``.
-    """
+    """Return by which factor a JPEG of this width and height is decoded smaller: 1, 2, 4 or 8."""
     least = _least(there, size, resize)
     possible = min(there[0] // least[0], there[1] // least[1])
     return max(scale for scale in (1, 2, 4, 8) if scale <= max(possible, 1))
@@ -241,11 +222,7 @@ def resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Ima
 
 
 def moments(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return sum and sum of squares of each channel of pictures (…, C, H, W), which give mean and deviation of any set.
-
-    Shape:
-        (…, 2, C)
-    """
+    """Return sum and sum of squares (…, 2, C) of each channel of pictures (…, C, H, W): for mean and deviation."""
     # float32 is exact up to 2^24: for a row of 258 squares. Summing bytes is several times slower.
     rows: NDArray[Any] = pixels.astype(np.float32 if pixels.shape[-1] <= _EXACT_ROW else np.float64)
     sums = np.stack([rows.sum(axis=-1), np.einsum("...w,...w->...", rows, rows)], axis=-3)

@@ -54,19 +54,11 @@ class PixelFormat:
 def decode_files(
     files: Sequence[Path], target: Path, form: PixelFormat
 ) -> tuple[Tensor, dict[int, str], tuple[int, int] | None]:
-    """Decode files into one file of pixels, in the order of the files.
+    """Decode M files into one file of M·C·H·W bytes, in their order; broken files leave zeros.
 
-    Args:
-        files: The files (M).
-        target: The file to write, of M·C·H·W bytes. Broken files leave zeros.
-        form: The form of the pictures.
-
-    Returns:
-        Sum and sum of squares of each channel (M, 2, C), int64; the reason for each broken file, by its index; the
-        least and the greatest value of the 16-bit pictures, None if there are none.
-
-    Raises:
-        DataError: The pixels cannot be written, or a decoding process was killed.
+    Returns sum and sum of squares of each channel (M, 2, C), int64; the reason for each broken file, by its index; the
+    least and the greatest value of the 16-bit pictures, None if there are none. A target that cannot be written, or a
+    decoding process that was killed, is a `DataError`.
     """
     with target.open("wb") as file:
         file.truncate(len(files) * form.row_bytes)
@@ -137,8 +129,7 @@ def _decode_jpegs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
     """Decode the ordinary JPEG files among some rows, and write them at their positions.
 
-    Returns:
-        Those rows, their moments (N, 2, C), and the rows left to the general decoder.
+    Returns those rows, their moments (N, 2, C), and the rows left to the general decoder.
     """
     pixels = np.empty((len(rows), form.channels, *form.size), dtype=np.uint8)
     ordinary = np.zeros(len(rows), dtype=bool)

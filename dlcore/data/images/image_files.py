@@ -59,12 +59,7 @@ class Found:
 def find_pictures(root: str) -> Found:
     """Scan a folder. Names that begin with a dot are skipped, links are followed.
 
-    Args:
-        root: The folder.
-
-    Raises:
-        ArgumentError: There is no such folder.
-        DataError: It holds no pictures, a class has none, or folders are neither parts nor classes.
+    Without pictures, with a class that has none, or with folders that are neither parts nor classes, it is an error.
     """
     top = Path(root).expanduser()
     if not top.is_dir():
@@ -184,11 +179,7 @@ def _instead(ignored: Counter[str]) -> str:
 
 
 def class_targets(found: Found, class_names: Sequence[str]) -> np.ndarray:
-    """Return the class of each picture (M,), as an index into the model's class names; -1 without classes.
-
-    Raises:
-        DataError: The folder has a class that the model does not know.
-    """
+    """Return the class of each picture (M,), as an index into the model's class names; -1 without classes."""
     unknown = sorted(set(found.class_names) - set(class_names))
     if unknown:
         missing = sorted(set(class_names) - set(found.class_names))
@@ -205,18 +196,9 @@ def part_places(
 ) -> dict[str, np.ndarray]:
     """Return the indices of the pictures of each part.
 
-    A part with its own folder is that folder; another is split off the training pictures, each class in its share. If
-    one of validation and test is empty, the other replaces it; if both are, the training pictures do.
-
-    Args:
-        found: The pictures (M).
-        targets: The class of each (M,).
-        val_size: Below 1 a share of the training pictures, from 1 on a number.
-        test_size: Likewise; of the same pictures.
-        seed: Determines the choice.
-
-    Raises:
-        ArgumentError: A size is wrong, or too large.
+    A part with its own folder is that folder; another is split off the training pictures, each class (M,) in its share:
+    below 1 a share of them, from 1 on a number. If one of validation and test is empty, the other replaces it; if both
+    are, the training pictures do.
     """
     fixed = {part: np.arange(places.start, places.stop) for part, places in found.parts.items()}
     pool = fixed.get("train", np.arange(len(found.names)))

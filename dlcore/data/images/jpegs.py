@@ -26,17 +26,7 @@ _BEGIN = 1 << 16  # bytes
 
 
 def decode_jpeg(path: Path, size: tuple[int, int], channels: int, resize: str) -> NDArray[np.uint8] | None:
-    """Decode a file if it is an ordinary JPEG.
-
-    Args:
-        path: The file.
-        size: Target height and width (H, W).
-        channels: 1 (grey) or 3 (RGB).
-        resize: ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`.
-
-    Returns:
-        The picture (C, H, W); None if it is left to the general decoder.
-    """
+    """Decode a file as a picture (C, H, W) if it is an ordinary JPEG; None leaves it to the general decoder."""
     content = _ordinary(path, size, channels, resize)
     if content is None:
         return None

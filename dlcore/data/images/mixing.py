@@ -43,16 +43,9 @@ class Mixing:
         return self.mixup > 0 or self.cutmix > 0
 
     def __call__(self, inputs: Tensor, targets: Tensor, draws: SampleDraws, num_classes: int) -> tuple[Tensor, Tensor]:
-        """Mix a batch.
+        """Mix pictures (B, C, H, W) and class indices (B,).
 
-        Args:
-            inputs: Pictures as the network takes them (B, C, H, W).
-            targets: Class indices (B,).
-            draws: The random numbers of these samples.
-            num_classes: Number of classes (K).
-
-        Returns:
-            Pictures (B, C, H, W), and the share of each class (B, K), which sum to 1.
+        Returns pictures, and the share of each class (B, K), which sum to 1.
         """
         hot = (targets[:, None] == torch.arange(num_classes, device=targets.device)).to(inputs.dtype)
         share = draws.uniform("share")

@@ -15,16 +15,7 @@ _SHOWN = 8  # broken files that a message names
 
 
 def meet_broken(found: Found, broken: dict[int, str], skip: bool) -> None:
-    """Report the files that cannot be decoded.
-
-    Args:
-        found: The pictures.
-        broken: The reason for each broken file, by its index.
-        skip: Whether they are left out.
-
-    Raises:
-        DataError: There are broken files, and they are not to be left out.
-    """
+    """Report the files that cannot be decoded, by index, with the reason: an error, unless they are to be skipped."""
     if not broken:
         return
     shown = "; ".join(f"{found.names[place]} ({reason})" for place, reason in list(broken.items())[:_SHOWN])

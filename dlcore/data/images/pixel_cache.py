@@ -40,16 +40,9 @@ class Pictures:
 
 
 def decoded(root: Path, names: Sequence[str], form: PixelFormat, keep: bool) -> Pictures:
-    """Decode pictures, or read them from the cache.
+    """Decode M pictures of a folder, or read them from the cache.
 
-    Args:
-        root: The folder.
-        names: Paths of the files within it (M).
-        form: The form of the pictures.
-        keep: Keep them in the cache. False decodes into a nameless file, which is gone when the process ends.
-
-    Raises:
-        DataError: There is not enough disk space, or the decoding failed.
+    Unless they are kept, they are decoded into a nameless file, which is gone when the process ends.
     """
     files = [root / name for name in names]
     if not keep:

@@ -103,19 +103,11 @@ class ColumnReader:
         unit: str | None = None,
         strict: bool = True,
     ) -> Column:
-        """Read a column.
+        """Read a column, as pandas read it; ``auto`` detects the kind from the values.
 
-        Args:
-            series: The column, as pandas read it.
-            name: Its name, for messages.
-            kind: What it must hold; ``auto`` detects it from the values.
-            advice: The remedy for a value that is no number.
-            unit: The unit that its numbers must have (``%``, a currency, or nothing); None detects it from the values.
-            strict: Whether a value that cannot be read is an error; else it counts as missing, and a note reports it.
-
-        Raises:
-            DataError: A column of numbers has text in it, a number that is not finite, or numbers of several units; or
-                the numbers have another format than `cells`.
+        With a unit (``%``, a currency, or nothing), its numbers must have that one; None detects it. A value that
+        cannot be read (text among numbers, a number that is not finite, or with another unit or format) is a
+        `DataError`, with advice as the remedy; unless strict, it counts as missing, and a note reports it.
         """
         if kind == "names":
             return _names(series, self.cells.missing)

@@ -44,16 +44,7 @@ class CsvForm:
 
 
 def read_csv(path: Path, form: CsvForm, as_text: Collection[str] = ()) -> DataFrame:
-    """Read a CSV file.
-
-    Args:
-        path: The file.
-        form: Its form.
-        as_text: Columns that must not be read as numbers.
-
-    Raises:
-        DataError: It has no rows, lines of unequal length, or bytes that are not text.
-    """
+    """Read a CSV file; the columns `as_text` are not read as numbers. Each fault of the file is a `DataError`."""
     import pandas as pd  # imported here: it takes 0.5 s, and only tables need it
 
     no_rows = DataError(f"{path}: expected rows below the header, got none.")
@@ -123,17 +114,9 @@ def detect_form(
 ) -> CsvForm:
     """Detect the form of a CSV file.
 
-    Args:
-        path: The file.
-        encoding: Its encoding; a byte order mark of UTF-8 is skipped.
-        separator: The character between values, ``tab``, or ``auto``.
-        header: Whether the first row names the columns, or ``auto``.
-        known: Names that a header must have, if they are known; the header is then detected by them.
-        cells: Format of its cells.
-
-    Raises:
-        ArgumentError: Its form cannot be detected and must be given.
-        DataError: The file is empty, is no text, or is in another encoding.
+    encoding, separator and header are as for `Table`; a byte order mark of UTF-8 is skipped. If names are known that a
+    header must have, it is detected by them. A form that cannot be detected is an `ArgumentError`; a file that is
+    empty, no text, or in another encoding is a `DataError`.
     """
     text = _beginning(path, encoding)
     told = _SEPARATOR_LINE.match(text)

@@ -44,12 +44,7 @@ class OneHot:
 
 
 class Encoding:
-    """Encoding of each column, fitted to the training rows.
-
-    Args:
-        columns: For each input column its scale or its categories, in order.
-        standardize: Whether numbers are standardised.
-    """
+    """Encoding of each column, fitted to the training rows: each input column's scale or categories, in order."""
 
     def __init__(self, columns: Mapping[str, Scale | OneHot], standardize: bool) -> None:
         self.columns, self.standardize = dict(columns), standardize
@@ -58,17 +53,9 @@ class Encoding:
     def of(
         cls, columns: Mapping[str, Column], rows: np.ndarray, standardize: bool, max_categories: int, where: str
     ) -> Encoding:
-        """Fit to the training rows.
+        """Fit to the training rows, whose indices are `rows` (N,).
 
-        Args:
-            columns: The input columns by name, all rows.
-            rows: Which rows train (N,).
-            standardize: Whether numbers are standardised.
-            max_categories: Most categories that a column may have.
-            where: The file, for messages.
-
-        Raises:
-            DataError: A column has too many categories, a different one in each row, or no value in the training rows.
+        Too many categories, a different one in each row, or no value at all are a `DataError`.
         """
         learned: dict[str, Scale | OneHot] = {}
         for name, column in columns.items():

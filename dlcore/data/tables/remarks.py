@@ -21,16 +21,7 @@ _FEW = 3  # so few rows may be numbered by chance
 
 
 def check_spellings(where: str, name: str, column: Column) -> None:
-    """Check that no two classes are one word in different spellings.
-
-    Args:
-        where: The file, for messages.
-        name: The target's name.
-        column: The target.
-
-    Raises:
-        DataError: Two names differ only in case or blanks.
-    """
+    """Raise a `DataError` if two classes of the target are one word in different spellings (case, blanks)."""
     if isinstance(column, Names) and (alike := _alike(column.names)):
         rows = [int((column.codes == column.names.index(text)).argmax()) + 1 for text in alike]
         spelled = [f"{text!r} in row {row:,}" for text, row in zip(alike, rows, strict=True)]

@@ -12,16 +12,7 @@ from dlcore.errors import ArgumentError
 
 
 def part_size(argument: str, size: float, rows: int) -> int:
-    """Return the number of rows of a part.
-
-    Args:
-        argument: The argument's name, for messages.
-        size: Below 1 a share of the rows (at least one row, unless it is 0); from 1 on a number of rows.
-        rows: Number of all rows.
-
-    Raises:
-        ArgumentError: It is negative, or neither a share nor a whole number.
-    """
+    """Return the number of rows of a part: below 1 a share (at least one row, unless it is 0), from 1 on a number."""
     if not (0 <= size < 1 or (float(size).is_integer() and size >= 1)):
         raise ArgumentError(argument, "a share from 0 up to 1, or a whole number of rows", size)
     return max(1, round(rows * size)) if 0 < size < 1 else int(size)
@@ -30,13 +21,10 @@ def part_size(argument: str, size: float, rows: int) -> int:
 def cut(
     rows: np.ndarray, classes: np.ndarray | None, sizes: dict[str, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split rows in three: return the training, test and validation rows.
+    """Split rows (N,) in three: return the training, test and validation rows.
 
-    Args:
-        rows: The rows (N,).
-        classes: The class of each (N,), or None.
-        sizes: ``test_size`` and ``val_size``, each as for `part_size`, of all rows.
-        seed: Determines the choice. The test rows do not depend on the size of the validation.
+    sizes has ``test_size`` and ``val_size``, as for `part_size`, of all rows. The test rows do not depend on the size
+    of the validation.
     """
     counts = {argument: part_size(argument, size, len(rows)) for argument, size in sizes.items()}
     rest, test = hold_out("test_size", np.arange(len(rows)), counts["test_size"], seed, classes)
@@ -48,18 +36,10 @@ def cut(
 def hold_out(
     argument: str, rows: np.ndarray, size: int, seed: int, classes: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows in two at random: return those that stay and those that are held out, each in ascending order.
+    """Split rows (N,) in two at random: return those that stay and those that are held out, each in ascending order.
 
-    Args:
-        argument: The argument that gives the number, for messages.
-        rows: The rows (N,).
-        size: Number of rows held out.
-        seed: Determines the choice.
-        classes: The class of each row (N,): both parts get each class in its share, to the nearest row, and at least
-            one row of each class stays. None without classes.
-
-    Raises:
-        ArgumentError: There are not enough rows.
+    With classes (N,), both parts get each class in its share, to the nearest row, and at least one row of each stays.
+    The argument's name is for the error if there are not enough rows.
     """
     if not size:
         return rows, rows[:0]

@@ -45,15 +45,9 @@ class Rows:
     further: bool = False  # whether their columns were known before
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
-        """Return the indices of the rows that are used (N,): all, or those without a missing value.
+        """Return the indices of the rows that are used (N,): with ``drop`` those without a missing value, else all.
 
-        Args:
-            missing: ``error``, ``mean`` or ``drop``.
-            target_name: The target's name.
-            target_known: Whether each row must have a target.
-
-        Raises:
-            DataError: Values are missing where that is an error, or no row is left.
+        Missing values are a `DataError` where missing is ``error``, and in a target that must be known.
         """
         holes = {name: column.missing for name, column in self.columns.items()}
         if self.target is not None and target_known:
@@ -90,19 +84,7 @@ class RowReader:
     cells: CellFormat
 
     def first(self, source: Path | DataFrame, where: str, target: str | int) -> tuple[Rows, str]:
-        """Read rows whose columns are not yet known.
-
-        Args:
-            source: The file, or a table.
-            where: Its name, for messages.
-            target: Name or index of the target's column.
-
-        Returns:
-            The rows, and the target's name.
-
-        Raises:
-            DlcoreError: The file cannot be read, or a column is missing.
-        """
+        """Read rows whose columns are not yet known; return them and the target's name."""
         header = True
         if isinstance(source, Path):
             form = detect_form(source, self.encoding, self.separator, self.header, None, self.cells)
@@ -141,17 +123,7 @@ class RowReader:
         return Rows(where, names, header, columns, goal, notes + remarks(columns)), target_name
 
     def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
-        """Read rows with known columns: by name, in any order; by position in a file without names.
-
-        Args:
-            source: The file, or a table.
-            where: Its name, for messages.
-            schema: The known columns.
-            target_needed: Whether the target must be present.
-
-        Raises:
-            DlcoreError: The file cannot be read, or a column is missing.
-        """
+        """Read rows with known columns: by name, in any order; by position in a file without names."""
         kinds, target = schema.encoding.kinds(), schema.target
         header = schema.header
         if isinstance(source, Path):
@@ -219,12 +191,8 @@ def _by_place(found: Sequence[str], schema: Schema, where: str) -> tuple[str, ..
 def builtin_table(name: str) -> DataFrame:
     """Return a built-in table; its last column is the target.
 
-    Args:
-        name: ``breast_cancer`` (569 rows, 30 numbers, malignant or benign), ``diabetes`` (442 rows, 10 numbers, a
-            measure of the disease's progression) or ``linear_regression`` (5 rows, 2 numbers, a number).
-
-    Raises:
-        UnknownNameError: No table has that name.
+    ``breast_cancer``: 569 rows, 30 numbers, malignant or benign. ``diabetes``: 442 rows, 10 numbers, a measure of the
+    disease's progression. ``linear_regression``: 5 rows, 2 numbers, a number.
     """
     import pandas as pd
 

@@ -45,19 +45,10 @@ class Target:
         strict: bool = False,
         unit: float = 1.0,
     ) -> Target:
-        """Detect what can be learned from a column.
+        """Detect what can be learned from a column; without a task, the usual one is taken.
 
-        Args:
-            column: The column.
-            name: Its name.
-            where: The file, for messages.
-            task: The requested task; None detects it from the values.
-            strict: Whether a task that does not fit is an error here; else the caller compares them.
-            unit: Divisor of the numbers of a regression.
-
-        Raises:
-            ArgumentError: The task does not fit the values.
-            DataError: All values are equal, so there is nothing to learn.
+        A task that does not fit is an error if strict; else the caller compares them. Values that are all equal are a
+        `DataError`.
         """
         present = (column.codes if isinstance(column, Names) else column.values)[~column.missing]
         distinct = np.unique(present)
@@ -108,13 +99,7 @@ class Target:
     def encode(self, column: Column, rows: np.ndarray, where: str) -> Tensor:
         """Return class indices (N,), int64, or numbers (N, 1), float32; `UNKNOWN` or NaN for missing values.
 
-        Args:
-            column: The column.
-            rows: The rows that are used (M,): the others count as missing, whatever they hold.
-            where: The file, for messages.
-
-        Raises:
-            DataError: A class is not among those of the training.
+        All rows but those that are used (M,) count as missing. A class that the training has not is a `DataError`.
         """
         used = np.zeros(len(column.missing), dtype=bool)
         used[rows] = True

@@ -37,11 +37,7 @@ def wrong_encoding(path: Path, encoding: str) -> DataError:
 
 
 def check_not_utf8(path: Path, encoding: str, beginning: bytes) -> None:
-    """Check that a file with another given encoding is not plainly UTF-8, which many encodings misread.
-
-    Raises:
-        DataError: It is UTF-8.
-    """
+    """Raise a `DataError` if a file with another given encoding is plainly UTF-8, which many encodings misread."""
     if codecs.lookup(encoding).name.startswith("utf"):
         return
     text = beginning.decode("utf-8", "ignore")

@@ -1,4 +1,4 @@
-"""Clothing for the upper body, and the dress: a torso, two sleeves, a neck, and what distinguishes the kinds."""
+"""Clothes for the upper body, dresses (a torso, two sleeves, a neck, what distinguishes the kinds), and trousers."""
 
 from __future__ import annotations
 
@@ -143,17 +143,10 @@ def _sleeves(
     cuff: float = 1.0,
     absent: Flags | None = None,
 ) -> None:
-    """Paint two sleeves of one length, each at its own angle.
+    """Paint two sleeves of one length, each at its own angle; `height` is the y of the shoulder.
 
-    Args:
-        sketch: The batch of pictures to paint on.
-        shoulder: Where the sleeve starts, from the middle to the side.
-        height: Its y there.
-        length: Lowest and highest length of a sleeve.
-        spread: Lowest and highest tangent of half the angle between sleeve and the vertical.
-        widths: At the shoulder and at the wrist.
-        cuff: Factor of the tone of the sleeve's end.
-        absent: Which pictures have no sleeves.
+    length and spread (tangent of half the angle to the vertical) are lowest and highest values; widths those at
+    shoulder and wrist; cuff a factor on the tone of the sleeve's end; absent (N,) the pictures without sleeves.
     """
     draws = sketch.draws
     reach = draws.uniform(*length)
@@ -193,3 +186,26 @@ def _neck(
     vee = sketch.polygon([(-half, top - 0.05), (half, top - 0.05), (0.0, top + depth * 1.4)], pointed & ~absent)
     sketch.paint(vee, sketch.cloth * 0.3)
     sketch.erase(sketch.ellipse((0.0, top - 0.08), (half, 0.12), ~absent))
+
+
+def trouser(sketch: Sketch) -> None:
+    """Draw trousers, long or at times short; narrow, straight or flared."""
+    draws = sketch.draws
+    top = draws.uniform(-1.0, -0.9)
+    foot = np.where(draws.chance(0.15), draws.uniform(0.0, 0.4), draws.uniform(0.85, 1.0))
+    waist, hip, crotch = draws.uniform(0.26, 0.4), draws.uniform(0.34, 0.5), draws.uniform(-0.5, -0.25)
+    apart, leg = draws.uniform(0.02, 0.28), draws.uniform(0.14, 0.34)
+    for side in (-1, 1):
+        corners: list[Point] = [
+            (0.0, crotch - 0.1),
+            (hip, crotch - 0.1),
+            (apart + leg, foot),
+            (apart, foot + draws.uniform(-0.06, 0.06)),
+        ]
+        sketch.paint(sketch.polygon(corners, side=side), sketch.cloth * draws.uniform(0.85, 1.0), rim=0.35)
+    sketch.paint(sketch.polygon([(-waist, top), (waist, top), (hip, crotch), (-hip, crotch)]), sketch.cloth, rim=0.2)
+    sketch.shade(sketch.stroke((0.0, top), (0.0, crotch + 0.1), 1.0), draws.uniform(0.4, 0.7))
+    sketch.shade(sketch.stroke((-waist, top + 0.07), (waist, top + 0.07), 1.8), draws.uniform(0.45, 1.0))
+    pocket = draws.chance(0.5)
+    for side in (-1, 1):
+        sketch.shade(sketch.stroke((0.14, top + 0.2), (0.32, top + 0.32), 1.0, pocket, side), 0.5)
