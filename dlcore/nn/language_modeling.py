@@ -1,8 +1,8 @@
 """Language modelling: the task of predicting the next token, and adaptive softmax for large vocabularies.
 
 Adaptive softmax divides the words, the most frequent first, into a head and clusters. A first softmax chooses among the
-words of the head and the clusters; within a cluster, a second one chooses the word, from fewer features: a quarter in the
-first cluster, a sixteenth in the second, and so on. Most words of a text are in the head, so most scores are never
+words of the head and the clusters; within a cluster, a second one chooses the word, from fewer features: a quarter in
+the first cluster, a sixteenth in the second, and so on. Most words of a text are in the head, so most scores are never
 computed. It approximates the full softmax, in which rare words have all features.
 
 Reference: Grave, Joulin, Cissé, Grangier and Jégou (2017), "Efficient softmax approximation for GPUs",

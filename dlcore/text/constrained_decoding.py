@@ -48,7 +48,8 @@ class ConstrainedDecoder:
 
     It is an `ArgumentError` if the vocabulary lacks what the form needs: line breaks, words of one character.
 
-    Attributes: words_by_size: Token ids grouped by the length that a word adds to a text.
+    Attributes:
+        words_by_size: Token ids grouped by the length that a word adds to a text.
     """
 
     def __init__(self, form: TextConstraints, vocabulary: Vocabulary, device: torch.device | str = "cpu") -> None:

@@ -22,7 +22,9 @@ _BREAKS = ("\n", "\n。！？!?", "")  # where documents are cut: the first that
 class RawWords:
     """A corpus as raw ids, in files of a folder.
 
-    Attributes: count: Number of words (N). offsets: Start of each document, and N (D + 1,), int64.
+    Attributes:
+        count: Number of words (N).
+        offsets: Start of each document, and N (D + 1,), int64.
     """
 
     def __init__(

@@ -86,8 +86,10 @@ class TokenPart:
 class TokenStore:
     """The parts of a corpus in a folder, and facts about it.
 
-    Attributes: words: The vocabulary's words, without the special ones. meta: ``documents``, ``tokens``, ``characters``
-    and ``unknown`` of each part, ``unknown_characters``, ``pieces`` (whether documents were cut).
+    Attributes:
+        words: The vocabulary's words, without the special ones.
+        meta: ``documents``, ``tokens``, ``characters`` and ``unknown`` of each part, ``unknown_characters``,
+            ``pieces`` (whether documents were cut).
     """
 
     def __init__(self, folder: Path) -> None:

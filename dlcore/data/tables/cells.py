@@ -42,7 +42,7 @@ class NumberFormat:
         )
 
     def parse(self, text: str) -> tuple[float, str, bool] | None:
-        """Return a number, its unit (``%``, a currency, or nothing), and whether to print a note; None for no number."""
+        """Return a number, its unit (``%``, a currency, or none), and whether to print a note; None for no number."""
         found = self._pattern.fullmatch(text)
         if found is None or (found["open"] is None) != (found["close"] is None):
             return None
