@@ -121,7 +121,7 @@ class WholeDocuments(TextLoader):
     def first_documents(self) -> list[int]:
         """The index within the part of the first document of each row of this process."""
         own = self.starts[self.rank :: self.world_size]
-        return np.searchsorted(self.part.offsets, own.astype(self.part.offsets.dtype)).tolist()
+        return [int(number) for number in np.searchsorted(self.part.offsets, own.astype(self.part.offsets.dtype))]
 
     def __len__(self) -> int:
         return -(-int(self.lengths.max()) // self.sequence_length)
@@ -167,7 +167,7 @@ class Ring:
         if self._begins is not None:
             units = np.searchsorted(self._bounds, places, side="right") - 1
             places = places - self._bounds[units] + self._begins[units]
-        return self._tokens[places].astype(np.int64)
+        return np.asarray(self._tokens[places], dtype=np.int64)
 
 
 def _batch(tokens: np.ndarray, continues: bool) -> TextBatch:

@@ -143,7 +143,8 @@ class CNN(Model):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of pictures (N, C, H, W)."""
-        return self.network(inputs.contiguous(memory_format=self.memory_format))
+        outputs: Tensor = self.network(inputs.contiguous(memory_format=self.memory_format))
+        return outputs
 
 
 def _checked_shape(image_shape: Sequence[int] | None) -> Sequence[int]:

@@ -98,4 +98,5 @@ class MLP(Model):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of inputs (N, *)."""
-        return self.network(inputs)
+        outputs: Tensor = self.network(inputs)
+        return outputs

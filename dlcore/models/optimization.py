@@ -121,10 +121,7 @@ def steps_of_run(trainer: Trainer) -> int:
     if epochs is not None and epochs >= 0 and batches is not None:
         ends.append(epochs * math.ceil(batches / trainer.accumulate_grad_batches))
     if not ends or batches is None:
-        raise ArgumentError(
-            "lr_scheduler.total_steps",
-            "the optimiser steps of the run, which are not known for this trainer or these data",
-            None,
-            "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20",
-        )
+        expected = "the optimiser steps of the run, which are not known for this trainer or these data"
+        remedy = "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20"
+        raise ArgumentError("lr_scheduler.total_steps", expected, None, remedy)
     return min(ends)

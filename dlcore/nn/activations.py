@@ -55,18 +55,16 @@ def make_activation(text: str) -> nn.Module:
         _try(layer)
     except (ValueError, TypeError, RuntimeError, ArithmeticError, AssertionError) as error:
         reason = " ".join(str(error).split())
-        raise ArgumentError(
-            "activation", f"values in brackets that {found} can compute with ({reason})", text
-        ) from error
+        expected = f"values in brackets that {found} can compute with ({reason})"
+        raise ArgumentError("activation", expected, text) from error
     return layer
 
 
 def _arguments(kind: type[nn.Module]) -> dict[str, Any]:
     """Return an activation's arguments with their defaults."""
-    parameters = [
-        parameter for name, parameter in inspect.signature(kind).parameters.items() if name not in _NOT_ARGUMENTS
-    ]
-    return {each.name: REQUIRED if each.default is each.empty else each.default for each in parameters}
+    parameters = inspect.signature(kind).parameters.values()
+    given = {each.name: REQUIRED if each.default is each.empty else each.default for each in parameters}
+    return {name: default for name, default in given.items() if name not in _NOT_ARGUMENTS}
 
 
 def _try(layer: nn.Module) -> None:

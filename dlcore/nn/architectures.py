@@ -205,9 +205,8 @@ def make_architecture(
         for name, value in values.items():
             check_number(f"architecture.{name}", value, at_least=1, whole=True)
         if weights is not None:
-            raise ArgumentError(
-                "weights", f"nothing beside {call.name}", weights, "A file's weights are for torchvision's networks."
-            )
+            remedy = "A file's weights are for torchvision's networks."
+            raise ArgumentError("weights", f"nothing with {call.name}", weights, remedy)
         return make(image_shape, out_features, activation, dropout, **values)
     if call.name not in torchvision_names():
         raise UnknownNameError("architecture", call.name, architecture_names())

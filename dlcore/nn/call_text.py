@@ -45,12 +45,8 @@ class CallText:
                 self._check_kind(name, given[name], default)
             elif default is REQUIRED:
                 example = ", ".join(f"{each}=0.1" for each, value in defaults.items() if value is REQUIRED)
-                raise ArgumentError(
-                    f"{self.argument}.{name}",
-                    f"a number, which {owner} needs",
-                    None,
-                    f"For example: {owner}({example})",
-                )
+                expected, remedy = f"a number, which {owner} needs", f"For example: {owner}({example})"
+                raise ArgumentError(f"{self.argument}.{name}", expected, None, remedy)
         return {name: default for name, default in defaults.items() if name not in given} | given
 
     def _check_kind(self, name: str, value: Any, default: Any) -> None:

@@ -211,14 +211,8 @@ def convolutional(
 def _block(in_channels: int, block: BlockSettings, activation: str, batch_norm: bool, dropout: float) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number in range(1, block.convolutions + 1):
-        layers[f"conv_{number}"] = nn.Conv2d(
-            in_channels,
-            block.channels,
-            block.kernel_size,
-            block.stride if number == 1 else 1,
-            block.padding,
-            bias=not batch_norm,
-        )
+        sizes = (block.kernel_size, block.stride if number == 1 else 1, block.padding)
+        layers[f"conv_{number}"] = nn.Conv2d(in_channels, block.channels, *sizes, bias=not batch_norm)
         if batch_norm:
             layers[f"batch_norm_{number}"] = nn.BatchNorm2d(block.channels)
         layers[f"activation_{number}"] = make_activation(activation)
@@ -243,9 +237,8 @@ def feature_map_sizes(image_shape: Sequence[int], blocks: Sequence[BlockSettings
             what = f"conv_{convolution} of block_{number}"
             sizes.append(_next(sizes, "kernel_size", what, block.kernel_size, stride, block.padding))
         if block.pool != "none":
-            sizes.append(
-                _next(sizes, "pool_size", f"the pooling of block_{number}", block.pool_size, block.pool_size, 0)
-            )
+            what = f"the pooling of block_{number}"
+            sizes.append(_next(sizes, "pool_size", what, block.pool_size, block.pool_size, 0))
     return sizes
 
 
@@ -256,12 +249,8 @@ def _next(
     if height < 1 or width < 1:
         way = " → ".join(f"{size[0]} × {size[1]}" for size in sizes)
         fits = min(sizes[-1]) + 2 * padding
-        raise ArgumentError(
-            argument,
-            f"at most {fits} for {what}, where the picture has become {sizes[-1][0]} × {sizes[-1][1]}"
-            + f" and is padded by {padding}" * (padding > 0)
-            + f" (sizes so far: {way})",
-            kernel_size,
-            "Use fewer blocks or convolutions, less stride or pooling, more padding, or larger pictures.",
-        )
+        padded = f" and is padded by {padding}" * (padding > 0)
+        expected = f"at most {fits} for {what}, where the picture has become {sizes[-1][0]} × {sizes[-1][1]}{padded}"
+        remedy = "Use fewer blocks or convolutions, less stride or pooling, more padding, or larger pictures."
+        raise ArgumentError(argument, f"{expected} (sizes so far: {way})", kernel_size, remedy)
     return height, width

@@ -92,7 +92,7 @@ class AdaptiveSoftmax(nn.Module):
         right = torch.zeros((), dtype=torch.int64, device=features.device)
         if count:
             with torch.no_grad():
-                for part, wanted in zip(features.split(rows), targets.split(rows), strict=True):
+                for part, wanted in zip(torch.split(features, rows), torch.split(targets, rows), strict=True):
                     right += ((self.layer.predict(part) == wanted) & (wanted != ignore_index)).sum()
         return total, right
 

@@ -104,12 +104,8 @@ def _lacks_length(factory: Callable[..., LRScheduler]) -> bool:
 
 def needs_metric() -> ArgumentError:
     """Return the error for a schedule that needs a metric, which names the callback to use."""
-    return ArgumentError(
-        "lr_scheduler",
-        "a schedule that needs no metric",
-        "ReduceLROnPlateau",
-        "Use the callback: --reduce_lr_on_plateau.factor 0.5 --reduce_lr_on_plateau.patience 2",
-    )
+    remedy = "Use the callback: --reduce_lr_on_plateau.factor 0.5 --reduce_lr_on_plateau.patience 2"
+    return ArgumentError("lr_scheduler", "a schedule that needs no metric", "ReduceLROnPlateau", remedy)
 
 
 def step_schedule(schedule: LRScheduler) -> None:
@@ -117,12 +113,9 @@ def step_schedule(schedule: LRScheduler) -> None:
     try:
         schedule.step()
     except ValueError as error:
-        raise ArgumentError(
-            "lr_scheduler.total_steps",
-            f"at least as many steps as the training takes ({error})",
-            getattr(schedule, "total_steps", None),
-            "Steps are batches of an epoch times epochs.",
-        ) from error
+        expected = f"at least as many steps as the training takes ({error})"
+        received, remedy = getattr(schedule, "total_steps", None), "Steps are batches of an epoch times epochs."
+        raise ArgumentError("lr_scheduler.total_steps", expected, received, remedy) from error
 
 
 def check_length(schedule: LRScheduler, steps: Callable[[], int]) -> None:

@@ -164,7 +164,7 @@ def warm_up(optimizer: Optimizer, warmup_steps: int, steps_taken: Callable[[], i
 
 def full_rate(optimizer: Optimizer) -> float:
     """Return the rate of the first group without the warm-up, also during a step."""
-    return (getattr(optimizer, "rates_before_warm_up", None) or [optimizer.param_groups[0]["lr"]])[0]
+    return float((getattr(optimizer, "rates_before_warm_up", None) or [optimizer.param_groups[0]["lr"]])[0])
 
 
 def exponential_average(values: Iterable[float], beta: float = 0.9) -> list[float]:

@@ -48,7 +48,7 @@ def search(
     while True:
         for beam in _extended(beams, scores, states, guide, sampling):
             if beam.progress.finished:
-                done = sorted([*done, beam], key=_mean, reverse=True)[:width]
+                done = sorted([*done, beam], key=lambda one: -one.score / max(one.progress.made, 1))[:width]
             else:
                 rivals = [*waiting.get(beam.progress.made, []), beam]
                 waiting[beam.progress.made] = sorted(rivals, key=lambda rival: -rival.score)[:width]
@@ -86,7 +86,3 @@ def _extended(
                 progress,
                 states[row],
             )
-
-
-def _mean(beam: Beam) -> float:
-    return beam.score / max(beam.progress.made, 1)

@@ -67,10 +67,8 @@ class ConstrainedDecoder:
         self._kinds = {kind: torch.tensor(found) for kind, found in kinds.items()}
         for number, character in enumerate(form.acrostic):
             inside = "han" if form.line_length else "in a line"
-            begins = [
-                word == character or (word.startswith(character) and kinds[inside][place])
-                for place, word in enumerate(words)
-            ]
+            pairs = zip(words, kinds[inside], strict=True)
+            begins = [word == character or (fits and word.startswith(character)) for word, fits in pairs]
             self._kinds[f"acrostic {number}"] = torch.tensor(begins)
         for found in self._kinds.values():
             found[: END + 1] = False  # unknown words are never allowed; the end of a document has its own rules
@@ -79,7 +77,7 @@ class ConstrainedDecoder:
         added = torch.ones_like(self._sizes) if form.unit == "tokens" else self._sizes.clone()
         if form.unit == "characters":
             added[END], added[UNKNOWN] = len(_PARTING), 1
-        self.words_by_size = [(added == size).nonzero().flatten().to(device) for size in added.unique()]
+        self.words_by_size = [(added == size).nonzero().flatten().to(device) for size in torch.unique(added)]
         self._masks: dict[_Choice, Tensor] = {}
         self._check_vocabulary()
 
@@ -110,23 +108,16 @@ class ConstrainedDecoder:
                 fits = fits and len(begun) < LONGEST_LINE
             start = Progress(column=len(begun)) if fits else Progress(line=_BEFORE_FIRST_LINE)
         if form.total is not None and not self._can_be_long(start, form.total):
-            near = range(max(1, form.total - self._reach()), form.total + self._reach())
+            reach = ((form.line_length or 1) + 2) * (len(form.acrostic) + 3)  # possible lengths are not farther apart
+            near = range(max(1, form.total - reach), form.total + reach)
             possible = [n for n in near if self._can_be_long(start, n)]
             below = [n for n in possible if n < form.total][-1:]
             nearest = below + [n for n in possible if n > form.total][:1]
             lines = f"lines of {form.line_length} characters" if form.line_length else f"the lines of {form.acrostic}"
-            raise ArgumentError(
-                "length",
-                f"one that {lines} can make{' after this prompt' * bool(prompt)}, such as "
-                f"{' or '.join(map(str, nearest))}",
-                form.total,
-                "Or give lines in its place.",
-            )
+            after = " after this prompt" * bool(prompt)
+            expected = f"one that {lines} can make{after}, such as {' or '.join(map(str, nearest))}"
+            raise ArgumentError("length", expected, form.total, "Or give lines in its place.")
         return start
-
-    def _reach(self) -> int:
-        """Return an upper bound of the distance between possible lengths."""
-        return ((self.form.line_length or 1) + 2) * (len(self.form.acrostic) + 3)
 
     def _can_be_long(self, start: Progress, length: int) -> bool:
         if start.line == _BEFORE_FIRST_LINE:
@@ -178,9 +169,8 @@ class ConstrainedDecoder:
         form = self.form
         left = None if form.total is None else form.total - progress.made
         if form.has_lines:
-            return (
-                self._choice_of_measured(progress, left) if form.line_length else self._choice_of_free(progress, left)
-            )
+            choice = self._choice_of_measured if form.line_length else self._choice_of_free
+            return choice(progress, left)
         rest = left or 0
         parting = 1 if form.unit == "tokens" else len(_PARTING)
         end = not progress.fresh and (form.stop_at_end or rest > parting)
@@ -196,11 +186,11 @@ class ConstrainedDecoder:
             return _Choice(self._kind(progress, "han"), min(missing, self._longest))
         if left is None:
             return _Choice(None, line_break=True, marks=True)
-        return _Choice(
-            None,
-            line_break=self._lines_fit(left - 1, size, line + 1),
-            marks=self._lines_fit(left - 1, 0, line, closed=True),
+        can_break, can_close = (
+            self._lines_fit(left - 1, size, line + 1),
+            self._lines_fit(left - 1, 0, line, closed=True),
         )
+        return _Choice(None, line_break=can_break, marks=can_close)
 
     def _choice_of_free(self, progress: Progress, left: int | None) -> _Choice:
         """Return the choice in lines that the network ends."""

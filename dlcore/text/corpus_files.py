@@ -28,13 +28,8 @@ class TextFile:
     digest: str  # hash of its content
 
 
-def find_files(root: str | Sequence[str]) -> list[Path]:
-    """Return the files of a corpus, each once, so that the same text cannot be in training and test."""
-    return each_once(named_files(root))
-
-
 def each_once(paths: Sequence[Path]) -> list[Path]:
-    """Return files without duplicates, each under its first name."""
+    """Return files without duplicates, each under its first name: no text must be in training and test."""
     found: dict[str, Path] = {}
     for path in paths:
         found.setdefault(os.path.realpath(path), path)  # unlike `resolve`, no error for links that form a loop
@@ -58,7 +53,7 @@ def named_files(root: str | Sequence[str]) -> list[Path]:
     if top.is_file():
         return [top]
     if top.is_dir():
-        found = [path for path in _below(top) if path.suffix.lower() in ENDINGS and _may_be_read(path)]
+        found = [path for path in _below(top) if path.suffix.lower() in ENDINGS]
         if not found:
             raise DataError(f"{root}: expected text files ({', '.join(ENDINGS)}) in the folder, got none.")
     else:
@@ -70,7 +65,10 @@ def named_files(root: str | Sequence[str]) -> list[Path]:
 
 
 def _below(top: Path) -> Iterator[Path]:
-    """Yield the files in a folder and its subfolders; names that begin with a dot are skipped, links are followed."""
+    """Yield the files in a folder and its subfolders; names that begin with a dot are skipped, links are followed.
+
+    A broken link is reported later; a pipe is left out, since reading it would block.
+    """
     seen: set[str] = set()
     for folder, folders, names in os.walk(top, followlinks=True):
         real = os.path.realpath(folder)
@@ -79,12 +77,8 @@ def _below(top: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        yield from (Path(folder) / name for name in names if not name.startswith("."))
-
-
-def _may_be_read(path: Path) -> bool:
-    """Return whether this is a file, or a broken link, reported later; reading a pipe would block."""
-    return path.is_file() or (path.is_symlink() and not path.exists())
+        paths = [Path(folder) / name for name in names if not name.startswith(".")]
+        yield from (path for path in paths if path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def look_through(path: Path) -> TextFile:

@@ -146,6 +146,5 @@ def _check_user(content: bytes, name: str) -> None:
         try:
             line.decode("utf-8")
         except UnicodeDecodeError:
-            raise DataError(
-                f"{name}, line {number:,}: expected UTF-8, got {line[:60].decode('utf-8', 'replace')!r}."
-            ) from None
+            got = repr(line[:60].decode("utf-8", "replace"))
+            raise DataError(f"{name}, line {number:,}: expected UTF-8, got {got}.") from None

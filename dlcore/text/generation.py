@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 
 import torch
-from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text.beam_search import search
@@ -150,7 +149,10 @@ def _write(
     state = joined([rows_of(part, [0] * count) for (_, part), count in begun])
     going = list(batch)
     while True:
-        numbers = _choose(scores, guide, going, sampling)
+        check_finite(scores)
+        allowed = torch.stack([guide.allowed(text.progress) for text in going])
+        wanted = within(sampling.penalize(scores, [text.history for text in going]), scores, allowed)
+        numbers = sampling.choose(wanted, [text.uniform() for text in going] if sampling.draws else None)
         log_probs = scores.log_softmax(1).gather(1, numbers.unsqueeze(1)).squeeze(1).tolist()
         for text, number, log_prob in zip(going, numbers.tolist(), log_probs, strict=True):
             piece, text.progress = guide.advance(text.progress, number)
@@ -166,11 +168,3 @@ def _write(
             going, state, numbers = [going[row] for row in rows], rows_of(state, rows), numbers[rows]
         scores, state = network(numbers.unsqueeze(1), state)
         scores = scores[:, -1]
-
-
-def _choose(scores: Tensor, guide: ConstrainedDecoder, texts: Sequence[_Text], sampling: Sampling) -> Tensor:
-    """Return the next word of each text (B,)."""
-    check_finite(scores)
-    allowed = torch.stack([guide.allowed(text.progress) for text in texts])
-    wanted = within(sampling.penalize(scores, [text.history for text in texts]), scores, allowed)
-    return sampling.choose(wanted, [text.uniform() for text in texts] if sampling.draws else None)

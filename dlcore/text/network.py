@@ -34,7 +34,7 @@ def read_in(network: Network, ids: Sequence[int], device: torch.device | str) ->
     state: State | None = None
     scores = torch.empty(0)
     tokens = torch.tensor([list(ids)], device=device)
-    for piece in tokens.split(_PIECE, dim=1):
+    for piece in torch.split(tokens, _PIECE, dim=1):
         scores, state = network(piece, state)
     if state is None:
         raise ValueError("expected at least one word")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -94,7 +94,8 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
         process = idle.get()
         try:
             _send(process.stdin, question)
-            return pickle.load(process.stdout)  # type: ignore[arg-type]  # from our own program
+            answer: CutBlock = pickle.load(cast(IO[bytes], process.stdout))  # from our own program
+            return answer
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             raise DataError("A process that cuts text was ended. Is there too little memory?") from None
         finally:
@@ -103,12 +104,11 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
     with ThreadPoolExecutor(count, thread_name_prefix="cut") as threads:
         try:
             for _ in range(count):
-                started.append(
-                    subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-                )
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+                started.append(process)
                 with suppress(BrokenPipeError):  # noticed when it is asked
-                    _send(started[-1].stdin, segmenter)
-                idle.put(started[-1])
+                    _send(process.stdin, segmenter)
+                idle.put(process)
             yield lambda question: threads.submit(ask, question)
         except BaseException:
             for process in started:
@@ -119,9 +119,9 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
             threads.shutdown(cancel_futures=True)
             for process in started:
                 with suppress(BrokenPipeError):
-                    process.stdin.close()  # type: ignore[union-attr]  # the process ends when its input is closed
+                    cast(IO[bytes], process.stdin).close()  # the process ends when its input is closed
                 process.wait()
-                process.stdout.close()  # type: ignore[union-attr]
+                cast(IO[bytes], process.stdout).close()
 
 
 def _send(pipe: Any, value: Any) -> None:

@@ -39,12 +39,10 @@ class RawWords:
                 first = segmenter.first_other
                 numbers = cut.raw
                 if cut.others:
-                    table = np.array(
-                        [first + others.setdefault(word, len(others)) for word in cut.others], dtype=np.uint32
-                    )
+                    own = [first + others.setdefault(word, len(others)) for word in cut.others]
                     numbers = numbers.copy()
                     places = numbers >= first
-                    numbers[places] = table[numbers[places] - first]
+                    numbers[places] = np.array(own, dtype=np.uint32)[numbers[places] - first]
                 numbers.tofile(raw)
                 found = cut.lengths.copy()
                 if goes_on:

@@ -42,18 +42,16 @@ class Sampling:
     num_beams: int = 1
 
     def __post_init__(self) -> None:
-        check_number(
-            "temperature", self.temperature, above=0, remedy="For the likeliest word each time: do_sample false."
-        )
+        likeliest = "For the likeliest word each time: do_sample false."
+        check_number("temperature", self.temperature, above=0, remedy=likeliest)
         check_number("top_k", self.top_k, at_least=0, whole=True)
         check_number("top_p", self.top_p, above=0, at_most=1)
         check_number("repetition_penalty", self.repetition_penalty, above=0)
         check_number("no_repeat_ngram_size", self.no_repeat_ngram_size, at_least=0, whole=True)
         check_number("num_beams", self.num_beams, at_least=1, whole=True)
         if self.num_beams > 1 and self.do_sample:
-            raise ArgumentError(
-                "num_beams", "1 where do_sample is true", self.num_beams, "A beam search draws nothing."
-            )
+            remedy = "A beam search draws nothing."
+            raise ArgumentError("num_beams", "1 where do_sample is true", self.num_beams, remedy)
         if not self.draws:
             for name in ("temperature", "top_k", "top_p"):
                 value = getattr(self, name)

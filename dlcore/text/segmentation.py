@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import string
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
@@ -19,7 +19,6 @@ from dlcore.text.word_tables import WordTables
 
 FIRST_OTHER = 0x110000  # raw ids below are characters
 _MOST = 0xFFFF  # a character in no word, which represents those beyond
-_REMEMBERED = 1 << 16  # stretches of letters and signs whose pieces are cached
 _NUMBER = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")
 
 
@@ -48,10 +47,9 @@ class Segmenter:
 
     def __init__(self, dictionary: Dictionary | None, hmm: bool = False) -> None:
         self.dictionary, self.hmm = dictionary, hmm
-        self._pieces: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"dictionary": self.dictionary, "hmm": self.hmm, "_pieces": {}}
+        return {"dictionary": self.dictionary, "hmm": self.hmm}
 
     @cached_property
     def tables(self) -> WordTables:
@@ -146,7 +144,7 @@ class Segmenter:
         for begin, end in zip(*map(np.ndarray.tolist, _stretches(alone & ~chinese)), strict=True):
             place = begin
             is_start[begin:end] = False
-            for piece in self._pieces_of(text[begin:end]):
+            for piece in _pieces_of(text[begin:end]):
                 is_start[place] = True
                 place += len(piece)
         joined = np.flatnonzero(is_start[:-1])
@@ -158,14 +156,11 @@ class Segmenter:
             joined = np.flatnonzero(is_start[:-1])
         return joined
 
-    def _pieces_of(self, stretch: str) -> list[str]:
-        """Split letters, digits and signs by the model's own rule: 3.5% is one word."""
-        pieces = self._pieces.get(stretch)
-        if pieces is None:
-            pieces = [piece for piece in _NUMBER.split(stretch) if piece]
-            if len(self._pieces) < _REMEMBERED:
-                self._pieces[stretch] = pieces
-        return pieces
+
+@lru_cache(1 << 16)
+def _pieces_of(stretch: str) -> list[str]:
+    """Split letters, digits and signs by the model's own rule: 3.5% is one word."""
+    return [piece for piece in _NUMBER.split(stretch) if piece]
 
 
 def _codes(text: str) -> np.ndarray:

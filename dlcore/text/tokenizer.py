@@ -49,10 +49,6 @@ class Tokenizer:
         """Return the text of token ids."""
         return self.vocabulary.text(ids)
 
-    def unknown_share(self, ids: Sequence[int]) -> float:
-        """Return the share of unknown ids."""
-        return sum(number == UNKNOWN for number in ids) / max(1, len(ids))
-
     def state(self) -> dict[str, Any]:
         """Return plain values, for a checkpoint, from which `from_state` creates the same tokenizer on any machine."""
         dictionary = self.segmenter.dictionary

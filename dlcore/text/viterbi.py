@@ -92,9 +92,8 @@ def _words_at(
 
 def _only(words: _Words, chosen: np.ndarray) -> _Words:
     kept = chosen[words.places]
-    return _Words(
-        words.length, *(values[kept] for values in (words.places, words.nodes, words.weights, words.distances))
-    )
+    columns = (words.places, words.nodes, words.weights, words.distances)
+    return _Words(words.length, *(values[kept] for values in columns))
 
 
 def _go_together(
@@ -115,10 +114,8 @@ def _go_together(
     sorted_words = []
     for found in words:
         if len(found.places):
-            order, own_bounds = _by_distance(found.distances, farthest)
-            sorted_words.append(
-                (found.length, found.places[order], found.nodes[order], found.weights[order], own_bounds)
-            )
+            order, own = _by_distance(found.distances, farthest)
+            sorted_words.append((found.length, found.places[order], found.nodes[order], found.weights[order], own))
     for distance in range(1, farthest + 1):
         here = slice(bounds[distance], bounds[distance + 1])
         at = places[here]
@@ -154,9 +151,8 @@ def _go_alone(
     """Do the same for long runs, position by position."""
     by_place: dict[int, list[tuple[int, int, float]]] = {}
     for found in words:
-        for place, node, weight in zip(
-            found.places.tolist(), found.nodes.tolist(), found.weights.tolist(), strict=True
-        ):
+        columns = (column.tolist() for column in (found.places, found.nodes, found.weights))
+        for place, node, weight in zip(*columns, strict=True):
             by_place.setdefault(place, []).append((found.length, node, weight))
     score_of: dict[int, float] = {}
     none: list[tuple[int, int, float]] = []
@@ -171,12 +167,8 @@ def _go_alone(
 
 
 _STATES = "BMES"
-_BEFORE = {
-    "B": ("E", "S"),
-    "M": ("B", "M"),
-    "E": ("B", "M"),
-    "S": ("E", "S"),
-}  # possible previous states; of equal scores the later letter wins
+# Possible previous states; of equal scores the later letter wins.
+_BEFORE = {"B": ("E", "S"), "M": ("B", "M"), "E": ("B", "M"), "S": ("E", "S")}
 _NEVER = -3.14e100  # jieba's logarithm of 0
 _CODES = 1 << 16
 

@@ -6,9 +6,13 @@ import pytest
 
 from dlcore.errors import ArgumentError, DataError
 from dlcore.text.corpus import Corpus
-from dlcore.text.corpus_files import find_files, look_through
+from dlcore.text.corpus_files import each_once, look_through, named_files
 
 POEM = "静夜思\n床前明月光，\n疑是地上霜。\n举头望明月，\n低头思故乡。\n"
+
+
+def find_files(root):
+    return each_once(named_files(root))
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class Sketch:
         """Return the linear function x·gx + y·gy + offset of the garment coordinates (gx, gy). Shape: (H, W, N)."""
         in_columns, in_rows = x * self._ux + y * self._vx, x * self._uy + y * self._vy
         start = offset - in_columns * self._x0 - in_rows * self._y0
-        return in_columns * _COLUMNS + (in_rows * _ROWS + start)
+        return np.asarray(in_columns * _COLUMNS + (in_rows * _ROWS + start))
 
     def polygon(self, points: Sequence[Point], present: Flags | None = None, side: int = 1) -> Floats:
         """Return the signed distance (H, W, N), in pixels, to a convex polygon; negative inside.
@@ -107,7 +107,8 @@ class Sketch:
         np.abs(reach, out=reach)
         across -= _only(present, width * 0.5)
         reach -= length * 0.5
-        return np.maximum(across, reach, out=across)
+        np.maximum(across, reach, out=across)
+        return np.asarray(across)
 
     def ellipse(self, center: Point, radii: Point, present: Flags | None = None) -> Floats:
         """Return the approximate signed distance, in pixels, to an upright ellipse. Shape: (H, W, N)."""

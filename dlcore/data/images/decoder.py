@@ -107,15 +107,13 @@ def _others() -> tuple[str, ...]:
 def _decode(
     image: Image.Image, path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    kind, depth = (
-        image.format,
-        _raw_mode(image),
-    )  # must be read before an EXIF block behind the pixels loads the picture
+    kind, depth = image.format, _raw_mode(image)  # read before an EXIF block behind the pixels loads the picture
     # Reading the orientation takes as long as decoding a small picture.
     told = image.format not in COMMON or image.format == "PNG" or "exif" in image.info or "xmp" in image.info
     sideways = told and image.getexif().get(0x0112, 1) >= 5
     if image.format in ("JPEG", "MPO"):
-        _draft(image, size[::-1] if sideways else size, resize)
+        # Let the library decode a JPEG smaller, but at least at twice the target size.
+        image.draft(None, _least(image.size, size[::-1] if sideways else size, resize))
     image.load()
     if told:
         image = ImageOps.exif_transpose(image)
@@ -140,7 +138,7 @@ def _raw_mode(image: Image.Image) -> str:
 def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: str) -> NDArray[np.int64] | None:
     """Return the values of a 16-bit picture (H, W) or (H, W, C); None for any other."""
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
+        values: NDArray[np.int64] = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > WHOLE[1]:
             raise BrokenPicture("its pixels are 32-bit numbers beyond 65535: save it with 8 or 16 bits")
         return values
@@ -152,7 +150,7 @@ def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: 
         with _open(path) as lower:
             lower.tile = [(*lower.tile[0][:3], depth.replace("16B", "16L"))]
             bytes_below = np.asarray(ImageOps.exif_transpose(lower))
-        return np.asarray(image).astype(np.int64) * 256 + bytes_below
+        return np.add(np.asarray(image).astype(np.int64) * 256, bytes_below, dtype=np.int64)
     if (greatest := int(np.asarray(image)[..., : -1 if "A" in image.mode else None].max())) < _COARSE:
         raise BrokenPicture(f"of its 16 bits a colour, {greatest + 1} levels would be left: save it with 8 bits")
     return None
@@ -160,9 +158,8 @@ def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: 
 
 def _from_values(values: NDArray[np.int64], levels: tuple[int, int]) -> Image.Image:
     """Return an 8-bit picture from 16-bit values; a fourth channel is alpha."""
-    low, high = levels
-    span = max(high - low, 1)
-    scaled = (np.clip(values - low, 0, span) * 255 + span // 2) // span
+    span = max(levels[1] - levels[0], 1)
+    scaled = (np.clip(values - levels[0], 0, span) * 255 + span // 2) // span
     if values.shape[2:] == (4,):
         scaled[..., 3] = values[..., 3] // 257
     return Image.fromarray(scaled.astype(np.uint8))
@@ -171,11 +168,6 @@ def _from_values(values: NDArray[np.int64], levels: tuple[int, int]) -> Image.Im
 def own_levels(span: tuple[int, int]) -> tuple[int, int]:
     """Return the 16-bit values that become 0 and 255: all, or their range if it is narrow, as of a 12-bit camera."""
     return span if 0 < span[1] - span[0] < _NARROW else WHOLE
-
-
-def _draft(image: Image.Image, size: tuple[int, int], resize: str) -> None:
-    """Let the library decode a JPEG smaller, but at least at twice the target size."""
-    image.draft(None, _least(image.size, size, resize))
 
 
 def draft_scale(there: tuple[int, int], size: tuple[int, int], resize: str) -> int:
@@ -226,7 +218,8 @@ def moments(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     # float32 is exact up to 2^24: for a row of 258 squares. Summing bytes is several times slower.
     rows: NDArray[Any] = pixels.astype(np.float32 if pixels.shape[-1] <= _EXACT_ROW else np.float64)
     sums = np.stack([rows.sum(axis=-1), np.einsum("...w,...w->...", rows, rows)], axis=-3)
-    return sums.sum(axis=-1, dtype=np.float64).astype(np.int64)
+    totals: NDArray[np.int64] = sums.sum(axis=-1, dtype=np.float64).astype(np.int64)
+    return totals
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import torch
@@ -73,43 +73,38 @@ def decode_files(
     with progress_bar("decoding pictures", len(files)) as advance:
 
         def feed() -> None:
-            """Keep one core busy until no share is left."""
-            with ExitStack() as stack:
-                file = stack.enter_context(target.open("r+b", buffering=0))
-                process: subprocess.Popen[str] | None = None
-                while not failures:
-                    with lock:
-                        share = next(shares, None)
-                    if share is None:
-                        return
-                    ordinary, sums, others = _decode_jpegs(files, share, file, form)
-                    answer: dict[str, Any] = {"moments": [], "broken": [], "spans": []}
-                    if others:
-                        process = process or stack.enter_context(_process(target, form))
-                        line = _ask(process, json.dumps([(row, str(files[row])) for row in others]))
-                        answer = json.loads(line or '{"failed": "a process that decodes was ended"}')
-                    if "failed" in answer:
-                        failures.append(answer["failed"])
-                        return
-                    with lock:
-                        moments[ordinary] = sums
-                        for row, own in answer["moments"]:
-                            moments[row] = own
-                        spans.extend(answer["spans"])
-                        broken.update((row, reason) for row, reason in answer["broken"])
-                        advance(len(share))
-
-        def feed_safely() -> None:
-            """Record an exception of a thread as a failure."""
+            """Keep one core busy until no share is left; record what goes wrong."""
+            process: subprocess.Popen[str] | None = None
             try:
-                feed()
+                with ExitStack() as stack:
+                    file = stack.enter_context(target.open("r+b", buffering=0))
+                    while not failures:
+                        with lock:
+                            share = next(shares, None)
+                        if share is None:
+                            return
+                        ordinary, sums, others = _decode_jpegs(files, share, file, form)
+                        answer: dict[str, Any] = {"moments": [], "broken": [], "spans": []}
+                        if others:
+                            process = process or stack.enter_context(_process(target, form))
+                            _tell(process, json.dumps([(row, str(files[row])) for row in others]))
+                            line = cast(IO[str], process.stdout).readline()
+                            answer = json.loads(line or '{"failed": "a process that decodes was ended"}')
+                        if "failed" in answer:
+                            failures.append(answer["failed"])
+                            return
+                        with lock:
+                            moments[ordinary] = sums
+                            for row, own in answer["moments"]:
+                                moments[row] = own
+                            spans.extend(answer["spans"])
+                            broken.update((row, reason) for row, reason in answer["broken"])
+                            advance(len(share))
             except Exception as error:
                 failures.append(f"{type(error).__name__}: {error}")
 
         count = min(cores(), -(-len(files) // size))
-        threads = [
-            threading.Thread(target=feed_safely, name=f"decode-{number}", daemon=True) for number in range(count)
-        ]
+        threads = [threading.Thread(target=feed, name=f"decode-{number}", daemon=True) for number in range(count)]
         for thread in threads:
             thread.start()
         try:
@@ -157,15 +152,9 @@ def _process(target: Path, form: PixelFormat) -> Iterator[subprocess.Popen[str]]
             yield process
         finally:
             with suppress(BrokenPipeError):
-                process.stdin.close()  # type: ignore[union-attr]  # the process ends when its input is closed
+                cast(IO[str], process.stdin).close()  # the process ends when its input is closed
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:
     with suppress(BrokenPipeError):  # noticed when the answer is read
-        process.stdin.write(line + "\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
-
-
-def _ask(process: subprocess.Popen[str], line: str) -> str:
-    _tell(process, line)
-    return process.stdout.readline()  # type: ignore[union-attr]
+        print(line, file=process.stdin, flush=True)

@@ -38,7 +38,8 @@ def decode_jpeg(path: Path, size: tuple[int, int], channels: int, resize: str) -
     if pixels.shape[:2] != size:
         image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
         pixels = np.asarray(resized(image, size, resize)).reshape(*size, channels)
-    return pixels.transpose(2, 0, 1)
+    picture: NDArray[np.uint8] = pixels.transpose(2, 0, 1)
+    return picture
 
 
 def _ordinary(path: Path, size: tuple[int, int], channels: int, resize: str) -> bytes | None:

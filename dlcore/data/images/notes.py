@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_only
 
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.image_files import Found
