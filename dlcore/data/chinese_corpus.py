@@ -182,7 +182,7 @@ class ChineseCorpus(TextData):
         elif self.stage == "fit":
             raise DataError(
                 f"{self.source}: expected the text of the training, got text that was changed since or another one: "
-                "training and test documents cannot be told apart any more. To train on other text, leave out "
+                "training and test documents can no longer be told apart. To train on other text, leave out "
                 "--ckpt_path."
             )
         else:

@@ -34,7 +34,7 @@ def read_idx(path: Path, sha256: str) -> Tensor:
             content = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
-            f"{path}: expected a whole file, but it cannot be read ({error}). Delete it, so that it is fetched anew, "
+            f"{path}: expected a whole file, but it cannot be read ({error}). Delete it, so that it is downloaded again, "
             "or put a good copy in its place."
         ) from error
     if len(content) > LARGEST:
@@ -43,7 +43,7 @@ def read_idx(path: Path, sha256: str) -> Tensor:
     if found != sha256:
         raise DataError(
             f"{path}: expected content with SHA-256 {sha256}, got {found} ({len(content):,} bytes). The file is "
-            "damaged or not the right one: delete it, so that it is fetched anew, or put a good copy in its place."
+            "damaged or not the right one: delete it, so that it is downloaded again, or put a good copy in its place."
         )
     try:
         magic, dimensions = struct.unpack_from(">3sB", content)

@@ -246,7 +246,7 @@ class ImageFolder(ArrayData):
         if fitting or self._kept["root"] == str(found.root.resolve()):
             raise DataError(
                 f"{found.root}: expected the files of the training, got files that were added or taken away since: "
-                "training and test pictures cannot be told apart any more. Put new pictures into a folder of their "
+                "training and test pictures can no longer be told apart. Put new pictures into a folder of their "
                 "own; to train on others, leave out --ckpt_path."
             )
         everything = np.arange(len(found.names))

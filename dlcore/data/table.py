@@ -209,7 +209,7 @@ class Table(ArrayData):
         if self.stage == "fit" or (path and path == known.path):
             raise DataError(
                 f"{self.source}: expected the rows of the training, got a file that was changed since or another one: "
-                "training and test rows cannot be told apart any more. Put new rows into a file of their own; to train "
+                "training and test rows can no longer be told apart. Put new rows into a file of their own; to train "
                 "on other rows, leave out --ckpt_path."
             )
         whole = self._whole(source, self.source, target_needed=self.stage != "predict")
@@ -235,7 +235,9 @@ class Table(ArrayData):
             encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where)
             self.schema = Schema(encoding, target, rows.names, rows.header, path, content)
             for name in encoding.constant:
-                _say(f"{rows.where}: column {name!r} has one value in all training rows: it says nothing")
+                _say(
+                    f"{rows.where}: column {name!r} has one value in all training rows: nothing can be learned from it"
+                )
             if advice := target.advice(targets[train]):
                 _say(f"{rows.where}: {advice}")
         inputs = self._encode(rows, kept)

@@ -123,7 +123,7 @@ class CNN(Model):
         elif weights is not None:
             raise ArgumentError("weights", "nothing without an architecture of torchvision's", weights)
         if weights is not None and initializer != "default":
-            raise ArgumentError("initializer", "default, beside weights from a file", initializer, "Leave it out.")
+            raise ArgumentError("initializer", "default, with weights from a file", initializer, "Leave it out.")
         penalty = Penalty(l1, l2, l2_form, penalized)
         task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
         super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
@@ -166,7 +166,7 @@ def _check_alone(architecture: str, given: dict[str, Any]) -> None:
     changed = [name for name, value in given.items() if value != usual[name]]
     if changed:
         back = " ".join(f"--model.{name} {_as_flag(usual[name])}" for name in changed)
-        expected = f"its default beside architecture {architecture!r}, which has its own layers"
+        expected = f"its default with architecture {architecture!r}, which has its own layers"
         remedy = f"Leave it out; where a recipe sets it: {back}"
         raise ArgumentError(changed[0], expected, given[changed[0]], remedy)
 

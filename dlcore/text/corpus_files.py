@@ -119,15 +119,15 @@ def _other_encoding(path: Path, wrong: int) -> str:
     """Return GB18030 if a file that is not UTF-8 is in that encoding; raise otherwise."""
     elsewhere = _first_wrong(path, "gb18030")
     if elsewhere < 0 and _is_big5(path):
-        raise DataError(f"{path}: expected UTF-8 or GB18030, got what looks like Big5. Save it as UTF-8.")
+        raise DataError(f"{path}: expected UTF-8 or GB18030, got text that seems to be Big5. Save it as UTF-8.")
     if elsewhere < 0 and not _is_damaged_utf8(path):
         return "gb18030"
     if elsewhere < 0 or elsewhere <= wrong or _is_damaged_utf8(path):
         raise DataError(
-            f"{path}: expected UTF-8, got bytes that are not, at byte {wrong:,}. Repair the file, or save it anew."
+            f"{path}: expected UTF-8, got other bytes, at byte {wrong:,}. Repair the file, or save it again."
         )
     raise DataError(
-        f"{path}: expected UTF-8 or GB18030, got bytes that are neither: not UTF-8 at byte {wrong:,}, not GB18030 at "
+        f"{path}: expected UTF-8 or GB18030, got other bytes: not UTF-8 at byte {wrong:,}, not GB18030 at "
         f"byte {elsewhere:,}."
     )
 

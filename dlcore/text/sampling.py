@@ -57,7 +57,7 @@ class Sampling:
                 value = getattr(self, name)
                 if value != getattr(type(self), name):
                     why = "a beam search" if self.num_beams > 1 else "do_sample false"
-                    raise ArgumentError(name, f"nothing beside {why}, where no word is drawn", value, "Leave it out.")
+                    raise ArgumentError(name, f"its default with {why}, where no word is drawn", value, "Leave it out.")
 
     @property
     def draws(self) -> bool:

@@ -143,7 +143,7 @@ def test_names_are_one_hot_and_an_unseen_one_is_none_of_them():
     assert encoding.in_features == 3
     assert inputs.tolist() == [[-1, 0, 1], [1, 1, 0], [-1, 0, 0], [1, 0, 0]]  # blue, red
     assert notes == [
-        "column 'c': 1 row (row 3) with a category that no training row has, as 'green': taken as none of them"
+        "column 'c': 1 row (row 3) with a category that no training row has, as 'green': read as none of them"
     ]
 
 

@@ -72,10 +72,10 @@ def decode_and_measure(
             with _open(path) as image:
                 return _decode(image, path, size, channels, resize, levels)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise BrokenPicture(f"it claims more than {MAX_PIXELS:,} pixels, the limit") from error
+        raise BrokenPicture(f"it has more than {MAX_PIXELS:,} pixels, the limit") from error
     except FileNotFoundError as error:
         link = os.path.islink(path)  # noqa: PTH114
-        raise BrokenPicture("it is a link that leads nowhere" if link else "it is not there any more") from error
+        raise BrokenPicture("it is a broken link" if link else "it no longer exists") from error
     except UnidentifiedImageError as error:
         empty = Path(path).stat().st_size == 0
         reason = "it is empty" if empty else "its content is no picture of a kind that is read here"
@@ -152,7 +152,7 @@ def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: 
             bytes_below = np.asarray(ImageOps.exif_transpose(lower))
         return np.add(np.asarray(image).astype(np.int64) * 256, bytes_below, dtype=np.int64)
     if (greatest := int(np.asarray(image)[..., : -1 if "A" in image.mode else None].max())) < _COARSE:
-        raise BrokenPicture(f"of its 16 bits a colour, {greatest + 1} levels would be left: save it with 8 bits")
+        raise BrokenPicture(f"only {greatest + 1} of its 65,536 levels would remain: save it with 8 bits")
     return None
 
 

@@ -164,7 +164,7 @@ def _kind(path: str) -> str:
     """Return the ending of a skipped file, in lower case."""
     ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (of a million names, a Path of each costs seconds)
     if ending not in ENDINGS and os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
-        return "link that leads nowhere"
+        return "broken link"
     return decoded_name(ending) or "no ending"
 
 

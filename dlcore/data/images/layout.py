@@ -59,7 +59,7 @@ def part_folders(top: Path) -> dict[str, str]:
         return {}  # a class may be called train
     if others := [name for name in folders if name not in named]:
         raise DataError(
-            f"{top}: expected the folders train, val and test alone, or class folders alone, got {deep[0]} beside "
+            f"{top}: expected the folders train, val and test alone, or class folders alone, got {deep[0]} and "
             f"{listed(others)}. Put the class folders into a folder train, or take {deep[0]} away."
         )
     choice = f"--data.root {shell_word(str(top / named[-1]))}"
@@ -79,7 +79,7 @@ def part_folders(top: Path) -> dict[str, str]:
         parts[part] = name
     if "train" not in parts:
         raise DataError(
-            f"{top}: expected a folder train beside {listed(named)}, got none. To evaluate on one of them: {choice}"
+            f"{top}: expected a folder train next to {listed(named)}, got none. To evaluate on one of them: {choice}"
         )
     return {part: parts[part] for part in PARTS if part in parts}
 

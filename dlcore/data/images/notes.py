@@ -37,8 +37,8 @@ def tell_passed_over(found: Found) -> None:
         _say(f"{what} of a kind that is read here: {kinds}{more}")
     if found.beside:
         count, more = len(found.beside), ", …" * (len(found.beside) > 3)
-        what = "1 picture beside" if count == 1 else f"{count:,} pictures beside"
-        _say(f"{what} the class folders: no class, not read: {', '.join(found.beside[:3])}{more}")
+        what = "1 picture is" if count == 1 else f"{count:,} pictures are"
+        _say(f"{what} outside the class folders and not read: {', '.join(found.beside[:3])}{more}")
     for part, names in found.without.items():
         _say(f"{part} has no pictures of {listed(names)}: nothing is measured of them")
 

@@ -129,7 +129,7 @@ class ColumnReader:
         row = int(wrong.argmax())
         shown = f"{column.values[row]:g}" if texts is None else texts.text(row)
         if not strict:
-            note = f"{rows_in_words(wrong)} cannot be read, as {shown}: taken as missing"
+            note = f"{rows_in_words(wrong)} cannot be read, such as {shown}: read as missing"
             return replace(column, values=np.where(wrong, np.nan, column.values), notes=(*column.notes, note))
         expected = "finite numbers" if np.isinf(column.values[row]) else "numbers"
         if unit or column.unit:
@@ -171,7 +171,7 @@ class ColumnReader:
             return ""
         words = [word for word in texts.take(np.flatnonzero(wrong)).names if not any(map(str.isdigit, word))]
         flags = flag_words("data.na_values", *self.cells.na_values, *words[:_FEW])
-        return f"Take it for a missing value ({flags}). "
+        return f"Read it as a missing value ({flags}). "
 
 
 def _numbers(

@@ -91,7 +91,7 @@ def _check_lengths(path: Path, form: CsvForm) -> None:
             if row and len(row) != len(form.names):
                 raise DataError(
                     f"{path}, line {reader.line_num}: expected {len(form.names)} values, as in the first line, got "
-                    f"{len(row)}. Correct the line; a value that holds the separator must stand in quotes."
+                    f"{len(row)}. Correct the line; put a value that contains the separator in quotes."
                 )
 
 
@@ -214,6 +214,6 @@ def _has_header(path: Path, rows: list[list[str]], known: tuple[str, ...] | None
     only_years = bool(numbers) and all(re.fullmatch("(19|20)[0-9][0-9]", cell) for cell in numbers)
     if bool(numbers) == words_over_numbers or only_years:
         reason = "it has numbers that may be names" if numbers else "it has words, but not over numbers"
-        unknown = f"Whether the first line of {path} names the columns cannot be told: {reason}."
+        unknown = f"Whether the first line of {path} names the columns is unclear: {reason}."
         raise ArgumentError("header", "true or false", "auto", unknown)
     return words_over_numbers

@@ -74,7 +74,7 @@ class Encoding:
             if _MANY < len(categories) == (codes >= 0).sum():
                 raise DataError(
                     f"{what} categories that return, got another one in each of the {len(categories):,} training rows "
-                    f"({shown}): nothing follows for new rows. Leave the column out ({without})."
+                    f"({shown}): they say nothing about new rows. Leave the column out ({without})."
                 )
             learned[name] = OneHot(categories)
         return cls(learned, standardize)
@@ -116,7 +116,7 @@ class Encoding:
                     example = names.text(int(unseen.argmax()))
                     notes.append(
                         f"column {name!r}: {rows_in_words(unseen)} with a category that no training row has, as "
-                        f"{example}: taken as none of them"
+                        f"{example}: read as none of them"
                     )
                 continue
             numbers = cast(Numbers, columns[name])

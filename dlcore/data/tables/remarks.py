@@ -47,7 +47,7 @@ def remarks(columns: Mapping[str, Column]) -> list[str]:
         if isinstance(column, Numbers):
             if _count_up(column.values):
                 said.append(
-                    f"column {name!r} numbers the rows: it gives the target away where rows are sorted by that "
+                    f"column {name!r} numbers the rows: it reveals the target if the rows are sorted by it "
                     f"({flag_words('data.ignore', name)} leaves it out)"
                 )
         elif alike := _alike(column.names):
@@ -55,8 +55,8 @@ def remarks(columns: Mapping[str, Column]) -> list[str]:
             said.append(f"column {name!r}: {spelled} differ in case or blanks only: they are categories of their own")
         elif column.names and all(map(_DATE.fullmatch, column.names)):
             said.append(
-                f"column {name!r} has dates, each a category of its own: a new date will be none of them. What follows "
-                "from a date (month, weekday, days since) belongs in a column of its own"
+                f"column {name!r} has dates, each a category of its own: a new date matches none of them. Put what follows "
+                "from a date (month, weekday, days since) into a column of its own"
             )
     return said
 

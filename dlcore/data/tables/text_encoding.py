@@ -20,9 +20,9 @@ def wrong_encoding(path: Path, encoding: str) -> DataError:
     start = _first_wrong(content, encoding) or 0
     number = content.count(b"\n", 0, start) + 1
     line = content[content.rfind(b"\n", 0, start) + 1 :].split(b"\n", 1)[0]
-    said = f"{path}, line {number:,}: expected text in {encoding}, got bytes that are none."
+    said = f"{path}, line {number:,}: expected text in {encoding}, got other bytes."
     if _is_damaged_utf8(content):
-        return DataError(f"{said} The file is UTF-8 but for some bytes: correct the line, or save the file anew.")
+        return DataError(f"{said} The file is UTF-8 except for some bytes: correct the line, or save the file again.")
     runs = re.findall(rb"[\x80-\xff]+", content)
     western = sum(len(run) == 1 for run in runs) > len(runs) / 2  # a Chinese character has two bytes
     likely = ("cp1252", "latin-1", "gb18030") if western else ("gb18030", "cp1252", "latin-1")
