@@ -140,6 +140,7 @@ def cached_entry(
             return kept  # another process has built it meanwhile
         if place.is_dir():
             tell_damaged(place)
+            shutil.rmtree(place, ignore_errors=True)
         # Delete old entries, and leftovers of killed processes; a process that has mapped an entry keeps it. Without
         # file locks, another process may still be building a new one: spare those.
         for old in () if keep_others else place.parent.iterdir():

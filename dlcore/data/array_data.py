@@ -117,9 +117,14 @@ class ArrayData(ResumableData):
     def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Augment a training batch; called instead of `transform` where `augments` is true.
 
-        Takes stored samples (B, *) on the device, their targets (B,), their indices (B,), which determine the random
-        numbers together with seed and epoch, and the epoch from 0. Returns the inputs as the network takes them, and
-        targets.
+        Args:
+            inputs: Stored samples (B, *) on the device.
+            targets: Their targets (B,).
+            samples: Their indices (B,): with seed and epoch they determine the random numbers.
+            epoch: Number of the epoch, from 0.
+
+        Returns:
+            The inputs as the network takes them, and the targets.
         """
         return self.transform(inputs), targets
 
@@ -133,8 +138,10 @@ class ArrayData(ResumableData):
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
         """Receive what is known of the run before `facts` is called. Data whose facts never change can ignore it.
 
-        The task is what the model is to learn (``regression``), or None; kept is this data module's `state_dict` in the
-        run's checkpoint, or None: Lightning restores it too, but after `setup`.
+        Args:
+            task: What the model is to learn (``regression``); None if it was not set.
+            kept: This data module's `state_dict` in the run's checkpoint; None without one. Lightning restores it too,
+                but after `setup`.
         """
 
     # Lightning's hooks

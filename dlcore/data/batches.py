@@ -63,12 +63,11 @@ class BatchLoader(ResumableLoader):
         indices: The samples to visit (N,).
         batch_size: Samples in a batch of one process (B).
         seed: Shuffles each epoch by (seed, epoch); None visits the samples in the order of `indices`.
-        rank: Number of this process.
+        rank: As world_size and position, see `ResumableLoader`.
         world_size: Number of processes.
         drop_last: Leave out a smaller last batch.
-        position: Returns where in the run an iteration starts; see `ResumableLoader`.
-        device: Where `fetch` needs its indices. An epoch's order is copied there once; a copy per batch would wait for
-            the GPU.
+        position: Where in the run an iteration starts.
+        device: Where `fetch` needs its indices: an order is copied there once; a copy per batch would wait for the GPU.
         classes: The class of each sample (N,), if each must occur equally often in a shuffled epoch.
     """
 

@@ -34,8 +34,8 @@ def read_idx(path: Path, sha256: str) -> Tensor:
             content = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
-            f"{path}: expected a whole file, but it cannot be read ({error}). Delete it, so that it is downloaded again, "
-            "or put a good copy in its place."
+            f"{path}: expected a whole file, but it cannot be read ({error}). Delete it, so that it is downloaded "
+            "again, or put a good copy in its place."
         ) from error
     if len(content) > LARGEST:
         raise DataError(f"{path}: expected at most {LARGEST:,} bytes of content, got more. Put a good copy there.")

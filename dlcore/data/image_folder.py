@@ -6,6 +6,7 @@ Shapes: B batch size, C channels, H height, W width, K classes, M files.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -126,7 +127,6 @@ class ImageFolder(ArrayData):
         self.mixing = Mixing(mixup, cutmix)
         self.cache, self.skip_broken = cache, skip_broken
         self.source = root if root is not None else f"{builtin}, drawn by dlcore"
-        self._found: Found | None = None
         self._kept: dict[str, Any] = {}  # what a checkpoint holds
         self._counts: list[int] | None = None
         self._levels: tuple[int, int] | None = None  # of 16-bit pictures: the values that became 0 and 255
@@ -159,7 +159,7 @@ class ImageFolder(ArrayData):
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `ArrayData`, and all that is needed to read further pictures like the training ones."""
         if not self._kept and self.parts:
-            found, facts = self._inspect(), self.facts()
+            found, facts = self._found, self.facts()
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
             self._kept |= {"root": str(found.root.resolve()), "fingerprint": found.fingerprint}
             self._kept["levels"] = self._levels and list(self._levels)
@@ -172,15 +172,14 @@ class ImageFolder(ArrayData):
             self.expect(None, state)
             self.parts = self.load() if self.parts else {}
 
-    def _inspect(self) -> Found:
-        if self._found is None:
-            self._found = find_pictures(str(circles_folder()) if self.root is None else self.root)
-        return self._found
+    @cached_property
+    def _found(self) -> Found:
+        return find_pictures(str(circles_folder()) if self.root is None else self.root)
 
     def _class_names(self) -> list[str]:
         if self._kept:
             return list(self._kept["class_names"])
-        found = self._inspect()
+        found = self._found
         if not found.class_names:
             raise DataError(
                 f"{found.root}: expected a folder of pictures for each class, got {len(found.names):,} pictures in no "
@@ -199,7 +198,7 @@ class ImageFolder(ArrayData):
 
     def load(self) -> dict[str, Split]:
         """Decode the pictures, or read them from the cache, and split them into parts."""
-        found = self._inspect()
+        found = self._found
         targets = class_targets(found, self._class_names())
         places = self._whole() or self._cut()
         tell_passed_over(found)
@@ -234,7 +233,7 @@ class ImageFolder(ArrayData):
 
     def _whole(self) -> dict[str, np.ndarray]:
         """Return all pictures of a folder other than the one of the training, for an evaluation; else nothing."""
-        found = self._inspect()
+        found = self._found
         fitting = self.stage in (None, "fit")
         if not found.class_names and self.stage != "predict":
             raise DataError(f"{found.root}: expected class folders, got none. Only predict needs none.")
@@ -253,13 +252,13 @@ class ImageFolder(ArrayData):
         return {} if found.parts else {"val": everything, "test": everything}
 
     def _cut(self) -> dict[str, np.ndarray]:
-        found = self._inspect()
+        found = self._found
         targets = class_targets(found, self._class_names())
         return part_places(found, targets, self.val_size, self.test_size, self.split_seed)
 
     def _count(self, train: np.ndarray) -> None:
         names = self._class_names()
-        self._counts = np.bincount(class_targets(self._inspect(), names)[train], minlength=len(names)).tolist()
+        self._counts = np.bincount(class_targets(self._found, names)[train], minlength=len(names)).tolist()
 
     # Batches
 

@@ -113,15 +113,10 @@ def lenet5(image_shape: Sequence[int], out_features: int, activation: str = "ReL
     For one channel of 32 × 32 pixels and ten classes it has 61,706 parameters, like most current versions: each kernel
     of the second convolution reads all six maps, and pooling has no parameters (in the paper, a kernel reads some of
     the maps, and pooling has a factor and an offset). Pictures of 28 × 28 are padded to 32 × 32, as in the paper.
+    Dropout comes after each pooling and hidden layer; the paper's activation is Tanh.
 
-    Args:
-        image_shape: Shape of a picture: (C, H, W).
-        out_features: Size of the output (O).
-        activation: Name of the activation; the paper's is Tanh.
-        dropout: Probability with which a value is dropped in training, after each pooling and hidden layer.
-
-    Reference: LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document recognition",
-        section II.B.
+    Reference: LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document recognition", section
+    II.B.
     """
     padding = [2 if tuple(image_shape[1:]) == (28, 28) else 0, 0]
     blocks = block_settings([6, 16], kernel_size=5, padding=padding, pool="average")
@@ -131,19 +126,13 @@ def lenet5(image_shape: Sequence[int], out_features: int, activation: str = "ReL
 def small_vgg(
     image_shape: Sequence[int], out_features: int, activation: str = "ReLU", dropout: float = 0.0, width: int = 32
 ) -> nn.Module:
-    """Build a small VGG: three blocks of two convolutions 3 × 3 with max pooling, the channels doubling.
+    """Build a small VGG: three blocks of two convolutions 3 × 3 with max pooling, the channels doubling from `width`.
 
-    Batch normalisation and global average pooling replace the paper's large hidden layers.
-
-    Args:
-        image_shape: Shape of a picture: (C, H, W), of at least 8 × 8 pixels.
-        out_features: Size of the output (O).
-        activation: Name of the activation.
-        dropout: Probability with which a value is dropped in training, after each block.
-        width: Channels of the first block.
+    Batch normalisation and global average pooling replace the paper's large hidden layers. Dropout comes after each
+    block; pictures have at least 8 × 8 pixels.
 
     Reference: Simonyan and Zisserman (2014), "Very deep convolutional networks for large-scale image recognition",
-        arXiv:1409.1556.
+    arXiv:1409.1556.
     """
     blocks = block_settings([width, 2 * width, 4 * width], convolutions=2)
     return convolutional(image_shape, blocks, out_features, activation=activation, dropout=dropout)

@@ -114,44 +114,26 @@ def block_settings(
     """
     if isinstance(channels, int) or not len(channels):
         raise ArgumentError("channels", "a list with the channels of each block, as in [32, 64]", channels)
-    given: dict[str, Any] = {"convolutions": convolutions, "kernel_size": kernel_size, "stride": stride}
-    given |= {"pool": pool, "pool_size": pool_size}
+    given: dict[str, Any] = {"channels": list(channels), "convolutions": convolutions, "kernel_size": kernel_size}
+    given |= {"stride": stride, "pool": pool, "pool_size": pool_size}
     if padding is not None:
         given["padding"] = padding
-    columns = {"channels": list(channels)} | {
-        name: _one_a_block(name, value, len(channels)) for name, value in given.items()
-    }
+    columns: dict[str, list[Any]] = {}
+    for name, value in given.items():
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        columns[name] = list(value) if several else [value] * len(channels)
+        if len(columns[name]) != len(channels):
+            expected = f"one value for all blocks, or {len(channels)}, one a block of channels"
+            raise ArgumentError(name, expected, columns[name])
+        for number, each in enumerate(columns[name]):
+            place = f"{name}[{number}]" if several else name
+            if name != "pool":
+                check_number(place, each, at_least=0 if name == "padding" else 1, whole=True)
+            elif each not in POOLS:
+                raise ArgumentError(place, " or ".join(POOLS), each)
     if padding is None:
-        _check_all("kernel_size", kernel_size, 1)
         columns["padding"] = [(size - 1) // 2 for size in columns["kernel_size"]]
-    for name, lowest in (("convolutions", 1), ("kernel_size", 1), ("stride", 1), ("pool_size", 1)):
-        _check_all(name, given[name], lowest)
-    _check_all("channels", list(channels), 1)
-    if padding is not None:
-        _check_all("padding", padding, 0)
-    for number, word in enumerate(columns["pool"]):
-        if word not in POOLS:
-            raise ArgumentError(_place("pool", pool, number), " or ".join(POOLS), word)
-    names = list(columns)
-    return [BlockSettings(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-
-
-def _one_a_block(name: str, value: Any, blocks: int) -> list[Any]:
-    if isinstance(value, str | int | float) or value is None:
-        return [value] * blocks
-    if len(value) != blocks:
-        raise ArgumentError(name, f"one value for all blocks, or {blocks}, one a block of channels", list(value))
-    return list(value)
-
-
-def _check_all(name: str, value: Any, lowest: int) -> None:
-    several = isinstance(value, list | tuple)
-    for number, each in enumerate(value if several else [value]):
-        check_number(_place(name, value, number), each, at_least=lowest, whole=True)
-
-
-def _place(name: str, value: Any, number: int) -> str:
-    return f"{name}[{number}]" if isinstance(value, list | tuple) else name
+    return [BlockSettings(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
 
 def convolutional(

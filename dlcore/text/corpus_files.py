@@ -163,15 +163,12 @@ def _is_big5(path: Path) -> bool:
 
 def _is_damaged_utf8(path: Path) -> bool:
     """Return whether most text outside ASCII is UTF-8: its bytes are often valid GB18030 too, but nonsense."""
-    decoder, bad, other = codecs.getincrementaldecoder("utf-8")("replace"), 0, 0
-    with path.open("rb") as file:
-        while True:
-            block = file.read(_BLOCK)
-            text = decoder.decode(block, final=not block)
+    bad = other = 0
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        while text := file.read(_BLOCK):
             bad += text.count("\ufffd")
             other += len(text) - len(text.encode("ascii", "ignore"))
-            if not block:
-                return bad < _DAMAGE * other
+    return bad < _DAMAGE * other
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,11 @@ def _write_parts(
 ) -> dict[str, dict[str, int]]:
     """Step 3: write the parts; return the counts of each."""
     counts = {name: dict.fromkeys(("documents", "tokens", "characters", "unknown"), 0) for name in NAMES}
-    files = {name: ((folder / f"{name}.tokens").open("wb"), (folder / f"{name}.offsets").open("wb")) for name in NAMES}
-    try:
+    with ExitStack() as stack:
+        files = {
+            name: [stack.enter_context((folder / f"{name}.{kind}").open("wb")) for kind in ("tokens", "offsets")]
+            for name in NAMES
+        }
         for _, offsets in files.values():
             np.zeros(1, dtype="<u8").tofile(offsets)
         for start, numbers in raw.slices():
@@ -156,8 +160,4 @@ def _write_parts(
                 count["tokens"] += len(chosen)
                 count["unknown"] += int((chosen == UNKNOWN).sum())
                 count["characters"] += int(renumbering.characters[with_ends[part_of == place]].sum())
-    finally:
-        for pair in files.values():
-            for file in pair:
-                file.close()
     return counts

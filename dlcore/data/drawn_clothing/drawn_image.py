@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from dlcore.data.drawn_clothing.clothes import coat, dress, pullover, shirt, t_s
 from dlcore.data.drawn_clothing.fabric import clutter, develop, folds, weave
 from dlcore.data.drawn_clothing.portable_random import Draws, Floats
 from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
-from dlcore.errors import ArgumentError
+from dlcore.errors import check_number
 
 CLASS_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -32,27 +31,16 @@ _THREADS = 4
 
 
 def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw grey pictures of ten kinds of clothing, light on dark, with their labels.
+    """Draw n grey pictures of ten kinds of clothing, light on dark, with their labels, in random order.
 
-    A stand-in for real pictures: as large, as many classes, and hard enough that a linear model does not solve it.
-    Sets differ by seed alone, so take one seed for training and another for testing. The same arguments give the same
-    bits on every platform; torch's and numpy's global random states are not used.
+    A stand-in for real pictures: as large, as many classes (balanced), and hard enough that a linear model does not
+    solve it. Sets differ by seed alone, so take one seed for training and another for testing. The same arguments give
+    the same bits on every platform; torch's and numpy's global random states are not used.
 
-    Args:
-        n: Number of pictures, at least 1. The classes are balanced: their counts differ by 1 at most.
-        seed: Determines the pictures; a whole number of at least 0.
-
-    Returns:
-        Images, uint8, 0 (black) to 255 (white), and labels, int64, 0 to 9, indices into `CLASS_NAMES`; in random
-        order.
-
-    Shape:
-        images (N, 28, 28), labels (N,)
-
-    Raises:
-        ArgumentError: `n` is no whole number of at least 1, or `seed` none of at least 0.
+    Returns images (N, 28, 28), uint8, 0 (black) to 255 (white), and labels (N,), int64, indices into `CLASS_NAMES`.
     """
-    n, seed = _whole("n", n, 1), _whole("seed", seed, 0)
+    check_number("n", n, at_least=1, whole=True)
+    check_number("seed", seed, at_least=0, whole=True)
     images = np.empty((n, SIZE, SIZE), dtype=np.uint8)
     order = np.argsort(Draws(n, seed, 0).raw(n), kind="stable")
     labels = (np.arange(n, dtype=np.int64) % len(CLASS_NAMES))[order]
@@ -81,11 +69,3 @@ def _draw(garment: Callable[[Sketch], None], draws: Draws) -> Floats:
     folds(sketch)
     clutter(sketch)
     return develop(sketch)
-
-
-def _whole(argument: str, value: Any, least: int) -> int:
-    """Check that a value is a whole number and large enough; return it."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ArgumentError(argument, f"a whole number of at least {least}", value)
-    return int(value)

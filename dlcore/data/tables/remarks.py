@@ -55,8 +55,8 @@ def remarks(columns: Mapping[str, Column]) -> list[str]:
             said.append(f"column {name!r}: {spelled} differ in case or blanks only: they are categories of their own")
         elif column.names and all(map(_DATE.fullmatch, column.names)):
             said.append(
-                f"column {name!r} has dates, each a category of its own: a new date matches none of them. Put what follows "
-                "from a date (month, weekday, days since) into a column of its own"
+                f"column {name!r} has dates, each a category of its own: a new date matches none of them. Put what "
+                "follows from a date (month, weekday, days since) into a column of its own"
             )
     return said
 

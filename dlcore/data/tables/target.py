@@ -37,13 +37,7 @@ class Target:
 
     @classmethod
     def of(
-        cls,
-        column: Column,
-        name: str,
-        where: str,
-        task: str | None = None,
-        strict: bool = False,
-        unit: float = 1.0,
+        cls, column: Column, name: str, where: str, task: str | None = None, strict: bool = False, unit: float = 1.0
     ) -> Target:
         """Detect what can be learned from a column; without a task, the usual one is taken.
 
