@@ -50,16 +50,14 @@ class ResidualBlock(nn.Module):
         """Return the output (N, channels, …) of inputs (N, in_channels, H, W)."""
         residual = self.activation_1(self.batch_norm_1(self.conv_1(inputs)))
         residual = self.batch_norm_2(self.conv_2(residual))
-        outputs: Tensor = self.activation_2(residual + self._short_cut(inputs))
-        return outputs
-
-    def _short_cut(self, inputs: Tensor) -> Tensor:
+        short_cut = inputs
         if self.stride > 1:
-            inputs = inputs[:, :, :: self.stride, :: self.stride]
+            short_cut = short_cut[:, :, :: self.stride, :: self.stride]
         if self.new_channels:
             before = self.new_channels // 2
-            inputs = functional.pad(inputs, (0, 0, 0, 0, before, self.new_channels - before))
-        return inputs
+            short_cut = functional.pad(short_cut, (0, 0, 0, 0, before, self.new_channels - before))
+        outputs: Tensor = self.activation_2(residual + short_cut)
+        return outputs
 
 
 def residual_network(

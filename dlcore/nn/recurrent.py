@@ -138,7 +138,9 @@ class Recurrent(nn.Module):
 
         With mixed precision on a processor without AVX-512, the layers compute in float32.
         """
-        if _lacks_bfloat16(inputs):
+        # Mixed precision would need bfloat16 on a CPU without AVX-512, for which oneDNN has no LSTM.
+        mixed = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if mixed and not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
             with torch.autocast("cpu", enabled=False):
                 state = None if state is None else tuple(part.float() for part in state)
                 return self._run(inputs.float(), state)
@@ -156,9 +158,3 @@ class Recurrent(nn.Module):
                 inputs, end = layer(inputs, bare)
             ends.append(end if isinstance(end, tuple) else (end,))
         return inputs, tuple(torch.cat(parts) for parts in zip(*ends, strict=True))
-
-
-def _lacks_bfloat16(inputs: Tensor) -> bool:
-    """Return whether mixed precision needs bfloat16 on a CPU without AVX-512, for which oneDNN has no LSTM."""
-    asked = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return asked and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")

@@ -81,7 +81,9 @@ def make_schedule(
     """
     check_settings("lr_scheduler", given_settings(factory))
     try:
-        if total_steps is not None and _lacks_length(factory):
+        given = factory.keywords if isinstance(factory, partial) else {}
+        lengths = [given.get(name) for name in ("total_steps", "epochs", "steps_per_epoch")]
+        if total_steps is not None and class_of(factory) is OneCycleLR and lengths == [None] * 3:
             schedule = factory(optimizer, total_steps=total_steps())
         else:
             schedule = factory(optimizer)
@@ -92,14 +94,6 @@ def make_schedule(
     if isinstance(schedule, ReduceLROnPlateau):
         raise needs_metric()
     return schedule, "step" if isinstance(schedule, _STEPPED_PER_BATCH) else getattr(schedule, "interval", "epoch")
-
-
-def _lacks_length(factory: Callable[..., LRScheduler]) -> bool:
-    """Return whether this creates a OneCycleLR without a length."""
-    given = factory.keywords if isinstance(factory, partial) else {}
-    return class_of(factory) is OneCycleLR and all(
-        given.get(name) is None for name in ("total_steps", "epochs", "steps_per_epoch")
-    )
 
 
 def needs_metric() -> ArgumentError:

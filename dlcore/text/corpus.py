@@ -37,7 +37,10 @@ class Corpus:
         named = named_files(root)
         paths = each_once(named)
         memory = cache_folder() / "texts" / "files" / f"{hash_of(sorted(map(os.path.realpath, paths)))[:32]}.json"
-        known = _remembered(memory)
+        known: dict[str, tuple[str, str]] = {}
+        with suppress(OSError, ValueError):
+            kept = json.loads(memory.read_text(encoding="utf-8"))
+            known = {key: (encoding, digest) for key, (encoding, digest) in kept.items()}
         files, seen = [], {}
         for path in paths:
             try:
@@ -51,7 +54,11 @@ class Corpus:
         if not any(file.size for file in files):
             raise DataError(f"{files[0].path}: expected text, got an empty file.")
         if seen != known:
-            _remember(memory, seen)
+            with suppress(OSError):  # a cache only: it saves time
+                open_cache(memory.parent)
+                with tempfile.NamedTemporaryFile("w", dir=memory.parent, delete=False, encoding="utf-8") as written:
+                    json.dump(seen, written)
+                Path(written.name).replace(memory)
         whole = tuple(file for file in files if file.size)
         return cls(whole, hash_of([file.digest for file in files]), len(named) - len(paths))
 
@@ -81,17 +88,3 @@ def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: i
         return cached_entry(place, TokenStore.whole, build) or TokenStore(place)
     except OSError as error:
         raise DataError(f"The corpus as numbers cannot be kept ({error}). {other}") from error
-
-
-def _remembered(path: Path) -> dict[str, tuple[str, str]]:
-    with suppress(OSError, ValueError):
-        return {key: (value[0], value[1]) for key, value in json.loads(path.read_text(encoding="utf-8")).items()}
-    return {}
-
-
-def _remember(path: Path, seen: dict[str, tuple[str, str]]) -> None:
-    with suppress(OSError):  # a cache only: it saves time
-        open_cache(path.parent)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            json.dump(seen, file)
-        Path(file.name).replace(path)

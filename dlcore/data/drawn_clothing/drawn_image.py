@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dlcore.data.drawn_clothing.accessories import ankle_boot, bag, sandal, sneaker
 from dlcore.data.drawn_clothing.clothes import coat, dress, pullover, shirt, t_shirt, trouser
 from dlcore.data.drawn_clothing.fabric import clutter, develop, folds, weave
-from dlcore.data.drawn_clothing.portable_random import Draws, Floats
+from dlcore.data.drawn_clothing.portable_random import Draws
 from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
 from dlcore.errors import check_number
 
@@ -47,7 +47,14 @@ def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
     def fill(label: int, start: int, where: NDArray[np.int64]) -> None:
         # Each batch has its own random stream, so the order in which threads finish does not matter.
-        images[where] = _draw(_GARMENTS[label], Draws(len(where), seed, 1, label, start)).transpose(2, 0, 1)
+        garment = _GARMENTS[label]
+        shoe = garment in _SHOES
+        sketch = Sketch(Draws(len(where), seed, 1, label, start), mirror=shoe)
+        weave(sketch, patterned=0.12 if shoe else 0.45)
+        garment(sketch)
+        folds(sketch)
+        clutter(sketch)
+        images[where] = develop(sketch).transpose(2, 0, 1)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         jobs = []
@@ -58,14 +65,3 @@ def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         for job in jobs:
             job.result()
     return torch.from_numpy(images), torch.from_numpy(labels)
-
-
-def _draw(garment: Callable[[Sketch], None], draws: Draws) -> Floats:
-    """Draw pictures of one kind of clothing: grey levels, whole numbers from 0 to 255. Shape: (H, W, N)."""
-    shoe = garment in _SHOES
-    sketch = Sketch(draws, mirror=shoe)
-    weave(sketch, patterned=0.12 if shoe else 0.45)
-    garment(sketch)
-    folds(sketch)
-    clutter(sketch)
-    return develop(sketch)

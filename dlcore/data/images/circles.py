@@ -70,7 +70,9 @@ def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]
     draws = Draws(n, *key)
     # One channel at a time, (B, S, S): numpy is several times slower when the last dimension has only three entries.
     ground = [draws.uniform(0.3, 0.7) for _ in range(3)]
-    slope = _slope(draws)
+    down, across = draws.uniform(-0.1, 0.1), draws.uniform(-0.1, 0.1)
+    steps = np.linspace(-1, 1, SIDE, dtype=np.float32)
+    slope = down[:, None, None] * steps[:, None] + across[:, None, None] * steps  # light from a random side
     canvas = [slope + level[:, None, None] for level in ground]
     shapes = np.floor(draws.uniform(2, _MOST_SHAPES + 1))
     for number in range(_MOST_SHAPES):
@@ -85,13 +87,6 @@ def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]
         channel += 0.05 * draws.speckle(SIDE, SIDE).transpose(2, 0, 1)
         pictures[..., number] = np.clip(channel, 0, 1) * 255 + 0.5
     return pictures
-
-
-def _slope(draws: Draws) -> Floats:
-    """Return a gradient of light from a random side (B, S, S)."""
-    down, across = draws.uniform(-0.1, 0.1), draws.uniform(-0.1, 0.1)
-    steps = np.linspace(-1, 1, SIDE, dtype=np.float32)
-    return down[:, None, None] * steps[:, None] + across[:, None, None] * steps
 
 
 def _cover(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:

@@ -121,7 +121,12 @@ class ColumnReader:
                 return Numbers(texts.each([text.lower() == "true" for text in texts.names]), boolean=True)
             parsed = [self.cells.numbers.parse(text) for text in texts.names]
             if kind == "auto" and not _mostly_numbers(texts, [found is not None for found in parsed]):
-                self._check_other_formats(texts, name, advice)
+                for other in self.cells.numbers.others(texts.names):
+                    read = [other.parse(text) is not None for text in texts.names]
+                    if _mostly_numbers(texts, read):
+                        wrong = texts.each(read) == 1
+                        shown = texts.text(int(wrong.argmax()))
+                        raise self._error(name, "numbers or names", shown, wrong, texts, advice)
                 return texts
             column, wrong = _numbers(texts, parsed, unit)
         if not wrong.any():
@@ -138,14 +143,6 @@ class ColumnReader:
             expected += " without a unit"
         expected += ", as in the training" if unit is not None else ", as most of it is" if kind == "auto" else ""
         raise self._error(name, expected, shown, wrong, texts, advice)
-
-    def _check_other_formats(self, texts: Names, name: str, advice: str) -> None:
-        """Raise if names are numbers in another format."""
-        for other in self.cells.numbers.others(texts.names):
-            read = [other.parse(text) is not None for text in texts.names]
-            if _mostly_numbers(texts, read):
-                wrong = texts.each(read) == 1
-                raise self._error(name, "numbers or names", texts.text(int(wrong.argmax())), wrong, texts, advice)
 
     def _error(self, name: str, expected: str, got: str, wrong: Mask, texts: Names | None, advice: str) -> DataError:
         first = f"{int(wrong.argmax()) + 1:,} (counted from 1, without the header)"
