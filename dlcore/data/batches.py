@@ -39,7 +39,7 @@ def balanced(indices: Tensor, classes: Tensor, seed: int, epoch: int) -> Tensor:
     subset.
     """
     sizes = torch.bincount(classes)
-    members = indices[classes.argsort(stable=True)].split(sizes[sizes > 0].tolist())  # type: ignore[no-untyped-call]
+    members = torch.split(indices[classes.argsort(stable=True)], sizes[sizes > 0].tolist())
     count, rest = divmod(len(indices), len(members))
     chosen = []
     for place, own in enumerate(members):
