@@ -148,7 +148,7 @@ def cached_entry(
                 shutil.rmtree(old, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
             made = Path(folder) / "whole"
-            made.mkdir()
+            made.mkdir(mode=0o700)
             build(made)
             with suppress(FileExistsError):  # without locks another process may have been faster
                 made.rename(place)

@@ -235,9 +235,10 @@ def test_tables_that_another_process_makes_are_waited_for(own_cache, tmp_path, m
     place = own_cache / "words" / f"{dictionary.digest[:32]}-1"
     monkeypatch.setattr(WordTables, "_make", lambda dictionary: pytest.fail("made twice"))
     with ThreadPoolExecutor(1) as pool:
-        with locked(place.with_name(f"{place.name}.lock")):
+        with locked(place.with_name("lock")):
             waiting = pool.submit(WordTables.of, dictionary)
             time.sleep(0.2)
+            place.mkdir()
             made._save(place)
         assert waiting.result(timeout=20).weights.tolist() == made.weights.tolist()
 

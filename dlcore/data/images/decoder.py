@@ -151,7 +151,8 @@ def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: 
             lower.tile = [(*lower.tile[0][:3], depth.replace("16B", "16L"))]
             bytes_below = np.asarray(ImageOps.exif_transpose(lower))
         values = np.asarray(image).astype(np.int64) * 256
-        return values + bytes_below
+        values += bytes_below
+        return values
     if (greatest := int(np.asarray(image)[..., : -1 if "A" in image.mode else None].max())) < _COARSE:
         raise BrokenPicture(f"only {greatest + 1} of its 65,536 levels would remain: save it with 8 bits")
     return None
