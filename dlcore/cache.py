@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
+
+_DAY = 24 * 60 * 60  # seconds
+_Entry = TypeVar("_Entry")
 
 
 def cache_folder() -> Path:
@@ -97,3 +105,51 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
         except OSError:  # a network file system without locks: as above
             pass
         yield turn
+
+
+def hash_of(lines: Iterable[str]) -> str:
+    """Return a hash of lines of text, as hexadecimal digits; names of files that are no UTF-8 are allowed."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(os.fsencode(line) + b"\0")
+    return digest.hexdigest()
+
+
+def cached_entry(
+    place: Path, read: Callable[[Path], _Entry | None], build: Callable[[Path], Any], keep_others: bool = False
+) -> _Entry | None:
+    """Read a folder of the cache; if it is not whole, one process builds it, while others wait.
+
+    Args:
+        place: The folder. It appears whole, or not at all.
+        read: Reads it; returns None if there is none, or it is damaged.
+        build: Fills an empty folder.
+        keep_others: Whether the entries next to it are kept; else they are of files that have changed since.
+
+    Returns:
+        What `read` returns.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    open_cache(place.parent)
+    if (kept := read(place)) is not None:
+        return kept
+    with locked(place.parent / "lock"):
+        if (kept := read(place)) is not None:
+            return kept  # another process has built it meanwhile
+        if place.is_dir():
+            tell_damaged(place)
+            shutil.rmtree(place, ignore_errors=True)
+        # Delete old entries, and leftovers of killed processes; a process that has mapped an entry keeps it. Without
+        # file locks, another process may still be building a new one: spare those.
+        for old in () if keep_others else place.parent.iterdir():
+            if old.is_dir() and not (old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
+                shutil.rmtree(old, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
+            made = Path(folder) / "whole"
+            made.mkdir(mode=0o700)
+            build(made)
+            with suppress(FileExistsError):  # without locks another process may have been faster
+                made.rename(place)
+    return read(place)

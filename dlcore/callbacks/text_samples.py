@@ -15,9 +15,9 @@ from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import CheckpointError, check_number
 from dlcore.text.constrained_decoding import ConstrainedDecoder
 from dlcore.text.generation import GeneratedText, generate_texts
-from dlcore.text.prompt import read_prompt
 from dlcore.text.sampling import Sampling
 from dlcore.text.text_constraints import TextConstraints
+from dlcore.text.tokenizer import read_prompt
 
 _LONGEST_TAG = 20
 

@@ -17,7 +17,7 @@ from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text import END
-from dlcore.text.prompt import read_prompt
+from dlcore.text.tokenizer import read_prompt
 from dlcore.tracking.figures.token_loss import token_loss
 
 

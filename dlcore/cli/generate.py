@@ -18,7 +18,7 @@ from dlcore.errors import ArgumentError, check_number
 if TYPE_CHECKING:
     from dlcore.cli.generated_output import Output
     from dlcore.runs import TextModel
-    from dlcore.text.prompt import Prompt
+    from dlcore.text.tokenizer import Prompt
 
 SUMMARY = "Write text with a trained text model: any prompt, exact length, lines and acrostics."
 _COLUMN = 37
@@ -138,9 +138,9 @@ def _generate(
     from dlcore.runs.process import check_devices, prepare_process
     from dlcore.runs.text_generation import write
     from dlcore.runs.text_model import load_text_model
-    from dlcore.text.prompt import read_prompt
     from dlcore.text.sampling import Sampling
     from dlcore.text.text_constraints import TextConstraints
+    from dlcore.text.tokenizer import read_prompt
 
     # Before the model is loaded, so that a typing error is reported at once.
     form, sampling = TextConstraints(**_of(given, groups["Form"])), Sampling(**_of(given, groups["Choice of words"]))

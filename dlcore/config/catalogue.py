@@ -63,8 +63,8 @@ class ClassInfo:
 def class_names(package: Package, root: Path = ROOT) -> list[str]:
     """Return the names of the classes that a recipe may choose in a package, in the order of the package's ``__all__``.
 
-    Leave out a root base class (it derives from no class of the package, but others derive from it) and a class
-    without any base: a helper.
+    Leave out a root base class (it derives from no class in ``__all__``, but others derive from it) and a class without
+    any base: a helper.
 
     Args:
         package: ``models``, ``data`` or ``callbacks``.
@@ -72,8 +72,9 @@ def class_names(package: Package, root: Path = ROOT) -> list[str]:
     """
     found = _find_classes(root / package)
     parents = {base for _, bases in found.values() for base in bases}
-    listed = [name for name in _exported(root / package) if name in found and found[name][1]]
-    return [name for name in listed if name not in parents or any(base in found for base in found[name][1])]
+    exported = _exported(root / package)
+    listed = [name for name in exported if name in found and found[name][1]]
+    return [name for name in listed if name not in parents or any(base in exported for base in found[name][1])]
 
 
 def class_info(package: Package, name: str, root: Path = ROOT) -> ClassInfo:

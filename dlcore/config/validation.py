@@ -20,7 +20,7 @@ from dlcore.config.merge import NESTED_CLASSES, class_and_arguments, own_name
 from dlcore.config.request import Flag
 from dlcore.config.short_names import factory_classes
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
-from dlcore.optim.schedule_factory import needs_metric
+from dlcore.optim.factories import needs_metric
 
 _PARSER_FLAGS = ("help", "help-all", "print_config")  # the parser's own flags
 _KEYS_OF_CLASS = ("class_path", "init_args", "dict_kwargs")

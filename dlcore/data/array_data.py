@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from dlcore.data.batches import BatchLoader
-from dlcore.data.device_cache import Residence
-from dlcore.data.trainer_position import place_in_run, stands_within_epoch
+from dlcore.data.resumable_data import ResumableData, refuse_form
 from dlcore.errors import ArgumentError, check_number
+
+_SHARE = 0.25  # of a GPU's free memory, for samples; the rest is the network's
 
 
 @dataclass(frozen=True)
@@ -50,28 +51,53 @@ class Split:
         return len(self.indices)
 
 
-class ArrayData(LightningDataModule):
+class Residence:
+    """Samples that stay on a GPU if they fit: batches are gathered there, and only indices are copied."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._free = int(torch.cuda.mem_get_info(device)[0] * _SHARE) if device.type == "cuda" else 0
+        self._said = False
+        self._copies: dict[int, tuple[Tensor, Tensor]] = {}  # by id of the samples; the originals stay alive with it
+
+    def take(self, part: Split) -> Split:
+        """Return the part with its samples on the device; the part itself on a CPU, or if they do not fit.
+
+        Parts that share their samples share the copy.
+        """
+        copy = self._copies.get(id(part.inputs))
+        if copy is None:
+            size = part.inputs.nbytes
+            if size > self._free:
+                if self.device.type not in ("cpu", "mps") and not self._said:  # Apple's GPUs share the memory
+                    self._said = True
+                    rank_zero_only(print)(
+                        f"data: {size / 1e9:.2f} GB of samples stay in the computer's memory and travel a batch at a "
+                        f"time: on the device {self._free / 1e9:.2f} GB were left for them."
+                    )
+                return part
+            self._free -= size
+            copy = self._copies[id(part.inputs)] = part.inputs, part.inputs.to(self.device)
+        return replace(part, inputs=copy[1], targets=part.targets.to(self.device))
+
+
+class ArrayData(ResumableData):
     """Base of data modules in memory. A subclass implements `load` and `transform`, and describes its data in `facts`.
 
     Args:
         batch_size: Samples in a training batch, of each process.
         eval_batch_size: Samples in a batch of validation, test and prediction; it changes speed and memory only.
         drop_last: Leave out an epoch's last batch when it is smaller than the others.
-
-    Attributes:
-        parts: ``train``, ``val`` and ``test``, filled by `setup`.
     """
+
+    parts: dict[str, Split]
 
     def __init__(self, batch_size: int, eval_batch_size: int, drop_last: bool) -> None:
         super().__init__()
         check_number("batch_size", batch_size, at_least=1, whole=True)
         check_number("eval_batch_size", eval_batch_size, at_least=1, whole=True)
         self.batch_size, self.eval_batch_size, self.drop_last = batch_size, eval_batch_size, drop_last
-        self.parts: dict[str, Split] = {}
-        self._residence: Residence | None = None  # of the parts on a GPU
-        self.stage: str | None = None  # the stage as Lightning names it: fit, validate, test, predict
-        # The run's seed determines the order of the training samples. All processes use the same one (see `setup`).
-        self.order_seed = torch.initial_seed() % 2**31
+        self._residence: Residence | None = None
 
     # Methods that a subclass implements
 
@@ -120,25 +146,15 @@ class ArrayData(LightningDataModule):
 
     # Lightning's hooks
 
-    def setup(self, stage: str | None = None) -> None:
-        """Read the data for a fit, once. Other stages read in the first loader, when a checkpoint's state is known."""
-        self.stage = stage
-        if stage in (None, "fit"):
-            self._read()
-        if self.trainer is not None and self.trainer.world_size > 1:
-            self.order_seed = self.trainer.strategy.broadcast(self.order_seed)
+    def read(self) -> None:
+        """Fill `parts`, unless that is done."""
+        if not self.parts:
+            self.parts = self.load()
 
     def train_dataloader(self) -> BatchLoader:
         """Return shuffled batches, starting at the position of a resumed run."""
-        position = self._position if self.trainer is not None else None
-        loader = self._loader(
-            *("train", self.batch_size, self.augments),
-            seed=self.order_seed,
-            drop_last=self.drop_last,
-            position=position,
-        )
-        if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
-            loader.seed = None  # the same few batches in every epoch
+        order = {**self.training_order, "drop_last": self.drop_last}
+        loader = self._loader("train", self.batch_size, numbered=self.augments, **order)
         if not len(loader):
             samples = len(loader.indices)
             raise ArgumentError(
@@ -157,20 +173,8 @@ class ArrayData(LightningDataModule):
         """Return test batches in the order of the set."""
         return self._loader("test", self.eval_batch_size)
 
-    def predict_dataloader(self) -> BatchLoader:
-        """Return the test samples, for which a user wants predictions."""
-        return self.test_dataloader()
-
-    def _position(self) -> tuple[int, int]:
-        return place_in_run(self.trainer)  # type: ignore[arg-type]
-
-    def _read(self) -> None:
-        if not self.parts:
-            self.parts = self.load()
-
     def _loader(self, part: str, batch_size: int, numbered: bool = False, **options: Any) -> BatchLoader:
-        self._read()
-        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        self.read()
         chosen = self.parts[part]
         if self.trainer is not None:
             device = self.trainer.strategy.root_device
@@ -178,8 +182,8 @@ class ArrayData(LightningDataModule):
                 self._residence = Residence(device)
             chosen = self._residence.take(chosen)
         fetch = chosen.fetch_numbered if numbered else chosen.fetch
-        place: dict[str, Any] = {"rank": rank, "world_size": world_size, "device": chosen.inputs.device}
-        return BatchLoader(fetch, chosen.indices, batch_size, **place, **options)
+        options |= {**self.process, "device": chosen.inputs.device}
+        return BatchLoader(fetch, chosen.indices, batch_size, **options)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scale a batch on the device where it is used: the transfer to a GPU has the compact form."""
@@ -193,31 +197,14 @@ class ArrayData(LightningDataModule):
             inputs = self.trainer.precision_plugin.convert_input(inputs)
         return inputs, targets
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the seed of the order: with the trainer's counters it determines the position of every sample."""
-        return {
-            "order_seed": self.order_seed,
-            "samples_of_a_batch": self._samples_of_a_batch(),
-            "within_epoch": stands_within_epoch(self.trainer),
-        }
+    # Checkpoint state
 
-    def _samples_of_a_batch(self) -> int:
-        """Return the samples of one batch over all processes."""
-        return self.batch_size * (1 if self.trainer is None else self.trainer.world_size)
+    def batch_form(self) -> dict[str, Any]:
+        """Return the number of samples of one batch over all processes."""
+        return {"samples_of_a_batch": self.batch_size * self.process["world_size"]}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue in the order of the resumed run.
-
-        Raises:
-            ArgumentError: The run stopped within an epoch and its batches had another size: the position would be lost.
-        """
-        self.order_seed = state["order_seed"]
-        kept, now = state.get("samples_of_a_batch"), self._samples_of_a_batch()
-        fitting = self.trainer is not None and self.trainer.state.fn == "fit"
-        if fitting and state.get("within_epoch") and kept != now:
-            raise ArgumentError(
-                "batch_size",
-                f"{kept} in all processes together, as the run had that goes on within an epoch",
-                now,
-                "Choose others at the end of an epoch.",
-            )
+    def check_batch_form(self, before: dict[str, Any]) -> None:
+        """Check that batches have as many samples as those of a run that stopped within an epoch."""
+        kept, now = before.get("samples_of_a_batch"), self.batch_form()["samples_of_a_batch"]
+        if kept != now:
+            raise refuse_form("batch_size", f"{kept} in all processes together", now)

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dlcore.data.corpus_notes import tell, tell_repeated, tell_settled
+from lightning.pytorch.utilities import rank_zero_only
+
+from dlcore.data.resumable_data import fill_empty_parts
 from dlcore.data.text_data import TextData
 from dlcore.errors import ArgumentError, DataError, check_number
 from dlcore.text import Vocabulary
@@ -110,7 +112,6 @@ class ChineseCorpus(TextData):
         self.store: TokenStore | None = None
         self._corpus: Corpus | None = None
         self._kept: dict[str, Any] | None = None
-        self._stage: str | None = None
 
     # What is known before and after the text is read
 
@@ -122,12 +123,7 @@ class ChineseCorpus(TextData):
 
     def facts(self) -> dict[str, Any]:
         """Return what a model may ask for, and facts of the corpus; read it if no checkpoint holds the vocabulary."""
-        if self.tokenizer is None:
-            self.load()
-        facts: dict[str, Any] = {
-            "vocab_size": len(self.tokenizer.vocabulary),  # type: ignore[union-attr]
-            "source": self.source,
-        }
+        facts: dict[str, Any] = {"vocab_size": len(self.vocabulary), "source": self.source}
         if self.store is not None:
             counts = self.store.meta["parts"]
             facts |= {f"{name}_{what}": count for name in counts for what, count in counts[name].items()}
@@ -136,18 +132,13 @@ class ChineseCorpus(TextData):
     @property
     def vocabulary(self) -> Vocabulary:
         """The vocabulary; the corpus is read first if necessary."""
-        if self.tokenizer is None:
-            self.load()
-        return self.tokenizer.vocabulary  # type: ignore[union-attr]
+        return self.known_tokenizer.vocabulary
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `TextData`, and all that is needed to tokenize further text like the training text."""
         if self._kept is None and self.tokenizer is not None:
-            self._kept = {
-                "tokenizer": self.tokenizer.state(),
-                "corpus": self._held_out(),
-                "words_of": self._words_of(),
-            }
+            state = {"tokenizer": self.tokenizer.state(), "corpus": self._held_out(), "words_of": self._words_of()}
+            self._kept = state
         return {**super().state_dict(), **(self._kept or {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -160,11 +151,6 @@ class ChineseCorpus(TextData):
 
     # Reading
 
-    def setup(self, stage: str | None = None) -> None:
-        """Read the text for a fit. Other stages read in the first loader, when a checkpoint's vocabulary is known."""
-        self._stage = stage
-        super().setup(stage)
-
     def load(self) -> None:
         """Tokenize the text, or read the token ids from the cache; fill `parts`.
 
@@ -174,7 +160,10 @@ class ChineseCorpus(TextData):
             DataError: A run that continues had another corpus.
         """
         corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root)
-        tell_repeated(corpus.repeated)
+        if corpus.repeated == 1:
+            _say("1 file was named more than once, and is read once")
+        elif corpus.repeated:
+            _say(f"{corpus.repeated:,} times a file was named that had been named before; each is read once")
         self._check_words()
         if self._kept is None:
             words = self.level == "word"
@@ -183,45 +172,34 @@ class ChineseCorpus(TextData):
             self.tokenizer = Tokenizer(
                 Vocabulary(self.store.words), cutter, self.rules.split, self.store.meta["unknown_characters"]
             )
-            tell(self.store)
-            self.parts = self.store.parts()
+            _describe(self.store)
         elif self._kept["corpus"]["digest"] == corpus.digest:
             for argument, value in self._held_out().items():
                 if value != (expected := self._kept["corpus"][argument]):
-                    why = "Else documents of the training would be held out; a training anew goes without --ckpt_path."
+                    why = "Else training documents would be held out. To start a new training, leave out --ckpt_path."
                     raise ArgumentError(argument, f"{expected!r}, as in the run of the checkpoint", value, why)
             self.store = self._in_kept_words(corpus, self.rules)
-            self.parts = self.store.parts()
-        elif self._stage == "fit":
+        elif self.stage == "fit":
             raise DataError(
                 f"{self.source}: expected the text of the training, got text that was changed since or another one: "
-                "training and test documents cannot be told apart any more. A training on other text begins anew, "
-                "without --ckpt_path."
+                "training and test documents can no longer be told apart. To train on other text, leave out "
+                "--ckpt_path."
             )
         else:
             self.store = self._in_kept_words(corpus, replace(self.rules, val_size=0, test_size=0))
-            self.parts = self.store.parts()
+        self.parts = fill_empty_parts(self.store.parts())
         self.in_pieces = self.store.meta["pieces"]
-        for name, other in (("val", "test"), ("test", "val")):
-            if not len(self.parts[name]):
-                self.parts[name] = self.parts[other] if len(self.parts[other]) else self.parts["train"]
 
     def _held_out(self) -> dict[str, Any]:
         """Return what determines which documents are held out."""
         rules, digest = self.rules, "" if self._corpus is None else self._corpus.digest
-        return {
-            "digest": digest,
-            "documents": rules.documents,
-            "val_size": rules.val_size,
-            "test_size": rules.test_size,
-        }
+        return {"digest": digest, **{name: getattr(rules, name) for name in ("documents", "val_size", "test_size")}}
 
     def _words_of(self) -> dict[str, Any]:
         """Return what determines segmentation and vocabulary, apart from the dictionaries."""
         rules = self.rules
-        rare = "split" if rules.split else "unknown"
         own = {"level": self.level, "min_freq": rules.min_freq, "max_words": rules.max_words}
-        return {**own, "rare": rare, "hmm": self.hmm}
+        return {**own, "rare": "split" if rules.split else "unknown", "hmm": self.hmm}
 
     def _check_words(self) -> None:
         """Check arguments against the checkpoint's vocabulary: a fit refuses others, an evaluation prints a note."""
@@ -231,15 +209,15 @@ class ChineseCorpus(TextData):
         for argument, value in self._words_of().items():
             if value == before.get(argument, value):
                 continue
-            if self._stage == "fit":
-                remedy = "The words stay those of the checkpoint; a training with others goes without --ckpt_path."
+            if self.stage == "fit":
+                remedy = "The words stay those of the checkpoint; to train with others, leave out --ckpt_path."
                 expected = before[argument]
                 raise ArgumentError(argument, f"{expected}, as in the run of the checkpoint", value, remedy)
-            tell_settled(argument, value)
+            _say(f"{argument} {value} changes nothing: the words are those of the checkpoint")
 
     def _in_kept_words(self, corpus: Corpus, rules: Rules) -> TokenStore:
         """Return the store of a corpus in the checkpoint's vocabulary: the run's own, or one that is built for it."""
-        tokenizer: Tokenizer = self.tokenizer  # type: ignore[assignment]
+        tokenizer = self.known_tokenizer
         words = tokenizer.vocabulary.words[2:]
         if rules == self.rules:
             store = token_store(corpus, tokenizer.segmenter, rules)
@@ -247,3 +225,25 @@ class ChineseCorpus(TextData):
                 return store
         rules = replace(rules, min_freq=1, max_words=None, split=tokenizer.split, words=words)
         return token_store(corpus, tokenizer.segmenter, rules)
+
+
+def _describe(store: TokenStore) -> None:
+    """Print a corpus's size, its encoding, and the share of unknown tokens among those held out."""
+    counts = store.meta["parts"]
+    shown = ", ".join(f"{count['documents']:,} {name}" for name, count in counts.items())
+    part = next((name for name in ("val", "test") if counts[name]["tokens"]), "train")
+    unknown = counts[part]["unknown"] / max(1, counts[part]["tokens"])
+    what = "pieces of documents" if store.meta["pieces"] else "documents"
+    encoding = " and ".join(name.upper() for name in store.meta["encodings"])
+    characters, tokens = (sum(count[kind] for count in counts.values()) for kind in ("characters", "tokens"))
+    _say(
+        f"{encoding} text, {what}: {shown}; {characters:,} characters, {tokens:,} tokens; vocabulary "
+        f"{len(store.words) + 2:,}, unknown {unknown:.2%} of {'all' if part == 'train' else 'held-out'} tokens"
+    )
+    if part == "train":
+        _say("nothing is held out (val_size and test_size are 0): metrics are those of the training text")
+
+
+@rank_zero_only
+def _say(note: str) -> None:
+    print(f"data: {note}.")

@@ -15,18 +15,10 @@ _LOOK = 1.0  # seconds between two checks of what has arrived
 
 
 def download(fill: Callable[[Path], Any], root: Path, names: Iterable[Path], patience: float) -> None:
-    """Let a function download files, and move them into place once they are whole.
+    """Let a function fill a folder with downloads, and move the named files into place in root once they are whole.
 
-    Args:
-        fill: Downloads into the folder that it gets, and raises on failure.
-        root: The folder that receives the files. Files of the same names are replaced.
-        names: The files to keep, as paths within the filled folder and within `root`.
-        patience: Seconds without new bytes after which the download is abandoned.
-
-    Raises:
-        OSError: More than `MOST_BYTES` arrived.
-        TimeoutError: Nothing arrived for `patience` seconds.
-        Exception: Whatever `fill` raises.
+    It is abandoned with a `TimeoutError` when nothing arrives for `patience` seconds, and with an `OSError` beyond
+    `MOST_BYTES`. What the function raises passes through.
     """
     root.mkdir(parents=True, exist_ok=True)
     # Within root: a move is atomic only on one file system.

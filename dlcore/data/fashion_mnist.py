@@ -121,13 +121,10 @@ class FashionMNIST(ArrayData):
         # Imported here: only a download needs torchvision, and its import is slow.
         from torchvision.datasets import FashionMNIST as Downloader
 
+        names = [_RAW / name for name in FILES]
         try:
-            download(
-                lambda folder: Downloader(folder, download=True),
-                open_cache(cache_folder()),
-                [_RAW / name for name in FILES],
-                DOWNLOAD_TIMEOUT,
-            )
+            cache = open_cache(cache_folder())
+            download(lambda folder: Downloader(folder, download=True), cache, names, DOWNLOAD_TIMEOUT)
         except (RuntimeError, OSError, HTTPException) as error:  # RuntimeError: torchvision's own
             self.why_sample = " ".join(str(error).split())
 
@@ -135,7 +132,12 @@ class FashionMNIST(ArrayData):
         """Read the files, or draw the sample."""
         folder = self._find()
         if folder is None and not self.offline_sample:
-            raise DataError(self._three_ways())
+            raise DataError(
+                f"FashionMNIST is not on this machine and cannot be downloaded ({self.why_sample}). Three ways: "
+                f"(1) Debian and Ubuntu: apt-get install {SYSTEM_PACKAGE}; (2) put the four files into a folder and "
+                "give it: --data.root FOLDER; (3) train on pictures that dlcore draws itself: "
+                "--data.offline_sample true."
+            )
         if folder is None:
             self.is_sample = True
             self.source = "drawn by dlcore (not FashionMNIST)"
@@ -152,11 +154,8 @@ class FashionMNIST(ArrayData):
         test = Split(test_images, test_labels.long(), torch.arange(len(test_images)))
         staying, held_out = split(len(train_images), self.val_size, self.split_seed)
         train = Split(train_images, train_labels.long(), staying)
-        return {
-            "train": train,
-            "val": Split(train.inputs, train.targets, held_out) if self.val_size else test,
-            "test": test,
-        }
+        val = Split(train.inputs, train.targets, held_out) if self.val_size else test
+        return {"train": train, "val": val, "test": test}
 
     def transform(self, inputs: Tensor) -> Tensor:
         """Convert pictures (B, 28, 28), uint8, to (B, 1, 28, 28), float32, divided by `scale`."""
@@ -170,10 +169,8 @@ class FashionMNIST(ArrayData):
     def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Return training pictures (B, 1, 28, 28), augmented by (seed, epoch, sample), and their targets."""
         # Black is the background and stays 0, so erased rectangles get mean 0 too.
-        mean, std = (
-            inputs.new_zeros(1, dtype=torch.float32),
-            inputs.new_full((1,), self.scale / 255, dtype=torch.float32),
-        )
+        mean = inputs.new_zeros(1, dtype=torch.float32)
+        std = inputs.new_full((1,), self.scale / 255, dtype=torch.float32)
         draws = SampleDraws(self.order_seed, epoch, samples)
         return self.augmentation(inputs.unsqueeze(1), draws, mean, std), targets
 
@@ -185,20 +182,10 @@ class FashionMNIST(ArrayData):
                 if all(_file(folder, name).is_file() for name in FILES):
                     return folder
         if self.root is not None:
-            raise ArgumentError(
-                "root",
-                f"a folder with {', '.join(FILES)} (or the same with .gz)",
-                self.root,
-                "Leave it out to use the system's package or the download.",
-            )
+            expected = f"a folder with {', '.join(FILES)} (or the same with .gz)"
+            remedy = "Leave it out to use the system's package or the download."
+            raise ArgumentError("root", expected, self.root, remedy)
         return None
-
-    def _three_ways(self) -> str:
-        return (
-            f"FashionMNIST is not on this machine and cannot be downloaded ({self.why_sample}). Three ways: "
-            f"(1) Debian and Ubuntu: apt-get install {SYSTEM_PACKAGE}; (2) put the four files into a folder and give "
-            "it: --data.root FOLDER; (3) train on pictures that dlcore draws itself: --data.offline_sample true."
-        )
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -23,18 +23,10 @@ LARGEST = 200_000_000  # bytes of content; FashionMNIST's largest file has 47,04
 
 
 def read_idx(path: Path, sha256: str) -> Tensor:
-    """Read an IDX file of unsigned bytes, compressed (``.gz``) or not.
+    """Read an IDX file of unsigned bytes, compressed (``.gz``) or not, as a uint8 tensor of its own shape.
 
-    Args:
-        path: The file.
-        sha256: Checksum of the uncompressed content, in hexadecimal: the same data are compressed differently by
-            different mirrors.
-
-    Returns:
-        uint8 tensor of the file's own shape.
-
-    Raises:
-        DataError: The file cannot be read, is cut short, or is not the expected one; the message has both checksums.
+    The SHA-256 is that of the uncompressed content: different mirrors compress the same data differently. A file that
+    is cut short or not the expected one is a `DataError`.
     """
     try:
         # Read one byte more than the limit: an archive of a few kilobytes may unpack to gigabytes of zeros.
@@ -42,8 +34,8 @@ def read_idx(path: Path, sha256: str) -> Tensor:
             content = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
-            f"{path}: expected a whole file, but it cannot be read ({error}). Delete it, so that it is fetched anew, "
-            "or put a good copy in its place."
+            f"{path}: expected a whole file, but it cannot be read ({error}). Delete it, so that it is downloaded "
+            "again, or put a good copy in its place."
         ) from error
     if len(content) > LARGEST:
         raise DataError(f"{path}: expected at most {LARGEST:,} bytes of content, got more. Put a good copy there.")
@@ -51,7 +43,7 @@ def read_idx(path: Path, sha256: str) -> Tensor:
     if found != sha256:
         raise DataError(
             f"{path}: expected content with SHA-256 {sha256}, got {found} ({len(content):,} bytes). The file is "
-            "damaged or not the right one: delete it, so that it is fetched anew, or put a good copy in its place."
+            "damaged or not the right one: delete it, so that it is downloaded again, or put a good copy in its place."
         )
     try:
         magic, dimensions = struct.unpack_from(">3sB", content)

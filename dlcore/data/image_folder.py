@@ -6,6 +6,7 @@ Shapes: B batch size, C channels, H height, W width, K classes, M files.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -14,17 +15,14 @@ from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import BatchLoader
-from dlcore.data.images.augmentation import Augmentation, normalized
-from dlcore.data.images.balance import BalancedLoader
+from dlcore.data.images.augmentation import Augmentation, Normalization, given, measured, normalized, tensors
 from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.decoding import PixelFormat
-from dlcore.data.images.image_files import Found, find_pictures
-from dlcore.data.images.image_splits import class_targets, fingerprint, is_cut, part_places
+from dlcore.data.images.image_files import Found, class_targets, find_pictures, part_places
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
-from dlcore.data.images.normalization import Normalization, given, measured, tensors
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
 from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import ArgumentError, DataError, check_number
@@ -129,7 +127,6 @@ class ImageFolder(ArrayData):
         self.mixing = Mixing(mixup, cutmix)
         self.cache, self.skip_broken = cache, skip_broken
         self.source = root if root is not None else f"{builtin}, drawn by dlcore"
-        self._found: Found | None = None
         self._kept: dict[str, Any] = {}  # what a checkpoint holds
         self._counts: list[int] | None = None
         self._levels: tuple[int, int] | None = None  # of 16-bit pictures: the values that became 0 and 255
@@ -145,13 +142,13 @@ class ImageFolder(ArrayData):
 
     def facts(self) -> dict[str, Any]:
         """Return what a model may ask for, and facts of the pictures; reads the folder, decodes nothing."""
-        names, (height, width) = self._class_names(), self.form.size
+        names = self._class_names()
         if self._counts is None:
             self._count(self._cut()["train"])
         return {
             "tasks": ["multiclass", "binary"] if len(names) == 2 else ["multiclass"],
             "in_features": self.form.row_bytes,
-            "image_shape": (self.form.channels, height, width),
+            "image_shape": (self.form.channels, *self.form.size),
             "num_classes": len(names),
             "class_names": names,
             "class_counts": self._counts,
@@ -162,9 +159,9 @@ class ImageFolder(ArrayData):
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `ArrayData`, and all that is needed to read further pictures like the training ones."""
         if not self._kept and self.parts:
-            found, facts = self._inspect(), self.facts()
+            found, facts = self._found, self.facts()
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
-            self._kept |= {"root": str(found.root.resolve()), "fingerprint": fingerprint(found)}
+            self._kept |= {"root": str(found.root.resolve()), "fingerprint": found.fingerprint}
             self._kept["levels"] = self._levels and list(self._levels)
         return {**super().state_dict(), "pictures": self._kept}
 
@@ -175,15 +172,14 @@ class ImageFolder(ArrayData):
             self.expect(None, state)
             self.parts = self.load() if self.parts else {}
 
-    def _inspect(self) -> Found:
-        if self._found is None:
-            self._found = find_pictures(str(circles_folder()) if self.root is None else self.root)
-        return self._found
+    @cached_property
+    def _found(self) -> Found:
+        return find_pictures(str(circles_folder()) if self.root is None else self.root)
 
     def _class_names(self) -> list[str]:
         if self._kept:
             return list(self._kept["class_names"])
-        found = self._inspect()
+        found = self._found
         if not found.class_names:
             raise DataError(
                 f"{found.root}: expected a folder of pictures for each class, got {len(found.names):,} pictures in no "
@@ -202,7 +198,7 @@ class ImageFolder(ArrayData):
 
     def load(self) -> dict[str, Split]:
         """Decode the pictures, or read them from the cache, and split them into parts."""
-        found = self._inspect()
+        found = self._found
         targets = class_targets(found, self._class_names())
         places = self._whole() or self._cut()
         tell_passed_over(found)
@@ -237,40 +233,39 @@ class ImageFolder(ArrayData):
 
     def _whole(self) -> dict[str, np.ndarray]:
         """Return all pictures of a folder other than the one of the training, for an evaluation; else nothing."""
-        found = self._inspect()
+        found = self._found
         fitting = self.stage in (None, "fit")
         if not found.class_names and self.stage != "predict":
-            raise DataError(f"{found.root}: expected class folders, got none. Only predict can do without.")
+            raise DataError(f"{found.root}: expected class folders, got none. Only predict needs none.")
         if fitting and self._kept and set(found.class_names) != set(self._kept["class_names"]):
             missing = sorted(set(self._kept["class_names"]) - set(found.class_names))
-            raise DataError(f"{found.root}: expected all classes of the run that goes on, got none of: {missing}.")
-        if not self._kept or not is_cut(found) or self._kept["fingerprint"] == fingerprint(found):
+            raise DataError(f"{found.root}: expected all classes of the run that continues, got none of: {missing}.")
+        if not self._kept or not found.is_cut or self._kept["fingerprint"] == found.fingerprint:
             return {}
         if fitting or self._kept["root"] == str(found.root.resolve()):
             raise DataError(
                 f"{found.root}: expected the files of the training, got files that were added or taken away since: "
-                "training and test pictures cannot be told apart any more. New pictures belong in a folder of their "
-                "own; a training on others begins anew, without --ckpt_path."
+                "training and test pictures can no longer be told apart. Put new pictures into a folder of their "
+                "own; to train on others, leave out --ckpt_path."
             )
         everything = np.arange(len(found.names))
         return {} if found.parts else {"val": everything, "test": everything}
 
     def _cut(self) -> dict[str, np.ndarray]:
-        found = self._inspect()
+        found = self._found
         targets = class_targets(found, self._class_names())
         return part_places(found, targets, self.val_size, self.test_size, self.split_seed)
 
     def _count(self, train: np.ndarray) -> None:
         names = self._class_names()
-        self._counts = np.bincount(class_targets(self._inspect(), names)[train], minlength=len(names)).tolist()
+        self._counts = np.bincount(class_targets(self._found, names)[train], minlength=len(names)).tolist()
 
     # Batches
 
     def train_dataloader(self) -> BatchLoader:
         """Return shuffled batches."""
         loader, part = super().train_dataloader(), self.parts["train"]
-        if self.balanced and loader.seed is not None:
-            loader = BalancedLoader(loader, part.targets[part.indices])
+        loader.classes = part.targets[part.indices] if self.balanced else None
         return loader
 
     @property

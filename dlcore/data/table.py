@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -11,14 +11,13 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Split
-from dlcore.data.tables.builtin import BUILTIN, builtin_table
+from dlcore.data.resumable_data import fill_empty_parts
 from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
-from dlcore.data.tables.encoding import Encoding
+from dlcore.data.tables.encoding import Encoding, Schema
 from dlcore.data.tables.row_splits import cut, part_size
-from dlcore.data.tables.rows import RowReader, Rows
-from dlcore.data.tables.schema import Schema
+from dlcore.data.tables.rows import BUILTIN, RowReader, Rows, builtin_table
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
 from dlcore.plain_text import printable
@@ -134,9 +133,8 @@ class Table(ArrayData):
             other = "," if decimal == "." else "."
             raise ArgumentError("thousands", "a sign other than decimal", thousands, f"Or --data.decimal {other}.")
         self.path, self.target, self.builtin = path, target, builtin
-        lists = ([names] if isinstance(names, str) else names for names in (ignore, categorical, na_values))
-        ignored, named, also_missing = lists
-        cells = CellFormat(NumberFormat(decimal, thousands), tuple(also_missing))
+        ignored, named, marks = ([text] if isinstance(text, str) else text for text in (ignore, categorical, na_values))
+        cells = CellFormat(NumberFormat(decimal, thousands), tuple(marks))
         self.reader = RowReader(encoding, separator, header, ignored, named, cells)
         self.max_categories, self.missing = max_categories, missing
         self.standardize, self.target_unit = standardize, target_unit
@@ -159,7 +157,7 @@ class Table(ArrayData):
         """Return what a model may ask for, and the rows' origin; read them unless a checkpoint has the columns."""
         if self.schema is None:
             self.parts = self.load()
-        schema: Schema = self.schema  # type: ignore[assignment]
+        schema = self._known
         classes = schema.target.classes
         return {
             "tasks": [self.task] if self.task else schema.target.tasks,
@@ -170,6 +168,10 @@ class Table(ArrayData):
             "target_name": schema.target.label,
             "source": self.source,
         }
+
+    @property
+    def _known(self) -> Schema:
+        return cast(Schema, self.schema)  # not None once rows are read
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `ArrayData`, and all that is needed to read new rows like the training rows."""
@@ -186,7 +188,7 @@ class Table(ArrayData):
 
     def transform(self, inputs: Tensor) -> Tensor:
         """Expand stored rows (B, C) to the inputs of the network (B, F)."""
-        return self.schema.encoding.expand(inputs)  # type: ignore[union-attr]
+        return self._known.encoding.expand(inputs)
 
     def load(self) -> dict[str, Split]:
         """Read the rows and fit the encoding to those that train; or read them as the checkpoint's run did."""
@@ -196,7 +198,7 @@ class Table(ArrayData):
             source = _file("path", self.path)
             path, content = str(source.resolve()), fingerprint(source)
         else:
-            source = builtin_table(self.builtin)  # type: ignore[arg-type]
+            source = builtin_table(self.builtin or "")
         known = self.schema
         if known is None:
             rows, target_name = self.reader.first(source, self.source, self.target)
@@ -207,8 +209,8 @@ class Table(ArrayData):
         if self.stage == "fit" or (path and path == known.path):
             raise DataError(
                 f"{self.source}: expected the rows of the training, got a file that was changed since or another one: "
-                "training and test rows cannot be told apart any more. New rows belong in a file of their own; a "
-                "training on other rows begins anew, without --ckpt_path."
+                "training and test rows can no longer be told apart. Put new rows into a file of their own; to train "
+                "on other rows, leave out --ckpt_path."
             )
         whole = self._whole(source, self.source, target_needed=self.stage != "predict")
         return {"val": whole, "test": whole}
@@ -216,11 +218,11 @@ class Table(ArrayData):
     def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Split]:
         """Return the parts of the run's own rows; without a schema, fit it to the training rows."""
         kept = rows.kept(self.missing, target_name)
-        goal: Column = rows.target  # type: ignore[assignment]
-        task = self.task or self._wish
+        goal = cast(Column, rows.target)  # the run's own rows have one
         if self.schema is not None:
             target = self.schema.target
         else:
+            task = self.task or self._wish
             target = Target.of(goal.take(kept), target_name, rows.where, task, bool(self.task), self.target_unit)
         targets = target.encode(goal, kept, rows.where)
         sizes = {
@@ -233,7 +235,9 @@ class Table(ArrayData):
             encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where)
             self.schema = Schema(encoding, target, rows.names, rows.header, path, content)
             for name in encoding.constant:
-                _say(f"{rows.where}: column {name!r} has one value in all training rows: it says nothing")
+                _say(
+                    f"{rows.where}: column {name!r} has one value in all training rows: nothing can be learned from it"
+                )
             if advice := target.advice(targets[train]):
                 _say(f"{rows.where}: {advice}")
         inputs = self._encode(rows, kept)
@@ -246,24 +250,20 @@ class Table(ArrayData):
         if self.test_path is not None:
             needed = self.stage != "predict"
             parts["test"] = self._whole(_file("test_path", self.test_path), self.test_path, needed)
-        for name, other in (("val", "test"), ("test", "val")):
-            if not len(parts[name]):
-                parts[name] = parts[other] if len(parts[other]) else parts["train"]
-        return parts
+        return fill_empty_parts(parts)
 
     def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Split:
         """Return a part with all rows of a further file."""
-        schema: Schema = self.schema  # type: ignore[assignment]
-        rows = self.reader.further(source, where, schema, target_needed)
-        kept = rows.kept(self.missing, schema.target.name, target_needed)
+        target = self._known.target
+        rows = self.reader.further(source, where, self._known, target_needed)
+        kept = rows.kept(self.missing, target.name, target_needed)
         inputs = self._encode(rows, kept)
-        target = schema.target
         targets = target.encode(rows.target, kept, where) if rows.target else target.unknown(len(inputs))
         return Split(inputs, targets, torch.from_numpy(kept))
 
     def _encode(self, rows: Rows, kept: np.ndarray) -> Tensor:
         """Return all rows as stored in memory (N, C); print the notes about them."""
-        inputs, notes = self.schema.encoding.encode(rows.columns)  # type: ignore[union-attr]
+        inputs, notes = self._known.encoding.encode(rows.columns)
         notes = [*rows.notes, *notes]
         if len(kept) < len(inputs):
             notes.append(f"{len(inputs) - len(kept):,} of {len(inputs):,} rows have missing values and are left out")

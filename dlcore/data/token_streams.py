@@ -8,89 +8,48 @@ Shapes: N tokens, B rows of a process, T tokens of a row in a batch.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
 from dlcore.data.batches import epoch_order
+from dlcore.data.resumable_data import ResumableLoader
 from dlcore.text import END, NO_TARGET, TextBatch
 from dlcore.text.token_store import TokenPart
 
 _MOST_UNITS = 1 << 20  # units that are shuffled: with more documents, a unit holds several neighbours, to limit memory
 _RELEASED = 64  # batches after which the memory of read pages is released: rows lie all over the file
 
-Position = Callable[[], tuple[int, int]]
 
-
-class TextLoader(ABC):
-    """An iterable over batches of text, for Lightning instead of a DataLoader.
+class TextLoader(ResumableLoader):
+    """Batches of text.
 
     Args:
         part: The documents.
         rows: Rows of all processes together.
         sequence_length: Tokens of a row in a batch (T); the last batch of an epoch may have fewer.
-        rank: Number of this process.
-        world_size: Number of processes.
-        position: Returns where in the run an iteration starts: the epoch, and how many of its batches are done.
-            Called when the first batch is fetched; None always starts at epoch 0.
+        options: ``rank``, ``world_size`` and ``position``, as for `ResumableLoader`.
     """
 
-    def __init__(
-        self,
-        part: TokenPart,
-        rows: int,
-        sequence_length: int,
-        rank: int = 0,
-        world_size: int = 1,
-        position: Position | None = None,
-    ) -> None:
+    def __init__(self, part: TokenPart, rows: int, sequence_length: int, **options: Any) -> None:
+        super().__init__(**options)
         self.part, self.rows, self.sequence_length = part, rows, sequence_length
-        self.rank, self.world_size, self.position = rank, world_size, position
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """Return the number of batches of an epoch, the same for each process."""
-
-    @abstractmethod
-    def batches(self, epoch: int, first: int) -> Iterator[TextBatch]:
-        """Yield the batches of an epoch, from index `first` on."""
 
     def __iter__(self) -> Iterator[TextBatch]:
-        # A generator: nothing below runs before the first batch is requested; the position is known by then.
-        epoch, done = self.position() if self.position else (0, 0)
-        for number, batch in enumerate(self.batches(epoch, done), 1):
+        for number, batch in enumerate(super().__iter__(), 1):
             yield batch
             if number % _RELEASED == 0:
                 self.part.release()
-
-    # Lightning warns about loaders without these two methods when a run resumes within an epoch. There is no state.
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return nothing: the position in the epoch follows from the trainer's counters."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (nothing is to be done)
-        """Restore nothing."""
 
 
 class TrainStreams(TextLoader):
     """Training text as rows that continue from batch to batch: the ring, cut into rows of equal length.
 
-    Each epoch starts its first row at another token of the ring. Process r has the rows r, r + world_size, …: the rows
-    are the same for any number of processes. The tokens after the last row (fewer than there are rows) are not used in
-    this epoch.
-
-    Args:
-        part: The documents.
-        rows: Rows of all processes together.
-        sequence_length: Tokens of a row in a batch (T).
-        seed: Seed of the run; None starts each epoch alike, without shuffling.
-        shuffle: Whether documents are shuffled each epoch.
-        drop_last: Whether the epoch's last batch is left out when it has fewer tokens.
-        options: ``rank``, ``world_size``, ``position``.
+    Each epoch starts its first row at another token of the ring, unless seed is None, and shuffles documents if asked.
+    Process r has the rows r, r + world_size, …: the rows are the same for any number of processes. The tokens after the
+    last row (fewer than there are rows) are not used in this epoch.
     """
 
     def __init__(
@@ -122,15 +81,7 @@ class TrainStreams(TextLoader):
 
 
 class TrainWindows(TextLoader):
-    """Training text as windows at random positions, none of which continues.
-
-    Args:
-        part: The documents.
-        rows: Windows of a batch, of all processes together.
-        sequence_length: Tokens of a window (T).
-        seed: Seed of the run; None draws the same windows each epoch.
-        options: ``rank``, ``world_size``, ``position``.
-    """
+    """Training text as windows at random positions, none of which continues; the same each epoch if seed is None."""
 
     def __init__(self, part: TokenPart, rows: int, sequence_length: int, seed: int | None, **options: Any) -> None:
         super().__init__(part, rows, min(sequence_length, len(part)), **options)
@@ -170,7 +121,7 @@ class WholeDocuments(TextLoader):
     def first_documents(self) -> list[int]:
         """The index within the part of the first document of each row of this process."""
         own = self.starts[self.rank :: self.world_size]
-        return np.searchsorted(self.part.offsets, own.astype(self.part.offsets.dtype)).tolist()
+        return [int(number) for number in np.searchsorted(self.part.offsets, own.astype(self.part.offsets.dtype))]
 
     def __len__(self) -> int:
         return -(-int(self.lengths.max()) // self.sequence_length)
@@ -193,14 +144,7 @@ class WholeDocuments(TextLoader):
 
 
 class Ring:
-    """The training tokens in the order of an epoch.
-
-    Args:
-        part: The documents.
-        seed: Seed of the run; None starts at the first document.
-        epoch: Number of the epoch, from 0.
-        shuffle: Whether documents are shuffled.
-    """
+    """The training tokens in the order of an epoch; without a seed, it starts at the first document."""
 
     def __init__(self, part: TokenPart, seed: int | None, epoch: int, shuffle: bool) -> None:
         self._tokens, self._size = part.tokens, len(part)
@@ -223,7 +167,7 @@ class Ring:
         if self._begins is not None:
             units = np.searchsorted(self._bounds, places, side="right") - 1
             places = places - self._bounds[units] + self._begins[units]
-        return self._tokens[places].astype(np.int64)
+        return np.asarray(self._tokens[places], dtype=np.int64)
 
 
 def _batch(tokens: np.ndarray, continues: bool) -> TextBatch:

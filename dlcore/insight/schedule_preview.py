@@ -18,7 +18,7 @@ from dlcore.lightning_compat import attach
 from dlcore.models import Model
 from dlcore.models.optimization import batches_of_epoch, steps_of_run
 from dlcore.optim import warmup_factor
-from dlcore.optim.schedule_factory import step_schedule
+from dlcore.optim.factories import step_schedule
 
 
 @dataclass(frozen=True)

@@ -116,14 +116,14 @@ class CNN(Model):
         for number, size in enumerate(hidden_sizes):
             check_number(f"hidden_sizes[{number}]", size, at_least=1, whole=True)
         make_activation(activation)
-        _check_image_shape(image_shape)
+        shape = _checked_shape(image_shape)
         if architecture is not None:
             given = locals()
             _check_alone(architecture, {name: given[name] for name in _OWN_BLOCKS})
         elif weights is not None:
             raise ArgumentError("weights", "nothing without an architecture of torchvision's", weights)
         if weights is not None and initializer != "default":
-            raise ArgumentError("initializer", "default, beside weights from a file", initializer, "Leave it out.")
+            raise ArgumentError("initializer", "default, with weights from a file", initializer, "Leave it out.")
         penalty = Penalty(l1, l2, l2_form, penalized)
         task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
         super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
@@ -132,12 +132,10 @@ class CNN(Model):
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler", "weights"], logger=False)
         outputs = self.task.out_features
         if architecture is not None:
-            self.network = make_architecture(architecture, image_shape, outputs, activation, dropout, weights)  # type: ignore[arg-type]
+            self.network = make_architecture(architecture, shape, outputs, activation, dropout, weights)
         else:
             blocks = block_settings(channels, convolutions, kernel_size, stride, padding, pool, pool_size)
-            self.network = convolutional(
-                image_shape, blocks, outputs, head, hidden_sizes, activation, batch_norm, dropout  # type: ignore[arg-type]
-            )  # fmt: skip
+            self.network = convolutional(shape, blocks, outputs, head, hidden_sizes, activation, batch_norm, dropout)
         initialize(self.network, initializer)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         # Change the memory format after drawing the weights: another order in memory would give other values.
@@ -145,19 +143,17 @@ class CNN(Model):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of pictures (N, C, H, W)."""
-        return self.network(inputs.contiguous(memory_format=self.memory_format))
+        outputs: Tensor = self.network(inputs.contiguous(memory_format=self.memory_format))
+        return outputs
 
 
-def _check_image_shape(image_shape: Sequence[int] | None) -> None:
+def _checked_shape(image_shape: Sequence[int] | None) -> Sequence[int]:
     if image_shape is None or len(image_shape) != 3:
-        raise ArgumentError(
-            "image_shape",
-            "channels, height and width of a picture",
-            image_shape,
-            "Give it, or data of pictures, which know it (`dlcore.runs` links them).",
-        )
+        remedy = "Give it, or data of pictures, which know it (`dlcore.runs` links them)."
+        raise ArgumentError("image_shape", "channels, height and width of a picture", image_shape, remedy)
     for number, size in enumerate(image_shape):
         check_number(f"image_shape[{number}]", size, at_least=1, whole=True)
+    return image_shape
 
 
 def _check_alone(architecture: str, given: dict[str, Any]) -> None:
@@ -170,12 +166,9 @@ def _check_alone(architecture: str, given: dict[str, Any]) -> None:
     changed = [name for name, value in given.items() if value != usual[name]]
     if changed:
         back = " ".join(f"--model.{name} {_as_flag(usual[name])}" for name in changed)
-        raise ArgumentError(
-            changed[0],
-            f"its default beside architecture {architecture!r}, which has its own layers",
-            given[changed[0]],
-            f"Leave it out; where a recipe sets it: {back}",
-        )
+        expected = f"its default with architecture {architecture!r}, which has its own layers"
+        remedy = f"Leave it out; where a recipe sets it: {back}"
+        raise ArgumentError(changed[0], expected, given[changed[0]], remedy)
 
 
 def _as_flag(value: Any) -> str:

@@ -82,19 +82,13 @@ class MLP(Model):
         check_number("dropout", dropout, at_least=0, below=1)
         check_number("input_dropout", input_dropout, at_least=0, below=1)
         if in_features is None:
-            raise ArgumentError(
-                "in_features", "the number of inputs", None, "Give it, or data that know it (`dlcore.runs` links them)."
-            )
+            remedy = "Give it, or data that know it (`dlcore.runs` links them)."
+            raise ArgumentError("in_features", "the number of inputs", None, remedy)
         check_number("in_features", in_features, at_least=1)
         make_activation(activation)  # without hidden layers, a wrong name would pass unnoticed
         penalty = Penalty(l1, l2, l2_form, penalized)
-        super().__init__(
-            make_task(task or "multiclass", num_classes, loss, class_weights),
-            optimizer,
-            lr_scheduler,
-            warmup_steps,
-            penalty,
-        )
+        task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
+        super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
         # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
         self.network = perceptron(
@@ -104,4 +98,5 @@ class MLP(Model):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of inputs (N, *)."""
-        return self.network(inputs)
+        outputs: Tensor = self.network(inputs)
+        return outputs

@@ -95,8 +95,8 @@ class Model(LightningModule):
         again = (self.current_epoch, batch_idx) == self._batch
         self._batch = (self.current_epoch, batch_idx)
         loss = total = self.loss(batch, None if again else self.train_metrics)
-        if self._penalized:
-            penalty = self.penalty(self._penalized)  # type: ignore[misc]
+        if self.penalty is not None and self._penalized:
+            penalty = self.penalty(self._penalized)
             self.last_penalty, total = penalty.detach(), loss + penalty
         if not again:
             self._log_training(loss, batch[1])

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -18,8 +18,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from dlcore.errors import ArgumentError, check_number
 from dlcore.lightning_compat import new_training_loader, validation_follows
 from dlcore.optim import warm_up
+from dlcore.optim.factories import LRSchedulerCallable, check_length, make_schedule
 from dlcore.optim.optimizer_factory import make_optimizer
-from dlcore.optim.schedule_factory import check_length, make_schedule
 from dlcore.torch_compat import scale_before_step
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def make_optimization(model: Model) -> OptimizerLRScheduler:
 def schedule_of(model: Model, optimizer: Optimizer) -> tuple[LRScheduler, str]:
     """Create a schedule for a model's optimiser; return it and its interval, ``epoch`` or ``step``."""
     steps = partial(steps_of_run, model.trainer)
-    schedule, interval = make_schedule(model.schedule_factory, optimizer, steps)  # type: ignore[arg-type]
+    schedule, interval = make_schedule(cast(LRSchedulerCallable, model.schedule_factory), optimizer, steps)
     check_length(schedule, steps)
     return schedule, interval
 
@@ -88,15 +88,7 @@ def validates(model: Model) -> bool:
 
 
 def check_step(optimizer: Optimizer, trainer: Trainer) -> None:
-    """Check a trainer's clipping, accumulation and precision.
-
-    Args:
-        optimizer: The model's optimiser.
-        trainer: The trainer.
-
-    Raises:
-        ArgumentError: Clipping is invalid, or accumulation or precision do not fit the optimiser.
-    """
+    """Check a trainer's clipping, accumulation and precision, for an optimiser."""
     if trainer.gradient_clip_val is not None:
         check_number("trainer.gradient_clip_val", trainer.gradient_clip_val, at_least=0, remedy="0 does not clip.")
     if isinstance(optimizer, LBFGS) and trainer.accumulate_grad_batches > 1:
@@ -109,11 +101,7 @@ def check_step(optimizer: Optimizer, trainer: Trainer) -> None:
 
 
 def batches_of_epoch(trainer: Trainer) -> int | None:
-    """Return the number of batches per epoch; None for a stream without length.
-
-    Args:
-        trainer: The trainer, after the data were set up.
-    """
+    """Return the number of batches per epoch, after the data were set up; None for a stream without length."""
     limit = trainer.limit_train_batches
     try:
         batches = len(new_training_loader(trainer))
@@ -123,26 +111,17 @@ def batches_of_epoch(trainer: Trainer) -> int | None:
 
 
 def steps_of_run(trainer: Trainer) -> int:
-    """Return the number of optimiser steps of a fit.
+    """Return the number of optimiser steps of a fit, after the data were set up.
 
     Lightning's `estimated_stepping_batches` would prepare the loaders before the checkpoint is read, and lose its
     loader states. This function only reads the length of a loader.
-
-    Args:
-        trainer: The trainer, after the data were set up.
-
-    Raises:
-        ArgumentError: The run has no end, or the number of batches per epoch is unknown.
     """
     batches, epochs, steps = batches_of_epoch(trainer), trainer.max_epochs, trainer.max_steps
     ends = [steps] if steps >= 0 else []
     if epochs is not None and epochs >= 0 and batches is not None:
         ends.append(epochs * math.ceil(batches / trainer.accumulate_grad_batches))
     if not ends or batches is None:
-        raise ArgumentError(
-            "lr_scheduler.total_steps",
-            "the optimiser steps of the run, which are not known for this trainer or these data",
-            None,
-            "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20",
-        )
+        expected = "the optimiser steps of the run, which are not known for this trainer or these data"
+        remedy = "Give them: --model.lr_scheduler.total_steps 10000, or an end of the run: --trainer.max_epochs 20"
+        raise ArgumentError("lr_scheduler.total_steps", expected, None, remedy)
     return min(ends)

@@ -11,14 +11,7 @@ from torchmetrics import MetricCollection
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.model import Model
-from dlcore.nn import (
-    AdaptiveSoftmax,
-    LanguageModeling,
-    LockedDropout,
-    Recurrent,
-    RecurrentState,
-    drop_words,
-)
+from dlcore.nn import AdaptiveSoftmax, LanguageModeling, LockedDropout, Recurrent, RecurrentState, drop_words
 from dlcore.nn.chunked_cross_entropy import chunk_rows
 from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 from dlcore.text import NO_TARGET, UNKNOWN, TextBatch
@@ -69,6 +62,8 @@ class TextRNN(Model):
         UnknownNameError: Unknown cell.
     """
 
+    task: LanguageModeling
+
     def __init__(
         self,
         cell: Literal["rnn", "gru", "lstm"] = "lstm",
@@ -97,12 +92,8 @@ class TextRNN(Model):
             remedy = "Set it to 0, take more layers, or use output_dropout."
             raise ArgumentError("dropout", "0 with one recurrent layer, which has none after it", dropout, remedy)
         if vocab_size is None:
-            raise ArgumentError(
-                "vocab_size",
-                "the number of words",
-                None,
-                "Give it, or data of text, which know it (`dlcore.runs` links them).",
-            )
+            remedy = "Give it, or data of text, which know it (`dlcore.runs` links them)."
+            raise ArgumentError("vocab_size", "the number of words", None, remedy)
         if adaptive_cutoffs is not None and tie_weights:
             expected = "false with adaptive_cutoffs, whose rare words have fewer features than an embedding"
             raise ArgumentError("tie_weights", expected, tie_weights, "Set it to false, or leave adaptive_cutoffs out.")
@@ -179,7 +170,7 @@ class TextRNN(Model):
         rows = self._rows_of_a_chunk(batch.targets)
         if rows:
             count = metrics is not None and not self.training
-            loss, scores = self.task.loss_of_features(features, self.output, batch.targets, rows, count)  # type: ignore[attr-defined]
+            loss, scores = self.task.loss_of_features(features, self.output, batch.targets, rows, count)
         else:
             scores = self.output(features)
             loss = self.task.loss(scores, batch.targets)

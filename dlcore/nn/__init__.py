@@ -1,21 +1,22 @@
 """Plain torch.nn: layers, activations, initialisers, losses, penalties, tasks. Without Lightning."""
 
-from dlcore.nn.activations import activation_names, make_activation
-from dlcore.nn.adaptive_softmax import AdaptiveSoftmax
-from dlcore.nn.architectures import architecture_names, make_architecture
-from dlcore.nn.convolution import BATCH_NORMS, CONVOLUTIONS, block_settings, convolutional
-from dlcore.nn.feature_map_capture import layer_geometry, output_size, size_formula
+from dlcore.nn.activations import activation_names, make_activation, saturated
+from dlcore.nn.architectures import ResidualBlock, architecture_names, make_architecture, residual_network
+from dlcore.nn.convolution import (
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    block_settings,
+    convolutional,
+    layer_geometry,
+    output_size,
+    size_formula,
+)
 from dlcore.nn.initializers import initialize, initializer_names
-from dlcore.nn.language_modeling import LanguageModeling
-from dlcore.nn.locked_dropout import LockedDropout, drop_words
-from dlcore.nn.losses import ClassWeights, loss_names, make_loss
-from dlcore.nn.penalties import L2Form, Penalty
+from dlcore.nn.language_modeling import AdaptiveSoftmax, LanguageModeling
+from dlcore.nn.losses import ClassWeights, L2Form, Penalty, loss_names, make_loss
 from dlcore.nn.perceptron import perceptron
-from dlcore.nn.recurrent import CELLS, Recurrent, RecurrentState
-from dlcore.nn.residual import ResidualBlock, residual_network
-from dlcore.nn.saturation import saturated
+from dlcore.nn.recurrent import CELLS, LockedDropout, Recurrent, RecurrentState, drop_words, dropped_weights
 from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
-from dlcore.nn.weight_drop import dropped_weights
 
 __all__ = [
     "BATCH_NORMS",

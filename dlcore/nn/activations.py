@@ -1,4 +1,4 @@
-"""Activation functions by name: all of torch.nn, in its spelling or in lower case, with arguments."""
+"""Activation functions by name: all of torch.nn, in its spelling or in lower case, with arguments; saturation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules import activation as torch_activations
 
 from dlcore.errors import ArgumentError, UnknownNameError
@@ -51,22 +51,20 @@ def make_activation(text: str) -> nn.Module:
     if found in {"LogSoftmax", "Softmax", "Softmin"}:
         values["dim"] = 1
     try:
-        layer = kind(**values)
+        layer: nn.Module = kind(**values)
         _try(layer)
     except (ValueError, TypeError, RuntimeError, ArithmeticError, AssertionError) as error:
         reason = " ".join(str(error).split())
-        raise ArgumentError(
-            "activation", f"values in brackets that {found} can compute with ({reason})", text
-        ) from error
+        expected = f"values in brackets that {found} can compute with ({reason})"
+        raise ArgumentError("activation", expected, text) from error
     return layer
 
 
 def _arguments(kind: type[nn.Module]) -> dict[str, Any]:
     """Return an activation's arguments with their defaults."""
-    parameters = [
-        parameter for name, parameter in inspect.signature(kind).parameters.items() if name not in _NOT_ARGUMENTS
-    ]
-    return {each.name: REQUIRED if each.default is each.empty else each.default for each in parameters}
+    parameters = inspect.signature(kind).parameters.values()
+    given = {each.name: REQUIRED if each.default is each.empty else each.default for each in parameters}
+    return {name: default for name, default in given.items() if name not in _NOT_ARGUMENTS}
 
 
 def _try(layer: nn.Module) -> None:
@@ -76,3 +74,33 @@ def _try(layer: nn.Module) -> None:
         outputs = layer(torch.linspace(-3, 3, 7)[:, None])
     if not outputs.isfinite().all():
         raise ValueError("some results are not finite")
+
+
+# Saturated: the derivative is below this share of its maximum, so that almost no gradient passes.
+# sigmoid' = y·(1 − y) ≤ 0.25 is below 1% of that beyond about ±6, tanh' = 1 − y² ≤ 1 beyond ±3. Softsign' = (1 − |y|)².
+_SHARE = 0.01
+
+
+def saturated(activation: nn.Module, outputs: Tensor) -> Tensor | None:
+    """Return which outputs of an activation are saturated.
+
+    Args:
+        activation: The activation's module.
+        outputs: Its outputs, of any shape.
+
+    Returns:
+        Booleans in the outputs' shape; None for an activation that does not saturate on both sides, such as ReLU.
+    """
+    if isinstance(activation, nn.Sigmoid):
+        return outputs * (1 - outputs) < 0.25 * _SHARE
+    if isinstance(activation, nn.Tanh) or (isinstance(activation, nn.RNN) and activation.nonlinearity == "tanh"):
+        return 1 - outputs.square() < _SHARE
+    if isinstance(activation, nn.Softsign):
+        return (1 - outputs.abs()).square() < _SHARE
+    if isinstance(activation, nn.LogSigmoid | nn.ReLU6):  # saturated on one side by design
+        return None
+    if isinstance(activation, nn.Hardtanh):
+        return (outputs <= activation.min_val) | (outputs >= activation.max_val)
+    if isinstance(activation, nn.Hardsigmoid):
+        return (outputs <= 0) | (outputs >= 1)
+    return None

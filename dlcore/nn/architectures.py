@@ -1,20 +1,108 @@
 """Convolutional networks by name: LeNet-5, a small VGG, a small residual network, and torchvision's.
 
-Shapes: C channels, H and W height and width, O outputs.
+Shapes: N batch, C channels, H and W height and width, O outputs.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
+from dlcore.nn.activations import make_activation
 from dlcore.nn.call_text import read_call
 from dlcore.nn.convolution import block_settings, convolutional
-from dlcore.nn.residual import residual_network
 from dlcore.nn.torchvision_models import torchvision_model, torchvision_names
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with a short cut: activation(F(x) + x).
+
+    If the number of channels grows, the short cut takes every `stride`-th pixel and fills the new channels with zeros
+    (the paper's option A): it has no parameters.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the output, at least as many.
+        stride: Stride of the first convolution, in pixels.
+        activation: Name of the activation.
+
+    Shape:
+        - Input: (N, in_channels, H, W).
+        - Output: (N, channels, ⌈H/stride⌉, ⌈W/stride⌉).
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1, activation: str = "ReLU") -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.batch_norm_1 = nn.BatchNorm2d(channels)
+        self.activation_1 = make_activation(activation)
+        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.batch_norm_2 = nn.BatchNorm2d(channels)
+        self.activation_2 = make_activation(activation)
+        self.stride, self.new_channels = stride, channels - in_channels
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the output (N, channels, …) of inputs (N, in_channels, H, W)."""
+        residual = self.activation_1(self.batch_norm_1(self.conv_1(inputs)))
+        residual = self.batch_norm_2(self.conv_2(residual))
+        short_cut = inputs
+        if self.stride > 1:
+            short_cut = short_cut[:, :, :: self.stride, :: self.stride]
+        if self.new_channels:
+            before = self.new_channels // 2
+            short_cut = functional.pad(short_cut, (0, 0, 0, 0, before, self.new_channels - before))
+        outputs: Tensor = self.activation_2(residual + short_cut)
+        return outputs
+
+
+def residual_network(
+    in_channels: int,
+    out_features: int,
+    blocks: int = 3,
+    width: int = 16,
+    activation: str = "ReLU",
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Build convolution → three stages of residual blocks → global average pooling → linear.
+
+    Each stage after the first halves height and width and doubles the channels. There are 6·blocks + 2 layers with
+    weights: 3 blocks per stage give the paper's ResNet-20 (269,722 parameters for three channels and ten classes; the
+    paper reports 0.27M), 9 its ResNet-56.
+
+    Args:
+        in_channels: Channels of a picture (C).
+        out_features: Size of the output (O).
+        blocks: Residual blocks in a stage (n), at least 1.
+        width: Channels of the first stage, at least 1.
+        activation: Name of the activation.
+        dropout: Probability with which a feature is dropped in training, before the output.
+
+    Shape:
+        - Input: (N, C, H, W), of any height and width.
+        - Output: (N, O).
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["conv"] = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+    layers["batch_norm"] = nn.BatchNorm2d(width)
+    layers["activation"] = make_activation(activation)
+    channels = width
+    for stage in (1, 2, 3):
+        for block in range(1, blocks + 1):
+            wider = channels if stage == 1 or block > 1 else 2 * channels
+            stride = 2 if wider > channels else 1
+            layers[f"stage_{stage}_block_{block}"] = ResidualBlock(channels, wider, stride, activation)
+            channels = wider
+    layers["global_average"] = nn.AdaptiveAvgPool2d(1)
+    layers["flatten"] = nn.Flatten()
+    if dropout:
+        layers["dropout"] = nn.Dropout(dropout)
+    layers["output"] = nn.Linear(channels, out_features)
+    return nn.Sequential(layers)
 
 
 def lenet5(image_shape: Sequence[int], out_features: int, activation: str = "ReLU", dropout: float = 0.0) -> nn.Module:
@@ -23,15 +111,10 @@ def lenet5(image_shape: Sequence[int], out_features: int, activation: str = "ReL
     For one channel of 32 × 32 pixels and ten classes it has 61,706 parameters, like most current versions: each kernel
     of the second convolution reads all six maps, and pooling has no parameters (in the paper, a kernel reads some of
     the maps, and pooling has a factor and an offset). Pictures of 28 × 28 are padded to 32 × 32, as in the paper.
+    Dropout comes after each pooling and hidden layer; the paper's activation is Tanh.
 
-    Args:
-        image_shape: Shape of a picture: (C, H, W).
-        out_features: Size of the output (O).
-        activation: Name of the activation; the paper's is Tanh.
-        dropout: Probability with which a value is dropped in training, after each pooling and hidden layer.
-
-    Reference: LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document recognition",
-        section II.B.
+    Reference: LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document recognition", section
+    II.B.
     """
     padding = [2 if tuple(image_shape[1:]) == (28, 28) else 0, 0]
     blocks = block_settings([6, 16], kernel_size=5, padding=padding, pool="average")
@@ -41,19 +124,13 @@ def lenet5(image_shape: Sequence[int], out_features: int, activation: str = "ReL
 def small_vgg(
     image_shape: Sequence[int], out_features: int, activation: str = "ReLU", dropout: float = 0.0, width: int = 32
 ) -> nn.Module:
-    """Build a small VGG: three blocks of two convolutions 3 × 3 with max pooling, the channels doubling.
+    """Build a small VGG: three blocks of two convolutions 3 × 3 with max pooling, the channels doubling from `width`.
 
-    Batch normalisation and global average pooling replace the paper's large hidden layers.
-
-    Args:
-        image_shape: Shape of a picture: (C, H, W), of at least 8 × 8 pixels.
-        out_features: Size of the output (O).
-        activation: Name of the activation.
-        dropout: Probability with which a value is dropped in training, after each block.
-        width: Channels of the first block.
+    Batch normalisation and global average pooling replace the paper's large hidden layers. Dropout comes after each
+    block; pictures have at least 8 × 8 pixels.
 
     Reference: Simonyan and Zisserman (2014), "Very deep convolutional networks for large-scale image recognition",
-        arXiv:1409.1556.
+    arXiv:1409.1556.
     """
     blocks = block_settings([width, 2 * width, 4 * width], convolutions=2)
     return convolutional(image_shape, blocks, out_features, activation=activation, dropout=dropout)
@@ -115,9 +192,8 @@ def make_architecture(
         for name, value in values.items():
             check_number(f"architecture.{name}", value, at_least=1, whole=True)
         if weights is not None:
-            raise ArgumentError(
-                "weights", f"nothing beside {call.name}", weights, "A file's weights are for torchvision's networks."
-            )
+            remedy = "A file's weights are for torchvision's networks."
+            raise ArgumentError("weights", f"nothing with {call.name}", weights, remedy)
         return make(image_shape, out_features, activation, dropout, **values)
     if call.name not in torchvision_names():
         raise UnknownNameError("architecture", call.name, architecture_names())

@@ -15,33 +15,19 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class CallText:
-    """Name with literal values in brackets. Only literals are evaluated.
+    """Name with literal values in brackets. Only literals are evaluated."""
 
-    Attributes:
-        argument: Argument that has the text as its value (``activation``), for messages.
-        text: The text itself.
-        name: The name before the brackets.
-        positional: Values without a name, in order.
-        named: Values by name.
-    """
-
-    argument: str
-    text: str
-    name: str
-    positional: tuple[Any, ...]
-    named: dict[str, Any]
+    argument: str  # argument that has the text as its value (``activation``), for messages
+    text: str  # the text itself
+    name: str  # the name before the brackets
+    positional: tuple[Any, ...]  # values without a name, in order
+    named: dict[str, Any]  # values by name
 
     def values(self, owner: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Check the given values, and add the defaults of the others.
 
-        Args:
-            owner: Owner of the arguments, for messages (``LeakyReLU``).
-            defaults: Its arguments in order, each with its default; `REQUIRED` for a number without one. A value must
-                have the kind of its default: number, string or bool.
-
-        Raises:
-            UnknownNameError: Unknown argument.
-            ArgumentError: A value has the wrong kind, is given twice, or is missing, or there are too many.
+        The owner of the arguments is for messages (``LeakyReLU``). defaults are its arguments in order, `REQUIRED` for
+        a number without one; a value must have the kind of its default: number, string or bool.
         """
         if not defaults and (self.positional or self.named):
             raise ArgumentError(self.argument, f"{owner} without arguments", self.text)
@@ -59,12 +45,8 @@ class CallText:
                 self._check_kind(name, given[name], default)
             elif default is REQUIRED:
                 example = ", ".join(f"{each}=0.1" for each, value in defaults.items() if value is REQUIRED)
-                raise ArgumentError(
-                    f"{self.argument}.{name}",
-                    f"a number, which {owner} needs",
-                    None,
-                    f"For example: {owner}({example})",
-                )
+                expected, remedy = f"a number, which {owner} needs", f"For example: {owner}({example})"
+                raise ArgumentError(f"{self.argument}.{name}", expected, None, remedy)
         return {name: default for name, default in defaults.items() if name not in given} | given
 
     def _check_kind(self, name: str, value: Any, default: Any) -> None:
@@ -80,15 +62,7 @@ class CallText:
 
 
 def read_call(argument: str, text: str) -> CallText:
-    """Read a name, or a name with literal arguments in brackets.
-
-    Args:
-        argument: Argument that has the text as its value, for messages.
-        text: ``relu``, ``leaky_relu(negative_slope=0.2)`` or ``leaky_relu(0.2)``.
-
-    Raises:
-        ArgumentError: The text has another form.
-    """
+    """Read a name, or a name with literal arguments in brackets: ``leaky_relu(negative_slope=0.2)``."""
     text = text.strip()
     if "(" not in text:
         return CallText(argument, text, text, (), {})

@@ -1,6 +1,7 @@
 """Convolutional network as a torch.nn.Sequential: blocks of convolutions with pooling, then a perceptron.
 
-Shapes: N batch, C channels, H and W height and width of a picture or feature map, O outputs.
+Shapes: N batch, C channels, H and W height and width of a picture or feature map, O outputs; in the formula of a size:
+H length of the input, F length of the kernel, P padding on each side, S stride, D dilation.
 """
 
 from __future__ import annotations
@@ -14,8 +15,59 @@ from torch import nn
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.nn.activations import make_activation
-from dlcore.nn.feature_map_capture import output_size
 from dlcore.nn.perceptron import perceptron
+
+
+def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """Return the length of a feature map: (H − F + 2P)/S + 1, rounded down; (5 − 3 + 2·1)/1 + 1 = 5.
+
+    Args:
+        size: Pixels of the input in this direction (H).
+        kernel_size: Pixels of the kernel or of the pooling window (F).
+        stride: Pixels from one position of the kernel to the next (S).
+        padding: Pixels added on each side (P).
+        dilation: Pixels from one weight of the kernel to the next (D): a kernel of F covers D·(F − 1) + 1.
+
+    Returns:
+        The length; below 1 if the kernel does not fit into the padded input.
+    """
+    return (size - (dilation * (kernel_size - 1) + 1) + 2 * padding) // stride + 1
+
+
+def size_formula(size: int, kernel_size: int, stride: int, padding: int, dilation: int = 1) -> str:
+    """Format the formula with its numbers: ``(5 − 3 + 2·1)/1 + 1 = 5``; with ⌊ ⌋ if it rounds down."""
+    covered = dilation * (kernel_size - 1) + 1
+    exact = (size - covered + 2 * padding) % stride == 0
+    quotient = f"({size} − {covered} + 2·{padding})/{stride}"
+    result = output_size(size, kernel_size, stride, padding, dilation)
+    return f"{quotient if exact else f'⌊{quotient}⌋'} + 1 = {result}"
+
+
+def layer_geometry(layer: nn.Module) -> tuple[dict[str, int], dict[str, int]] | None:
+    """Return kernel size, stride, padding and dilation of a layer for pictures, for height and for width.
+
+    Args:
+        layer: Any layer.
+
+    Returns:
+        Arguments of `output_size` for each direction; None if the formula does not apply: the layer is no convolution
+        or pooling of pictures, rounds up, or pads by name.
+    """
+    if not isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) or isinstance(layer.padding, str):
+        return None
+    if getattr(layer, "ceil_mode", False):
+        return None
+    found = [
+        {name: _in_direction(getattr(layer, name, 1), direction) for name in ("kernel_size", "stride", "padding")}
+        | {"dilation": _in_direction(getattr(layer, "dilation", 1), direction)}
+        for direction in (0, 1)
+    ]
+    return found[0], found[1]
+
+
+def _in_direction(value: int | tuple[int, ...], direction: int) -> int:
+    return value if isinstance(value, int) else value[direction]
+
 
 POOLS = ("max", "average", "none")
 HEADS = ("global_average", "flatten")
@@ -26,25 +78,15 @@ BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNor
 
 @dataclass(frozen=True)
 class BlockSettings:
-    """Settings of a block: convolution → batch norm → activation, repeated; then pooling, then dropout.
+    """Settings of a block: convolution → batch norm → activation, repeated; then pooling, then dropout."""
 
-    Attributes:
-        channels: Output channels of each convolution.
-        convolutions: Number of convolutions.
-        kernel_size: Height and width of the kernels, in pixels.
-        stride: Stride of the first convolution, in pixels; 1 in the others.
-        padding: Pixels of zeros on each side, in each convolution.
-        pool: ``max``, ``average`` or ``none``.
-        pool_size: Height and width of the pooling window, and its stride.
-    """
-
-    channels: int
-    convolutions: int
-    kernel_size: int
-    stride: int
-    padding: int
-    pool: str
-    pool_size: int
+    channels: int  # output channels of each convolution
+    convolutions: int  # number of convolutions
+    kernel_size: int  # height and width of the kernels, in pixels
+    stride: int  # stride of the first convolution, in pixels; 1 in the others
+    padding: int  # pixels of zeros on each side, in each convolution
+    pool: str  # ``max``, ``average`` or ``none``
+    pool_size: int  # height and width of the pooling window, and its stride
 
 
 def block_settings(
@@ -72,44 +114,26 @@ def block_settings(
     """
     if isinstance(channels, int) or not len(channels):
         raise ArgumentError("channels", "a list with the channels of each block, as in [32, 64]", channels)
-    given: dict[str, Any] = {"convolutions": convolutions, "kernel_size": kernel_size, "stride": stride}
-    given |= {"pool": pool, "pool_size": pool_size}
+    given: dict[str, Any] = {"channels": list(channels), "convolutions": convolutions, "kernel_size": kernel_size}
+    given |= {"stride": stride, "pool": pool, "pool_size": pool_size}
     if padding is not None:
         given["padding"] = padding
-    columns = {"channels": list(channels)} | {
-        name: _one_a_block(name, value, len(channels)) for name, value in given.items()
-    }
+    columns: dict[str, list[Any]] = {}
+    for name, value in given.items():
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        columns[name] = list(value) if several else [value] * len(channels)
+        if len(columns[name]) != len(channels):
+            expected = f"one value for all blocks, or {len(channels)}, one a block of channels"
+            raise ArgumentError(name, expected, columns[name])
+        for number, each in enumerate(columns[name]):
+            place = f"{name}[{number}]" if several else name
+            if name != "pool":
+                check_number(place, each, at_least=0 if name == "padding" else 1, whole=True)
+            elif each not in POOLS:
+                raise ArgumentError(place, " or ".join(POOLS), each)
     if padding is None:
-        _check_all("kernel_size", kernel_size, 1)
         columns["padding"] = [(size - 1) // 2 for size in columns["kernel_size"]]
-    for name, lowest in (("convolutions", 1), ("kernel_size", 1), ("stride", 1), ("pool_size", 1)):
-        _check_all(name, given[name], lowest)
-    _check_all("channels", list(channels), 1)
-    if padding is not None:
-        _check_all("padding", padding, 0)
-    for number, word in enumerate(columns["pool"]):
-        if word not in POOLS:
-            raise ArgumentError(_place("pool", pool, number), " or ".join(POOLS), word)
-    names = list(columns)
-    return [BlockSettings(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-
-
-def _one_a_block(name: str, value: Any, blocks: int) -> list[Any]:
-    if isinstance(value, str | int | float) or value is None:
-        return [value] * blocks
-    if len(value) != blocks:
-        raise ArgumentError(name, f"one value for all blocks, or {blocks}, one a block of channels", list(value))
-    return list(value)
-
-
-def _check_all(name: str, value: Any, lowest: int) -> None:
-    several = isinstance(value, list | tuple)
-    for number, each in enumerate(value if several else [value]):
-        check_number(_place(name, value, number), each, at_least=lowest, whole=True)
-
-
-def _place(name: str, value: Any, number: int) -> str:
-    return f"{name}[{number}]" if isinstance(value, list | tuple) else name
+    return [BlockSettings(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
 
 def convolutional(
@@ -169,14 +193,8 @@ def convolutional(
 def _block(in_channels: int, block: BlockSettings, activation: str, batch_norm: bool, dropout: float) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number in range(1, block.convolutions + 1):
-        layers[f"conv_{number}"] = nn.Conv2d(
-            in_channels,
-            block.channels,
-            block.kernel_size,
-            block.stride if number == 1 else 1,
-            block.padding,
-            bias=not batch_norm,
-        )
+        sizes = (block.kernel_size, block.stride if number == 1 else 1, block.padding)
+        layers[f"conv_{number}"] = nn.Conv2d(in_channels, block.channels, *sizes, bias=not batch_norm)
         if batch_norm:
             layers[f"batch_norm_{number}"] = nn.BatchNorm2d(block.channels)
         layers[f"activation_{number}"] = make_activation(activation)
@@ -201,9 +219,8 @@ def feature_map_sizes(image_shape: Sequence[int], blocks: Sequence[BlockSettings
             what = f"conv_{convolution} of block_{number}"
             sizes.append(_next(sizes, "kernel_size", what, block.kernel_size, stride, block.padding))
         if block.pool != "none":
-            sizes.append(
-                _next(sizes, "pool_size", f"the pooling of block_{number}", block.pool_size, block.pool_size, 0)
-            )
+            what = f"the pooling of block_{number}"
+            sizes.append(_next(sizes, "pool_size", what, block.pool_size, block.pool_size, 0))
     return sizes
 
 
@@ -214,12 +231,8 @@ def _next(
     if height < 1 or width < 1:
         way = " → ".join(f"{size[0]} × {size[1]}" for size in sizes)
         fits = min(sizes[-1]) + 2 * padding
-        raise ArgumentError(
-            argument,
-            f"at most {fits} for {what}, where the picture has become {sizes[-1][0]} × {sizes[-1][1]}"
-            + f" and is padded by {padding}" * (padding > 0)
-            + f" (sizes so far: {way})",
-            kernel_size,
-            "Use fewer blocks or convolutions, less stride or pooling, more padding, or larger pictures.",
-        )
+        padded = f" and is padded by {padding}" * (padding > 0)
+        expected = f"at most {fits} for {what}, where the picture has become {sizes[-1][0]} × {sizes[-1][1]}{padded}"
+        remedy = "Use fewer blocks or convolutions, less stride or pooling, more padding, or larger pictures."
+        raise ArgumentError(argument, f"{expected} (sizes so far: {way})", kernel_size, remedy)
     return height, width

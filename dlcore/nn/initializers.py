@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import init
 
@@ -81,14 +80,10 @@ def initialize(module: nn.Module, text: str) -> None:
             raise ArgumentError("initializer", f"values in brackets that torch accepts ({error})", text) from error
         if layer.bias is not None:
             init.zeros_(layer.bias)
-    if any(_all_equal(layer.weight) for layer in layers[:-1]):
+    weights = [layer.weight.detach() for layer in layers[:-1]]
+    if any(len(weight) > 1 and (weight == weight.flatten()[0]).all() for weight in weights):
         warnings.warn(
             f"initializer {text!r} makes all units of a hidden layer equal. They get equal gradients and so stay equal "
             "(only dropout can part them): the layer does no more than a single unit would.",
             stacklevel=2,
         )
-
-
-@torch.no_grad()
-def _all_equal(weight: Tensor) -> bool:
-    return weight.shape[0] > 1 and bool((weight == weight.flatten()[0]).all())

@@ -45,12 +45,7 @@ class MeanLoss(_Sums):
             self.add_state(name, torch.zeros((), dtype=sum_dtype()), dist_reduce_fx="sum")
 
     def update(self, loss: Tensor, weight: float | Tensor) -> None:
-        """Add a batch.
-
-        Args:
-            loss: Mean loss of the batch, a scalar.
-            weight: Weight of the batch: its number of samples, or the sum of their weights.
-        """
+        """Add a batch's mean loss, a scalar, with its weight: its number of samples, or the sum of their weights."""
         loss = loss.detach()
         if isinstance(weight, Tensor):
             loss = torch.where(weight > 0, loss.to(self.total.dtype), 0.0)  # an empty batch has no mean
@@ -66,12 +61,9 @@ class MeanLoss(_Sums):
 
 
 class RegressionErrors(_Sums):
-    """``mae`` and ``rmse`` over all numbers, and ``r2``: 1 - Σe²/Σ(y-mean)² per output, averaged over the outputs.
+    """``mae`` and ``rmse`` over all numbers, and ``r2``: 1 - Σe²/Σ(y-mean)² per output, averaged over the O outputs.
 
     r2 is NaN if an output's targets are all equal; all are NaN without batches.
-
-    Args:
-        num_outputs: Numbers predicted per sample (O).
     """
 
     full_state_update = False
@@ -153,13 +145,9 @@ class LanguageModelMetrics(_Sums):
         self.add_state("counts", torch.zeros(4, dtype=sum_dtype()), dist_reduce_fx="sum")
 
     def update(self, loss: Tensor, preds: Tensor, target: Tensor, characters: Tensor | None = None) -> None:
-        """Add a batch.
+        """Add a batch: its mean loss in nats, its targets (…), and the number of characters of each; None: 1.
 
-        Args:
-            loss: Mean loss of the batch's targets in nats, a scalar.
-            preds: Raw scores (…, V), used for the accuracy only; or the number of correct predictions, a scalar.
-            target: The tokens (…); `ignore_index` at positions without a target.
-            characters: Number of characters of each target (…); None: 1 each.
+        preds are raw scores (…, V), used for the accuracy only; or the number of correct predictions, a scalar.
         """
         there = target != self.ignore_index
         tokens = there.sum()

@@ -1,18 +1,85 @@
 """Stacked recurrent layers, with locked dropout between them and weight drop within them.
 
-Shapes: B batch, T time, E features of the input, D hidden features, L layers.
+Shapes: B batch, T time, E features of the input, D hidden features, F features of any kind, L layers, V vocabulary.
+
+References: Gal and Ghahramani (2016), "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks";
+Merity, Keskar and Socher (2018), "Regularizing and Optimizing LSTM Language Models" (weight drop).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout
 
 from dlcore.errors import UnknownNameError
-from dlcore.nn.locked_dropout import LockedDropout
-from dlcore.nn.weight_drop import dropped_weights
+from dlcore.torch_compat import replaced_weights
+
+
+class LockedDropout(nn.Module):
+    """Dropout that drops the same features at all steps of a sequence, and different ones in each sequence.
+
+    For a recurrent network, a new mask at each step would be noise that accumulates over time.
+
+    Args:
+        p: Probability in [0, 1) with which a feature is dropped in training; the others are divided by 1 - p.
+
+    Shape:
+        - Input and output: (B, T, F).
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """Return sequences (B, T, F) with dropped features set to zero."""
+        if not self.training or not self.p:
+            return sequences
+        batch, _, features = sequences.shape
+        return sequences * _mask((batch, 1, features), self.p, sequences)
+
+    def extra_repr(self) -> str:
+        """Return the probability, for printing."""
+        return f"p={self.p}"
+
+
+def drop_words(embedded: Tensor, tokens: Tensor, vocab_size: int, p: float) -> Tensor:
+    """Drop whole words: set a dropped word's embedding to zero at all its positions in the batch.
+
+    Args:
+        embedded: Embeddings of the tokens (B, T, F).
+        tokens: The tokens (B, T).
+        vocab_size: Number of words (V).
+        p: Probability in [0, 1) with which a word is dropped; the others are divided by 1 - p.
+
+    Returns:
+        The embeddings (B, T, F).
+    """
+    return embedded * _mask((vocab_size, 1), p, embedded)[tokens]
+
+
+def _mask(shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
+    """Return a mask: 0 with probability p, else 1/(1 - p)."""
+    return torch.empty(shape, dtype=like.dtype, device=like.device).bernoulli_(1 - p).div_(1 - p)
+
+
+def dropped_weights(layer: nn.RNNBase, p: float) -> AbstractContextManager[None]:
+    """Run a layer in the block with some of its hidden-to-hidden weights set to zero.
+
+    Args:
+        layer: A torch recurrent layer.
+        p: Probability in [0, 1) with which a weight is dropped; the others are divided by 1 - p. In evaluation mode,
+            nothing is dropped.
+    """
+    if not layer.training or not p:
+        return nullcontext()
+    return replaced_weights(layer, lambda name, weight: dropout(weight, p) if name.startswith("weight_hh") else weight)
+
 
 # State of a recurrent network between two steps: (h,), or (h, c) for an LSTM, each (L, B, D).
 RecurrentState = tuple[Tensor, ...]
@@ -71,7 +138,9 @@ class Recurrent(nn.Module):
 
         With mixed precision on a processor without AVX-512, the layers compute in float32.
         """
-        if _lacks_bfloat16(inputs):
+        # Mixed precision would need bfloat16 on a CPU without AVX-512, for which oneDNN has no LSTM.
+        mixed = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if mixed and not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
             with torch.autocast("cpu", enabled=False):
                 state = None if state is None else tuple(part.float() for part in state)
                 return self._run(inputs.float(), state)
@@ -83,15 +152,9 @@ class Recurrent(nn.Module):
             if number:
                 inputs = self.dropout(inputs)
             start = None if state is None else tuple(part[number : number + 1] for part in state)
-            with dropped_weights(layer, self.weight_drop):  # type: ignore[arg-type]
+            with dropped_weights(cast(nn.RNNBase, layer), self.weight_drop):
                 # torch's LSTM takes a pair as its state, the others a tensor.
                 bare = start[0] if start is not None and len(start) == 1 else start
                 inputs, end = layer(inputs, bare)
             ends.append(end if isinstance(end, tuple) else (end,))
         return inputs, tuple(torch.cat(parts) for parts in zip(*ends, strict=True))
-
-
-def _lacks_bfloat16(inputs: Tensor) -> bool:
-    """Return whether mixed precision needs bfloat16 on a CPU without AVX-512, for which oneDNN has no LSTM."""
-    asked = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return asked and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")

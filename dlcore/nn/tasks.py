@@ -18,6 +18,8 @@ from dlcore.errors import ArgumentError, UnknownNameError, check_number
 from dlcore.nn.losses import ClassWeights, make_loss
 from dlcore.nn.metrics import MeanLoss, RegressionErrors, ScoreAUROC
 
+Metrics = dict[str, Metric | MetricCollection]
+
 
 class Task(ABC):
     """Loss, metrics, and conversion of raw scores to predictions.
@@ -25,10 +27,12 @@ class Task(ABC):
     Attributes:
         out_features: Number of raw scores per sample.
         unit: Name of what is counted, in the plural, for reports.
+        class_weights: Weight of each class in the loss; None: all 1, or no classes.
     """
 
     out_features: int
     unit = "samples"
+    class_weights: ClassWeights | None = None
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -50,7 +54,7 @@ class Task(ABC):
 
     def weight(self, targets: Tensor) -> Tensor | int:
         """Return the batch's weight in the mean loss, so that the mean over batches is the mean over samples."""
-        return len(targets)
+        return len(targets) if self.class_weights is None else self.class_weights.of(targets).sum()
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:
@@ -79,18 +83,21 @@ class Multiclass(Task):
         Raises:
             ArgumentError: The targets have another shape.
         """
-        weights = None if self.class_weights is None else self.class_weights.on(outputs.device).to(outputs.dtype)
         if targets.dim() == 1 and not targets.is_floating_point():
-            return self.loss_function(outputs, targets.long(), weight=weights)
-        if targets.shape != outputs.shape:
+            targets = targets.long()
+        elif targets.shape == outputs.shape:
+            targets = targets.to(outputs.dtype)
+        else:
             expected = f"class indices (N,) or probabilities of the classes {tuple(outputs.shape)}"
             raise ArgumentError("targets", expected, tuple(targets.shape))
-        targets = targets.to(outputs.dtype)
-        if weights is None:
+        if self.class_weights is None:
             return self.loss_function(outputs, targets)
+        weights = self.class_weights.on(outputs.device).to(outputs.dtype)
+        if targets.dim() == 1:
+            return self.loss_function(outputs, targets, weight=weights)
         # torch divides by N here; with class indices it divides by the sum of the weights.
         total = self.loss_function(outputs, targets, weight=weights, reduction="sum")
-        return total / self.class_weights.of(targets).sum()  # type: ignore[union-attr]
+        return total / self.class_weights.of(targets).sum()
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
         """Return ``loss`` and ``accuracy``; thorough: ``f1``, the mean of the classes' F1 scores."""
@@ -99,11 +106,7 @@ class Multiclass(Task):
     def metric_inputs(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> dict[str, Any]:
         """Return the arguments; for target probabilities, the class is the most likely one."""
         target = targets.argmax(dim=1) if targets.dim() == 2 else targets.long()
-        return {"loss": loss, "weight": _weight(self.class_weights, targets), "preds": outputs, "target": target}
-
-    def weight(self, targets: Tensor) -> Tensor | int:
-        """Return the sum of the samples' weights."""
-        return _weight(self.class_weights, targets)
+        return {"loss": loss, "weight": self.weight(targets), "preds": outputs, "target": target}
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return probabilities (N, K) by softmax."""
@@ -142,13 +145,8 @@ class Binary(Task):
         """Return the arguments; a sample's only score is the logit of class 1."""
         scores = outputs.reshape(-1)
         target = (targets.reshape(-1) > 0.5).long()
-        weight = _weight(self.class_weights, targets)
         preds = (scores > 0).long()
-        return {"loss": loss, "weight": weight, "preds": preds, "target": target, "scores": scores}
-
-    def weight(self, targets: Tensor) -> Tensor | int:
-        """Return the sum of the samples' weights."""
-        return _weight(self.class_weights, targets)
+        return {"loss": loss, "weight": self.weight(targets), "preds": preds, "target": target, "scores": scores}
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return probabilities (N, 2) of class 0 and class 1, by sigmoid."""
@@ -187,9 +185,9 @@ class Regression(Task):
         return outputs
 
 
-def _class_metrics(num_classes: int, evaluation: bool, thorough: bool) -> dict[str, Metric]:
+def _class_metrics(num_classes: int, evaluation: bool, thorough: bool) -> Metrics:
     # Without argument checks, which would synchronise with a GPU at each batch.
-    found: dict[str, Metric] = {
+    found: Metrics = {
         "loss": MeanLoss(),
         "accuracy": MulticlassAccuracy(num_classes, average="micro", validate_args=False),
     }
@@ -200,13 +198,8 @@ def _class_metrics(num_classes: int, evaluation: bool, thorough: bool) -> dict[s
     return found
 
 
-def _collection(metrics: dict[str, Metric], prefix: str) -> MetricCollection:
-    return MetricCollection(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
-
-
-def _weight(class_weights: ClassWeights | None, targets: Tensor) -> Tensor | int:
-    """Return the batch's weight in the mean loss, so that the mean over batches is the mean over samples."""
-    return len(targets) if class_weights is None else class_weights.of(targets).sum()
+def _collection(metrics: Metrics, prefix: str) -> MetricCollection:
+    return MetricCollection(metrics, prefix=prefix, compute_groups=False)
 
 
 def _shaped(targets: Tensor, outputs: Tensor) -> Tensor:
@@ -237,12 +230,8 @@ def make_task(
     """
     if name == "multiclass":
         if num_classes is None:
-            raise ArgumentError(
-                "num_classes",
-                "the number of classes",
-                None,
-                "Give it, or data that know it (`dlcore.runs` links them).",
-            )
+            remedy = "Give it, or data that know it (`dlcore.runs` links them)."
+            raise ArgumentError("num_classes", "the number of classes", None, remedy)
         return Multiclass(num_classes, loss, class_weights)
     if name == "binary":
         if num_classes not in (None, 2):

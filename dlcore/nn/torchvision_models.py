@@ -26,28 +26,19 @@ def torchvision_names() -> list[str]:
     """Return the names of torchvision's classification networks (``resnet18``, ``vgg16``, …)."""
     from torchvision import models  # here: torchvision takes seconds to import, and most networks do not need it
 
-    return models.list_models(module=models)
+    names: list[str] = models.list_models(module=models)
+    return names
 
 
 def torchvision_model(
     name: str, image_shape: Sequence[int], out_features: int, weights: str | None = None
 ) -> nn.Module:
-    """Make a torchvision network for pictures with C channels and O outputs.
+    """Make a torchvision network for pictures (C, H, W) and O outputs.
 
-    Replace the first convolution if C is not 3, and always the last layer.
-
-    Args:
-        name: One of `torchvision_names`.
-        image_shape: Shape of a picture: (C, H, W).
-        out_features: Size of the output (O).
-        weights: File with a state dict, as torchvision offers for download; None: draw all weights. If C is not 3, the
-            first convolution's kernels are summed over the three colours and divided evenly among the C channels: a
-            grey picture gives the same result as in three equal colours. The last layer is drawn if the file has
-            another number of classes.
-
-    Raises:
-        ArgumentError: The network does not accept pictures of this size, or the file cannot be read or is of another
-            network.
+    Replace the first convolution if C is not 3, and always the last layer. weights is a file with a state dict, as
+    torchvision offers for download; None draws all weights. If C is not 3, the first convolution's kernels are summed
+    over the three colours and divided evenly among the C channels: a grey picture gives the same result as in three
+    equal colours. The last layer is drawn if the file has another number of classes.
     """
     with torch.device("meta"):  # shapes without numbers: 20,000 times cheaper
         probe = _make(name, image_shape[0], out_features).eval()
@@ -67,7 +58,7 @@ def torchvision_model(
 def _make(name: str, in_channels: int, out_features: int) -> nn.Module:
     from torchvision import models
 
-    network = models.get_model(name, weights=None, num_classes=out_features, **_OPTIONS.get(name, {}))
+    network: nn.Module = models.get_model(name, weights=None, num_classes=out_features, **_OPTIONS.get(name, {}))
     path, first = next((path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
     if in_channels != first.in_channels:
         geometry = {key: getattr(first, key) for key in ("kernel_size", "stride", "padding", "dilation")}

@@ -1,8 +1,14 @@
 """Learning-rate schedules that torch.optim lacks, warm-up, averages. Without Lightning."""
 
-from dlcore.optim.averages import exponential_average
-from dlcore.optim.schedules import ExponentialDecayLR, InverseTimeDecayLR, PiecewiseConstantLR
-from dlcore.optim.warmup import full_rate, warm_up, warmup_factor
+from dlcore.optim.schedules import (
+    ExponentialDecayLR,
+    InverseTimeDecayLR,
+    PiecewiseConstantLR,
+    exponential_average,
+    full_rate,
+    warm_up,
+    warmup_factor,
+)
 
 __all__ = [
     "ExponentialDecayLR",

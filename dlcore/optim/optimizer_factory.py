@@ -6,7 +6,6 @@ import inspect
 import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,13 +19,13 @@ from dlcore.optim.factories import (
     check_settings,
     class_of,
     given_settings,
+    make_schedule,
     refused,
 )
-from dlcore.optim.schedule_factory import make_schedule
 from dlcore.torch_compat import ask_for_no_gpu
 
 
-def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -> Optimizer:
+def make_optimizer(factory: Callable[..., Optimizer], params: Iterable[nn.Parameter]) -> Optimizer:
     """Create the optimiser, fused if torch has that implementation and the user chose none.
 
     Args:
@@ -43,22 +42,6 @@ def make_optimizer(factory: OptimizerCallable, params: Iterable[nn.Parameter]) -
         raise ArgumentError("optimizer", "an optimiser of torch.optim, by name", factory, example)
     check_settings("optimizer", given_settings(factory))
     params = list(params)
-    _check_parameters(factory, params)
-    try:
-        optimizer = factory(params)
-    except REFUSALS as error:
-        raise refused("optimizer", factory, error) from error
-    check_settings("optimizer", optimizer.defaults)
-    if _leaves_choice(optimizer) and _takes(factory, "fused"):
-        # An error means: not available for this device, or a subclass does not pass `fused` on.
-        with suppress(RuntimeError, TypeError):
-            optimizer = factory(params, fused=True)  # type: ignore[call-arg]
-    if all(parameter.device.type == "cpu" for parameter in params):
-        ask_for_no_gpu(optimizer)
-    return optimizer
-
-
-def _check_parameters(factory: OptimizerCallable, params: list[nn.Parameter]) -> None:
     kind = class_of(factory)
     if kind is SparseAdam:
         expected = "an optimiser for gradients that are not sparse, as all of dlcore's are"
@@ -66,22 +49,21 @@ def _check_parameters(factory: OptimizerCallable, params: list[nn.Parameter]) ->
     if kind is Muon and any(parameter.dim() != 2 for parameter in params):
         expected = "an optimiser that also trains biases, kernels and scales, which are no matrices"
         raise ArgumentError("optimizer", expected, "Muon", "Use AdamW.")
-
-
-def _leaves_choice(optimizer: Optimizer) -> bool:
-    """Return whether the optimiser has a fused implementation and the user chose no other."""
-    defaults = optimizer.defaults
-    return (
-        defaults.get("fused", False) is None
-        and defaults.get("foreach") is None
-        and not defaults.get("capturable")
-        and not defaults.get("differentiable")
-    )
-
-
-def _takes(factory: Callable[..., Any], name: str) -> bool:
-    parameters = inspect.signature(factory).parameters
-    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    try:
+        optimizer = factory(params)
+    except REFUSALS as error:
+        raise refused("optimizer", factory, error) from error
+    check_settings("optimizer", optimizer.defaults)
+    has, takes = optimizer.defaults, inspect.signature(factory).parameters
+    open_choice = has.get("fused", False) is None and has.get("foreach") is None
+    open_choice = open_choice and not has.get("capturable") and not has.get("differentiable")
+    if open_choice and ("fused" in takes or any(each.kind is each.VAR_KEYWORD for each in takes.values())):
+        # An error means: not available for this device, or a subclass does not pass `fused` on.
+        with suppress(RuntimeError, TypeError):
+            optimizer = factory(params, fused=True)
+    if all(parameter.device.type == "cpu" for parameter in params):
+        ask_for_no_gpu(optimizer)
+    return optimizer
 
 
 def check_optimization(optimizer: OptimizerCallable, lr_scheduler: LRSchedulerCallable | None) -> None:

@@ -11,7 +11,7 @@ from dlcore.config.merge import class_and_arguments
 from dlcore.errors import ArgumentError
 from dlcore.models import Model
 from dlcore.models.optimization import schedule_of
-from dlcore.optim.schedule_factory import stepped_schedule
+from dlcore.optim.factories import stepped_schedule
 
 
 class ResumedOptimization(Callback):

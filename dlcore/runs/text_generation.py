@@ -13,10 +13,10 @@ from dlcore.errors import ArgumentError, UnknownNameError, check_number, nearest
 from dlcore.runs.text_model import TextModel, load_text_model
 from dlcore.text.constrained_decoding import ConstrainedDecoder
 from dlcore.text.generation import GeneratedText, OnPiece, generate_texts
-from dlcore.text.nearest_words import nearest_words
-from dlcore.text.prompt import Prompt, read_prompt
+from dlcore.text.network import nearest_words
 from dlcore.text.sampling import Sampling
 from dlcore.text.text_constraints import TextConstraints
+from dlcore.text.tokenizer import Prompt, read_prompt
 from dlcore.text.vocabulary import UNKNOWN
 
 

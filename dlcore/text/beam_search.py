@@ -14,49 +14,30 @@ from torch import Tensor
 
 from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.network import Network, State, check_finite, joined, read_in, rows_of
-from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
+from dlcore.text.tokenizer import Prompt
 
 
 class Beam(NamedTuple):
-    """A text, or the beginning of one.
+    """A text, or the beginning of one."""
 
-    Attributes:
-        score: Sum of the log probabilities, after the penalties.
-        pieces: The text that each token added.
-        log_probs: The network's log probability of each token.
-        history: Token ids so far, including the prompt's.
-        progress: Progress within the form.
-        state: The network's state before the last token (the batch of one on dimension 1).
-    """
-
-    score: float
-    pieces: tuple[str, ...]
-    log_probs: tuple[float, ...]
-    history: tuple[int, ...]
-    progress: Progress
-    state: State
+    score: float  # sum of the log probabilities, after the penalties
+    pieces: tuple[str, ...]  # the text that each token added
+    log_probs: tuple[float, ...]  # the network's log probability of each token
+    history: tuple[int, ...]  # token ids so far, including the prompt's
+    progress: Progress  # progress within the form
+    state: State  # the network's state before the last token (the batch of one on dimension 1)
 
 
 def search(
     network: Network, guide: ConstrainedDecoder, prompt: Prompt, start: Progress, sampling: Sampling, num: int
 ) -> list[Beam]:
-    """Search the most probable texts.
+    """Search the most probable texts; return the best `num`, best first, or fewer if there are no more.
 
     Beams compete with beams of the same length, in characters or tokens as the form counts; of each length the search
     follows the `num_beams` most probable ones. So words of one character and of three need no length penalty. Texts of
     different lengths, possible only if the form sets no length, are ranked by mean log probability per character.
-
-    Args:
-        network: Computes the scores.
-        guide: Restricts the text to the form.
-        prompt: Beginning of the text.
-        start: Progress after the prompt.
-        sampling: Number of beams, and penalties, applied to log probabilities as in Hugging Face.
-        num: Number of texts to return, at most `num_beams`.
-
-    Returns:
-        The best texts, best first; fewer if there are no more.
+    Penalties apply to log probabilities, as in Hugging Face.
     """
     width = sampling.num_beams
     scores, state = read_in(network, prompt.ids, guide.device)
@@ -67,7 +48,7 @@ def search(
     while True:
         for beam in _extended(beams, scores, states, guide, sampling):
             if beam.progress.finished:
-                done = sorted([*done, beam], key=_mean, reverse=True)[:width]
+                done = sorted([*done, beam], key=lambda one: -one.score / max(one.progress.made, 1))[:width]
             else:
                 rivals = [*waiting.get(beam.progress.made, []), beam]
                 waiting[beam.progress.made] = sorted(rivals, key=lambda rival: -rival.score)[:width]
@@ -105,7 +86,3 @@ def _extended(
                 progress,
                 states[row],
             )
-
-
-def _mean(beam: Beam) -> float:
-    return beam.score / max(beam.progress.made, 1)

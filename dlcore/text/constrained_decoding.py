@@ -23,23 +23,14 @@ _BEFORE_FIRST_LINE = -1
 
 
 class Progress(NamedTuple):
-    """Progress of a text within its form.
+    """Progress of a text within its form."""
 
-    Attributes:
-        made: Characters or tokens so far.
-        line: Number of the current line, from 0; -1 for a line of the prompt that must end first.
-        column: Characters in the current line.
-        closed: Whether the current line has its punctuation mark.
-        fresh: Whether a document or a line starts here, so that the document cannot end.
-        finished: Whether the text is complete.
-    """
-
-    made: int = 0
-    line: int = 0
-    column: int = 0
-    closed: bool = False
-    fresh: bool = False
-    finished: bool = False
+    made: int = 0  # characters or tokens so far
+    line: int = 0  # number of the current line, from 0; -1 for a line of the prompt that must end first
+    column: int = 0  # characters in the current line
+    closed: bool = False  # whether the current line has its punctuation mark
+    fresh: bool = False  # whether a document or a line starts here, so that the document cannot end
+    finished: bool = False  # whether the text is complete
 
 
 class _Choice(NamedTuple):
@@ -53,18 +44,12 @@ class _Choice(NamedTuple):
 
 
 class ConstrainedDecoder:
-    """Restricts texts to a form.
+    """Restricts texts to a form, with the words of a vocabulary; masks are on `device`.
 
-    Args:
-        form: The requested form.
-        vocabulary: The network's words.
-        device: Device of the masks.
+    It is an `ArgumentError` if the vocabulary lacks what the form needs: line breaks, words of one character.
 
     Attributes:
         words_by_size: Token ids grouped by the length that a word adds to a text.
-
-    Raises:
-        ArgumentError: The vocabulary lacks what the form needs: line breaks, words of one character.
     """
 
     def __init__(self, form: TextConstraints, vocabulary: Vocabulary, device: torch.device | str = "cpu") -> None:
@@ -82,10 +67,8 @@ class ConstrainedDecoder:
         self._kinds = {kind: torch.tensor(found) for kind, found in kinds.items()}
         for number, character in enumerate(form.acrostic):
             inside = "han" if form.line_length else "in a line"
-            begins = [
-                word == character or (word.startswith(character) and kinds[inside][place])
-                for place, word in enumerate(words)
-            ]
+            pairs = zip(words, kinds[inside], strict=True)
+            begins = [word == character or (fits and word.startswith(character)) for word, fits in pairs]
             self._kinds[f"acrostic {number}"] = torch.tensor(begins)
         for found in self._kinds.values():
             found[: END + 1] = False  # unknown words are never allowed; the end of a document has its own rules
@@ -94,7 +77,7 @@ class ConstrainedDecoder:
         added = torch.ones_like(self._sizes) if form.unit == "tokens" else self._sizes.clone()
         if form.unit == "characters":
             added[END], added[UNKNOWN] = len(_PARTING), 1
-        self.words_by_size = [(added == size).nonzero().flatten().to(device) for size in added.unique()]
+        self.words_by_size = [(added == size).nonzero().flatten().to(device) for size in torch.unique(added)]
         self._masks: dict[_Choice, Tensor] = {}
         self._check_vocabulary()
 
@@ -111,11 +94,7 @@ class ConstrainedDecoder:
     # Start of a text
 
     def start(self, prompt: str) -> Progress:
-        """Return the progress of a text that starts with a prompt.
-
-        Raises:
-            ArgumentError: Lines of the form cannot have this length after this prompt.
-        """
+        """Return the progress of a text that starts with a prompt; its lines must be able to make the form's length."""
         form = self.form
         if not form.has_lines:
             return Progress(fresh=form.stop_at_end or not prompt or prompt.endswith("\n"))
@@ -129,23 +108,16 @@ class ConstrainedDecoder:
                 fits = fits and len(begun) < LONGEST_LINE
             start = Progress(column=len(begun)) if fits else Progress(line=_BEFORE_FIRST_LINE)
         if form.total is not None and not self._can_be_long(start, form.total):
-            near = range(max(1, form.total - self._reach()), form.total + self._reach())
+            reach = ((form.line_length or 1) + 2) * (len(form.acrostic) + 3)  # possible lengths are not farther apart
+            near = range(max(1, form.total - reach), form.total + reach)
             possible = [n for n in near if self._can_be_long(start, n)]
             below = [n for n in possible if n < form.total][-1:]
             nearest = below + [n for n in possible if n > form.total][:1]
             lines = f"lines of {form.line_length} characters" if form.line_length else f"the lines of {form.acrostic}"
-            raise ArgumentError(
-                "length",
-                f"one that {lines} can make{' after this prompt' * bool(prompt)}, such as "
-                f"{' or '.join(map(str, nearest))}",
-                form.total,
-                "Or give lines in its place.",
-            )
+            after = " after this prompt" * bool(prompt)
+            expected = f"one that {lines} can make{after}, such as {' or '.join(map(str, nearest))}"
+            raise ArgumentError("length", expected, form.total, "Or give lines in its place.")
         return start
-
-    def _reach(self) -> int:
-        """Return an upper bound of the distance between possible lengths."""
-        return ((self.form.line_length or 1) + 2) * (len(self.form.acrostic) + 3)
 
     def _can_be_long(self, start: Progress, length: int) -> bool:
         if start.line == _BEFORE_FIRST_LINE:
@@ -157,11 +129,7 @@ class ConstrainedDecoder:
     def _lines_fit(self, left: int, missing: int, line: int, closed: bool = False) -> bool:
         """Return whether lines of `line_length` characters can fill the remaining length exactly.
 
-        Args:
-            left: Remaining characters.
-            missing: Characters that the current line lacks.
-            line: Number of the current line.
-            closed: Whether it has its mark.
+        The current line lacks `missing` characters; closed says whether it has its mark.
         """
         size, left = self.form.line_length or 0, left - missing
         least = max(0, len(self.form.acrostic) - 1 - line)  # further lines that the acrostic needs
@@ -201,9 +169,8 @@ class ConstrainedDecoder:
         form = self.form
         left = None if form.total is None else form.total - progress.made
         if form.has_lines:
-            return (
-                self._choice_of_measured(progress, left) if form.line_length else self._choice_of_free(progress, left)
-            )
+            choice = self._choice_of_measured if form.line_length else self._choice_of_free
+            return choice(progress, left)
         rest = left or 0
         parting = 1 if form.unit == "tokens" else len(_PARTING)
         end = not progress.fresh and (form.stop_at_end or rest > parting)
@@ -219,11 +186,11 @@ class ConstrainedDecoder:
             return _Choice(self._kind(progress, "han"), min(missing, self._longest))
         if left is None:
             return _Choice(None, line_break=True, marks=True)
-        return _Choice(
-            None,
-            line_break=self._lines_fit(left - 1, size, line + 1),
-            marks=self._lines_fit(left - 1, 0, line, closed=True),
+        can_break, can_close = (
+            self._lines_fit(left - 1, size, line + 1),
+            self._lines_fit(left - 1, 0, line, closed=True),
         )
+        return _Choice(None, line_break=can_break, marks=can_close)
 
     def _choice_of_free(self, progress: Progress, left: int | None) -> _Choice:
         """Return the choice in lines that the network ends."""

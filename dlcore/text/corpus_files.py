@@ -20,28 +20,16 @@ _DAMAGE = 0.2  # share of undecodable characters among those outside ASCII, belo
 
 @dataclass(frozen=True)
 class TextFile:
-    """A checked text file.
+    """A checked text file."""
 
-    Attributes:
-        path: The file.
-        size: Its bytes.
-        encoding: ``utf-8`` or ``gb18030``.
-        digest: Hash of its content.
-    """
-
-    path: Path
-    size: int
-    encoding: str
-    digest: str
-
-
-def find_files(root: str | Sequence[str]) -> list[Path]:
-    """Return the files of a corpus, each once, so that the same text cannot be in training and test."""
-    return each_once(named_files(root))
+    path: Path  # the file
+    size: int  # its bytes
+    encoding: str  # ``utf-8`` or ``gb18030``
+    digest: str  # hash of its content
 
 
 def each_once(paths: Sequence[Path]) -> list[Path]:
-    """Return files without duplicates, each under its first name."""
+    """Return files without duplicates, each under its first name: no text must be in training and test."""
     found: dict[str, Path] = {}
     for path in paths:
         found.setdefault(os.path.realpath(path), path)  # unlike `resolve`, no error for links that form a loop
@@ -54,13 +42,8 @@ _USUAL = "的一是不了人我在有他這中大來上國說們你，。"  # fr
 def named_files(root: str | Sequence[str]) -> list[Path]:
     """Return the files of a corpus in natural order (2 before 10), repeated if a list, pattern or link repeats them.
 
-    Args:
-        root: A file, a folder (all ``.txt`` and ``.text`` in it and its subfolders), a pattern (``news/*.txt``), or a
-            list of these.
-
-    Raises:
-        ArgumentError: No file has that name.
-        DataError: A folder holds no text files.
+    root is a file, a folder (all ``.txt`` and ``.text`` in it and its subfolders), a pattern (``news/*.txt``), or a
+    list of these. A name without a file is an `ArgumentError`, a folder without text files a `DataError`.
     """
     if not isinstance(root, str):
         if not root:
@@ -70,7 +53,7 @@ def named_files(root: str | Sequence[str]) -> list[Path]:
     if top.is_file():
         return [top]
     if top.is_dir():
-        found = [path for path in _below(top) if path.suffix.lower() in ENDINGS and _may_be_read(path)]
+        found = [path for path in _below(top) if path.suffix.lower() in ENDINGS]
         if not found:
             raise DataError(f"{root}: expected text files ({', '.join(ENDINGS)}) in the folder, got none.")
     else:
@@ -82,7 +65,10 @@ def named_files(root: str | Sequence[str]) -> list[Path]:
 
 
 def _below(top: Path) -> Iterator[Path]:
-    """Yield the files in a folder and its subfolders; names that begin with a dot are skipped, links are followed."""
+    """Yield the files in a folder and its subfolders; names that begin with a dot are skipped, links are followed.
+
+    A broken link is reported later; a pipe is left out, since reading it would block.
+    """
     seen: set[str] = set()
     for folder, folders, names in os.walk(top, followlinks=True):
         real = os.path.realpath(folder)
@@ -91,19 +77,14 @@ def _below(top: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        yield from (Path(folder) / name for name in names if not name.startswith("."))
-
-
-def _may_be_read(path: Path) -> bool:
-    """Return whether this is a file, or a broken link, reported later; reading a pipe would block."""
-    return path.is_file() or (path.is_symlink() and not path.exists())
+        paths = [Path(folder) / name for name in names if not name.startswith(".")]
+        yield from (path for path in paths if path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def look_through(path: Path) -> TextFile:
     """Read a file once: find its encoding and its digest.
 
-    Raises:
-        DataError: It cannot be read, holds NUL bytes, or is neither UTF-8 nor GB18030; the message has the position.
+    If it holds NUL bytes, or is neither UTF-8 nor GB18030, the `DataError` has the position.
     """
     digest = hashlib.blake2b(digest_size=20)
     size = 0
@@ -138,15 +119,15 @@ def _other_encoding(path: Path, wrong: int) -> str:
     """Return GB18030 if a file that is not UTF-8 is in that encoding; raise otherwise."""
     elsewhere = _first_wrong(path, "gb18030")
     if elsewhere < 0 and _is_big5(path):
-        raise DataError(f"{path}: expected UTF-8 or GB18030, got what looks like Big5. Save it as UTF-8.")
+        raise DataError(f"{path}: expected UTF-8 or GB18030, got text that seems to be Big5. Save it as UTF-8.")
     if elsewhere < 0 and not _is_damaged_utf8(path):
         return "gb18030"
     if elsewhere < 0 or elsewhere <= wrong or _is_damaged_utf8(path):
         raise DataError(
-            f"{path}: expected UTF-8, got bytes that are not, at byte {wrong:,}. Repair the file, or save it anew."
+            f"{path}: expected UTF-8, got other bytes, at byte {wrong:,}. Repair the file, or save it again."
         )
     raise DataError(
-        f"{path}: expected UTF-8 or GB18030, got bytes that are neither: not UTF-8 at byte {wrong:,}, not GB18030 at "
+        f"{path}: expected UTF-8 or GB18030, got other bytes: not UTF-8 at byte {wrong:,}, not GB18030 at "
         f"byte {elsewhere:,}."
     )
 
@@ -182,15 +163,12 @@ def _is_big5(path: Path) -> bool:
 
 def _is_damaged_utf8(path: Path) -> bool:
     """Return whether most text outside ASCII is UTF-8: its bytes are often valid GB18030 too, but nonsense."""
-    decoder, bad, other = codecs.getincrementaldecoder("utf-8")("replace"), 0, 0
-    with path.open("rb") as file:
-        while True:
-            block = file.read(_BLOCK)
-            text = decoder.decode(block, final=not block)
+    bad = other = 0
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        while text := file.read(_BLOCK):
             bad += text.count("\ufffd")
             other += len(text) - len(text.encode("ascii", "ignore"))
-            if not block:
-                return bad < _DAMAGE * other
+    return bad < _DAMAGE * other
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

@@ -32,16 +32,7 @@ class Dictionary:
 
     @classmethod
     def of_files(cls, dictionary: str | None, user_dict: str | None) -> Dictionary:
-        """Read dictionaries.
-
-        Args:
-            dictionary: A file instead of jieba's dictionary.
-            user_dict: A file of further words.
-
-        Raises:
-            ArgumentError: No file has that name.
-            DataError: A line of it is not a valid entry.
-        """
+        """Read a file instead of jieba's dictionary, and a file of further words; invalid entries are a `DataError`."""
         words = _content("dictionary", dictionary)
         made = cls(words, _content("user_dict", user_dict) or b"", dictionary or user_dict or "")
         if words is not None:
@@ -81,8 +72,7 @@ class Dictionary:
     def from_state(cls, state: dict[str, Any]) -> Dictionary:
         """Create the object from the result of `state`.
 
-        Raises:
-            DataError: It was jieba's dictionary, and another version of it is installed; or the content is invalid.
+        Invalid content, or jieba's own dictionary of another version, is a `DataError`.
         """
         words = None if state["words"] is None else _unpacked(state["words"])
         made = cls(words, state["user"].encode("utf-8"), state["name"])
@@ -156,6 +146,5 @@ def _check_user(content: bytes, name: str) -> None:
         try:
             line.decode("utf-8")
         except UnicodeDecodeError:
-            raise DataError(
-                f"{name}, line {number:,}: expected UTF-8, got {line[:60].decode('utf-8', 'replace')!r}."
-            ) from None
+            got = repr(line[:60].decode("utf-8", "replace"))
+            raise DataError(f"{name}, line {number:,}: expected UTF-8, got {got}.") from None

@@ -1,20 +1,22 @@
-"""Read a corpus block by block and split each block into documents: memory use does not grow with the text.
+"""Read a corpus block by block, normalise it and split it into documents: memory use does not grow with the text.
 
 A block ends at the end of a document if it contains one, else at a line break, else after a character that is in no
 word: so segmenting blocks gives the same words as segmenting the whole text.
+
+Not NFKC, which turns ，！？ into ASCII: Chinese punctuation is kept.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from dlcore.errors import DataError
 from dlcore.text.corpus_files import TextFile
-from dlcore.text.normalization import normalize
 
 Documents = Literal["blank_line", "file", "none"]
 
@@ -25,29 +27,37 @@ _WINDOW = 4096  # characters that are searched for it
 _MOST = 4 * BLOCK  # longest block, even if this cuts a word
 _MANY_BREAKS = re.compile(r"\n{2,}")
 
+NORMALIZATION = 1  # version: increase it when the result changes: token stores are then built again
+
+_FULL_WIDTH = "".join(chr(ord(sign) + 0xFEE0) for sign in string.digits + string.ascii_letters)
+_TABLE = {
+    **{ord(sign): chr(ord(sign) - 0xFEE0) for sign in _FULL_WIDTH},
+    0x3000: " ",  # the full-width space
+    0xFEFF: None,  # byte order marks, also inside concatenated files
+}
+_CHANGED = re.compile("[\r\ufeff\u3000" + _FULL_WIDTH + "]")
+
+
+def normalize(text: str) -> str:
+    r"""Replace line ends by ``\n``, U+3000 by a space, full-width letters, digits by ASCII; drop byte order marks."""
+    if not _CHANGED.search(text):
+        return text
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_TABLE)
+
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a corpus.
+    """A piece of a corpus."""
 
-    Attributes:
-        text: Its text, normalised.
-        ends: Whether its last document ends with it; else the document continues in the next block.
-        size: Bytes of the corpus read for it, approximately.
-    """
-
-    text: str
-    ends: bool
-    size: int
+    text: str  # its text, normalised
+    ends: bool  # whether its last document ends with it; else the document continues in the next block
+    size: int  # bytes of the corpus read for it, approximately
 
 
 def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int = BLOCK) -> Iterator[Block]:
-    """Yield the blocks of a corpus, in order.
+    """Yield the blocks of a corpus, of about so many characters, in order.
 
-    Args:
-        files: The files.
-        documents: What separates documents: ``blank_line`` (and files), ``file``, or ``none``: all is one.
-        characters: Approximate length of a block.
+    Documents are separated by a ``blank_line`` (and files), by ``file``, or not at all (``none``: all is one).
     """
     for number, file in enumerate(files):
         joins = documents == "none" and number < len(files) - 1
@@ -74,17 +84,10 @@ def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int
 
 
 def part(text: str, ends: bool, goes_on: bool, documents: Documents) -> list[str]:
-    """Return the documents of a block.
+    """Return the documents of a block, without trailing spaces and leading line breaks.
 
-    Args:
-        text: The block's text.
-        ends: Whether its last document ends with it.
-        goes_on: Whether its first document began in an earlier block.
-        documents: What separates documents.
-
-    Returns:
-        Their texts, without trailing spaces and leading line breaks. With `goes_on`, the first continues the earlier
-        block's last document, and it may be empty.
+    ends says whether its last document ends with it; with `goes_on`, the first continues the earlier block's last
+    document, and it may be empty.
     """
     if not goes_on:
         text = text.lstrip("\n")

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 
 import torch
-from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text.beam_search import search
 from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.network import Network, check_finite, joined, read_in, rows_of
-from dlcore.text.prompt import Prompt
 from dlcore.text.sampling import Sampling, within
+from dlcore.text.tokenizer import Prompt
 
 _LEAST_LOG_PROB = -700.0  # below it, exp of the negative exceeds a float
 OnPiece = Callable[[int, int, str], None]
@@ -27,25 +26,15 @@ OnPiece = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """A generated text and its probabilities.
+    """A generated text and its probabilities."""
 
-    Attributes:
-        prompt: The prompt as typed.
-        generated: The generated text.
-        pieces: The text that each token added.
-        log_probs: The network's log probability (nats) of each token, before temperature and everything else that
-            changes the choice.
-        seed: The seed of the call.
-        prompt_number: The prompt's number, from 0.
-        number: The text's number among those of its prompt, from 0.
-    """
-
-    prompt: str
-    pieces: tuple[str, ...]
+    prompt: str  # the prompt as typed
+    pieces: tuple[str, ...]  # the text that each token added
+    # the network's log probability (nats) of each token, before temperature and everything else that changes the choice
     log_probs: tuple[float, ...]
-    seed: int = 0
-    prompt_number: int = 0
-    number: int = 0
+    seed: int = 0  # the seed of the call
+    prompt_number: int = 0  # the prompt's number, from 0
+    number: int = 0  # the text's number among those of its prompt, from 0
 
     @property
     def generated(self) -> str:
@@ -160,7 +149,10 @@ def _write(
     state = joined([rows_of(part, [0] * count) for (_, part), count in begun])
     going = list(batch)
     while True:
-        numbers = _choose(scores, guide, going, sampling)
+        check_finite(scores)
+        allowed = torch.stack([guide.allowed(text.progress) for text in going])
+        wanted = within(sampling.penalize(scores, [text.history for text in going]), scores, allowed)
+        numbers = sampling.choose(wanted, [text.uniform() for text in going] if sampling.draws else None)
         log_probs = scores.log_softmax(1).gather(1, numbers.unsqueeze(1)).squeeze(1).tolist()
         for text, number, log_prob in zip(going, numbers.tolist(), log_probs, strict=True):
             piece, text.progress = guide.advance(text.progress, number)
@@ -176,11 +168,3 @@ def _write(
             going, state, numbers = [going[row] for row in rows], rows_of(state, rows), numbers[rows]
         scores, state = network(numbers.unsqueeze(1), state)
         scores = scores[:, -1]
-
-
-def _choose(scores: Tensor, guide: ConstrainedDecoder, texts: Sequence[_Text], sampling: Sampling) -> Tensor:
-    """Return the next word of each text (B,)."""
-    check_finite(scores)
-    allowed = torch.stack([guide.allowed(text.progress) for text in texts])
-    wanted = within(sampling.penalize(scores, [text.history for text in texts]), scores, allowed)
-    return sampling.choose(wanted, [text.uniform() for text in texts] if sampling.draws else None)

@@ -1,6 +1,6 @@
-"""Interface of a recurrent network for generation: scores of the next word and a state.
+"""A recurrent network for text: scores of the next word and a state; the nearest words by their embeddings.
 
-Shapes: B texts, T words, V vocabulary.
+Shapes: B texts, T words, V vocabulary, E embedding, W query words.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from dlcore.errors import CheckpointError
+from dlcore.text.vocabulary import END
 
 State = tuple[Tensor, ...]
 _PIECE = 64  # words of a prompt per step: the scores of all would fill the memory
@@ -28,15 +30,11 @@ class Network(Protocol):
 
 
 def read_in(network: Network, ids: Sequence[int], device: torch.device | str) -> tuple[Tensor, State]:
-    """Feed words to a network in its initial state.
-
-    Returns:
-        The scores of the next word (1, V) and the state (…, 1, …).
-    """
+    """Feed words to a network in its initial state; return the scores of the next word (1, V), and the state."""
     state: State | None = None
     scores = torch.empty(0)
     tokens = torch.tensor([list(ids)], device=device)
-    for piece in tokens.split(_PIECE, dim=1):
+    for piece in torch.split(tokens, _PIECE, dim=1):
         scores, state = network(piece, state)
     if state is None:
         raise ValueError("expected at least one word")
@@ -44,11 +42,7 @@ def read_in(network: Network, ids: Sequence[int], device: torch.device | str) ->
 
 
 def check_finite(scores: Tensor) -> None:
-    """Check that scores are finite.
-
-    Raises:
-        CheckpointError: A score is NaN or infinite.
-    """
+    """Raise a `CheckpointError` if a score is NaN or infinite."""
     if not scores.isfinite().all():
         raise CheckpointError(
             "The network's scores are not finite: its training diverged. Take an earlier checkpoint, or train "
@@ -64,3 +58,17 @@ def rows_of(state: State, rows: Sequence[int] | Tensor) -> State:
 def joined(states: Sequence[State]) -> State:
     """Concatenate the states of several batches."""
     return tuple(torch.cat(parts, dim=1) for parts in zip(*states, strict=True))
+
+
+def nearest_words(embeddings: Tensor, ids: Sequence[int], num: int = 10) -> list[list[tuple[int, float]]]:
+    """Return the words with the most similar embeddings (V, E): cos(a, b) = a·b / (‖a‖ ‖b‖).
+
+    For each query word's id (W) its `num` neighbours, the nearest first, as token id and cosine, in [-1, 1]; without
+    the word itself and the special tokens (unknown, end of a document).
+    """
+    directions = functional.normalize(embeddings.detach().double(), dim=1)
+    cosines = directions[list(ids)] @ directions.T
+    cosines[:, : END + 1] = -torch.inf
+    cosines[range(len(ids)), list(ids)] = -torch.inf
+    found = cosines.topk(min(num, max(0, len(embeddings) - END - 2)), dim=1)
+    return [list(zip(*pair, strict=True)) for pair in zip(found.indices.tolist(), found.values.tolist(), strict=True)]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -31,17 +31,11 @@ _FEW = 1 << 20  # bytes that are segmented before other processes would be ready
 
 @dataclass(frozen=True)
 class CutBlock:
-    """A segmented block.
+    """A segmented block."""
 
-    Attributes:
-        raw: Its words, document after document (N,), uint32; see `Segmenter.raw`.
-        lengths: Words of each document (D,), int64.
-        others: Words without an id of their own: the first is `Segmenter.first_other` in `raw`.
-    """
-
-    raw: np.ndarray
-    lengths: np.ndarray
-    others: list[str]
+    raw: np.ndarray  # its words, document after document (N,), uint32; see `Segmenter.raw`
+    lengths: np.ndarray  # words of each document (D,), int64
+    others: list[str]  # words without an id of their own: the first is `Segmenter.first_other` in `raw`
 
 
 def cut_block(segmenter: Segmenter, text: str, ends: bool, goes_on: bool, documents: Documents) -> CutBlock:
@@ -61,15 +55,8 @@ def cut_blocks(
 ) -> Iterator[tuple[Block, CutBlock]]:
     """Segment the blocks of a corpus; yield the results in their order.
 
-    Args:
-        blocks: The blocks.
-        segmenter: Cuts text into words.
-        documents: What separates documents.
-        total: Bytes of the corpus, for the progress bar and to decide whether to start other processes.
-        processes: Number of processes; None: one per core. 1 segments in this process.
-
-    Raises:
-        DataError: A segmenting process was killed.
+    The total number of bytes is for the progress bar and decides whether to start other processes: one per core, or the
+    given number; 1 segments in this process. A process that was killed is a `DataError`.
     """
     count = (cores() if total > _FEW else 1) if processes is None else processes
     goes_on = False
@@ -107,7 +94,8 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
         process = idle.get()
         try:
             _send(process.stdin, question)
-            return pickle.load(process.stdout)  # type: ignore[arg-type]  # from our own program
+            answer: CutBlock = pickle.load(cast(IO[bytes], process.stdout))  # from our own program
+            return answer
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             raise DataError("A process that cuts text was ended. Is there too little memory?") from None
         finally:
@@ -116,12 +104,11 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
     with ThreadPoolExecutor(count, thread_name_prefix="cut") as threads:
         try:
             for _ in range(count):
-                started.append(
-                    subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-                )
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+                started.append(process)
                 with suppress(BrokenPipeError):  # noticed when it is asked
-                    _send(started[-1].stdin, segmenter)
-                idle.put(started[-1])
+                    _send(process.stdin, segmenter)
+                idle.put(process)
             yield lambda question: threads.submit(ask, question)
         except BaseException:
             for process in started:
@@ -132,9 +119,9 @@ def _processes(segmenter: Segmenter, count: int) -> Iterator[Callable[[tuple[Any
             threads.shutdown(cancel_futures=True)
             for process in started:
                 with suppress(BrokenPipeError):
-                    process.stdin.close()  # type: ignore[union-attr]  # the process ends when its input is closed
+                    cast(IO[bytes], process.stdin).close()  # the process ends when its input is closed
                 process.wait()
-                process.stdout.close()  # type: ignore[union-attr]
+                cast(IO[bytes], process.stdout).close()
 
 
 def _send(pipe: Any, value: Any) -> None:

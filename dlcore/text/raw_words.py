@@ -20,14 +20,7 @@ _BREAKS = ("\n", "\n。！？!?", "")  # where documents are cut: the first that
 
 
 class RawWords:
-    """A corpus as raw ids.
-
-    Args:
-        folder: Folder of the files.
-        files: The corpus.
-        segmenter: Cuts text into words.
-        documents: What separates documents.
-        processes: Number of processes that segment; None: one per core.
+    """A corpus as raw ids, in files of a folder.
 
     Attributes:
         count: Number of words (N).
@@ -46,12 +39,10 @@ class RawWords:
                 first = segmenter.first_other
                 numbers = cut.raw
                 if cut.others:
-                    table = np.array(
-                        [first + others.setdefault(word, len(others)) for word in cut.others], dtype=np.uint32
-                    )
+                    own = [first + others.setdefault(word, len(others)) for word in cut.others]
                     numbers = numbers.copy()
                     places = numbers >= first
-                    numbers[places] = table[numbers[places] - first]
+                    numbers[places] = np.array(own, dtype=np.uint32)[numbers[places] - first]
                 numbers.tofile(raw)
                 found = cut.lengths.copy()
                 if goes_on:

@@ -42,24 +42,22 @@ class Sampling:
     num_beams: int = 1
 
     def __post_init__(self) -> None:
-        check_number(
-            "temperature", self.temperature, above=0, remedy="For the likeliest word each time: do_sample false."
-        )
+        likeliest = "For the likeliest word each time: do_sample false."
+        check_number("temperature", self.temperature, above=0, remedy=likeliest)
         check_number("top_k", self.top_k, at_least=0, whole=True)
         check_number("top_p", self.top_p, above=0, at_most=1)
         check_number("repetition_penalty", self.repetition_penalty, above=0)
         check_number("no_repeat_ngram_size", self.no_repeat_ngram_size, at_least=0, whole=True)
         check_number("num_beams", self.num_beams, at_least=1, whole=True)
         if self.num_beams > 1 and self.do_sample:
-            raise ArgumentError(
-                "num_beams", "1 where do_sample is true", self.num_beams, "A beam search draws nothing."
-            )
+            remedy = "A beam search draws nothing."
+            raise ArgumentError("num_beams", "1 where do_sample is true", self.num_beams, remedy)
         if not self.draws:
             for name in ("temperature", "top_k", "top_p"):
                 value = getattr(self, name)
                 if value != getattr(type(self), name):
                     why = "a beam search" if self.num_beams > 1 else "do_sample false"
-                    raise ArgumentError(name, f"nothing beside {why}, where no word is drawn", value, "Leave it out.")
+                    raise ArgumentError(name, f"its default with {why}, where no word is drawn", value, "Leave it out.")
 
     @property
     def draws(self) -> bool:
@@ -75,11 +73,9 @@ class Sampling:
         return scores
 
     def choose(self, scores: Tensor, uniform: Sequence[float] | None) -> Tensor:
-        """Return the next word of each text (B,).
+        """Return the next word of each text (B,), from scores (B, V), each row with at least one finite.
 
-        Args:
-            scores: Scores (B, V), each row with at least one finite.
-            uniform: A number in [0, 1) for each text, to draw its word; None takes the most probable one.
+        A number in [0, 1) for each text draws its word; None takes the most probable one.
         """
         if uniform is None:
             return scores.argmax(1)
@@ -149,13 +145,10 @@ def forbid_repeated_ngrams(scores: Tensor, histories: Sequence[Sequence[int]], s
 
 
 def within(wanted: Tensor, scores: Tensor, allowed: Tensor) -> Tensor:
-    """Return scores of the allowed words; all others are -infinity.
+    """Return scores (B, V) of the allowed words (B, V); all others are -infinity.
 
-    Args:
-        wanted: Scores after the penalties (B, V).
-        scores: Scores before the penalties (B, V): used if the penalties leave no allowed word, as when each would
-            repeat an n-gram.
-        allowed: Mask of the allowed words (B, V).
+    The wanted ones are after the penalties; if these leave no allowed word, as when each would repeat an n-gram, those
+    before the penalties are used.
     """
     wanted = wanted.masked_fill(~allowed, -torch.inf)
     stuck = ~wanted.isfinite().any(1, keepdim=True)
@@ -163,11 +156,9 @@ def within(wanted: Tensor, scores: Tensor, allowed: Tensor) -> Tensor:
 
 
 def draw(scores: Tensor, uniform: Sequence[float]) -> Tensor:
-    """Draw a word for each row (B,) by inverting the distribution function: the first word whose sum passes `uniform`.
+    """Draw a word for each row (B,) of scores (B, V): the first whose sum of probabilities passes `uniform`.
 
-    Args:
-        scores: Scores (B, V); probabilities are their softmax.
-        uniform: A number in [0, 1) for each row. The same number gives the same word whatever the other rows are.
+    That is a number in [0, 1) for each row: the same gives the same word whatever the other rows are.
     """
     sums = scores.double().softmax(1).cumsum(1)
     points = torch.tensor(uniform, dtype=torch.double, device=scores.device).unsqueeze(1) * sums[:, -1:]

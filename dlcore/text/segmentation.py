@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import re
 import string
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from dlcore.text.dictionary import Dictionary
-from dlcore.text.hidden_markov import word_ends
-from dlcore.text.viterbi import best_words
+from dlcore.text.viterbi import best_words, word_ends
 from dlcore.text.word_tables import WordTables
 
 FIRST_OTHER = 0x110000  # raw ids below are characters
 _MOST = 0xFFFF  # a character in no word, which represents those beyond
-_REMEMBERED = 1 << 16  # stretches of letters and signs whose pieces are cached
 _NUMBER = re.compile(r"([a-zA-Z0-9]+(?:\.\d+)?%?)")
 
 
@@ -42,24 +40,21 @@ def _signs() -> _Signs:
 
 
 class Segmenter:
-    """Cuts text into words.
+    """Cuts text into words of a dictionary; without one, into characters.
 
-    Args:
-        dictionary: The words; None cuts into characters.
-        hmm: Whether jieba's hidden Markov model may join characters that are in no word of the dictionary.
+    With hmm, jieba's hidden Markov model may join characters that are in no word of the dictionary.
     """
 
     def __init__(self, dictionary: Dictionary | None, hmm: bool = False) -> None:
         self.dictionary, self.hmm = dictionary, hmm
-        self._pieces: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"dictionary": self.dictionary, "hmm": self.hmm, "_pieces": {}}
+        return {"dictionary": self.dictionary, "hmm": self.hmm}
 
     @cached_property
     def tables(self) -> WordTables:
         """The dictionary as arrays."""
-        return WordTables.of(self.dictionary)  # type: ignore[arg-type]
+        return WordTables.of(cast(Dictionary, self.dictionary))
 
     def prepare(self) -> None:
         """Build the tables."""
@@ -83,14 +78,10 @@ class Segmenter:
         return [text[start:end] for start, end in pairwise([*starts.tolist(), len(text)])]
 
     def raw(self, text: str) -> tuple[np.ndarray, list[str]]:
-        """Return the words as raw ids, and the list of words without an id of their own.
+        """Return the words of a normalised text as raw ids (M,), uint32, and the list of those without an id.
 
-        Args:
-            text: Normalised text.
-
-        Returns:
-            The ids (M,), uint32: a character's code, `FIRST_OTHER` plus a word's node in the tables, or `first_other`
-            plus a word's index in the list; and that list.
+        A raw id is a character's code, `FIRST_OTHER` plus a word's node in the tables, or `first_other` plus a word's
+        index in the list.
         """
         codes = _codes(text)
         if self.dictionary is None or len(text) < 2:
@@ -153,7 +144,7 @@ class Segmenter:
         for begin, end in zip(*map(np.ndarray.tolist, _stretches(alone & ~chinese)), strict=True):
             place = begin
             is_start[begin:end] = False
-            for piece in self._pieces_of(text[begin:end]):
+            for piece in _pieces_of(text[begin:end]):
                 is_start[place] = True
                 place += len(piece)
         joined = np.flatnonzero(is_start[:-1])
@@ -165,14 +156,11 @@ class Segmenter:
             joined = np.flatnonzero(is_start[:-1])
         return joined
 
-    def _pieces_of(self, stretch: str) -> list[str]:
-        """Split letters, digits and signs by the model's own rule: 3.5% is one word."""
-        pieces = self._pieces.get(stretch)
-        if pieces is None:
-            pieces = [piece for piece in _NUMBER.split(stretch) if piece]
-            if len(self._pieces) < _REMEMBERED:
-                self._pieces[stretch] = pieces
-        return pieces
+
+@lru_cache(1 << 16)
+def _pieces_of(stretch: str) -> list[str]:
+    """Split letters, digits and signs by the model's own rule: 3.5% is one word."""
+    return [piece for piece in _NUMBER.split(stretch) if piece]
 
 
 def _codes(text: str) -> np.ndarray:
@@ -181,7 +169,7 @@ def _codes(text: str) -> np.ndarray:
 
 def _signs_in(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Return which characters are in a table."""
-    return table[np.minimum(codes, _MOST)]
+    return np.asarray(table[np.minimum(codes, _MOST)])
 
 
 def _stretches(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ import numpy as np
 from dlcore.cache import stamps_of
 from dlcore.errors import DataError
 from dlcore.text.corpus_files import TextFile
-from dlcore.text.document_splits import NAMES, TRAIN, part_of_each
 from dlcore.text.documents import Documents
 from dlcore.text.raw_words import RawWords
 from dlcore.text.segmentation import Segmenter
+from dlcore.text.token_store import NAMES, TRAIN, part_of_each
 from dlcore.text.vocabulary import END, UNKNOWN, Vocabulary
 
 _KEPT_CHARACTER = 2  # least frequency of a character; see `_choose`
@@ -32,43 +33,21 @@ _KEPT_CHARACTER = 2  # least frequency of a character; see `_choose`
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules by which a corpus becomes token ids.
+    """Rules by which a corpus becomes token ids."""
 
-    Attributes:
-        documents: What separates documents.
-        min_freq: How often a word must occur in the training documents to be kept.
-        split: Whether rarer words are split into their characters; else they are unknown.
-        val_size: Share or number of the validation documents.
-        test_size: Share or number of the test documents.
-        max_words: Most words that are kept, the most frequent; None: no limit.
-        words: The vocabulary, if it is given; None: chosen from the training documents.
-    """
-
-    documents: Documents
-    min_freq: int
-    split: bool
-    val_size: float
-    test_size: float
-    max_words: int | None = None
-    words: tuple[str, ...] | None = None
+    documents: Documents  # what separates documents
+    min_freq: int  # how often a word must occur in the training documents to be kept
+    split: bool  # whether rarer words are split into their characters; else they are unknown
+    val_size: float  # share or number of the validation documents
+    test_size: float  # share or number of the test documents
+    max_words: int | None = None  # most words that are kept, the most frequent; None: no limit
+    words: tuple[str, ...] | None = None  # the vocabulary, if it is given; None: chosen from the training documents
 
 
 def build_store(
     folder: Path, files: Sequence[TextFile], segmenter: Segmenter, rules: Rules, processes: int | None = None
 ) -> None:
-    """Write a token store into an empty folder.
-
-    Args:
-        folder: The folder.
-        files: The corpus.
-        segmenter: Cuts text into words.
-        rules: Rules of the conversion.
-        processes: Number of processes that segment; None: one per core.
-
-    Raises:
-        ArgumentError: A part would be empty.
-        DataError: The corpus has no text.
-    """
+    """Write a token store of a corpus into an empty folder. A corpus without text is a `DataError`."""
     raw = RawWords(folder, files, segmenter, rules.documents, processes)
     if not raw.count:
         raise DataError(f"{files[0].path}: expected text, got blank lines only.")
@@ -126,14 +105,7 @@ def _choose(counts: Counter[str], rules: Rules) -> list[str]:
 
 
 class _Renumbering:
-    """Maps raw ids to those of the vocabulary: a word becomes one id, or one per character.
-
-    Args:
-        size: Upper bound of the raw ids, exclusive.
-        texts: The word of each raw id that occurs.
-        vocabulary: The words that are kept.
-        split: Whether others are split into their characters.
-    """
+    """Maps raw ids to those of the vocabulary: a word becomes one id, or one per character."""
 
     def __init__(self, size: int, texts: dict[int, str], vocabulary: Vocabulary, split: bool) -> None:
         flat = [END]
@@ -165,8 +137,11 @@ def _write_parts(
 ) -> dict[str, dict[str, int]]:
     """Step 3: write the parts; return the counts of each."""
     counts = {name: dict.fromkeys(("documents", "tokens", "characters", "unknown"), 0) for name in NAMES}
-    files = {name: ((folder / f"{name}.tokens").open("wb"), (folder / f"{name}.offsets").open("wb")) for name in NAMES}
-    try:
+    with ExitStack() as stack:
+        files = {
+            name: [stack.enter_context((folder / f"{name}.{kind}").open("wb")) for kind in ("tokens", "offsets")]
+            for name in NAMES
+        }
         for _, offsets in files.values():
             np.zeros(1, dtype="<u8").tofile(offsets)
         for start, numbers in raw.slices():
@@ -185,8 +160,4 @@ def _write_parts(
                 count["tokens"] += len(chosen)
                 count["unknown"] += int((chosen == UNKNOWN).sum())
                 count["characters"] += int(renumbering.characters[with_ends[part_of == place]].sum())
-    finally:
-        for pair in files.values():
-            for file in pair:
-                file.close()
     return counts

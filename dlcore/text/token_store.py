@@ -4,6 +4,8 @@ A folder holds, for each part (train, val, test), the tokens of its documents, e
 uint16 or uint32), and the start of each document (``train.offsets``, uint64), with the vocabulary and facts of the
 corpus (``meta.json``). It appears whole, under a name that is a hash of all that it depends on.
 
+Held-out documents are spread evenly over the corpus, to be like the others.
+
 Shapes: N tokens of a part, ends included; D its documents.
 """
 
@@ -12,26 +14,55 @@ from __future__ import annotations
 import json
 import mmap
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlcore.cache import is_whole
-from dlcore.text.document_splits import NAMES
+from dlcore.errors import ArgumentError
+
+TRAIN, VAL, TEST = 0, 1, 2
+NAMES = ("train", "val", "test")
+
+
+def part_of_each(count: int, val_size: float, test_size: float) -> np.ndarray:
+    """Return the part of each of D documents (D,), uint8: `TRAIN`, `VAL` or `TEST`.
+
+    A size below 1 is a share of the documents (for the validation: of those that do not test), from 1 on a number. With
+    a test size of 0.05, documents 19, 39, … test; the same rule chooses the validation documents from the rest. If no
+    training document is left, it is an `ArgumentError`.
+    """
+    parts = np.full(count, TRAIN, dtype=np.uint8)
+    for argument, size, part in (("test_size", test_size, TEST), ("val_size", val_size, VAL)):
+        left = np.flatnonzero(parts == TRAIN)
+        parts[left[_spread(argument, size, len(left))]] = part
+    return parts
+
+
+def _spread(argument: str, size: float, count: int) -> np.ndarray:
+    """Return which of `count` are held out: of a share 1/20 the last of each 20."""
+    if not (0 <= size < 1 or (float(size).is_integer() and size >= 1)):
+        raise ArgumentError(argument, "a share from 0 up to 1, or a whole number of documents", size)
+    share = Fraction(str(size)) if size < 1 else Fraction(int(size), max(1, count))
+    if 0 < size < 1 and count * share < 1:
+        share = Fraction(1, max(1, count))  # at least one
+    if share >= 1:
+        short = "The text is too short to hold some of it out: give more, or --data.val_size 0 --data.test_size 0."
+        most = f"at most {max(0, count - 1):,} of {count:,} documents"
+        raise ArgumentError(argument, most, size, short if count < 2 else "")
+    top, bottom = share.numerator, share.denominator
+    numbers = np.arange(count, dtype=np.int64)
+    return (numbers + 1) * top // bottom > numbers * top // bottom
 
 
 @dataclass(frozen=True)
 class TokenPart:
-    """The documents of one part.
+    """The documents of one part."""
 
-    Attributes:
-        tokens: Their tokens, each document followed by END (N,), mapped.
-        offsets: Start of each document, and N (D + 1,), mapped.
-    """
-
-    tokens: np.ndarray
-    offsets: np.ndarray
+    tokens: np.ndarray  # their tokens, each document followed by END (N,), mapped
+    offsets: np.ndarray  # start of each document, and N (D + 1,), mapped
 
     def release(self) -> None:
         """Release the memory of pages that were read; they are read from the file again when needed."""
@@ -53,15 +84,12 @@ class TokenPart:
 
 
 class TokenStore:
-    """The parts of a corpus, and facts about it.
-
-    Args:
-        folder: Its folder.
+    """The parts of a corpus in a folder, and facts about it.
 
     Attributes:
         words: The vocabulary's words, without the special ones.
-        meta: Facts about the corpus: ``documents``, ``tokens``, ``characters`` and ``unknown`` of each part,
-            ``unknown_characters``, ``pieces`` (whether documents were cut).
+        meta: ``documents``, ``tokens``, ``characters`` and ``unknown`` of each part, ``unknown_characters``,
+            ``pieces`` (whether documents were cut).
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The most probable words of many runs of characters, computed in parallel.
+"""The most probable words of many runs of characters, computed in parallel; and those that no dictionary has.
 
 jieba cuts a run of Chinese characters, letters and digits into the words with the greatest product of frequencies. It
 processes the run from its end: score(i) = max over words w at i of log p(w) + score(i + |w|). The runs of a text do not
@@ -6,15 +6,21 @@ depend on each other; this module processes all of them at once, position by pos
 operations. The terms of each sum and their order are jieba's, and of equal scores the longer word wins: so the words
 are exactly the same.
 
-Shapes: N characters of a text, R runs, P positions in runs.
+jieba's hidden Markov model joins characters into further words: each begins a word (B), is within one (M), ends one
+(E) or is one (S). Viterbi's algorithm finds the most probable sequence of these states, with jieba's probabilities, the
+order of its sums and its tie-breaking (the later letter of the alphabet).
+
+Shapes: N characters of a text, R runs or stretches, P positions in runs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from dlcore.text.dictionary import quiet_jieba
 from dlcore.text.word_tables import WordTables
 
 _LONGEST = 255  # longest run that is processed together with others; longer ones are processed singly
@@ -36,14 +42,8 @@ def best_words(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the best word at each position, given that one begins there.
 
-    Args:
-        codes: The characters of a text (N,).
-        begins: Start of each run (R,), ascending.
-        ends: End of each run (R,).
-        tables: The words.
-
-    Returns:
-        The length of the word at each position (N,), at least 1, and its node if it is longer (N,), int32; else -1.
+    For characters (N,), starts and ends of runs (R,): its length (N,), at least 1, and its node if it is longer (N,),
+    int32; else -1.
     """
     sizes = ends - begins
     stops = np.repeat(ends, sizes)
@@ -92,9 +92,8 @@ def _words_at(
 
 def _only(words: _Words, chosen: np.ndarray) -> _Words:
     kept = chosen[words.places]
-    return _Words(
-        words.length, *(values[kept] for values in (words.places, words.nodes, words.weights, words.distances))
-    )
+    columns = (words.places, words.nodes, words.weights, words.distances)
+    return _Words(words.length, *(values[kept] for values in columns))
 
 
 def _go_together(
@@ -115,10 +114,8 @@ def _go_together(
     sorted_words = []
     for found in words:
         if len(found.places):
-            order, own_bounds = _by_distance(found.distances, farthest)
-            sorted_words.append(
-                (found.length, found.places[order], found.nodes[order], found.weights[order], own_bounds)
-            )
+            order, own = _by_distance(found.distances, farthest)
+            sorted_words.append((found.length, found.places[order], found.nodes[order], found.weights[order], own))
     for distance in range(1, farthest + 1):
         here = slice(bounds[distance], bounds[distance + 1])
         at = places[here]
@@ -154,9 +151,8 @@ def _go_alone(
     """Do the same for long runs, position by position."""
     by_place: dict[int, list[tuple[int, int, float]]] = {}
     for found in words:
-        for place, node, weight in zip(
-            found.places.tolist(), found.nodes.tolist(), found.weights.tolist(), strict=True
-        ):
+        columns = (column.tolist() for column in (found.places, found.nodes, found.weights))
+        for place, node, weight in zip(*columns, strict=True):
             by_place.setdefault(place, []).append((found.length, node, weight))
     score_of: dict[int, float] = {}
     none: list[tuple[int, int, float]] = []
@@ -168,3 +164,73 @@ def _go_alone(
                 best = score
                 lengths[place], nodes[place] = length, node
         score_of[place] = best
+
+
+_STATES = "BMES"
+# Possible previous states; of equal scores the later letter wins.
+_BEFORE = {"B": ("E", "S"), "M": ("B", "M"), "E": ("B", "M"), "S": ("E", "S")}
+_NEVER = -3.14e100  # jieba's logarithm of 0
+_CODES = 1 << 16
+
+
+@cache
+def _probabilities() -> tuple[dict[str, float], dict[tuple[str, str], float], dict[str, np.ndarray]]:
+    """Return logarithms: of the first state, of transitions, and of each character in each state (65536,)."""
+    model = quiet_jieba().finalseg
+    emissions = {}
+    for state in _STATES:
+        emissions[state] = np.full(_CODES, _NEVER)
+        for character, value in model.emit_P[state].items():
+            if ord(character) < _CODES:
+                emissions[state][ord(character)] = value
+    steps = {
+        (before, state): model.trans_P[before].get(state, _NEVER) for state in _STATES for before in _BEFORE[state]
+    }
+    return dict(model.start_P), steps, emissions
+
+
+def word_ends(codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Return whether a word's last character is at each position (N,); False outside the stretches.
+
+    These are stretches of Chinese characters (R,), given by their starts and ends among the characters (N,).
+    """
+    found = np.zeros(len(codes), dtype=bool)
+    if not len(begins):
+        return found
+    first, steps, emissions = _probabilities()
+    lengths = ends - begins
+    order = np.argsort(-lengths, kind="stable")
+    begins, lengths = begins[order], lengths[order]
+    longest = int(lengths[0])
+    counts = np.searchsorted(-lengths, -np.arange(1, longest + 1), side="right")  # stretches of at least t characters
+    scores = {state: first[state] + emissions[state][codes[begins]] for state in _STATES}
+    choices: list[dict[str, np.ndarray]] = []
+    last = {state: score.copy() for state, score in scores.items()}  # of each stretch at its last character
+    for time in range(1, longest):
+        count = counts[time]
+        here = codes[begins[:count] + time]
+        made, chosen = {}, {}
+        for state in _STATES:
+            one, other = _BEFORE[state]
+            emission = emissions[state][here]
+            by_one = scores[one][:count] + steps[one, state] + emission
+            by_other = scores[other][:count] + steps[other, state] + emission
+            chosen[state] = by_other >= by_one
+            made[state] = np.where(chosen[state], by_other, by_one)
+            last[state][:count] = made[state]
+        scores = made
+        choices.append(chosen)
+    state_of = np.where(last["S"] >= last["E"], "S", "E")
+    for time in range(longest - 1, -1, -1):  # the backward pass includes each stretch from its last character on
+        count = counts[time]
+        current = state_of[:count]
+        found[begins[:count] + time] = (current == "E") | (current == "S")
+        if time:
+            count_before = counts[time - 1]
+            before = state_of[:count_before].copy()
+            for state in _STATES:
+                one, other = _BEFORE[state]
+                here = np.flatnonzero(current == state)
+                before[here] = np.where(choices[time - 1][state][here], other, one)
+            state_of[:count_before] = before
+    return found

@@ -10,65 +10,46 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from dlcore.cache import cache_folder, locked, open_cache
+from dlcore.cache import cache_folder, cached_entry
 from dlcore.text.dictionary import Dictionary
 
 _VERSION = 1
 _CUT = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")  # what jieba looks up; other characters are words of their own
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: Fibonacci hashing
 _CHARACTERS = 1 << 16
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError)  # errors of missing or damaged tables
 
 
 @dataclass(frozen=True)
 class WordTables:
-    """The trie of a dictionary's words.
+    """The trie of a dictionary's words."""
 
-    Attributes:
-        root: The node of each character as a first one (65536,), int32; -1 if no word begins with it.
-        keys: Hash table (H,), int64: parent node and character of an edge; -1 for a free slot.
-        nodes: The node at the end of each of these edges (H,), int32.
-        weights: log(frequency / sum of frequencies) of each node (M,), float64; -inf for a prefix that is no word.
-        parents: The parent node (M,), int32; -1 for a first character.
-        characters: The last character (M,), int32.
-        unknown: Weight of a character that is no word.
-        force_split: Words that are never joined (of frequency 0 in the user's dictionary).
-    """
-
-    root: np.ndarray
-    keys: np.ndarray
-    nodes: np.ndarray
+    root: np.ndarray  # the node of each character as a first one (65536,), int32; -1 if no word begins with it
+    keys: np.ndarray  # hash table (H,), int64: parent node and character of an edge; -1 for a free slot
+    nodes: np.ndarray  # the node at the end of each of these edges (H,), int32
+    # log(frequency / sum of frequencies) of each node (M,), float64; -inf for a prefix that is no word
     weights: np.ndarray
-    parents: np.ndarray
-    characters: np.ndarray
-    unknown: float
-    force_split: tuple[str, ...]
+    parents: np.ndarray  # the parent node (M,), int32; -1 for a first character
+    characters: np.ndarray  # the last character (M,), int32
+    unknown: float  # weight of a character that is no word
+    force_split: tuple[str, ...]  # words that are never joined (of frequency 0 in the user's dictionary)
 
     @classmethod
     def of(cls, dictionary: Dictionary) -> WordTables:
         """Return the tables of a dictionary, from the cache if possible; else build and cache them."""
         place = cache_folder() / "words" / f"{dictionary.digest[:32]}-{_VERSION}"
-        made = None
         with suppress(OSError):  # the cache only saves a second
-            open_cache(place.parent)
-            with suppress(*_UNREADABLE):
-                return cls._load(place)
-        with suppress(OSError), locked(open_cache(place.parent) / f"{place.name}.lock"):
-            with suppress(*_UNREADABLE):  # another process may have built them meanwhile
-                return cls._load(place)
-            made = cls._make(dictionary)
-            shutil.rmtree(place, ignore_errors=True)  # damaged
-            made._save(place)
-            return cls._load(place)
-        return made or cls._make(dictionary)
+            tables = cached_entry(
+                place, cls._load, lambda folder: cls._make(dictionary)._save(folder), keep_others=True
+            )
+            if tables is not None:
+                return tables
+        return cls._make(dictionary)
 
     @classmethod
     def _make(cls, dictionary: Dictionary) -> WordTables:
@@ -88,25 +69,23 @@ class WordTables:
         # jieba's own formula, so that the last bit is the same
         return cls(root, keys, nodes, weights, parents, characters, math.log(1) - log_total, tuple(force_split))
 
-    def _save(self, place: Path) -> None:
-        open_cache(place.parent)
-        folder = Path(tempfile.mkdtemp(prefix="part-", dir=place.parent))  # readable by the user only
-        try:
-            for name in _ARRAYS:
-                np.save(folder / f"{name}.npy", getattr(self, name))
-            text = json.dumps({"unknown": self.unknown.hex(), "force_split": self.force_split}, ensure_ascii=False)
-            (folder / "more.json").write_text(text, encoding="utf-8")
-            for file in folder.iterdir():
-                file.chmod(0o600)
-            folder.rename(place)  # this raises if another process was faster; then load its tables
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def _save(self, folder: Path) -> None:
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name))
+        text = json.dumps({"unknown": self.unknown.hex(), "force_split": self.force_split}, ensure_ascii=False)
+        (folder / "more.json").write_text(text, encoding="utf-8")
+        for file in folder.iterdir():
+            file.chmod(0o600)
 
     @classmethod
-    def _load(cls, place: Path) -> WordTables:
-        more = json.loads((place / "more.json").read_text(encoding="utf-8"))
-        arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
-        return cls(**arrays, unknown=float.fromhex(more["unknown"]), force_split=tuple(more["force_split"]))
+    def _load(cls, folder: Path) -> WordTables | None:
+        """Return the tables in a folder; None if they are missing or damaged."""
+        try:
+            more = json.loads((folder / "more.json").read_text(encoding="utf-8"))
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+            return cls(**arrays, unknown=float.fromhex(more["unknown"]), force_split=tuple(more["force_split"]))
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
 
     def follow(self, nodes: np.ndarray, characters: np.ndarray) -> np.ndarray:
         """Return the nodes reached from nodes by one more character each (N,), int32; -1 if no word continues so."""
@@ -125,13 +104,7 @@ class WordTables:
         return found
 
     def are_words(self, codes: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Return whether stretches of a text (R,) are words.
-
-        Args:
-            codes: The characters of the text, all of them below 65536 within the stretches.
-            begins: Start of each stretch (R,).
-            ends: End of each stretch (R,), after its start.
-        """
+        """Return whether stretches of a text (R,) are words; their characters are below 65536."""
         found = np.zeros(len(begins), dtype=bool)
         left, nodes, length = np.arange(len(begins)), self.root[codes[begins]], 1
         while len(left):

@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dlcore.data.array_data import Split
+from dlcore.data.array_data import Residence, Split
 from dlcore.data.batches import BatchLoader
-from dlcore.data.device_cache import Residence
 
 META = torch.device("meta")
 

@@ -150,11 +150,11 @@ def test_a_linear_model_does_not_solve_it_and_an_mlp_does_clearly_better():
 
 @pytest.mark.parametrize("n", [0, -3, 2.5, True, "10"])
 def test_refuses_a_number_of_pictures_that_cannot_be(n):
-    with pytest.raises(ArgumentError, match=r"^n: expected a whole number of at least 1, got"):
+    with pytest.raises(ArgumentError, match=r"^n: expected a whole number at least 1, got"):
         draw_clothing(n, seed=0)
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, None])
 def test_refuses_a_seed_that_cannot_be(seed):
-    with pytest.raises(ArgumentError, match=r"^seed: expected a whole number of at least 0, got"):
+    with pytest.raises(ArgumentError, match=r"^seed: expected a whole number at least 0, got"):
         draw_clothing(10, seed=seed)

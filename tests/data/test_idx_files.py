@@ -42,7 +42,7 @@ def test_an_altered_byte_is_an_error_with_both_checksums(tmp_path):
         read_idx(path, _checksum(CONTENT))
     assert str(caught.value) == (
         f"{path}: expected content with SHA-256 {_checksum(CONTENT)}, got {_checksum(altered)} (40 bytes). The file is "
-        "damaged or not the right one: delete it, so that it is fetched anew, or put a good copy in its place."
+        "damaged or not the right one: delete it, so that it is downloaded again, or put a good copy in its place."
     )
 
 

@@ -210,10 +210,10 @@ def floats():
         ("cut.jpg", jpeg()[:2000], "truncated"),
         ("text.jpg", b"no picture at all", "its content is no picture of a kind that is read here"),
         ("empty.png", b"", "it is empty"),
-        ("bomb.png", png(40_000, 40_000), "it claims more than 89,478,485 pixels, the limit"),
-        ("just_beyond.png", png(9460, 9460), "it claims more than 89,478,485 pixels, the limit"),
+        ("bomb.png", png(40_000, 40_000), "it has more than 89,478,485 pixels, the limit"),
+        ("just_beyond.png", png(9460, 9460), "it has more than 89,478,485 pixels, the limit"),
         ("short.png", png(40, 40), "truncated"),
-        ("veiled.png", deep_png(np.full((4, 4, 2), 4095)), "of its 16 bits a colour, 16 levels would be left"),
+        ("veiled.png", deep_png(np.full((4, 4, 2), 4095)), "only 16 of its 65,536 levels would remain"),
         ("float.tif", floats(), "32-bit floats"),
         # Pillow would hand it to Ghostscript, and that would run what it says.
         ("program.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) show\n%%EOF\n", "no picture of a kind"),

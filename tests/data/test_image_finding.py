@@ -111,7 +111,7 @@ def test_parts_beside_classes_are_refused(tmp_path):
     write_classes(tmp_path / "train", {"cats": 1, "dogs": 1})
     write_classes(tmp_path, {"cats": 1})
     assert message(tmp_path) == (
-        "ROOT: expected the folders train, val and test alone, or class folders alone, got train beside 'cats'. Put "
+        "ROOT: expected the folders train, val and test alone, or class folders alone, got train and 'cats'. Put "
         "the class folders into a folder train, or take train away."
     )
 
@@ -146,7 +146,7 @@ def test_parts_without_a_training_are_refused(tmp_path):
     for folder in ("Validation", "Testing"):
         write_classes(tmp_path / folder, {"cats": 1, "dogs": 1})
     assert message(tmp_path) == (
-        "ROOT: expected a folder train beside 'Testing', 'Validation', got none. To evaluate on one of them: "
+        "ROOT: expected a folder train next to 'Testing', 'Validation', got none. To evaluate on one of them: "
         "--data.root ROOT/Validation"
     )
 
@@ -203,7 +203,7 @@ def test_what_is_not_read_is_counted(tmp_path):
     (tmp_path / "birds").symlink_to(tmp_path / "absent")
     (tmp_path / "__MACOSX").mkdir()
     found = find_pictures(str(tmp_path))
-    assert found.ignored == {".heic": 2, ".jxl": 1, "no ending": 1, "link that leads nowhere": 1}
+    assert found.ignored == {".heic": 2, ".jxl": 1, "no ending": 1, "broken link": 1}
     assert found.beside == ["loose.jpg"]
     assert found.class_names == ["cats", "dogs"]
 

@@ -224,7 +224,7 @@ def test_what_is_not_read_is_said(folder, capsys):
     ready(folder, balanced=True)
     assert capsys.readouterr().out == (
         "data: 3 files are no pictures of a kind that is read here: 2 × .heic, 1 × .jxl.\n"
-        "data: 1 picture beside the class folders: no class, not read: loose.png.\n"
+        "data: 1 picture is outside the class folders and not read: loose.png.\n"
     )
 
 
@@ -235,10 +235,10 @@ def test_classes_that_a_part_lacks_are_said(tmp_path, capsys):
     assert capsys.readouterr().out == "data: val has no pictures of 'dogs': nothing is measured of them.\n"
 
 
-@pytest.mark.fault("A link in a picture folder leads nowhere", "“… (it is a link that leads nowhere). …”, or left out")
+@pytest.mark.fault("A link in a picture folder leads nowhere", "“… (it is a broken link). …”, or left out")
 def test_a_link_that_leads_nowhere_is_a_broken_file(folder):
     (folder / "cats" / "link.png").symlink_to(folder / "absent.png")
-    with pytest.raises(DataError, match=r"1 of 71 files cannot be decoded: cats/link.png \(it is a link that leads no"):
+    with pytest.raises(DataError, match=r"1 of 71 files cannot be decoded: cats/link.png \(it is a broken li"):
         ready(folder)
     assert sum(len(part) for part in ready(folder, skip_broken=True).parts.values()) == 70
 

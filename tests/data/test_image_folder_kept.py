@@ -31,7 +31,7 @@ def test_prediction_needs_no_classes_and_knows_the_files(folder, tmp_path):
     inputs, targets = next(iter(data.predict_dataloader()))
     assert (len(inputs), targets.tolist()) == (3, [-1, -1, -1])
     assert list(data.parts["test"].names) == ["图 000.png", "图 001.png", "图 002.png"]
-    with pytest.raises(DataError, match=r"expected class folders, got none\. Only predict can do without"):
+    with pytest.raises(DataError, match=r"expected class folders, got none\. Only predict needs none"):
         ready(flat, stage="test", kept=kept).test_dataloader()
 
 

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dlcore.data.tables.column_reader import ColumnReader
-from dlcore.data.tables.columns import Names, Numbers
+from dlcore.data.tables.columns import ColumnReader, Names, Numbers
 from dlcore.data.tables.encoding import Encoding
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError
@@ -144,7 +143,7 @@ def test_names_are_one_hot_and_an_unseen_one_is_none_of_them():
     assert encoding.in_features == 3
     assert inputs.tolist() == [[-1, 0, 1], [1, 1, 0], [-1, 0, 0], [1, 0, 0]]  # blue, red
     assert notes == [
-        "column 'c': 1 row (row 3) with a category that no training row has, as 'green': taken as none of them"
+        "column 'c': 1 row (row 3) with a category that no training row has, as 'green': read as none of them"
     ]
 
 

@@ -3,8 +3,7 @@
 import pytest
 
 from dlcore.data.tables.cells import CellFormat, NumberFormat
-from dlcore.data.tables.csv_file import fingerprint, read_csv
-from dlcore.data.tables.csv_form import detect_form
+from dlcore.data.tables.csv_file import detect_form, fingerprint, read_csv
 from dlcore.errors import ArgumentError, DataError
 
 
@@ -106,7 +105,7 @@ def test_the_encodings_that_are_named_read_the_file(form_of, text, written_in, g
 
 def test_a_damaged_letter_is_named_with_its_line(form_of):
     content = "身高,体重\n身,1\n".encode() + b"\xff,2\n"
-    with pytest.raises(DataError, match=r"line 3: .* UTF-8 but for some bytes: correct the line"):
+    with pytest.raises(DataError, match=r"line 3: .* UTF-8 except for some bytes: correct the line"):
         form_of(content)
 
 

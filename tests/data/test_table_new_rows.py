@@ -94,7 +94,7 @@ def test_predict_needs_no_target_that_can_be_read(csv_file, learned, capsys):
     data = later(csv_file(text, "neu.csv"), numbers.state_dict())
     assert samples(data, "test")[1].nan_to_num(-1).tolist() == [[7.5], [-1], [-1], [-1]]
     said = capsys.readouterr().out
-    assert "column 'y': 1 row (row 2) cannot be read, as 'k.A.': taken as missing" in said
+    assert "column 'y': 1 row (row 2) cannot be read, such as 'k.A.': read as missing" in said
     assert "column 'y': 1 row (row 3) with a value that is no target of the training, as 1e+99: left open" in said
     with pytest.raises(DataError, match=r"column 'y': expected numbers, as in the training, got 'k\.A\.' in row 2"):
         later(csv_file(text, "neu.csv"), numbers.state_dict(), "test")

@@ -43,7 +43,7 @@ def test_a_column_without_a_name_that_is_no_index_stays(said):
 
 def test_a_column_that_counts_the_rows_is_said(said):
     out, columns = said("id,x,y\n" + "".join(f"{n + 100},{n % 3},{n // 10}\n" for n in range(20)))
-    assert "column 'id' numbers the rows: it gives the target away where rows are sorted by that" in out
+    assert "column 'id' numbers the rows: it reveals the target if the rows are sorted by it" in out
     assert "(--data.ignore id leaves it out)" in out
     assert columns == ["id", "x"]
     assert said("x,y\n" + "".join(f"{n % 7},{n % 2}\n" for n in range(20)))[0] == ""

@@ -16,13 +16,13 @@ LINES = "春风又绿江南岸\n" * 100
     [
         pytest.param(
             "é".encode("latin-1") * 500 + b"\xff",
-            "bytes that are neither: not UTF-8 at byte 0, not GB18030 at byte 500",
+            "other bytes: not UTF-8 at byte 0, not GB18030 at byte 500",
             marks=pytest.mark.fault("A text is neither UTF-8 nor GB18030", "“FILE: … not UTF-8 at byte 0, …”"),
         ),
         pytest.param(
             LINES.encode() + LINES.encode("gbk") + LINES.encode(),
-            "expected UTF-8, got bytes that are not, at byte 2,200",
-            marks=pytest.mark.fault("Two encodings in one text", "“FILE: expected UTF-8, got bytes that are not …”"),
+            "expected UTF-8, got other bytes, at byte 2,200",
+            marks=pytest.mark.fault("Two encodings in one text", "“FILE: expected UTF-8, got other bytes …”"),
         ),
         pytest.param(
             b"",

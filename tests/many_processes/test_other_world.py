@@ -48,7 +48,7 @@ def test_each_sample_of_the_epoch_is_seen_once(tmp_path, before, after):
 
 @pytest.mark.fault(
     "going on within an epoch with another number of processes and a batch size of one's own",
-    "data.batch_size: expected 24 in all processes together, as the run had that goes on within an epoch, got 20. …",
+    "data.batch_size: expected 24 in all processes together, as in the run that continues within an epoch, got 20. …",
 )
 def test_another_step_within_an_epoch_is_refused(tmp_path):
     first = World(tmp_path, same(1, "--data.batch_size=24", "--trainer.max_steps=5"))

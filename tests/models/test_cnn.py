@@ -163,17 +163,17 @@ def test_a_copy_keeps_the_order_in_memory():
         ({"warmup_steps": -1}, "warmup_steps: expected a whole number at least 0, got -1."),
         (
             {"architecture": "lenet5", "pool": "average"},
-            "channels: expected its default beside architecture 'lenet5', which has its own layers, got [4, 6]. Leave "
+            "channels: expected its default with architecture 'lenet5', which has its own layers, got [4, 6]. Leave "
             "it out; where a recipe sets it: --model.channels [32,64,128] --model.pool max",
         ),
         (
             {"architecture": "lenet5", "channels": [32, 64, 128], "padding": 0, "batch_norm": False},
-            "padding: expected its default beside architecture 'lenet5', which has its own layers, got 0. Leave it "
+            "padding: expected its default with architecture 'lenet5', which has its own layers, got 0. Leave it "
             "out; where a recipe sets it: --model.padding null --model.batch_norm true",
         ),
         (
             {"architecture": "resnet18", "channels": [32, 64, 128], "weights": "x", "initializer": "normal"},
-            "initializer: expected default, beside weights from a file, got 'normal'. Leave it out.",
+            "initializer: expected default, with weights from a file, got 'normal'. Leave it out.",
         ),
     ],
 )

@@ -17,8 +17,8 @@ from torch.optim.lr_scheduler import (
 
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
+from dlcore.optim.factories import make_schedule, step_schedule
 from dlcore.optim.optimizer_factory import check_optimization, make_optimizer
-from dlcore.optim.schedule_factory import make_schedule, step_schedule
 
 
 def parameters():

@@ -18,8 +18,8 @@ from dlcore.optim import (
     warm_up,
     warmup_factor,
 )
+from dlcore.optim.factories import make_schedule
 from dlcore.optim.optimizer_factory import check_optimization
-from dlcore.optim.schedule_factory import make_schedule
 
 
 def make_optimizer(*rates):

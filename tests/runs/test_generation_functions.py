@@ -7,7 +7,7 @@ import torch
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models import TextRNN
 from dlcore.runs import TextModel, generate, load_text_model, neighbors
-from dlcore.text.nearest_words import nearest_words
+from dlcore.text.network import nearest_words
 
 
 @pytest.fixture(scope="module")

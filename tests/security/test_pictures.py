@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is limited as Linux does it"),
 ]
 NO_PICTURE = "BrokenPicture: its content is no picture"
-CLAIMS = "BrokenPicture: it claims more than 89,478,485 pixels, the limit"
+CLAIMS = "BrokenPicture: it has more than 89,478,485 pixels, the limit"
 
 
 SEEN = "… files cannot be decoded: FILE ({})"

@@ -9,9 +9,9 @@ from scripted_networks import CharacterTokenizer, RandomGRU, Table
 from dlcore.text import END, Vocabulary
 from dlcore.text.constrained_decoding import ConstrainedDecoder
 from dlcore.text.generation import generate_texts
-from dlcore.text.prompt import read_prompt
 from dlcore.text.sampling import Sampling
 from dlcore.text.text_constraints import TextConstraints
+from dlcore.text.tokenizer import read_prompt
 
 SMALL = Vocabulary(["明", "月", "明月", "，"])
 

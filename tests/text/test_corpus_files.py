@@ -6,9 +6,13 @@ import pytest
 
 from dlcore.errors import ArgumentError, DataError
 from dlcore.text.corpus import Corpus
-from dlcore.text.corpus_files import find_files, look_through
+from dlcore.text.corpus_files import each_once, look_through, named_files
 
 POEM = "静夜思\n床前明月光，\n疑是地上霜。\n举头望明月，\n低头思故乡。\n"
+
+
+def find_files(root):
+    return each_once(named_files(root))
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ def test_encodings_are_found(write, content, encoding):
     ],
 )
 def test_damaged_utf_8_is_an_error_with_its_place(write, content, place):
-    with pytest.raises(DataError, match=rf"坏\.txt: expected UTF-8, got bytes that are not, at byte {place:,}\."):
+    with pytest.raises(DataError, match=rf"坏\.txt: expected UTF-8, got other bytes, at byte {place:,}\."):
         look_through(write("坏.txt", content))
 
 
@@ -170,7 +174,7 @@ def test_what_is_no_file_is_passed_over(write, tmp_path):
 def test_big5_is_named_and_not_taken_for_gb18030(tmp_path):
     path = tmp_path / "繁體.txt"
     path.write_bytes("我們在這裡說話，他是一個不說話的人。\n來來往往的人，大家都有話要說。\n".encode("big5") * 30)
-    with pytest.raises(DataError, match=r"got what looks like Big5\. Save it as UTF-8"):
+    with pytest.raises(DataError, match=r"got text that seems to be Big5\. Save it as UTF-8"):
         look_through(path)
     simplified = tmp_path / "简体.txt"
     simplified.write_bytes("我们在这里说话，他是一个不说话的人。\n人来人往。\n".encode("gb18030") * 30)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlcore.errors import ArgumentError
-from dlcore.text.document_splits import part_of_each
+from dlcore.text.token_store import part_of_each
 
 
 def test_held_out_documents_are_spread_evenly():

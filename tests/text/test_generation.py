@@ -11,9 +11,9 @@ from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.text import END, UNKNOWN, Vocabulary
 from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
 from dlcore.text.generation import generate_texts
-from dlcore.text.prompt import read_prompt
 from dlcore.text.sampling import Sampling
 from dlcore.text.text_constraints import TextConstraints
+from dlcore.text.tokenizer import read_prompt
 
 TOKENIZER = CharacterTokenizer()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlcore.text.normalization import normalize
+from dlcore.text.documents import normalize
 
 
 @pytest.mark.parametrize(

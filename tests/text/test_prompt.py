@@ -1,7 +1,7 @@
 from scripted_networks import VOCABULARY, CharacterTokenizer
 
 from dlcore.text import END, UNKNOWN
-from dlcore.text.prompt import read_prompt
+from dlcore.text.tokenizer import read_prompt
 
 
 class TextbookTokenizer(CharacterTokenizer):

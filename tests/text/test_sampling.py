@@ -125,8 +125,8 @@ def test_the_form_goes_before_the_penalties():
         ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size"),
         ({"num_beams": 0}, "num_beams: expected a whole number at least 1"),
         ({"num_beams": 2, "do_sample": True}, "num_beams: expected 1 where do_sample is true, got 2"),
-        ({"num_beams": 2, "temperature": 0.7}, "temperature: expected nothing beside a beam search"),
-        ({"do_sample": False, "top_p": 0.9}, "top_p: expected nothing beside do_sample false"),
+        ({"num_beams": 2, "temperature": 0.7}, "temperature: expected its default with a beam search"),
+        ({"do_sample": False, "top_p": 0.9}, "top_p: expected its default with do_sample false"),
     ],
 )
 def test_a_value_out_of_range_or_without_effect_is_refused(arguments, message):

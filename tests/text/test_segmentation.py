@@ -13,7 +13,7 @@ import pytest
 
 from dlcore.cache import locked
 from dlcore.text.dictionary import Dictionary, quiet_jieba
-from dlcore.text.normalization import normalize
+from dlcore.text.documents import normalize
 from dlcore.text.segmentation import FIRST_OTHER, Segmenter
 from dlcore.text.word_tables import WordTables
 
@@ -235,9 +235,10 @@ def test_tables_that_another_process_makes_are_waited_for(own_cache, tmp_path, m
     place = own_cache / "words" / f"{dictionary.digest[:32]}-1"
     monkeypatch.setattr(WordTables, "_make", lambda dictionary: pytest.fail("made twice"))
     with ThreadPoolExecutor(1) as pool:
-        with locked(place.with_name(f"{place.name}.lock")):
+        with locked(place.with_name("lock")):
             waiting = pool.submit(WordTables.of, dictionary)
             time.sleep(0.2)
+            place.mkdir()
             made._save(place)
         assert waiting.result(timeout=20).weights.tolist() == made.weights.tolist()
 

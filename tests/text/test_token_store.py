@@ -10,9 +10,9 @@ from dlcore.errors import DataError
 from dlcore.text import END, UNKNOWN
 from dlcore.text import corpus as corpus_module
 from dlcore.text.dictionary import Dictionary
-from dlcore.text.document_splits import part_of_each
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules
+from dlcore.text.token_store import part_of_each
 
 
 def documents_of(store, part):

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dlcore.data.drawn_clothing.bag import bag
+from dlcore.data.drawn_clothing.accessories import ankle_boot, bag, sandal, sneaker
+from dlcore.data.drawn_clothing.clothes import coat, dress, pullover, shirt, t_shirt, trouser
 from dlcore.data.drawn_clothing.fabric import clutter, develop, folds, weave
-from dlcore.data.drawn_clothing.footwear import ankle_boot, sandal, sneaker
-from dlcore.data.drawn_clothing.portable_random import Draws, Floats
+from dlcore.data.drawn_clothing.portable_random import Draws
 from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
-from dlcore.data.drawn_clothing.tops import coat, dress, pullover, shirt, t_shirt
-from dlcore.data.drawn_clothing.trouser import trouser
-from dlcore.errors import ArgumentError
+from dlcore.errors import check_number
 
 CLASS_NAMES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -34,34 +31,30 @@ _THREADS = 4
 
 
 def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw grey pictures of ten kinds of clothing, light on dark, with their labels.
+    """Draw n grey pictures of ten kinds of clothing, light on dark, with their labels, in random order.
 
-    A stand-in for real pictures: as large, as many classes, and hard enough that a linear model does not solve it.
-    Sets differ by seed alone, so take one seed for training and another for testing. The same arguments give the same
-    bits on every platform; torch's and numpy's global random states are not used.
+    A stand-in for real pictures: as large, as many classes (balanced), and hard enough that a linear model does not
+    solve it. Sets differ by seed alone, so take one seed for training and another for testing. The same arguments give
+    the same bits on every platform; torch's and numpy's global random states are not used.
 
-    Args:
-        n: Number of pictures, at least 1. The classes are balanced: their counts differ by 1 at most.
-        seed: Determines the pictures; a whole number of at least 0.
-
-    Returns:
-        Images, uint8, 0 (black) to 255 (white), and labels, int64, 0 to 9, indices into `CLASS_NAMES`; in random
-        order.
-
-    Shape:
-        images (N, 28, 28), labels (N,)
-
-    Raises:
-        ArgumentError: `n` is no whole number of at least 1, or `seed` none of at least 0.
+    Returns images (N, 28, 28), uint8, 0 (black) to 255 (white), and labels (N,), int64, indices into `CLASS_NAMES`.
     """
-    n, seed = _whole("n", n, 1), _whole("seed", seed, 0)
+    check_number("n", n, at_least=1, whole=True)
+    check_number("seed", seed, at_least=0, whole=True)
     images = np.empty((n, SIZE, SIZE), dtype=np.uint8)
     order = np.argsort(Draws(n, seed, 0).raw(n), kind="stable")
     labels = (np.arange(n, dtype=np.int64) % len(CLASS_NAMES))[order]
 
     def fill(label: int, start: int, where: NDArray[np.int64]) -> None:
         # Each batch has its own random stream, so the order in which threads finish does not matter.
-        images[where] = _draw(_GARMENTS[label], Draws(len(where), seed, 1, label, start)).transpose(2, 0, 1)
+        garment = _GARMENTS[label]
+        shoe = garment in _SHOES
+        sketch = Sketch(Draws(len(where), seed, 1, label, start), mirror=shoe)
+        weave(sketch, patterned=0.12 if shoe else 0.45)
+        garment(sketch)
+        folds(sketch)
+        clutter(sketch)
+        images[where] = develop(sketch).transpose(2, 0, 1)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         jobs = []
@@ -72,22 +65,3 @@ def draw_clothing(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         for job in jobs:
             job.result()
     return torch.from_numpy(images), torch.from_numpy(labels)
-
-
-def _draw(garment: Callable[[Sketch], None], draws: Draws) -> Floats:
-    """Draw pictures of one kind of clothing: grey levels, whole numbers from 0 to 255. Shape: (H, W, N)."""
-    shoe = garment in _SHOES
-    sketch = Sketch(draws, mirror=shoe)
-    weave(sketch, patterned=0.12 if shoe else 0.45)
-    garment(sketch)
-    folds(sketch)
-    clutter(sketch)
-    return develop(sketch)
-
-
-def _whole(argument: str, value: Any, least: int) -> int:
-    """Check that a value is a whole number and large enough; return it."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ArgumentError(argument, f"a whole number of at least {least}", value)
-    return int(value)

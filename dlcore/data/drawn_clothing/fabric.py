@@ -9,12 +9,7 @@ from dlcore.data.drawn_clothing.sketch import SIZE, Sketch
 
 
 def weave(sketch: Sketch, patterned: float = 0.45) -> None:
-    """Give a sketch its fabric: a tone, light from one side, and in some pictures stripes or checks.
-
-    Args:
-        sketch: Its `cloth` is replaced.
-        patterned: Share of the pictures with a pattern.
-    """
+    """Give a sketch its fabric: a tone, light from one side, and in a share of the pictures stripes or checks."""
     draws = sketch.draws
     dark = draws.uniform()
     base = 1 - 0.65 * dark * dark
@@ -28,9 +23,8 @@ def weave(sketch: Sketch, patterned: float = 0.45) -> None:
     checked = (kind >= 1) & ~slanted
     period = draws.uniform(3.0, 9.0) / sketch.scale
     stripes = _triangle_wave(sketch.linear(upright / period, level / period, draws.uniform()))
-    stripes += np.where(checked, np.float32(1), np.float32(0)) * _triangle_wave(
-        sketch.linear(1 / period, 0.0, draws.uniform())
-    )
+    crossing = _triangle_wave(sketch.linear(1 / period, 0.0, draws.uniform()))
+    stripes += np.where(checked, np.float32(1), np.float32(0)) * crossing
     stripes *= contrast
     cloth *= base
     cloth *= 1 - np.minimum(stripes, 0.65)
@@ -62,32 +56,18 @@ def folds(sketch: Sketch, strength: float = 0.25) -> None:
 
 def clutter(sketch: Sketch, share: float = 0.2) -> None:
     """Put a foreign object in front of some garments: a strip, a spot, something at the picture's edge."""
-    draws = sketch.draws
-    strip, spot, corner = draws.chance(share), draws.chance(share), draws.chance(share)
-    x, y = draws.uniform(-1.1, 1.1), draws.uniform(-1.1, 1.1)
-    sketch.paint(
-        sketch.stroke((x - 2.5, y - draws.uniform(-3, 3)), (x, y), draws.uniform(0.8, 2.2), strip), draws.uniform(0, 1)
-    )
-    sketch.paint(
-        sketch.ellipse(
-            (draws.uniform(-1, 1), draws.uniform(-1, 1)), (draws.uniform(0.1, 0.3), draws.uniform(0.1, 0.3)), spot
-        ),
-        draws.uniform(0, 1),
-    )
-    sketch.paint(
-        sketch.ellipse(
-            (draws.sign() * 1.2, draws.sign() * 1.2), (draws.uniform(0.3, 0.6), draws.uniform(0.3, 0.6)), corner
-        ),
-        draws.uniform(0, 0.8),
-    )
+    uniform, chance, sign = sketch.draws.uniform, sketch.draws.chance, sketch.draws.sign
+    strip, spot, corner = chance(share), chance(share), chance(share)
+    x, y = uniform(-1.1, 1.1), uniform(-1.1, 1.1)
+    sketch.paint(sketch.stroke((x - 2.5, y - uniform(-3, 3)), (x, y), uniform(0.8, 2.2), strip), uniform(0, 1))
+    small = sketch.ellipse((uniform(-1, 1), uniform(-1, 1)), (uniform(0.1, 0.3), uniform(0.1, 0.3)), spot)
+    sketch.paint(small, uniform(0, 1))
+    large = sketch.ellipse((sign() * 1.2, sign() * 1.2), (uniform(0.3, 0.6), uniform(0.3, 0.6)), corner)
+    sketch.paint(large, uniform(0, 0.8))
 
 
 def develop(sketch: Sketch, grain: float = 0.09) -> Floats:
-    """Return the finished picture: grain where something is painted, and a contrast that differs between pictures.
-
-    Returns:
-        Grey levels, whole numbers from 0 to 255, as float32. Shape: (H, W, N).
-    """
+    """Return the finished pictures (H, W, N), whole numbers from 0 to 255: grain where painted, differing contrast."""
     draws = sketch.draws
     picture = draws.speckle(SIZE, SIZE)
     picture *= draws.uniform(0.02, grain)

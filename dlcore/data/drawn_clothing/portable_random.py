@@ -17,12 +17,7 @@ Flags = NDArray[np.bool_]
 
 
 class Draws:
-    """One value of each random quantity for each of N pictures.
-
-    Args:
-        n: Number of pictures.
-        key: Numbers of at least 0 that name the stream: the same key gives the same draws.
-    """
+    """One value of each random quantity for each of N pictures; the same key gives the same draws."""
 
     def __init__(self, n: int, *key: int) -> None:
         self.n = n

@@ -77,18 +77,12 @@ class Sketch:
         """Return the linear function x·gx + y·gy + offset of the garment coordinates (gx, gy). Shape: (H, W, N)."""
         in_columns, in_rows = x * self._ux + y * self._vx, x * self._uy + y * self._vy
         start = offset - in_columns * self._x0 - in_rows * self._y0
-        return in_columns * _COLUMNS + (in_rows * _ROWS + start)
+        return np.asarray(in_columns * _COLUMNS + (in_rows * _ROWS + start))
 
     def polygon(self, points: Sequence[Point], present: Flags | None = None, side: int = 1) -> Floats:
-        """Return the signed distance, in pixels, to a convex polygon; negative inside.
+        """Return the signed distance (H, W, N), in pixels, to a convex polygon; negative inside.
 
-        Args:
-            points: The corners (x, y), clockwise as seen.
-            present: Which pictures have the polygon; all by default. Shape: (N,).
-            side: -1 for the polygon's mirror image on the garment's other side.
-
-        Shape:
-            (H, W, N)
+        Corners (x, y) are clockwise as seen; present (N,) says which pictures have it; side -1 mirrors it.
         """
         placed = [self._place((x * side, y)) for x, y in points]
         distance = np.full_like(self.tones, -_FAR)
@@ -113,7 +107,8 @@ class Sketch:
         np.abs(reach, out=reach)
         across -= _only(present, width * 0.5)
         reach -= length * 0.5
-        return np.maximum(across, reach, out=across)
+        np.maximum(across, reach, out=across)
+        return np.asarray(across)
 
     def ellipse(self, center: Point, radii: Point, present: Flags | None = None) -> Floats:
         """Return the approximate signed distance, in pixels, to an upright ellipse. Shape: (H, W, N)."""
@@ -137,12 +132,9 @@ class Sketch:
         return distance
 
     def paint(self, distance: Floats, tone: Number, rim: float = 0.0) -> None:
-        """Cover the inside of a shape with a tone, with a smooth edge.
+        """Cover the inside of a shape, given by its signed distance (H, W, N), with a tone, 0 to 1, with a smooth edge.
 
-        Args:
-            distance: Signed distance in pixels. Shape: (H, W, N).
-            tone: 0 to 1; a number, one for each picture, or one for each pixel.
-            rim: How much darker the shape is at its edge, 0 to 1: it makes a shape look round.
+        The rim is how much darker the shape is at its edge, 0 to 1: it makes a shape look round.
         """
         if rim:
             tone = tone * (1 - rim * np.clip(distance * np.float32(0.6) + 1, 0, 1))

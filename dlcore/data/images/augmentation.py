@@ -1,23 +1,27 @@
-"""Random augmentation of training pictures: a batch at a time, on the device where it is used.
+"""Normalisation of pictures, and random augmentation of training pictures: a batch at a time, on the device.
 
 Geometric changes (crop, shift, rotation) are one affine map and one bilinear sampling; colour is one matrix. Every
 random number comes from `SampleDraws`.
 
-Shapes: B batch size, C channels, H height, W width.
+Shapes: M files, B batch size, C channels, H height, W width.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from dlcore.data.images.counter_random import SampleDraws
-from dlcore.errors import check_number
+from dlcore.errors import ArgumentError, check_number
 
+# Of the data that the usual pretrained networks were trained on, scaled to 0 to 1.
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 _RATIO = 4 / 3  # of a crop's sides at most
 _ERASED = (0.02, 0.2), 3.0  # share of the area, ratio of the sides at most
@@ -44,24 +48,16 @@ class Augmentation:
     erase: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("flip", self.flip, at_least=0, at_most=1)
+        for name in ("flip", "color", "erase"):
+            check_number(name, getattr(self, name), at_least=0, at_most=1)
         check_number("crop", self.crop, above=0, at_most=1)
         check_number("shift", self.shift, at_least=0, below=1)
         check_number("rotate", self.rotate, at_least=0, at_most=180)
-        check_number("color", self.color, at_least=0, at_most=1)
-        check_number("erase", self.erase, at_least=0, at_most=1)
 
     def __call__(self, pixels: Tensor, draws: SampleDraws, mean: Tensor, std: Tensor) -> Tensor:
-        """Augment pictures and normalise them.
+        """Augment stored pictures (B, C, H, W), uint8, and normalise them to float32.
 
-        Args:
-            pixels: As stored (B, C, H, W), uint8.
-            draws: The random numbers of these samples.
-            mean: Mean of each channel (C,), of pixels scaled to 0 to 1.
-            std: Standard deviation likewise.
-
-        Shape:
-            (B, C, H, W), float32
+        Mean and deviation of each channel (C,) are those of pixels scaled to 0 to 1.
         """
         if self.crop < 1 or self.shift or self.rotate:
             moved = self._moved(pixels.float(), draws)
@@ -143,14 +139,9 @@ def normalized(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def rectangles(high: Tensor, wide: Tensor, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return masks of rectangles that lie wholly inside (B, 1, H, W).
+    """Return masks (B, 1, H, W) of rectangles that lie wholly inside a picture of `size` (H, W).
 
-    Args:
-        high: Height as a share of the picture's (B,); clipped at 1.
-        wide: Width likewise (B,).
-        y: Vertical position, 0 (top) to 1 (bottom) (B,).
-        x: Horizontal position, 0 (left) to 1 (right) (B,).
-        size: Height and width in pixels (H, W).
+    Heights and widths (B,) are shares of the picture's, clipped at 1; positions (B,) go from 0 (top, left) to 1.
     """
     masks = []
     for share, place, pixels in ((high, y, size[0]), (wide, x, size[1])):
@@ -159,3 +150,51 @@ def rectangles(high: Tensor, wide: Tensor, y: Tensor, x: Tensor, size: tuple[int
         steps = torch.arange(pixels, device=share.device)
         masks.append((steps >= start[:, None]) & (steps < (start + length)[:, None]))
     return masks[0][:, None, :, None] & masks[1][:, None, None, :]
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Normalisation: pixels, scaled to 0 to 1, minus the mean, divided by the deviation."""
+
+    mean: tuple[float, ...]  # mean of each channel (C)
+    std: tuple[float, ...]  # standard deviation of each channel (C), above 0
+
+    def state(self) -> dict[str, list[float]]:
+        """Return the state for a checkpoint."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+
+def given(value: str | list[list[float]], channels: int) -> Normalization | None:
+    """Return the normalisation that an argument gives; None for ``train``, known only after decoding."""
+    if value == "train":
+        return None
+    if value == "none":
+        return Normalization((0.0,) * channels, (1.0,) * channels)
+    if value == "imagenet" and channels == 3:
+        return Normalization(*_IMAGENET)
+    numbers: Any = value
+    expected = f"train, none{', imagenet' * (channels == 3)} or [[mean], [std]] of {channels} numbers each"
+    remedy = "Pixels count from 0 to 1; a deviation is above 0."
+    if not isinstance(value, str) and [len(row) for row in numbers] == [channels, channels]:
+        mean, std = numbers
+        if all(math.isfinite(number) for number in (*mean, *std)) and min(std) > 0:
+            return Normalization(tuple(mean), tuple(std))
+    raise ArgumentError("normalize", expected, value, remedy)
+
+
+def measured(moments: Tensor, pixels: int) -> Normalization:
+    """Return the normalisation that gives pictures mean 0 and deviation 1 in each channel, exact to double precision.
+
+    moments are sum and sum of squares of each channel (M, 2, C), int64, of pixels 0 to 255; pixels their number in a
+    picture.
+    """
+    total, squares = moments.sum(dim=0).double() / (pixels * len(moments))
+    # A channel of one constant value becomes 0: half a grey level is less than any other deviation.
+    std = (squares - total**2).clamp(min=0).sqrt().clamp(min=0.5)
+    return Normalization(tuple((total / 255).tolist()), tuple((std / 255).tolist()))
+
+
+@cache
+def tensors(normalization: Normalization, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation (C,) on a device; cached, since copying them there blocks a GPU."""
+    return torch.tensor(normalization.mean, device=device), torch.tensor(normalization.std, device=device)

@@ -10,15 +10,13 @@ Shapes: B pictures drawn together, S side of a picture.
 
 from __future__ import annotations
 
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcore.cache import cache_folder, locked, open_cache
+from dlcore.cache import cache_folder, cached_entry
 from dlcore.data.drawn_clothing.portable_random import Draws, Floats
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
@@ -33,21 +31,9 @@ _MOST_SHAPES = 4
 
 
 def circles_folder() -> Path:
-    """Return the folder of the pictures, with train, val and test; draw them at the first call.
-
-    It is in dlcore's cache folder.
-    """
+    """Return the folder of the pictures in dlcore's cache, with train, val and test; draw them at the first call."""
     place = cache_folder() / "circles" / f"{_VERSION}-{'-'.join(str(count) for count in COUNTS.values())}"
-    open_cache(place.parent)
-    if place.is_dir():
-        return place
-    with locked(place.parent / "lock"):
-        if not place.is_dir():
-            with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
-                made = Path(folder) / "whole"
-                write_circles(made)
-                with suppress(FileExistsError):
-                    made.rename(place)
+    cached_entry(place, lambda folder: folder if folder.is_dir() else None, write_circles, keep_others=True)
     return place
 
 
@@ -79,17 +65,14 @@ def write_circles(folder: Path) -> None:
 
 
 def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]:
-    """Draw pictures (B, S, S, 3), 0 to 255.
-
-    Args:
-        with_circle: Which of them have a circle (B,).
-        key: Numbers that name the stream of random numbers: the same key gives the same pictures.
-    """
+    """Draw pictures (B, S, S, 3), 0 to 255, with a circle or without (B,); the same key gives the same pictures."""
     n = len(with_circle)
     draws = Draws(n, *key)
     # One channel at a time, (B, S, S): numpy is several times slower when the last dimension has only three entries.
     ground = [draws.uniform(0.3, 0.7) for _ in range(3)]
-    slope = _slope(draws)
+    down, across = draws.uniform(-0.1, 0.1), draws.uniform(-0.1, 0.1)
+    steps = np.linspace(-1, 1, SIDE, dtype=np.float32)
+    slope = down[:, None, None] * steps[:, None] + across[:, None, None] * steps  # light from a random side
     canvas = [slope + level[:, None, None] for level in ground]
     shapes = np.floor(draws.uniform(2, _MOST_SHAPES + 1))
     for number in range(_MOST_SHAPES):
@@ -104,13 +87,6 @@ def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]
         channel += 0.05 * draws.speckle(SIDE, SIDE).transpose(2, 0, 1)
         pictures[..., number] = np.clip(channel, 0, 1) * 255 + 0.5
     return pictures
-
-
-def _slope(draws: Draws) -> Floats:
-    """Return a gradient of light from a random side (B, S, S)."""
-    down, across = draws.uniform(-0.1, 0.1), draws.uniform(-0.1, 0.1)
-    steps = np.linspace(-1, 1, SIDE, dtype=np.float32)
-    return down[:, None, None] * steps[:, None] + across[:, None, None] * steps
 
 
 def _cover(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:

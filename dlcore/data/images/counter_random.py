@@ -19,13 +19,7 @@ _WORD = 2**64
 
 
 class SampleDraws:
-    """Random numbers of the samples of a batch.
-
-    Args:
-        seed: Seed of the run.
-        epoch: Number of the epoch, from 0.
-        samples: Indices of the samples in the data (B,), int64, on the device where the numbers are needed.
-    """
+    """Random numbers of the samples (B,), int64, of a batch, on their device."""
 
     def __init__(self, seed: int, epoch: int, samples: Tensor) -> None:
         self.samples, self.seed, self.epoch = samples, seed, epoch
@@ -36,13 +30,7 @@ class SampleDraws:
         return SampleDraws(self.seed, self.epoch, self.samples[few])
 
     def uniform(self, quantity: str, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Return numbers (B,), float32, uniform in [low, high).
-
-        Args:
-            quantity: What they are for: each name has its own numbers.
-            low: Lower bound.
-            high: Upper bound.
-        """
+        """Return numbers (B,), float32, uniform in [low, high); each quantity has its own."""
         key = _mixed(self._key + int.from_bytes(quantity.encode(), "little") % _WORD * _GOLDEN)
         # The counter steps by an odd number, so no two samples collide; then two rounds of shift, xor and multiply.
         word = self.samples * _signed(_GOLDEN) + _signed(key)

@@ -53,28 +53,18 @@ class BrokenPicture(Exception):
 def decode(
     path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int] = WHOLE
 ) -> NDArray[np.uint8]:
-    """Decode one file.
-
-    Args:
-        path: The file.
-        size: Height and width (H, W).
-        channels: 1 (grey) or 3 (RGB).
-        resize: ``crop``, ``squash`` or ``pad``; see above.
-        levels: The 16-bit values that become 0 and 255.
-
-    Shape:
-        (C, H, W)
-
-    Raises:
-        BrokenPicture: It cannot be decoded.
-    """
+    """Decode one file as a picture (C, H, W) of the form described above; see `decode_and_measure`."""
     return decode_and_measure(path, size, channels, resize, levels)[0]
 
 
 def decode_and_measure(
     path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    """Decode one file as `decode` does; also return the range of its 16-bit values, None for 8 bits."""
+    """Decode one file: return the picture (C, H, W), and the range of its 16-bit values, None for 8 bits.
+
+    size is (H, W), channels 1 (grey) or 3 (RGB); levels are the 16-bit values that become 0 and 255. A file that cannot
+    be decoded raises `BrokenPicture`.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata; what matters is raised
@@ -82,10 +72,10 @@ def decode_and_measure(
             with _open(path) as image:
                 return _decode(image, path, size, channels, resize, levels)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise BrokenPicture(f"it claims more than {MAX_PIXELS:,} pixels, the limit") from error
+        raise BrokenPicture(f"it has more than {MAX_PIXELS:,} pixels, the limit") from error
     except FileNotFoundError as error:
         link = os.path.islink(path)  # noqa: PTH114
-        raise BrokenPicture("it is a link that leads nowhere" if link else "it is not there any more") from error
+        raise BrokenPicture("it is a broken link" if link else "it no longer exists") from error
     except UnidentifiedImageError as error:
         empty = Path(path).stat().st_size == 0
         reason = "it is empty" if empty else "its content is no picture of a kind that is read here"
@@ -117,15 +107,13 @@ def _others() -> tuple[str, ...]:
 def _decode(
     image: Image.Image, path: str | Path, size: tuple[int, int], channels: int, resize: str, levels: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    kind, depth = (
-        image.format,
-        _raw_mode(image),
-    )  # must be read before an EXIF block behind the pixels loads the picture
+    kind, depth = image.format, _raw_mode(image)  # read before an EXIF block behind the pixels loads the picture
     # Reading the orientation takes as long as decoding a small picture.
     told = image.format not in COMMON or image.format == "PNG" or "exif" in image.info or "xmp" in image.info
     sideways = told and image.getexif().get(0x0112, 1) >= 5
     if image.format in ("JPEG", "MPO"):
-        _draft(image, size[::-1] if sideways else size, resize)
+        # Let the library decode a JPEG smaller, but at least at twice the target size.
+        image.draft(None, _least(image.size, size[::-1] if sideways else size, resize))
     image.load()
     if told:
         image = ImageOps.exif_transpose(image)
@@ -150,7 +138,7 @@ def _raw_mode(image: Image.Image) -> str:
 def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: str) -> NDArray[np.int64] | None:
     """Return the values of a 16-bit picture (H, W) or (H, W, C); None for any other."""
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
+        values: NDArray[np.int64] = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > WHOLE[1]:
             raise BrokenPicture("its pixels are 32-bit numbers beyond 65535: save it with 8 or 16 bits")
         return values
@@ -162,43 +150,30 @@ def _deep_values(image: Image.Image, path: str | Path, kind: str | None, depth: 
         with _open(path) as lower:
             lower.tile = [(*lower.tile[0][:3], depth.replace("16B", "16L"))]
             bytes_below = np.asarray(ImageOps.exif_transpose(lower))
-        return np.asarray(image).astype(np.int64) * 256 + bytes_below
+        values = np.asarray(image).astype(np.int64) * 256
+        values += bytes_below
+        return values
     if (greatest := int(np.asarray(image)[..., : -1 if "A" in image.mode else None].max())) < _COARSE:
-        raise BrokenPicture(f"of its 16 bits a colour, {greatest + 1} levels would be left: save it with 8 bits")
+        raise BrokenPicture(f"only {greatest + 1} of its 65,536 levels would remain: save it with 8 bits")
     return None
 
 
 def _from_values(values: NDArray[np.int64], levels: tuple[int, int]) -> Image.Image:
     """Return an 8-bit picture from 16-bit values; a fourth channel is alpha."""
-    low, high = levels
-    span = max(high - low, 1)
-    scaled = (np.clip(values - low, 0, span) * 255 + span // 2) // span
+    span = max(levels[1] - levels[0], 1)
+    scaled = (np.clip(values - levels[0], 0, span) * 255 + span // 2) // span
     if values.shape[2:] == (4,):
         scaled[..., 3] = values[..., 3] // 257
     return Image.fromarray(scaled.astype(np.uint8))
 
 
 def own_levels(span: tuple[int, int]) -> tuple[int, int]:
-    """Return the values that become 0 and 255, from the range of a data set's 16-bit values.
-
-    This is the range itself if it is narrow, as of a 12-bit camera, whose pictures would otherwise be black.
-    """
+    """Return the 16-bit values that become 0 and 255: all, or their range if it is narrow, as of a 12-bit camera."""
     return span if 0 < span[1] - span[0] < _NARROW else WHOLE
 
 
-def _draft(image: Image.Image, size: tuple[int, int], resize: str) -> None:
-    """Let the library decode a JPEG smaller, but at least at twice the target size."""
-    image.draft(None, _least(image.size, size, resize))
-
-
 def draft_scale(there: tuple[int, int], size: tuple[int, int], resize: str) -> int:
-    """Return by which factor a JPEG is decoded smaller: 1, 2, 4 or 8.
-
-    Args:
-        there: Its width and height.
-        size: Target height and width (H, W).
-        resize: ``crop``, ``squash`` or ``pad``.
-    """
+    """Return by which factor a JPEG of this width and height is decoded smaller: 1, 2, 4 or 8."""
     least = _least(there, size, resize)
     possible = min(there[0] // least[0], there[1] // least[1])
     return max(scale for scale in (1, 2, 4, 8) if scale <= max(possible, 1))
@@ -241,15 +216,12 @@ def resized(image: Image.Image, size: tuple[int, int], resize: str) -> Image.Ima
 
 
 def moments(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return sum and sum of squares of each channel of pictures (…, C, H, W), which give mean and deviation of any set.
-
-    Shape:
-        (…, 2, C)
-    """
+    """Return sum and sum of squares (…, 2, C) of each channel of pictures (…, C, H, W): for mean and deviation."""
     # float32 is exact up to 2^24: for a row of 258 squares. Summing bytes is several times slower.
     rows: NDArray[Any] = pixels.astype(np.float32 if pixels.shape[-1] <= _EXACT_ROW else np.float64)
     sums = np.stack([rows.sum(axis=-1), np.einsum("...w,...w->...", rows, rows)], axis=-3)
-    return sums.sum(axis=-1, dtype=np.float64).astype(np.int64)
+    totals: NDArray[np.int64] = sums.sum(axis=-1, dtype=np.float64).astype(np.int64)
+    return totals
 
 
 def main() -> None:

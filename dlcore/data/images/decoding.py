@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import torch
@@ -37,18 +37,12 @@ _SHARE_BYTES = 2**20  # or fewer, so that their pixels stay in a processor's cac
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """The form of all decoded pictures.
+    """The form of all decoded pictures."""
 
-    Attributes:
-        size: Height and width.
-        channels: 1 (grey) or 3 (RGB).
-        resize: ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`.
-        levels: The values of 16-bit pictures that become 0 and 255; None: `pixel_cache.decoded` determines them.
-    """
-
-    size: tuple[int, int]
-    channels: int
-    resize: str
+    size: tuple[int, int]  # height and width
+    channels: int  # 1 (grey) or 3 (RGB)
+    resize: str  # ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`
+    # the values of 16-bit pictures that become 0 and 255; None: `pixel_cache.decoded` determines them
     levels: tuple[int, int] | None = None
 
     @property
@@ -60,19 +54,11 @@ class PixelFormat:
 def decode_files(
     files: Sequence[Path], target: Path, form: PixelFormat
 ) -> tuple[Tensor, dict[int, str], tuple[int, int] | None]:
-    """Decode files into one file of pixels, in the order of the files.
+    """Decode M files into one file of M·C·H·W bytes, in their order; broken files leave zeros.
 
-    Args:
-        files: The files (M).
-        target: The file to write, of M·C·H·W bytes. Broken files leave zeros.
-        form: The form of the pictures.
-
-    Returns:
-        Sum and sum of squares of each channel (M, 2, C), int64; the reason for each broken file, by its index; the
-        least and the greatest value of the 16-bit pictures, None if there are none.
-
-    Raises:
-        DataError: The pixels cannot be written, or a decoding process was killed.
+    Returns sum and sum of squares of each channel (M, 2, C), int64; the reason for each broken file, by its index; the
+    least and the greatest value of the 16-bit pictures, None if there are none. A target that cannot be written, or a
+    decoding process that was killed, is a `DataError`.
     """
     with target.open("wb") as file:
         file.truncate(len(files) * form.row_bytes)
@@ -87,43 +73,38 @@ def decode_files(
     with progress_bar("decoding pictures", len(files)) as advance:
 
         def feed() -> None:
-            """Keep one core busy until no share is left."""
-            with ExitStack() as stack:
-                file = stack.enter_context(target.open("r+b", buffering=0))
-                process: subprocess.Popen[str] | None = None
-                while not failures:
-                    with lock:
-                        share = next(shares, None)
-                    if share is None:
-                        return
-                    ordinary, sums, others = _decode_jpegs(files, share, file, form)
-                    answer: dict[str, Any] = {"moments": [], "broken": [], "spans": []}
-                    if others:
-                        process = process or stack.enter_context(_process(target, form))
-                        line = _ask(process, json.dumps([(row, str(files[row])) for row in others]))
-                        answer = json.loads(line or '{"failed": "a process that decodes was ended"}')
-                    if "failed" in answer:
-                        failures.append(answer["failed"])
-                        return
-                    with lock:
-                        moments[ordinary] = sums
-                        for row, own in answer["moments"]:
-                            moments[row] = own
-                        spans.extend(answer["spans"])
-                        broken.update((row, reason) for row, reason in answer["broken"])
-                        advance(len(share))
-
-        def feed_safely() -> None:
-            """Record an exception of a thread as a failure."""
+            """Keep one core busy until no share is left; record what goes wrong."""
+            process: subprocess.Popen[str] | None = None
             try:
-                feed()
+                with ExitStack() as stack:
+                    file = stack.enter_context(target.open("r+b", buffering=0))
+                    while not failures:
+                        with lock:
+                            share = next(shares, None)
+                        if share is None:
+                            return
+                        ordinary, sums, others = _decode_jpegs(files, share, file, form)
+                        answer: dict[str, Any] = {"moments": [], "broken": [], "spans": []}
+                        if others:
+                            process = process or stack.enter_context(_process(target, form))
+                            _tell(process, json.dumps([(row, str(files[row])) for row in others]))
+                            line = cast(IO[str], process.stdout).readline()
+                            answer = json.loads(line or '{"failed": "a process that decodes was ended"}')
+                        if "failed" in answer:
+                            failures.append(answer["failed"])
+                            return
+                        with lock:
+                            moments[ordinary] = sums
+                            for row, own in answer["moments"]:
+                                moments[row] = own
+                            spans.extend(answer["spans"])
+                            broken.update((row, reason) for row, reason in answer["broken"])
+                            advance(len(share))
             except Exception as error:
                 failures.append(f"{type(error).__name__}: {error}")
 
         count = min(cores(), -(-len(files) // size))
-        threads = [
-            threading.Thread(target=feed_safely, name=f"decode-{number}", daemon=True) for number in range(count)
-        ]
+        threads = [threading.Thread(target=feed, name=f"decode-{number}", daemon=True) for number in range(count)]
         for thread in threads:
             thread.start()
         try:
@@ -143,8 +124,7 @@ def _decode_jpegs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
     """Decode the ordinary JPEG files among some rows, and write them at their positions.
 
-    Returns:
-        Those rows, their moments (N, 2, C), and the rows left to the general decoder.
+    Returns those rows, their moments (N, 2, C), and the rows left to the general decoder.
     """
     pixels = np.empty((len(rows), form.channels, *form.size), dtype=np.uint8)
     ordinary = np.zeros(len(rows), dtype=bool)
@@ -172,15 +152,9 @@ def _process(target: Path, form: PixelFormat) -> Iterator[subprocess.Popen[str]]
             yield process
         finally:
             with suppress(BrokenPipeError):
-                process.stdin.close()  # type: ignore[union-attr]  # the process ends when its input is closed
+                cast(IO[str], process.stdin).close()  # the process ends when its input is closed
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:
     with suppress(BrokenPipeError):  # noticed when the answer is read
-        process.stdin.write(line + "\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
-
-
-def _ask(process: subprocess.Popen[str], line: str) -> str:
-    _tell(process, line)
-    return process.stdout.readline()  # type: ignore[union-attr]
+        print(line, file=process.stdin, flush=True)

@@ -1,18 +1,26 @@
-"""Find the pictures and the classes of a folder.
+"""Find the pictures and the classes of a folder, and assign them to training, validation and test.
 
 ``root/class/…`` has classes and no parts; ``root/train/class/…``, optionally with ``val`` and ``test``, has both (in
 any case; Training, Testing, 验证集 and the like, too); pictures directly in root have neither, and can only be
 predicted.
+
+Shapes: M files.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlcore.data.images.layout import check_shared, is_hidden, listed, part_folders, subfolders, unreadable
+import numpy as np
+
+from dlcore.cache import hash_of
+from dlcore.data.images.layout import PARTS, check_shared, is_hidden, listed, part_folders, subfolders, unreadable
+from dlcore.data.resumable_data import fill_empty_parts
+from dlcore.data.tables.row_splits import cut
 from dlcore.errors import ArgumentError, DataError
 from dlcore.plain_text import decoded_name
 
@@ -23,38 +31,35 @@ _PICTURES = "pictures (.jpg, .png, .webp, .bmp, .gif, .tif, …)"
 
 @dataclass
 class Found:
-    """The content of a folder.
+    """The content of a folder."""
 
-    Attributes:
-        root: The folder.
-        class_names: Names of the class folders, sorted; empty if there are none.
-        names: Paths of the pictures within root, class after class, sorted.
-        targets: The class of each picture, as an index into `class_names`; -1 without classes.
-        parts: The indices into `names` of each part that has its own folder; empty if none has.
-        ignored: Number of files that are not read, by file ending.
-        beside: Pictures next to the class folders; they have no class and are not read.
-        without: For val and test, the classes without pictures.
-    """
-
-    root: Path
-    class_names: list[str]
-    names: list[str] = field(default_factory=list)
+    root: Path  # the folder
+    class_names: list[str]  # names of the class folders, sorted; empty if there are none
+    names: list[str] = field(default_factory=list)  # paths of the pictures within root, class after class, sorted
+    # the class of each picture, as an index into `class_names`; -1 without classes
     targets: list[int] = field(default_factory=list)
+    # the indices into `names` of each part that has its own folder; empty if none has
     parts: dict[str, range] = field(default_factory=dict)
-    ignored: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)  # number of files that are not read, by file ending
+    # pictures next to the class folders; they have no class and are not read
     beside: list[str] = field(default_factory=list)
-    without: dict[str, list[str]] = field(default_factory=dict)
+    without: dict[str, list[str]] = field(default_factory=dict)  # for val and test, the classes without pictures
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the split is random: some part has no folder of its own."""
+        return len(self.parts) < len(PARTS)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the files' names, to tell whether they are those of the training."""
+        return hash_of(self.names)
 
 
 def find_pictures(root: str) -> Found:
     """Scan a folder. Names that begin with a dot are skipped, links are followed.
 
-    Args:
-        root: The folder.
-
-    Raises:
-        ArgumentError: There is no such folder.
-        DataError: It holds no pictures, a class has none, or folders are neither parts nor classes.
+    Without pictures, with a class that has none, or with folders that are neither parts nor classes, it is an error.
     """
     top = Path(root).expanduser()
     if not top.is_dir():
@@ -159,7 +164,7 @@ def _kind(path: str) -> str:
     """Return the ending of a skipped file, in lower case."""
     ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (of a million names, a Path of each costs seconds)
     if ending not in ENDINGS and os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
-        return "link that leads nowhere"
+        return "broken link"
     return decoded_name(ending) or "no ending"
 
 
@@ -171,3 +176,32 @@ def _instead(ignored: Counter[str]) -> str:
     if not ignored:
         return "nothing"
     return "only others: " + ", ".join(f"{count:,} × {ending}" for ending, count in ignored.most_common(5))
+
+
+def class_targets(found: Found, class_names: Sequence[str]) -> np.ndarray:
+    """Return the class of each picture (M,), as an index into the model's class names; -1 without classes."""
+    unknown = sorted(set(found.class_names) - set(class_names))
+    if unknown:
+        missing = sorted(set(class_names) - set(found.class_names))
+        raise DataError(
+            f"{found.root}: expected class folders among {', '.join(class_names)}, which the model was trained on, got "
+            f"others: {', '.join(unknown)}{' (missing: ' * bool(missing)}{', '.join(missing)}{')' * bool(missing)}."
+        )
+    own = np.array([class_names.index(name) for name in found.class_names] + [-1])  # -1 is the last place, too
+    return own[np.array(found.targets, dtype=np.int64)]
+
+
+def part_places(
+    found: Found, targets: np.ndarray, val_size: float, test_size: float, seed: int
+) -> dict[str, np.ndarray]:
+    """Return the indices of the pictures of each part.
+
+    A part with its own folder is that folder; another is split off the training pictures, each class (M,) in its share:
+    below 1 a share of them, from 1 on a number. If one of validation and test is empty, the other replaces it; if both
+    are, the training pictures do.
+    """
+    fixed = {part: np.arange(places.start, places.stop) for part, places in found.parts.items()}
+    pool = fixed.get("train", np.arange(len(found.names)))
+    sizes = {"test_size": 0 if "test" in fixed else test_size, "val_size": 0 if "val" in fixed else val_size}
+    train, test, val = cut(pool, targets[pool], sizes, seed)
+    return fill_empty_parts({"train": train, "val": fixed.get("val", val), "test": fixed.get("test", test)})

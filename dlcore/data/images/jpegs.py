@@ -26,17 +26,7 @@ _BEGIN = 1 << 16  # bytes
 
 
 def decode_jpeg(path: Path, size: tuple[int, int], channels: int, resize: str) -> NDArray[np.uint8] | None:
-    """Decode a file if it is an ordinary JPEG.
-
-    Args:
-        path: The file.
-        size: Target height and width (H, W).
-        channels: 1 (grey) or 3 (RGB).
-        resize: ``crop``, ``squash`` or ``pad``; see `dlcore.data.images.decoder`.
-
-    Returns:
-        The picture (C, H, W); None if it is left to the general decoder.
-    """
+    """Decode a file as a picture (C, H, W) if it is an ordinary JPEG; None leaves it to the general decoder."""
     content = _ordinary(path, size, channels, resize)
     if content is None:
         return None
@@ -48,7 +38,8 @@ def decode_jpeg(path: Path, size: tuple[int, int], channels: int, resize: str) -
     if pixels.shape[:2] != size:
         image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
         pixels = np.asarray(resized(image, size, resize)).reshape(*size, channels)
-    return pixels.transpose(2, 0, 1)
+    picture: NDArray[np.uint8] = pixels.transpose(2, 0, 1)
+    return picture
 
 
 def _ordinary(path: Path, size: tuple[int, int], channels: int, resize: str) -> bytes | None:

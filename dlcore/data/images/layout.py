@@ -34,11 +34,7 @@ def part_of(name: str) -> str | None:
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, sorted.
-
-    Raises:
-        DataError: It cannot be read.
-    """
+    """Return the names of the folders in a folder, sorted."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))
@@ -52,13 +48,9 @@ def unreadable(folder: Path | str, error: OSError) -> DataError:
 
 
 def part_folders(top: Path) -> dict[str, str]:
-    """Return the folder of each part; empty if the folders of `top` are classes.
+    """Return the folder of each part of a data set; empty if its folders are classes.
 
-    Args:
-        top: The folder of the data set.
-
-    Raises:
-        DataError: Parts lie next to classes, are empty, occur twice, or lack the training part.
+    Parts that lie next to classes, are empty, occur twice, or lack the training part are a `DataError`.
     """
     folders = subfolders(top)
     named = [name for name in folders if part_of(name)]
@@ -67,7 +59,7 @@ def part_folders(top: Path) -> dict[str, str]:
         return {}  # a class may be called train
     if others := [name for name in folders if name not in named]:
         raise DataError(
-            f"{top}: expected the folders train, val and test alone, or class folders alone, got {deep[0]} beside "
+            f"{top}: expected the folders train, val and test alone, or class folders alone, got {deep[0]} and "
             f"{listed(others)}. Put the class folders into a folder train, or take {deep[0]} away."
         )
     choice = f"--data.root {shell_word(str(top / named[-1]))}"
@@ -87,7 +79,7 @@ def part_folders(top: Path) -> dict[str, str]:
         parts[part] = name
     if "train" not in parts:
         raise DataError(
-            f"{top}: expected a folder train beside {listed(named)}, got none. To evaluate on one of them: {choice}"
+            f"{top}: expected a folder train next to {listed(named)}, got none. To evaluate on one of them: {choice}"
         )
     return {part: parts[part] for part in PARTS if part in parts}
 
@@ -95,13 +87,8 @@ def part_folders(top: Path) -> dict[str, str]:
 def check_shared(top: Path, names: Sequence[str], depth: int) -> None:
     """Refuse class folders that hold the same subfolders: then those are the classes, or the parts.
 
-    Args:
-        top: The folder of the data set.
-        names: Paths of its pictures within it.
-        depth: How many folders lie above a class folder: 0, or 1 with parts.
-
-    Raises:
-        DataError: At least half of the class folders hold two folders of the same names, or a part.
+    names are paths of pictures; depth is the number of folders above a class folder: 0, or 1 with parts. It is a
+    `DataError` if at least half of the class folders hold two folders of the same names, or a part.
     """
     holders: dict[str, set[str]] = defaultdict(set)
     for name in names:

@@ -43,16 +43,9 @@ class Mixing:
         return self.mixup > 0 or self.cutmix > 0
 
     def __call__(self, inputs: Tensor, targets: Tensor, draws: SampleDraws, num_classes: int) -> tuple[Tensor, Tensor]:
-        """Mix a batch.
+        """Mix pictures (B, C, H, W) and class indices (B,).
 
-        Args:
-            inputs: Pictures as the network takes them (B, C, H, W).
-            targets: Class indices (B,).
-            draws: The random numbers of these samples.
-            num_classes: Number of classes (K).
-
-        Returns:
-            Pictures (B, C, H, W), and the share of each class (B, K), which sum to 1.
+        Returns pictures, and the share of each class (B, K), which sum to 1.
         """
         hot = (targets[:, None] == torch.arange(num_classes, device=targets.device)).to(inputs.dtype)
         share = draws.uniform("share")
@@ -76,7 +69,7 @@ class Mixing:
 
 def beta_quantile(share: Tensor, alpha: float) -> Tensor:
     """Map uniform numbers (B,) to Beta(α, α) distributed ones: the quantile function, from a table."""
-    table = _table_on(alpha, share.device)
+    table = _quantiles(alpha, share.device)
     lower = torch.minimum(share, 1 - share) * 2 * (len(table) - 1)
     place = lower.long().clamp(max=len(table) - 2)
     value = torch.lerp(table[place], table[place + 1], lower - place)
@@ -84,14 +77,8 @@ def beta_quantile(share: Tensor, alpha: float) -> Tensor:
 
 
 @cache
-def _table_on(alpha: float, device: torch.device) -> Tensor:
-    """Return the table on a device; cached, since copying it there blocks a GPU."""
-    return torch.tensor(_table(alpha), dtype=torch.float32, device=device)
-
-
-@cache
-def _table(alpha: float, entries: int = 1025) -> list[float]:
-    """Return quantiles of 0, …, ½: by symmetry half of the distribution is enough.
+def _quantiles(alpha: float, device: torch.device, entries: int = 1025) -> Tensor:
+    """Return quantiles of 0, …, ½ (half of the distribution is enough), cached: copying them blocks a GPU.
 
     With x = t^(1/α) the density x^(α-1) (1-x)^(α-1) dx is (1-t^(1/α))^(α-1) dt up to a factor: no longer infinite at 0.
     """
@@ -99,4 +86,4 @@ def _table(alpha: float, entries: int = 1025) -> list[float]:
     middle = (edges[1:] + edges[:-1]) / 2
     mass = np.concatenate([[0.0], np.cumsum((1 - middle ** (1 / alpha)) ** (alpha - 1))])
     places = np.interp(np.linspace(0, 1, entries), mass / mass[-1], edges)
-    return (places ** (1 / alpha)).tolist()
+    return torch.tensor(places ** (1 / alpha), dtype=torch.float32, device=device)

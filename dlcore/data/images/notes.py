@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_only
 
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.image_files import Found
@@ -15,16 +15,7 @@ _SHOWN = 8  # broken files that a message names
 
 
 def meet_broken(found: Found, broken: dict[int, str], skip: bool) -> None:
-    """Report the files that cannot be decoded.
-
-    Args:
-        found: The pictures.
-        broken: The reason for each broken file, by its index.
-        skip: Whether they are left out.
-
-    Raises:
-        DataError: There are broken files, and they are not to be left out.
-    """
+    """Report the files that cannot be decoded, by index, with the reason: an error, unless they are to be skipped."""
     if not broken:
         return
     shown = "; ".join(f"{found.names[place]} ({reason})" for place, reason in list(broken.items())[:_SHOWN])
@@ -46,8 +37,8 @@ def tell_passed_over(found: Found) -> None:
         _say(f"{what} of a kind that is read here: {kinds}{more}")
     if found.beside:
         count, more = len(found.beside), ", …" * (len(found.beside) > 3)
-        what = "1 picture beside" if count == 1 else f"{count:,} pictures beside"
-        _say(f"{what} the class folders: no class, not read: {', '.join(found.beside[:3])}{more}")
+        what = "1 picture is" if count == 1 else f"{count:,} pictures are"
+        _say(f"{what} outside the class folders and not read: {', '.join(found.beside[:3])}{more}")
     for part, names in found.without.items():
         _say(f"{part} has no pictures of {listed(names)}: nothing is measured of them")
 

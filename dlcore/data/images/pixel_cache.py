@@ -9,96 +9,57 @@ Shapes: M files, C channels, H height, W width.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from dlcore.cache import cache_folder, is_whole, locked, open_cache, stamps_of, tell_damaged
+from dlcore.cache import cache_folder, cached_entry, hash_of, is_whole, stamps_of
 from dlcore.data.images.decoder import WHOLE, own_levels
 from dlcore.data.images.decoding import PixelFormat, decode_files
 from dlcore.errors import DataError
 
-_DAY = 24 * 60 * 60  # seconds
 _VERSION = 2  # increase it when decoding changes
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Decoded pictures.
+    """Decoded pictures."""
 
-    Attributes:
-        pixels: All of them (M, C, H, W), uint8, mapped from a file. Broken ones are zeros.
-        moments: Sum and sum of squares of each channel (M, 2, C), int64.
-        broken: The reason for each broken file, by its index among the M.
-        span: The least and the greatest value of the 16-bit pictures; None if there are none.
-        levels: Which of these values became 0 and 255.
-    """
-
-    pixels: Tensor
-    moments: Tensor
-    broken: dict[int, str]
-    span: tuple[int, int] | None
-    levels: tuple[int, int] | None
+    pixels: Tensor  # all of them (M, C, H, W), uint8, mapped from a file. Broken ones are zeros
+    moments: Tensor  # sum and sum of squares of each channel (M, 2, C), int64
+    broken: dict[int, str]  # the reason for each broken file, by its index among the M
+    span: tuple[int, int] | None  # the least and the greatest value of the 16-bit pictures; None if there are none
+    levels: tuple[int, int] | None  # which of these values became 0 and 255
 
 
 def decoded(root: Path, names: Sequence[str], form: PixelFormat, keep: bool) -> Pictures:
-    """Decode pictures, or read them from the cache.
+    """Decode M pictures of a folder, or read them from the cache.
 
-    Args:
-        root: The folder.
-        names: Paths of the files within it (M).
-        form: The form of the pictures.
-        keep: Keep them in the cache. False decodes into a nameless file, which is gone when the process ends.
-
-    Raises:
-        DataError: There is not enough disk space, or the decoding failed.
+    Unless they are kept, they are decoded into a nameless file, which is gone when the process ends.
     """
     files = [root / name for name in names]
     if not keep:
         with tempfile.TemporaryDirectory(prefix="dlcore-pictures-", ignore_cleanup_errors=True) as folder:
             return _decode(files, Path(folder), form)  # a mapped file stays readable without its name
-    home = cache_folder() / "images" / _hash([str(root.resolve()), json.dumps(asdict(form))])[:16]
+    home = cache_folder() / "images" / hash_of([str(root.resolve()), json.dumps(asdict(form))])[:16]
+    place = home / hash_of(_state_of(root, names, form))[:32]
     try:
-        open_cache(home)
+        kept = cached_entry(
+            place, lambda folder: _whole(folder, len(files), form), lambda folder: _decode(files, folder, form)
+        )
+        return kept or _open(place, len(files), form)
     except OSError as error:
-        raise _no_cache(error) from error
-    place = home / _hash(_state_of(root, names, form))[:32]
-    if (kept := _whole(place, len(files), form)) is not None:
-        return kept
-    with locked(home / "lock"):
-        if (kept := _whole(place, len(files), form)) is not None:
-            return kept  # another process has built it meanwhile
-        if place.is_dir():
-            tell_damaged(place)
-        _build(files, place, form)
-    return _open(place, len(files), form)
-
-
-def _build(files: Sequence[Path], place: Path, form: PixelFormat) -> None:
-    # Delete entries of files that have changed since, and leftovers of killed processes; a process that has mapped an
-    # entry keeps it. Without file locks, another process may still be building a new one: spare those.
-    for old in place.parent.iterdir():
-        if old.is_dir() and not (old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
-            shutil.rmtree(old, ignore_errors=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
-            made = Path(folder) / "whole"
-            made.mkdir()
-            _decode(files, made, form)
-            with suppress(FileExistsError):  # without locks another process may have been faster
-                made.rename(place)
-    except OSError as error:
-        raise _no_cache(error) from error
+        raise DataError(
+            f"Decoded pictures cannot be kept ({error}). Choose another cache folder by the environment variable "
+            "XDG_CACHE_HOME, or --data.cache false."
+        ) from error
 
 
 def _decode(files: Sequence[Path], folder: Path, form: PixelFormat) -> Pictures:
@@ -113,24 +74,16 @@ def _decode(files: Sequence[Path], folder: Path, form: PixelFormat) -> Pictures:
     levels = span and (form.levels or own_levels(span))
     if levels and levels != (form.levels or WHOLE):  # known only after all pictures are decoded
         moments, broken, _ = decode_files(files, folder / "pixels", replace(form, levels=levels))
-    kept = {
-        "moments": moments,
-        "broken": broken,
-        "span": span,
-        "levels": levels,
-        "stamps": stamps_of(folder, ["pixels"]),
-    }
-    torch.save(kept, folder / "moments.pt")
+    kept = {"moments": moments, "broken": broken, "span": span, "levels": levels}
+    torch.save({**kept, "stamps": stamps_of(folder, ["pixels"])}, folder / "moments.pt")
     return _open(folder, len(files), form)
 
 
 def _open(folder: Path, count: int, form: PixelFormat) -> Pictures:
-    size = count * form.row_bytes
     kept = torch.load(folder / "moments.pt", weights_only=True)
-    pixels = torch.from_file(str(folder / "pixels"), shared=False, size=size, dtype=torch.uint8)
-    return Pictures(
-        pixels.view(count, form.channels, *form.size), *(kept[name] for name in ("moments", "broken", "span", "levels"))
-    )
+    pixels = torch.from_file(str(folder / "pixels"), shared=False, size=count * form.row_bytes, dtype=torch.uint8)
+    facts = (kept[name] for name in ("moments", "broken", "span", "levels"))
+    return Pictures(pixels.view(count, form.channels, *form.size), *facts)
 
 
 def _whole(place: Path, count: int, form: PixelFormat) -> Pictures | None:
@@ -154,17 +107,3 @@ def _state_of(root: Path, names: Sequence[str], form: PixelFormat) -> Iterator[s
             yield f"{name} {error.errno}"
         else:
             yield f"{name} {state.st_size} {state.st_mtime_ns}"
-
-
-def _hash(lines: Iterator[str] | list[str]) -> str:
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(os.fsencode(line) + b"\0")
-    return digest.hexdigest()
-
-
-def _no_cache(error: OSError) -> DataError:
-    return DataError(
-        f"Decoded pictures cannot be kept ({error}). Choose another cache folder by the environment variable "
-        "XDG_CACHE_HOME, or --data.cache false."
-    )

@@ -20,15 +20,11 @@ _UNIT = "%|‰|[$€£¥￥₩₹₽]|EUR|USD|CHF|GBP|CNY|RMB|元"
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """Format of numbers.
+    """Format of numbers."""
 
-    Attributes:
-        decimal: The character before the fraction.
-        thousands: The separator of groups of three digits: a key of `THOUSANDS`; ``auto``: a space, an apostrophe, and
-            the dot with a decimal comma. A comma with a decimal point may be a decimal comma: that is an error.
-    """
-
-    decimal: str = "."
+    decimal: str = "."  # the character before the fraction
+    # the separator of groups of three digits: a key of `THOUSANDS`; ``auto``: a space, an apostrophe, and the dot with
+    # a decimal comma. A comma with a decimal point may be a decimal comma: that is an error
     thousands: str = "auto"
 
     @cached_property
@@ -46,11 +42,7 @@ class NumberFormat:
         )
 
     def parse(self, text: str) -> tuple[float, str, bool] | None:
-        """Return a number, its unit (``%``, a currency, or nothing), and whether to print a note; None if it is none.
-
-        Args:
-            text: The text, without surrounding blanks.
-        """
+        """Return a number, its unit (``%``, a currency, or none), and whether to print a note; None for no number."""
         found = self._pattern.fullmatch(text)
         if found is None or (found["open"] is None) != (found["close"] is None):
             return None
@@ -91,15 +83,10 @@ class NumberFormat:
 
 @dataclass(frozen=True)
 class CellFormat:
-    """Format of a table's cells.
+    """Format of a table's cells."""
 
-    Attributes:
-        numbers: Format of numbers.
-        na_values: Marks of a missing value, in addition to `MISSING`.
-    """
-
-    numbers: NumberFormat = NumberFormat()
-    na_values: tuple[str, ...] = ()
+    numbers: NumberFormat = NumberFormat()  # format of numbers
+    na_values: tuple[str, ...] = ()  # marks of a missing value, in addition to `MISSING`
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Encoding of a table's columns as network inputs: fitted to the training rows, kept in checkpoints.
+"""Encoding of a table's columns as network inputs, and the schema of a run's table: both are kept in checkpoints.
 
 A number column is one input, standardised. A column of names with K categories is K inputs, 1 for the row's category
 and 0 for the others; a missing name, or one that the training rows do not have, is K zeros. In memory a row has one
@@ -10,7 +10,7 @@ Shapes: N rows, B batch, C columns, F inputs of the network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
+from dlcore.data.tables.target import Target
 from dlcore.errors import DataError
 from dlcore.plain_text import flag_words
 
@@ -28,37 +29,22 @@ _MANY = 10  # in fewer rows, names may be all different by chance
 
 @dataclass(frozen=True)
 class Scale:
-    """A column of numbers: (value - mean) / std.
+    """A column of numbers: (value - mean) / std."""
 
-    Attributes:
-        mean: Mean of the training rows; it also replaces missing values.
-        std: Their standard deviation (of the population); 0 if all are equal: the column is then 0.
-        unit: The unit of each number in the file: ``%``, a currency, or nothing.
-    """
-
-    mean: float
-    std: float
-    unit: str = ""
+    mean: float  # mean of the training rows; it also replaces missing values
+    std: float  # their standard deviation (of the population); 0 if all are equal: the column is then 0
+    unit: str = ""  # the unit of each number in the file: ``%``, a currency, or nothing
 
 
 @dataclass(frozen=True)
 class OneHot:
-    """A column of names: one input per category.
+    """A column of names: one input per category."""
 
-    Attributes:
-        categories: The categories, in the order of the inputs.
-    """
-
-    categories: list[str]
+    categories: list[str]  # the categories, in the order of the inputs
 
 
 class Encoding:
-    """Encoding of each column, fitted to the training rows.
-
-    Args:
-        columns: For each input column its scale or its categories, in order.
-        standardize: Whether numbers are standardised.
-    """
+    """Encoding of each column, fitted to the training rows: each input column's scale or categories, in order."""
 
     def __init__(self, columns: Mapping[str, Scale | OneHot], standardize: bool) -> None:
         self.columns, self.standardize = dict(columns), standardize
@@ -67,38 +53,30 @@ class Encoding:
     def of(
         cls, columns: Mapping[str, Column], rows: np.ndarray, standardize: bool, max_categories: int, where: str
     ) -> Encoding:
-        """Fit to the training rows.
+        """Fit to the training rows, whose indices are `rows` (N,).
 
-        Args:
-            columns: The input columns by name, all rows.
-            rows: Which rows train (N,).
-            standardize: Whether numbers are standardised.
-            max_categories: Most categories that a column may have.
-            where: The file, for messages.
-
-        Raises:
-            DataError: A column has too many categories, a different one in each row, or no value in the training rows.
+        Too many categories, a different one in each row, or no value at all are a `DataError`.
         """
         learned: dict[str, Scale | OneHot] = {}
         for name, column in columns.items():
+            what, without = f"{where}: column {name!r}: expected", flag_words("data.ignore", name)
             if isinstance(column, Numbers):
-                learned[name] = replace(_scale(column.values.take(rows), name, where), unit=column.unit)
-            else:
-                codes = column.codes.take(rows)
-                categories = [column.names[code] for code in np.unique(codes[codes >= 0])]
-                if len(categories) > max_categories:
-                    raise DataError(
-                        f"{where}: column {name!r}: expected at most {max_categories:,} categories, got "
-                        f"{len(categories):,} ({', '.join(categories[:3])}, …). Leave the column out "
-                        f"({flag_words('data.ignore', name)}) or allow more (--data.max_categories {len(categories)})."
-                    )
-                if _MANY < len(categories) == (codes >= 0).sum():
-                    raise DataError(
-                        f"{where}: column {name!r}: expected categories that return, got another one in each of the "
-                        f"{len(categories):,} training rows ({', '.join(categories[:3])}, …): nothing follows "
-                        f"for new rows. Leave the column out ({flag_words('data.ignore', name)})."
-                    )
-                learned[name] = OneHot(categories)
+                learned[name] = replace(_scale(column.values.take(rows), what, without), unit=column.unit)
+                continue
+            codes = column.codes.take(rows)
+            categories = [column.names[code] for code in np.unique(codes[codes >= 0])]
+            shown = f"{', '.join(categories[:3])}, …"
+            if len(categories) > max_categories:
+                raise DataError(
+                    f"{what} at most {max_categories:,} categories, got {len(categories):,} ({shown}). Leave the "
+                    f"column out ({without}) or allow more (--data.max_categories {len(categories)})."
+                )
+            if _MANY < len(categories) == (codes >= 0).sum():
+                raise DataError(
+                    f"{what} categories that return, got another one in each of the {len(categories):,} training rows "
+                    f"({shown}): they say nothing about new rows. Leave the column out ({without})."
+                )
+            learned[name] = OneHot(categories)
         return cls(learned, standardize)
 
     @property
@@ -138,17 +116,14 @@ class Encoding:
                     example = names.text(int(unseen.argmax()))
                     notes.append(
                         f"column {name!r}: {rows_in_words(unseen)} with a category that no training row has, as "
-                        f"{example}: taken as none of them"
+                        f"{example}: read as none of them"
                     )
                 continue
             numbers = cast(Numbers, columns[name])
             holes = numbers.missing
             shift, factor = (kept.mean, 1 / kept.std if kept.std else 0.0) if self.standardize else (0.0, 1.0)
-            scaled[number] = (
-                np.where(holes, kept.mean, numbers.values) if holes.any() else numbers.values,
-                shift,
-                factor,
-            )
+            values = np.where(holes, kept.mean, numbers.values) if holes.any() else numbers.values
+            scaled[number] = values, shift, factor
         for start in range(0, rows, _BLOCK):
             block = slice(start, start + _BLOCK)
             for number, (values, shift, factor) in scaled.items():
@@ -171,12 +146,12 @@ class Encoding:
 
     def state(self) -> dict[str, Any]:
         """Return plain values, for a checkpoint."""
-        columns: list[list[Any]] = []
-        for name, column in self.columns.items():
-            if isinstance(column, OneHot):
-                columns.append([name, list(column.categories)])
-            else:
-                columns.append([name, column.mean, column.std, *([column.unit] if column.unit else [])])
+        columns: list[list[Any]] = [
+            [name, list(kept.categories)]
+            if isinstance(kept, OneHot)
+            else [name, kept.mean, kept.std, *filter(None, [kept.unit])]
+            for name, kept in self.columns.items()
+        ]
         return {"columns": columns, "standardize": self.standardize}
 
     @classmethod
@@ -186,21 +161,39 @@ class Encoding:
         return cls(columns, state["standardize"])
 
 
-def _scale(values: np.ndarray, name: str, where: str) -> Scale:
+def _scale(values: np.ndarray, what: str, without: str) -> Scale:
     present = values[~np.isnan(values)] if np.isnan(values.sum()) else values
     if not len(present):
-        raise DataError(
-            f"{where}: column {name!r}: expected values, but no training row has one. Leave it out "
-            f"({flag_words('data.ignore', name)})."
-        )
+        raise DataError(f"{what} values, but no training row has one. Leave it out ({without}).")
     least, greatest = present.min(), present.max()
     if (largest := max(-least, greatest)) > _LARGEST:
-        raise DataError(
-            f"{where}: column {name!r}: expected numbers up to {_LARGEST:.0e}, got {largest:.3g}. Correct it, or leave "
-            f"the column out ({flag_words('data.ignore', name)})."
-        )
+        remedy = f"Correct it, or leave the column out ({without})."
+        raise DataError(f"{what} numbers up to {_LARGEST:.0e}, got {largest:.3g}. {remedy}")
     if least == greatest:  # rounding would give a tiny deviation, and a division by it
         return Scale(float(present[0]), 0.0)
     mean = float(present.mean())
     deviations = present - mean
     return Scale(mean, float(np.sqrt(deviations @ deviations / len(present))))
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What was learned from the training rows, and their origin."""
+
+    encoding: Encoding  # encoding of the input columns
+    target: Target  # meaning of the target's values
+    names: list[str]  # all columns of the file, in its order
+    header: bool  # whether the columns have names of their own
+    path: str  # the file, absolute; empty for a built-in table
+    fingerprint: str  # size and checksum of its content; the name of a built-in table
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values, for a checkpoint."""
+        origin = {"names": self.names, "header": self.header, "path": self.path, "fingerprint": self.fingerprint}
+        return {"encoding": self.encoding.state(), "target": asdict(self.target), **origin}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Schema:
+        """Create the object from the result of `state`."""
+        encoding, target = Encoding.from_state(state["encoding"]), Target(**state["target"])
+        return cls(encoding, target, **{key: state[key] for key in ("names", "header", "path", "fingerprint")})

@@ -21,16 +21,7 @@ _FEW = 3  # so few rows may be numbered by chance
 
 
 def check_spellings(where: str, name: str, column: Column) -> None:
-    """Check that no two classes are one word in different spellings.
-
-    Args:
-        where: The file, for messages.
-        name: The target's name.
-        column: The target.
-
-    Raises:
-        DataError: Two names differ only in case or blanks.
-    """
+    """Raise a `DataError` if two classes of the target are one word in different spellings (case, blanks)."""
     if isinstance(column, Names) and (alike := _alike(column.names)):
         rows = [int((column.codes == column.names.index(text)).argmax()) + 1 for text in alike]
         spelled = [f"{text!r} in row {row:,}" for text, row in zip(alike, rows, strict=True)]
@@ -42,11 +33,12 @@ def check_spellings(where: str, name: str, column: Column) -> None:
 
 def row_numbers(columns: Mapping[str, Column]) -> list[str]:
     """Return columns without a name that number the rows. They reveal the target if rows are sorted by it."""
-    return [
-        name
-        for name, column in columns.items()
-        if _NAMELESS.fullmatch(name) and isinstance(column, Numbers) and _are_different(column.values)
-    ]
+    found = []
+    for name, column in columns.items():
+        if _NAMELESS.fullmatch(name) and isinstance(column, Numbers) and len(column.values) > _FEW:
+            whole = (column.values == np.rint(column.values)).all()  # NaN is never equal
+            found += [name] * bool(whole and len(np.unique(column.values)) == len(column.values))
+    return found
 
 
 def remarks(columns: Mapping[str, Column]) -> list[str]:
@@ -54,9 +46,10 @@ def remarks(columns: Mapping[str, Column]) -> list[str]:
     said = []
     for name, column in columns.items():
         if isinstance(column, Numbers):
-            if _count_up(column.values):
+            parts = (column.values[: _FEW + 1], column.values)  # the first values are enough for most columns
+            if len(column.values) > _FEW and all((np.diff(part) == 1).all() for part in parts):
                 said.append(
-                    f"column {name!r} numbers the rows: it gives the target away where rows are sorted by that "
+                    f"column {name!r} numbers the rows: it reveals the target if the rows are sorted by it "
                     f"({flag_words('data.ignore', name)} leaves it out)"
                 )
         elif alike := _alike(column.names):
@@ -64,8 +57,8 @@ def remarks(columns: Mapping[str, Column]) -> list[str]:
             said.append(f"column {name!r}: {spelled} differ in case or blanks only: they are categories of their own")
         elif column.names and all(map(_DATE.fullmatch, column.names)):
             said.append(
-                f"column {name!r} has dates, each a category of its own: a new date will be none of them. What follows "
-                "from a date (month, weekday, days since) belongs in a column of its own"
+                f"column {name!r} has dates, each a category of its own: a new date matches none of them. Put what "
+                "follows from a date (month, weekday, days since) into a column of its own"
             )
     return said
 
@@ -76,15 +69,3 @@ def _alike(names: Iterable[str]) -> list[str]:
     for name in names:
         spellings["".join(name.casefold().split())].append(name)
     return next((found for found in spellings.values() if len(found) > 1), [])
-
-
-def _are_different(values: np.ndarray) -> bool:
-    """Return whether all values are different whole numbers."""
-    whole = bool((values == np.rint(values)).all())  # NaN is never equal
-    return len(values) > _FEW and whole and len(np.unique(values)) == len(values)
-
-
-def _count_up(values: np.ndarray) -> bool:
-    """Return whether each value is the previous one plus 1; checks the first values first, which is enough for most."""
-    beginning = values[: _FEW + 1]
-    return len(values) > _FEW and bool((np.diff(beginning) == 1).all()) and bool((np.diff(values) == 1).all())

@@ -12,40 +12,22 @@ from dlcore.errors import ArgumentError
 
 
 def part_size(argument: str, size: float, rows: int) -> int:
-    """Return the number of rows of a part.
-
-    Args:
-        argument: The argument's name, for messages.
-        size: Below 1 a share of the rows (at least one row, unless it is 0); from 1 on a number of rows.
-        rows: Number of all rows.
-
-    Raises:
-        ArgumentError: It is negative, or neither a share nor a whole number.
-    """
+    """Return the number of rows of a part: below 1 a share (at least one row, unless it is 0), from 1 on a number."""
     if not (0 <= size < 1 or (float(size).is_integer() and size >= 1)):
         raise ArgumentError(argument, "a share from 0 up to 1, or a whole number of rows", size)
-    if 0 < size < 1:
-        return max(1, round(rows * size))
-    return int(size)
+    return max(1, round(rows * size)) if 0 < size < 1 else int(size)
 
 
 def cut(
     rows: np.ndarray, classes: np.ndarray | None, sizes: dict[str, float], seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split rows in three.
+    """Split rows (N,) in three: return the training, test and validation rows.
 
-    Args:
-        rows: The rows (N,).
-        classes: The class of each (N,), or None.
-        sizes: ``test_size`` and ``val_size``, each as for `part_size`, of all rows.
-        seed: Determines the choice. The test rows do not depend on the size of the validation.
-
-    Returns:
-        The training, test and validation rows.
+    sizes has ``test_size`` and ``val_size``, as for `part_size`, of all rows. The test rows do not depend on the size
+    of the validation.
     """
     counts = {argument: part_size(argument, size, len(rows)) for argument, size in sizes.items()}
-    places = np.arange(len(rows))
-    rest, test = hold_out("test_size", places, counts["test_size"], seed, classes)
+    rest, test = hold_out("test_size", np.arange(len(rows)), counts["test_size"], seed, classes)
     left = None if classes is None else classes[rest]
     train, val = hold_out("val_size", rest, counts["val_size"], seed, left)
     return rows[train], rows[test], rows[val]
@@ -54,51 +36,29 @@ def cut(
 def hold_out(
     argument: str, rows: np.ndarray, size: int, seed: int, classes: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows in two at random.
+    """Split rows (N,) in two at random: return those that stay and those that are held out, each in ascending order.
 
-    Args:
-        argument: The argument that gives the number, for messages.
-        rows: The rows (N,).
-        size: Number of rows held out.
-        seed: Determines the choice.
-        classes: The class of each row (N,): both parts get each class in its share, to the nearest row, and at least
-            one row of each class stays. None without classes.
-
-    Returns:
-        The rows that stay and those that are held out, each in ascending order.
-
-    Raises:
-        ArgumentError: There are not enough rows.
+    With classes (N,), both parts get each class in its share, to the nearest row, and at least one row of each stays.
+    The argument's name is for the error if there are not enough rows.
     """
     if not size:
         return rows, rows[:0]
     order = epoch_order(len(rows), seed, epoch=-1).numpy()
-    counts = np.bincount(classes) if classes is not None else np.array([len(rows)])
+    labels = np.zeros(len(rows), dtype=np.int64) if classes is None else classes
+    counts = np.bincount(labels)
     room = (counts - 1).clip(min=0)
     if size > room.sum():
-        what = "a row of each class" if classes is not None else "a row"
-        raise ArgumentError(
-            argument, f"at most {room.sum():,} of {len(rows):,} rows, so that {what} is left to train with", size
-        )
-    if classes is None:
-        held = order[:size]
-    else:
-        shares = counts * (size / len(rows))
-        taken = np.minimum(np.floor(shares).astype(np.int64), room)
-        while (left := size - taken.sum()) > 0:  # the largest remainders first
-            remainders = np.where(taken < room, shares - taken, -np.inf)
-            best = np.argsort(-remainders, kind="stable")[:left]
-            taken[best[np.isfinite(remainders[best])]] += 1
-        held = order[_rank_within(classes[order]) < taken[classes[order]]]
+        what = "a row" if classes is None else "a row of each class"
+        expected = f"at most {room.sum():,} of {len(rows):,} rows, so that {what} is left to train with"
+        raise ArgumentError(argument, expected, size)
+    shares = counts * (size / len(rows))
+    taken = np.minimum(np.floor(shares).astype(np.int64), room)
+    while (left := size - taken.sum()) > 0:  # the largest remainders first
+        remainders = np.where(taken < room, shares - taken, -np.inf)
+        best = np.argsort(-remainders, kind="stable")[:left]
+        taken[best[np.isfinite(remainders[best])]] += 1
+    members = np.split(order[np.argsort(labels[order], kind="stable")], counts.cumsum()[:-1])
     chosen = np.zeros(len(rows), dtype=bool)
-    chosen[held] = True
+    for own, count in zip(members, taken, strict=True):
+        chosen[own[:count]] = True
     return rows[~chosen], rows[chosen]
-
-
-def _rank_within(classes: np.ndarray) -> np.ndarray:
-    """Return how many rows of the same class precede each row (N,)."""
-    by_class = np.argsort(classes, kind="stable")
-    starts = np.concatenate([[0], np.bincount(classes).cumsum()])[classes[by_class]]
-    ranks = np.empty(len(classes), dtype=np.int64)
-    ranks[by_class] = np.arange(len(classes)) - starts
-    return ranks

@@ -1,4 +1,4 @@
-"""Rows of a table: input columns and target, found by name or index, with missing values handled.
+"""Rows of a table, from a file or built in: input columns and target, found by name or index.
 
 Shapes: N rows.
 """
@@ -13,51 +13,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcore.data.tables.cells import CellFormat
-from dlcore.data.tables.column_reader import ColumnReader
-from dlcore.data.tables.columns import Column, Kind, rows_in_words
-from dlcore.data.tables.csv_file import read_csv
-from dlcore.data.tables.csv_form import detect_form
+from dlcore.data.tables.columns import Column, ColumnReader, Kind, rows_in_words
+from dlcore.data.tables.csv_file import detect_form, read_csv
+from dlcore.data.tables.encoding import Schema
 from dlcore.data.tables.remarks import check_spellings, remarks, row_numbers
-from dlcore.data.tables.schema import Schema
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, nearest
 from dlcore.plain_text import flag_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+BUILTIN = ("breast_cancer", "diabetes", "linear_regression")
+# The textbook's example of linear regression.
+_FIVE_POINTS = {
+    "x1": [0.0, 1.0, 2.0, 3.0, 4.0],
+    "x2": [3.0, 3.0, 3.0, 2.0, 4.0],
+    "y": [95.364, 97.217205, 75.195834, 60.105519, 49.342380],
+}
+
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as read.
+    """Rows as read."""
 
-    Attributes:
-        where: The file or the built-in table, for messages.
-        names: All columns of the file, in its order.
-        header: Whether the columns have names of their own.
-        columns: The input columns by name.
-        target: The target; None in rows to predict without one.
-        notes: Notes about how they were read.
-        further: Whether their columns were known before.
-    """
-
-    where: str
-    names: list[str]
-    header: bool
-    columns: dict[str, Column]
-    target: Column | None
-    notes: Sequence[str] = ()
-    further: bool = False
+    where: str  # the file or the built-in table, for messages
+    names: list[str]  # all columns of the file, in its order
+    header: bool  # whether the columns have names of their own
+    columns: dict[str, Column]  # the input columns by name
+    target: Column | None  # the target; None in rows to predict without one
+    notes: Sequence[str] = ()  # notes about how they were read
+    further: bool = False  # whether their columns were known before
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
-        """Return the indices of the rows that are used (N,): all, or those without a missing value.
+        """Return the indices of the rows that are used (N,): with ``drop`` those without a missing value, else all.
 
-        Args:
-            missing: ``error``, ``mean`` or ``drop``.
-            target_name: The target's name.
-            target_known: Whether each row must have a target.
-
-        Raises:
-            DataError: Values are missing where that is an error, or no row is left.
+        Missing values are a `DataError` where missing is ``error``, and in a target that must be known.
         """
         holes = {name: column.missing for name, column in self.columns.items()}
         if self.target is not None and target_known:
@@ -94,19 +84,7 @@ class RowReader:
     cells: CellFormat
 
     def first(self, source: Path | DataFrame, where: str, target: str | int) -> tuple[Rows, str]:
-        """Read rows whose columns are not yet known.
-
-        Args:
-            source: The file, or a table.
-            where: Its name, for messages.
-            target: Name or index of the target's column.
-
-        Returns:
-            The rows, and the target's name.
-
-        Raises:
-            DlcoreError: The file cannot be read, or a column is missing.
-        """
+        """Read rows whose columns are not yet known; return them and the target's name."""
         header = True
         if isinstance(source, Path):
             form = detect_form(source, self.encoding, self.separator, self.header, None, self.cells)
@@ -145,17 +123,7 @@ class RowReader:
         return Rows(where, names, header, columns, goal, notes + remarks(columns)), target_name
 
     def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
-        """Read rows with known columns: by name, in any order; by position in a file without names.
-
-        Args:
-            source: The file, or a table.
-            where: Its name, for messages.
-            schema: The known columns.
-            target_needed: Whether the target must be present.
-
-        Raises:
-            DlcoreError: The file cannot be read, or a column is missing.
-        """
+        """Read rows with known columns: by name, in any order; by position in a file without names."""
         kinds, target = schema.encoding.kinds(), schema.target
         header = schema.header
         if isinstance(source, Path):
@@ -218,3 +186,26 @@ def _by_place(found: Sequence[str], schema: Schema, where: str) -> tuple[str, ..
         f"{where}: expected {len(schema.names)} columns, as in the training ({len(without)} without the target), got "
         f"{len(found)}."
     )
+
+
+def builtin_table(name: str) -> DataFrame:
+    """Return a built-in table; its last column is the target.
+
+    ``breast_cancer``: 569 rows, 30 numbers, malignant or benign. ``diabetes``: 442 rows, 10 numbers, a measure of the
+    disease's progression. ``linear_regression``: 5 rows, 2 numbers, a number.
+    """
+    import pandas as pd
+
+    if name == "linear_regression":
+        return pd.DataFrame(_FIVE_POINTS)
+    if name not in BUILTIN:
+        raise UnknownNameError("built-in table", name, BUILTIN)
+    from sklearn import datasets
+
+    if name == "breast_cancer":
+        found, target = datasets.load_breast_cancer(), "diagnosis"
+        values = np.array(found.target_names)[found.target]
+    else:
+        found, target = datasets.load_diabetes(scaled=False), "progression"
+        values = found.target
+    return pd.DataFrame(found.data, columns=[str(column) for column in found.feature_names]).assign(**{target: values})

@@ -6,14 +6,14 @@ Two different values: ``binary``. Text, or few different whole numbers: ``multic
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dlcore.data.tables.columns import Column, Names, Numbers, rows_in_words
+from dlcore.data.tables.columns import Column, Kind, Names, Numbers, rows_in_words
 from dlcore.errors import ArgumentError, DataError
 
 FEW = 20  # whole numbers with at most so many different values are classes,
@@ -26,53 +26,27 @@ UNKNOWN = -1  # class index of a row to predict
 
 @dataclass(frozen=True)
 class Target:
-    """Meaning of the target's values.
+    """Meaning of the target's values."""
 
-    Attributes:
-        name: The column's name.
-        tasks: What can be learned from it, the usual one first.
-        classes: Names of the classes; None where numbers are learned.
-        values: The number of each class; None if the column holds names.
-        unit: Divisor of the numbers of a regression.
-        sign: The unit of each number in the file: ``%``, a currency, or nothing.
-    """
-
-    name: str
-    tasks: list[str]
-    classes: list[str] | None
-    values: list[float] | None
-    unit: float = 1.0
-    sign: str = ""
+    name: str  # the column's name
+    tasks: list[str]  # what can be learned from it, the usual one first
+    classes: list[str] | None  # names of the classes; None where numbers are learned
+    values: list[float] | None  # the number of each class; None if the column holds names
+    unit: float = 1.0  # divisor of the numbers of a regression
+    sign: str = ""  # the unit of each number in the file: ``%``, a currency, or nothing
 
     @classmethod
     def of(
-        cls,
-        column: Column,
-        name: str,
-        where: str,
-        task: str | None = None,
-        strict: bool = False,
-        unit: float = 1.0,
+        cls, column: Column, name: str, where: str, task: str | None = None, strict: bool = False, unit: float = 1.0
     ) -> Target:
-        """Detect what can be learned from a column.
+        """Detect what can be learned from a column; without a task, the usual one is taken.
 
-        Args:
-            column: The column.
-            name: Its name.
-            where: The file, for messages.
-            task: The requested task; None detects it from the values.
-            strict: Whether a task that does not fit is an error here; else the caller compares them.
-            unit: Divisor of the numbers of a regression.
-
-        Raises:
-            ArgumentError: The task does not fit the values.
-            DataError: All values are equal, so there is nothing to learn.
+        A task that does not fit is an error if strict; else the caller compares them. Values that are all equal are a
+        `DataError`.
         """
-        if isinstance(column, Names):
-            different = len(np.unique(column.codes[~column.missing]))
-        else:
-            distinct = np.unique(column.values[~column.missing])
-            different = len(distinct)
+        present = (column.codes if isinstance(column, Names) else column.values)[~column.missing]
+        distinct = np.unique(present)
+        different = len(distinct)
         if different < 2:
             raise DataError(
                 f"{where}: expected at least two different values in the target {name!r}, got {different}: there is "
@@ -102,12 +76,9 @@ class Target:
 
     def advice(self, targets: Tensor) -> str | None:
         """Return advice about training targets (N, 1) so large that a network would take long to reach them."""
-        if (
-            self.classes is not None
-            or len(targets) < 2
-            or (size := targets.std().item() * self.unit) < LARGE * self.unit
-        ):
+        if self.classes is not None or len(targets) < 2 or (deviation := targets.std().item()) < LARGE:
             return None
+        size = deviation * self.unit
         unit = 10 ** round(math.log10(size))
         return (
             f"target {self.name!r} has a standard deviation of {size:,.0f}, and networks begin with answers near 0: in "
@@ -115,20 +86,14 @@ class Target:
         )
 
     @property
-    def kind(self) -> Any:
+    def kind(self) -> Kind:
         """The kind that a further file's column must have: numbers or names."""
         return "names" if self.classes is not None and self.values is None else "numbers"
 
     def encode(self, column: Column, rows: np.ndarray, where: str) -> Tensor:
         """Return class indices (N,), int64, or numbers (N, 1), float32; `UNKNOWN` or NaN for missing values.
 
-        Args:
-            column: The column.
-            rows: The rows that are used (M,): the others count as missing, whatever they hold.
-            where: The file, for messages.
-
-        Raises:
-            DataError: A class is not among those of the training.
+        All rows but those that are used (M,) count as missing. A class that the training has not is a `DataError`.
         """
         used = np.zeros(len(column.missing), dtype=bool)
         used[rows] = True
@@ -174,10 +139,6 @@ class Target:
     def unknown(self, rows: int) -> Tensor:
         """Return targets for rows without one: `UNKNOWN` (N,) or NaN (N, 1)."""
         return torch.full((rows, 1), torch.nan) if self.classes is None else torch.full((rows,), UNKNOWN)
-
-    def state(self) -> dict[str, Any]:
-        """Return plain values, for a checkpoint."""
-        return asdict(self)
 
 
 def _tasks(column: Column, different: int) -> list[str]:

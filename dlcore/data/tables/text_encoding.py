@@ -20,9 +20,11 @@ def wrong_encoding(path: Path, encoding: str) -> DataError:
     start = _first_wrong(content, encoding) or 0
     number = content.count(b"\n", 0, start) + 1
     line = content[content.rfind(b"\n", 0, start) + 1 :].split(b"\n", 1)[0]
-    said = f"{path}, line {number:,}: expected text in {encoding}, got bytes that are none."
-    if _is_damaged_utf8(content):
-        return DataError(f"{said} The file is UTF-8 but for some bytes: correct the line, or save the file anew.")
+    said = f"{path}, line {number:,}: expected text in {encoding}, got other bytes."
+    text = content.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    if 0 < wrong < sum(letter > "\x7f" for letter in text) - wrong:  # most text outside ASCII is valid UTF-8
+        return DataError(f"{said} The file is UTF-8 except for some bytes: correct the line, or save the file again.")
     runs = re.findall(rb"[\x80-\xff]+", content)
     western = sum(len(run) == 1 for run in runs) > len(runs) / 2  # a Chinese character has two bytes
     likely = ("cp1252", "latin-1", "gb18030") if western else ("gb18030", "cp1252", "latin-1")
@@ -37,11 +39,7 @@ def wrong_encoding(path: Path, encoding: str) -> DataError:
 
 
 def check_not_utf8(path: Path, encoding: str, beginning: bytes) -> None:
-    """Check that a file with another given encoding is not plainly UTF-8, which many encodings misread.
-
-    Raises:
-        DataError: It is UTF-8.
-    """
+    """Raise a `DataError` if a file with another given encoding is plainly UTF-8, which many encodings misread."""
     if codecs.lookup(encoding).name.startswith("utf"):
         return
     text = beginning.decode("utf-8", "ignore")
@@ -62,13 +60,6 @@ def _first_wrong(content: bytes, encoding: str) -> int | None:
     except UnicodeError:  # UTF-16 without byte order mark
         return 0
     return None
-
-
-def _is_damaged_utf8(content: bytes) -> bool:
-    """Return whether most text outside ASCII is valid UTF-8, and some is not."""
-    text = content.decode("utf-8", "replace")
-    wrong = text.count("\ufffd")
-    return 0 < wrong < sum(letter > "\x7f" for letter in text) - wrong
 
 
 def _sample(text: str) -> str:
