@@ -24,9 +24,9 @@ RUN = Path("lightning_logs/mlp_table_binary/version_0")
     [
         pytest.param(
             lambda work: (work / "lightning_logs").symlink_to("nowhere"),
-            "lightning_logs: expected a folder for runs, got something else, or a broken link.",
+            "lightning_logs: expected a folder for runs, got something else, or a link that leads nowhere.",
             marks=pytest.mark.fault(
-                "lightning_logs is a broken link", "“lightning_logs: expected a folder for runs, got …”"
+                "lightning_logs is a link that leads nowhere", "“lightning_logs: expected a folder for runs, got …”"
             ),
         ),
         pytest.param(
