@@ -13,11 +13,11 @@ from dlcore.textbook.lessons import Chapter, chosen_language, read_chapters
 
 _ABOUT = {
     "en": "The textbook, lesson by lesson: each command shows its lesson, with tables and a picture.",
-    "zh": "教材,一课一条命令:每条命令展示一课,带表格和图片。",
+    "zh": "教材：一课一条命令，每条命令用表格和图片展示一课。",
 }
 _MORE = {
     "en": "One chapter: python -m dlcore lessons 7. Carry out its commands: lessons run 7 (--quick: short studies).",
-    "zh": "看一章:python -m dlcore lessons 7。依次运行该章命令:lessons run 7(--quick:缩短研究)。",
+    "zh": "看一章：python -m dlcore lessons 7。依次运行该章的命令：lessons run 7（--quick：缩短各项研究）。",
 }
 _WORDS = {
     "en": ("known answer", "look at", "change next"),
