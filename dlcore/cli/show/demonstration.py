@@ -6,7 +6,8 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,8 @@ def run(name: str, argv: Sequence[str]) -> int:
         _check_gif(gif)
     module = importlib.import_module(f"dlcore.textbook.{name}")
     try:
-        shown: Demonstration = getattr(module, name)(**values)
+        with one_thread():
+            shown: Demonstration = getattr(module, name)(**values)
     except ArgumentError as error:
         if re.match(r"\w+", error.argument)[0] in arguments:  # type: ignore[index]
             raise ArgumentError(f"--{error.argument}", error.expected, error.received, error.remedy) from error
@@ -101,6 +103,19 @@ def run(name: str, argv: Sequence[str]) -> int:
         Path(gif).expanduser().write_bytes(shown.animation())
         print(f"moving picture: {gif}")
     return 0
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: networks of a few units lose more by threads that wait for each other than they gain."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def typed(flag: str, annotation: str, value: Any) -> Any:
