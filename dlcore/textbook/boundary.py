@@ -171,7 +171,6 @@ class _Drawing:
         from matplotlib.colors import to_rgb
 
         step, loss, shares, hidden = self.states[index]
-        self.axes.clear()
         colors = np.array([to_rgb(color) for color in _COLORS[: len(self.names)]])
         regions = 1 - 0.55 * (1 - shares @ colors)
         self.regions.set_data(regions.reshape(_GRID, _GRID, 3).clip(0, 1))

@@ -255,6 +255,9 @@ def test_boundary_of_a_file(tmp_path):
     path.write_text("甲,乙,类\n" + "".join(f"{x},{x % 7},{'红' if x > 10 else '蓝'}\n" for x in range(20)), encoding="utf-8")
     shown = boundary(str(path), [4], steps=20)
     assert len(shown.values["losses"]) == 21
+    plane = shown.figure.axes[0]
+    assert plane.images[0].get_array().std() > 0
+    assert sum(len(points.get_offsets()) for points in plane.collections) == 20
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DataError, match="two numbers and a class"):
         boundary(str(path))
