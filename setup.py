@@ -10,5 +10,6 @@ setup(
         "dlcore.configs": ["*.yaml"],
         "dlcore.configs.studies": ["*.yaml"],
         "dlcore.data.lyrics": ["*"],
+        "dlcore.textbook": ["lessons.yaml"],
     },
 )

@@ -23,6 +23,7 @@ _MODULES = {
     "compare": "dlcore.cli.compare",
     "explain": "dlcore.cli.explain",
     "generate": "dlcore.cli.generate",
+    "lessons": "dlcore.cli.lessons",
     "lr_find": "dlcore.cli.lr_find",
     "neighbors": "dlcore.cli.neighbors",
     "recipes": "dlcore.cli.recipes",

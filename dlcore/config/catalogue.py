@@ -95,7 +95,7 @@ def class_arguments(package: Package, name: str, root: Path = ROOT) -> dict[str,
 
 
 def settings_info(module: str, name: str, root: Path = ROOT) -> ClassInfo:
-    """Describe a dataclass of settings.
+    """Describe a dataclass of settings, or a function.
 
     Args:
         module: Its file below dlcore, as a path (``text/text_constraints.py``).
@@ -195,12 +195,17 @@ def _find_classes(folder: Path) -> dict[str, tuple[str, list[str]]]:
 
 
 def _described(source: str, name: str) -> ClassInfo:
-    """Describe a class that a file defines, by its ``__init__`` or, without one, by its fields."""
-    definition = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name)
+    """Describe a class that a file defines, by its ``__init__`` or, without one, by its fields; or a function."""
+    kinds = ast.ClassDef | ast.FunctionDef
+    definition = next(node for node in ast.parse(source).body if isinstance(node, kinds) and node.name == name)
     docstring = ast.get_docstring(definition) or ""
-    functions = (node for node in definition.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
-    if init := next(functions, None):
-        plain = [*init.args.posonlyargs, *init.args.args][1:]
+    is_class = isinstance(definition, ast.ClassDef)
+    functions = definition.body if is_class else [definition]
+    init = next(
+        (each for each in functions if isinstance(each, ast.FunctionDef) and each.name in ("__init__", name)), None
+    )
+    if init is not None:
+        plain = [*init.args.posonlyargs, *init.args.args][is_class:]
         defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(init.args.defaults)), *init.args.defaults]
         named = [*zip(plain, defaults, strict=True), *zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)]
         found = [(argument.arg, argument.annotation, default) for argument, default in named]

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.resumable_data import fill_empty_parts
+from dlcore.data.tables.builtin import BUILTIN, builtin_table
 from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
 from dlcore.data.tables.encoding import Encoding, Schema
 from dlcore.data.tables.row_splits import cut, part_size
-from dlcore.data.tables.rows import BUILTIN, RowReader, Rows, builtin_table
+from dlcore.data.tables.rows import RowReader, Rows
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
 from dlcore.plain_text import printable
@@ -46,8 +47,8 @@ class Table(ArrayData):
     Args:
         path: The CSV file.
         target: The target's column: its name, or its index (0 the first, -1 the last).
-        builtin: A table that needs no file: breast_cancer (binary), diabetes or linear_regression (regression; the
-            textbook's five points); path takes precedence.
+        builtin: A table that needs no file: breast_cancer, diabetes, linear_regression (the textbook's five points), or
+            points of the plane: moons, circles, xor, spiral, sine, fever; path takes precedence.
         header: Whether the file's first row names the columns: true, false, or auto, which takes words over numbers
             for names and a row with numbers for values, and ends with an error if both or neither is found.
         separator: The character between values; tab; auto detects comma, semicolon or tab.

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from dlcore.data import Table
+from dlcore.data.tables.builtin import builtin_table
 from dlcore.data.tables.columns import Column, Names
-from dlcore.data.tables.rows import Rows, builtin_table
+from dlcore.data.tables.rows import Rows
 from dlcore.tracking.figures.column_sheet import ColumnValues
 
 _LEVELS = ("low", "middle", "high")

@@ -43,6 +43,23 @@ def initializer_names() -> list[str]:
     return ["default", *_INITIALIZERS, *_ALSO_CALLED]
 
 
+def initializer_values(text: str) -> tuple[str, dict[str, Any]]:
+    """Return an initialiser's name, without alias, and the values of its arguments, defaults included.
+
+    Args:
+        text: As for `initialize`.
+
+    Raises:
+        UnknownNameError: Unknown initialiser, or unknown argument of it.
+        ArgumentError: An argument has a value of another kind.
+    """
+    call = read_call("initializer", text)
+    name = _ALSO_CALLED.get(call.name, call.name)
+    if name != "default" and name not in _INITIALIZERS:
+        raise UnknownNameError("initializer", call.name, initializer_names())
+    return name, call.values(call.name, {} if name == "default" else _INITIALIZERS[name][1])
+
+
 def initialize(module: nn.Module, text: str) -> None:
     """Initialise the weights of all linear and convolution layers in a module, and set their biases to zero.
 
@@ -63,15 +80,10 @@ def initialize(module: nn.Module, text: str) -> None:
         UnknownNameError: Unknown initialiser, or unknown argument of it.
         ArgumentError: An argument has an invalid value.
     """
-    call = read_call("initializer", text)
-    name = _ALSO_CALLED.get(call.name, call.name)
+    name, values = initializer_values(text)
     if name == "default":
-        call.values(name, {})
         return
-    if name not in _INITIALIZERS:
-        raise UnknownNameError("initializer", call.name, initializer_names())
-    fill, defaults = _INITIALIZERS[name]
-    values = call.values(call.name, defaults)
+    fill, _ = _INITIALIZERS[name]
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | CONVOLUTIONS)]
     for layer in layers:
         try:

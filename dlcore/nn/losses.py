@@ -30,6 +30,9 @@ _LOSSES: dict[str, dict[str, tuple[Callable[..., Tensor], dict[str, Any]]]] = {
     },
 }
 _ALSO_CALLED = {"bce": "binary_cross_entropy", "mae": "l1"}
+TASKS_OF_LOSSES = {name: task for task, losses in _LOSSES.items() for name in losses}
+TASKS_OF_LOSSES |= {alias: TASKS_OF_LOSSES[name] for alias, name in _ALSO_CALLED.items()}
+"""The task of each loss, aliases too."""
 _RANGES: dict[str, dict[str, Any]] = {
     "label_smoothing": {"at_least": 0, "below": 1},
     "beta": {"at_least": 0},

@@ -13,8 +13,17 @@ SUBJECT = Subject(
     "A picture: a row a function, on the left the function, on the right its derivative by autograd, with the places "
     "where it saturates. Softmax and its kind, which work on a whole vector, are shown on nine scores. Names are those "
     "of torch.nn, in any case: relu, LeakyReLU, leaky_relu.",
-    (Option("all", "", "A sheet of all activations that torch.nn has, function and derivative on one chart."), _OUT),
-    ("show activation relu sigmoid tanh", "show activation softmax --out softmax.png", "show activation --all"),
+    (
+        Option("overlay", "", "All on one chart, and their derivatives on another."),
+        Option("all", "", "A sheet of all activations that torch.nn has, function and derivative on one chart."),
+        _OUT,
+    ),
+    (
+        "show activation relu sigmoid tanh",
+        "show activation softmax --out softmax.png",
+        "show activation tanh sigmoid --overlay",
+        "show activation --all",
+    ),
 )
 _MOST_ROWS = 12
 
@@ -44,9 +53,14 @@ def run(argv: list[str]) -> int:
     from dlcore.insight.activation_curves import activation_curve
     from dlcore.nn import activation_names
     from dlcore.tracking.figures.activation_rows import activation_rows
-    from dlcore.tracking.figures.activation_sheet import activation_sheet
+    from dlcore.tracking.figures.activation_sheet import activation_overlay, activation_sheet
 
     curves = [activation_curve(name) for name in (activation_names() if everything else words.names)]
     path = picture_path(words.given.get("out"), "_".join(["activation", *(["all"] if everything else words.names)]))
-    save_picture(activation_sheet(curves) if everything else activation_rows(curves), path)
+    overlay = "overlay" in words.given
+    draw = activation_overlay if overlay else activation_sheet if everything else activation_rows
+    save_picture(draw(curves), path)
+    by_name = {curve.name: curve for curve in curves}
+    if overlay and {"Tanh", "Sigmoid"} <= {*by_name}:
+        print("tanh(x) + 1 = 2 sigmoid(2x): tanh is a sigmoid, twice as steep and twice as high, moved down by 1.")
     return 0

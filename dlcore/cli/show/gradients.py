@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlcore.cli.show import demonstration
 from dlcore.cli.show.subject import Option, Subject, read_words
 from dlcore.errors import FitError, check_number
 
@@ -23,8 +24,15 @@ SUBJECT = Subject(
         Option("samples", "8", "Samples on which the loss is computed."),
         Option("entries", "20", "Entries compared in each tensor of parameters."),
         Option("seed", "0", "What the choice of entries comes from."),
+        Option(
+            "by_hand", "", "In place of a recipe: linear, ReLU, linear, squared error, with its backward pass by hand."
+        ),
     ),
-    ("show gradients -c mlp_textbook", "show gradients --model.activation GELU --entries 100"),
+    (
+        "show gradients -c mlp_textbook",
+        "show gradients --model.activation GELU --entries 100",
+        "show gradients --by_hand",
+    ),
 )
 
 
@@ -37,6 +45,8 @@ def run(argv: list[str]) -> int:
     Raises:
         DlcoreError: The command cannot be carried out.
     """
+    if "--by_hand" in argv:
+        return demonstration.run("manual_backward", [word for word in argv if word != "--by_hand"])
     words = read_words(SUBJECT, argv)
     samples, entries, seed = (
         int(words.number(n, d, whole=True)) for n, d in (("samples", 8), ("entries", 20), ("seed", 0))

@@ -6,7 +6,8 @@ import importlib
 
 from rich.text import Text
 
-from dlcore.cli.show.subject import print_subject_help, wants_help
+from dlcore.cli.show import demonstration
+from dlcore.cli.show.subject import Subject, print_subject_help, wants_help
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
 from dlcore.errors import UnknownNameError
 
@@ -30,8 +31,15 @@ def run(argv: list[str]) -> int:
         print_overview()
         return 0
     name, *rest = argv
+    # Names after `show schedule` are schedules to compare; without names it is the schedule of a recipe.
+    if name in demonstration.SUBJECTS or (name == "schedule" and rest and not rest[0].startswith("-")):
+        if wants_help(rest):
+            demonstration.print_help(name)
+            return 0
+        return demonstration.run(name, rest)
     if name not in SUBJECTS:
-        raise UnknownNameError("subject of `show`", name, SUBJECTS, "See: python -m dlcore show")
+        names = [*SUBJECTS, *demonstration.SUBJECTS]
+        raise UnknownNameError("subject of `show`", name, names, "See: python -m dlcore show")
     module = importlib.import_module(f"dlcore.cli.show.{name}")
     if wants_help(rest):
         print_subject_help(module.SUBJECT)
@@ -45,7 +53,8 @@ def print_overview() -> None:
     console.print(Text("Show: look before training", style=HEADING))
     print_paragraph(console, "Pictures go to show/*.png, tables to the terminal; nothing is trained.")
     console.print()
-    subjects = [importlib.import_module(f"dlcore.cli.show.{name}").SUBJECT for name in SUBJECTS]
+    subjects: list[Subject] = [importlib.import_module(f"dlcore.cli.show.{name}").SUBJECT for name in SUBJECTS]
+    subjects += [demonstration.subject(name) for name in demonstration.SUBJECTS]
     rows = [(Text(f"python -m dlcore {subject.command}", style=NAME), subject.summary) for subject in subjects]
     print_columns(console, rows, column=36)
     console.print()

@@ -1,4 +1,4 @@
-"""Rows of a table, from a file or built in: input columns and target, found by name or index.
+"""Rows of a table: input columns and target, found by name or index.
 
 Shapes: N rows.
 """
@@ -22,14 +22,6 @@ from dlcore.plain_text import flag_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-BUILTIN = ("breast_cancer", "diabetes", "linear_regression")
-# The textbook's example of linear regression.
-_FIVE_POINTS = {
-    "x1": [0.0, 1.0, 2.0, 3.0, 4.0],
-    "x2": [3.0, 3.0, 3.0, 2.0, 4.0],
-    "y": [95.364, 97.217205, 75.195834, 60.105519, 49.342380],
-}
 
 
 @dataclass(frozen=True)
@@ -186,26 +178,3 @@ def _by_place(found: Sequence[str], schema: Schema, where: str) -> tuple[str, ..
         f"{where}: expected {len(schema.names)} columns, as in the training ({len(without)} without the target), got "
         f"{len(found)}."
     )
-
-
-def builtin_table(name: str) -> DataFrame:
-    """Return a built-in table; its last column is the target.
-
-    ``breast_cancer``: 569 rows, 30 numbers, malignant or benign. ``diabetes``: 442 rows, 10 numbers, a measure of the
-    disease's progression. ``linear_regression``: 5 rows, 2 numbers, a number.
-    """
-    import pandas as pd
-
-    if name == "linear_regression":
-        return pd.DataFrame(_FIVE_POINTS)
-    if name not in BUILTIN:
-        raise UnknownNameError("built-in table", name, BUILTIN)
-    from sklearn import datasets
-
-    if name == "breast_cancer":
-        found, target = datasets.load_breast_cancer(), "diagnosis"
-        values = np.array(found.target_names)[found.target]
-    else:
-        found, target = datasets.load_diabetes(scaled=False), "progression"
-        values = found.target
-    return pd.DataFrame(found.data, columns=[str(column) for column in found.feature_names]).assign(**{target: values})

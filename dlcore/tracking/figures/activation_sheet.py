@@ -54,6 +54,33 @@ def activation_sheet(curves: Sequence[Curve | VectorCurve], title: str = "Activa
     return style.finish(figure)
 
 
+def activation_overlay(curves: Sequence[Curve | VectorCurve]) -> Figure:
+    """Draw activations of single numbers on one chart, and their derivatives on another.
+
+    Args:
+        curves: Activations to draw, at least one.
+
+    Raises:
+        ArgumentError: There is nothing to draw, or an activation works on a whole vector.
+    """
+    single = [curve for curve in curves if isinstance(curve, Curve)]
+    if not single or len(single) < len(curves):
+        raise ArgumentError("curves", "activations of single numbers", [curve.name for curve in curves])
+    figure = style.new_figure(10, 4.4)
+    left, right = figure.subplots(1, 2)
+    for color, curve in zip(style.CYCLE * 3, single, strict=False):
+        draw_curve(left, curve.x, curve.y, color)
+        draw_curve(right, curve.x, curve.derivative, color)
+        left.plot([], [], color=color, linewidth=2, label=curve.name)
+    style.style_axes(left, "", "x", "f(x)")
+    style.style_axes(right, "derivatives", "x", "f ′(x)")
+    left.set_xlim(-_RANGE * 1.5, _RANGE * 1.5)
+    right.set_xlim(-_RANGE * 1.5, _RANGE * 1.5)
+    left.set_ylim(_LOW, _HIGH)
+    left.legend(frameon=False, fontsize=style.TICK_SIZE)
+    return style.finish(figure)
+
+
 def _draw(axes: Axes, curve: Curve | VectorCurve) -> None:
     if isinstance(curve, VectorCurve):
         places = np.arange(len(curve.scores))

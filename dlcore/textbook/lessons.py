@@ -1,0 +1,94 @@
+"""The textbook's chapters and lessons, as `lessons.yaml` has them, in English or Chinese."""
+
+from __future__ import annotations
+
+import locale
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson.
+
+    Attributes:
+        title: What it teaches.
+        commands: Command lines that show it, without ``python -m dlcore``.
+        known: The known answer.
+    """
+
+    title: str
+    commands: tuple[str, ...]
+    known: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One chapter.
+
+    Attributes:
+        number: Its number, from 1.
+        title: Its title.
+        idea: What it teaches, in a few sentences.
+        lessons: Its lessons in order.
+        look: What to look at.
+        next: What to change next.
+    """
+
+    number: int
+    title: str
+    idea: str
+    lessons: tuple[Lesson, ...]
+    look: str
+    next: str
+
+
+def read_chapters(language: Language = "en") -> list[Chapter]:
+    """Return all chapters in order.
+
+    Args:
+        language: English or simplified Chinese.
+    """
+    content = yaml.safe_load((Path(__file__).parent / "lessons.yaml").read_text(encoding="utf-8"))
+
+    def text(value: dict[str, str]) -> str:
+        # YAML joins lines by a space, which Chinese does not have.
+        return (
+            value[language]
+            if language == "en"
+            else re.sub(r"(?<=[\u3000-\uffef]) (?=[\u3000-\uffef])", "", value[language])
+        )
+
+    def lesson(each: dict[str, Any]) -> Lesson:
+        return Lesson(text(each["title"]), tuple(each["commands"]), text(each["known"]))
+
+    return [
+        Chapter(
+            number,
+            text(each["title"]),
+            text(each["idea"]),
+            tuple(map(lesson, each["lessons"])),
+            text(each["look"]),
+            text(each["next"]),
+        )
+        for number, each in enumerate(content, start=1)
+    ]
+
+
+def chosen_language() -> Language:
+    """Return the language of what teaches: DLCORE_LANG, or else the locale's; Chinese if it begins with zh."""
+    chosen = (
+        os.environ.get("DLCORE_LANG")
+        or os.environ.get("LC_ALL")
+        or os.environ.get("LANG")
+        or locale.getlocale()[0]
+        or ""
+    )
+    return "zh" if chosen.lower().startswith("zh") else "en"
