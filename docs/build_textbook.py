@@ -1,4 +1,4 @@
-"""Write the pages of docs/textbook/ and docs/textbook.zh/ from the lessons: python docs/build_textbook.py [--pictures]."""
+"""Write docs/textbook/ and docs/textbook.zh/ from the lessons: python docs/build_textbook.py [--pictures]."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _WORDS: dict[Language, tuple[str, ...]] = {
 _INTRODUCTION: dict[Language, str] = {
     "en": "Each lesson has a command that shows it. In the terminal: `python -m dlcore lessons`, `lessons 7` for one "
     "chapter, `lessons run 7` to carry out its commands.",
-    "zh": "每一课都有一条展示它的命令。在终端里：`python -m dlcore lessons` 列出全部，`lessons 7` 看一章，`lessons run 7` 依次运行该章的命令。",
+    "zh": "每一课都有一条展示它的命令。在终端里：`python -m dlcore lessons` 列出全部，`lessons 7` 看一章，"
+    "`lessons run 7` 依次运行该章的命令。",
 }
 
 

@@ -134,7 +134,7 @@ def _slope(apply: nn.Module, sums: Tensor) -> Tensor:
 
 
 def _indices(matrices: list[Tensor]) -> list[tuple[int, int, int]]:
-    """Return layer, unit and input of each weight, in the chapter's order: w1, w2, …"""
+    """Return layer, unit and input of each weight, in the chapter's order."""
     return [
         (layer, end, start)
         for layer, matrix in enumerate(matrices)

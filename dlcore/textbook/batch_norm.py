@@ -88,11 +88,12 @@ def batch_norm(
     ]
     table = Table(("step", "batch mean", "batch variance", "running mean", "running variance"), rows)
     notes = [
-        f"Before: mean {first.mean():.4g}, standard deviation {first.std():.4g}. After: mean {after.mean():.2f}, standard "
-        f"deviation {after.std():.4g} (times γ = {gamma:g}, plus β = {beta:g}).",
-        f"running = {1 - momentum:g}·running + {momentum:g}·batch (torch, momentum {momentum:g}); the chapter calls this "
-        f"momentum {1 - momentum:g}.",
-        f"The same batch in evaluation after {steps:,} steps: mean {evaluated.mean():.4g}, standard deviation {evaluated.std():.4g}.",
+        f"Before: mean {first.mean():.4g}, standard deviation {first.std():.4g}. After: mean {after.mean():.2f}, "
+        f"standard deviation {after.std():.4g} (times γ = {gamma:g}, plus β = {beta:g}).",
+        f"running = {1 - momentum:g}·running + {momentum:g}·batch (torch, momentum {momentum:g}); the chapter calls "
+        f"this momentum {1 - momentum:g}.",
+        f"The same batch in evaluation after {steps:,} steps: mean {evaluated.mean():.4g}, standard deviation "
+        f"{evaluated.std():.4g}.",
     ]
     values: dict[str, object] = {
         "batch": first.tolist(), "normalized": after.tolist(), "running_mean": means, "running_var": variances,

@@ -81,9 +81,14 @@ def initializer(
             formula, expected, density = _formula(name, fan_in, fan_out)
             signal, gradient = _through_layers(name, layers, activation)
             found[name] = {
-                "formula": formula, "std": weights.double().std(correction=0).item(), "expected_std": expected, "density": density,
-                "weights": weights.flatten().numpy(), "activations": signal, "gradients": gradient,
-            }  # fmt: skip
+                "formula": formula,
+                "std": weights.double().std(correction=0).item(),
+                "expected_std": expected,
+                "density": density,
+                "weights": weights.flatten().numpy(),
+                "activations": signal,
+                "gradients": gradient,
+            }
     rows = [
         (
             name,

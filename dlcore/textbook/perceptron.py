@@ -123,6 +123,11 @@ def bias_vectors(biases: Sequence[Sequence[float]] | None, matrices: list[Tensor
 
 
 def check_sizes(vector: Tensor, matrices: list[Tensor]) -> None:
+    """Check that each matrix has as many columns as its layer has inputs.
+
+    Raises:
+        ArgumentError: One has not, or there is none.
+    """
     if not matrices:
         raise ArgumentError("weights", "at least one matrix, as in [[[1,1],[-1,1]],[[2,-1]]]", [])
     size = len(vector)

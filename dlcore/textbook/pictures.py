@@ -1,4 +1,4 @@
-"""Pictures that the subjects of the textbook begin with: a file, or one of two photographs that scikit-learn carries."""
+"""Pictures for the subjects of the textbook: a file, or one of two photographs that scikit-learn carries."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -75,9 +76,8 @@ def schedule(
     rows = [(str(mark), *(f"{rates[mark]:.4g}" for _, rates in found.values())) for mark in marks]
     table = Table(("epoch t", *found), rows)
     formulas = Table(("schedule", "formula"), [(name, formula) for name, (formula, _) in found.items()])
-    cuts = [
-        epoch + 1 for epoch, (now, later) in enumerate(zip(found["plateau"][1], found["plateau"][1][1:], strict=False)) if later < now
-    ] if "plateau" in found else []  # fmt: skip
+    _, on_plateau = found.get("plateau", ("", []))
+    cuts = [epoch for epoch, (now, later) in enumerate(pairwise(on_plateau), start=1) if later < now]
     notes = (
         [f"plateau: the rate was cut after epochs {', '.join(map(str, cuts)) or 'none'}."] if "plateau" in found else []
     )
@@ -123,8 +123,13 @@ def _rates(name: str, lr: float, epochs: int) -> tuple[str, list[float]]:
     if call.name in kinds:
         kind, defaults, formula = kinds[call.name]
     else:
-        classes = {each: found for each, found in vars(lr_scheduler).items() if inspect.isclass(found)
-                   and issubclass(found, lr_scheduler.LRScheduler) and each not in ("LRScheduler", "_LRScheduler")}  # fmt: skip
+        classes = {
+            each: found
+            for each, found in vars(lr_scheduler).items()
+            if inspect.isclass(found)
+            and issubclass(found, lr_scheduler.LRScheduler)
+            and not each.endswith("LRScheduler")
+        }
         if call.name not in classes:
             raise UnknownNameError("schedule", call.name, [*kinds, "warmup", "plateau", *classes])
         kind, defaults, formula = classes[call.name], {}, "torch.optim.lr_scheduler"
@@ -150,7 +155,7 @@ def _rates(name: str, lr: float, epochs: int) -> tuple[str, list[float]]:
 
 
 def _on_plateau(losses: Sequence[float], lr: float, factor: float, patience: int) -> list[float]:
-    """Return the rate of each epoch, cut by torch's ReduceLROnPlateau with the chapter's threshold (0.001, absolute)."""
+    """Return the rate of each epoch, cut by torch's ReduceLROnPlateau with the chapter's absolute threshold 0.001."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr)
     plateau = lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=factor, patience=patience, threshold=0.001, threshold_mode="abs"

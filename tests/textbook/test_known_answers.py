@@ -113,8 +113,16 @@ def test_loss_names_what_is_wrong(arguments, named):
 def test_initializers_follow_their_formulas():
     names = ["xavier_normal", "xavier_uniform", "kaiming_normal", "kaiming_uniform", "normal", "uniform", "default"]
     values = initializer(names, fan_in=300, fan_out=500).values
-    expected = [math.sqrt(2 / 800), math.sqrt(6 / 800 / 3), math.sqrt(2 / 300), math.sqrt(2 / 300), 0.01, 0.05 / math.sqrt(3),
-                1 / math.sqrt(900)]  # fmt: skip
+    kaiming = math.sqrt(2 / 300)
+    expected = [
+        math.sqrt(2 / 800),
+        math.sqrt(6 / 800 / 3),
+        kaiming,
+        kaiming,
+        0.01,
+        0.05 / math.sqrt(3),
+        1 / math.sqrt(900),
+    ]
     for name, wanted in zip(names, expected, strict=True):
         assert values[name]["expected_std"] == pytest.approx(wanted), name
         assert values[name]["std"] == pytest.approx(wanted, rel=0.02), name
