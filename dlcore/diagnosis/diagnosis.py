@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.healthy_run import reasons, summary
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.rules import RULES
 from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.errors import never_fatal
@@ -154,7 +152,7 @@ def weigh(
     Returns:
         Faults, consequences with the name of their cause, notes.
     """
-    found = [(rule, finding) for rule in rules if (finding := rule.check(run)) is not None]
+    found = [(rule, finding) for rule in rules if (finding := rule.find(run)) is not None]
     excused = {name for rule, _ in found for name in rule.excuses}
     found = [(rule, finding) for rule, finding in found if rule.name not in excused]
     sick = [(rule, finding) for rule, finding in found if finding.kind == "fault"]
@@ -179,7 +177,7 @@ def _explained(found: Sequence[tuple[Rule, Finding]], name: str) -> tuple[str, .
 
 def _missing(run: Evidence) -> tuple[str, ...]:
     found = []
-    if run.layers is None:
+    if not run.layers:
         on = "" if run.settings.is_on("parameter_distribution") else " (--parameter_distribution on)"
         found.append(
             "Without layers.csv inputs, weights, gradients and units could not be looked at: train with the callback "

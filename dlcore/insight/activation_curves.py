@@ -12,7 +12,7 @@ from torch.autograd.functional import jacobian
 
 from dlcore.errors import ArgumentError
 from dlcore.nn import make_activation
-from dlcore.tracking.figures.activation_rows import Curve, VectorCurve
+from dlcore.tracking.figures.activations import Curve, VectorCurve
 
 # Scores of nine classes, to show activations that work on a vector.
 SCORES = (0.2, 0.02, 0.15, 1.3, 0.5, 0.06, 1.1, 0.05, 3.75)

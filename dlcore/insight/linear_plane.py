@@ -19,10 +19,6 @@ _MOST_COLUMNS = 6  # with more, the line would be unreadable
 def planes(model: nn.Module, data: Any) -> dict[str, str]:
     """Format both planes in the columns' own units.
 
-    Args:
-        model: The trained model.
-        data: Its data module.
-
     Returns:
         One line each for ``learned`` and ``least squares``; empty unless the network is one linear layer with one
         output and at most six number columns. If the least-squares plane is not unique, it is left out.

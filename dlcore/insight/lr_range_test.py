@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, FitError, check_number
-from dlcore.insight.short_training import detached_copy, shorten
-from dlcore.insight.training_data import read_data
+from dlcore.insight.short_training import detached_copy, read_data, shorten
 from dlcore.models import Model
 
 _SMOOTHING = 0.9  # a longer memory lags so much that the lowest point comes too late
@@ -139,19 +139,11 @@ def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = Fals
 
 def smooth(losses: np.ndarray, beta: float = _SMOOTHING) -> np.ndarray:
     """Return the exponentially weighted average from zero, divided by the sum of its weights (S,)."""
-    average, averages = 0.0, np.empty(len(losses))
-    for step, loss in enumerate(losses):
-        average = beta * average + (1 - beta) * loss
-        averages[step] = average / (1 - beta ** (step + 1))
-    return averages
+    return pd.Series(losses).ewm(alpha=1 - beta).mean().to_numpy()
 
 
 class _Ramp(Callback):
-    """Sets the rate of each optimiser step, and records its loss.
-
-    Args:
-        rates: The rate of each step (S,).
-    """
+    """Sets the rate of each optimiser step, and records its loss."""
 
     def __init__(self, rates: np.ndarray) -> None:
         self.rates, self.losses, self.diverged = rates, [], False  # type: ignore[var-annotated]

@@ -16,8 +16,7 @@ from torch.optim import LBFGS
 from torch.utils.hooks import RemovableHandle
 
 from dlcore.callbacks.data_facts import data_facts
-from dlcore.insight.short_training import batch_size_of, take_first_step, tensors_of
-from dlcore.insight.training_data import first_samples
+from dlcore.insight.short_training import batch_size_of, first_samples, take_first_step, tensors_of
 from dlcore.models import Model
 from dlcore.nn import layer_geometry, size_formula
 from dlcore.optim.optimizer_factory import make_optimizer

@@ -197,11 +197,7 @@ def channels_first(pictures: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 
 def check_sample(datamodule: Any, part: str, index: int) -> None:
-    """Check that a part has a sample of this index.
-
-    Raises:
-        ArgumentError: The index is out of range.
-    """
+    """Check that a part has a sample of this index."""
     size = len(datamodule.parts[part])
     if not 0 <= index < size:
         raise ArgumentError("--index", f"a whole number from 0 to {size - 1:,}, as {part} has", index)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlcore.config import strict_yaml
-from dlcore.config.merge import flatten
-from dlcore.config.recipe import recipe_text
+from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.metric_names import mode_of
@@ -102,7 +100,7 @@ def compare_runs(folders: Sequence[Path]) -> RunComparison:
     if len(folders) < 2:
         raise ArgumentError("compare", "two runs or more", str(folders[0]) if folders else None)
     curves = tuple(logged_curves(folder) for folder in folders)
-    configs = [_config(folder) for folder in folders]
+    configs = [RunSettings.read(folder).values for folder in folders]
     return RunComparison(
         tuple(_names(folders)),
         tuple(_differences(configs)),
@@ -113,27 +111,17 @@ def compare_runs(folders: Sequence[Path]) -> RunComparison:
     )
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    for name in ("config.yaml", "hparams.yaml"):
-        if (folder / name).is_file():
-            content = strict_yaml.load(recipe_text(folder / name), str(folder / name))
-            return dict(flatten(content)) if isinstance(content, dict) else {}
-    return {}
-
-
-def _differences(configs: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+def _differences(configs: list[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
     known = [config for config in configs if config]
     names = list(dict.fromkeys(name for config in known for name in config))
     found = []
     for name in names:
-        values = tuple(_text(config[name]) if name in config else _MISSING for config in configs)
+        values = tuple(
+            ("off" if config[name] is None else str(config[name])) if name in config else _MISSING for config in configs
+        )
         if len({value for value, config in zip(values, configs, strict=True) if config}) > 1:
             found.append((name, values))
     return found
-
-
-def _text(value: Any) -> str:
-    return "off" if value is None else str(value)
 
 
 def _metrics(
@@ -161,12 +149,7 @@ def _value(curve: LoggedCurve | None, kind: str) -> float | None:
     """Return the ``last``, smallest (``min``) or largest (``max``) value."""
     if curve is None:
         return None
-    if kind == "last":
-        return float(curve.values[-1])
-    there = curve.values[~np.isnan(curve.values)]
-    if not len(there):
-        return math.nan
-    return float(there.max() if kind == "max" else there.min())
+    return curve.last() if kind == "last" else curve.best(kind == "max")
 
 
 def _partings(curves: Sequence[dict[str, LoggedCurve]]) -> list[Parting]:

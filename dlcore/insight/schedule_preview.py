@@ -12,8 +12,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
-from dlcore.insight.short_training import detached_copy
-from dlcore.insight.training_data import read_data, train_loader
+from dlcore.insight.short_training import detached_copy, read_data, train_loader
 from dlcore.lightning_compat import attach
 from dlcore.models import Model
 from dlcore.models.optimization import batches_of_epoch, steps_of_run
@@ -116,15 +115,7 @@ def preview_schedule(model: LightningModule, datamodule: LightningDataModule, tr
 def _step_through(
     model: LightningModule, optimizer: torch.optim.Optimizer, schedules: list[Any], steps: int, of_epoch: int
 ) -> np.ndarray:
-    """Return the rate at the start of each step (S,): an optimiser step, or an epoch if no schedule counts steps.
-
-    Args:
-        model: The module, which may override the stepping of a schedule.
-        optimizer: The optimiser.
-        schedules: The schedules of that optimiser, as Lightning stores them: with interval and frequency.
-        steps: Number of steps (S).
-        of_epoch: Number of steps per epoch.
-    """
+    """Return the rate at the start of each step (S,): an optimiser step, or an epoch if no schedule counts steps."""
     group = optimizer.param_groups[0]
     rates = np.full(steps, float(group["lr"]))
     if not schedules:

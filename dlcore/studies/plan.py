@@ -126,21 +126,13 @@ def _top(key: str) -> str:
 
 
 def can_go_on(job: Job) -> bool:
-    """Return whether the job's folder holds an interrupted run with these settings and a checkpoint.
-
-    Raises:
-        DataError: Its record cannot be read.
-    """
+    """Return whether the job's folder holds an interrupted run with these settings and a checkpoint."""
     record = read_record(job.folder)
     return record is not None and (record.digest, record.status) == (job.digest, RUNNING) and job.checkpoint.is_file()
 
 
 def clear_leftovers(jobs: list[Job]) -> None:
-    """Remove failed runs, and runs that ended before their first checkpoint, from the jobs' folders.
-
-    Raises:
-        DataError: A folder holds a run worth keeping; see `clear`.
-    """
+    """Remove failed runs, and runs that ended before their first checkpoint, from the jobs' folders."""
     for job in jobs:
         if job.folder.is_dir() and not job.goes_on:
             clear(job.folder)

@@ -59,11 +59,7 @@ def cut(study: Study, section: Any, where: str) -> Study:
 
 
 def check_quick(study: Study, section: Any, where: str) -> None:
-    """Check an unused section, so that a mistake in it shows at once.
-
-    Raises:
-        DlcoreError: As `cut`.
-    """
+    """Check an unused section, so that a mistake in it shows at once."""
     if section is not None:
         cut(study, section, where)
 

@@ -30,11 +30,7 @@ def read_settings(value: Any, where: str) -> dict[str, Any]:
 
 
 def check_keys(content: Mapping[str, Any], known: tuple[str, ...], kind: str) -> None:
-    """Check that a section has only known keys.
-
-    Raises:
-        UnknownNameError: It has an unknown key; the message offers the nearest.
-    """
+    """Check that a section has only known keys."""
     for key in content:
         if key not in known:
             near = nearest(str(key), known)

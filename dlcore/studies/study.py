@@ -24,7 +24,7 @@ class Claim:
 
     Args:
         says: The claim in words.
-        holds: The same as a condition that can be checked; see `dlcore.studies.claim_reader`.
+        holds: The same as a condition that can be checked; see `dlcore.studies.claim`.
         textbook: The textbook's result, in its own numbers; empty if it gives none.
         full_only: Why it is not judged in a quick study; empty if it is.
         why_not: Explanation shown if it is contradicted: why it does not hold here.
@@ -136,11 +136,7 @@ def flag_text(value: Any) -> str:
 
 
 def check_variants(variants: tuple[Variant, ...], where: str) -> None:
-    """Check that variants are distinct.
-
-    Raises:
-        ConfigError: There are none, or two would have the same folder; the message begins with `where`.
-    """
+    """Check that variants are distinct."""
     if not variants:
         raise ConfigError(f"{where}: expected at least one variant, got none.")
     folders: dict[str, str] = {}

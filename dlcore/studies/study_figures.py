@@ -13,11 +13,10 @@ import numpy as np
 
 from dlcore.errors import ArgumentError, DataError
 from dlcore.studies.results import Results, RunResult
-from dlcore.tracking.figures.hidden_spread import hidden_spread
-from dlcore.tracking.figures.overlaid_curves import Family, Points, overlaid_curves
-from dlcore.tracking.figures.png_file import write_png
-from dlcore.tracking.figures.variant_histograms import Column, variant_histograms
-from dlcore.tracking.kept_histograms import read_distributions
+from dlcore.tracking.figures.overlaid_curves import Family, Points, hidden_spread, overlaid_curves
+from dlcore.tracking.figures.parameter_histograms import Column, variant_histograms
+from dlcore.tracking.figures.style import write_png
+from dlcore.tracking.histogram import read_distributions
 from dlcore.tracking.layer_table import read_layers
 
 CURVES, DISTRIBUTIONS, ACTIVATIONS = "curves.png", "distributions.png", "activations.png"

@@ -106,11 +106,7 @@ def run_studies(
 
 
 def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list[Plan]:
-    """Return the plan of each study, with jobs numbered across studies; see `make_plan`.
-
-    Raises:
-        ConfigError: Two of them have the same folder.
-    """
+    """Return the plan of each study, with jobs numbered across studies; see `make_plan`."""
     plans: list[Plan] = []
     for study in studies:
         if any(plan.study.folder == study.folder for plan in plans):
@@ -149,11 +145,7 @@ def check_jobs(
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a study against a second process.
-
-    Raises:
-        ConfigError: Another process is running it.
-    """
+    """Lock a study against a second process."""
     path = folder / ".lock"
     with cache.locked(path, wait=False) as turn:
         if not turn:

@@ -30,9 +30,6 @@ _NUMBERS = count()
 class EventFile:
     """Event file with the interface that torch's `FileWriter` needs.
 
-    Args:
-        folder: The run's folder.
-
     Raises:
         RunFileError: It cannot be created; later, a record cannot be written. The file then stays readable.
     """
@@ -78,12 +75,7 @@ class EventFile:
 
 
 class EventWriter(SummaryWriter):
-    """torch's `SummaryWriter` that writes to an `EventFile`.
-
-    Args:
-        folder: The run's folder.
-        purge_step: The step from which TensorBoard must discard its points of the run; None: none.
-    """
+    """torch's `SummaryWriter` that writes to an `EventFile`."""
 
     def __init__(self, folder: Path, purge_step: int | None) -> None:
         self._folder = folder

@@ -1,16 +1,17 @@
-"""Writing of a run's files: completely or not at all, with a one-line error on failure."""
+"""Folders and files of runs: each run gets its own folder; files are written completely or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from dlcore.errors import RunFileError
+from dlcore.errors import FitError, RunFileError
 
 _REMEDIES = {
     errno.ENOSPC: "Make room on that disk",
@@ -57,11 +58,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """Replace a text file atomically like `replace_file`, but write it in pieces. Line endings are not converted.
-
-    Raises:
-        RunFileError: It cannot be written; the old file is kept.
-    """
+    """Replace a text file atomically like `replace_file`, but write it in pieces. Line endings are not converted."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with writing(path):
@@ -133,3 +130,38 @@ def link_file(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, temporary)
     temporary.replace(target)
+
+
+RUNS_FOLDER = "lightning_logs"
+_VERSION = re.compile(r"version_(\d+)")
+
+
+def run_version(folder: Path) -> int | None:
+    """Return the number in a run folder's name; None if it is not a run folder."""
+    found = _VERSION.fullmatch(folder.name)
+    return int(found[1]) if found else None
+
+
+def new_run_folder(root: Path, name: str) -> Path:
+    """Create the next free run folder. Processes that do this at the same time get different folders.
+
+    Raises:
+        FitError: The path exists and is not a folder.
+    """
+    parent = root / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:  # a file, or a broken link
+        raise FitError(
+            f"{root}: expected a folder for runs, got something else, or a link that leads nowhere. Move it away, or "
+            "choose another place: --trainer.default_root_dir FOLDER"
+        ) from error
+    version = max((run_version(folder) or 0 for folder in parent.glob("version_*")), default=-1) + 1
+    while True:
+        folder = parent / f"version_{version}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another process was faster
+            version += 1
+        else:
+            return folder

@@ -17,17 +17,19 @@ from torch import Tensor
 from dlcore.errors import ArgumentError, RunFileError, check_number
 from dlcore.tracking import hparams, timeline
 from dlcore.tracking.background import BackgroundWriter
-from dlcore.tracking.curve_holes import warn_of_hole
-from dlcore.tracking.event_files import prepare_event_files
+from dlcore.tracking.event_files import prepare_event_files, warn_of_hole
 from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
-from dlcore.tracking.layout import TrainValidationLayout
-from dlcore.tracking.markdown import escaped
 from dlcore.tracking.metrics_csv import MetricsCsv
-from dlcore.tracking.not_finite import FirstNotFinite, not_finite_text
-from dlcore.tracking.run_file import remove_leftovers, writing
-from dlcore.tracking.run_folder import RUNS_FOLDER, new_run_folder, run_version
-from dlcore.tracking.summaries import figure_summary, histogram_summary, number_of, scalars_summary
-from dlcore.tracking.timeline import Timeline, read_events
+from dlcore.tracking.run_file import RUNS_FOLDER, new_run_folder, remove_leftovers, run_version, writing
+from dlcore.tracking.run_page import escaped
+from dlcore.tracking.summaries import (
+    TrainValidationLayout,
+    figure_summary,
+    histogram_summary,
+    number_of,
+    scalars_summary,
+)
+from dlcore.tracking.timeline import FirstNotFinite, Timeline, not_finite_text, read_events
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

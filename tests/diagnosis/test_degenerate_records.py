@@ -109,7 +109,7 @@ DEGENERATE = {
             name: LoggedCurve(each.steps, each.epochs * math.nan, each.values) for name, each in run.curves.items()
         },
     ),
-    "no layers": lambda run: replace(run, layers=None),
+    "no layers": lambda run: replace(run, layers=LayerLooks()),
     "layers not known": lambda run: replace(run, layers=looks(value=math.nan, top_target=math.nan)),
     "layers of zero": lambda run: replace(run, layers=looks(value=0.0, top_target=0.0)),
     "one sample": lambda run: replace(

@@ -5,9 +5,8 @@ import pytest
 from dlcore.errors import ArgumentError
 from dlcore.studies import study_runner
 from dlcore.studies.search import JOURNAL, Search
-from dlcore.studies.space import read_space
 from dlcore.studies.study import Study
-from dlcore.studies.vary import read_vary
+from dlcore.studies.vary import read_space, read_vary
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'dlcore[optuna]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the library

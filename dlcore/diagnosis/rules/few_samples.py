@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
 
 _OF_A_CLASS = 50  # samples per class
@@ -22,7 +21,6 @@ def check(run: Evidence) -> Finding | None:
     if not 0 < samples < _OF_A_CLASS * run.num_classes:
         return None
     return Finding(
-        "few_samples",
         f"an epoch has at most {samples:,.0f} samples of {run.num_classes} classes: from so few a network learns much "
         "by heart, and validation on a share of them is a rough guess",
         "likely",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.insight.model_summary import ModelSummary, summarize_model
 from dlcore.insight.preflight.case import Case
-from dlcore.insight.preflight.machine import free_memory, memory_size
 from dlcore.insight.preflight.report import CheckResult, Verdict
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import batch_size_of, detached_copy, shorten, validated
@@ -207,3 +207,28 @@ def duration(seconds: float) -> str:
     if seconds < 100 * 60:
         return f"{seconds / 60:.2g} min"
     return f"{seconds / 3600:,.1f} h"
+
+
+_MEMINFO = Path("/proc/meminfo")
+_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container (cgroup v2)
+_USED = Path("/sys/fs/cgroup/memory.current")
+
+
+def free_memory() -> float | None:
+    """Return the bytes that a process may still allocate; None if the system does not report it (not Linux)."""
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        found.append(int(_LIMIT.read_text(encoding="ascii")) - int(_USED.read_text(encoding="ascii")))
+    return min(found, default=None)
+
+
+def memory_size(size: float) -> str:
+    """Format a number of bytes in a suitable unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

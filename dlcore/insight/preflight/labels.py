@@ -16,7 +16,7 @@ from torch import Tensor
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.data.array_data import ArrayData
 from dlcore.insight.preflight.case import Case
-from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.preflight.report import CheckResult, listed
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
 
 _FAR = 1000.0  # size of a regression's targets: first answers are near 0
@@ -65,13 +65,13 @@ def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Te
     missing = [names[place] for place in range(classes) if not counts[place]]
     unseen = [names[place] for place in range(classes) if not counts[place] and held_out[place]]
     if unseen:
-        result.fail(f"validation has classes that training lacks: {_listed(unseen)}", _other_split(case))
+        result.fail(f"validation has classes that training lacks: {listed(unseen)}", _other_split(case))
     elif missing:
-        result.warn(f"no training sample of {len(missing)} of {classes} classes: {_listed(missing)}")
+        result.warn(f"no training sample of {len(missing)} of {classes} classes: {listed(missing)}")
     unchecked = [names[place] for place in range(classes) if counts[place] and not held_out[place]]
     if unchecked:
         result.warn(
-            f"no validation sample of {_listed(unchecked)}: nobody will see how well they are learned",
+            f"no validation sample of {listed(unchecked)}: nobody will see how well they are learned",
             _other_split(case),
         )
     there = [count for count in counts if count]
@@ -143,7 +143,3 @@ def _count_words(case: Case, result: CheckResult) -> None:
         f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; knowing only how often "
         f"each comes costs {nats:.3g} nats"
     )
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

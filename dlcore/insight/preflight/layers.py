@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from dlcore.insight.preflight.case import Case
-from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.preflight.report import CheckResult, listed
 from dlcore.nn import CONVOLUTIONS
 from dlcore.nn import saturated as saturated_values
 
@@ -186,6 +186,5 @@ def _short(name: str) -> str:
     return name.removeprefix("network.").removesuffix(".weight")
 
 
-def _listed(names: list[str], most: int = 3) -> str:
-    shown = ", ".join(_short(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: list[str]) -> str:
+    return listed([_short(name) for name in names], most=3)

@@ -19,8 +19,8 @@ from torch import nn
 from torch.optim import LBFGS, Adadelta
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
-from dlcore.insight.preflight.attainable import attainable_losses
 from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.first_loss import attainable_losses
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import batch_size_of, rate_flag

@@ -70,9 +70,7 @@ def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Seq
         Patch(facecolor=style.CYCLE[number], label=fit_text(str(name), 2.0, style.TICK_SIZE))
         for number, name in enumerate(names)
     ]
-    figure.legend(
-        handles=handles, loc="outside lower left", ncols=min(len(handles), 6), frameon=False, fontsize=style.TICK_SIZE
-    )
+    style.add_legend(figure, handles, loc="outside lower left", ncols=min(len(handles), 6))
     return style.finish(figure)
 
 
@@ -113,6 +111,5 @@ def _draw(axes: Axes, column: ColumnValues, groups: np.ndarray, count: int) -> N
         axes.stairs(counts, edges, color=color, fill=True, alpha=0.25)
         axes.stairs(counts, edges, color=color, linewidth=1.2)
     axes.set_ylim(bottom=0)
-    axes.set_xticks(
-        [low, high] if low < high else [low], [f"{number:.4g}" for number in ([low, high] if low < high else [low])]
-    )
+    ends = [low, high] if low < high else [low]
+    axes.set_xticks(ends, [f"{number:.4g}" for number in ends])

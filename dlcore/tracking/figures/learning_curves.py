@@ -9,9 +9,8 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.event_marks import draw_marks, event_marks
+from dlcore.tracking.figures.curve_marks import draw_marks, draw_rate, event_marks, rate_points
 from dlcore.tracking.figures.fonts import drawable
-from dlcore.tracking.figures.rate_strip import draw_rate, rate_points
 from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of, spoken
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
     if name == "loss":
         finite += _draw_steps(axes, columns, x)
     for kind, label, color in _KINDS:
-        values = _numbers(columns.get(f"{kind}/{name}", ()))
+        values = np.array(columns.get(f"{kind}/{name}", ()), dtype=np.float64)
         there = np.array([value is not None for value in columns.get(f"{kind}/{name}", ())], dtype=bool)
         if not there.any():
             continue
@@ -115,15 +114,13 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
     _finish_y(axes, name, np.concatenate(finite) if finite else np.zeros(0))
     if axes.get_legend_handles_labels()[1]:
         # Next to the title, where it hides no point.
-        axes.legend(
-            loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderpad=0.2, borderaxespad=0.1,
-            fontsize=style.TICK_SIZE, labelcolor=style.INK, handlelength=1.6, columnspacing=1.4,
-        )  # fmt: skip
+        look = {"borderpad": 0.2, "borderaxespad": 0.1, "handlelength": 1.6, "columnspacing": 1.4}
+        style.add_legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, **look)
 
 
 def _draw_steps(axes: Axes, columns: Columns, x: np.ndarray) -> list[np.ndarray]:
     """Draw the loss within the epochs, faint and behind, if it has many more points than the epochs' means."""
-    values = _numbers(columns.get("train/loss_step", ()))
+    values = np.array(columns.get("train/loss_step", ()), dtype=np.float64)
     there = np.array([value is not None for value in columns.get("train/loss_step", ())], dtype=bool)
     epochs = sum(value is not None for value in columns.get("train/loss", ()))
     if not there.any() or (epochs > 1 and there.sum() <= 2 * epochs):
@@ -183,12 +180,8 @@ def _positions(columns: Columns) -> tuple[np.ndarray, str]:
 
     Epochs counted by Lightning, from 0 and without fractions, cannot be used as positions.
     """
-    steps, epochs = _numbers(columns["step"]), _numbers(columns.get("epoch", ()))
+    steps, epochs = (np.array(columns.get(name, ()), dtype=np.float64) for name in ("step", "epoch"))
     counted_from_zero = (epochs == np.round(epochs)).all() and (epochs[steps > 0] == 0).any() if len(epochs) else True
     if counted_from_zero or not np.isfinite(epochs).all():
         return steps, "optimiser step"
     return epochs, "epoch"
-
-
-def _numbers(column: Sequence[float | None]) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in column], dtype=np.float64)

@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
 from dlcore.insight.preflight import Verdict
-from dlcore.insight.preflight.attainable import attainable_losses
+from dlcore.insight.preflight.first_loss import attainable_losses
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
 
 

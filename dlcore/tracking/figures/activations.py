@@ -1,4 +1,4 @@
-"""Figure: activation functions with their derivatives, one function per row."""
+"""Figures: activation functions with their derivatives, in rows or as a sheet of small charts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dlcore.tracking.figures.fonts import drawable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 FUNCTION, DERIVATIVE = style.BLUE, style.VERMILION
 _SHADE = "#F1F1F1"
@@ -213,6 +214,66 @@ def _draw_jacobian(axes: Axes, curve: VectorCurve) -> None:
     names = [f"{score:g}" for score in curve.scores]
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
-    bar = axes.figure.colorbar(picture, ax=axes, pad=0.02)
-    bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK)
-    bar.outline.set_visible(False)
+    style.add_color_bar(picture, axes)
+
+
+_COLUMNS = 6
+_RANGE = 4.0  # further out, curves are straight or flat
+_LOW, _HIGH = -2.2, 3.2
+
+
+def activation_sheet(curves: Sequence[Curve | VectorCurve], title: str = "Activation functions") -> Figure:
+    """Draw small charts of activations with their derivatives, all with the same axes for comparison.
+
+    Args:
+        curves: Activations to draw, at least one.
+        title: Title of the figure.
+
+    Raises:
+        ArgumentError: There is nothing to draw.
+    """
+    from matplotlib.lines import Line2D
+
+    if not curves:
+        raise ArgumentError("curves", "at least one activation to draw", None)
+    rows = -(-len(curves) // _COLUMNS)
+    figure = style.new_figure(2.1 * _COLUMNS, 1.95 * rows + 0.8)
+    charts = figure.subplots(rows, _COLUMNS, squeeze=False).flatten()
+    # Activations of a vector have different axes: put them at the end.
+    in_order = sorted(curves, key=lambda curve: (isinstance(curve, VectorCurve), curve.name.lower()))
+    for axes, curve in zip(charts, in_order, strict=False):
+        _draw_small(axes, curve)
+    for axes in charts[len(curves) :]:
+        axes.set_visible(False)
+    style.head(figure, title, size=style.TITLE_SIZE + 2)
+    looks = (("function", FUNCTION), ("derivative", DERIVATIVE))
+    lines = [Line2D([], [], color=color, linewidth=2, label=label) for label, color in looks]
+    style.add_legend(figure, lines, loc="upper right", ncols=2, fontsize=style.LABEL_SIZE)
+    return style.finish(figure)
+
+
+def _draw_small(axes: Axes, curve: Curve | VectorCurve) -> None:
+    if isinstance(curve, VectorCurve):
+        places = np.arange(len(curve.scores))
+        axes.bar(places, curve.outputs, color=FUNCTION, width=0.7)
+        axes.axhline(0, color="#9A9A9A", linewidth=0.8)
+        style.style_axes(axes, curve.name)
+        axes.set_xticks(places, [f"{score:g}" for score in curve.scores], rotation=90)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.set_xlabel("over nine scores", fontsize=8, color=style.INK)
+    else:
+        near = np.abs(curve.x) <= _RANGE
+        axes.axhline(0, color="#9A9A9A", linewidth=0.8, zorder=1)
+        axes.axvline(0, color="#9A9A9A", linewidth=0.8, zorder=1)
+        draw_curve(axes, curve.x[near], curve.derivative[near], DERIVATIVE, width=1.6, dots=False)
+        draw_curve(axes, curve.x[near], curve.y[near], FUNCTION, width=2.0, dots=False)
+        style.style_axes(axes, curve.name)
+        axes.set_xlim(-_RANGE, _RANGE)
+        axes.set_ylim(_LOW, _HIGH)
+        axes.set_xticks([-4, -2, 0, 2, 4])
+        axes.set_yticks([-2, -1, 0, 1, 2, 3])
+    axes.title.set_fontsize(style.LABEL_SIZE + 0.5)
+    axes.title.set_position((0, 1))
+    axes.tick_params(axis="y", labelsize=8)
+    if not isinstance(curve, VectorCurve):
+        axes.tick_params(axis="x", labelsize=8)
