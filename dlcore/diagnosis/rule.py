@@ -90,21 +90,14 @@ THROWN_OFF = ("exploding_gradients", "learning_rate_too_high", "not_finite", "sa
 
 @dataclass(frozen=True)
 class Rule:
-    """Check for one fault or note.
+    """Check for one fault or note."""
 
-    Args:
-        name: The name of its findings.
-        check: Returns the finding; None if there is none, or too little evidence.
-        explains: Rules whose findings are consequences of this one.
-        excuses: Rules whose findings this one cancels: they are not reported.
-        is_cause: Whether it concerns a setting, such as the learning rate: another cause can hide it, but it is never
-            reported as a consequence.
-    """
-
-    name: str
-    check: Callable[[Evidence], Finding | None]
-    explains: tuple[str, ...] = ()
-    excuses: tuple[str, ...] = ()
+    name: str  # the name of its findings
+    check: Callable[[Evidence], Finding | None]  # returns the finding; None if there is none, or too little evidence
+    explains: tuple[str, ...] = ()  # rules whose findings are consequences of this one
+    excuses: tuple[str, ...] = ()  # rules whose findings this one cancels: they are not reported
+    # Whether it concerns a setting, such as the learning rate: another cause can hide it, but it is never
+    # reported as a consequence.
     is_cause: bool = False
 
     def find(self, run: Evidence) -> Finding | None:

@@ -27,21 +27,13 @@ _NO_CURVE = LoggedCurve(np.array([]), np.array([]), np.array([]))
 
 @dataclass(frozen=True)
 class Evidence:
-    """Data of a run, and quantities derived from them.
+    """Data of a run, and quantities derived from them."""
 
-    Args:
-        folder: Its folder.
-        settings: Its config.
-        curves: Its metrics, by name.
-        layers: Its layer table; empty if the run has none.
-        events: Its recorded events, in order.
-    """
-
-    folder: Path
-    settings: RunSettings = field(default_factory=RunSettings)
-    curves: dict[str, LoggedCurve] = field(default_factory=dict)
-    layers: LayerLooks = field(default_factory=LayerLooks)
-    events: tuple[dict[str, Any], ...] = ()
+    folder: Path  # its folder
+    settings: RunSettings = field(default_factory=RunSettings)  # its config
+    curves: dict[str, LoggedCurve] = field(default_factory=dict)  # its metrics, by name
+    layers: LayerLooks = field(default_factory=LayerLooks)  # its layer table; empty if the run has none
+    events: tuple[dict[str, Any], ...] = ()  # its recorded events, in order
 
     # Curves
 

@@ -30,25 +30,15 @@ _DROPOUTS = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDr
 
 @dataclass(frozen=True)
 class GroupCheck:
-    """Result for one parameter tensor.
-
-    Attributes:
-        name: The tensor's name in the model.
-        shape: Its shape.
-        checked: Number of entries compared.
-        kinks: Number of further entries at a kink of the loss, where it has no derivative.
-        greatest_error: Greatest relative difference of the two gradients.
-        greatest_gradient: Greatest absolute gradient of the whole tensor.
-        agrees: Whether all differences are within the tolerance; None if nothing was compared.
-    """
+    """Result for one parameter tensor."""
 
     name: str
     shape: tuple[int, ...]
-    checked: int
-    kinks: int
-    greatest_error: float
-    greatest_gradient: float
-    agrees: bool | None
+    checked: int  # number of entries compared
+    kinks: int  # number of further entries at a kink of the loss, where it has no derivative
+    greatest_error: float  # greatest relative difference of the two gradients
+    greatest_gradient: float  # greatest absolute gradient of the whole tensor
+    agrees: bool | None  # whether all differences are within the tolerance; None if nothing was compared
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,8 @@ class _Ramp(Callback):
     """Sets the rate of each optimiser step, and records its loss."""
 
     def __init__(self, rates: np.ndarray) -> None:
-        self.rates, self.losses, self.diverged = rates, [], False  # type: ignore[var-annotated]
+        self.rates, self.diverged = rates, False
+        self.losses: list[float] = []
         self._waiting: list[Tensor] = []  # losses of batches whose gradients are still accumulating
         self._ratios: list[float] = []
         self._average, self._lowest = 0.0, float("inf")

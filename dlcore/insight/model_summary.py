@@ -26,27 +26,18 @@ _PROBE = 2  # samples of the forward pass: batch normalisation needs two
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer.
-
-    Attributes:
-        name: Its name in the model.
-        kind: Its class.
-        output_shape: Shape of its output for one sample; None if the forward pass does not reach the layer.
-        parameters: Number of parameters; those shared with an earlier layer count there.
-        frozen: Number of its parameters that are not trained.
-        weight_bytes: Memory of its parameters and buffers.
-        output_bytes: Memory of its output for one sample; 0 if that is a view of the input.
-        size_formulas: For a convolution or pooling: height and width of its feature maps by (H − F + 2P)/S + 1, with
-            the numbers; one entry if both are the same.
-    """
+    """One layer."""
 
     name: str
-    kind: str
+    kind: str  # its class
+    # Shape of its output for one sample; None if the forward pass does not reach the layer.
     output_shape: tuple[int, ...] | None
-    parameters: int
-    frozen: int
-    weight_bytes: int
-    output_bytes: int
+    parameters: int  # number of parameters; those shared with an earlier layer count there
+    frozen: int  # number of its parameters that are not trained
+    weight_bytes: int  # memory of its parameters and buffers
+    output_bytes: int  # memory of its output for one sample; 0 if that is a view of the input
+    # For a convolution or pooling: height and width of its feature maps by (H − F + 2P)/S + 1, with the numbers;
+    # one entry if both are the same.
     size_formulas: tuple[str, ...] = ()
 
 

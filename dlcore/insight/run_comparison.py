@@ -21,42 +21,26 @@ _MISSING = "–"
 
 @dataclass(frozen=True)
 class Parting:
-    """Where a metric of a run starts to differ from that of the first run.
+    """Where a metric of a run starts to differ from that of the first run."""
 
-    Args:
-        metric: The metric.
-        run: Position of the run, from 1 on.
-        step: First step at which both have a value and the values differ; None if they never do.
-        values: The two values there.
-        common: Number of steps at which both have a value.
-    """
-
-    metric: str
-    run: int
-    step: int | None
-    values: tuple[float, float]
-    common: int
+    metric: str  # the metric
+    run: int  # position of the run, from 1 on
+    step: int | None  # first step at which both have a value and the values differ; None if they never do
+    values: tuple[float, float]  # the two values there
+    common: int  # number of steps at which both have a value
 
 
 @dataclass(frozen=True)
 class RunComparison:
-    """The comparison of several runs.
+    """The comparison of several runs."""
 
-    Args:
-        names: Shortest distinct ends of the runs' paths.
-        settings: Settings that differ: name, and the value of each run.
-        metrics: Metric, whether best or last, and the value of each run (None: not logged).
-        partings: Where each run's curves start to differ from the first run's, by metric.
-        curves: All curves of each run.
-        no_config: Positions of runs without a config.
-    """
-
-    names: tuple[str, ...]
-    settings: tuple[tuple[str, tuple[str, ...]], ...]
+    names: tuple[str, ...]  # shortest distinct ends of the runs' paths
+    settings: tuple[tuple[str, tuple[str, ...]], ...]  # settings that differ: name, and the value of each run
+    # Metric, whether best or last, and the value of each run (None: not logged).
     metrics: tuple[tuple[str, str, tuple[float | None, ...]], ...]
-    partings: tuple[Parting, ...]
-    curves: tuple[dict[str, LoggedCurve], ...]
-    no_config: tuple[int, ...]
+    partings: tuple[Parting, ...]  # where each run's curves start to differ from the first run's, by metric
+    curves: tuple[dict[str, LoggedCurve], ...]  # all curves of each run
+    no_config: tuple[int, ...]  # positions of runs without a config
 
 
 def find_run(text: str, runs: Path = Path("lightning_logs")) -> Path:

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
 from dlcore.insight.short_training import detached_copy, read_data, train_loader
-from dlcore.lightning_compat import attach
+from dlcore.lightning_compat import attach, callbacks_of
 from dlcore.models import Model
 from dlcore.models.optimization import batches_of_epoch, steps_of_run
 from dlcore.optim import warmup_factor
@@ -121,7 +121,7 @@ def _step_through(
     if not schedules:
         return rates
     # Without gradients a step changes nothing; torch warns if a schedule is stepped before its optimiser.
-    optimizer.step(lambda: torch.zeros(()))  # type: ignore[arg-type, return-value]
+    optimizer.step(lambda: 0.0)
     for step in range(steps):
         rates[step] = group["lr"]
         epoch, place = divmod(step + 1, of_epoch)
@@ -145,7 +145,7 @@ def _take_step(model: LightningModule, schedule: Any) -> None:
 
 def _notes(trainer: Trainer) -> list[str]:
     notes = []
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+    for callback in callbacks_of(trainer):
         if isinstance(callback, ReduceLROnPlateau):
             notes.append(
                 f"reduce_lr_on_plateau cuts the rate when {callback.monitor} stops improving: that depends on results, "

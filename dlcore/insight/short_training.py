@@ -17,7 +17,7 @@ from torch.nn.parameter import is_lazy
 from dlcore.errors import ArgumentError, FitError
 from dlcore.execution.loop import ExecutionLoop
 from dlcore.execution.per_batch_hooks import needs_each_batch
-from dlcore.lightning_compat import copy_without_trainer
+from dlcore.lightning_compat import callbacks_of, copy_without_trainer
 from dlcore.models import Model
 from dlcore.runs.batch_norm_check import BatchNormCheck
 
@@ -73,8 +73,8 @@ def shorten(trainer: Trainer, num_steps: int, watcher: Callback) -> None:
 
     Optimiser and schedule are created as for the whole run, since a module may ask its trainer for the run's length.
     """
-    check = [callback for callback in trainer.callbacks if isinstance(callback, BatchNormCheck)]  # type: ignore[attr-defined]
-    trainer.callbacks = [*check, watcher, _Limit(num_steps)]  # type: ignore[attr-defined]
+    check = [callback for callback in callbacks_of(trainer) if isinstance(callback, BatchNormCheck)]
+    vars(trainer)["callbacks"] = [*check, watcher, _Limit(num_steps)]
     trainer.loggers = []
     trainer.limit_val_batches = 0
     trainer.num_sanity_val_steps = 0
@@ -144,7 +144,7 @@ def take_first_step(
     before = datamodule.trainer
     try:
         trainer = quiet_trainer(like, watcher, limit_val_batches=0)
-        trainer.callbacks = [_FirstStep(), *trainer.callbacks]  # type: ignore[attr-defined]
+        vars(trainer)["callbacks"] = [_FirstStep(), *callbacks_of(trainer)]
         trainer.fit(detached_copy(model), datamodule=datamodule)
     finally:
         datamodule.trainer = before
@@ -188,7 +188,7 @@ class _FirstStep(Callback):
 def muted(module: _Module, trainer: Trainer) -> _Module:
     """Let a module take steps outside of a training: set a trainer and disable logging."""
     module.trainer = trainer
-    module.log = module.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
+    vars(module).update(dict.fromkeys(("log", "log_dict"), lambda *args, **kwargs: None))
     return module
 
 

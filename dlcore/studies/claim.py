@@ -112,10 +112,12 @@ class Expression:
 def nodes_of(node: Condition | Value) -> Iterator[Condition | Value]:
     """Yield a condition or a value and all its parts, in order."""
     yield node
-    parts = node.parts if isinstance(node, Logic) else ()
-    parts = (node.left, node.right) if isinstance(node, Arithmetic | Comparison) else parts
-    for part in parts:
-        yield from nodes_of(part)
+    if isinstance(node, Logic):
+        for part in node.parts:
+            yield from nodes_of(part)
+    elif isinstance(node, Arithmetic | Comparison):
+        yield from nodes_of(node.left)
+        yield from nodes_of(node.right)
 
 
 def read_claim(text: str, where: str = "claim") -> Expression:
@@ -204,9 +206,9 @@ class _Reader:
         number = node.value if isinstance(node, ast.Constant) else None
         if isinstance(number, complex) and "j" not in self.written(node).lower():
             return number.imag / 100
-        if type(number) not in (int, float) or "_" in self.written(node):
-            raise self.wrong(expected, node.col_offset)
-        return float(number)
+        if isinstance(number, int | float) and not isinstance(number, bool) and "_" not in self.written(node):
+            return float(number)
+        raise self.wrong(expected, node.col_offset)
 
     def quantity(self, node: ast.Call) -> Quantity:
         name = node.func.id if isinstance(node.func, ast.Name) else ""

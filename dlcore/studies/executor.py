@@ -84,7 +84,7 @@ BACKENDS = (LOCAL, "ray", "dask")
 
 
 class Executor(Protocol):
-    """Processes that run jobs."""
+    """Processes that run jobs; the module `dlcore.studies.pool` is that of this machine."""
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
         """Return the number of parallel runs, and of threads per run; see `dlcore.studies.pool.share_out`."""
@@ -93,20 +93,6 @@ class Executor(Protocol):
         self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
     ) -> Iterator[Result]:
         """Run jobs and yield their results as they finish; see `dlcore.studies.pool.run_jobs`."""
-
-
-class LocalExecutor:
-    """Processes on this machine."""
-
-    def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
-        """See `dlcore.studies.pool.share_out`."""
-        return pool.share_out(jobs, wanted)
-
-    def run_jobs(
-        self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
-    ) -> Iterator[Result]:
-        """See `dlcore.studies.pool.run_jobs`."""
-        return pool.run_jobs(work, jobs, at_once, threads)
 
 
 @contextlib.contextmanager
@@ -128,7 +114,7 @@ def open_executor(backend: str = LOCAL, address: str | None = None, wanted: int 
     if backend == LOCAL:
         if address is not None:
             raise ArgumentError("--backend_address", "nothing, without --backend ray or --backend dask", address)
-        yield LocalExecutor()
+        yield pool
         return
     # Import only the backend that is used.
     module = importlib.import_module(f"dlcore.studies.{backend}_executor")

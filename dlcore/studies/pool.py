@@ -132,7 +132,8 @@ def _alone(work: Callable[[Job], Record], job: Job, threads: int, run: Any) -> R
     if finished is not None and finished.status != RUNNING:
         return finished
     try:
-        return next(iter(run(Training(work), [job], 1, threads)))[1]
+        record: Record = next(iter(run(Training(work), [job], 1, threads)))[1]
+        return record
     except BrokenProcessPool:
         return _failed(job)
 

@@ -22,15 +22,10 @@ from dlcore.tracking.timeline import kept_modes
 
 @dataclass(frozen=True)
 class Curve(LoggedCurve):
-    """A metric over a run (P points), with samples and time at each point.
+    """A metric over a run (P points), with samples and time at each point."""
 
-    Args:
-        samples: Training samples so far (P,).
-        seconds: Seconds of training so far (P,).
-    """
-
-    samples: np.ndarray
-    seconds: np.ndarray
+    samples: np.ndarray  # training samples so far (P,)
+    seconds: np.ndarray  # seconds of training so far (P,)
 
     def x(self, axis: str) -> np.ndarray:
         """Return one of ``epoch``, ``samples`` and ``seconds``."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.config.merge import flatten, stacked_recipes
-from dlcore.studies.executor import Executor, LocalExecutor, import_library
+from dlcore.studies import pool
+from dlcore.studies.executor import Executor, import_library
 from dlcore.studies.outcome import Outcome
 from dlcore.studies.results import Results
 from dlcore.studies.study import Study, Variant, flag_text
@@ -58,7 +59,7 @@ class Search:
             DlcoreError: Optuna is not installed, or no trial can be trained.
         """
         optuna = import_library("optuna", "optuna")
-        executor = executor or LocalExecutor()
+        executor = executor or pool
         folder = runs / self.study.folder
         with locked(folder):
             search = self._open(optuna, folder)

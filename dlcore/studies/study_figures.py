@@ -24,17 +24,11 @@ CURVES, DISTRIBUTIONS, ACTIVATIONS = "curves.png", "distributions.png", "activat
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a study.
+    """A picture of a study."""
 
-    Args:
-        heading: Its heading, a word.
-        path: Its file; None if there is none.
-        text: Its alternative text; or why there is no picture.
-    """
-
-    heading: str
-    path: Path | None
-    text: str
+    heading: str  # its heading, a word
+    path: Path | None  # its file; None if there is none
+    text: str  # its alternative text; or why there is no picture
 
 
 def draw_pictures(results: Results, folder: Path) -> tuple[Picture, ...]:

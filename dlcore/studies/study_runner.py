@@ -12,7 +12,7 @@ from pathlib import Path
 from dlcore import cache
 from dlcore.errors import ConfigError, FitError
 from dlcore.studies import pool
-from dlcore.studies.executor import Executor, LocalExecutor
+from dlcore.studies.executor import Executor
 from dlcore.studies.outcome import Outcome, conclude
 from dlcore.studies.plan import Job, Plan, clear_leftovers, make_plan
 from dlcore.studies.results import read_results
@@ -76,7 +76,7 @@ def run_studies(
     Raises:
         DlcoreError: They cannot be run. A run that fails does not raise: it is among the failures.
     """
-    told, executor = listener or Listener(), executor or LocalExecutor()
+    told, executor = listener or Listener(), executor or pool
     with contextlib.ExitStack() as held:
         for study in studies:
             held.enter_context(locked(runs / study.folder))
@@ -127,11 +127,11 @@ def check_jobs(
         FitError: A process died during the check.
     """
     firsts = list({job.group: job for job in reversed(jobs)}.values())[::-1]
-    run = (executor or LocalExecutor()).run_jobs
+    run = (executor or pool).run_jobs
     try:
         found = list(run(pool.WithJob(inspect), firsts, at_once, threads)) if firsts else []
     except BrokenProcessPool as error:
-        if executor is not None and not isinstance(executor, LocalExecutor):
+        if executor not in (None, pool):
             why = str(error).strip().splitlines()[-1].strip()
             raise FitError(
                 f"The cluster cannot check the settings: {why}. Its machines need the same dlcore, and this folder."

@@ -40,25 +40,15 @@ Measure = Callable[[Quantity], Mapping[int, float]]
 
 @dataclass(frozen=True)
 class Checked:
-    """One comparison, checked.
+    """One comparison, checked."""
 
-    Args:
-        text: The comparison.
-        outcome: Whether it holds; None if undecided.
-        left: Mean of its left side, None without values.
-        right: Mean of its right side.
-        margin: Half the width of the interval around their difference; None with one seed.
-        seeds: Number of seeds used.
-        why: Why it is undecided; empty otherwise.
-    """
-
-    text: str
-    outcome: bool | None
-    left: float | None
-    right: float | None
-    margin: float | None
-    seeds: int
-    why: str = ""
+    text: str  # the comparison
+    outcome: bool | None  # whether it holds; None if undecided
+    left: float | None  # mean of its left side, None without values
+    right: float | None  # mean of its right side
+    margin: float | None  # half the width of the interval around their difference; None with one seed
+    seeds: int  # number of seeds used
+    why: str = ""  # why it is undecided; empty otherwise
 
 
 @dataclass(frozen=True)
@@ -156,5 +146,6 @@ def _values(value: Value, measured: Mapping[Quantity, Mapping[int, float]], seed
         return np.full(len(seeds), value)
     left, right = _values(value.left, measured, seeds), _values(value.right, measured, seeds)
     if value.sign == "/":
-        return np.divide(left, right, out=np.full(len(seeds), np.nan), where=right != 0)
+        quotient: np.ndarray = np.divide(left, right, out=np.full(len(seeds), np.nan), where=right != 0)
+        return quotient
     return _COMPUTE[value.sign](left, right)

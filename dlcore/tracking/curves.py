@@ -19,17 +19,11 @@ _NO_CURVES = ("step", "epoch")
 
 @dataclass(frozen=True)
 class LoggedCurve:
-    """A metric over a run (P points).
+    """A metric over a run (P points)."""
 
-    Args:
-        steps: Optimiser steps (P,), rising.
-        epochs: Epochs completed (P,); NaN if unknown.
-        values: The metric (P,), as logged.
-    """
-
-    steps: np.ndarray
-    epochs: np.ndarray
-    values: np.ndarray
+    steps: np.ndarray  # optimiser steps (P,), rising
+    epochs: np.ndarray  # epochs completed (P,); NaN if unknown
+    values: np.ndarray  # the metric (P,), as logged
 
     def last(self) -> float:
         """Return the last value."""

@@ -81,7 +81,7 @@ def drop_events_after(folder: Path, last_step: int) -> None:
 
 def _records(content: bytes) -> Iterator[tuple[bytes, Event | None]]:
     """Yield the complete records of a file, each with its event; None for an unreadable event, which is kept."""
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
     start = 0

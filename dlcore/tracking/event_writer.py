@@ -83,15 +83,16 @@ class EventWriter(SummaryWriter):
 
     def _get_file_writer(self) -> Any:
         if self.file_writer is None:
-            self.file_writer = _Events(self._folder)  # type: ignore[assignment]
-            self.all_writers = {self._folder: self.file_writer}  # type: ignore[assignment]
+            writer: Any = _Events(self._folder)
+            writers: Any = {self._folder: writer}
+            self.file_writer, self.all_writers = writer, writers
             if self.purge_step is not None:
                 step, self.purge_step = self.purge_step, None
                 for event in (
                     Event(step=step, file_version="brain.Event:2"),
                     Event(step=step, session_log=SessionLog(status=SessionLog.START)),
                 ):
-                    self.file_writer.add_event(event)  # type: ignore[attr-defined]
+                    writer.add_event(event)
         return self.file_writer
 
 

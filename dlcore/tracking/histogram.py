@@ -180,15 +180,10 @@ FILE = "distributions.json"
 
 @dataclass(frozen=True)
 class Distributions:
-    """Histograms at one step.
+    """Histograms at one step."""
 
-    Args:
-        step: Optimiser steps completed.
-        histograms: Histograms by TensorBoard tag (``weights/00_linear_1``), input side first.
-    """
-
-    step: int
-    histograms: dict[str, Histogram]
+    step: int  # optimiser steps completed
+    histograms: dict[str, Histogram]  # histograms by TensorBoard tag (``weights/00_linear_1``), input side first
 
 
 class KeptHistograms:

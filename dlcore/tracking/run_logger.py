@@ -94,7 +94,7 @@ class RunLogger(Logger):
     def _folder(self) -> Path:
         if self._given is not None:
             return Path(self._given)
-        writes = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+        writes = getattr(rank_zero_only, "rank", 0) == 0
         return new_run_folder(Path(RUNS_FOLDER), self.name) if writes else Path(RUNS_FOLDER, self.name)
 
     @property

@@ -47,17 +47,11 @@ _ENDS = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Facts for the page that are in no file of the run.
+    """Facts for the page that are in no file of the run."""
 
-    Args:
-        name: The run's name (``mlp_fashion_mnist, version_3``).
-        rows: Facts in order: name and value (``Model``, ``MLP, 535,818 parameters``).
-        note: A warning at the top; empty: none.
-    """
-
-    name: str
-    rows: Mapping[str, str]
-    note: str = ""
+    name: str  # the run's name (``mlp_fashion_mnist, version_3``)
+    rows: Mapping[str, str]  # facts in order: name and value (``Model``, ``MLP, 535,818 parameters``)
+    note: str = ""  # A warning at the top; empty: none
 
 
 def run_page(

@@ -3,8 +3,6 @@
 The report follows this order. Each rule's file lists the findings that the rule explains (`Rule.explains`).
 """
 
-from __future__ import annotations
-
 import importlib
 
 from dlcore.diagnosis.rule import Rule

@@ -1,7 +1,5 @@
 """Averaged weights in a run so short that the average still contains the initial weights."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 

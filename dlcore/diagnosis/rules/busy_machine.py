@@ -1,7 +1,5 @@
 """Threads that waited for a core because other work held it."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 

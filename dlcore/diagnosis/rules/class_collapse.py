@@ -1,7 +1,5 @@
 """A classifier that nearly always predicts the same class."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence

@@ -1,7 +1,5 @@
 """Equal initial units: they get the same gradient in each step and stay equal, so the layer acts as one unit."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short

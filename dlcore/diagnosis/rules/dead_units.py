@@ -1,7 +1,5 @@
 """Units with the same output for every input: a ReLU that is never above 0 gets no gradient and stays dead."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 

@@ -1,7 +1,5 @@
 """Gradients far larger than their weights, while the weights have not grown."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dlcore.diagnosis.layer_looks import LayerLooks

@@ -1,7 +1,5 @@
 """So few training samples that the result and its validation are largely chance."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.rule import Finding, Rule

@@ -1,7 +1,5 @@
 """Inputs that are NaN or infinite, so that all results are NaN."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.layer_looks import INPUTS
 from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence

@@ -1,7 +1,5 @@
 """Batches so large that the run had too few updates."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.rule import Finding, Rule, percent

@@ -1,7 +1,5 @@
 """Too high a learning rate: the loss jumps up, the weights grow far beyond their start, and the result is poor."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short, times

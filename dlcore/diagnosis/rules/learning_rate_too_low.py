@@ -1,7 +1,5 @@
 """Steps so small that the training had not converged at its end."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.rule import Finding, Rule, percent, short

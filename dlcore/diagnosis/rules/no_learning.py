@@ -1,7 +1,5 @@
 """Results at chance level although the weights change: the network learned nothing that generalises."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

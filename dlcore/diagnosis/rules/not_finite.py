@@ -1,7 +1,5 @@
 """A loss that is NaN or infinite: from there on, nothing is learned."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short

@@ -1,7 +1,5 @@
 """Training improves while validation gets worse: the network memorises its samples."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Validation without improvement for many checks, at a constant learning rate."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import checks_since_best

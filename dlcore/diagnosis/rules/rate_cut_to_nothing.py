@@ -1,7 +1,5 @@
 """A learning rate that was cut to almost 0 long before the end, so that the weights hardly change after."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dlcore.diagnosis.rule import Finding, Rule, short

@@ -1,7 +1,5 @@
 """Saturated sigmoids and tanhs: at their flat ends, almost no gradient passes."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 

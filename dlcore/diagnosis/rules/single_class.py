@@ -1,7 +1,5 @@
 """Training batches with one class only: samples sorted by class and not shuffled, or almost no other class."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import STUCK, Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence

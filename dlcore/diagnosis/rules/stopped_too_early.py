@@ -1,7 +1,5 @@
 """A run that was still improving at its end."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

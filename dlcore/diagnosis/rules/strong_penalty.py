@@ -1,7 +1,5 @@
 """Weight decay, L1 or L2 so strong that the weights shrink towards 0."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 

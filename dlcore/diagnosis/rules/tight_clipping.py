@@ -1,7 +1,5 @@
 """Gradients clipped to a tiny share of their norm, so that the steps are small at any learning rate."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 

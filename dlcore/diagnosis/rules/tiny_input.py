@@ -1,7 +1,5 @@
 """Inputs so small that the first layer's gradients, which are proportional to them, vanish."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.layer_looks import INPUTS

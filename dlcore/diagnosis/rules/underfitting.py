@@ -1,7 +1,5 @@
 """Poor results on the training samples themselves, which more training would not improve."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.rule import Finding, Rule, percent, short

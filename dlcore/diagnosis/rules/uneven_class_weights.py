@@ -1,7 +1,5 @@
 """Class weights so different that the network predicts the heaviest class whenever it is uncertain."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, times
 from dlcore.diagnosis.run_evidence import Evidence

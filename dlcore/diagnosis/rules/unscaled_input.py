@@ -1,7 +1,5 @@
 """Inputs so large that the first steps damage the network, such as pixels from 0 to 255."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.layer_looks import INPUTS

@@ -1,7 +1,5 @@
 """Regression targets far from 0, where predictions start, so that training is slow at any learning rate."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short

@@ -1,7 +1,5 @@
 """A loss that swings from check to check instead of falling."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.curve_shape import swing
 from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence

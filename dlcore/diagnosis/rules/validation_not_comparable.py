@@ -1,7 +1,5 @@
 """A training loss above the validation loss because only training has dropout or augmentation: no fault."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dlcore.diagnosis.rule import Finding, Rule, short

@@ -1,7 +1,5 @@
 """Gradients that shrink from layer to layer in the backward pass, so that the first layers hardly learn."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence

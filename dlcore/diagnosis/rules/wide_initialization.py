@@ -1,7 +1,5 @@
 """Initial weights so large that each layer amplifies its input: units saturate, or scores and gradients explode."""
 
-from __future__ import annotations
-
 import math
 
 from dlcore.diagnosis.layer_looks import LayerLooks

@@ -1,7 +1,5 @@
 """Validation that got worse while training did not improve: later steps undid earlier progress."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

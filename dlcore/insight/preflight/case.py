@@ -220,8 +220,7 @@ def _turns(classes: Tensor) -> Tensor:
 def _silence(layer: nn.Module) -> None:
     """Disable a layer's random dropout."""
     kind = type(layer).__name__
-    if isinstance(getattr(layer, "p", None), float) and ("Drop" in kind or "Depth" in kind):  # stochastic depth
-        layer.p = 0.0  # type: ignore[assignment]
-    for name in ("dropout", "weight_drop", "word_dropout"):
+    drops = "Drop" in kind or "Depth" in kind  # stochastic depth
+    for name in ("dropout", "weight_drop", "word_dropout", *["p"] * drops):
         if isinstance(getattr(layer, name, None), float):
             setattr(layer, name, 0.0)

@@ -43,9 +43,13 @@ def check_cost(case: Case, result: CheckResult) -> None:
         _fit(case)
         _tell_time(schedule, watch.seconds_a_batch, validation, case, result)
     if on_gpu:
-        _tell_memory(torch.cuda.max_memory_allocated(case.device), _gpu_bytes(case), "peak on the GPU", result)
+        memory = float(torch.cuda.get_device_properties(case.device).total_memory)
+        _tell_memory(torch.cuda.max_memory_allocated(case.device), memory, "peak on the GPU", result)
     else:
-        _tell_memory(_bytes(summary, case), free_memory(), _parts(summary, case), result)
+        values = summary.output_bytes * batch_size_of(case.batches[0])
+        kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
+        parts = f"{memory_size(kept)} weights, gradients, {summary.optimizer}; {memory_size(values)} values of a batch"
+        _tell_memory(kept + values, free_memory(), parts, result)
     _tell_disk(summary, case, result)
 
 
@@ -84,13 +88,8 @@ def _tell_memory(needed: float, free: float | None, what: str, result: CheckResu
         return
     result.numbers["memory_free"] = free
     seen = f"memory: about {memory_size(needed)} ({what}), {memory_size(free)} free"
-    remedies = ("--data.batch_size N: smaller, with --trainer.accumulate_grad_batches for the same updates",)
-    if needed > free:
-        result.fail(seen, *remedies)
-    elif needed > _TIGHT * free:
-        result.warn(seen, *remedies)
-    else:
-        result.ok(seen)
+    remedy = "--data.batch_size N: smaller, with --trainer.accumulate_grad_batches for the same updates"
+    _compare(needed, free, seen, remedy, result)
 
 
 def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
@@ -102,27 +101,14 @@ def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
     free = shutil.disk_usage(place).free
     result.numbers |= {"disk": needed, "disk_free": free}
     seen = f"disk: {memory_size(needed)} for checkpoints, {memory_size(free)} free"
-    if needed > free:
-        result.fail(seen, "--trainer.default_root_dir FOLDER: on a larger disk")
-    elif needed > _TIGHT * free:
-        result.warn(seen, "--trainer.default_root_dir FOLDER: on a larger disk")
-    else:
+    _compare(needed, free, seen, "--trainer.default_root_dir FOLDER: on a larger disk", result)
+
+
+def _compare(needed: float, free: float, seen: str, remedy: str, result: CheckResult) -> None:
+    if needed <= _TIGHT * free:
         result.ok(seen)
-
-
-def _bytes(summary: ModelSummary, case: Case) -> int:
-    values = summary.output_bytes * batch_size_of(case.batches[0])
-    return summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0) + values
-
-
-def _parts(summary: ModelSummary, case: Case) -> str:
-    values = summary.output_bytes * batch_size_of(case.batches[0])
-    kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
-    return f"{memory_size(kept)} weights, gradients, {summary.optimizer}; {memory_size(values)} values of a batch"
-
-
-def _gpu_bytes(case: Case) -> float:
-    return float(torch.cuda.get_device_properties(case.device).total_memory)
+    else:
+        (result.fail if needed > free else result.warn)(seen, remedy)
 
 
 def _validation_seconds(case: Case) -> float:

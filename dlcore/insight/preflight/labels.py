@@ -29,7 +29,7 @@ def check_labels(case: Case, result: CheckResult) -> None:
     """Count the targets of the training and the validation set."""
     task, data = case.task, case.datamodule
     if isinstance(task, LanguageModeling):
-        _count_words(case, result)
+        _count_words(case, task, result)
         return
     if task is None:
         result.skip(f"{type(case.model).__name__} does not tell what its targets are, as dlcore's models do (task)")
@@ -124,15 +124,14 @@ def _look_at_numbers(case: Case, train: Tensor, val: Tensor, result: CheckResult
     result.ok(seen)
 
 
-def _count_words(case: Case, result: CheckResult) -> None:
+def _count_words(case: Case, task: LanguageModeling, result: CheckResult) -> None:
     data: Any = case.datamodule
     part = getattr(data, "parts", {}).get("train")
     if part is None or not hasattr(data, "vocabulary"):
         result.skip("the text is not in memory")
         return
     tokens = np.asarray(part.tokens[:_MOST_TOKENS]).astype(np.int64)
-    words = case.task.out_features  # type: ignore[union-attr]
-    counts = np.bincount(tokens, minlength=words)
+    counts = np.bincount(tokens, minlength=task.out_features)
     share = counts.max() / counts.sum()
     shares = counts[counts > 0] / counts.sum()
     nats = float(-(shares * np.log(shares)).sum())

@@ -68,9 +68,9 @@ def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult)
 
 def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) -> None:
     """Compare the gradients of the first and the last weights."""
-    weights = {name: p for name, p in model.named_parameters() if p.dim() > 1 and p.grad is not None}
-    norms = {name: p.grad.norm().item() for name, p in weights.items()}  # type: ignore[union-attr]
-    broken = [name for name, p in weights.items() if not torch.isfinite(p.grad).all()]  # type: ignore[arg-type]
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.dim() > 1 and p.grad is not None}
+    norms = {name: gradient.norm().item() for name, gradient in gradients.items()}
+    broken = [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()]
     if broken:
         result.fail(f"the gradient is NaN or infinite in {_listed(broken)}", *_calmer(case))
         return

@@ -44,19 +44,12 @@ _LEAP = 20.0  # times the first loss
 
 @dataclass(frozen=True)
 class Trial:
-    """A short training on one batch.
+    """A short training on one batch."""
 
-    Attributes:
-        rate: Its learning rate.
-        losses: The loss before each step, and after the last.
-        way: Progress of the lowest loss from a constant answer (0) to perfect answers (1).
-        timed_out: Whether the time limit ended it before all steps.
-    """
-
-    rate: float
-    losses: list[float]
-    way: float
-    timed_out: bool
+    rate: float  # its learning rate
+    losses: list[float]  # the loss before each step, and after the last
+    way: float  # progress of the lowest loss from a constant answer (0) to perfect answers (1)
+    timed_out: bool  # whether the time limit ended it before all steps
 
     @property
     def first(self) -> float:
@@ -198,7 +191,7 @@ def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, ste
         optimizer.zero_grad()
         loss = case.loss(model, batch)
         evaluated.append(loss.item())
-        total = loss + penalty(penalized) if penalized else loss  # type: ignore[misc]
+        total = loss + penalty(penalized) if penalty and penalized else loss
         total.backward()
         _clip(model, case.trainer)
         return total.item()

@@ -14,6 +14,7 @@ from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import validated
+from dlcore.lightning_compat import callbacks_of
 from dlcore.runs.batch_norm_check import leaves_one_sample
 
 _NOISY = 8  # samples: statistics of fewer are mostly noise
@@ -86,7 +87,7 @@ _LITTLE, _MUCH = 0.007, 0.1  # of the average
 
 def check_averaging(case: Case, result: CheckResult) -> None:
     """Compute the share of the initial weights in the average at the end of the run."""
-    callbacks = case.trainer.callbacks  # type: ignore[attr-defined]
+    callbacks = callbacks_of(case.trainer)
     averaging = next((callback for callback in callbacks if isinstance(callback, WeightAveraging)), None)
     if averaging is None or not isinstance(case.schedule, SchedulePreview):
         result.skip("no average of the weights" if averaging is None else "the length of the run is not known")
@@ -110,14 +111,14 @@ def check_averaging(case: Case, result: CheckResult) -> None:
 
 def check_monitors(case: Case, result: CheckResult) -> None:
     """Validate a copy of the model, and check each callback's monitored metric."""
-    watching = [each for each in case.trainer.callbacks if isinstance(each, MonitorCallback)]  # type: ignore[attr-defined]
+    watching = [each for each in callbacks_of(case.trainer) if isinstance(each, MonitorCallback)]
     if not watching:
         result.skip("no callback watches a metric")
         return
     if not case.validates:
         result.skip("the run does not validate")
         return
-    callbacks = case.trainer.callbacks  # type: ignore[attr-defined]
+    callbacks = callbacks_of(case.trainer)
     finder = next((each for each in callbacks if isinstance(each, WatchWhatIsLogged)), None)
     with validated(case.model, case.datamodule, case.trainer) as (trainer, model):
         found = finder.would_watch(trainer) if finder is not None else {}

@@ -27,46 +27,28 @@ _JUMP, _TIMES = 0.05, 5
 
 @dataclass(frozen=True)
 class Curve:
-    """Elementwise activation.
-
-    Attributes:
-        name: Its name.
-        formula: Its formula, as mathtext without dollar signs; empty if unknown.
-        x: Inputs, rising, 0 among them. Shape: (P,).
-        y: Outputs (P,).
-        derivative: Derivative at each input (P,).
-        flat: Intervals of x where the derivative is below 1% of its maximum.
-        peak: Position and value of the derivative's maximum, if it is one point within the range.
-        note: Additional note, a short line; may be empty.
-    """
+    """Elementwise activation."""
 
     name: str
-    formula: str
-    x: np.ndarray
-    y: np.ndarray
-    derivative: np.ndarray
-    flat: tuple[tuple[float, float], ...] = ()
+    formula: str  # its formula, as mathtext without dollar signs; empty if unknown
+    x: np.ndarray  # inputs, rising, 0 among them. Shape: (P,)
+    y: np.ndarray  # outputs (P,)
+    derivative: np.ndarray  # derivative at each input (P,)
+    flat: tuple[tuple[float, float], ...] = ()  # intervals of x where the derivative is below 1% of its maximum
+    # Position and value of the derivative's maximum, if it is one point within the range.
     peak: tuple[float, float] | None = None
-    note: str = ""
+    note: str = ""  # additional note, a short line; may be empty
 
 
 @dataclass(frozen=True)
 class VectorCurve:
-    """Activation of a whole vector, such as softmax.
-
-    Attributes:
-        name: Its name.
-        formula: As for `Curve`.
-        scores: The input vector (K,).
-        outputs: The output vector (K,).
-        jacobian: Derivative of each output (row) by each score (column). Shape: (K, K).
-    """
+    """Activation of a whole vector, such as softmax."""
 
     name: str
-    formula: str
-    scores: np.ndarray
-    outputs: np.ndarray
-    jacobian: np.ndarray
+    formula: str  # as for `Curve`
+    scores: np.ndarray  # the input vector (K,)
+    outputs: np.ndarray  # the output vector (K,)
+    jacobian: np.ndarray  # derivative of each output (row) by each score (column). Shape: (K, K)
 
 
 def activation_rows(curves: Sequence[Curve | VectorCurve]) -> Figure:

@@ -22,17 +22,11 @@ _MOST_COLUMNS, _MOST_GROUPS, _MOST_CATEGORIES = 40, 6, 8
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """Values of a column, for a histogram.
-
-    Attributes:
-        name: The column's name.
-        values: Numbers, or codes of categories; NaN for a missing value (N,).
-        categories: Names of the codes; empty for numbers.
-    """
+    """Values of a column, for a histogram."""
 
     name: str
-    values: np.ndarray
-    categories: tuple[str, ...] = ()
+    values: np.ndarray  # numbers, or codes of categories; NaN for a missing value (N,)
+    categories: tuple[str, ...] = ()  # names of the codes; empty for numbers
 
 
 def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Sequence[str], title: str) -> Figure:

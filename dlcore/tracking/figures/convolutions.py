@@ -95,17 +95,11 @@ _COLUMNS, _PICTURE, _INPUT = 8, 0.85, 1.9  # maps in a row; inches
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """Feature maps of a layer.
-
-    Attributes:
-        name: The layer's name.
-        maps: Its first maps, an array or a tensor on the CPU (M, H, W).
-        channels: Total number of maps.
-    """
+    """Feature maps of a layer."""
 
     name: str
-    maps: Any
-    channels: int
+    maps: Any  # its first maps, an array or a tensor on the CPU (M, H, W)
+    channels: int  # total number of maps
 
 
 def feature_maps(picture: Any, caption: str, layers: Sequence[LayerMaps], title: str) -> Figure:

@@ -96,11 +96,9 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
     if name == "loss":
         finite += _draw_steps(axes, columns, x)
     for kind, label, color in _KINDS:
-        values = np.array(columns.get(f"{kind}/{name}", ()), dtype=np.float64)
-        there = np.array([value is not None for value in columns.get(f"{kind}/{name}", ())], dtype=bool)
-        if not there.any():
+        at, y = _points(columns.get(f"{kind}/{name}", ()), x)
+        if not len(at):
             continue
-        at, y = x[there], np.where(np.isfinite(values[there]), values[there], np.nan)
         finite.append(y[np.isfinite(y)])
         if kind == "val" and mode is not None and np.isfinite(y).any():
             best = int(np.nanargmax(y) if mode == "max" else np.nanargmin(y))
@@ -118,16 +116,21 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
         style.add_legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, **look)
 
 
+def _points(column: Sequence[float | None], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions and values of a column's points; NaN for values that are not finite."""
+    there = np.array([value is not None for value in column], dtype=bool)
+    values = np.array(column, dtype=np.float64)[there]
+    return x[: len(there)][there], np.where(np.isfinite(values), values, np.nan)
+
+
 def _draw_steps(axes: Axes, columns: Columns, x: np.ndarray) -> list[np.ndarray]:
     """Draw the loss within the epochs, faint and behind, if it has many more points than the epochs' means."""
-    values = np.array(columns.get("train/loss_step", ()), dtype=np.float64)
-    there = np.array([value is not None for value in columns.get("train/loss_step", ())], dtype=bool)
+    at, y = _points(columns.get("train/loss_step", ()), x)
     epochs = sum(value is not None for value in columns.get("train/loss", ()))
-    if not there.any() or (epochs > 1 and there.sum() <= 2 * epochs):
+    if not len(at) or (epochs > 1 and len(at) <= 2 * epochs):
         return []
-    y = np.where(np.isfinite(values[there]), values[there], np.nan)
-    marker = "." if there.sum() <= 3 else None
-    axes.plot(x[there], y, color=style.TRAIN, linewidth=0.9, alpha=0.35, marker=marker, label="training, step by step")
+    marker = "." if len(at) <= 3 else None
+    axes.plot(at, y, color=style.TRAIN, linewidth=0.9, alpha=0.35, marker=marker, label="training, step by step")
     return [y[np.isfinite(y)]]
 
 

@@ -54,7 +54,8 @@ def parameter_histograms(first: Distributions | None, last: Distributions | None
 
 
 def _draw_group(axes: Axes, tag: str, first: Histogram | None, last: Histogram | None) -> None:
-    style.style_axes(axes, "", "", "parameters" if axes.get_subplotspec().is_first_col() else "")  # type: ignore[union-attr]
+    place = axes.get_subplotspec()
+    style.style_axes(axes, "", "", "parameters" if place is not None and place.is_first_col() else "")
     axes.set_title(
         fit_text(group_name(tag), _WIDE - 0.4, style.LABEL_SIZE),
         fontsize=style.LABEL_SIZE, color=style.INK, loc="left", pad=6,
@@ -111,17 +112,11 @@ _OUTSIDE = 5e-4  # share of a run's parameters at each end that may lie outside 
 
 @dataclass(frozen=True)
 class Column:
-    """Histograms of one run.
-
-    Args:
-        name: The run's name.
-        first: Its histograms at the start; None: unknown.
-        last: Its histograms at the end; None: only the start is known.
-    """
+    """Histograms of one run."""
 
     name: str
-    first: Distributions | None
-    last: Distributions | None
+    first: Distributions | None  # its histograms at the start; None: unknown
+    last: Distributions | None  # its histograms at the end; None: only the start is known
 
 
 def variant_histograms(columns: Sequence[Column], title: str = "", note: str = "") -> Figure:

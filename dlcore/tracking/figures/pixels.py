@@ -67,25 +67,15 @@ _CHANNELS = (("red", style.VERMILION), ("green", style.GREEN), ("blue", style.BL
 
 @dataclass(frozen=True)
 class PictureFeatures:
-    """Features of a picture computed without learning; H, W its size.
+    """Features of a picture computed without learning; H, W its size."""
 
-    Attributes:
-        picture: The picture, bytes (C, H, W).
-        grey: Its brightness, 0 to 255 (H, W).
-        histogram: Number of pixels with each of 256 values, a row per channel (C, 256).
-        gradient_x: Derivative of the brightness to the right (H, W).
-        gradient_y: Derivative of the brightness downwards (H, W).
-        edges: Length of the gradient (H, W).
-        shuffled: The picture with its pixels in another order (C, H, W).
-    """
-
-    picture: Any
-    grey: Any
-    histogram: Any
-    gradient_x: Any
-    gradient_y: Any
-    edges: Any
-    shuffled: Any
+    picture: Any  # the picture, bytes (C, H, W)
+    grey: Any  # its brightness, 0 to 255 (H, W)
+    histogram: Any  # number of pixels with each of 256 values, a row per channel (C, 256)
+    gradient_x: Any  # derivative of the brightness to the right (H, W)
+    gradient_y: Any  # derivative of the brightness downwards (H, W)
+    edges: Any  # length of the gradient (H, W)
+    shuffled: Any  # the picture with its pixels in another order (C, H, W)
 
 
 def hand_made_features(features: PictureFeatures, title: str) -> Figure:
