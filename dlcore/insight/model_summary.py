@@ -100,9 +100,7 @@ def summarize_model(model: LightningModule, datamodule: LightningDataModule) -> 
     inputs = _inputs(datamodule)
     outputs = _pass_through(model, inputs)
     return ModelSummary(
-        list(_layers(model, outputs)),
-        tuple(inputs.shape[1:]),
-        *_optimizer_cost(model.optimizer_factory),
+        list(_layers(model, outputs)), tuple(inputs.shape[1:]), *_optimizer_cost(model.optimizer_factory)
     )
 
 

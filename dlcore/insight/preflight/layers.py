@@ -88,11 +88,7 @@ def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) 
     seen = f"the gradient of {_short(first)} is {ratio:.1e} times that of {_short(last)}"
     if ratio < _VANISHING:
         note = result.fail if ratio < _LOST else result.warn
-        note(
-            f"vanishing: {seen}: the first layers will hardly learn",
-            *_passing(case, model),
-            expected=_USUAL,
-        )
+        note(f"vanishing: {seen}: the first layers will hardly learn", *_passing(case, model), expected=_USUAL)
     elif ratio > _EXPLODING:
         result.fail(f"exploding: {seen}", *_calmer(case), expected=_USUAL)
 

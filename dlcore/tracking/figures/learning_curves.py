@@ -27,10 +27,7 @@ _LEAST_SPAN = 0.02
 
 
 def learning_curves(
-    columns: Columns,
-    title: str = "",
-    quantities: Sequence[str] | None = None,
-    events: Sequence[Mapping[str, Any]] = (),
+    columns: Columns, title: str = "", quantities: Sequence[str] | None = None, events: Sequence[Mapping[str, Any]] = ()
 ) -> Figure:
     """Draw the curves of one run, one chart per quantity, with training and validation on one chart.
 
