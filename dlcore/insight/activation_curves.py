@@ -80,7 +80,8 @@ def _mixes(module: nn.Module) -> bool:
 
 def _jacobian(module: nn.Module, scores: Tensor) -> Tensor:
     """Return the derivative of each output by each input (K, K)."""
-    return jacobian(lambda vector: module(vector.unsqueeze(0)).squeeze(0), scores)
+    derivatives: Tensor = jacobian(lambda vector: module(vector.unsqueeze(0)).squeeze(0), scores)
+    return derivatives
 
 
 def _vector_curve(title: str, module: nn.Module) -> VectorCurve:

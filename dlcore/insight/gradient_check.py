@@ -86,11 +86,14 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
     remarks = _settle(copied, len(inputs))
     inputs, targets = (value.double() if value.is_floating_point() else value for value in (inputs, targets))
 
+    penalty = copied.penalty
+    penalized = penalty.select(copied.named_parameters()) if penalty else []
+
     def loss() -> Tensor:
         # Layers that are random even in evaluation mode draw the same numbers each time.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return copied.task.loss(copied(inputs), targets) + _penalty(copied)
+            return copied.task.loss(copied(inputs), targets) + (penalty(penalized) if penalty else 0.0)
 
     value = loss()
     if not torch.isfinite(value):
@@ -105,11 +108,6 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
             chosen = _choose(known.flatten(), entries, generator)
             groups.append(_check_group(name, parameter, known, chosen, loss, abs(value.item())))
     return GradientReport(groups, len(inputs), value.item(), remarks)
-
-
-def _penalty(model: Model) -> Tensor | float:
-    """Return what the model's penalty adds to the loss; 0 without one."""
-    return model.penalty(model.penalty.select(model.named_parameters())) if model.penalty else 0.0
 
 
 def _settle(model: nn.Module, samples: int) -> list[str]:

@@ -120,7 +120,7 @@ def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = Fals
     finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
     if finite < 2 * _FIRST:
         raise ArgumentError(
-            "lr_min", "a rate at which the loss stays finite", float(rates[0]), "Begin lower, or look at the data."
+            "lr_min", "a rate at which the loss stays finite", float(rates[0]), "Begin lower, or check the data."
         )
     diverged = diverged or finite < len(losses)
     rates, losses = rates[:finite], losses[:finite]
@@ -139,7 +139,7 @@ def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = Fals
 
 def smooth(losses: np.ndarray, beta: float = _SMOOTHING) -> np.ndarray:
     """Return the exponentially weighted average from zero, divided by the sum of its weights (S,)."""
-    return pd.Series(losses).ewm(alpha=1 - beta).mean().to_numpy()
+    return np.asarray(pd.Series(losses).ewm(alpha=1 - beta).mean())
 
 
 class _Ramp(Callback):

@@ -255,4 +255,4 @@ def _state_per_parameter(optimizer: torch.optim.Optimizer) -> float | None:
         return None
     kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
     parameters = sum(parameter.numel() for group in optimizer.param_groups for parameter in group["params"])
-    return sum(value.numel() for value in kept if value.dim()) / max(parameters, 1)
+    return sum(int(value.numel()) for value in kept if value.dim()) / max(int(parameters), 1)

@@ -73,7 +73,8 @@ def summarize_pictures(datamodule: Any) -> PictureSummary:
     """
     facts, parts = datamodule.facts(), datamodule.parts
     names = [str(name) for name in facts.get("class_names", ())]
-    counts = {name: _class_counts(part, len(names)) for name, part in parts.items()} if names else {}
+    labels = {name: _classes(part.targets[part.indices]) for name, part in parts.items()} if names else {}
+    counts = {name: torch.bincount(each[each >= 0], minlength=len(names)).tolist() for name, each in labels.items()}
     train = parts["train"]
     chosen = spread(len(train), _MOST_MEASURED)
     shape = _known_shape(datamodule)
@@ -188,11 +189,6 @@ def check_sample(datamodule: Any, part: str, index: int) -> None:
 
 def _classes(targets: Tensor) -> Tensor:
     return targets.argmax(1) if targets.dim() == 2 and targets.shape[1] > 1 else targets.flatten().long()
-
-
-def _class_counts(part: Any, classes: int) -> list[int]:
-    targets = _classes(part.targets[part.indices])
-    return torch.bincount(targets[targets >= 0], minlength=classes).tolist()
 
 
 def _values(chunks: Any) -> Values:

@@ -89,7 +89,12 @@ def compare_runs(folders: Sequence[Path]) -> RunComparison:
         tuple(_names(folders)),
         tuple(_differences(configs)),
         tuple(_metrics(curves, [kept_modes(folder) for folder in folders])),
-        tuple(_partings(curves)),
+        tuple(
+            _parting(name, place, curves[0][name], other[name])
+            for name in curves[0]
+            for place, other in enumerate(curves)
+            if place and name in other
+        ),
         curves,
         tuple(place for place, config in enumerate(configs) if not config),
     )
@@ -134,16 +139,6 @@ def _value(curve: LoggedCurve | None, kind: str) -> float | None:
     if curve is None:
         return None
     return curve.last() if kind == "last" else curve.best(kind == "max")
-
-
-def _partings(curves: Sequence[dict[str, LoggedCurve]]) -> list[Parting]:
-    first = curves[0]
-    return [
-        _parting(name, place, first[name], other[name])
-        for name in first
-        for place, other in enumerate(curves)
-        if place and name in other
-    ]
 
 
 def _parting(name: str, place: int, left: LoggedCurve, right: LoggedCurve) -> Parting:

@@ -81,7 +81,7 @@ def preview_schedule(model: LightningModule, datamodule: LightningDataModule, tr
     steps_per_epoch = -(-batches // trainer.accumulate_grad_batches)
     total = steps_of_run(trainer)
     if total < 1:
-        raise FitError("trainer.max_epochs: expected at least one step to look at, got none.")
+        raise FitError("trainer.max_epochs: expected at least one step, got none.")
     if not isinstance(model, Model):
         model.setup("fit")
         model.configure_model()

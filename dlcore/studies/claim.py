@@ -45,7 +45,7 @@ _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "
 _RELATIONS: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _VALUE = 'a number or a quantity such as accuracy("NAME")'
 _CONDITION = 'a comparison such as accuracy("A") > accuracy("B") + 0.02'
-_NEVER_EQUAL = " Two measured numbers are never equal: say within what, as in 0.84 < x < 0.86."
+_NEVER_EQUAL = " Two measured numbers are never equal: give a range, as in 0.84 < x < 0.86."
 _TEXT_OR_PERCENT = re.compile(r"\"[^\"]*\"|'[^']*'|(?<=[\d.])\s*%")
 _TOKEN = re.compile(r"\w+|\"[^\"]*\"|'[^']*'|[<>=!]=|\S")
 

@@ -37,7 +37,7 @@ COMBINED, COMBINED_QUICK = "studies.html", "studies_quick.html"
 _RULE = (
     "A comparison is one of means over the seeds. The interval mean ± t·s/√n (95%, Student's t) is laid around the "
     "differences of the seeds: where all of it is on the claim's side, the comparison holds; where all of it is on the "
-    "other side, it does not; else the seeds cannot tell. With one seed the difference itself decides."
+    "other side, it does not; else it is undecided. With one seed the difference itself decides."
 )
 _QUICK = (
     "Quick: cut to fewer epochs and one seed, with all the data. A claim is judged by the same comparison as in the "

@@ -126,7 +126,9 @@ def clear(folder: Path) -> None:
         DataError: The run ended well, or has checkpoints and has not failed.
     """
     if not _is_worthless(folder):
-        raise DataError(f"{folder}: holds a run that is kept; the same command makes another beside it. Give it again.")
+        raise DataError(
+            f"{folder}: holds a run that is kept. Give the same command again: it makes another run next to it."
+        )
     shutil.rmtree(folder)
 
 

@@ -136,12 +136,11 @@ class Search:
         """Return the study with all trials so far; those with the same settings are merged."""
         order = sorted(self.variants)
         if ranked:
-            order.sort(key=lambda number: self._rank(self.values.get(number)))
+            worst = -math.inf if self.greater else math.inf
+            numbers = {number: worst if (value := self.values.get(number)) is None else value for number in order}
+            order.sort(key=lambda number: -numbers[number] if self.greater else numbers[number])
         variants = {self.variants[number].name: self.variants[number] for number in order}
         return replace(self.study, variants=tuple(variants.values()))
-
-    def _rank(self, value: float | None) -> float:
-        return math.inf if value is None else -value if self.greater else value
 
     def _value(self, results: Results, variant: Variant) -> float | None:
         """Return the mean over seeds of a variant's best monitored value; None if a run failed."""

@@ -151,7 +151,8 @@ def locked(folder: Path) -> Iterator[None]:
         if not turn:
             who = path.read_text(encoding="utf-8").strip()
             raise ConfigError(
-                f"{folder}: another process{f' ({who})' * bool(who)} is at work on this study. Wait for it, or end it."
+                f"{folder}: another process{f' ({who})' * bool(who)} is running this study. "
+                "Wait until it ends, or end it."
             )
         path.write_text(str(os.getpid()), encoding="utf-8")
         yield

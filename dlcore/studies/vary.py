@@ -180,17 +180,16 @@ def variants_of(recipe: str, space: Space, draws: int | None) -> tuple[Variant, 
         )  # fmt: skip
     chance, found = random.Random(0), dict[str, Variant]()
     for _ in range(20 * draws):  # duplicates are possible
-        each = {name: _drawn(values, chance) for name, values in space}
+        each = {
+            name: values.at(chance.random()) if isinstance(values, Range) else chance.choice(list(values))
+            for name, values in space
+        }
         variant = named_variant(recipe, each)
         found.setdefault(variant.name, variant)
         if len(found) == draws:
             break
     check_variants(tuple(found.values()), "--vary")
     return tuple(found.values())
-
-
-def _drawn(values: Sequence[str] | Range, chance: random.Random) -> str:
-    return values.at(chance.random()) if isinstance(values, Range) else chance.choice(list(values))
 
 
 def named_variant(recipe: str, settings: Mapping[str, str]) -> Variant:

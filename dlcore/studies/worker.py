@@ -143,7 +143,9 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
 
     watch = RunWatch(job.folder, record)
     from_here = ["--ckpt_path", str(job.checkpoint), *_trusting(job.words)]
-    words = from_here if goes_on else [*_to_the_end(job.words), *job.words]
+    # A variant that diverges goes on to its end like the others, unless the study sets that.
+    to_the_end = [] if any("non_finite_loss" in word for word in job.words) else ["--non_finite_loss=off"]
+    words = from_here if goes_on else [*to_the_end, *job.words]
     with taken_device(job) as device:
         # The process that shows all runs has the progress display.
         common = [*device, "--progress_display=off"]
@@ -162,11 +164,6 @@ def _trusting(words: Sequence[str]) -> list[str]:
     allowed = AllowList.of(request.flags)
     trusted = [*allowed.packages, *allowed.typed]
     return [f"--allow={','.join(trusted)}"] if trusted else []
-
-
-def _to_the_end(words: Sequence[str]) -> list[str]:
-    """Return flags that let a variant diverge to its end like the others, unless the study sets that."""
-    return [] if any("non_finite_loss" in word for word in words) else ["--non_finite_loss=off"]
 
 
 def _check_one_device(trainer: Any) -> None:

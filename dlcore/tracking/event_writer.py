@@ -60,7 +60,7 @@ class EventFile:
             if self._file is None:
                 raise OSError(0, "it is closed")
             if not os.fstat(self._file.fileno()).st_nlink:
-                raise FileNotFoundError(2, "it was taken away")
+                raise FileNotFoundError(2, "it no longer exists")
             write_at(self._file, self._file.seek(0, os.SEEK_END), record)
 
     def flush(self) -> None:

@@ -39,35 +39,35 @@ def writing(path: Path) -> Iterator[None]:
         raise RunFileError(path, error.strerror or str(error), _REMEDIES.get(error.errno or 0, "")) from error
 
 
+@contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; at the end, move the file there to `path`, or remove it if something failed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with writing(path):
+            yield beside
+            beside.replace(path)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file atomically. If that fails, keep the old file and no temporary one.
 
     Raises:
         RunFileError: It cannot be written; the old file is kept.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with writing(path):
-            with beside.open("wb", buffering=0) as file:
-                write_at(file, 0, content)
-            beside.replace(path)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with _replacement(path) as beside, beside.open("wb", buffering=0) as file:
+        write_at(file, 0, content)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """Replace a text file atomically like `replace_file`, but write it in pieces. Line endings are not converted."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with writing(path):
-            with beside.open("w", newline="", encoding="utf-8", errors="replace") as file:
-                yield file
-            beside.replace(path)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with _replacement(path) as beside:  # noqa: SIM117 (close the file before it is moved)
+        with beside.open("w", newline="", encoding="utf-8", errors="replace") as file:
+            yield file
 
 
 def append(path: Path, content: bytes) -> None:

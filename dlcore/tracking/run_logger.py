@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.loggers.logger import Logger
+from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, RunFileError, check_number
@@ -203,8 +204,14 @@ class RunLogger(Logger):
         for tag, value in values.items():
             if not isinstance(value, Tensor | HistogramTensors | Histogram):
                 raise ArgumentError(f"values[{tag!r}]", "a tensor or a counted histogram", value, "Leave it out.")
+
+        def write_histograms(counted: Mapping[str, HistogramTensors | Histogram]) -> None:
+            for tag, value in counted.items():
+                read = value.read() if isinstance(value, HistogramTensors) else value
+                self._add(histogram_summary(tag, read, self._not_counted), step)
+
         counted = {tag: count_histogram(value) if isinstance(value, Tensor) else value for tag, value in values.items()}
-        self.background.submit(self._write_histograms, counted, step)
+        self.background.submit(write_histograms, counted)
 
     @rank_zero_only
     def log_figure(self, tag: str, draw: Callable[[], Figure], step: int, path: str | Path | None = None) -> None:
@@ -222,13 +229,7 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_text(self, tag: str, text: str, step: int | None = None) -> None:
-        """Write a text (Markdown) to TensorBoard.
-
-        Args:
-            tag: Its name in TensorBoard.
-            text: The text.
-            step: Its step; None for the latest logged one.
-        """
+        """Write a text (Markdown) to TensorBoard, at a step; None for the latest logged one."""
         self.experiment.add_text(tag, text, self._note_step(step))
 
     @rank_zero_only
@@ -239,8 +240,7 @@ class RunLogger(Logger):
     def finalize(self, status: str) -> None:
         """Wait for the background jobs and close the files. Later logging opens them again.
 
-        Args:
-            status: How the run ended: ``success`` or ``finished``; any other value counts as failed.
+        The run has failed unless the status is ``success`` or ``finished``.
         """
         if self._experiment is None:
             return
@@ -292,11 +292,6 @@ class RunLogger(Logger):
         step = self._last_step if step is None else int(step)
         self._last_step = max(self._last_step, step)
         return step
-
-    def _write_histograms(self, values: Mapping[str, HistogramTensors | Histogram], step: int) -> None:
-        for tag, value in values.items():
-            counted = value.read() if isinstance(value, HistogramTensors) else value
-            self._add(histogram_summary(tag, counted, self._not_counted), step)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_experiment": None, "tell": None, "position": None}  # for spawned processes

@@ -127,7 +127,7 @@ DEGENERATE = {
 def test_no_rule_fails(rule, degenerate):
     for kind in KINDS:
         with np.errstate(all="ignore"):  # as `diagnose` does
-            finding = rule.check(DEGENERATE[degenerate](record(kind)))
+            finding = rule.find(DEGENERATE[degenerate](record(kind)))
         assert finding is None or finding.name == rule.name
         assert finding is None or "nan" not in " ".join(finding.lines()).split()
 

@@ -63,7 +63,7 @@ def test_any_metric_and_numbers_behind_the_variant():
         ('acuracy("a") < 1', "column 1: expected accuracy, or another quantity, got 'acuracy'."),
         ("accuracy(a) < 1", "column 10: expected the variant's name in quotes, got 'a'."),
         ('accuracy("a" < 1', "('(' was never closed), got '('."),
-        ('accuracy("a") == 1', "Two measured numbers are never equal: say within what"),
+        ('accuracy("a") == 1', "Two measured numbers are never equal: give a range"),
         (
             'accuracy("a") < 1 accuracy("b") < 2',
             'column 19: expected a comparison such as accuracy("A") > accuracy("B") + 0.02, got \'accuracy\'.',

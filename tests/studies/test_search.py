@@ -94,7 +94,10 @@ def test_the_objective_is_the_metric_that_the_recipe_monitors(recipe, settings, 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"checkpoint.monitor": "val/odd"}, "checkpoint.mode: expected min or max, as the name val/odd does not tell"),
+        (
+            {"checkpoint.monitor": "val/odd"},
+            "expected min or max, since the name val/odd does not show",
+        ),
         ({"checkpoint.mode": "min"}, "checkpoint.mode: expected auto or max, since more of val/accuracy is better"),
     ],
 )

@@ -15,7 +15,7 @@ def check(run: Evidence) -> Finding | None:
         all_wait = ", and all wait for the last of them"
         fewer = f", or on fewer threads (OMP_NUM_THREADS={threads // 2} before the command)"
     return Finding(
-        f"threads waited {percent(waited)} of the time for a core that others held{all_wait}",
+        f"threads waited {percent(waited)} of the time for a core that other processes used{all_wait}",
         "certain",
         "note",
         {"waited": waited, "threads": float(threads)},

@@ -14,7 +14,7 @@ def check(run: Evidence) -> Finding | None:
         return None
     smaller_rate = run.settings.changed_rate(0.1) if run.settings.lr > run.settings.usual_lr else ()
     return Finding(
-        f"{percent(answer)} of the samples get one and the same answer; the commonest class has {percent(target)}",
+        f"{percent(answer)} of the samples get the same prediction; the most common class has {percent(target)}",
         "certain",
         numbers={"top_share": answer, "top_target": target},
         layer=OUTPUTS,

@@ -12,31 +12,30 @@ def check(run: Evidence) -> Finding | None:
     """Find a hidden layer whose units were all equal before the first step."""
     names = run.layers.layers_with("weight_std")
     # The output layer may start with equal units: their targets make them differ.
-    alike = [name for name in names[:-1] if _begins_alike(run, name)]
+    alike = [
+        name
+        for name in names[:-1]
+        if (spread := run.layers.first(name, "unit_spread")) == 0 or (math.isnan(spread) and _is_constant(run, name))
+    ]
     if not alike:
         return None
     layer = alike[0]
     value = run.layers.first(layer, "weight_max")
-    spread = run.layers.over_time(layer, "unit_spread")[1]
+    spreads = run.layers.over_time(layer, "unit_spread")[1]
     width = run.layers.last(layer, "weight_max")
-    stayed = bool(len(spread) > 1 and spread[-1] <= _NO_DIFFERENCE * width)
+    stayed = bool(len(spreads) > 1 and spreads[-1] <= _NO_DIFFERENCE * width)
     what = f"at {short(value)}" if _is_constant(run, layer) else "alike"
     return Finding(
         f"the weights of {', '.join(alike)} all began {what}"
         + ("" if what == "alike" else ", so that the units are alike")
         + (f", and still are after {run.steps:,} steps" if stayed else ""),
         "certain" if stayed else "likely",
-        numbers={"unit_spread": float(spread[0]) if len(spread) else 0.0, "layers": float(len(alike))},
+        numbers={"unit_spread": float(spreads[0]) if len(spreads) else 0.0, "layers": float(len(alike))},
         layer=layer,
         step=0,
         flags=run.settings.flag("model.initializer", "default"),
         advice="begin with weights drawn at random",
     )
-
-
-def _begins_alike(run: Evidence, layer: str) -> bool:
-    spread = run.layers.first(layer, "unit_spread")
-    return spread == 0 or (math.isnan(spread) and _is_constant(run, layer))
 
 
 def _is_constant(run: Evidence, layer: str) -> bool:

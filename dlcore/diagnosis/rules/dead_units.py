@@ -14,8 +14,8 @@ def check(run: Evidence) -> Finding | None:
     step = run.layers.first_step(layer, "dead", _MANY)
     smaller_rate = run.settings.changed_rate(0.1)
     return Finding(
-        f"{percent(share)} of the units of {layer} ({run.layers.kind_of(layer)}) give the same for every "
-        f"sample, {'more than half of them' if share > _MANY else 'half of them'} since step {step:,}",
+        f"{percent(share)} of the units of {layer} ({run.layers.kind_of(layer)}) have the same output for "
+        f"every sample, {'more than half of them' if share > _MANY else 'half of them'} since step {step:,}",
         "certain" if run.poor and share >= _NEARLY_ALL else "likely",
         "fault" if run.poor or share >= _NEARLY_ALL else "note",
         {"dead": share},

@@ -19,8 +19,8 @@ def check(run: Evidence) -> Finding | None:
     if not 0 < samples < _OF_A_CLASS * run.num_classes:
         return None
     return Finding(
-        f"an epoch has at most {samples:,.0f} samples of {run.num_classes} classes: from so few a network learns much "
-        "by heart, and validation on a share of them is a rough guess",
+        f"an epoch has at most {samples:,.0f} samples of {run.num_classes} classes: from so few a network "
+        "memorises much, and validation on a share of them is a rough guess",
         "likely",
         "note",
         {"samples": samples, "classes": float(run.num_classes)},

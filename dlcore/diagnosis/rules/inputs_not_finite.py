@@ -11,7 +11,7 @@ def check(run: Evidence) -> Finding | None:
         return None
     count = run.layers.over_time(INPUTS, "not_finite")[1].max()
     return Finding(
-        f"{count:,.0f} of the numbers that the network was fed at step {step:,} are NaN or infinite",
+        f"{count:,.0f} of the network's input numbers at step {step:,} are NaN or infinite",
         "certain",
         numbers={"inputs_not_finite": count},
         layer=INPUTS,

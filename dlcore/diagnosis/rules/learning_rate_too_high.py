@@ -33,7 +33,7 @@ def check(run: Evidence) -> Finding | None:
         numbers |= {"update_ratio": run.fastest_update}
     lr, usual = run.settings.lr, run.settings.usual_lr
     if not signs and (not run.finite or _is_dead(run)) and lr >= _FAR * usual:
-        signs.append("it is far above what mostly works")
+        signs.append("it is far above usual rates")
     if not signs:
         return None
     unsure = not run.layers and len(signs) < 2 and run.finite and not _worsened(run)
@@ -63,7 +63,7 @@ def _is_dead(run: Evidence) -> bool:
 def _result(run: Evidence) -> str:
     accuracy = run.last("train/accuracy")
     if not run.finite:
-        return "; in the end it was no number any more"
+        return "; at the end it was not finite"
     return "" if math.isnan(accuracy) else f"; training accuracy ended at {percent(accuracy)}"
 
 

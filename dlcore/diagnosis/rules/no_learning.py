@@ -23,9 +23,7 @@ def check(run: Evidence) -> Finding | None:
         return None
     return Finding(
         f"{_result(run)}: "
-        + (
-            "what is learned by heart does not carry over" if trained else "nothing is learned, though the weights move"
-        ),
+        + ("what it memorises does not generalise" if trained else "nothing is learned, though the weights move"),
         "likely" if len(run.values("val/loss")) > 2 and run.layers else "possible",
         numbers={name: run.last(name) for name in ("train/loss", "val/loss") if name in run.curves},
         advice="see whether the labels belong to the inputs (python -m dlcore show data), and whether this kind of "

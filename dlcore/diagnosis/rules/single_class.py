@@ -16,7 +16,7 @@ def check(run: Evidence) -> Finding | None:
     if len(shares) < _LOOKS or not (shares == 1).all():
         return None
     return Finding(
-        f"all {len(shares)} looks at the training saw targets of one class only: the samples are sorted by class and "
+        f"all {len(shares)} records have targets of one class only: the samples are sorted by class and "
         "not shuffled, or nearly all are of one class",
         "likely",
         "fault" if run.poor or run.validation_is_poor else "note",

@@ -34,7 +34,7 @@ def check(run: Evidence) -> Finding | None:
         "likely" if narrow else "possible",
         numbers={"train_skill": train, "falls": run.still_falls},
         flags=wider or tuple(brakes[:2]),
-        advice="give the network more or wider layers, or features that say more; wrong labels look the same",
+        advice="give the network more or wider layers, or more informative features; wrong labels look the same",
     )
 
 

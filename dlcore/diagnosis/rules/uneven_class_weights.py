@@ -20,8 +20,8 @@ def check(run: Evidence) -> Finding | None:
         return None
     ratio = max(numbers) / min(numbers)
     return Finding(
-        f"in the loss one class counts {times(ratio)} as much as another: {percent(answer)} of the samples get one and "
-        f"the same answer; the commonest class has {percent(target)}",
+        f"in the loss one class counts {times(ratio)} as much as another: {percent(answer)} of the samples get the "
+        f"same prediction; the most common class has {percent(target)}",
         "certain" if run.poor else "likely",
         numbers={"ratio": ratio, "top_share": answer, "top_target": target},
         layer=OUTPUTS,

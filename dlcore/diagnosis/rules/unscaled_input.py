@@ -23,7 +23,7 @@ def check(run: Evidence) -> Finding | None:
     seen = seen if measured else f"divided by {run.settings.number('data.scale'):g} only"
     text = f"the inputs are large ({seen})"
     return Finding(
-        f"{text}, and {harm}" if harm else f"{text}; training copes, but only small learning rates can",
+        f"{text}, and {harm}" if harm else f"{text}; training works, but only with small learning rates",
         "certain" if harm and measured and run.poor else "likely" if harm else "possible",
         "fault" if harm else "note",
         {"mean": mean, "std": std, "maximum": maximum} if measured else {"std": std},

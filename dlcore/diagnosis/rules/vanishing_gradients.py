@@ -24,7 +24,7 @@ def check(run: Evidence) -> Finding | None:
         return None
     squashing = run.settings.activation in ("sigmoid", "tanh", "logsigmoid", "softsign", "hardtanh", "hardsigmoid")
     gradient, at_end = (run.layers.median(name, "gradient_norm") for name in (first, last))
-    smaller = f"{times(at_end / gradient)} smaller than" if gradient > 0 else "0 beside"
+    smaller = f"{times(at_end / gradient)} smaller than" if gradient > 0 else "0, compared with"
     through = f" through {run.settings.text('model.activation')}" * squashing
     normed = run.settings.batch_norm
     return Finding(

@@ -58,7 +58,8 @@ def _shares(targets: Tensor, classes: int) -> Tensor:
 
 def _entropy(shares: Tensor) -> Tensor:
     """Return the entropy in nats of each row (N, K)."""
-    return torch.special.entr(shares).sum(dim=-1)
+    nats: Tensor = torch.special.entr(shares)
+    return nats.sum(dim=-1)
 
 
 _EXCESS, _FAR = 1.5, 5.0  # times the guess: a warning, a failure
@@ -80,7 +81,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         with torch.no_grad():
             result.numbers["loss"] = loss = case.loss(model, case.batches[0]).item()
         if math.isfinite(loss):
-            result.ok(f"{loss:.4g}; what guessing costs is known of the models of dlcore only")
+            result.ok(f"{loss:.4g}; the loss of guessing is known only for dlcore's models")
         else:
             result.fail(f"the loss is {loss} before the first step", *_too_large(case), expected="a finite loss")
         return
@@ -90,7 +91,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
     result.numbers |= {"loss": loss, "guess": guess}
     if not math.isfinite(loss):
         result.fail(f"{loss}, not {words}", *_too_large(case))
-    elif loss > _EXCESS * guess + _slack(case.task, guess):
+    elif loss > _EXCESS * guess + (guess if isinstance(case.task, Regression) else _TOLERANCE):
         note = result.fail if loss > _FAR * guess else result.warn
         cause = "the first outputs are too large"
         if not isinstance(case.task, Regression):
@@ -127,10 +128,6 @@ def _frequencies(case: Case) -> float:
     text = isinstance(case.task, LanguageModeling)
     targets = torch.cat([batch[1].flatten() if text else batch[1] for batch in case.batches])
     return (attainable_losses(case.task, targets) or (0.0, 0.0))[0]
-
-
-def _slack(task: Task | None, guess: float) -> float:
-    return guess if isinstance(task, Regression) else _TOLERANCE
 
 
 def _too_large(case: Case) -> list[str]:

@@ -71,7 +71,7 @@ def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Te
     unchecked = [names[place] for place in range(classes) if counts[place] and not held_out[place]]
     if unchecked:
         result.warn(
-            f"no validation sample of {listed(unchecked)}: nobody will see how well they are learned",
+            f"no validation sample of {listed(unchecked)}: how well they are learned will not be measured",
             _other_split(case),
         )
     there = [count for count in counts if count]
@@ -139,6 +139,6 @@ def _count_words(case: Case, task: LanguageModeling, result: CheckResult) -> Non
     word = data.vocabulary.text([int(counts.argmax())])
     shown = repr(word) if word.strip() else "the line break" if word == "\n" else "the end of a document"
     result.ok(
-        f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; knowing only how often "
-        f"each comes costs {nats:.3g} nats"
+        f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; a model that knows "
+        f"only their frequencies has a loss of {nats:.3g} nats"
     )

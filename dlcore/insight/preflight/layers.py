@@ -50,7 +50,7 @@ def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult)
     unused = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
     if unused:
         result.warn(
-            f"no gradient ever comes to {_listed(unused)}: the network does not use them",
+            f"{_listed(unused)} never get a gradient: the network does not use them",
             "take them out of the model, or use them in forward (over several processes training would stop)",
         )
     if not any(p.requires_grad for p in parameters.values()):
@@ -97,7 +97,9 @@ def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]
     """Report dead units and saturated values."""
     dead = {name: _dead(values) for name, (_, values) in outputs.items() if len(values) > 1}
     saturated = {
-        name: share for name, (layer, values) in outputs.items() if (share := _saturated(layer, values)) is not None
+        name: hits.float().mean().item()
+        for name, (layer, values) in outputs.items()
+        if (hits := saturated_values(layer, values)) is not None
     }
     if dead:
         result.numbers["dead"] = max(dead.values())
@@ -150,12 +152,6 @@ def _dead(values: Tensor) -> float:
         flat = values.movedim(units, 0).flatten(1)
         spread = flat.amax(dim=1) - flat.amin(dim=1)
     return (spread == 0).float().mean().item()
-
-
-def _saturated(layer: nn.Module, values: Tensor) -> float | None:
-    """Return the share of saturated values; None for an activation that does not saturate."""
-    hits = saturated_values(layer, values)
-    return None if hits is None else hits.float().mean().item()
 
 
 def _alike(weight: Tensor) -> bool:

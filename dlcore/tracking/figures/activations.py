@@ -104,13 +104,9 @@ def draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, color: str, width: floa
     axes.plot(drawn_x, drawn_y, color=color, linewidth=width, solid_capstyle="round")
     for place in jumps if dots else ():
         # The jump is at the round number of the two, where a definition changes.
-        at, beside = (place, place + 1) if _is_round(x[place]) else (place + 1, place)
+        at, beside = (place, place + 1) if abs(2 * x[place] - round(2 * x[place])) < 1e-9 else (place + 1, place)
         axes.plot(x[at], y[at], "o", markersize=5.5, color=color)
         axes.plot(x[at], y[beside], "o", markersize=5.5, markerfacecolor=style.PAPER, markeredgecolor=color)
-
-
-def _is_round(number: float) -> bool:
-    return abs(number * 2 - round(number * 2)) < 1e-9
 
 
 def _draw_function(axes: Axes, curve: Curve) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +58,8 @@ def schedule_curve(
         axes.yaxis.set_major_formatter(lambda rate, _: f"{rate:.6g}")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
-    above = axes.secondary_xaxis("top", functions=_steps_and_epochs(steps_per_epoch))
+    to_epochs_and_back = (lambda step: step / steps_per_epoch), (lambda epoch: epoch * steps_per_epoch)
+    above = axes.secondary_xaxis("top", functions=to_epochs_and_back)
     above.set_xlabel("epoch", fontsize=style.LABEL_SIZE, color=style.INK)
     above.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, length=3)
     above.xaxis.set_major_locator(MaxNLocator(10, integer=len(values) > steps_per_epoch))
@@ -71,11 +72,6 @@ def schedule_curve(
             fontsize=style.TICK_SIZE, color=style.QUIET,
         )  # fmt: skip
     return style.finish(figure)
-
-
-def _steps_and_epochs(steps_per_epoch: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return functions that convert steps to epochs, and back."""
-    return lambda steps: steps / steps_per_epoch, lambda epochs: epochs * steps_per_epoch
 
 
 def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -201,7 +201,7 @@ def hidden_spread(runs: Sequence[tuple[str, Mapping[str, Points]]], title: str =
 
     layers = list(dict.fromkeys(layer for _, looks in runs for layer in looks))
     if not layers:
-        raise ArgumentError("runs", "at least one with a look at a layer", [name for name, _ in runs])
+        raise ArgumentError("runs", "at least one with a record of a layer", [name for name, _ in runs])
     shown = layers[:_MOST]
     longest = min(max(len(name) for name, _ in runs), 34)
     figure = style.new_figure(_WIDE * len(shown) + 1.1 + 0.085 * longest, _HIGH + 0.5)

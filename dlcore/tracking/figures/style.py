@@ -145,7 +145,7 @@ def check_png_path(path: Path, argument: str = "--out") -> None:
         raise ArgumentError(argument, "a file name that ends in .png", str(path))
     if not path.parent.is_dir():
         raise ArgumentError(argument, "a file in a folder that is there", str(path), f"Make it: mkdir -p {path.parent}")
-    if path.exists() and not _is_ours(path):
+    if path.exists() and _MARK not in path.read_bytes()[:_HEAD]:
         raise ArgumentError(
             argument, "a new file, or a picture that dlcore drew", str(path), "This one is left as it is."
         )
@@ -163,8 +163,3 @@ def replace_png(content: bytes, path: Path) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, content)
-
-
-def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        return _MARK in file.read(_HEAD)

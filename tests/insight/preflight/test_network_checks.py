@@ -156,7 +156,7 @@ def test_frozen_and_unused_parameters_are_named(look, make_model):
     model.network.linear_1.weight.requires_grad_(False)
     result = look("layers", model)
     assert result.numbers["frozen"] == 64
-    assert "no gradient ever comes to forgotten, forgotten.bias" in result.findings[0].seen
+    assert "forgotten, forgotten.bias never get a gradient" in result.findings[0].seen
 
 
 # One batch
