@@ -22,8 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from dlcore.errors import ConfigError, UnknownNameError
-from dlcore.studies.settings_section import check_keys, read_settings
-from dlcore.studies.study import Claim, Study
+from dlcore.studies.study import Claim, Study, check_keys, read_settings
 
 _KEYS = ("settings", "variants")
 

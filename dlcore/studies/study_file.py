@@ -31,8 +31,7 @@ from dlcore.config.recipe import find_file, find_recipe, names_in, recipe_text, 
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim import read_claim
 from dlcore.studies.quick import check_quick, cut
-from dlcore.studies.settings_section import check_keys, read_settings
-from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_variants
+from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_keys, check_variants, read_settings
 
 _KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims", "quick")
 _SETTINGS = ("settings", "variants", "quick")
