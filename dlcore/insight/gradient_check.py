@@ -144,22 +144,15 @@ def _choose(gradient: Tensor, entries: int, generator: torch.Generator) -> list[
 def _check_group(
     name: str, parameter: Tensor, gradient: Tensor, chosen: list[int], loss: Callable[[], Tensor], scale: float
 ) -> GroupCheck:
-    flat = parameter.data.view(-1) if parameter.is_contiguous() else None
-    errors: list[float] = []
-    kinks = 0
-    for position in chosen:
-        place = torch.unravel_index(torch.tensor(position), parameter.shape) if flat is None else (position,)
-        error = _error(parameter if flat is None else flat, place, gradient.flatten()[position].item(), loss, scale)
-        if error is None:
-            kinks += 1
-        else:
-            errors.append(error)
+    places = (torch.unravel_index(torch.tensor(position), parameter.shape) for position in chosen)
+    found = [_error(parameter.data, place, gradient[place].item(), loss, scale) for place in places]
+    errors = [error for error in found if error is not None]
     greatest = max(errors, default=0.0)
     return GroupCheck(
         name,
         tuple(parameter.shape),
         len(errors),
-        kinks,
+        len(found) - len(errors),
         greatest,
         gradient.abs().max().item() if gradient.numel() else 0.0,
         greatest <= TOLERANCE if errors else None,
@@ -167,7 +160,7 @@ def _check_group(
 
 
 def _error(
-    values: Tensor, place: tuple[int | Tensor, ...], gradient: float, loss: Callable[[], Tensor], scale: float
+    values: Tensor, place: tuple[Tensor, ...], gradient: float, loss: Callable[[], Tensor], scale: float
 ) -> float | None:
     """Return the relative difference of a gradient and its finite difference; None on a kink."""
     middle, kept = loss().item(), values[place].item()
