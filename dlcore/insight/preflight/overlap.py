@@ -49,8 +49,12 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     if repeated:
         looked += f"; {repeated:,} training {unit} are copies of others"
     # Rows of a few categories repeat naturally, in training as in validation.
-    natural = isinstance(train, Split) and train.inputs.dim() == 2 and within > share / 2
-    natural = natural and all(len(column.unique()) <= 20 for column in train.inputs[train.indices[:1000]].T)
+    natural = (
+        isinstance(train, Split)
+        and train.inputs.dim() == 2
+        and within > share / 2
+        and all(len(column.unique()) <= 20 for column in train.inputs[train.indices[:1000]].T)
+    )
     if share <= _SOME or natural:
         result.ok(looked)
         return

@@ -109,7 +109,7 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
     _finish_y(axes, name, np.concatenate(finite) if finite else np.zeros(0))
     if axes.get_legend_handles_labels()[1]:
         # Next to the title, where it hides no point.
-        look = {"borderpad": 0.2, "borderaxespad": 0.1, "handlelength": 1.6, "columnspacing": 1.4}
+        look: dict[str, Any] = {"borderpad": 0.2, "borderaxespad": 0.1, "handlelength": 1.6, "columnspacing": 1.4}
         style.add_legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, **look)
 
 
