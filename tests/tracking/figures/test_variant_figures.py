@@ -72,7 +72,7 @@ def test_of_many_runs_and_groups_the_first_are_drawn_and_the_rest_is_counted():
 def test_without_any_histogram_there_is_no_figure():
     with pytest.raises(ArgumentError, match="at least one run with histograms"):
         variant_histograms([Column("a", None, None)])
-    with pytest.raises(ArgumentError, match="at least one with a look"):
+    with pytest.raises(ArgumentError, match="at least one with a record of a layer"):
         hidden_spread([("a", {})])
 
 
