@@ -8,6 +8,7 @@ setup(
     package_data={
         "dlcore": ["py.typed"],
         "dlcore.configs": ["*.yaml"],
+        "dlcore.studies": ["templates/*"],
         "dlcore.configs.studies": ["*.yaml"],
         "dlcore.data.lyrics": ["*"],
         "dlcore.textbook": ["lessons.yaml"],

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.loops.evaluation_loop import RestartStage as ValidationStage
 from lightning.pytorch.loops.training_epoch_loop import RestartStage as BatchStage
@@ -32,6 +32,12 @@ def copy_without_trainer(model: AnyModule) -> AnyModule:
         return copy.deepcopy(model)
     finally:
         model._trainer = trainer
+
+
+def callbacks_of(trainer: Trainer) -> list[Callback]:
+    """Return a trainer's list of callbacks, an attribute that Lightning sets without declaring it."""
+    callbacks: list[Callback] = vars(trainer)["callbacks"]
+    return callbacks
 
 
 def attach(trainer: Trainer, model: LightningModule, datamodule: LightningDataModule) -> None:

@@ -22,8 +22,7 @@ from dlcore.callbacks.logged_figures import (
 )
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
-from dlcore.tracking.figures.feature_maps import LayerMaps, feature_maps
-from dlcore.tracking.figures.kernels import kernels
+from dlcore.tracking.figures.convolutions import LayerMaps, feature_maps, kernels
 
 _MOST_MAPS, _MOST_KERNELS, _USUAL_LAYERS = 16, 64, 4
 

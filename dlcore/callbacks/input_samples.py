@@ -21,7 +21,7 @@ from dlcore.callbacks.logged_figures import (
 )
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
-from dlcore.tracking.figures.captioned_pictures import captioned_pictures
+from dlcore.tracking.figures.picture_grids import captioned_pictures
 
 
 @final

@@ -28,7 +28,7 @@ from dlcore.callbacks.logged_figures import (
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, check_number
 from dlcore.tracking import confusion_matrix
-from dlcore.tracking.figures.worst_predictions import worst_predictions
+from dlcore.tracking.figures.picture_grids import worst_predictions
 
 
 @final

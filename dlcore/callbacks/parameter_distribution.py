@@ -18,11 +18,11 @@ from dlcore.callbacks.run_timeline import epochs_done
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
-from dlcore.tracking.figures.layer_overview import layer_overview
+from dlcore.tracking.background import Refresh
+from dlcore.tracking.figures.layer_maps import layer_overview
 from dlcore.tracking.figures.parameter_histograms import parameter_histograms
-from dlcore.tracking.kept_histograms import KeptHistograms
+from dlcore.tracking.histogram import KeptHistograms
 from dlcore.tracking.layer_table import FILE, LayerTable, read_layers
-from dlcore.tracking.refresh import Refresh
 from dlcore.tracking.run_file import run_title
 from dlcore.tracking.run_logger import RunLogger
 

@@ -21,11 +21,10 @@ from dlcore.config.merge import flatten
 from dlcore.diagnosis import diagnose
 from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number, never_fatal
 from dlcore.tracking import learning_curves, read_metrics
+from dlcore.tracking.background import Refresh
 from dlcore.tracking.figures.learning_curves import Columns
-from dlcore.tracking.figures.png_file import replace_png
-from dlcore.tracking.figures.style import to_png
+from dlcore.tracking.figures.style import replace_png, to_png
 from dlcore.tracking.metric_pairs import read_as_pairs
-from dlcore.tracking.refresh import Refresh
 from dlcore.tracking.run_file import replace_file, run_title
 from dlcore.tracking.run_logger import RunLogger
 from dlcore.tracking.run_page import RunFacts, run_page

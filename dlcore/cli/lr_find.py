@@ -59,7 +59,7 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
     from dlcore.insight.lr_range_test import find_learning_rate
     from dlcore.insight.short_training import rate_flag
-    from dlcore.tracking.figures.lr_range import lr_range
+    from dlcore.tracking.figures.learning_rate import lr_range
 
     command = prepared(words)
     title = recipe_title(words)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from dlcore.diagnosis.diagnosis import Diagnosis, diagnose
-from dlcore.diagnosis.finding import Finding
+from dlcore.diagnosis.rule import Finding
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]

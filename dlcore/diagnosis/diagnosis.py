@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.healthy_run import reasons, summary
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.rules import RULES
 from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.errors import never_fatal
@@ -71,7 +69,7 @@ class Diagnosis:
         if self.faults:
             blocks = [fault.lines() for fault in self.faults[:2]]
             titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
-            blocks += [[f"from it follow: {titles}"]] if titles and len(self.faults) == 1 else []
+            blocks += [[f"consequences: {titles}"]] if titles and len(self.faults) == 1 else []
         else:
             head, *more = self.healthy or ("",)
             blocks = [[f"{self.verdict}{': ' * bool(head)}{head}"], *([clause] for clause in more)]
@@ -154,15 +152,15 @@ def weigh(
     Returns:
         Faults, consequences with the name of their cause, notes.
     """
-    found = [(rule, finding) for rule in rules if (finding := rule.check(run)) is not None]
+    found = [(rule, finding) for rule in rules if (finding := rule.find(run)) is not None]
     excused = {name for rule, _ in found for name in rule.excuses}
     found = [(rule, finding) for rule, finding in found if rule.name not in excused]
     sick = [(rule, finding) for rule, finding in found if finding.kind == "fault"]
     faults: list[Finding] = []
     consequences: list[tuple[Finding, str]] = []
     causes: dict[str, str] = {}  # root cause of each fault, or the fault itself
-    for rule, finding in sick:
-        cause = next((causes[other] for other in causes if rule.name in _explained(sick, other)), "")
+    for place, (rule, finding) in enumerate(sick):
+        cause = next((causes[other.name] for other, _ in sick[:place] if rule.name in other.explains), "")
         causes[rule.name] = cause or rule.name
         if not cause:
             faults.append(finding)
@@ -173,16 +171,12 @@ def weigh(
     return tuple(faults), tuple(consequences), tuple(notes)
 
 
-def _explained(found: Sequence[tuple[Rule, Finding]], name: str) -> tuple[str, ...]:
-    return next(rule.explains for rule, _ in found if rule.name == name)
-
-
 def _missing(run: Evidence) -> tuple[str, ...]:
     found = []
-    if run.layers is None:
+    if not run.layers:
         on = "" if run.settings.is_on("parameter_distribution") else " (--parameter_distribution on)"
         found.append(
-            "Without layers.csv inputs, weights, gradients and units could not be looked at: train with the callback "
+            "Without layers.csv inputs, weights, gradients and units could not be checked: train with the callback "
             f"ParameterDistribution{on}."
         )
     if not run.settings.values:
@@ -190,8 +184,8 @@ def _missing(run: Evidence) -> tuple[str, ...]:
     if "val/loss" not in run.curves:
         others = [name for name in run.curves if name.startswith("val/")]
         found.append(
-            f"Without val/loss validation is judged by {', '.join(others)} alone, not by a loss beside the training's."
+            f"Without val/loss, validation is judged by {', '.join(others)} alone."
             if others
-            else "Without val/… nothing can be said of how the run does on samples that it was not trained on."
+            else "Without val/… the result on new samples is unknown."
         )
     return tuple(found)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dlcore.diagnosis.number_format import percent, short
+from dlcore.diagnosis.rule import percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of
 from dlcore.tracking.metric_pairs import canonical_name
@@ -73,20 +73,18 @@ def _gap(run: Evidence) -> str:
 
 
 def _layers(run: Evidence) -> str:
-    if run.layers is None:
-        return ""
     found = []
     ratios = list(run.layers.update_ratios.values())
     if ratios and 1e-4 <= max(ratios) <= 5e-2:
         low, high = short(min(ratios)), short(max(ratios))
         span = low if low == high else f"{low} to {high}"
         found.append(f"a step changes the weights by {span} of their size")
-    dead = [run.layers.last(name, "dead") for name in run.layers.layers_with("dead")]
-    if dead and max(dead) < 0.5:
-        found.append(f"at most {percent(max(dead))} of a layer's units are dead" if max(dead) else "no dead units")
-    saturated = [run.layers.last(name, "saturated") for name in run.layers.layers_with("saturated")]
-    if saturated and max(saturated) < 0.5:
-        share = percent(max(saturated))
+    _, dead = run.layers.greatest(run.layers.shares("dead"))
+    if dead < 0.5:
+        found.append(f"at most {percent(dead)} of a layer's units are dead" if dead else "no dead units")
+    _, saturated = run.layers.greatest(run.layers.shares("saturated"))
+    if saturated < 0.5:
+        share = percent(saturated)
         found.append("no saturated units" if share == "0%" else f"at most {share} of a layer's outputs are saturated")
     return ", ".join(found)
 

@@ -6,6 +6,7 @@ Shapes: R rows of the table, one per record and layer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,16 +19,20 @@ class LayerLooks:
     """Layer table with the values of each layer at each record.
 
     Args:
-        table: Columns by name (R,): text for ``layer`` and ``kind``, numbers for the others, NaN for an empty cell.
+        table: Columns by name (R,): text for ``layer`` and ``kind``, numbers for the others, NaN for an empty cell;
+            empty for a run without such a table.
     """
 
-    def __init__(self, table: Mapping[str, Sequence[Any]]) -> None:
-        self.layer = np.array(table["layer"], dtype=object)
-        self.kind = np.array(table["kind"], dtype=object)
+    def __init__(self, table: Mapping[str, Sequence[Any]] = MappingProxyType({})) -> None:
+        self.layer = np.array(table.get("layer", ()), dtype=object)
+        self.kind = np.array(table.get("kind", ()), dtype=object)
         self._numbers = {
             name: np.array(column, dtype=np.float64) for name, column in table.items() if name not in ("layer", "kind")
         }
-        self.steps = np.unique(self._numbers["step"])
+        self.steps = np.unique(self.column("step"))
+
+    def __bool__(self) -> bool:
+        return bool(len(self.layer))
 
     def column(self, name: str) -> np.ndarray:
         """Return a column of numbers (R,); all NaN if the table has no such column."""
@@ -66,6 +71,14 @@ class LayerLooks:
         steps, values = self.over_time(layer, column)
         above = steps[values >= threshold]
         return int(above[0]) if len(above) else None
+
+    def shares(self, column: str) -> dict[str, float]:
+        """Return each layer's last value in a column, such as ``dead``."""
+        return {name: self.last(name, column) for name in self.layers_with(column)}
+
+    def greatest(self, values: Mapping[str, float]) -> tuple[str, float]:
+        """Return the layer with the greatest of some values, and that value; no layer and NaN without values."""
+        return max(values.items(), key=lambda item: item[1], default=("", np.nan))
 
     def has_kind(self, *words: str) -> bool:
         """Return whether a layer's class name contains one of these words."""

@@ -1,23 +1,88 @@
-"""A rule: checks a run's evidence for one fault or note."""
+"""A rule checks a run's evidence for one fault or note; its finding says what, with numbers, and what to try."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.run_evidence import Evidence
+
+Confidence = Literal["certain", "likely", "possible"]
+Kind = Literal["fault", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding of a rule in a run.
+
+    Args:
+        text: What was found, a sentence with its numbers, without a full stop.
+        confidence: How certain it is.
+        kind: ``fault`` (it harms the run) or ``note`` (harmless).
+        numbers: Measured values by name; those of the text, unrounded.
+        layer: Name of the layer in the layer table; empty if it concerns the whole run.
+        step: Optimiser step at which it was first seen; None if it concerns the whole run.
+        flags: Flags to try, which exist for this run's classes; use several together.
+        advice: What to try in words, a clause; shown if there is no flag, and next to flags in the full report.
+        name: The rule's name, with underscores (``unscaled_input``); `Rule.find` sets it.
+    """
+
+    text: str
+    confidence: Confidence
+    kind: Kind = "fault"
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    layer: str = ""
+    step: int | None = None
+    flags: tuple[str, ...] = ()
+    advice: str = ""
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name in words: ``unscaled input``."""
+        return self.name.replace("_", " ")
+
+    @property
+    def remedy(self) -> str:
+        """What to try, as flags or in words; empty if there is nothing to do."""
+        return " ".join(self.flags) or self.advice
+
+    def lines(self) -> list[str]:
+        """Return one or two lines: what, how certain, what to try."""
+        sure = "" if self.kind == "note" else f" ({self.confidence})"
+        return [f"{self.title}{sure}: {self.text}", *([f"try: {self.remedy}"] if self.remedy else [])]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as plain values. Numbers that are not finite become strings, which JSON can hold."""
+        numbers = {name: float(value) if math.isfinite(value) else str(value) for name, value in self.numbers.items()}
+        return {"name": self.name, **asdict(self), "numbers": numbers, "flags": list(self.flags)}
+
+
+def percent(share: float) -> str:
+    """Format a share of 1 with at most one decimal: 0.1523 gives ``15.2%``, 0.2 gives ``20%``."""
+    return f"{f'{100 * share:.1f}'.removesuffix('.0')}%"
+
+
+def short(number: float) -> str:
+    """Format a number with three digits: ``0.0121``, ``3.52e-05``, ``90.6``, ``12,300``."""
+    if not math.isfinite(number):
+        return "not finite"
+    if number and not 1e-3 <= abs(number) < 1e6:
+        return f"{number:.2e}"
+    return f"{float(f'{number:.3g}'):,.10g}"
+
+
+def times(factor: float) -> str:
+    """Format a factor: ``22 times``."""
+    return f"{f'{factor:,.0f}' if 10 <= factor < 1e6 else short(factor)} times"
+
 
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (
-    "no_learning",
-    "class_collapse",
-    "underfitting",
-    "overfitting",
-    "worsening",
-    "unsteady",
-    "plateau",
-    "stopped_too_early",
+    *("no_learning", "class_collapse", "underfitting", "overfitting"),
+    *("worsening", "unsteady", "plateau", "stopped_too_early"),
 )
 # Symptoms of steps or inputs that are far too large.
 THROWN_OFF = ("exploding_gradients", "learning_rate_too_high", "not_finite", "saturated_units", "dead_units", *STUCK)
@@ -25,22 +90,17 @@ THROWN_OFF = ("exploding_gradients", "learning_rate_too_high", "not_finite", "sa
 
 @dataclass(frozen=True)
 class Rule:
-    """Check for one fault or note.
+    """Check for one fault or note."""
 
-    Args:
-        name: The name of its findings.
-        look: Returns the finding, or None if there is none, or too little evidence.
-        explains: Names of rules whose findings are consequences of this one: they are reported as consequences, not as
-            faults.
-        excuses: Names of rules whose findings this one cancels: they are not reported.
-        needs_layers: Whether it needs the layer table.
-        is_cause: Whether it concerns a setting, such as the learning rate: another cause can hide it, but it is never
-            reported as a consequence.
-    """
-
-    name: str
-    check: Callable[[Evidence], Finding | None]
-    explains: tuple[str, ...] = ()
-    excuses: tuple[str, ...] = ()
-    needs_layers: bool = False
+    name: str  # the name of its findings
+    check: Callable[[Evidence], Finding | None]  # returns the finding; None if there is none, or too little evidence
+    explains: tuple[str, ...] = ()  # rules whose findings are consequences of this one
+    excuses: tuple[str, ...] = ()  # rules whose findings this one cancels: they are not reported
+    # Whether it concerns a setting, such as the learning rate: another cause can hide it, but it is never
+    # reported as a consequence.
     is_cause: bool = False
+
+    def find(self, run: Evidence) -> Finding | None:
+        """Return the finding with the rule's name; None if there is none."""
+        finding = self.check(run)
+        return finding and replace(finding, name=self.name)

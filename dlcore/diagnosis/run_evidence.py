@@ -27,21 +27,13 @@ _NO_CURVE = LoggedCurve(np.array([]), np.array([]), np.array([]))
 
 @dataclass(frozen=True)
 class Evidence:
-    """Data of a run, and quantities derived from them.
+    """Data of a run, and quantities derived from them."""
 
-    Args:
-        folder: Its folder.
-        settings: Its config.
-        curves: Its metrics, by name.
-        layers: Its layer table; None if the run has none.
-        events: Its recorded events, in order.
-    """
-
-    folder: Path
-    settings: RunSettings = field(default_factory=RunSettings)
-    curves: dict[str, LoggedCurve] = field(default_factory=dict)
-    layers: LayerLooks | None = None
-    events: tuple[dict[str, Any], ...] = ()
+    folder: Path  # its folder
+    settings: RunSettings = field(default_factory=RunSettings)  # its config
+    curves: dict[str, LoggedCurve] = field(default_factory=dict)  # its metrics, by name
+    layers: LayerLooks = field(default_factory=LayerLooks)  # its layer table; empty if the run has none
+    events: tuple[dict[str, Any], ...] = ()  # its recorded events, in order
 
     # Curves
 
@@ -143,7 +135,7 @@ class Evidence:
     @cached_property
     def _commonest_targets(self) -> np.ndarray:
         """Share of the most common class in each record of the layer table, except records with one class only."""
-        seen = self.layers.over_time(OUTPUTS, "top_target")[1] if self.layers is not None else np.array([])
+        seen = self.layers.over_time(OUTPUTS, "top_target")[1]
         return seen[(seen > 0) & (seen < 1)]
 
     @cached_property
@@ -159,7 +151,7 @@ class Evidence:
 
         Equal to `chance_loss` with class weights, or with more than two classes.
         """
-        if self.num_classes != 2 or self.layers is None or self.settings.values.get("model.class_weights") is not None:
+        if self.num_classes != 2 or self.settings.values.get("model.class_weights") is not None:
             return self.chance_loss
         share = float(self._commonest_targets.mean()) if len(self._commonest_targets) else 0.5
         if not 0.5 <= share < 1:
@@ -167,11 +159,7 @@ class Evidence:
         return -share * math.log(share) - (1 - share) * math.log(1 - share)
 
     def skill(self, part: str) -> float:
-        """Return a split's last accuracy, scaled from chance (0) to perfect (1); R² for a regression; else NaN.
-
-        Args:
-            part: ``train`` or ``val``.
-        """
+        """Return a split's last accuracy, scaled from chance (0) to perfect (1); R² for a regression; else NaN."""
         accuracy = self.last(f"{part}/accuracy") if self.is_classifier else math.nan
         if not math.isnan(accuracy):
             return (accuracy - self.chance_accuracy) / (1 - self.chance_accuracy)
@@ -218,15 +206,14 @@ class Evidence:
 
         Token ids are no quantities, so the result is NaN for a network with an embedding.
         """
-        if self.layers is None or self.layers.has_kind("Embedding") or self.settings.text("model") == "TextRNN":
+        if self.layers.has_kind("Embedding") or self.settings.text("model") == "TextRNN":
             return math.nan
         return self.layers.first(INPUTS, column)
 
     @cached_property
     def fastest_update(self) -> float:
         """The largest of the layers' update ratios (each the median over the records); NaN if unknown."""
-        ratios = self.layers.update_ratios if self.layers is not None else {}
-        return max(ratios.values(), default=math.nan)
+        return max(self.layers.update_ratios.values(), default=math.nan)
 
     def event(self, kind: str) -> dict[str, Any] | None:
         """Return the last event of a kind; None if there is none."""
@@ -240,13 +227,5 @@ def read_evidence(folder: Path) -> Evidence:
         DataError: The folder holds no curves.
         ConfigError: Its config is not plain YAML.
     """
-    return Evidence(
-        folder, RunSettings.read(folder), logged_curves(folder), _read_looks(folder), tuple(read_events(folder))
-    )
-
-
-def _read_looks(folder: Path) -> LayerLooks | None:
-    if not (folder / FILE).is_file():
-        return None
-    table = read_layers(folder)
-    return LayerLooks(table) if len(table["layer"]) else None
+    layers = LayerLooks(read_layers(folder) if (folder / FILE).is_file() else {})
+    return Evidence(folder, RunSettings.read(folder), logged_curves(folder), layers, tuple(read_events(folder)))

@@ -20,12 +20,9 @@ _AUGMENTATIONS = ("flip", "shift", "rotate", "color", "erase", "mixup", "cutmix"
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Config of a run.
+    """Config of a run."""
 
-    Args:
-        values: Settings by the name of the flag (``model.optimizer.lr``); empty if the run has no config.
-    """
-
+    # Settings by the name of the flag (``model.optimizer.lr``); empty if the run has no config.
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod

@@ -17,43 +17,26 @@ if TYPE_CHECKING:
     from dlcore.insight.table_columns import summarize_table
 
 __all__ = [
-    "GradientReport",
-    "ModelSummary",
-    "PreflightReport",
-    "RangeTest",
-    "SchedulePreview",
-    "activation_curve",
-    "check_gradients",
-    "check_recipe",
-    "check_training",
-    "config_lines",
-    "find_learning_rate",
-    "preview_schedule",
-    "summarize_model",
-    "summarize_pictures",
-    "summarize_table",
-]
+    "GradientReport", "ModelSummary", "PreflightReport", "RangeTest", "SchedulePreview", "activation_curve",
+    "check_gradients", "check_recipe", "check_training", "config_lines", "find_learning_rate", "preview_schedule",
+    "summarize_model", "summarize_pictures", "summarize_table",
+]  # fmt: skip
 _FILES = {
-    "GradientReport": "gradient_check",
-    "ModelSummary": "model_summary",
-    "PreflightReport": "preflight",
-    "RangeTest": "lr_range_test",
-    "SchedulePreview": "schedule_preview",
-    "activation_curve": "activation_curves",
-    "check_gradients": "gradient_check",
-    "check_recipe": "preflight",
-    "check_training": "preflight",
-    "config_lines": "config_sources",
-    "find_learning_rate": "lr_range_test",
-    "preview_schedule": "schedule_preview",
-    "summarize_model": "model_summary",
-    "summarize_pictures": "picture_data",
-    "summarize_table": "table_columns",
+    "activation_curves": ("activation_curve",),
+    "config_sources": ("config_lines",),
+    "gradient_check": ("GradientReport", "check_gradients"),
+    "lr_range_test": ("RangeTest", "find_learning_rate"),
+    "model_summary": ("ModelSummary", "summarize_model"),
+    "picture_data": ("summarize_pictures",),
+    "preflight": ("PreflightReport", "check_recipe", "check_training"),
+    "schedule_preview": ("SchedulePreview", "preview_schedule"),
+    "table_columns": ("summarize_table",),
 }
 
 
 def __getattr__(name: str) -> Any:
     # Import on demand: most of them need Lightning, whose import takes seconds; activation curves do not.
-    if name in _FILES:
-        return getattr(importlib.import_module(f"dlcore.insight.{_FILES[name]}"), name)
+    for file, names in _FILES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"dlcore.insight.{file}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

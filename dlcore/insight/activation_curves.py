@@ -12,7 +12,7 @@ from torch.autograd.functional import jacobian
 
 from dlcore.errors import ArgumentError
 from dlcore.nn import make_activation
-from dlcore.tracking.figures.activation_rows import Curve, VectorCurve
+from dlcore.tracking.figures.activations import Curve, VectorCurve
 
 # Scores of nine classes, to show activations that work on a vector.
 SCORES = (0.2, 0.02, 0.15, 1.3, 0.5, 0.06, 1.1, 0.05, 3.75)
@@ -80,7 +80,8 @@ def _mixes(module: nn.Module) -> bool:
 
 def _jacobian(module: nn.Module, scores: Tensor) -> Tensor:
     """Return the derivative of each output by each input (K, K)."""
-    return jacobian(lambda vector: module(vector.unsqueeze(0)).squeeze(0), scores)
+    derivatives: Tensor = jacobian(lambda vector: module(vector.unsqueeze(0)).squeeze(0), scores)
+    return derivatives
 
 
 def _vector_curve(title: str, module: nn.Module) -> VectorCurve:

@@ -18,18 +18,13 @@ DEFAULT, FLAG, FROM_DATA = "default", "flag", "data"
 
 @dataclass(frozen=True)
 class ConfigLine:
-    """A line of a config.
+    """A line of a config."""
 
-    Attributes:
-        text: The line as YAML, indented.
-        source: Source of the value: ``flag``, a recipe's name, ``checkpoint``, ``data`` (a fact of the data, as the
-            number of classes) or ``default``; empty for a section's name.
-        name: The setting's name as in a flag: ``model.dropout``.
-    """
-
-    text: str
+    text: str  # the line as YAML, indented
+    # Source of the value: ``flag``, a recipe's name, ``checkpoint``, ``data`` (a fact of the data, as the number
+    # of classes) or ``default``; empty for a section's name.
     source: str
-    name: str
+    name: str  # the setting's name as in a flag: ``model.dropout``
 
 
 def config_lines(command: Command, everything: bool = False) -> list[ConfigLine]:

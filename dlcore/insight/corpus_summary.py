@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,28 +16,20 @@ _SLICE = 1 << 22  # tokens counted at a time
 
 @dataclass(frozen=True)
 class PartSummary:
-    """A part of a corpus.
+    """A part of a corpus."""
 
-    Attributes:
-        name: ``train``, ``val`` or ``test``.
-        documents: Number of documents.
-        tokens: Number of tokens, including one END per document.
-        characters: Number of characters.
-        unknown: Number of unknown tokens.
-        lengths: Tokens of the shortest, the median and the longest document.
-    """
-
-    name: str
-    documents: int
-    tokens: int
-    characters: int
-    unknown: int
-    lengths: tuple[int, int, int]
+    name: str  # ``train``, ``val`` or ``test``
+    documents: int  # number of documents
+    tokens: int  # number of tokens, including one END per document
+    characters: int  # number of characters
+    unknown: int  # number of unknown tokens
+    lengths: tuple[int, int, int]  # tokens of the shortest, the median and the longest document
 
 
 def summarize_corpus(data: ChineseCorpus) -> list[PartSummary]:
     """Return summaries of a corpus's parts; parts without documents of their own are left out."""
-    counts = data.store.meta["parts"]  # type: ignore[union-attr]
+    store: Any = data.store
+    counts = store.meta["parts"]
     summaries = []
     for name, count in counts.items():
         if count["documents"]:
@@ -69,4 +62,5 @@ def document_words(data: ChineseCorpus, part: str, index: int) -> list[str]:
     chosen = data.parts[part]
     if index >= chosen.documents:
         raise ArgumentError("--index", f"a document of {part}, 0 to {chosen.documents - 1:,}", index)
-    return [data.tokenizer.decode([number]) for number in chosen.document(index).tolist()]  # type: ignore[union-attr]
+    tokenizer: Any = data.tokenizer
+    return [tokenizer.decode([number]) for number in chosen.document(index).tolist()]

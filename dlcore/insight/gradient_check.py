@@ -30,25 +30,15 @@ _DROPOUTS = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDr
 
 @dataclass(frozen=True)
 class GroupCheck:
-    """Result for one parameter tensor.
-
-    Attributes:
-        name: The tensor's name in the model.
-        shape: Its shape.
-        checked: Number of entries compared.
-        kinks: Number of further entries at a kink of the loss, where it has no derivative.
-        greatest_error: Greatest relative difference of the two gradients.
-        greatest_gradient: Greatest absolute gradient of the whole tensor.
-        agrees: Whether all differences are within the tolerance; None if nothing was compared.
-    """
+    """Result for one parameter tensor."""
 
     name: str
     shape: tuple[int, ...]
-    checked: int
-    kinks: int
-    greatest_error: float
-    greatest_gradient: float
-    agrees: bool | None
+    checked: int  # number of entries compared
+    kinks: int  # number of further entries at a kink of the loss, where it has no derivative
+    greatest_error: float  # greatest relative difference of the two gradients
+    greatest_gradient: float  # greatest absolute gradient of the whole tensor
+    agrees: bool | None  # whether all differences are within the tolerance; None if nothing was compared
 
 
 @dataclass(frozen=True)
@@ -96,11 +86,14 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
     remarks = _settle(copied, len(inputs))
     inputs, targets = (value.double() if value.is_floating_point() else value for value in (inputs, targets))
 
+    penalty = copied.penalty
+    penalized = penalty.select(copied.named_parameters()) if penalty else []
+
     def loss() -> Tensor:
         # Layers that are random even in evaluation mode draw the same numbers each time.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return copied.task.loss(copied(inputs), targets) + _penalty(copied)
+            return copied.task.loss(copied(inputs), targets) + (penalty(penalized) if penalty else 0.0)
 
     value = loss()
     if not torch.isfinite(value):
@@ -115,11 +108,6 @@ def check_gradients(model: Model, inputs: Tensor, targets: Tensor, entries: int 
             chosen = _choose(known.flatten(), entries, generator)
             groups.append(_check_group(name, parameter, known, chosen, loss, abs(value.item())))
     return GradientReport(groups, len(inputs), value.item(), remarks)
-
-
-def _penalty(model: Model) -> Tensor | float:
-    """Return what the model's penalty adds to the loss; 0 without one."""
-    return model.penalty(model.penalty.select(model.named_parameters())) if model.penalty else 0.0
 
 
 def _settle(model: nn.Module, samples: int) -> list[str]:
@@ -156,22 +144,15 @@ def _choose(gradient: Tensor, entries: int, generator: torch.Generator) -> list[
 def _check_group(
     name: str, parameter: Tensor, gradient: Tensor, chosen: list[int], loss: Callable[[], Tensor], scale: float
 ) -> GroupCheck:
-    flat = parameter.data.view(-1) if parameter.is_contiguous() else None
-    errors: list[float] = []
-    kinks = 0
-    for position in chosen:
-        place = torch.unravel_index(torch.tensor(position), parameter.shape) if flat is None else (position,)
-        error = _error(parameter if flat is None else flat, place, gradient.flatten()[position].item(), loss, scale)
-        if error is None:
-            kinks += 1
-        else:
-            errors.append(error)
+    places = (torch.unravel_index(torch.tensor(position), parameter.shape) for position in chosen)
+    found = [_error(parameter.data, place, gradient[place].item(), loss, scale) for place in places]
+    errors = [error for error in found if error is not None]
     greatest = max(errors, default=0.0)
     return GroupCheck(
         name,
         tuple(parameter.shape),
         len(errors),
-        kinks,
+        len(found) - len(errors),
         greatest,
         gradient.abs().max().item() if gradient.numel() else 0.0,
         greatest <= TOLERANCE if errors else None,
@@ -179,7 +160,7 @@ def _check_group(
 
 
 def _error(
-    values: Tensor, place: tuple[int | Tensor, ...], gradient: float, loss: Callable[[], Tensor], scale: float
+    values: Tensor, place: tuple[Tensor, ...], gradient: float, loss: Callable[[], Tensor], scale: float
 ) -> float | None:
     """Return the relative difference of a gradient and its finite difference; None on a kink."""
     middle, kept = loss().item(), values[place].item()

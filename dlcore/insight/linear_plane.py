@@ -19,10 +19,6 @@ _MOST_COLUMNS = 6  # with more, the line would be unreadable
 def planes(model: nn.Module, data: Any) -> dict[str, str]:
     """Format both planes in the columns' own units.
 
-    Args:
-        model: The trained model.
-        data: Its data module.
-
     Returns:
         One line each for ``learned`` and ``least squares``; empty unless the network is one linear layer with one
         output and at most six number columns. If the least-squares plane is not unique, it is left out.
@@ -32,16 +28,17 @@ def planes(model: nn.Module, data: Any) -> dict[str, str]:
     if schema is None or part is None or schema.target.classes is not None or len(own) != 1:
         return {}
     (layer,), columns = own, list(schema.encoding.columns.values())
-    alone = isinstance(layer, nn.Linear) and layer.out_features == 1 and layer.bias is not None
-    if not alone or len(columns) > _MOST_COLUMNS or not all(isinstance(column, Scale) for column in columns):
+    if not isinstance(layer, nn.Linear) or layer.out_features != 1 or layer.bias is None:
+        return {}
+    if len(columns) > _MOST_COLUMNS or not all(isinstance(column, Scale) for column in columns):
         return {}
     inputs, targets = part.fetch(part.indices)
     x, y = (values.cpu().double().numpy() for values in (inputs, targets.reshape(-1)))
-    weights: Any = [*layer.weight.detach().cpu().double().flatten().tolist(), layer.bias.item()]  # type: ignore[operator]
+    weights = np.array([*layer.weight.detach().cpu().double().flatten().tolist(), layer.bias.item()])
     rows = np.column_stack([x, np.ones(len(x))])
     if not np.allclose(_answers(model, inputs), rows @ weights, rtol=1e-3, atol=1e-3 * np.abs(y).max(initial=0.0)):
         return {}  # another operation follows or precedes the layer
-    found = {"learned": np.array(weights)}
+    found = {"learned": weights}
     best, _, rank, _ = np.linalg.lstsq(rows, y, rcond=None)
     if rank == rows.shape[1]:
         found["least squares"] = best

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, FitError, check_number
-from dlcore.insight.short_training import detached_copy, shorten
-from dlcore.insight.training_data import read_data
+from dlcore.insight.short_training import detached_copy, read_data, shorten
 from dlcore.models import Model
 
 _SMOOTHING = 0.9  # a longer memory lags so much that the lowest point comes too late
@@ -120,7 +120,7 @@ def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = Fals
     finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
     if finite < 2 * _FIRST:
         raise ArgumentError(
-            "lr_min", "a rate at which the loss stays finite", float(rates[0]), "Begin lower, or look at the data."
+            "lr_min", "a rate at which the loss stays finite", float(rates[0]), "Begin lower, or check the data."
         )
     diverged = diverged or finite < len(losses)
     rates, losses = rates[:finite], losses[:finite]
@@ -139,22 +139,15 @@ def read_range_test(rates: np.ndarray, losses: np.ndarray, diverged: bool = Fals
 
 def smooth(losses: np.ndarray, beta: float = _SMOOTHING) -> np.ndarray:
     """Return the exponentially weighted average from zero, divided by the sum of its weights (S,)."""
-    average, averages = 0.0, np.empty(len(losses))
-    for step, loss in enumerate(losses):
-        average = beta * average + (1 - beta) * loss
-        averages[step] = average / (1 - beta ** (step + 1))
-    return averages
+    return np.asarray(pd.Series(losses).ewm(alpha=1 - beta).mean())
 
 
 class _Ramp(Callback):
-    """Sets the rate of each optimiser step, and records its loss.
-
-    Args:
-        rates: The rate of each step (S,).
-    """
+    """Sets the rate of each optimiser step, and records its loss."""
 
     def __init__(self, rates: np.ndarray) -> None:
-        self.rates, self.losses, self.diverged = rates, [], False  # type: ignore[var-annotated]
+        self.rates, self.diverged = rates, False
+        self.losses: list[float] = []
         self._waiting: list[Tensor] = []  # losses of batches whose gradients are still accumulating
         self._ratios: list[float] = []
         self._average, self._lowest = 0.0, float("inf")

@@ -16,8 +16,7 @@ from torch.optim import LBFGS
 from torch.utils.hooks import RemovableHandle
 
 from dlcore.callbacks.data_facts import data_facts
-from dlcore.insight.short_training import batch_size_of, take_first_step, tensors_of
-from dlcore.insight.training_data import first_samples
+from dlcore.insight.short_training import batch_size_of, first_samples, take_first_step, tensors_of
 from dlcore.models import Model
 from dlcore.nn import layer_geometry, size_formula
 from dlcore.optim.optimizer_factory import make_optimizer
@@ -27,27 +26,18 @@ _PROBE = 2  # samples of the forward pass: batch normalisation needs two
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer.
-
-    Attributes:
-        name: Its name in the model.
-        kind: Its class.
-        output_shape: Shape of its output for one sample; None if the forward pass does not reach the layer.
-        parameters: Number of parameters; those shared with an earlier layer count there.
-        frozen: Number of its parameters that are not trained.
-        weight_bytes: Memory of its parameters and buffers.
-        output_bytes: Memory of its output for one sample; 0 if that is a view of the input.
-        size_formulas: For a convolution or pooling: height and width of its feature maps by (H − F + 2P)/S + 1, with
-            the numbers; one entry if both are the same.
-    """
+    """One layer."""
 
     name: str
-    kind: str
+    kind: str  # its class
+    # Shape of its output for one sample; None if the forward pass does not reach the layer.
     output_shape: tuple[int, ...] | None
-    parameters: int
-    frozen: int
-    weight_bytes: int
-    output_bytes: int
+    parameters: int  # number of parameters; those shared with an earlier layer count there
+    frozen: int  # number of its parameters that are not trained
+    weight_bytes: int  # memory of its parameters and buffers
+    output_bytes: int  # memory of its output for one sample; 0 if that is a view of the input
+    # For a convolution or pooling: height and width of its feature maps by (H − F + 2P)/S + 1, with the numbers;
+    # one entry if both are the same.
     size_formulas: tuple[str, ...] = ()
 
 
@@ -110,9 +100,7 @@ def summarize_model(model: LightningModule, datamodule: LightningDataModule) -> 
     inputs = _inputs(datamodule)
     outputs = _pass_through(model, inputs)
     return ModelSummary(
-        list(_layers(model, outputs)),
-        tuple(inputs.shape[1:]),
-        *_optimizer_cost(model.optimizer_factory),
+        list(_layers(model, outputs)), tuple(inputs.shape[1:]), *_optimizer_cost(model.optimizer_factory)
     )
 
 
@@ -267,4 +255,4 @@ def _state_per_parameter(optimizer: torch.optim.Optimizer) -> float | None:
         return None
     kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
     parameters = sum(parameter.numel() for group in optimizer.param_groups for parameter in group["params"])
-    return sum(value.numel() for value in kept if value.dim()) / max(parameters, 1)
+    return sum(int(value.numel()) for value in kept if value.dim()) / max(int(parameters), 1)

@@ -23,46 +23,27 @@ _CHUNK_VALUES = 20_000_000  # numbers measured at once
 
 @dataclass(frozen=True)
 class Values:
-    """Range, mean and deviation of the pictures' values.
+    """Range, mean and deviation of the pictures' values."""
 
-    Attributes:
-        dtype: Their type, as torch names it: uint8, float32.
-        low: The least.
-        high: The greatest.
-        mean: Mean of each channel.
-        std: Standard deviation of each channel.
-    """
-
-    dtype: str
-    low: float
-    high: float
-    mean: list[float]
-    std: list[float]
+    dtype: str  # their type, as torch names it: uint8, float32
+    low: float  # the least
+    high: float  # the greatest
+    mean: list[float]  # mean of each channel
+    std: list[float]  # standard deviation of each channel
 
 
 @dataclass(frozen=True)
 class PictureSummary:
-    """Summary of picture data.
+    """Summary of picture data."""
 
-    Attributes:
-        image_shape: (C, H, W).
-        sizes: Samples of each part.
-        class_names: The classes' names; empty if no classes are learned.
-        counts: Samples of each class in each part, by part (K,).
-        stored: Values as stored.
-        given: Values as the network gets them, without augmentation.
-        measured: Number of training pictures used to measure the values.
-        source: Where the data came from; may be empty.
-    """
-
-    image_shape: tuple[int, int, int]
-    sizes: dict[str, int]
-    class_names: list[str]
-    counts: dict[str, list[int]]
-    stored: Values
-    given: Values
-    measured: int
-    source: str
+    image_shape: tuple[int, int, int]  # (C, H, W)
+    sizes: dict[str, int]  # samples of each part
+    class_names: list[str]  # the classes' names; empty if no classes are learned
+    counts: dict[str, list[int]]  # samples of each class in each part, by part (K,)
+    stored: Values  # values as stored
+    given: Values  # values as the network gets them, without augmentation
+    measured: int  # number of training pictures used to measure the values
+    source: str  # where the data came from; may be empty
 
     @property
     def imbalance(self) -> float:
@@ -77,6 +58,13 @@ def image_shape(datamodule: Any) -> tuple[int, int, int] | None:
     return None if shape is None or len(shape) != 3 else (int(shape[0]), int(shape[1]), int(shape[2]))
 
 
+def _known_shape(datamodule: Any) -> tuple[int, int, int]:
+    shape = image_shape(datamodule)
+    if shape is None:
+        raise FitError("data: expected pictures (facts with image_shape).")
+    return shape
+
+
 def summarize_pictures(datamodule: Any) -> PictureSummary:
     """Summarise picture data that were read.
 
@@ -85,12 +73,11 @@ def summarize_pictures(datamodule: Any) -> PictureSummary:
     """
     facts, parts = datamodule.facts(), datamodule.parts
     names = [str(name) for name in facts.get("class_names", ())]
-    counts = {name: _class_counts(part, len(names)) for name, part in parts.items()} if names else {}
+    labels = {name: _classes(part.targets[part.indices]) for name, part in parts.items()} if names else {}
+    counts = {name: torch.bincount(each[each >= 0], minlength=len(names)).tolist() for name, each in labels.items()}
     train = parts["train"]
     chosen = spread(len(train), _MOST_MEASURED)
-    shape = image_shape(datamodule)
-    if shape is None:
-        raise FitError("data: expected pictures (facts with image_shape).")
+    shape = _known_shape(datamodule)
     step = max(1, _CHUNK_VALUES // max(1, shape[0] * shape[1] * shape[2]))
     chunks = [train.indices[chosen[start : start + step]] for start in range(0, len(chosen), step)]
     return PictureSummary(
@@ -115,10 +102,7 @@ def stored_pictures(datamodule: Any, part: str, places: Tensor) -> tuple[Tensor,
     """
     chosen = datamodule.parts[part]
     inputs, targets = chosen.fetch(chosen.indices[places])
-    shape = image_shape(datamodule)
-    if shape is None:
-        raise FitError("data: expected pictures (facts with image_shape).")
-    return channels_first(inputs, shape), targets
+    return channels_first(inputs, _known_shape(datamodule)), targets
 
 
 def as_bytes(pictures: Tensor) -> Tensor:
@@ -197,11 +181,7 @@ def channels_first(pictures: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 
 def check_sample(datamodule: Any, part: str, index: int) -> None:
-    """Check that a part has a sample of this index.
-
-    Raises:
-        ArgumentError: The index is out of range.
-    """
+    """Check that a part has a sample of this index."""
     size = len(datamodule.parts[part])
     if not 0 <= index < size:
         raise ArgumentError("--index", f"a whole number from 0 to {size - 1:,}, as {part} has", index)
@@ -209,11 +189,6 @@ def check_sample(datamodule: Any, part: str, index: int) -> None:
 
 def _classes(targets: Tensor) -> Tensor:
     return targets.argmax(1) if targets.dim() == 2 and targets.shape[1] > 1 else targets.flatten().long()
-
-
-def _class_counts(part: Any, classes: int) -> list[int]:
-    targets = _classes(part.targets[part.indices])
-    return torch.bincount(targets[targets >= 0], minlength=classes).tolist()
 
 
 def _values(chunks: Any) -> Values:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcore.tracking.figures.hand_made_features import PictureFeatures
+from dlcore.tracking.figures.pixels import PictureFeatures
 
 # Perceived brightness of red, green and blue: the weights of ITU-R BT.601.
 _BRIGHTNESS = (0.299, 0.587, 0.114)
@@ -55,11 +55,7 @@ def shrunk(grey: Tensor, side: int) -> Tensor:
 
 
 def picture_features(picture: Tensor) -> PictureFeatures:
-    """Compute features of a picture that need no learning.
-
-    Args:
-        picture: Bytes (C, H, W).
-    """
+    """Compute features of a picture that need no learning."""
     grey = to_grey(picture)
     right, down = sobel(grey)
     pixels = picture.flatten(1)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlcore.config import strict_yaml
-from dlcore.config.merge import flatten
-from dlcore.config.recipe import recipe_text
+from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.metric_names import mode_of
@@ -23,42 +21,26 @@ _MISSING = "–"
 
 @dataclass(frozen=True)
 class Parting:
-    """Where a metric of a run starts to differ from that of the first run.
+    """Where a metric of a run starts to differ from that of the first run."""
 
-    Args:
-        metric: The metric.
-        run: Position of the run, from 1 on.
-        step: First step at which both have a value and the values differ; None if they never do.
-        values: The two values there.
-        common: Number of steps at which both have a value.
-    """
-
-    metric: str
-    run: int
-    step: int | None
-    values: tuple[float, float]
-    common: int
+    metric: str  # the metric
+    run: int  # position of the run, from 1 on
+    step: int | None  # first step at which both have a value and the values differ; None if they never do
+    values: tuple[float, float]  # the two values there
+    common: int  # number of steps at which both have a value
 
 
 @dataclass(frozen=True)
 class RunComparison:
-    """The comparison of several runs.
+    """The comparison of several runs."""
 
-    Args:
-        names: Shortest distinct ends of the runs' paths.
-        settings: Settings that differ: name, and the value of each run.
-        metrics: Metric, whether best or last, and the value of each run (None: not logged).
-        partings: Where each run's curves start to differ from the first run's, by metric.
-        curves: All curves of each run.
-        no_config: Positions of runs without a config.
-    """
-
-    names: tuple[str, ...]
-    settings: tuple[tuple[str, tuple[str, ...]], ...]
+    names: tuple[str, ...]  # shortest distinct ends of the runs' paths
+    settings: tuple[tuple[str, tuple[str, ...]], ...]  # settings that differ: name, and the value of each run
+    # Metric, whether best or last, and the value of each run (None: not logged).
     metrics: tuple[tuple[str, str, tuple[float | None, ...]], ...]
-    partings: tuple[Parting, ...]
-    curves: tuple[dict[str, LoggedCurve], ...]
-    no_config: tuple[int, ...]
+    partings: tuple[Parting, ...]  # where each run's curves start to differ from the first run's, by metric
+    curves: tuple[dict[str, LoggedCurve], ...]  # all curves of each run
+    no_config: tuple[int, ...]  # positions of runs without a config
 
 
 def find_run(text: str, runs: Path = Path("lightning_logs")) -> Path:
@@ -102,38 +84,33 @@ def compare_runs(folders: Sequence[Path]) -> RunComparison:
     if len(folders) < 2:
         raise ArgumentError("compare", "two runs or more", str(folders[0]) if folders else None)
     curves = tuple(logged_curves(folder) for folder in folders)
-    configs = [_config(folder) for folder in folders]
+    configs = [RunSettings.read(folder).values for folder in folders]
     return RunComparison(
         tuple(_names(folders)),
         tuple(_differences(configs)),
         tuple(_metrics(curves, [kept_modes(folder) for folder in folders])),
-        tuple(_partings(curves)),
+        tuple(
+            _parting(name, place, curves[0][name], other[name])
+            for name in curves[0]
+            for place, other in enumerate(curves)
+            if place and name in other
+        ),
         curves,
         tuple(place for place, config in enumerate(configs) if not config),
     )
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    for name in ("config.yaml", "hparams.yaml"):
-        if (folder / name).is_file():
-            content = strict_yaml.load(recipe_text(folder / name), str(folder / name))
-            return dict(flatten(content)) if isinstance(content, dict) else {}
-    return {}
-
-
-def _differences(configs: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+def _differences(configs: list[Mapping[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
     known = [config for config in configs if config]
     names = list(dict.fromkeys(name for config in known for name in config))
     found = []
     for name in names:
-        values = tuple(_text(config[name]) if name in config else _MISSING for config in configs)
+        values = tuple(
+            ("off" if config[name] is None else str(config[name])) if name in config else _MISSING for config in configs
+        )
         if len({value for value, config in zip(values, configs, strict=True) if config}) > 1:
             found.append((name, values))
     return found
-
-
-def _text(value: Any) -> str:
-    return "off" if value is None else str(value)
 
 
 def _metrics(
@@ -161,22 +138,7 @@ def _value(curve: LoggedCurve | None, kind: str) -> float | None:
     """Return the ``last``, smallest (``min``) or largest (``max``) value."""
     if curve is None:
         return None
-    if kind == "last":
-        return float(curve.values[-1])
-    there = curve.values[~np.isnan(curve.values)]
-    if not len(there):
-        return math.nan
-    return float(there.max() if kind == "max" else there.min())
-
-
-def _partings(curves: Sequence[dict[str, LoggedCurve]]) -> list[Parting]:
-    first = curves[0]
-    return [
-        _parting(name, place, first[name], other[name])
-        for name in first
-        for place, other in enumerate(curves)
-        if place and name in other
-    ]
+    return curve.last() if kind == "last" else curve.best(kind == "max")
 
 
 def _parting(name: str, place: int, left: LoggedCurve, right: LoggedCurve) -> Parting:

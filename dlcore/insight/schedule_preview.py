@@ -12,9 +12,8 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau
 from dlcore.errors import ArgumentError, FitError
-from dlcore.insight.short_training import detached_copy
-from dlcore.insight.training_data import read_data, train_loader
-from dlcore.lightning_compat import attach
+from dlcore.insight.short_training import detached_copy, read_data, train_loader
+from dlcore.lightning_compat import attach, callbacks_of
 from dlcore.models import Model
 from dlcore.models.optimization import batches_of_epoch, steps_of_run
 from dlcore.optim import warmup_factor
@@ -82,7 +81,7 @@ def preview_schedule(model: LightningModule, datamodule: LightningDataModule, tr
     steps_per_epoch = -(-batches // trainer.accumulate_grad_batches)
     total = steps_of_run(trainer)
     if total < 1:
-        raise FitError("trainer.max_epochs: expected at least one step to look at, got none.")
+        raise FitError("trainer.max_epochs: expected at least one step, got none.")
     if not isinstance(model, Model):
         model.setup("fit")
         model.configure_model()
@@ -116,21 +115,13 @@ def preview_schedule(model: LightningModule, datamodule: LightningDataModule, tr
 def _step_through(
     model: LightningModule, optimizer: torch.optim.Optimizer, schedules: list[Any], steps: int, of_epoch: int
 ) -> np.ndarray:
-    """Return the rate at the start of each step (S,): an optimiser step, or an epoch if no schedule counts steps.
-
-    Args:
-        model: The module, which may override the stepping of a schedule.
-        optimizer: The optimiser.
-        schedules: The schedules of that optimiser, as Lightning stores them: with interval and frequency.
-        steps: Number of steps (S).
-        of_epoch: Number of steps per epoch.
-    """
+    """Return the rate at the start of each step (S,): an optimiser step, or an epoch if no schedule counts steps."""
     group = optimizer.param_groups[0]
     rates = np.full(steps, float(group["lr"]))
     if not schedules:
         return rates
     # Without gradients a step changes nothing; torch warns if a schedule is stepped before its optimiser.
-    optimizer.step(lambda: torch.zeros(()))  # type: ignore[arg-type, return-value]
+    optimizer.step(lambda: 0.0)
     for step in range(steps):
         rates[step] = group["lr"]
         epoch, place = divmod(step + 1, of_epoch)
@@ -154,7 +145,7 @@ def _take_step(model: LightningModule, schedule: Any) -> None:
 
 def _notes(trainer: Trainer) -> list[str]:
     notes = []
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+    for callback in callbacks_of(trainer):
         if isinstance(callback, ReduceLROnPlateau):
             notes.append(
                 f"reduce_lr_on_plateau cuts the rate when {callback.monitor} stops improving: that depends on results, "

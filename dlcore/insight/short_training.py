@@ -1,4 +1,4 @@
-"""Train a copy of any LightningModule for a few steps with Lightning's own loop, without side effects."""
+"""Train a copy of any LightningModule for a few steps on the recipe's data, without side effects."""
 
 from __future__ import annotations
 
@@ -14,12 +14,54 @@ from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signatu
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from dlcore.errors import FitError
+from dlcore.errors import ArgumentError, FitError
 from dlcore.execution.loop import ExecutionLoop
 from dlcore.execution.per_batch_hooks import needs_each_batch
-from dlcore.lightning_compat import copy_without_trainer
+from dlcore.lightning_compat import callbacks_of, copy_without_trainer
 from dlcore.models import Model
 from dlcore.runs.batch_norm_check import BatchNormCheck
+
+
+def read_data(datamodule: LightningDataModule) -> None:
+    """Read the data, as at the start of a fit.
+
+    Raises:
+        ArgumentError: An argument of the data is wrong; the error has its full name, ``data.root``.
+        DataError: The data are missing or damaged.
+    """
+    try:
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+    except ArgumentError as error:
+        raise _named(error, datamodule) from error
+
+
+def train_loader(datamodule: LightningDataModule, trainer: Trainer | None = None) -> Any:
+    """Return the loader of an epoch's training batches, for data that were read."""
+    if trainer is not None:
+        datamodule.trainer = trainer
+    try:
+        return datamodule.train_dataloader()
+    except ArgumentError as error:
+        raise _named(error, datamodule) from error
+
+
+def first_samples(datamodule: LightningDataModule, count: int) -> tuple[Tensor, Tensor]:
+    """Return the first training samples, as the network gets them: inputs (N, …) and targets (N, …).
+
+    Args:
+        datamodule: The data; read first if necessary.
+        count: Most samples (N), from the first batch only.
+    """
+    read_data(datamodule)
+    batch = next(iter(train_loader(datamodule)))
+    inputs, targets = datamodule.on_after_batch_transfer((batch[0][:count], batch[1][:count]), 0)
+    return inputs, targets
+
+
+def _named(error: ArgumentError, datamodule: LightningDataModule) -> ArgumentError:
+    return error.within("data") if error.argument in inspect.signature(type(datamodule)).parameters else error
+
 
 _Module = TypeVar("_Module", bound=LightningModule)
 _LISTS = (list, tuple)
@@ -30,14 +72,9 @@ def shorten(trainer: Trainer, num_steps: int, watcher: Callback) -> None:
     """Limit a trainer to some steps, with one callback, without validation, logging and checkpoints.
 
     Optimiser and schedule are created as for the whole run, since a module may ask its trainer for the run's length.
-
-    Args:
-        trainer: The trainer. It cannot be used again.
-        num_steps: Optimiser steps.
-        watcher: The only callback, in addition to the check of batch normalisation.
     """
-    check = [callback for callback in trainer.callbacks if isinstance(callback, BatchNormCheck)]  # type: ignore[attr-defined]
-    trainer.callbacks = [*check, watcher, _Limit(num_steps)]  # type: ignore[attr-defined]
+    check = [callback for callback in callbacks_of(trainer) if isinstance(callback, BatchNormCheck)]
+    vars(trainer)["callbacks"] = [*check, watcher, _Limit(num_steps)]
     trainer.loggers = []
     trainer.limit_val_batches = 0
     trainer.num_sanity_val_steps = 0
@@ -49,11 +86,7 @@ def shorten(trainer: Trainer, num_steps: int, watcher: Callback) -> None:
 
 
 class _Limit(Callback):
-    """Sets the end of a training after everything was created for a run of another length.
-
-    Args:
-        num_steps: Optimiser steps.
-    """
+    """Sets the end of a training after everything was created for a run of another length."""
 
     def __init__(self, num_steps: int) -> None:
         self._num_steps = num_steps
@@ -111,7 +144,7 @@ def take_first_step(
     before = datamodule.trainer
     try:
         trainer = quiet_trainer(like, watcher, limit_val_batches=0)
-        trainer.callbacks = [_FirstStep(), *trainer.callbacks]  # type: ignore[attr-defined]
+        vars(trainer)["callbacks"] = [_FirstStep(), *callbacks_of(trainer)]
         trainer.fit(detached_copy(model), datamodule=datamodule)
     finally:
         datamodule.trainer = before
@@ -125,15 +158,7 @@ def validated(
     watcher: Callback | None = None,
     batches: int = 1,
 ) -> Iterator[tuple[Trainer, LightningModule]]:
-    """Validate a copy of a module on some batches; yield the trainer and the copy afterwards.
-
-    Args:
-        model: The module; it is not changed.
-        datamodule: The data.
-        like: The trainer whose device and precision to use.
-        watcher: A callback.
-        batches: Number of batches.
-    """
+    """Validate a copy of a module on some batches; yield the trainer and the copy afterwards."""
     before, validated = datamodule.trainer, detached_copy(model)
     trainer = quiet_trainer(like, watcher, limit_val_batches=batches)
     try:
@@ -163,7 +188,7 @@ class _FirstStep(Callback):
 def muted(module: _Module, trainer: Trainer) -> _Module:
     """Let a module take steps outside of a training: set a trainer and disable logging."""
     module.trainer = trainer
-    module.log = module.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
+    vars(module).update(dict.fromkeys(("log", "log_dict"), lambda *args, **kwargs: None))
     return module
 
 

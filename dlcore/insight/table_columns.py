@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,48 +22,29 @@ _LEVELS = ("low", "middle", "high")
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """A column of a table.
-
-    Attributes:
-        name: Its name.
-        kind: ``numbers``, ``true/false`` or ``categories``.
-        missing: Rows without a value.
-        low: Least number; NaN for categories, and if all are missing. So are the next three.
-        high: Greatest number.
-        mean: Mean of the numbers.
-        std: Their standard deviation.
-        categories: Name and number of rows of each category, the most frequent first.
-    """
+    """A column of a table."""
 
     name: str
-    kind: str
-    missing: int
-    low: float
-    high: float
-    mean: float
-    std: float
-    categories: list[tuple[str, int]]
+    kind: str  # ``numbers``, ``true/false`` or ``categories``
+    missing: int  # rows without a value
+    low: float  # least number; NaN for categories, and if all are missing. So are the next three
+    high: float  # greatest number
+    mean: float  # mean of the numbers
+    std: float  # their standard deviation
+    categories: list[tuple[str, int]]  # name and number of rows of each category, the most frequent first
 
 
 @dataclass(frozen=True)
 class TableSummary:
-    """A table as in its file.
+    """A table as in its file."""
 
-    Attributes:
-        rows: Number of rows.
-        columns: The input columns.
-        target: The target.
-        values: The columns' values, for a picture.
-        groups: Group of each row by its target: the class, or for numbers the third of the range; -1: none (N,).
-        group_names: The groups' names.
-    """
-
-    rows: int
-    columns: list[ColumnSummary]
-    target: ColumnSummary
-    values: list[ColumnValues]
+    rows: int  # number of rows
+    columns: list[ColumnSummary]  # the input columns
+    target: ColumnSummary  # the target
+    values: list[ColumnValues]  # the columns' values, for a picture
+    # Group of each row by its target: the class, or for numbers the third of the range; -1: none (N,).
     groups: np.ndarray
-    group_names: list[str]
+    group_names: list[str]  # the groups' names
 
 
 def summarize_table(datamodule: Table) -> TableSummary:
@@ -71,9 +53,11 @@ def summarize_table(datamodule: Table) -> TableSummary:
     Args:
         datamodule: The table, with valid arguments.
     """
-    source = builtin_table(datamodule.builtin) if datamodule.path is None else Path(datamodule.path).expanduser()  # type: ignore[arg-type]
+    builtin: Any = datamodule.builtin
+    source = builtin_table(builtin) if datamodule.path is None else Path(datamodule.path).expanduser()
     rows, name = datamodule.reader.first(source, datamodule.source, datamodule.target)
-    goal: Column = rows.target  # type: ignore[assignment]
+    target: Any = rows.target  # read, as it was named
+    goal: Column = target
     classes = datamodule.facts().get("class_names")
     groups, names = _groups(goal, name, None if classes is None else list(classes))
     return TableSummary(

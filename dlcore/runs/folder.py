@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dlcore.errors import FitError
 from dlcore.plain_text import shell_word
-from dlcore.tracking.run_folder import RUNS_FOLDER, run_version
+from dlcore.tracking.run_file import RUNS_FOLDER, run_version
 
 
 def runs_root(default_root_dir: str | Path | None = None) -> Path:

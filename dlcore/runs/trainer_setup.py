@@ -19,7 +19,7 @@ from dlcore.runs.folder import run_of_checkpoint, runs_root
 from dlcore.runs.process import check_devices, check_strategy, with_launched_processes
 from dlcore.runs.settings import Settings
 from dlcore.tracking import RunLogger
-from dlcore.tracking.run_folder import new_run_folder
+from dlcore.tracking.run_file import new_run_folder
 
 
 def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: Steps = 1) -> Trainer:

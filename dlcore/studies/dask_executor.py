@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dlcore.errors import ConfigError
-from dlcore.studies import cluster, pool
+from dlcore.studies import pool
+from dlcore.studies.executor import InPlace, import_library, lost_runs_are_broken, share_out_cluster
 from dlcore.studies.plan import Job
 
 Result = TypeVar("Result")
@@ -18,33 +19,25 @@ _TIMEOUT = 30  # seconds to reach a cluster
 
 
 class DaskExecutor:
-    """Workers of a Dask cluster.
-
-    Args:
-        client: The cluster's client.
-    """
+    """Workers of a Dask cluster."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
         """Return one run per worker of the cluster, with one thread each."""
-        return cluster.share_out(jobs, wanted, max(1, len(self.client.nthreads())))
+        return share_out_cluster(jobs, wanted, max(1, len(self.client.nthreads())))
 
     def run_jobs(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
     ) -> Iterator[Result]:
-        """Run jobs and yield their results as they finish.
-
-        Raises:
-            BrokenProcessPool: A process was lost.
-        """
+        """Run jobs and yield their results as they finish."""
         self.client.wait_for_workers(1, timeout=_TIMEOUT)
-        yield from cluster.lost_runs_are_broken(self._results(cluster.InPlace(work, Path.cwd()), jobs, at_once))
+        yield from lost_runs_are_broken(self._results(InPlace(work, Path.cwd()), jobs, at_once))
 
     def _results(self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int) -> Iterator[Result]:
         """Yield results as they finish. Not through joblib, which waits forever for a job whose process has died."""
-        distributed = cluster.import_library("distributed", "dask")
+        distributed = import_library("distributed", "dask")
         waiting = iter(jobs)
         first = [self._submit(work, job) for job in islice(waiting, at_once)]
         going = distributed.as_completed(first, loop=self.client.loop)
@@ -79,8 +72,8 @@ def open_dask(address: str | None, wanted: int | None) -> Iterator[DaskExecutor]
     Raises:
         ConfigError: Dask is not installed, the cluster cannot be reached, or its workers have several threads.
     """
-    distributed = cluster.import_library("distributed", "dask")
-    dask = cluster.import_library("dask", "dask")
+    distributed = import_library("distributed", "dask")
+    dask = import_library("dask", "dask")
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
     # A run may start processes of its own (to decode pictures), which daemons must not.
     # A run whose process died is repeated by `pool.train_all`, alone.

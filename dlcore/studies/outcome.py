@@ -1,22 +1,49 @@
-"""Turn results into verdicts, pictures, tables as files, and a report."""
+"""Turn results into verdicts, pictures, tables as files, and reports: self-contained HTML files, from a template."""
 
 from __future__ import annotations
 
+import base64
+import functools
+import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dlcore.studies.combined_report import combined_html
+import jinja2
+
+import dlcore
+from dlcore.diagnosis import diagnose
+from dlcore.errors import DlcoreError
 from dlcore.studies.results import Results
-from dlcore.studies.study import Claim
+from dlcore.studies.study import Claim, Study, flag_text
 from dlcore.studies.study_figures import Picture, draw_pictures
-from dlcore.studies.study_report import report_html
-from dlcore.studies.tables import write_csv, write_json_results
-from dlcore.studies.verdict import SKIPPED, Verdict, judge
+from dlcore.studies.tables import (
+    Verdicts,
+    claim_values,
+    measured,
+    table,
+    why_not,
+    write_csv,
+    write_json_results,
+)  # fmt: skip
+from dlcore.studies.verdict import NAMES, SKIPPED, Verdict, judge
+from dlcore.tracking.metric_names import GAP
 from dlcore.tracking.run_file import replace_file
 
 REPORT, RESULTS, TABLE = "report.html", "results.json", "results.csv"
 COMBINED, COMBINED_QUICK = "studies.html", "studies_quick.html"
+_RULE = (
+    "A comparison is one of means over the seeds. The interval mean ± t·s/√n (95%, Student's t) is laid around the "
+    "differences of the seeds: where all of it is on the claim's side, the comparison holds; where all of it is on the "
+    "other side, it does not; else it is undecided. With one seed the difference itself decides."
+)
+_QUICK = (
+    "Quick: cut to fewer epochs and one seed, with all the data. A claim is judged by the same comparison as in the "
+    "whole study, where the difference is at least 2 points (of a share) or 5% (of any other number); a smaller one "
+    "may be chance. A claim that needs what was cut is not judged."
+)
 
 
 @dataclass(frozen=True)
@@ -38,24 +65,99 @@ class Outcome:
 
 def conclude(results: Results, folder: Path) -> Outcome:
     """Judge the claims and write the study's files from the results so far."""
-    verdicts = tuple((claim, _verdict(claim, results)) for claim in results.study.claims)
+    study = results.study
+    verdicts = tuple((claim, _verdict(claim, results)) for claim in study.claims)
     write_json_results(results, verdicts, folder / RESULTS)
     write_csv(results, folder / TABLE)
-    pictures = draw_pictures(results, folder)
-    replace_file(folder / REPORT, report_html(results, verdicts, pictures).encode())
-    return Outcome(results, verdicts, folder, pictures)
+    outcome = Outcome(results, verdicts, folder, draw_pictures(results, folder))
+    replace_file(folder / REPORT, _html([outcome], title=study.heading, rule=_RULE if verdicts else ""))
+    return outcome
 
 
 def write_combined(outcomes: Sequence[Outcome], runs: Path) -> Path:
     """Write the report of several studies into the folder of all runs, and return its path."""
     quick = any(outcome.results.study.quick for outcome in outcomes)
     path = runs / (COMBINED_QUICK if quick else COMBINED)
-    content = combined_html([(each.results, each.verdicts, each.pictures) for each in outcomes], quick)
-    replace_file(path, content.encode())
+    title, count = f"All studies{' (quick)' * quick}", counted([outcome.verdicts for outcome in outcomes])
+    replace_file(path, _html(outcomes, title=title, rule=_RULE, combined=True, quick=_QUICK * quick, count=count))
     return path
+
+
+def counted(all_verdicts: Sequence[Verdicts]) -> str:
+    """Return how many claims have each verdict, in words: ``25 claims: 24 confirmed, 1 inconclusive``."""
+    count = Counter(verdict.name for verdicts in all_verdicts for _, verdict in verdicts)
+    number = sum(count.values())
+    words = ", ".join(f"{count[name]} {name.lower()}" for name in NAMES if count[name])
+    return f"{number} claim{'s' * (number != 1)}{': ' * bool(words)}{words}"
 
 
 def _verdict(claim: Claim, results: Results) -> Verdict:
     if results.study.quick and claim.full_only:
         return Verdict(SKIPPED, (), f"left out of a quick study: {claim.full_only}")
     return judge(claim.holds, results.measure, results.study.quick)
+
+
+def _html(outcomes: Sequence[Outcome], **context: Any) -> bytes:
+    studies = [(each.results, each.verdicts, each.pictures) for each in outcomes]
+    return _template().render(studies=studies, **context).strip().encode() + b"\n"
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dlcore.studies"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["base64"] = lambda path: base64.b64encode(path.read_bytes()).decode()
+    functions = (claim_values, measured, why_not, found_rows, differences, fine_print)
+    environment.globals |= {function.__name__: function for function in functions}
+    environment.globals |= {"results_table": table, "gap": GAP[:1].upper() + GAP[1:]}
+    return environment.get_template("report.html.j2")
+
+
+def found_rows(results: Results) -> list[list[str]]:
+    """Return what the diagnosis found in each variant's first run: name, finding (or why there is none), remedy."""
+    rows: dict[str, list[str]] = {}
+    for run in results.runs:
+        name = run.record.variant
+        if name in rows:
+            continue
+        try:
+            diagnosis = diagnose(run.folder)
+        except (DlcoreError, OSError) as error:
+            rows[name] = [name, f"cannot be diagnosed: {error}", ""]
+            continue
+        first = diagnosis.first
+        healthy = ": ".join([diagnosis.verdict, *diagnosis.healthy[:1]])
+        rows[name] = [name, first.lines()[0], first.remedy] if first else [name, healthy, ""]
+    return list(rows.values())
+
+
+def _settings(study: Study) -> dict[str, list[str]]:
+    """Return the settings that any variant has, each with its text in all variants."""
+    names = dict.fromkeys(name for variant in study.variants for name in variant.settings)
+    return {
+        name: [
+            flag_text(each.settings[name]) if name in each.settings else "as in the recipe" for each in study.variants
+        ]
+        for name in names
+    }
+
+
+def differences(study: Study) -> tuple[list[str], list[list[str]]]:
+    """Return the settings that differ between variants, as heads and rows."""
+    columns = {"variant": [variant.name for variant in study.variants]}
+    settings = {"recipe": [variant.recipe for variant in study.variants], **_settings(study)}
+    columns |= {name: texts for name, texts in settings.items() if len(set(texts)) > 1}
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+
+
+def fine_print(results: Results) -> list[str]:
+    """Return recipes, common settings, data, versions and machines, a sentence each."""
+    study, records = results.study, [run.record for run in results.runs]
+    common = [f"{name} {texts[0]}" for name, texts in _settings(study).items() if len(set(texts)) == 1]
+    sources, devices = (sorted({getattr(each, key) for each in records} - {""}) for key in ("source", "device"))
+    lines = [f"Base: {', '.join(dict.fromkeys(variant.recipe for variant in study.variants))}."]
+    lines += [f"All variants: {', '.join(common)}."] if common else []
+    lines += [f"Data: {'; '.join(sources)}."] if sources else []
+    lines.append(f"dlcore {dlcore.__version__}, {', '.join(devices) or 'no run'}, Python {platform.python_version()}.")
+    return [*lines, _QUICK] if study.quick else lines

@@ -22,29 +22,17 @@ _IRRELEVANT = ("progress_display",)  # settings that do not change a run's outco
 
 @dataclass(frozen=True)
 class Job:
-    """One run to do.
-
-    Args:
-        variant: The variant's name.
-        seed: The seed.
-        words: Its command line after ``fit``.
-        digest: Hash of its settings.
-        folder: The run's folder.
-        number: Its index among the jobs, used to assign devices.
-        goes_on: Whether the folder holds an interrupted run, which continues.
-        test: Whether the best checkpoint is evaluated on the test samples.
-        study: Name of the study's folder.
-    """
+    """One run to do."""
 
     variant: str
-    seed: int
-    words: tuple[str, ...]
-    digest: str
-    folder: Path
-    number: int
-    goes_on: bool
-    test: bool
-    study: str
+    seed: int  # the seed
+    words: tuple[str, ...]  # its command line after ``fit``
+    digest: str  # hash of its settings
+    folder: Path  # the run's folder
+    number: int  # its index among the jobs, used to assign devices
+    goes_on: bool  # whether the folder holds an interrupted run, which continues
+    test: bool  # whether the best checkpoint is evaluated on the test samples
+    study: str  # name of the study's folder
 
     @property
     def group(self) -> tuple[str, str]:
@@ -59,19 +47,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """The done and the remaining runs of a study.
+    """The done and the remaining runs of a study."""
 
-    Args:
-        study: The study.
-        root: Folder of the study's runs.
-        done: Folders and records of finished runs, by variant and seed.
-        jobs: The remaining runs, all variants of one seed after the other.
-    """
-
-    study: Study
-    root: Path
-    done: dict[tuple[str, int], tuple[Path, Record]]
-    jobs: list[Job]
+    study: Study  # the study
+    root: Path  # folder of the study's runs
+    done: dict[tuple[str, int], tuple[Path, Record]]  # folders and records of finished runs, by variant and seed
+    jobs: list[Job]  # the remaining runs, all variants of one seed after the other
 
 
 def make_plan(study: Study, runs: Path, redo: bool = False, first: int = 0) -> Plan:
@@ -126,21 +107,13 @@ def _top(key: str) -> str:
 
 
 def can_go_on(job: Job) -> bool:
-    """Return whether the job's folder holds an interrupted run with these settings and a checkpoint.
-
-    Raises:
-        DataError: Its record cannot be read.
-    """
+    """Return whether the job's folder holds an interrupted run with these settings and a checkpoint."""
     record = read_record(job.folder)
     return record is not None and (record.digest, record.status) == (job.digest, RUNNING) and job.checkpoint.is_file()
 
 
 def clear_leftovers(jobs: list[Job]) -> None:
-    """Remove failed runs, and runs that ended before their first checkpoint, from the jobs' folders.
-
-    Raises:
-        DataError: A folder holds a run worth keeping; see `clear`.
-    """
+    """Remove failed runs, and runs that ended before their first checkpoint, from the jobs' folders."""
     for job in jobs:
         if job.folder.is_dir() and not job.goes_on:
             clear(job.folder)
@@ -153,7 +126,9 @@ def clear(folder: Path) -> None:
         DataError: The run ended well, or has checkpoints and has not failed.
     """
     if not _is_worthless(folder):
-        raise DataError(f"{folder}: holds a run that is kept; the same command makes another beside it. Give it again.")
+        raise DataError(
+            f"{folder}: holds a run that is kept. Give the same command again: it makes another run next to it."
+        )
     shutil.rmtree(folder)
 
 

@@ -51,15 +51,9 @@ def share_out(jobs: int, wanted: int | None = None) -> tuple[int, int]:
 
 
 def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int) -> Iterator[Result]:
-    """Run jobs and yield their results as they finish, in any order.
+    """Run jobs and yield their results as they finish, in any order. `work` must not raise.
 
     An exception in the caller (Ctrl-C) ends all processes.
-
-    Args:
-        work: The function to call for each job; it must not raise.
-        jobs: The jobs.
-        at_once: Number of parallel jobs.
-        threads: Threads per job.
 
     Raises:
         BrokenProcessPool: A process died.
@@ -90,11 +84,7 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
 
 
 class WithJob:
-    """Does a job and returns it with its result: results arrive in any order.
-
-    Args:
-        work: The function to call.
-    """
+    """Does a job and returns it with its result: results arrive in any order."""
 
     def __init__(self, work: Callable[[Job], Any]) -> None:
         self.work = work
@@ -119,14 +109,7 @@ def train_all(
     """Run all jobs even if some fail, and yield each with its record as it ends.
 
     If a process dies, all running jobs must restart from their last checkpoint; they do so one at a time, to find the
-    one at fault, and the others follow.
-
-    Args:
-        work: The function to call for each job.
-        jobs: The jobs.
-        at_once: Number of parallel runs.
-        threads: Threads per run.
-        run: A function like `run_jobs`.
+    one at fault, and the others follow. `run` is a function like `run_jobs`.
     """
     left = list(jobs)
     while left:
@@ -149,7 +132,8 @@ def _alone(work: Callable[[Job], Record], job: Job, threads: int, run: Any) -> R
     if finished is not None and finished.status != RUNNING:
         return finished
     try:
-        return next(iter(run(Training(work), [job], 1, threads)))[1]
+        record: Record = next(iter(run(Training(work), [job], 1, threads)))[1]
+        return record
     except BrokenProcessPool:
         return _failed(job)
 

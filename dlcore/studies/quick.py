@@ -22,8 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from dlcore.errors import ConfigError, UnknownNameError
-from dlcore.studies.settings_section import check_keys, read_settings
-from dlcore.studies.study import Claim, Study, Variant
+from dlcore.studies.study import Claim, Study, check_keys, read_settings
 
 _KEYS = ("settings", "variants")
 
@@ -51,7 +50,11 @@ def cut(study: Study, section: Any, where: str) -> Study:
         if name not in names:
             raise UnknownNameError(f"variant (in {where}: variants)", name, names)
     dropped = [name for name, settings in own.items() if settings is None]
-    kept = tuple(_cut_variant(each, common, own.get(each.name)) for each in study.variants if each.name not in dropped)
+    kept = tuple(
+        replace(each, settings={**each.settings, **common, **(own.get(each.name) or {})})
+        for each in study.variants
+        if each.name not in dropped
+    )
     if not kept:
         raise ConfigError(f"{where}: variants: expected at least one that is not off.")
     claims = tuple(_cut_claim(claim, dropped) for claim in study.claims)
@@ -59,11 +62,7 @@ def cut(study: Study, section: Any, where: str) -> Study:
 
 
 def check_quick(study: Study, section: Any, where: str) -> None:
-    """Check an unused section, so that a mistake in it shows at once.
-
-    Raises:
-        DlcoreError: As `cut`.
-    """
+    """Check an unused section, so that a mistake in it shows at once."""
     if section is not None:
         cut(study, section, where)
 
@@ -83,10 +82,6 @@ def _read(section: Any, where: str) -> tuple[dict[str, Any], dict[str, dict[str,
         if settings is not None and "recipe" in settings:
             raise ConfigError(f"{where}: variants: {name}: expected settings, got a recipe: it is that of the study.")
     return read_settings(section.get("settings"), f"{where}: settings"), own
-
-
-def _cut_variant(variant: Variant, common: Mapping[str, Any], own: Mapping[str, Any] | None) -> Variant:
-    return replace(variant, settings={**variant.settings, **common, **(own or {})})
 
 
 def _cut_claim(claim: Claim, dropped: list[str]) -> Claim:

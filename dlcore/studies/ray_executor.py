@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dlcore.errors import ConfigError
-from dlcore.studies import cluster, pool
+from dlcore.studies import pool
+from dlcore.studies.executor import InPlace, import_library, lost_runs_are_broken, share_out_cluster
 from dlcore.studies.plan import Job
 
 Result = TypeVar("Result")
@@ -25,11 +26,7 @@ _EVERY = 0.3  # seconds between two polls
 
 
 class RayExecutor:
-    """Actors of a Ray cluster.
-
-    Args:
-        ray: The module.
-    """
+    """Actors of a Ray cluster."""
 
     def __init__(self, ray: Any) -> None:
         resources = ray.cluster_resources()
@@ -38,22 +35,18 @@ class RayExecutor:
 
     def share_out(self, jobs: int, wanted: int | None) -> tuple[int, int]:
         """Return one run per GPU of the cluster, without GPUs one per core, with one thread each."""
-        return cluster.share_out(jobs, wanted, self.room)
+        return share_out_cluster(jobs, wanted, self.room)
 
     def run_jobs(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, threads: int
     ) -> Iterator[Result]:
-        """Run jobs and yield their results as they finish.
-
-        Raises:
-            BrokenProcessPool: A process was lost.
-        """
-        yield from cluster.lost_runs_are_broken(self._results(work, jobs, at_once))
+        """Run jobs and yield their results as they finish."""
+        yield from lost_runs_are_broken(self._results(work, jobs, at_once))
 
     def _results(self, work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int) -> Iterator[Result]:
         import joblib
 
-        in_place = cluster.InPlace(work, Path.cwd())
+        in_place = InPlace(work, Path.cwd())
         remote = {"num_gpus": 1} if self.gpus else {}
         box: dict[str, Any] = {}
 
@@ -100,8 +93,8 @@ def open_ray(address: str | None, wanted: int | None) -> Iterator[RayExecutor]:
     address = address or os.environ.get("RAY_ADDRESS")
     if address is None:
         _keep_to_this_machine()
-    ray = cluster.import_library("ray", "ray")
-    joblib_of_ray = cluster.import_library("ray.util.joblib", "ray")
+    ray = import_library("ray", "ray")
+    joblib_of_ray = import_library("ray.util.joblib", "ray")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default; without it Ray warns
     logging.getLogger("ray").setLevel(logging.ERROR)  # it warns about joblib's pool arguments
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
@@ -129,7 +122,7 @@ def _keep_to_this_machine() -> None:
     """
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     if "ray" in sys.modules:  # already imported: too late for the variables in this process
-        constants = cluster.import_library("ray._private.ray_constants", "ray")
+        constants = import_library("ray._private.ray_constants", "ray")
         constants.ENABLE_RAY_CLUSTER = os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] != "0"
     elif "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"

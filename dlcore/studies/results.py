@@ -22,15 +22,10 @@ from dlcore.tracking.timeline import kept_modes
 
 @dataclass(frozen=True)
 class Curve(LoggedCurve):
-    """A metric over a run (P points), with samples and time at each point.
+    """A metric over a run (P points), with samples and time at each point."""
 
-    Args:
-        samples: Training samples so far (P,).
-        seconds: Seconds of training so far (P,).
-    """
-
-    samples: np.ndarray
-    seconds: np.ndarray
+    samples: np.ndarray  # training samples so far (P,)
+    seconds: np.ndarray  # seconds of training so far (P,)
 
     def x(self, axis: str) -> np.ndarray:
         """Return one of ``epoch``, ``samples`` and ``seconds``."""
@@ -49,15 +44,12 @@ class RunResult:
     def last(self, metric: str) -> float | None:
         """Return the last value of a metric; None if it was never logged."""
         curve = self.curves.get(metric)
-        return float(curve.values[-1]) if curve is not None and len(curve.values) else None
+        return curve.last() if curve is not None and len(curve.values) else None
 
     def best(self, metric: str, greater: bool) -> float | None:
         """Return the greatest or smallest value of a metric; NaN only if all values are NaN."""
         curve = self.curves.get(metric)
-        if curve is None or not len(curve.values):
-            return None
-        values = curve.values[~np.isnan(curve.values)]
-        return float(values.max() if greater else values.min()) if len(values) else math.nan
+        return curve.best(greater) if curve is not None and len(curve.values) else None
 
 
 @dataclass(frozen=True)

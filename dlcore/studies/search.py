@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.config.merge import flatten, stacked_recipes
-from dlcore.studies.cluster import import_library
-from dlcore.studies.executor import Executor, LocalExecutor
+from dlcore.studies import pool
+from dlcore.studies.executor import Executor, import_library
 from dlcore.studies.outcome import Outcome
 from dlcore.studies.results import Results
-from dlcore.studies.space import Range, Space, named_variant
 from dlcore.studies.study import Study, Variant, flag_text
 from dlcore.studies.study_runner import RUNS, Listener, locked, run_study
-from dlcore.studies.vary import parsed
+from dlcore.studies.vary import Range, Space, named_variant, parsed
 from dlcore.tracking.metric_names import checked_mode, unknown_mode
 
 JOURNAL = "optuna.journal"
@@ -34,15 +33,7 @@ Told = Callable[[int, Variant, float | None], None]
 
 
 class Search:
-    """A search.
-
-    Args:
-        study: Title, seeds and everything else but the variants.
-        recipe: The recipe that is varied.
-        space: Settings and their ranges.
-        settings: Flags for all trials.
-        trials: Number of trials, including those of earlier starts.
-    """
+    """A search."""
 
     def __init__(self, study: Study, recipe: str, space: Space, settings: Mapping[str, Any], trials: int) -> None:
         self.study, self.recipe, self.space, self.settings, self.trials = study, recipe, space, settings, trials
@@ -68,7 +59,7 @@ class Search:
             DlcoreError: Optuna is not installed, or no trial can be trained.
         """
         optuna = import_library("optuna", "optuna")
-        executor = executor or LocalExecutor()
+        executor = executor or pool
         folder = runs / self.study.folder
         with locked(folder):
             search = self._open(optuna, folder)
@@ -145,12 +136,11 @@ class Search:
         """Return the study with all trials so far; those with the same settings are merged."""
         order = sorted(self.variants)
         if ranked:
-            order.sort(key=lambda number: self._rank(self.values.get(number)))
+            worst = -math.inf if self.greater else math.inf
+            numbers = {number: worst if (value := self.values.get(number)) is None else value for number in order}
+            order.sort(key=lambda number: -numbers[number] if self.greater else numbers[number])
         variants = {self.variants[number].name: self.variants[number] for number in order}
         return replace(self.study, variants=tuple(variants.values()))
-
-    def _rank(self, value: float | None) -> float:
-        return math.inf if value is None else -value if self.greater else value
 
     def _value(self, results: Results, variant: Variant) -> float | None:
         """Return the mean over seeds of a variant's best monitored value; None if a run failed."""
@@ -172,11 +162,7 @@ def command_of(variant: Variant, seed: int) -> list[str]:
 
 
 def _monitored(recipe: str, settings: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the metric by which a recipe keeps its best checkpoint, and whether greater is better.
-
-    Raises:
-        ArgumentError: The direction is unknown, or the recipe's mode contradicts the metric.
-    """
+    """Return the metric by which a recipe keeps its best checkpoint, and whether greater is better."""
     known = dict(flatten(stacked_recipes([recipe]))) | dict(settings)
     metric = flag_text(known.get("checkpoint.monitor") or "val/loss")
     mode = checked_mode(metric, flag_text(known.get("checkpoint.mode") or "auto"), "checkpoint")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, UnknownNameError, nearest
 from dlcore.plain_text import file_name
 from dlcore.studies.claim import Expression
 
@@ -24,7 +24,7 @@ class Claim:
 
     Args:
         says: The claim in words.
-        holds: The same as a condition that can be checked; see `dlcore.studies.claim_reader`.
+        holds: The same as a condition that can be checked; see `dlcore.studies.claim`.
         textbook: The textbook's result, in its own numbers; empty if it gives none.
         full_only: Why it is not judged in a quick study; empty if it is.
         why_not: Explanation shown if it is contradicted: why it does not hold here.
@@ -136,11 +136,7 @@ def flag_text(value: Any) -> str:
 
 
 def check_variants(variants: tuple[Variant, ...], where: str) -> None:
-    """Check that variants are distinct.
-
-    Raises:
-        ConfigError: There are none, or two would have the same folder; the message begins with `where`.
-    """
+    """Check that variants are distinct."""
     if not variants:
         raise ConfigError(f"{where}: expected at least one variant, got none.")
     folders: dict[str, str] = {}
@@ -152,3 +148,32 @@ def check_variants(variants: tuple[Variant, ...], where: str) -> None:
                 f"{where}: the variants {other!r} and {variant.name!r} would share the folder {variant.folder!r}. "
                 "Rename one of them."
             )
+
+
+def read_settings(value: Any, where: str) -> dict[str, Any]:
+    """Return settings by flag name; a nested section is the same as its dotted names.
+
+    Raises:
+        ConfigError: They are not names with values, or a variant must not set them; the message begins with `where`.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where}: expected settings such as `model.dropout: 0.25`, got {value!r}.")
+    for key in value:
+        if not isinstance(key, str) or key.startswith("-"):
+            raise ConfigError(f"{where}: expected a flag's name without dashes, such as model.dropout, got {key!r}.")
+        if key in ("seed_everything", "ckpt_path", "config", "allow"):
+            remedy = "Seeds stand in `seeds:`." if key == "seed_everything" else "It is not a variant's to set."
+            raise ConfigError(
+                f"{where}: expected a setting of model, data, trainer or a callback, got {key!r}. {remedy}"
+            )
+    return dict(value)
+
+
+def check_keys(content: Mapping[str, Any], known: tuple[str, ...], kind: str) -> None:
+    """Check that a section has only known keys."""
+    for key in content:
+        if key not in known:
+            near = nearest(str(key), known)
+            raise UnknownNameError(kind, str(key), [near] if near else known)

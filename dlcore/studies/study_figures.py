@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlcore.errors import ArgumentError, DataError
-from dlcore.studies.results import Results, RunResult
-from dlcore.tracking.figures.hidden_spread import hidden_spread
-from dlcore.tracking.figures.overlaid_curves import Family, Points, overlaid_curves
-from dlcore.tracking.figures.png_file import write_png
-from dlcore.tracking.figures.variant_histograms import Column, variant_histograms
-from dlcore.tracking.kept_histograms import read_distributions
+from dlcore.studies.results import Results
+from dlcore.tracking.figures.overlaid_curves import Family, Points, hidden_spread, overlaid_curves
+from dlcore.tracking.figures.parameter_histograms import Column, variant_histograms
+from dlcore.tracking.figures.style import write_png
+from dlcore.tracking.histogram import read_distributions
 from dlcore.tracking.layer_table import read_layers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CURVES, DISTRIBUTIONS, ACTIVATIONS = "curves.png", "distributions.png", "activations.png"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a study.
+    """A picture of a study."""
 
-    Args:
-        heading: Its heading, a word.
-        path: Its file; None if there is none.
-        text: Its alternative text; or why there is no picture.
-    """
-
-    heading: str
-    path: Path | None
-    text: str
+    heading: str  # its heading, a word
+    path: Path | None  # its file; None if there is none
+    text: str  # its alternative text; or why there is no picture
 
 
 def draw_pictures(results: Results, folder: Path) -> tuple[Picture, ...]:
@@ -54,8 +50,9 @@ def _curves(results: Results, path: Path) -> Picture:
     if results.runs:
         # Draw the compared quantity too, even if the study's `plot` does not name it.
         drawn = study.quantities
+        logged = {name for run in results.runs for name in run.curves}
         wanted = dict.fromkeys((*drawn, *((results.score,) if "accuracy" in drawn else ())))
-        quantities = [name for name in wanted if _is_there(results, name)] or ["loss", results.score]
+        quantities = [name for name in wanted if {f"train/{name}", f"val/{name}"} & logged] or ["loss", results.score]
         try:
             write_png(overlaid_curves(families(results), quantities, study.x, study.heading, _note(results)), path)
         except ArgumentError:
@@ -68,32 +65,32 @@ def _curves(results: Results, path: Path) -> Picture:
 
 def _distributions(results: Results, path: Path) -> Picture:
     """Draw weights and biases of each variant next to each other; of several seeds the first."""
-    columns = []
-    for name, run in _first_runs(results):
-        with contextlib.suppress(DataError):  # switched off in this run
-            columns.append(Column(name, *read_distributions(run.folder)))
-    heading = "Distributions"
-    try:
-        figure = variant_histograms(columns, results.study.heading, _seed_note(results))
-    except ArgumentError:
-        return _absent(heading, path, "no run has kept histograms (parameter_distribution makes them)")
-    write_png(figure, path)
-    return Picture(heading, path, "Histograms of weights and biases, a column a variant, a row a layer's group")
+    columns = [Column(name, *look) for name, look in _first_looks(results, read_distributions)]
+    return _side_by_side(
+        Picture("Distributions", path, "Histograms of weights and biases, a column a variant, a row a layer's group"),
+        lambda: variant_histograms(columns, results.study.heading, _seed_note(results)),
+        "no run has kept histograms (parameter_distribution makes them)",
+    )
 
 
 def _activations(results: Results, path: Path) -> Picture:
     """Draw the standard deviation of hidden values of each variant; of several seeds the first."""
-    runs = []
-    for name, run in _first_runs(results):
-        with contextlib.suppress(DataError):
-            runs.append((name, _spreads(read_layers(run.folder))))
-    heading = "Hidden values"
+    runs = [(name, _spreads(table)) for name, table in _first_looks(results, read_layers)]
+    return _side_by_side(
+        Picture("Hidden values", path, "Standard deviation of the values of hidden units, by epoch"),
+        lambda: hidden_spread(runs, results.study.heading, _seed_note(results)),
+        "no run has recorded activations (parameter_distribution does)",
+    )
+
+
+def _side_by_side(picture: Picture, draw: Callable[[], Figure], absent: str) -> Picture:
+    if picture.path is None:
+        return picture
     try:
-        figure = hidden_spread(runs, results.study.heading, _seed_note(results))
+        write_png(draw(), picture.path)
     except ArgumentError:
-        return _absent(heading, path, "no run has looked at activations (parameter_distribution does)")
-    write_png(figure, path)
-    return Picture(heading, path, "Standard deviation of the values of hidden units, by epoch")
+        return _absent(picture.heading, picture.path, absent)
+    return picture
 
 
 def _spreads(table: Mapping[str, Sequence[Any]]) -> dict[str, Points]:
@@ -107,10 +104,12 @@ def _spreads(table: Mapping[str, Sequence[Any]]) -> dict[str, Points]:
     return {layer: (np.array(epochs), np.array(values)) for layer, (epochs, values) in looks.items()}
 
 
-def _first_runs(results: Results) -> list[tuple[str, RunResult]]:
-    return [
-        (variant.name, results.of(variant.name)[0]) for variant in results.study.variants if results.of(variant.name)
-    ]
+def _first_looks(results: Results, read: Callable[[Path], Any]) -> Iterator[tuple[str, Any]]:
+    """Yield each variant's name and what its first run has kept, if it has."""
+    for variant in results.study.variants:
+        for run in results.of(variant.name)[:1]:
+            with contextlib.suppress(DataError):  # switched off in this run
+                yield variant.name, read(run.folder)
 
 
 def _seed_note(results: Results) -> str:
@@ -138,13 +137,6 @@ def families(results: Results) -> list[Family]:
 
 
 def _note(results: Results) -> str:
-    seeds: Sequence[int] = results.study.seeds
-    source = next((run.record.source for run in results.runs if run.record.source), "")
-    words = [f"mean of {len(seeds)} seeds, band from the lowest to the highest" if len(seeds) > 1 else "one seed"]
-    if source:
-        words.append(source)
-    return "; ".join(words)
-
-
-def _is_there(results: Results, quantity: str) -> bool:
-    return any(f"{kind}/{quantity}" in run.curves for run in results.runs for kind in ("train", "val"))
+    count = len(results.study.seeds)
+    source = next((f"; {run.record.source}" for run in results.runs if run.record.source), "")
+    return (f"mean of {count} seeds, band from the lowest to the highest" if count > 1 else "one seed") + source

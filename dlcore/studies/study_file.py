@@ -29,10 +29,9 @@ from dlcore.config import strict_yaml
 from dlcore.config.allow_list import AllowList
 from dlcore.config.recipe import find_file, find_recipe, names_in, recipe_text, recipes_folder
 from dlcore.errors import ConfigError, UnknownNameError
-from dlcore.studies.claim_reader import read_claim
+from dlcore.studies.claim import read_claim
 from dlcore.studies.quick import check_quick, cut
-from dlcore.studies.settings_section import check_keys, read_settings
-from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_variants
+from dlcore.studies.study import X_AXES, Claim, Study, Variant, check_keys, check_variants, read_settings
 
 _KEYS = ("title", "about", "recipe", "settings", "variants", "seeds", "plot", "x", "test", "claims", "quick")
 _SETTINGS = ("settings", "variants", "quick")
@@ -92,11 +91,7 @@ def read_study(path: Path, quick: bool = False, allow: Sequence[str] = ()) -> St
 
 
 def check_claims(study: Study, where: str) -> None:
-    """Check that claims name existing variants.
-
-    Raises:
-        UnknownNameError: A claim names another; the message offers the nearest.
-    """
+    """Check that claims name existing variants."""
     names = [variant.name for variant in study.variants]
     for number, claim in enumerate(study.claims, start=1):
         for quantity in claim.holds.quantities():

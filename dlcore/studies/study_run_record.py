@@ -16,43 +16,27 @@ RUNNING, DONE, FAILED = "running", "done", "failed"
 
 @dataclass
 class Record:
-    """The record of one run.
-
-    Args:
-        variant: The variant's name.
-        seed: The seed.
-        digest: Hash of its settings; see `dlcore.studies.plan`.
-        status: ``running`` (or killed), ``done`` or ``failed``.
-        error: Why it failed; empty otherwise.
-        parameters: Number of trained parameters.
-        train_samples: Training samples of an epoch.
-        epochs: Trained epochs.
-        steps: Optimiser steps.
-        seconds: Seconds of training and validation.
-        times: Pairs of optimiser steps and elapsed seconds, one per validation.
-        test: Metrics of the best checkpoint on the test samples; empty unless the study tests.
-        weights: Distribution of the final weights: ``std``, ``reach`` (95% lie within), ``edges``, ``counts``.
-        source: Where the data came from.
-        is_sample: Whether they were a built-in sample instead of the real data.
-        device: The device it ran on.
-    """
+    """The record of one run."""
 
     variant: str
-    seed: int
-    digest: str
-    status: str = RUNNING
-    error: str = ""
-    parameters: int = 0
-    train_samples: int = 0
-    epochs: float = 0.0
-    steps: int = 0
-    seconds: float = 0.0
+    seed: int  # the seed
+    digest: str  # hash of its settings; see `dlcore.studies.plan`
+    status: str = RUNNING  # ``running`` (or killed), ``done`` or ``failed``
+    error: str = ""  # why it failed; empty otherwise
+    parameters: int = 0  # number of trained parameters
+    train_samples: int = 0  # training samples of an epoch
+    epochs: float = 0.0  # trained epochs
+    steps: int = 0  # optimiser steps
+    seconds: float = 0.0  # seconds of training and validation
+    # Pairs of optimiser steps and elapsed seconds, one per validation.
     times: list[list[float]] = field(default_factory=list)
+    # Metrics of the best checkpoint on the test samples; empty unless the study tests.
     test: dict[str, float] = field(default_factory=dict)
+    # Distribution of the final weights: ``std``, ``reach`` (95% lie within), ``edges``, ``counts``.
     weights: dict[str, Any] = field(default_factory=dict)
-    source: str = ""
-    is_sample: bool = False
-    device: str = ""
+    source: str = ""  # where the data came from
+    is_sample: bool = False  # whether they were a built-in sample instead of the real data
+    device: str = ""  # the device it ran on
 
     def write(self, folder: Path) -> None:
         """Write it into the run's folder, atomically."""

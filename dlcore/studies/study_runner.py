@@ -12,7 +12,7 @@ from pathlib import Path
 from dlcore import cache
 from dlcore.errors import ConfigError, FitError
 from dlcore.studies import pool
-from dlcore.studies.executor import Executor, LocalExecutor
+from dlcore.studies.executor import Executor
 from dlcore.studies.outcome import Outcome, conclude
 from dlcore.studies.plan import Job, Plan, clear_leftovers, make_plan
 from dlcore.studies.results import read_results
@@ -76,7 +76,7 @@ def run_studies(
     Raises:
         DlcoreError: They cannot be run. A run that fails does not raise: it is among the failures.
     """
-    told, executor = listener or Listener(), executor or LocalExecutor()
+    told, executor = listener or Listener(), executor or pool
     with contextlib.ExitStack() as held:
         for study in studies:
             held.enter_context(locked(runs / study.folder))
@@ -106,11 +106,7 @@ def run_studies(
 
 
 def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list[Plan]:
-    """Return the plan of each study, with jobs numbered across studies; see `make_plan`.
-
-    Raises:
-        ConfigError: Two of them have the same folder.
-    """
+    """Return the plan of each study, with jobs numbered across studies; see `make_plan`."""
     plans: list[Plan] = []
     for study in studies:
         if any(plan.study.folder == study.folder for plan in plans):
@@ -131,11 +127,11 @@ def check_jobs(
         FitError: A process died during the check.
     """
     firsts = list({job.group: job for job in reversed(jobs)}.values())[::-1]
-    run = (executor or LocalExecutor()).run_jobs
+    run = (executor or pool).run_jobs
     try:
         found = list(run(pool.WithJob(inspect), firsts, at_once, threads)) if firsts else []
     except BrokenProcessPool as error:
-        if executor is not None and not isinstance(executor, LocalExecutor):
+        if executor not in (None, pool):
             why = str(error).strip().splitlines()[-1].strip()
             raise FitError(
                 f"The cluster cannot check the settings: {why}. Its machines need the same dlcore, and this folder."
@@ -149,17 +145,14 @@ def check_jobs(
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a study against a second process.
-
-    Raises:
-        ConfigError: Another process is running it.
-    """
+    """Lock a study against a second process."""
     path = folder / ".lock"
     with cache.locked(path, wait=False) as turn:
         if not turn:
             who = path.read_text(encoding="utf-8").strip()
             raise ConfigError(
-                f"{folder}: another process{f' ({who})' * bool(who)} is at work on this study. Wait for it, or end it."
+                f"{folder}: another process{f' ({who})' * bool(who)} is running this study. "
+                "Wait until it ends, or end it."
             )
         path.write_text(str(os.getpid()), encoding="utf-8")
         yield

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from dlcore.studies.study_run_record import write_json
 from dlcore.studies.verdict import CONTRADICTED, Verdict
 from dlcore.tracking.metric_names import is_share
 from dlcore.tracking.run_file import replace_file
+from dlcore.tracking.run_page import duration
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
 
@@ -33,7 +34,7 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
     score = results.score
     share = is_share(score)
     columns: list[tuple[str, Any]] = [
-        ("parameters", lambda name: _whole(results.spread(name, "parameters"))),
+        ("parameters", lambda name: _shown(results.spread(name, "parameters"), "{:,.0f}".format)),
         (f"best val {score}", lambda name: _number(results.spread(name, f"val/{score}", "best"), share)),
         (f"last val {score}", lambda name: _number(results.spread(name, f"val/{score}"), share)),
         (f"last train {score}", lambda name: _number(results.spread(name, f"train/{score}"), share)),
@@ -47,7 +48,7 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
         columns.append(("95% of weights within ±", lambda name: _number(results.spread(name, "weight_reach"), False)))
     columns += [
         ("epochs", lambda name: _epochs(results.spread(name, "epochs"))),
-        ("time", lambda name: duration(results.spread(name, "seconds"))),
+        ("time", lambda name: _shown(results.spread(name, "seconds"), duration)),
         ("seeds", lambda name: str(len(results.of(name)))),
     ]
     if brief:
@@ -74,7 +75,9 @@ def measured(verdict: Verdict) -> list[str]:
     """Return each comparison of a claim with its two sides, in words."""
     lines = [f"not judged: {verdict.why}"] if verdict.why else []
     for each in verdict.checked:
-        sides = f" [{_plain(each.left)} against {_plain(each.right)}]" if each.left is not None else ""
+        sides = (
+            f" [{each.left:.4g} against {each.right:.4g}]" if each.left is not None and each.right is not None else ""
+        )
         noise = f", ± {each.margin:.2g} over {each.seeds} seeds" if each.margin is not None else ""
         holds = {True: "holds", False: "does not hold", None: f"cannot be told: {each.why}"}[each.outcome]
         lines.append(f"{each.text}{sides}{noise}: {holds}")
@@ -104,23 +107,18 @@ def write_csv(results: Results, path: Path) -> None:
     score = results.score
     kinds = [("val", "best"), ("val", "last"), ("train", "last")]
     names = [f"{kind} {part}/{metric}" for metric in dict.fromkeys((score, "loss")) for part, kind in kinds]
+    tests = sorted({name for run in results.runs for name in run.record.test})
+    heads = ("seed", "parameters", "epochs", "steps", "seconds")
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    heads = ("variant", "seed", "parameters", "epochs", "steps", "seconds")
-    tests = sorted({name for run in results.runs for name in run.record.test})
-    writer.writerow([*heads, *names, *tests, "folder"])
+    writer.writerow(["variant", *heads, *names, *tests, "folder"])
     for run in results.runs:
         record = run.record
-        numbers = [number(run, name.partition(" ")[2], name.partition(" ")[0]) for name in names]
-        writer.writerow(
-            [
-                csv_cell(record.variant),
-                *(getattr(record, head) for head in heads[1:]),
-                *("" if value is None else f"{value:.6g}" for value in numbers),
-                *(f"{record.test[name]:.6g}" if name in record.test else "" for name in tests),
-                _place(run.folder, path),
-            ]
-        )
+        numbers = [number(run, metric, kind) for kind, _, metric in (name.partition(" ") for name in names)]
+        numbers += [record.test.get(name) for name in tests]
+        cells = ("" if value is None else f"{value:.6g}" for value in numbers)
+        plain = (getattr(record, head) for head in heads)
+        writer.writerow([csv_cell(record.variant), *plain, *cells, _place(run.folder, path)])
     replace_file(path, file.getvalue().encode())
 
 
@@ -138,12 +136,13 @@ def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None
             "recipe": variant.recipe,
             "settings": dict(variant.settings),
             **{
-                f"{kind} {name}": _plain_spread(results.spread(variant.name, name, kind))
+                f"{kind} {name}": found and asdict(found)
                 for name, kind in (
                     (f"val/{score}", "best"), (f"val/{score}", "last"), (f"train/{score}", "last"),
                     (f"gap/{score}", "last"), ("val/loss", "last"), (f"test/{score}", "last"), ("seconds", "last"),
                     ("parameters", "last"),
                 )
+                for found in [results.spread(variant.name, name, kind)]
             },
         }
         for variant in study.variants
@@ -186,14 +185,6 @@ def write_json_results(results: Results, verdicts: Verdicts, path: Path) -> None
     )  # fmt: skip
 
 
-def duration(spread: Spread | None) -> str:
-    """Format seconds in words."""
-    if spread is None:
-        return "–"
-    minutes, rest = divmod(round(spread.mean), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{spread.mean:.1f} s"
-
-
 def _number(spread: Spread | None, share: bool) -> str:
     if spread is None:
         return "–"
@@ -206,17 +197,9 @@ def _number(spread: Spread | None, share: bool) -> str:
     return f"{spread.mean:.4g}" + ("" if spread.deviation is None else f" ± {spread.deviation:.2g}")
 
 
-def _whole(spread: Spread | None) -> str:
-    return "–" if spread is None else f"{spread.mean:,.0f}"
-
-
 def _epochs(spread: Spread | None) -> str:
-    return "–" if spread is None else f"{spread.mean:g}" if spread.deviation in (None, 0) else f"{spread.mean:.1f}"
+    return _shown(spread, f"{{:{'g' if spread and not spread.deviation else '.1f'}}}".format)
 
 
-def _plain(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
-
-
-def _plain_spread(spread: Spread | None) -> dict[str, Any] | None:
-    return None if spread is None else asdict(spread)
+def _shown(spread: Spread | None, written: Callable[[float], str]) -> str:
+    return "–" if spread is None else written(spread.mean)

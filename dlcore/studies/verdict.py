@@ -15,34 +15,21 @@ metamathematics", §64.
 
 from __future__ import annotations
 
-import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
 
-from dlcore.studies.claim import (
-    SHARES,
-    Arithmetic,
-    Comparison,
-    Condition,
-    Expression,
-    Number,
-    Quantity,
-    Value,
-    quantities_of,
-    signs_of,
-)
+import numpy as np
+from scipy.special import stdtrit
+
+from dlcore.studies.claim import SHARES, Arithmetic, Comparison, Condition, Expression, Quantity, Value, nodes_of
 from dlcore.tracking.metric_names import is_share
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE, SKIPPED = "CONFIRMED", "CONTRADICTED", "INCONCLUSIVE", "SKIPPED"
 NAMES = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, SKIPPED)
 _NAMES = {True: CONFIRMED, False: CONTRADICTED, None: INCONCLUSIVE}
-# Student's t that leaves 2.5% on each side, for 1 to 30 degrees of freedom.
-_T = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)  # fmt: skip
-
+_COMPUTE: dict[str, Callable[..., np.ndarray]] = {"+": np.add, "-": np.subtract, "*": np.multiply}
+_COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 # The smallest differences that count in a quick study: of shares, and relative ones of other numbers. With 5,000
 # validation samples at 85%, their choice alone moves a difference of two accuracies by 1.4 points.
 _LEAST_POINTS, _LEAST_PART = 0.02, 0.05
@@ -53,25 +40,15 @@ Measure = Callable[[Quantity], Mapping[int, float]]
 
 @dataclass(frozen=True)
 class Checked:
-    """One comparison, checked.
+    """One comparison, checked."""
 
-    Args:
-        text: The comparison.
-        outcome: Whether it holds; None if undecided.
-        left: Mean of its left side, None without values.
-        right: Mean of its right side.
-        margin: Half the width of the interval around their difference; None with one seed.
-        seeds: Number of seeds used.
-        why: Why it is undecided; empty otherwise.
-    """
-
-    text: str
-    outcome: bool | None
-    left: float | None
-    right: float | None
-    margin: float | None
-    seeds: int
-    why: str = ""
+    text: str  # the comparison
+    outcome: bool | None  # whether it holds; None if undecided
+    left: float | None  # mean of its left side, None without values
+    right: float | None  # mean of its right side
+    margin: float | None  # half the width of the interval around their difference; None with one seed
+    seeds: int  # number of seeds used
+    why: str = ""  # why it is undecided; empty otherwise
 
 
 @dataclass(frozen=True)
@@ -95,13 +72,7 @@ class Verdict:
 
 
 def judge(claim: Expression, measure: Measure, quick: bool = False) -> Verdict:
-    """Judge a claim by the measurements.
-
-    Args:
-        claim: The claim.
-        measure: Returns a quantity's value by seed.
-        quick: Whether small differences of one seed are undecided.
-    """
+    """Judge a claim by the measurements."""
     checked: list[Checked] = []
 
     def holds(node: Condition) -> bool | None:
@@ -119,106 +90,62 @@ def judge(claim: Expression, measure: Measure, quick: bool = False) -> Verdict:
 
 def check(comparison: Comparison, measure: Measure, quick: bool = False) -> Checked:
     """Check one comparison; see the rule at the top."""
-    left, right = _values(comparison.left, measure), _values(comparison.right, measure)
-    known = [side for side in (left, right) if side is not None]
-    seeds = sorted(set.intersection(*map(set, known))) if known else [0]
+    measured = {each: measure(each) for each in nodes_of(comparison) if isinstance(each, Quantity)}
+    seeds = sorted(set.intersection(*map(set, measured.values()))) if measured else [0]
     if not seeds:
-        return Checked(comparison.text, None, None, None, None, 0, "no run has ended that tells it")
-    sides = [[side[seed] for seed in seeds] if side is not None else None for side in (left, right)]
-    first = sides[0] if sides[0] is not None else [_constant(comparison.left)] * len(seeds)
-    second = sides[1] if sides[1] is not None else [_constant(comparison.right)] * len(seeds)
-    means = _mean(first), _mean(second)
-    if any(math.isnan(value) for value in (*first, *second)):
-        return Checked(comparison.text, None, *means, None, len(seeds), "a value is not a number")
-    sign = 1 if comparison.relation.startswith("<") else -1
-    strict = len(comparison.relation) == 1
-    if any(math.isinf(value) for value in (*first, *second)):
+        return Checked(comparison.text, None, None, None, None, 0, "no finished run has this value")
+    left, right = (_values(side, measured, seeds) for side in (comparison.left, comparison.right))
+    with np.errstate(invalid="ignore"):
+        means = float(left.mean()), float(right.mean())
+
+    def checked(outcome: bool | None, why: str, margin: float | None = None) -> Checked:
+        return Checked(comparison.text, outcome, *means, margin, len(seeds), why if outcome is None else "")
+
+    if np.isnan(left).any() or np.isnan(right).any():
+        return checked(None, "a value is not a number")
+    holds = _COMPARE[comparison.relation]
+    if np.isinf(left).any() or np.isinf(right).any():
         # An infinite value (a loss that overflowed, accuracy never reached) has no interval: all seeds must agree.
-        agree = {_on_side(sign, a, b, strict) for a, b in zip(first, second, strict=True)}
-        outcome = agree.pop() if len(agree) == 1 else None
-        return Checked(
-            comparison.text, outcome, *means, None, len(seeds), "" if outcome is not None else "seeds differ"
-        )
-    differences = [sign * (b - a) for a, b in zip(first, second, strict=True)]
-    low, high, margin = interval(differences)
+        agree = set(holds(left, right).tolist())
+        return checked(agree.pop() if len(agree) == 1 else None, "seeds differ")
+    low, high, margin = interval(left - right)
     least = _least_difference(comparison, *means) if quick and margin is None else 0.0
     if abs(low) < least:
         why = f"too short to judge: with one seed and few epochs a difference below {least:.2g} may be chance"
-        return Checked(comparison.text, None, *means, None, len(seeds), why)
-    above, below = (low > 0, high <= 0) if strict else (low >= 0, high < 0)
-    outcome = True if above else False if below else None
-    why = "" if outcome is not None else f"the seeds' noise (± {margin:.2g}) is larger than the difference"
-    return Checked(comparison.text, outcome, *means, margin, len(seeds), why)
+        return checked(None, why)
+    outcome = bool(holds(low, 0)) if holds(low, 0) == holds(high, 0) else None
+    return checked(outcome, f"the seeds' noise (± {margin or 0:.2g}) is larger than the difference", margin)
 
 
 def _least_difference(comparison: Comparison, left: float, right: float) -> float:
     """Return the smallest difference of the sides that counts with one seed; 0 for exact counts."""
-    names = [each.metric or each.name for each in quantities_of(comparison)]
+    nodes = list(nodes_of(comparison))
+    names = [each.metric or each.name for each in nodes if isinstance(each, Quantity)]
     if all(name == "parameters" for name in names):
         return 0.0
-    sums = all(sign in "+-" for sign in signs_of(comparison))
+    sums = all(each.sign in "+-" for each in nodes if isinstance(each, Arithmetic))
     if sums and all(is_share(name) or name in SHARES for name in names):
         return _LEAST_POINTS
     return _LEAST_PART * max(abs(left), abs(right))
 
 
-def interval(differences: Sequence[float]) -> tuple[float, float, float | None]:
+def interval(differences: np.ndarray) -> tuple[float, float, float | None]:
     """Return the 95% interval of a mean: both ends, and half its width (None for one number, its own interval)."""
-    n, mean = len(differences), fmean(differences)
+    n, mean = len(differences), float(np.mean(differences))
     if n == 1:
         return mean, mean, None
-    margin = student_t(n - 1) * stdev(differences) / math.sqrt(n)
+    margin = float(stdtrit(n - 1, 0.975) * np.std(differences, ddof=1) / np.sqrt(n))
     return mean - margin, mean + margin, margin
 
 
-def student_t(freedom: int) -> float:
-    """Return Student's t for 2.5% on each side; above 30 degrees of freedom by Cornish and Fisher's first terms."""
-    if freedom <= len(_T):
-        return _T[freedom - 1]
-    z = NormalDist().inv_cdf(0.975)
-    return z + (z**3 + z) / (4 * freedom)
-
-
-def _on_side(sign: int, left: float, right: float, strict: bool) -> bool:
-    a, b = (left, right) if sign > 0 else (right, left)
-    return a < b if strict else a <= b
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _values(value: Value, measure: Measure) -> Mapping[int, float] | None:
-    """Return a value by seed; None for a constant."""
-    if isinstance(value, Number):
-        return None
+def _values(value: Value, measured: Mapping[Quantity, Mapping[int, float]], seeds: Sequence[int]) -> np.ndarray:
+    """Return a value for each seed (S,)."""
     if isinstance(value, Quantity):
-        return measure(value)
-    left, right = _values(value.left, measure), _values(value.right, measure)
-    if left is None and right is None:
-        return None
-    seeds = set(left if left is not None else right or ()) & set(right if right is not None else left or ())
-    return {
-        seed: _compute(
-            value.sign,
-            left[seed] if left is not None else _constant(value.left),
-            right[seed] if right is not None else _constant(value.right),
-        )
-        for seed in seeds
-    }
-
-
-def _constant(value: Value) -> float:
-    if isinstance(value, Arithmetic):
-        return _compute(value.sign, _constant(value.left), _constant(value.right))
-    return value.value if isinstance(value, Number) else math.nan
-
-
-def _compute(sign: str, left: float, right: float) -> float:
-    if sign == "+":
-        return left + right
-    if sign == "-":
-        return left - right
-    if sign == "*":
-        return left * right
-    return left / right if right else math.nan
+        return np.array([measured[value][seed] for seed in seeds], dtype=np.float64)
+    if not isinstance(value, Arithmetic):
+        return np.full(len(seeds), value)
+    left, right = _values(value.left, measured, seeds), _values(value.right, measured, seeds)
+    if value.sign == "/":
+        quotient: np.ndarray = np.divide(left, right, out=np.full(len(seeds), np.nan), where=right != 0)
+        return quotient
+    return _COMPUTE[value.sign](left, right)

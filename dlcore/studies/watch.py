@@ -16,12 +16,7 @@ _EVERY = 0.5  # seconds
 
 
 class RunWatch(Callback):
-    """Writes a run's progress into its folder, twice a second.
-
-    Args:
-        folder: The run's folder.
-        record: Its record; times, counts and sizes are written into it.
-    """
+    """Writes a run's progress into its folder, twice a second."""
 
     def __init__(self, folder: Path, record: Record) -> None:
         self.folder, self.record = folder, record

@@ -13,19 +13,9 @@ if TYPE_CHECKING:
     from dlcore.tracking.run_logger import RunLogger
 
 __all__ = [
-    "BackgroundWriter",
-    "Histogram",
-    "HistogramTensors",
-    "MetricsCsv",
-    "RunLogger",
-    "confusion_matrix",
-    "count_histogram",
-    "layer_maps",
-    "layer_overview",
-    "learning_curves",
-    "parameter_histograms",
-    "read_metrics",
-]
+    "BackgroundWriter", "Histogram", "HistogramTensors", "MetricsCsv", "RunLogger", "confusion_matrix",
+    "count_histogram", "layer_maps", "layer_overview", "learning_curves", "parameter_histograms", "read_metrics",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

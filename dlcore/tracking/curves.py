@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +19,20 @@ _NO_CURVES = ("step", "epoch")
 
 @dataclass(frozen=True)
 class LoggedCurve:
-    """A metric over a run (P points).
+    """A metric over a run (P points)."""
 
-    Args:
-        steps: Optimiser steps (P,), rising.
-        epochs: Epochs completed (P,); NaN if unknown.
-        values: The metric (P,), as logged.
-    """
+    steps: np.ndarray  # optimiser steps (P,), rising
+    epochs: np.ndarray  # epochs completed (P,); NaN if unknown
+    values: np.ndarray  # the metric (P,), as logged
 
-    steps: np.ndarray
-    epochs: np.ndarray
-    values: np.ndarray
+    def last(self) -> float:
+        """Return the last value."""
+        return float(self.values[-1])
+
+    def best(self, greater: bool) -> float:
+        """Return the greatest or the smallest value; NaN only if all values are NaN."""
+        values = self.values[~np.isnan(self.values)]
+        return float(values.max() if greater else values.min()) if len(values) else math.nan
 
 
 def logged_curves(folder: Path) -> dict[str, LoggedCurve]:
@@ -54,12 +56,15 @@ def logged_curves(folder: Path) -> dict[str, LoggedCurve]:
 
 def _from_columns(columns: dict[str, list[float | None]]) -> dict[str, LoggedCurve]:
     read = read_as_pairs(columns)
-    steps, epochs = _numbers(read["step"]), _numbers(read.get("epoch", [None] * len(read["step"])))
+    steps, epochs = (
+        np.array(read[name] if name in read else [None] * len(read["step"]), dtype=np.float64)  # None becomes NaN
+        for name in _NO_CURVES
+    )
     curves = {}
     for name, column in read.items():
         there = np.array([value is not None for value in column], dtype=bool)
         if name not in _NO_CURVES and there.any():
-            curves[name] = LoggedCurve(steps[there], epochs[there], _numbers(column)[there])
+            curves[name] = LoggedCurve(steps[there], epochs[there], np.array(column, dtype=np.float64)[there])
     return curves
 
 
@@ -88,7 +93,3 @@ def _from_events(folder: Path) -> dict[str, LoggedCurve]:
         values = np.array([point.value for point in points], dtype=np.float64)
         curves[tag] = LoggedCurve(steps, np.full_like(steps, math.nan), values)
     return curves | {name: curves[tag] for name, tag in aliases(curves).items()}
-
-
-def _numbers(column: Sequence[float | None]) -> np.ndarray:
-    return np.array([math.nan if value is None else value for value in column], dtype=np.float64)

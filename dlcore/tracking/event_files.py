@@ -1,16 +1,19 @@
-"""TensorBoard's event files: find them, and remove events after the checkpoint of a resumed run."""
+"""TensorBoard's event files: find them, remove events after a checkpoint, warn of missing ones."""
 
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcore.tracking.metrics_csv import MetricsCsv
 from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
+
 
 # A record: length of the data (8 bytes), checksum of the length (4), the data, checksum of the data (4).
 _HEADER = struct.Struct("<QI")
@@ -67,10 +70,6 @@ def drop_events_after(folder: Path, last_step: int) -> None:
 
     Replace a file atomically, or leave it unchanged if all events stay. Drop an incomplete last record, left by a
     killed process.
-
-    Args:
-        folder: The run's folder.
-        last_step: The last step to keep.
     """
     for path in find_event_files(folder):
         content = path.read_bytes()
@@ -82,7 +81,7 @@ def drop_events_after(folder: Path, last_step: int) -> None:
 
 def _records(content: bytes) -> Iterator[tuple[bytes, Event | None]]:
     """Yield the complete records of a file, each with its event; None for an unreadable event, which is kept."""
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
     start = 0
@@ -102,3 +101,20 @@ def _records(content: bytes) -> Iterator[tuple[bytes, Event | None]]:
 def _stays(event: Event, last_step: int) -> bool:
     session = any(value.tag.startswith("_hparams_/session_") for value in event.summary.value)
     return not session and not (event.HasField("summary") and event.step > last_step)
+
+
+def warn_of_hole(folder: Path, table: MetricsCsv, resume_step: int) -> None:
+    """Warn if ``metrics.csv`` and TensorBoard's files, which are written together, end at different steps."""
+    events = last_step_of(folder, table.columns[2:])
+    if table.last_step == events:
+        return
+    ends = " and ".join(
+        f"{what} {'holds no step' if step is None else f'ends at step {step:,}'}"
+        for what, step in (("metrics.csv", table.last_step), ("TensorBoard's file", events))
+    )
+    warnings.warn(
+        f"{folder}: {ends}, but the run goes on from step {resume_step:,}: somebody cut or removed what was logged. "
+        "The training is not touched by that, but its curves have a hole.",
+        RuntimeWarning,
+        2,
+    )

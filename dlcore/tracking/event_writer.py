@@ -30,9 +30,6 @@ _NUMBERS = count()
 class EventFile:
     """Event file with the interface that torch's `FileWriter` needs.
 
-    Args:
-        folder: The run's folder.
-
     Raises:
         RunFileError: It cannot be created; later, a record cannot be written. The file then stays readable.
     """
@@ -63,7 +60,7 @@ class EventFile:
             if self._file is None:
                 raise OSError(0, "it is closed")
             if not os.fstat(self._file.fileno()).st_nlink:
-                raise FileNotFoundError(2, "it was taken away")
+                raise FileNotFoundError(2, "it no longer exists")
             write_at(self._file, self._file.seek(0, os.SEEK_END), record)
 
     def flush(self) -> None:
@@ -78,12 +75,7 @@ class EventFile:
 
 
 class EventWriter(SummaryWriter):
-    """torch's `SummaryWriter` that writes to an `EventFile`.
-
-    Args:
-        folder: The run's folder.
-        purge_step: The step from which TensorBoard must discard its points of the run; None: none.
-    """
+    """torch's `SummaryWriter` that writes to an `EventFile`."""
 
     def __init__(self, folder: Path, purge_step: int | None) -> None:
         self._folder = folder
@@ -91,15 +83,16 @@ class EventWriter(SummaryWriter):
 
     def _get_file_writer(self) -> Any:
         if self.file_writer is None:
-            self.file_writer = _Events(self._folder)  # type: ignore[assignment]
-            self.all_writers = {self._folder: self.file_writer}  # type: ignore[assignment]
+            writer: Any = _Events(self._folder)
+            writers: Any = {self._folder: writer}
+            self.file_writer, self.all_writers = writer, writers
             if self.purge_step is not None:
                 step, self.purge_step = self.purge_step, None
                 for event in (
                     Event(step=step, file_version="brain.Event:2"),
                     Event(step=step, session_log=SessionLog(status=SessionLog.START)),
                 ):
-                    self.file_writer.add_event(event)  # type: ignore[attr-defined]
+                    writer.add_event(event)
         return self.file_writer
 
 

@@ -1,18 +1,23 @@
-"""Histograms that are counted on the tensor's device and read later, without delaying the training."""
+"""Histograms that are counted on the tensor's device and read later; ``distributions.json``, those of a run."""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from dlcore.errors import ArgumentError, check_number
+from dlcore.errors import ArgumentError, DataError, check_number
+from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
+
 
 # Slots behind the bins: values equal to the maximum (numpy's last bin includes its right edge), NaN, infinite ones.
 _MAXIMUM, _NAN, _INFINITE = 0, 1, 2
@@ -168,3 +173,59 @@ def _positions(values: Tensor, low: Tensor, high: Tensor, bins: int) -> Tensor:
     half = high * 0.5 - low * 0.5
     half = torch.where(half > 0, half, 1.0)
     return torch.add(low * -0.5, values, alpha=0.5).div_(half).mul_(bins)
+
+
+FILE = "distributions.json"
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Histograms at one step."""
+
+    step: int  # optimiser steps completed
+    histograms: dict[str, Histogram]  # histograms by TensorBoard tag (``weights/00_linear_1``), input side first
+
+
+class KeptHistograms:
+    """File with the first and the latest histograms of a run; a resumed run keeps its first ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        self.first: Distributions | None = None
+        self.last: Distributions | None = None
+        if self.path.exists():
+            self.first, self.last = read_distributions(self.path)
+
+    def keep(self, counted: Mapping[str, HistogramTensors], step: int) -> None:
+        """Store the histograms of a record; step 0 is a run's first record."""
+        look = Distributions(step, {tag: tensors.read() for tag, tensors in counted.items()})
+        if step == 0:
+            self.first, self.last = look, None
+        else:
+            self.last = look
+        content = {name: each and asdict(each) for name, each in (("first", self.first), ("last", self.last))}
+        replace_file(self.path, json.dumps(content).encode())
+
+
+def read_distributions(path: Path) -> tuple[Distributions | None, Distributions | None]:
+    """Read the first and the latest histograms of a run; None for missing ones.
+
+    Raises:
+        DataError: There is no such file, or it holds something else.
+    """
+    path = path / FILE if path.is_dir() else path
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _distributions(content["first"]), _distributions(content["last"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as histograms of a run: {error!r}.") from error
+
+
+def _distributions(content: Any) -> Distributions | None:
+    if content is None:
+        return None
+    histograms = {}
+    for tag, each in content["histograms"].items():
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in each.items()}
+        histograms[tag] = Histogram(**values)
+    return Distributions(int(content["step"]), histograms)

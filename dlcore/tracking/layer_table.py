@@ -92,7 +92,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
     rows = list(reader)
     numbers = [name for name in COLUMNS if name not in _TEXT]
     for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values() or not all(_is_number(row[name]) for name in numbers):
+        try:
+            right = None not in row and None not in row.values() and [float(row[name] or "nan") for name in numbers]
+        except ValueError:
+            right = False
+        if not right:
             raise DataError(f"{path}, line {number}: expected {len(COLUMNS)} cells, numbers but for layer and kind.")
     return rows
 
@@ -101,14 +105,6 @@ def _lines(rows: Iterable[Mapping[str, str]]) -> bytes:
     text = io.StringIO(newline="")
     csv.DictWriter(text, COLUMNS, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True
 
 
 def _text(value: str | float) -> str:

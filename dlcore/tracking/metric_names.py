@@ -124,8 +124,8 @@ def checked_mode(monitor: str, mode: str, section: str, nature: str | None = Non
 
 def unknown_mode(monitor: str, section: str) -> ArgumentError:
     """Return the error for a metric with an unknown mode."""
-    remedy = f"Say it: --{section}.mode min where less is better, --{section}.mode max where more is."
-    expected = f"min or max, as the name {monitor} does not tell which is better"
+    remedy = f"Give it: --{section}.mode min if less is better, --{section}.mode max if more is better."
+    expected = f"min or max, since the name {monitor} does not show which is better"
     return ArgumentError(f"{section}.mode", expected, "auto", remedy)
 
 

@@ -25,20 +25,10 @@ _PARTS = {
 _KINDS = ("binary", "multiclass", "multilabel")  # torchmetrics: MulticlassAccuracy
 _WHOLE = {
     **{word: word for word in ("loss", "accuracy", "precision", "recall", "perplexity", "f1", "r2", "auroc")},
-    "acc": "accuracy",
-    "auc": "auroc",
-    "ppl": "perplexity",
-    "bpc": "bits_per_character",
-    "f1_score": "f1",
-    "r2_score": "r2",
-    "losses": "loss",
-    "损失": "loss",
-    "准确率": "accuracy",
-    "正确率": "accuracy",
-    "精确率": "precision",
-    "召回率": "recall",
-    "困惑度": "perplexity",
-}
+    "acc": "accuracy", "auc": "auroc", "ppl": "perplexity", "bpc": "bits_per_character", "f1_score": "f1",
+    "r2_score": "r2", "losses": "loss", "损失": "loss", "准确率": "accuracy", "正确率": "accuracy",
+    "精确率": "precision", "召回率": "recall", "困惑度": "perplexity",
+}  # fmt: skip
 
 
 def canonical_name(metric: str) -> str:

@@ -1,16 +1,17 @@
-"""Writing of a run's files: completely or not at all, with a one-line error on failure."""
+"""Folders and files of runs: each run gets its own folder; files are written completely or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from dlcore.errors import RunFileError
+from dlcore.errors import FitError, RunFileError
 
 _REMEDIES = {
     errno.ENOSPC: "Make room on that disk",
@@ -38,39 +39,35 @@ def writing(path: Path) -> Iterator[None]:
         raise RunFileError(path, error.strerror or str(error), _REMEDIES.get(error.errno or 0, "")) from error
 
 
+@contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; at the end, move the file there to `path`, or remove it if something failed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with writing(path):
+            yield beside
+            beside.replace(path)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file atomically. If that fails, keep the old file and no temporary one.
 
     Raises:
         RunFileError: It cannot be written; the old file is kept.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with writing(path):
-            with beside.open("wb", buffering=0) as file:
-                write_at(file, 0, content)
-            beside.replace(path)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with _replacement(path) as beside, beside.open("wb", buffering=0) as file:
+        write_at(file, 0, content)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """Replace a text file atomically like `replace_file`, but write it in pieces. Line endings are not converted.
-
-    Raises:
-        RunFileError: It cannot be written; the old file is kept.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with writing(path):
-            with beside.open("w", newline="", encoding="utf-8", errors="replace") as file:
-                yield file
-            beside.replace(path)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+    """Replace a text file atomically like `replace_file`, but write it in pieces. Line endings are not converted."""
+    with _replacement(path) as beside:  # noqa: SIM117 (close the file before it is moved)
+        with beside.open("w", newline="", encoding="utf-8", errors="replace") as file:
+            yield file
 
 
 def append(path: Path, content: bytes) -> None:
@@ -133,3 +130,38 @@ def link_file(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, temporary)
     temporary.replace(target)
+
+
+RUNS_FOLDER = "lightning_logs"
+_VERSION = re.compile(r"version_(\d+)")
+
+
+def run_version(folder: Path) -> int | None:
+    """Return the number in a run folder's name; None if it is not a run folder."""
+    found = _VERSION.fullmatch(folder.name)
+    return int(found[1]) if found else None
+
+
+def new_run_folder(root: Path, name: str) -> Path:
+    """Create the next free run folder. Processes that do this at the same time get different folders.
+
+    Raises:
+        FitError: The path exists and is not a folder.
+    """
+    parent = root / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:  # a file, or a broken link
+        raise FitError(
+            f"{root}: expected a folder for runs, got something else, or a link that leads nowhere. Move it away, or "
+            "choose another place: --trainer.default_root_dir FOLDER"
+        ) from error
+    version = max((run_version(folder) or 0 for folder in parent.glob("version_*")), default=-1) + 1
+    while True:
+        folder = parent / f"version_{version}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another process was faster
+            version += 1
+        else:
+            return folder

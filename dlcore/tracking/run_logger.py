@@ -10,24 +10,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.loggers.logger import Logger
+from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, RunFileError, check_number
 from dlcore.tracking import hparams, timeline
 from dlcore.tracking.background import BackgroundWriter
-from dlcore.tracking.curve_holes import warn_of_hole
-from dlcore.tracking.event_files import prepare_event_files
+from dlcore.tracking.event_files import prepare_event_files, warn_of_hole
 from dlcore.tracking.histogram import Histogram, HistogramTensors, count_histogram
-from dlcore.tracking.layout import TrainValidationLayout
-from dlcore.tracking.markdown import escaped
 from dlcore.tracking.metrics_csv import MetricsCsv
-from dlcore.tracking.not_finite import FirstNotFinite, not_finite_text
-from dlcore.tracking.run_file import remove_leftovers, writing
-from dlcore.tracking.run_folder import RUNS_FOLDER, new_run_folder, run_version
-from dlcore.tracking.summaries import figure_summary, histogram_summary, number_of, scalars_summary
-from dlcore.tracking.timeline import Timeline, read_events
+from dlcore.tracking.run_file import RUNS_FOLDER, new_run_folder, remove_leftovers, run_version, writing
+from dlcore.tracking.run_page import escaped
+from dlcore.tracking.summaries import (
+    TrainValidationLayout,
+    figure_summary,
+    histogram_summary,
+    number_of,
+    scalars_summary,
+)
+from dlcore.tracking.timeline import FirstNotFinite, Timeline, not_finite_text, read_events
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,7 +95,7 @@ class RunLogger(Logger):
     def _folder(self) -> Path:
         if self._given is not None:
             return Path(self._given)
-        writes = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+        writes = getattr(rank_zero_only, "rank", 0) == 0
         return new_run_folder(Path(RUNS_FOLDER), self.name) if writes else Path(RUNS_FOLDER, self.name)
 
     @property
@@ -201,8 +204,14 @@ class RunLogger(Logger):
         for tag, value in values.items():
             if not isinstance(value, Tensor | HistogramTensors | Histogram):
                 raise ArgumentError(f"values[{tag!r}]", "a tensor or a counted histogram", value, "Leave it out.")
+
+        def write_histograms(counted: Mapping[str, HistogramTensors | Histogram]) -> None:
+            for tag, value in counted.items():
+                read = value.read() if isinstance(value, HistogramTensors) else value
+                self._add(histogram_summary(tag, read, self._not_counted), step)
+
         counted = {tag: count_histogram(value) if isinstance(value, Tensor) else value for tag, value in values.items()}
-        self.background.submit(self._write_histograms, counted, step)
+        self.background.submit(write_histograms, counted)
 
     @rank_zero_only
     def log_figure(self, tag: str, draw: Callable[[], Figure], step: int, path: str | Path | None = None) -> None:
@@ -220,13 +229,7 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_text(self, tag: str, text: str, step: int | None = None) -> None:
-        """Write a text (Markdown) to TensorBoard.
-
-        Args:
-            tag: Its name in TensorBoard.
-            text: The text.
-            step: Its step; None for the latest logged one.
-        """
+        """Write a text (Markdown) to TensorBoard, at a step; None for the latest logged one."""
         self.experiment.add_text(tag, text, self._note_step(step))
 
     @rank_zero_only
@@ -237,8 +240,7 @@ class RunLogger(Logger):
     def finalize(self, status: str) -> None:
         """Wait for the background jobs and close the files. Later logging opens them again.
 
-        Args:
-            status: How the run ended: ``success`` or ``finished``; any other value counts as failed.
+        The run has failed unless the status is ``success`` or ``finished``.
         """
         if self._experiment is None:
             return
@@ -290,11 +292,6 @@ class RunLogger(Logger):
         step = self._last_step if step is None else int(step)
         self._last_step = max(self._last_step, step)
         return step
-
-    def _write_histograms(self, values: Mapping[str, HistogramTensors | Histogram], step: int) -> None:
-        for tag, value in values.items():
-            counted = value.read() if isinstance(value, HistogramTensors) else value
-            self._add(histogram_summary(tag, counted, self._not_counted), step)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_experiment": None, "tell": None, "position": None}  # for spawned processes

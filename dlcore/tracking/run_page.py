@@ -13,9 +13,31 @@ from typing import Any
 import numpy as np
 
 from dlcore.tracking.figures.learning_curves import Columns, any_of
-from dlcore.tracking.markdown import escaped, table
 from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, mode_of, spoken
 from dlcore.tracking.metric_pairs import as_logged
+
+# An underscore within a word is harmless; at its edge it may start or end italics.
+_SIGNS = re.compile(r"[\\`*\[\]<>|]|(?<!\w)_|_(?!\w)|~(?=~)")
+# Beginnings of a line that would make it a heading or a list.
+_AT_THE_START = re.compile(r"^(\d*)([#+=.)-])(?=[\s#=-]|$)")
+
+
+def escaped(text: str) -> str:
+    """Put text on one line and escape Markdown's special characters. Letters of any script do not change."""
+    line = _SIGNS.sub(lambda sign: f"\\{sign[0]}", " ".join(text.split()))
+    return _AT_THE_START.sub(r"\1\\\2", line)
+
+
+def table(heads: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a table; all columns except the first are right-aligned.
+
+    Args:
+        heads: The columns' names.
+        rows: The cells of each row, one per column; this function escapes them.
+    """
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    return [f"| {' | '.join(cells)} |" for cells in (map(escaped, heads), rule, *(map(escaped, row) for row in rows))]
+
 
 # Maximum number of events on the page: of more, the middle ones are omitted.
 _MOST_EVENTS = 40
@@ -25,17 +47,11 @@ _ENDS = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Facts for the page that are in no file of the run.
+    """Facts for the page that are in no file of the run."""
 
-    Args:
-        name: The run's name (``mlp_fashion_mnist, version_3``).
-        rows: Facts in order: name and value (``Model``, ``MLP, 535,818 parameters``).
-        note: A warning at the top; empty: none.
-    """
-
-    name: str
-    rows: Mapping[str, str]
-    note: str = ""
+    name: str  # the run's name (``mlp_fashion_mnist, version_3``)
+    rows: Mapping[str, str]  # facts in order: name and value (``Model``, ``MLP, 535,818 parameters``)
+    note: str = ""  # A warning at the top; empty: none
 
 
 def run_page(
@@ -58,7 +74,7 @@ def run_page(
         Markdown. Paths are relative to the working folder or to ``~``.
     """
     commands = [str(event["command"]) for event in events if event.get("command")]
-    rows = {**facts.rows, _TIME: _duration(sum(map(_seconds, _sessions(events))))}
+    rows = {**facts.rows, _TIME: duration(sum(map(_seconds, _sessions(events))))}
     lines = [f"# {escaped(facts.name)}", "", f"**{_headline(columns, events)}**", ""]
     lines += [f"> {escaped(facts.note)}", ""] if facts.note else []
     lines += [f"- {name}: {escaped(value)}" for name, value in rows.items() if value]
@@ -139,7 +155,7 @@ def _results(columns: Columns, modes: Mapping[str, str]) -> list[str]:
 def _best(columns: Columns, name: str, modes: Mapping[str, str]) -> tuple[float, float] | None:
     """Return the best value of a metric and the epochs completed by then; None if its mode is unknown."""
     mode = mode_of(name, modes)
-    values = np.array([np.nan if v is None else v for v in columns.get(name, ())], dtype=np.float64)
+    values = np.array(columns.get(name, ()), dtype=np.float64)
     values[~np.isfinite(values)] = np.nan
     if mode is None or not np.isfinite(values).any():
         return None
@@ -184,7 +200,8 @@ def _story(events: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*lines[:half], f"- … {len(lines) - 2 * half:,} more are in events.jsonl …", *lines[-half:]]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a duration in words: ``1 h 5 min``, ``2 min 3 s``, ``4.5 s``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

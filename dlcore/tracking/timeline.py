@@ -1,9 +1,10 @@
-"""``events.jsonl``: the events of a run, one per line, readable at any time."""
+"""``events.jsonl``: the events of a run, one per line, readable at any time; and its first NaN or infinite values."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,9 @@ from dlcore.tracking.run_file import append, replace_file
 FILE = "events.jsonl"
 # Kinds of events, in the order of a run.
 KINDS = (
-    "started",
-    "resumed",
-    "learning_rate_cut",
-    "new_best",
-    "stopped_early",
-    "not_finite",
-    "batch_left_out",
-    "busy_machine",
-    "interrupted",
-    "failed",
-    "finished",
-)
+    "started", "resumed", "learning_rate_cut", "new_best", "stopped_early", "not_finite", "batch_left_out",
+    "busy_machine", "interrupted", "failed", "finished",
+)  # fmt: skip
 # JSON has no such numbers: write them as strings.
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -81,9 +73,6 @@ class Timeline:
 def read_events(folder: str | Path) -> list[dict[str, Any]]:
     """Read the events of a run, in their order.
 
-    Args:
-        folder: The run's folder.
-
     Returns:
         The events, each with ``time`` (ISO 8601), ``step``, ``epoch`` (None: unknown), ``kind``, ``text`` and its own
         numbers, including NaN and infinity. Empty if the run has none.
@@ -127,3 +116,31 @@ def _plain(value: Any) -> Any:
         return value
     number = float(value)
     return number if math.isfinite(number) else str(number)
+
+
+_REMEDY = "the training diverged, a smaller learning rate or scaled inputs may help"
+
+
+class FirstNotFinite:
+    """Detector of each metric's first value that is not finite."""
+
+    def __init__(self, known: Iterable[str | None] = ()) -> None:
+        self._known = set(filter(None, known))
+
+    @property
+    def any(self) -> bool:
+        """Whether one was already found."""
+        return bool(self._known)
+
+    def find(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        """Return the numbers that are their metric's first NaN or infinite value."""
+        new = {name: y for name, y in numbers.items() if not math.isfinite(y) and name not in self._known}
+        self._known |= new.keys()
+        return new
+
+
+def not_finite_text(found: Mapping[str, float], step: int, advice: bool) -> str:
+    """Describe values that are not finite, in one line."""
+    values = ", ".join(f"{name} is {'NaN' if math.isnan(y) else 'infinite'}" for name, y in found.items())
+    lost = advice and any(name.endswith(("loss", "loss_step")) for name in found)
+    return f"Not finite: {values} at step {step:,}{f': {_REMEDY}' if lost else ''}."

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dlcore.callbacks import Checkpoint, ParameterDistribution, parameter_distribution
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
-from dlcore.tracking.kept_histograms import read_distributions
+from dlcore.tracking.histogram import read_distributions
 from dlcore.tracking.layer_table import read_layers
 from dlcore.tracking.run_logger import RunLogger
 

@@ -273,5 +273,5 @@ def test_the_diagnosis_has_it_that_the_machine_was_busy(threads, remedy, fit, wa
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     fit([0.9, 0.8, 0.7])
     (note,) = [note for note in diagnose(folder).notes if note.name == "busy_machine"]
-    assert "threads waited 41.4% of the time for a core that others held" in note.text
+    assert "threads waited 41.4% of the time for a core that other processes used" in note.text
     assert note.advice == remedy

@@ -109,7 +109,7 @@ DEGENERATE = {
             name: LoggedCurve(each.steps, each.epochs * math.nan, each.values) for name, each in run.curves.items()
         },
     ),
-    "no layers": lambda run: replace(run, layers=None),
+    "no layers": lambda run: replace(run, layers=LayerLooks()),
     "layers not known": lambda run: replace(run, layers=looks(value=math.nan, top_target=math.nan)),
     "layers of zero": lambda run: replace(run, layers=looks(value=0.0, top_target=0.0)),
     "one sample": lambda run: replace(
@@ -128,7 +128,7 @@ def test_no_rule_fails(degenerate):
         run = DEGENERATE[degenerate](record(kind))
         for rule in RULES:
             with np.errstate(all="ignore"):  # as `diagnose` does
-                finding = rule.check(run)
+                finding = rule.find(run)
             assert finding is None or finding.name == rule.name, kind
             assert finding is None or "nan" not in " ".join(finding.lines()).split(), (rule.name, kind)
 

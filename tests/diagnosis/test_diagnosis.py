@@ -11,8 +11,7 @@ from made_up_runs import CONFIG, write_run
 from dlcore.diagnosis import Finding, diagnose
 from dlcore.diagnosis.curve_shape import checks_since_best, fall_at_end, smoothed, swing
 from dlcore.diagnosis.diagnosis import weigh
-from dlcore.diagnosis.number_format import percent, short, times
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Rule, percent, short, times
 from dlcore.diagnosis.rules import RULES
 from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.diagnosis.run_settings import RunSettings
@@ -22,7 +21,7 @@ from dlcore.tracking.timeline import Timeline
 
 
 def made_up(name, kind="fault", **settings):
-    return Rule(name, lambda run: Finding(name, "seen", "certain", kind), **settings)
+    return Rule(name, lambda run: Finding("seen", "certain", kind), **settings)
 
 
 def names(findings):

@@ -71,7 +71,7 @@ def test_it_goes_by_the_share_of_the_first_weights(averaging, steps, trails, run
 def test_validation_at_chance_beside_training_at_100_percent_is_no_learning(steps, run):
     found = run(TRAIN | AT_CHANCE, steps=steps)
     assert found.first.name == "no_learning"
-    assert "what is learned by heart does not carry over" in found.first.text
+    assert "what it memorises does not generalise" in found.first.text
 
 
 def test_validation_far_below_training_is_never_nothing_wrong(run):

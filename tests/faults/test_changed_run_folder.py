@@ -182,12 +182,12 @@ def remove_runs():
 
 @pytest.mark.fault(
     "The run's folder is removed while it trains",
-    "“…/events.out.tfevents…: could not be written: it was taken away. …”; exit code 2",
+    "“…/events.out.tfevents…: could not be written: it no longer exists. …”; exit code 2",
 )
 def test_a_folder_that_is_removed_while_training(work):
     ended = command(work, *FIT, at_step=(5, remove_runs))
     ended.check(
-        2, "could not be written: it was taken away.", "Somebody removed it, or its folder, while it was in use."
+        2, "could not be written: it no longer exists.", "Somebody removed it, or its folder, while it was in use."
     )
 
 

@@ -10,7 +10,7 @@ from dlcore.errors import RunFileError
 from dlcore.studies.study_run_record import Record, read_record
 from dlcore.tracking import read_metrics
 from dlcore.tracking.event_files import _records, find_event_files
-from dlcore.tracking.kept_histograms import KeptHistograms
+from dlcore.tracking.histogram import KeptHistograms
 from dlcore.tracking.layer_table import COLUMNS, LayerTable, read_layers
 from dlcore.tracking.metrics_csv import MetricsCsv
 from dlcore.tracking.run_file import replace_file, replacing

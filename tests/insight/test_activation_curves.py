@@ -6,7 +6,7 @@ import pytest
 from dlcore.errors import UnknownNameError
 from dlcore.insight import activation_curve
 from dlcore.nn import activation_names
-from dlcore.tracking.figures.activation_rows import Curve, VectorCurve
+from dlcore.tracking.figures.activations import Curve, VectorCurve
 
 
 def at(curve, x):

@@ -237,7 +237,7 @@ def test_any_module_is_checked(kind, make_trainer):
     said = {result.name: result.findings[0].seen for result in report}
     assert said["inputs"].startswith("mean ")
     assert said["labels"] == f"{kind.__name__} does not tell what its targets are, as dlcore's models do (task)"
-    assert "what guessing costs is known of the models of dlcore only" in said["first loss"]
+    assert "the loss of guessing is known only for dlcore's models" in said["first loss"]
     assert "gradient of the first weights" in said["layers"]
     assert "on 8 samples, learning rate 0.1" in said["one batch"]
     assert report["updates"].numbers == {"epoch": 10, "run": 400}

@@ -6,7 +6,7 @@ from torch import nn
 
 from dlcore.errors import ArgumentError, FitError
 from dlcore.insight import check_gradients
-from dlcore.insight.training_data import first_samples
+from dlcore.insight.short_training import first_samples
 from dlcore.models import MLP, Model
 from dlcore.nn import activation_names, make_task
 

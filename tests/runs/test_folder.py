@@ -8,8 +8,8 @@ import time
 import pytest
 
 from dlcore.runs.folder import run_folders, run_of_checkpoint, runs_root
-from dlcore.tracking import run_folder
-from dlcore.tracking.run_folder import new_run_folder, run_version
+from dlcore.tracking import run_file
+from dlcore.tracking.run_file import new_run_folder, run_version
 
 
 def test_versions_count_up(tmp_path):
@@ -40,7 +40,7 @@ def test_eight_processes_at_once_get_eight_folders(tmp_path):
         "time.sleep(max(0, float(sys.argv[2]) - time.time()))\n"
         "print(make(pathlib.Path(sys.argv[1]), 'recipe').name)"
     )
-    words = [sys.executable, "-c", code, str(tmp_path), str(time.time() + 1), run_folder.__file__]
+    words = [sys.executable, "-c", code, str(tmp_path), str(time.time() + 1), run_file.__file__]
     processes = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     names = [process.communicate(timeout=60)[0].strip() for process in processes]
     assert sorted(names) == [f"version_{number}" for number in range(8)]

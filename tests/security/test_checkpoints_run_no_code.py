@@ -16,7 +16,7 @@ from dlcore.runs import fit
 from dlcore.runs.checkpoint_file import read_checkpoint
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.word_tables import WordTables
-from dlcore.tracking.run_folder import new_run_folder
+from dlcore.tracking.run_file import new_run_folder
 
 REFUSED = "holds objects other than plain values"
 COMMANDS = {

@@ -15,7 +15,7 @@ from dlcore.config.recipe import recipe_name
 from dlcore.plain_text import csv_cell, file_name, printable
 from dlcore.studies.study import folder_name
 from dlcore.tracking import confusion_matrix
-from dlcore.tracking.markdown import escaped
+from dlcore.tracking.run_page import escaped
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no files of such names")
 ONE = ("--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--parameter_distribution=off")

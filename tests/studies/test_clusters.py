@@ -5,8 +5,7 @@ import sys
 import pytest
 
 from dlcore.errors import ConfigError
-from dlcore.studies.cluster import InPlace, import_library, share_out
-from dlcore.studies.executor import open_executor
+from dlcore.studies.executor import InPlace, import_library, open_executor, share_out_cluster
 from dlcore.studies.study import Study
 from dlcore.studies.study_runner import Listener, run_study
 from dlcore.studies.vary import grid, read_vary
@@ -84,9 +83,9 @@ def test_a_machine_that_does_not_see_the_folder_says_so(tmp_path):
 
 
 def test_a_cluster_has_as_many_runs_at_once_as_it_has_room_for():
-    assert share_out(100, None, 16) == (16, 1)
-    assert share_out(100, 4, 16) == (4, 1)
-    assert share_out(3, None, 16) == (3, 1)
+    assert share_out_cluster(100, None, 16) == (16, 1)
+    assert share_out_cluster(100, 4, 16) == (4, 1)
+    assert share_out_cluster(3, None, 16) == (3, 1)
     assert import_library("json", "x").loads("1") == 1
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from dlcore.studies.devices import taken_device
 from dlcore.studies.plan import make_plan
 from dlcore.studies.study import Study, Variant
+from dlcore.studies.worker import taken_device
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from dlcore.studies.study_run_record import DONE, Record
 from dlcore.studies.study_runner import check_jobs
 from dlcore.studies.worker import inspect
 from dlcore.tracking import MetricsCsv, count_histogram
-from dlcore.tracking.kept_histograms import KeptHistograms
+from dlcore.tracking.histogram import KeptHistograms
 from dlcore.tracking.layer_table import LayerTable
 
 

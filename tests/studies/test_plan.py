@@ -127,10 +127,10 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
 
 @pytest.mark.fault(
     "A study is started while it is at work",
-    "“…: another process (…) is at work on this study. Wait for it, or end it.”",
+    "“…: another process (…) is running this study. Wait until it ends, or end it.”",
 )
 def test_a_second_process_is_kept_from_the_same_study(tmp_path):
-    message = r"another process .* is at work on this study"
+    message = r"another process .* is running this study"
     with locked(tmp_path / "s"), pytest.raises(ConfigError, match=message), locked(tmp_path / "s"):
         pass
     with locked(tmp_path / "s"):

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from dlcore.errors import DataError
-from dlcore.studies.claim_reader import read_claim
+from dlcore.studies.claim import read_claim
 from dlcore.studies.results import Results, claimed, read_curves, read_results
 from dlcore.studies.study import Claim, Study, Variant
 from dlcore.studies.study_run_record import DONE, Record, read_record

@@ -128,7 +128,7 @@ def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
     assert "快 0.1, seed 0: failed: model.dropout: expected a number at least 0 and below 1, got 7" in out
     assert sorted(records(work)) == ["快_0.1/seed_0", "慢/seed_0", "慢/seed_0_2"]
     assert re.search(r"INCONCLUSIVE +快 learns", out)
-    assert "no run has ended that tells it" in " ".join(out.split())
+    assert "no finished run has this value" in " ".join(out.split())
     assert "FAILED" in (folder / "report.html").read_text(encoding="utf-8")
 
 

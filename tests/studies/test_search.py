@@ -5,9 +5,8 @@ import pytest
 from dlcore.errors import ArgumentError
 from dlcore.studies import study_runner
 from dlcore.studies.search import JOURNAL, Search
-from dlcore.studies.space import read_space
 from dlcore.studies.study import Study
-from dlcore.studies.vary import read_vary
+from dlcore.studies.vary import read_space, read_vary
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'dlcore[optuna]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the library
@@ -95,7 +94,10 @@ def test_the_objective_is_the_metric_that_the_recipe_monitors(recipe, settings, 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"checkpoint.monitor": "val/odd"}, "checkpoint.mode: expected min or max, as the name val/odd does not tell"),
+        (
+            {"checkpoint.monitor": "val/odd"},
+            "expected min or max, since the name val/odd does not show",
+        ),
         ({"checkpoint.mode": "min"}, "checkpoint.mode: expected auto or max, since more of val/accuracy is better"),
     ],
 )

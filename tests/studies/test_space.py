@@ -1,8 +1,7 @@
 import pytest
 
 from dlcore.errors import ArgumentError
-from dlcore.studies.space import Range, read_space, variants_of
-from dlcore.studies.vary import read_vary
+from dlcore.studies.vary import Range, read_space, read_vary, variants_of
 
 
 def space(*texts):

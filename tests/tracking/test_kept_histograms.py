@@ -3,7 +3,7 @@ import torch
 
 from dlcore.errors import DataError
 from dlcore.tracking import count_histogram
-from dlcore.tracking.kept_histograms import KeptHistograms, read_distributions
+from dlcore.tracking.histogram import KeptHistograms, read_distributions
 
 
 def look(*values):

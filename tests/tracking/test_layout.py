@@ -2,7 +2,7 @@ import re
 
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-from dlcore.tracking.layout import TrainValidationLayout
+from dlcore.tracking.summaries import TrainValidationLayout
 
 
 def charts(layout):

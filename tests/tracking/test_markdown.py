@@ -1,6 +1,6 @@
 import pytest
 
-from dlcore.tracking.markdown import escaped, table
+from dlcore.tracking.run_page import escaped, table
 
 
 @pytest.mark.parametrize(

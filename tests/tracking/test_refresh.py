@@ -1,7 +1,7 @@
 import pytest
 
 from dlcore.errors import ArgumentError
-from dlcore.tracking.refresh import Refresh
+from dlcore.tracking.background import Refresh
 
 
 class Clock:

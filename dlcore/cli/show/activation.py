@@ -52,8 +52,7 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.picture import picture_path, save_picture
     from dlcore.insight.activation_curves import activation_curve
     from dlcore.nn import activation_names
-    from dlcore.tracking.figures.activation_rows import activation_rows
-    from dlcore.tracking.figures.activation_sheet import activation_overlay, activation_sheet
+    from dlcore.tracking.figures.activations import activation_overlay, activation_rows, activation_sheet
 
     curves = [activation_curve(name) for name in (activation_names() if everything else words.names)]
     path = picture_path(words.given.get("out"), "_".join(["activation", *(["all"] if everything else words.names)]))

@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.prepared import prepared
     from dlcore.data import ArrayData, ChineseCorpus, Table
     from dlcore.insight.picture_data import image_shape
-    from dlcore.insight.training_data import read_data
+    from dlcore.insight.short_training import read_data
 
     command = prepared(words, only_data=True)
     datamodule = command.datamodule

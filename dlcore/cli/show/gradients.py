@@ -57,7 +57,7 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.prepared import prepared, say_sample
     from dlcore.cli.terminal import open_console, print_paragraph
     from dlcore.insight.gradient_check import TOLERANCE, check_gradients
-    from dlcore.insight.training_data import first_samples
+    from dlcore.insight.short_training import first_samples
     from dlcore.models import Model
 
     command = prepared(words)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcore.errors import ArgumentError
-from dlcore.tracking.figures.png_file import check_png_path, write_png
+from dlcore.tracking.figures.style import check_png_path, write_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,9 +16,8 @@ from dlcore.cli.terminal import open_console, print_columns
 from dlcore.insight import picture_data
 from dlcore.insight.picture_features import picture_features, shrunk, to_grey
 from dlcore.runs import Command
-from dlcore.tracking.figures.hand_made_features import hand_made_features
-from dlcore.tracking.figures.image_grid import image_grid
-from dlcore.tracking.figures.pixel_values import pixel_values
+from dlcore.tracking.figures.picture_grids import image_grid
+from dlcore.tracking.figures.pixels import hand_made_features, pixel_values
 
 if TYPE_CHECKING:
     from dlcore.insight.picture_data import PictureSummary, Values

@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
     from dlcore.cli.terminal import open_console, print_columns
     from dlcore.insight.schedule_preview import preview_schedule
-    from dlcore.tracking.figures.schedule_curve import schedule_curve
+    from dlcore.tracking.figures.learning_rate import schedule_curve
 
     command = prepared(words)
     title = recipe_title(words)

@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dlcore.cli.terminal import HEADING, NAME, QUIET, print_columns, print_paragraph, tensorboard_command
-from dlcore.studies.combined_report import counted
-from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome
+from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome, counted
 from dlcore.studies.tables import claim_rows, claim_values, table, why_not
 from dlcore.tracking.metric_names import GAP
 

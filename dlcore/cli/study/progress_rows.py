@@ -11,10 +11,9 @@ from rich.text import Text
 
 from dlcore.cli.terminal import QUIET
 from dlcore.studies.plan import Job
-from dlcore.studies.results import Spread
 from dlcore.studies.study_run_record import DONE, RUNNING, Record
-from dlcore.studies.tables import duration
 from dlcore.tracking.metric_names import is_share
+from dlcore.tracking.run_page import duration
 
 BAR = 16
 _SHOWN = ("val/bits_per_character", "val/accuracy", "val/rmse", "val/loss", "train/loss")
@@ -64,7 +63,7 @@ def metric_words(metrics: dict[str, Any]) -> str:
 def ended_words(record: Record, progress: dict[str, Any]) -> str:
     """Return the result of an ended run, in a line."""
     words = f"failed: {record.error}" if record.error else metric_words(progress.get("metrics", {}))
-    taken = "" if record.error else f"  {duration(Spread(record.seconds, None, 1))}"
+    taken = "" if record.error else f"  {duration(record.seconds)}"
     return f"{record.variant}, seed {record.seed}: {words or record.status}{taken}"
 
 
@@ -89,7 +88,7 @@ def _row(job: Job, record: Record | None, progress: dict[str, Any]) -> list[Text
     epoch, epochs = progress.get("epoch") or 0.0, progress.get("epochs") or 0
     share = share_done(record, progress)
     if record is not None and record.status in (DONE, RUNNING):
-        left = Text(duration(Spread(record.seconds, None, 1)), QUIET)
+        left = Text(duration(record.seconds), QUIET)
     elif not progress:
         left = Text("waits", QUIET)
     else:

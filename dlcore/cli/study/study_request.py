@@ -12,10 +12,9 @@ from dlcore.config.allow_list import AllowList
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.config.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
-from dlcore.studies.space import Space, read_space, variants_of
 from dlcore.studies.study import X_AXES, Study
 from dlcore.studies.study_file import find_study, read_study, seeds_of, study_names
-from dlcore.studies.vary import read_vary
+from dlcore.studies.vary import Space, read_space, read_vary, variants_of
 
 _SWITCHES = ("redo", "dry_run", "quick")
 ALL = "all"

@@ -1,10 +1,6 @@
 """Averaged weights in a run so short that the average still contains the initial weights."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding, Kind
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _SHARE = 0.007  # minimum share of the initial weights in the average
@@ -25,15 +21,13 @@ def check(run: Evidence) -> Finding | None:
     if share < _SHARE or not val > _ABOVE * train:
         return None
     behind = run.skill("train") - run.skill("val") > _FAR or val - train > _HALF * (run.start_loss - train)
-    kind: Kind = "fault" if behind and run.start_loss > train else "note"
     warm_up = run.settings.flag("weight_averaging.warm_up", "true")
     return Finding(
-        "average_trails",
         f"validation uses an average of the weights, and {percent(share)} of it are still the weights of the start: it "
         f"looks back over about {every / (1 - decay):,.0f} steps, and there were {run.steps:,} (loss {short(val)}, "
         f"training {short(train)})",
         "likely",
-        kind,
+        "fault" if behind and run.start_loss > train else "note",
         {"decay": decay, "steps": float(run.steps), "share": share},
         flags=warm_up,
         advice="let the average look back over few steps at first (weight_averaging.warm_up), train longer, or "

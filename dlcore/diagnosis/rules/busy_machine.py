@@ -1,10 +1,6 @@
 """Threads that waited for a core because other work held it."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import percent
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 
 
@@ -19,8 +15,7 @@ def check(run: Evidence) -> Finding | None:
         all_wait = ", and all wait for the last of them"
         fewer = f", or on fewer threads (OMP_NUM_THREADS={threads // 2} before the command)"
     return Finding(
-        "busy_machine",
-        f"threads waited {percent(waited)} of the time for a core that others held{all_wait}",
+        f"threads waited {percent(waited)} of the time for a core that other processes used{all_wait}",
         "certain",
         "note",
         {"waited": waited, "threads": float(threads)},

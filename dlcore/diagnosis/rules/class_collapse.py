@@ -1,18 +1,12 @@
 """A classifier that nearly always predicts the same class."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import OUTPUTS
-from dlcore.diagnosis.number_format import percent
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 
 
 def check(run: Evidence) -> Finding | None:
     """Compare the most common prediction with the most common target in the last record."""
-    if run.layers is None:
-        return None
     answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
     # With two classes, one prediction is always common, so the limit is higher. A network that still learns may also
     # prefer a class; that is no collapse.
@@ -20,8 +14,7 @@ def check(run: Evidence) -> Finding | None:
         return None
     smaller_rate = run.settings.changed_rate(0.1) if run.settings.lr > run.settings.usual_lr else ()
     return Finding(
-        "class_collapse",
-        f"{percent(answer)} of the samples get one and the same answer; the commonest class has {percent(target)}",
+        f"{percent(answer)} of the samples get the same prediction; the most common class has {percent(target)}",
         "certain",
         numbers={"top_share": answer, "top_target": target},
         layer=OUTPUTS,
@@ -32,4 +25,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("class_collapse", check, ("underfitting", "stopped_too_early", "plateau"), needs_layers=True)
+RULE = Rule("class_collapse", check, ("underfitting", "stopped_too_early", "plateau"))

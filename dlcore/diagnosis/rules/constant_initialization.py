@@ -1,12 +1,8 @@
 """Equal initial units: they get the same gradient in each step and stay equal, so the layer acts as one unit."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Confidence, Finding
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _NO_DIFFERENCE = 1e-5  # difference between units relative to the largest weight: rounding errors only
@@ -14,27 +10,27 @@ _NO_DIFFERENCE = 1e-5  # difference between units relative to the largest weight
 
 def check(run: Evidence) -> Finding | None:
     """Find a hidden layer whose units were all equal before the first step."""
-    if run.layers is None:
-        return None
     names = run.layers.layers_with("weight_std")
     # The output layer may start with equal units: their targets make them differ.
-    alike = [name for name in names[:-1] if _begins_alike(run, name)]
+    alike = [
+        name
+        for name in names[:-1]
+        if (spread := run.layers.first(name, "unit_spread")) == 0 or (math.isnan(spread) and _is_constant(run, name))
+    ]
     if not alike:
         return None
     layer = alike[0]
     value = run.layers.first(layer, "weight_max")
-    spread = run.layers.over_time(layer, "unit_spread")[1]
+    spreads = run.layers.over_time(layer, "unit_spread")[1]
     width = run.layers.last(layer, "weight_max")
-    stayed = bool(len(spread) > 1 and spread[-1] <= _NO_DIFFERENCE * width)
+    stayed = bool(len(spreads) > 1 and spreads[-1] <= _NO_DIFFERENCE * width)
     what = f"at {short(value)}" if _is_constant(run, layer) else "alike"
-    confidence: Confidence = "certain" if stayed else "likely"
     return Finding(
-        "constant_initialization",
         f"the weights of {', '.join(alike)} all began {what}"
         + ("" if what == "alike" else ", so that the units are alike")
         + (f", and still are after {run.steps:,} steps" if stayed else ""),
-        confidence,
-        numbers={"unit_spread": float(spread[0]) if len(spread) else 0.0, "layers": float(len(alike))},
+        "certain" if stayed else "likely",
+        numbers={"unit_spread": float(spreads[0]) if len(spreads) else 0.0, "layers": float(len(alike))},
         layer=layer,
         step=0,
         flags=run.settings.flag("model.initializer", "default"),
@@ -42,14 +38,7 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-def _begins_alike(run: Evidence, layer: str) -> bool:
-    spread = run.layers.first(layer, "unit_spread") if run.layers is not None else math.nan
-    return spread == 0 or (math.isnan(spread) and _is_constant(run, layer))
-
-
 def _is_constant(run: Evidence, layer: str) -> bool:
-    if run.layers is None:
-        return False
     return run.layers.first(layer, "weight_std") <= _NO_DIFFERENCE * run.layers.first(layer, "weight_max")
 
 
@@ -57,6 +46,5 @@ RULE = Rule(
     "constant_initialization",
     check,
     ("learning_rate_too_high", *STUCK, "vanishing_gradients", "dead_units", "saturated_units", "learning_rate_too_low"),
-    needs_layers=True,
     is_cause=True,
 )

@@ -1,13 +1,9 @@
 """Gradients far larger than their weights, while the weights have not grown."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import LayerLooks
-from dlcore.diagnosis.number_format import short, times
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 100.0  # norm of the gradient / norm of the weights
@@ -18,7 +14,7 @@ _NEAR = 10  # steps
 
 def check(run: Evidence) -> Finding | None:
     """Find the first record with a gradient far larger than its weights, in a run with a poor result."""
-    if run.layers is None or not run.poor:
+    if not run.poor:
         return None
     # Large targets also give large gradients: they are a fault only if they change the weights strongly.
     thrown = max((run.layers.over_time(name, "update_ratio")[1].max() for name in run.layers.update_ratios), default=0)
@@ -36,7 +32,6 @@ def check(run: Evidence) -> Finding | None:
         return None
     layer, ratio, gradient, step = found
     return Finding(
-        "exploding_gradients",
         f"at step {step:,} the gradient of {layer} is {times(ratio)} as large as its weights (norm {short(gradient)})",
         "likely",
         numbers={"gradient_norm": gradient, "ratio": ratio},
@@ -60,8 +55,5 @@ def _grown(layers: LayerLooks, step: int) -> float:
 
 
 RULE = Rule(
-    "exploding_gradients",
-    check,
-    ("not_finite", "learning_rate_too_high", "dead_units", "saturated_units", *STUCK),
-    needs_layers=True,
+    "exploding_gradients", check, ("not_finite", "learning_rate_too_high", "dead_units", "saturated_units", *STUCK)
 )

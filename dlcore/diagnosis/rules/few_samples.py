@@ -1,11 +1,8 @@
 """So few training samples that the result and its validation are largely chance."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
 
 _OF_A_CLASS = 50  # samples per class
@@ -22,9 +19,8 @@ def check(run: Evidence) -> Finding | None:
     if not 0 < samples < _OF_A_CLASS * run.num_classes:
         return None
     return Finding(
-        "few_samples",
-        f"an epoch has at most {samples:,.0f} samples of {run.num_classes} classes: from so few a network learns much "
-        "by heart, and validation on a share of them is a rough guess",
+        f"an epoch has at most {samples:,.0f} samples of {run.num_classes} classes: from so few a network "
+        "memorises much, and validation on a share of them is a rough guess",
         "likely",
         "note",
         {"samples": samples, "classes": float(run.num_classes)},

@@ -1,21 +1,17 @@
 """Inputs that are NaN or infinite, so that all results are NaN."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import INPUTS
-from dlcore.diagnosis.rule import THROWN_OFF, Rule
+from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
 
 
 def check(run: Evidence) -> Finding | None:
     """Find inputs that are not finite."""
-    if run.layers is None or (step := run.layers.first_step(INPUTS, "not_finite", 1)) is None:
+    if (step := run.layers.first_step(INPUTS, "not_finite", 1)) is None:
         return None
     count = run.layers.over_time(INPUTS, "not_finite")[1].max()
     return Finding(
-        "inputs_not_finite",
-        f"{count:,.0f} of the numbers that the network was fed at step {step:,} are NaN or infinite",
+        f"{count:,.0f} of the network's input numbers at step {step:,} are NaN or infinite",
         "certain",
         numbers={"inputs_not_finite": count},
         layer=INPUTS,
@@ -25,4 +21,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("inputs_not_finite", check, THROWN_OFF, needs_layers=True, is_cause=True)
+RULE = Rule("inputs_not_finite", check, THROWN_OFF, is_cause=True)

@@ -1,12 +1,8 @@
 """Batches so large that the run had too few updates."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Confidence, Finding
-from dlcore.diagnosis.number_format import percent
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 256  # samples
@@ -26,15 +22,13 @@ def check(run: Evidence) -> Finding | None:
         return None
     if not run.still_falls > (0 if run.steps < _HARDLY_ANY else _FALLS):
         return None
-    confidence: Confidence = "likely" if run.steps < _FEW / 3 else "possible"
     samples = size * run.steps_per_epoch
     smaller = 2 ** round(math.log2(min(max(samples / 1000, 16), 128)))
     return Finding(
-        "large_batch",
         f"batches of {size:,.0f} gave {run.steps_per_epoch:,.0f} update{'s' * (run.steps_per_epoch >= 1.5)} an "
         f"epoch, {run.steps:,} in all, and the "
         f"training loss was still falling by {percent(run.still_falls)} with each check",
-        confidence,
+        "likely" if run.steps < _FEW / 3 else "possible",
         numbers={"batch_size": size, "steps": float(run.steps), "falls": run.still_falls},
         flags=run.settings.flag("data.batch_size", smaller),
         advice="take smaller batches, or train for more epochs",

@@ -1,12 +1,8 @@
 """Too high a learning rate: the loss jumps up, the weights grow far beyond their start, and the result is poor."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Confidence, Finding
-from dlcore.diagnosis.number_format import percent, short, times
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 
 _GROWN = 5.0  # standard deviation of the weights / initial one
@@ -19,8 +15,7 @@ def check(run: Evidence) -> Finding | None:
     """Find symptoms of too high a rate, if the result is poor or nearly all units of a layer are dead."""
     if not (run.poor or _worsened(run) or _is_dead(run)):
         return None
-    growth = run.layers.growth if run.layers is not None else {}
-    layer = max(growth, key=lambda name: growth[name], default="")
+    layer, growth = run.layers.greatest(run.layers.growth)
     signs: list[str] = []
     numbers: dict[str, float] = {}
     peak, jump = run.peak_loss, run.peak_loss / run.start_loss if run.start_loss > 0 else math.nan
@@ -29,25 +24,22 @@ def check(run: Evidence) -> Finding | None:
         signs.append(f"the loss rose to {short(peak)}, {times(jump)} {beside}")
         numbers |= {"highest_loss": peak, "jump": jump}
     # Weights also grow in a long successful training, and in a network too small for its task.
-    if layer and growth[layer] > _GROWN and (signs or _worsened(run) or run.learned_nothing or _is_dead(run)):
-        signs.append(f"the weights of {layer} spread to {times(growth[layer])} their first width")
-        numbers |= {"growth": growth[layer]}
+    if growth > _GROWN and (signs or _worsened(run) or run.learned_nothing or _is_dead(run)):
+        signs.append(f"the weights of {layer} spread to {times(growth)} their first width")
+        numbers |= {"growth": growth}
     if run.fastest_update > _FAST:
         share = percent(run.fastest_update) if run.fastest_update < 1 else times(run.fastest_update)
         signs.append(f"weights change by {share} of their size in a step")
         numbers |= {"update_ratio": run.fastest_update}
     lr, usual = run.settings.lr, run.settings.usual_lr
     if not signs and (not run.finite or _is_dead(run)) and lr >= _FAR * usual:
-        signs.append("it is far above what mostly works")
+        signs.append("it is far above usual rates")
     if not signs:
         return None
-    confidence: Confidence = "certain" if len(signs) > 1 and "growth" in numbers else "likely"
-    if run.layers is None and len(signs) < 2 and run.finite and not _worsened(run):
-        confidence = "possible"
+    unsure = not run.layers and len(signs) < 2 and run.finite and not _worsened(run)
     return Finding(
-        "learning_rate_too_high",
         f"{run.settings.rate} is too high: {', and '.join(signs)}{_result(run)}",
-        confidence,
+        "possible" if unsure else "certain" if len(signs) > 1 and "growth" in numbers else "likely",
         numbers=numbers | ({"lr": run.settings.lr} if not math.isnan(run.settings.lr) else {}),
         layer=layer if "growth" in numbers else "",
         flags=run.settings.changed_rate(usual / lr if lr >= _FAR * usual else 0.1),
@@ -65,14 +57,13 @@ def _worsened(run: Evidence) -> bool:
 
 def _is_dead(run: Evidence) -> bool:
     """Return whether nearly all units of a layer are dead."""
-    layers = run.layers
-    return layers is not None and any(layers.last(name, "dead") > 0.9 for name in layers.layers_with("dead"))
+    return any(share > 0.9 for share in run.layers.shares("dead").values())
 
 
 def _result(run: Evidence) -> str:
     accuracy = run.last("train/accuracy")
     if not run.finite:
-        return "; in the end it was no number any more"
+        return "; at the end it was not finite"
     return "" if math.isnan(accuracy) else f"; training accuracy ended at {percent(accuracy)}"
 
 

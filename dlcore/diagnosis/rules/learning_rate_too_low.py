@@ -1,12 +1,8 @@
 """Steps so small that the training had not converged at its end."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Confidence, Finding
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _SLOW = 3e-4  # relative change of the weights in a step, of the fastest layer; 1e-3 is usual
@@ -31,12 +27,12 @@ def check(run: Evidence) -> Finding | None:
     falls = run.still_falls > _FALLS or crept or (certain and run.still_falls >= 0)
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
         return None
-    confidence: Confidence = "possible" if math.isnan(ratio) or run.skill("train") > 0.9 else "likely"
-    # If the warm-up never ended, its factor is low, not the rate.
+    unsure = math.isnan(ratio) or run.skill("train") > 0.9
+    text, change = f"{run.settings.rate} is low", "a larger learning rate (python -m dlcore lr_find suggests one)"
+    flags = run.settings.changed_rate(min(max(1e-3 / ratio, 3), 100) if ratio > 0 else 10)
     warmup = run.settings.number("model.warmup_steps")
-    warming = warmup > 2 * run.steps
-    text = f"{run.settings.rate} is low"
-    if warming:
+    if warmup > 2 * run.steps:  # its factor is low, not the rate
+        flags, change = run.settings.flag("model.warmup_steps", run.steps // 20), "fewer steps of warm-up"
         text = f"the run of {run.steps:,} steps ended within its warm-up of {warmup:,.0f} steps"
     if not math.isnan(ratio):
         text += f": no layer's weights change by more than {short(ratio)} of their size in a step (1e-3 is usual)"
@@ -45,16 +41,11 @@ def check(run: Evidence) -> Finding | None:
     else:
         text += f", and the training loss hardly moved in {run.steps:,} steps"
     return Finding(
-        "learning_rate_too_low",
         text,
-        "certain" if certain and run.poor else confidence,
+        "certain" if certain and run.poor else "possible" if unsure else "likely",
         numbers={"falls": run.still_falls} | ({} if math.isnan(ratio) else {"update_ratio": ratio}),
-        flags=run.settings.flag("model.warmup_steps", run.steps // 20)
-        if warming
-        else run.settings.changed_rate(min(max(1e-3 / ratio, 3), 100) if ratio > 0 else 10),
-        advice="take fewer steps of warm-up, or train longer"
-        if warming
-        else "take a larger learning rate (python -m dlcore lr_find suggests one), or train longer",
+        flags=flags,
+        advice=f"take {change}, or train longer",
     )
 
 

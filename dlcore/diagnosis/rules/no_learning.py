@@ -1,14 +1,10 @@
 """Results at chance level although the weights change: the network learned nothing that generalises."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
-from dlcore.diagnosis.finding import Confidence, Finding
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _CHANCE = 0.07  # skill between chance (0) and perfect (1)
@@ -25,14 +21,10 @@ def check(run: Evidence) -> Finding | None:
     moves = math.isnan(run.fastest_update) or run.fastest_update > 1e-6
     if not moves or not (_stays_at_chance(run) if run.is_classifier else _explains_nothing(run)):
         return None
-    confidence: Confidence = "likely" if len(run.values("val/loss")) > 2 and run.layers is not None else "possible"
     return Finding(
-        "no_learning",
         f"{_result(run)}: "
-        + (
-            "what is learned by heart does not carry over" if trained else "nothing is learned, though the weights move"
-        ),
-        confidence,
+        + ("what it memorises does not generalise" if trained else "nothing is learned, though the weights move"),
+        "likely" if len(run.values("val/loss")) > 2 and run.layers else "possible",
         numbers={name: run.last(name) for name in ("train/loss", "val/loss") if name in run.curves},
         advice="see whether the labels belong to the inputs (python -m dlcore show data), and whether this kind of "
         "network can see what they follow from",

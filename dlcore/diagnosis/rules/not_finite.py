@@ -1,12 +1,8 @@
 """A loss that is NaN or infinite: from there on, nothing is learned."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 
@@ -27,7 +23,6 @@ def check(run: Evidence) -> Finding | None:
         step = min(step, event["step"])
     text = f"{name} is not a number any more at step {step:,}"
     return Finding(
-        "not_finite",
         text + (f"; the value before was {short(before)}" if before is not None else ", the first that was logged"),
         "certain",
         numbers={} if before is None else {"before": before},

@@ -1,15 +1,11 @@
 """Training improves while validation gets worse: the network memorises its samples."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import smoothed
-from dlcore.diagnosis.finding import Confidence, Finding
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _RISE = 0.08  # relative to the lowest validation loss
@@ -37,13 +33,11 @@ def check(run: Evidence) -> Finding | None:
     lowest = int(np.argmin(val.values))
     accuracies = [percent(run.last(f"{part}/accuracy")) for part in ("train", "val")]
     gap = f"; accuracy {accuracies[0]} in training, {accuracies[1]} in validation"
-    confidence: Confidence = "certain" if rise > 0.2 and end > 2 * train_end else "likely"
     return Finding(
-        "overfitting",
         f"since {run.moment('val/loss', lowest)} the validation loss has risen from {short(val.values[lowest])} to "
         f"{short(val.values[-1])} while the training loss fell to {short(train.values[-1])}"
         f"{gap * (not math.isnan(points))}",
-        confidence,
+        "certain" if rise > 0.2 and end > 2 * train_end else "likely",
         numbers={"lowest": float(val.values[lowest]), "rise": rise, "gap": end / train_end},
         step=int(val.steps[lowest]),
         flags=_flags(run),

@@ -1,13 +1,9 @@
 """Validation without improvement for many checks, at a constant learning rate."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import checks_since_best
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _CHECKS = 8
@@ -24,7 +20,6 @@ def check(run: Evidence) -> Finding | None:
     curve = run.curve("val/loss")
     place = len(losses) - 1 - since
     return Finding(
-        "plateau",
         f"validation, best at {run.moment('val/loss', place)} ({short(losses[place])}), has not improved in {since} "
         "checks, and the rate was never lowered",
         "likely",

@@ -1,12 +1,8 @@
 """A learning rate that was cut to almost 0 long before the end, so that the weights hardly change after."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _NOTHING = 1e-3  # relative to the highest rate
@@ -30,7 +26,6 @@ def check(run: Evidence) -> Finding | None:
     was_cut = run.event("learning_rate_cut") is not None
     steep = was_cut and run.settings.number("reduce_lr_on_plateau.factor") < _STEEP
     return Finding(
-        "rate_cut_to_nothing",
         f"the learning rate {'was cut' if was_cut else 'fell'} from {short(curve.values[peak])} to "
         f"{short(curve.values[begin])} by {run.moment('lr', begin)}: in the rest of the run, {part:.0%} of it, the "
         "weights hardly moved",

@@ -1,10 +1,6 @@
 """Saturated sigmoids and tanhs: at their flat ends, almost no gradient passes."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Confidence, Finding, Kind
-from dlcore.diagnosis.number_format import percent
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 
 _SHARE = 0.5  # of a layer's outputs
@@ -12,23 +8,16 @@ _SHARE = 0.5  # of a layer's outputs
 
 def check(run: Evidence) -> Finding | None:
     """Find the layer with the largest share of saturated outputs in the last record."""
-    if run.layers is None:
+    layer, share = run.layers.greatest(run.layers.shares("saturated"))
+    if not share >= _SHARE:
         return None
-    shares = {name: run.layers.last(name, "saturated") for name in run.layers.layers_with("saturated")}
-    layer = max(shares, key=lambda name: shares[name], default="")
-    if not layer or not shares[layer] >= _SHARE:
-        return None
-    suffers = run.poor
-    kind: Kind = "fault" if suffers or shares[layer] > 0.9 else "note"
-    confidence: Confidence = "likely" if suffers else "possible"
     step = run.layers.first_step(layer, "saturated", _SHARE)
     return Finding(
-        "saturated_units",
-        f"{percent(shares[layer])} of the outputs of {layer} ({run.layers.kind_of(layer)}) lie where its derivative is "
+        f"{percent(share)} of the outputs of {layer} ({run.layers.kind_of(layer)}) lie where its derivative is "
         f"below 1% of its peak, since step {step:,}",
-        confidence,
-        kind,
-        {"saturated": shares[layer]},
+        "likely" if run.poor else "possible",
+        "fault" if run.poor or share > 0.9 else "note",
+        {"saturated": share},
         layer,
         step,
         (run.settings.flag("model.activation", "ReLU") if run.settings.activation in ("sigmoid", "tanh") else ())
@@ -37,4 +26,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("saturated_units", check, (*STUCK, "vanishing_gradients", "learning_rate_too_low"), needs_layers=True)
+RULE = Rule("saturated_units", check, (*STUCK, "vanishing_gradients", "learning_rate_too_low"))

@@ -1,10 +1,7 @@
 """Training batches with one class only: samples sorted by class and not shuffled, or almost no other class."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding, Kind
 from dlcore.diagnosis.layer_looks import OUTPUTS
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
 
 _LOOKS = 3  # records; with fewer it may be chance
@@ -13,18 +10,16 @@ _FEW = 8  # samples per batch; with fewer it may be chance too
 
 def check(run: Evidence) -> Finding | None:
     """Find a run in which every record has targets of one class only."""
-    if run.layers is None or not run.is_classifier or run.settings.number("data.batch_size") < _FEW:
+    if not run.is_classifier or run.settings.number("data.batch_size") < _FEW:
         return None
     steps, shares = run.layers.over_time(OUTPUTS, "top_target")
     if len(shares) < _LOOKS or not (shares == 1).all():
         return None
-    kind: Kind = "fault" if run.poor or run.validation_is_poor else "note"
     return Finding(
-        "single_class",
-        f"all {len(shares)} looks at the training saw targets of one class only: the samples are sorted by class and "
+        f"all {len(shares)} records have targets of one class only: the samples are sorted by class and "
         "not shuffled, or nearly all are of one class",
         "likely",
-        kind,
+        "fault" if run.poor or run.validation_is_poor else "note",
         {"looks": float(len(shares))},
         OUTPUTS,
         int(steps[0]),
@@ -33,4 +28,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("single_class", check, ("learning_rate_too_high", *STUCK), needs_layers=True, is_cause=True)
+RULE = Rule("single_class", check, ("learning_rate_too_high", *STUCK), is_cause=True)

@@ -1,15 +1,11 @@
 """A run that was still improving at its end."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import checks_since_best, fall_at_end
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _FALLS = 0.015  # relative fall of the validation loss per check
@@ -26,7 +22,6 @@ def check(run: Evidence) -> Finding | None:
     if run.event("stopped_early") or (len(rates) and rates[-1] < _ANNEALED * np.max(rates)):
         return None
     return Finding(
-        "stopped_too_early",
         f"validation was still improving at the end (loss {short(losses[-1])}, {percent(falls)} less with each check)",
         "likely",
         "note",

@@ -1,10 +1,6 @@
 """Weight decay, L1 or L2 so strong that the weights shrink towards 0."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _SHRUNK = 0.2  # standard deviation of a layer's weights / initial one
@@ -16,7 +12,7 @@ _ROSE = 1.2  # last training loss / lowest one
 def check(run: Evidence) -> Finding | None:
     """Find weights that shrank under a penalty, in a run with a poor result or a rising training loss."""
     strengths = {name: run.settings.number(name) for name in _SETTINGS if run.settings.number(name) > 0}
-    if run.layers is None or not strengths or not run.finite or not _suffered(run):
+    if not strengths or not run.finite or not _suffered(run):
         return None
     left = {
         name: run.layers.last(name, "weight_std") / run.layers.first(name, "weight_std")
@@ -30,7 +26,6 @@ def check(run: Evidence) -> Finding | None:
         f"{name.rpartition('.')[2].replace('_', ' ')} {short(value)}" for name, value in strengths.items()
     )
     return Finding(
-        "strong_penalty",
         f"the weights of {layer} have shrunk to {percent(left[layer])} of their first width under {said}",
         "certain" if left[layer] < _SHRUNK / 4 else "likely",
         numbers={"left": left[layer]} | {name.rpartition(".")[2]: value for name, value in strengths.items()},
@@ -53,6 +48,5 @@ RULE = Rule(
         *("learning_rate_too_high", "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low"),
         *STUCK,
     ),
-    needs_layers=True,
     is_cause=True,
 )

@@ -1,10 +1,6 @@
 """Gradients clipped to a tiny share of their norm, so that the steps are small at any learning rate."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import short, times
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 
 _TIGHT = 100.0  # norm of one layer's gradient / bound
@@ -16,19 +12,18 @@ def check(run: Evidence) -> Finding | None:
     bound = run.settings.number("trainer.gradient_clip_val")
     by_value = run.settings.text("trainer.gradient_clip_algorithm") == "value"
     # Adaptive optimisers compensate for it; and clipping by value does not bound the norm.
-    if run.layers is None or not bound > 0 or by_value or run.settings.is_adaptive or not run.fastest_update < _SLOW:
+    if not bound > 0 or by_value or run.settings.is_adaptive or not run.fastest_update < _SLOW:
         return None
     norms = {name: run.layers.median(name, "gradient_norm") for name in run.layers.layers_with("gradient_norm")}
-    layer = max(norms, key=lambda name: norms[name], default="")
-    if not layer or not norms[layer] > _TIGHT * bound:
+    layer, norm = run.layers.greatest(norms)
+    if not norm > _TIGHT * bound:
         return None
     return Finding(
-        "tight_clipping",
-        f"gradients are clipped to a norm of {short(bound)}, and that of {layer} alone is {short(norms[layer])}, "
-        f"{times(norms[layer] / bound)} as much: no layer's weights change by more than {short(run.fastest_update)} of "
+        f"gradients are clipped to a norm of {short(bound)}, and that of {layer} alone is {short(norm)}, "
+        f"{times(norm / bound)} as much: no layer's weights change by more than {short(run.fastest_update)} of "
         "their size in a step (1e-3 is usual)",
         "certain" if run.poor else "likely",
-        numbers={"bound": bound, "gradient_norm": norms[layer], "update_ratio": run.fastest_update},
+        numbers={"bound": bound, "gradient_norm": norm, "update_ratio": run.fastest_update},
         layer=layer,
         flags=run.settings.flag("trainer.gradient_clip_val", 1.0),
         advice="clip at about the usual norm of the gradients, or not at all",
@@ -36,9 +31,5 @@ def check(run: Evidence) -> Finding | None:
 
 
 RULE = Rule(
-    "tight_clipping",
-    check,
-    ("vanishing_gradients", "learning_rate_too_low", "large_batch", *STUCK),
-    needs_layers=True,
-    is_cause=True,
+    "tight_clipping", check, ("vanishing_gradients", "learning_rate_too_low", "large_batch", *STUCK), is_cause=True
 )

@@ -1,13 +1,9 @@
 """Inputs so small that the first layer's gradients, which are proportional to them, vanish."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Confidence, Finding, Kind
 from dlcore.diagnosis.layer_looks import INPUTS
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _TINY = 0.01  # standard deviation
@@ -22,23 +18,20 @@ def check(run: Evidence) -> Finding | None:
         std = _PIXELS / run.settings.number("data.scale")
     if not 0 < std < _TINY:
         return None
-    normed = run.settings.batch_norm or (run.layers is not None and run.layers.has_kind("BatchNorm", "LayerNorm"))
-    kind: Kind = "fault" if run.poor or not normed else "note"
-    confidence: Confidence = "possible" if normed else "certain" if run.poor and measured else "likely"
+    normed = run.settings.batch_norm or (run.layers.has_kind("BatchNorm", "LayerNorm"))
     text = f"the inputs are tiny (standard deviation {short(std)}"
     text += f", largest {short(maximum)})" if measured else ")"
     if normed:
         text += "; batch normalisation scales what comes of them, slowly where they are near its epsilon"
-    elif run.layers is not None and (names := run.layers.layers_with("update_ratio")):
+    elif names := run.layers.layers_with("update_ratio"):
         ratio = run.layers.median(names[0], "update_ratio")
         text += f": the weights of {names[0]} change by {short(ratio)} of their size in a step"
     scale = run.settings.text("data") == "FashionMNIST"
     standardize = run.settings.values.get("data.standardize") is False
     return Finding(
-        "tiny_input",
         text,
-        confidence,
-        kind,
+        "possible" if normed else "certain" if run.poor and measured else "likely",
+        "fault" if run.poor or not normed else "note",
         {"std": std, "maximum": maximum} if measured else {"std": std},
         INPUTS,
         flags=run.settings.flag("data.scale", 255)

@@ -1,12 +1,8 @@
 """Poor results on the training samples themselves, which more training would not improve."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Confidence, Finding
-from dlcore.diagnosis.number_format import percent, short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _CHECKS = 5
@@ -27,20 +23,18 @@ def check(run: Evidence) -> Finding | None:
     # A layer with far fewer units than classes stays a bottleneck, even if the loss still falls.
     if not still and not least < (run.num_classes or 0) / 3:
         return None
-    confidence: Confidence = "likely" if narrow else "possible"
     accuracy = run.last("train/accuracy")
     result = f"R² {short(train)}" if math.isnan(accuracy) else f"accuracy {percent(accuracy)}"
     brakes = [flag for name in run.settings.dropouts for flag in run.settings.flag(name, 0)]
     wider = run.settings.flag("model.hidden_sizes", "[256,128]") if narrow else ()
     return Finding(
-        "underfitting",
         f"even the training samples are learned badly ({result})"
         + f", and the loss hardly falls any more ({percent(max(run.still_falls, 0))} a check)" * still
         + (f"; hidden layers: {sizes}" if layers is not None else ""),
-        confidence,
+        "likely" if narrow else "possible",
         numbers={"train_skill": train, "falls": run.still_falls},
         flags=wider or tuple(brakes[:2]),
-        advice="give the network more or wider layers, or features that say more; wrong labels look the same",
+        advice="give the network more or wider layers, or more informative features; wrong labels look the same",
     )
 
 

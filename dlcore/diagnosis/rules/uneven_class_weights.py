@@ -1,11 +1,7 @@
 """Class weights so different that the network predicts the heaviest class whenever it is uncertain."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import OUTPUTS
-from dlcore.diagnosis.number_format import percent, times
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, times
 from dlcore.diagnosis.run_evidence import Evidence
 
 _UNEVEN = 20.0  # largest weight / smallest weight
@@ -16,7 +12,7 @@ def check(run: Evidence) -> Finding | None:
     """Find one prediction far more common than any target, in a run with very different class weights."""
     weights = run.settings.values.get("model.class_weights")
     numbers = [each for each in weights if isinstance(each, int | float)] if isinstance(weights, list) else []
-    if run.layers is None or not numbers or not min(numbers) > 0 or max(numbers) / min(numbers) < _UNEVEN:
+    if not numbers or not min(numbers) > 0 or max(numbers) / min(numbers) < _UNEVEN:
         return None
     # Weights that balance rare classes are intended: they make the predictions more even.
     answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
@@ -24,9 +20,8 @@ def check(run: Evidence) -> Finding | None:
         return None
     ratio = max(numbers) / min(numbers)
     return Finding(
-        "uneven_class_weights",
-        f"in the loss one class counts {times(ratio)} as much as another: {percent(answer)} of the samples get one and "
-        f"the same answer; the commonest class has {percent(target)}",
+        f"in the loss one class counts {times(ratio)} as much as another: {percent(answer)} of the samples get the "
+        f"same prediction; the most common class has {percent(target)}",
         "certain" if run.poor else "likely",
         numbers={"ratio": ratio, "top_share": answer, "top_target": target},
         layer=OUTPUTS,
@@ -35,4 +30,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule("uneven_class_weights", check, ("dead_units", *STUCK), needs_layers=True, is_cause=True)
+RULE = Rule("uneven_class_weights", check, ("dead_units", *STUCK), is_cause=True)

@@ -1,13 +1,9 @@
 """Inputs so large that the first steps damage the network, such as pixels from 0 to 255."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Confidence, Finding, Kind
 from dlcore.diagnosis.layer_looks import INPUTS
-from dlcore.diagnosis.number_format import percent, short, times
-from dlcore.diagnosis.rule import THROWN_OFF, Rule
+from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule, percent, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 10.0  # standard deviation; scaled or standardised inputs have about 0.3 to 1
@@ -23,16 +19,13 @@ def check(run: Evidence) -> Finding | None:
     if not std > _LARGE:
         return None
     harm = _harm(run)
-    confidence: Confidence = "certain" if harm and measured and run.poor else "likely" if harm else "possible"
-    kind: Kind = "fault" if harm else "note"
     seen = f"mean {short(mean)}, standard deviation {short(std)}, largest {short(maximum)}"
     seen = seen if measured else f"divided by {run.settings.number('data.scale'):g} only"
     text = f"the inputs are large ({seen})"
     return Finding(
-        "unscaled_input",
-        f"{text}, and {harm}" if harm else f"{text}; training copes, but only small learning rates can",
-        confidence,
-        kind,
+        f"{text}, and {harm}" if harm else f"{text}; training works, but only with small learning rates",
+        "certain" if harm and measured and run.poor else "likely" if harm else "possible",
+        "fault" if harm else "note",
         {"mean": mean, "std": std, "maximum": maximum} if measured else {"std": std},
         INPUTS,
         flags=_flags(run),

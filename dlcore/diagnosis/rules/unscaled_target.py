@@ -1,12 +1,8 @@
 """Regression targets far from 0, where predictions start, so that training is slow at any learning rate."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _LARGE = 100.0  # first error, about the size of the targets
@@ -24,7 +20,6 @@ def check(run: Evidence) -> Finding | None:
     unit = run.settings.number("data.target_unit")
     better = unit * 10.0 ** math.floor(math.log10(spread))
     return Finding(
-        "unscaled_target",
         f"the targets are large (standard deviation {short(spread)}, the first answers were off by "
         f"{short(errors[0])}), and networks begin with answers near 0: R² ended at {short(run.last('train/r2'))}",
         "certain" if errors[0] > 10 * _LARGE and run.finite else "likely",

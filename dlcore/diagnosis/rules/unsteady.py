@@ -1,11 +1,7 @@
 """A loss that swings from check to check instead of falling."""
 
-from __future__ import annotations
-
 from dlcore.diagnosis.curve_shape import swing
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import percent
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 
 _SWINGS = 0.1  # mean, relative to the loss
@@ -20,7 +16,6 @@ def check(run: Evidence) -> Finding | None:
     if not swings or not run.finite or run.last("train/loss") < 0.2 * run.chance_loss:
         return None
     return Finding(
-        "unsteady",
         f"the training loss swings by {percent(train)} from check to check"
         + (f", the validation loss by {percent(val)}" if val > _SWINGS else ""),
         "possible",

@@ -1,12 +1,8 @@
 """A training loss above the validation loss because only training has dropout or augmentation: no fault."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _ABOVE = 1.01  # training loss / validation loss, the median over the checks
@@ -24,7 +20,6 @@ def check(run: Evidence) -> Finding | None:
         return None
     more = f" and {len(reasons) - 2} more" * (len(reasons) > 2)
     return Finding(
-        "validation_not_comparable",
         f"training loss ({short(train)}) is higher than validation loss ({short(val)}), as expected: only training "
         f"uses {', '.join(reasons[:2])}{more}",
         "certain",

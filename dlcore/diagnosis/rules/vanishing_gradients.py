@@ -1,11 +1,7 @@
 """Gradients that shrink from layer to layer in the backward pass, so that the first layers hardly learn."""
 
-from __future__ import annotations
-
-from dlcore.diagnosis.finding import Confidence, Finding
 from dlcore.diagnosis.layer_looks import LayerLooks
-from dlcore.diagnosis.number_format import short, times
-from dlcore.diagnosis.rule import STUCK, Rule
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 
 _SHRINKS = 1e-3  # gradient / weights of the first layer, relative to the last layer's
@@ -15,10 +11,10 @@ _LAYERS = 3  # with fewer, gradients cannot shrink much
 
 def check(run: Evidence) -> Finding | None:
     """Compare the gradients of the first and the last layer, if the training result is poor."""
-    if run.layers is None or not run.poor:
+    if not run.poor:
         return None
     # No gradient passes a layer of dead units: then these are the cause.
-    if any(run.layers.last(name, "dead") >= _DEAD for name in run.layers.layers_with("dead")):
+    if any(share >= _DEAD for share in run.layers.shares("dead").values()):
         return None
     sizes = _relative_gradients(run.layers)
     if len(sizes) < _LAYERS:
@@ -27,16 +23,14 @@ def check(run: Evidence) -> Finding | None:
     if not 0 <= sizes[first] < _SHRINKS * sizes[last]:
         return None
     squashing = run.settings.activation in ("sigmoid", "tanh", "logsigmoid", "softsign", "hardtanh", "hardsigmoid")
-    confidence: Confidence = "certain" if squashing and run.learned_nothing else "likely"
     gradient, at_end = (run.layers.median(name, "gradient_norm") for name in (first, last))
-    smaller = f"{times(at_end / gradient)} smaller than" if gradient > 0 else "0 beside"
+    smaller = f"{times(at_end / gradient)} smaller than" if gradient > 0 else "0, compared with"
     through = f" through {run.settings.text('model.activation')}" * squashing
     normed = run.settings.batch_norm
     return Finding(
-        "vanishing_gradients",
         f"on its way back{through} the gradient shrinks: in {first} it is {short(gradient)}, {smaller} {short(at_end)} "
         f"in {last}",
-        confidence,
+        "certain" if squashing and run.learned_nothing else "likely",
         numbers={"first_gradient_norm": gradient, "last_gradient_norm": at_end},
         layer=first,
         step=int(run.layers.over_time(first, "gradient_norm")[0][0]),
@@ -57,4 +51,4 @@ def _relative_gradients(layers: LayerLooks) -> dict[str, float]:
     return sizes
 
 
-RULE = Rule("vanishing_gradients", check, (*STUCK, "dead_units", "learning_rate_too_low"), needs_layers=True)
+RULE = Rule("vanishing_gradients", check, (*STUCK, "dead_units", "learning_rate_too_low"))

@@ -1,13 +1,9 @@
 """Initial weights so large that each layer amplifies its input: units saturate, or scores and gradients explode."""
 
-from __future__ import annotations
-
 import math
 
-from dlcore.diagnosis.finding import Finding
 from dlcore.diagnosis.layer_looks import LayerLooks
-from dlcore.diagnosis.number_format import short, times
-from dlcore.diagnosis.rule import THROWN_OFF, Rule
+from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 
 _WIDE = 5.0  # gain from input to output; Xavier's weights give 1, He's 1.4
@@ -16,7 +12,7 @@ _SATURATED = 0.5  # share of outputs
 
 def check(run: Evidence) -> Finding | None:
     """Find a layer with large initial weights, in a run with a poor result or saturated units."""
-    if run.layers is None or not _suffered(run, run.layers):
+    if not _suffered(run, run.layers):
         return None
     gains = _gains(run, run.layers)
     layer = next((name for name in gains if gains[name] >= _WIDE), "")
@@ -25,7 +21,6 @@ def check(run: Evidence) -> Finding | None:
     std = run.layers.first(layer, "weight_std")
     initializer = run.settings.text("model.initializer")
     return Finding(
-        "wide_initialization",
         f"the weights of {layer} began with a standard deviation of {short(std)}"
         f"{f' ({initializer})' * (initializer not in ('', 'default'))}: its outputs are {times(gains[layer])} as wide "
         "as its inputs",
@@ -39,8 +34,7 @@ def check(run: Evidence) -> Finding | None:
 
 
 def _suffered(run: Evidence, layers: LayerLooks) -> bool:
-    saturated = max((layers.last(name, "saturated") for name in layers.layers_with("saturated")), default=0.0)
-    return run.poor or saturated > _SATURATED
+    return run.poor or layers.greatest(layers.shares("saturated"))[1] > _SATURATED
 
 
 def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
@@ -64,10 +58,4 @@ def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
     return dict(reversed(gains.items()))
 
 
-RULE = Rule(
-    "wide_initialization",
-    check,
-    (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"),
-    needs_layers=True,
-    is_cause=True,
-)
+RULE = Rule("wide_initialization", check, (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"), is_cause=True)

@@ -1,15 +1,11 @@
 """Validation that got worse while training did not improve: later steps undid earlier progress."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import smoothed
-from dlcore.diagnosis.finding import Finding
-from dlcore.diagnosis.number_format import short
-from dlcore.diagnosis.rule import Rule
+from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 
 _RISE = 0.25  # relative to the lowest validation loss
@@ -29,7 +25,6 @@ def check(run: Evidence) -> Finding | None:
         return None
     best = int(np.argmin(values))
     return Finding(
-        "worsening",
         f"the validation loss was best at {run.moment('val/loss', best)} ({short(values[best])}) and ended at "
         f"{short(values[-1])}",
         "possible",

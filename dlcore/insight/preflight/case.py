@@ -22,8 +22,7 @@ from dlcore.data.batches import BatchLoader
 from dlcore.errors import DlcoreError
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
-from dlcore.insight.short_training import detached_copy, muted, take_first_step, training_loss
-from dlcore.insight.training_data import read_data, train_loader
+from dlcore.insight.short_training import detached_copy, muted, read_data, take_first_step, train_loader, training_loss
 from dlcore.models import Model
 from dlcore.nn import BATCH_NORMS, Regression, Task
 from dlcore.optim.optimizer_factory import make_optimizer
@@ -124,11 +123,7 @@ class Case:
         return begun
 
     def fresh_model(self, noise: bool = True) -> LightningModule:
-        """Return a copy of the model on the device, in training mode; its logging is disabled.
-
-        Args:
-            noise: False disables dropout of every kind.
-        """
+        """Return a copy of the model on the device, in training mode, without logging; without `noise`, no dropout."""
         copied = detached_copy(self.model if self.knows_task else self._begun.model)
         if not self.knows_task:
             muted(copied, self._begun.trainer)
@@ -225,8 +220,7 @@ def _turns(classes: Tensor) -> Tensor:
 def _silence(layer: nn.Module) -> None:
     """Disable a layer's random dropout."""
     kind = type(layer).__name__
-    if isinstance(getattr(layer, "p", None), float) and ("Drop" in kind or "Depth" in kind):  # stochastic depth
-        layer.p = 0.0  # type: ignore[assignment]
-    for name in ("dropout", "weight_drop", "word_dropout"):
+    drops = "Drop" in kind or "Depth" in kind  # stochastic depth
+    for name in ("dropout", "weight_drop", "word_dropout", *["p"] * drops):
         if isinstance(getattr(layer, name, None), float):
             setattr(layer, name, 0.0)

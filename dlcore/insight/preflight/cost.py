@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.insight.model_summary import ModelSummary, summarize_model
 from dlcore.insight.preflight.case import Case
-from dlcore.insight.preflight.machine import free_memory, memory_size
 from dlcore.insight.preflight.report import CheckResult, Verdict
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import batch_size_of, detached_copy, shorten, validated
@@ -43,9 +43,13 @@ def check_cost(case: Case, result: CheckResult) -> None:
         _fit(case)
         _tell_time(schedule, watch.seconds_a_batch, validation, case, result)
     if on_gpu:
-        _tell_memory(torch.cuda.max_memory_allocated(case.device), _gpu_bytes(case), "peak on the GPU", result)
+        memory = float(torch.cuda.get_device_properties(case.device).total_memory)
+        _tell_memory(torch.cuda.max_memory_allocated(case.device), memory, "peak on the GPU", result)
     else:
-        _tell_memory(_bytes(summary, case), free_memory(), _parts(summary, case), result)
+        values = summary.output_bytes * batch_size_of(case.batches[0])
+        kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
+        parts = f"{memory_size(kept)} weights, gradients, {summary.optimizer}; {memory_size(values)} values of a batch"
+        _tell_memory(kept + values, free_memory(), parts, result)
     _tell_disk(summary, case, result)
 
 
@@ -84,13 +88,8 @@ def _tell_memory(needed: float, free: float | None, what: str, result: CheckResu
         return
     result.numbers["memory_free"] = free
     seen = f"memory: about {memory_size(needed)} ({what}), {memory_size(free)} free"
-    remedies = ("--data.batch_size N: smaller, with --trainer.accumulate_grad_batches for the same updates",)
-    if needed > free:
-        result.fail(seen, *remedies)
-    elif needed > _TIGHT * free:
-        result.warn(seen, *remedies)
-    else:
-        result.ok(seen)
+    remedy = "--data.batch_size N: smaller, with --trainer.accumulate_grad_batches for the same updates"
+    _compare(needed, free, seen, remedy, result)
 
 
 def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
@@ -102,27 +101,14 @@ def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
     free = shutil.disk_usage(place).free
     result.numbers |= {"disk": needed, "disk_free": free}
     seen = f"disk: {memory_size(needed)} for checkpoints, {memory_size(free)} free"
-    if needed > free:
-        result.fail(seen, "--trainer.default_root_dir FOLDER: on a larger disk")
-    elif needed > _TIGHT * free:
-        result.warn(seen, "--trainer.default_root_dir FOLDER: on a larger disk")
-    else:
+    _compare(needed, free, seen, "--trainer.default_root_dir FOLDER: on a larger disk", result)
+
+
+def _compare(needed: float, free: float, seen: str, remedy: str, result: CheckResult) -> None:
+    if needed <= _TIGHT * free:
         result.ok(seen)
-
-
-def _bytes(summary: ModelSummary, case: Case) -> int:
-    values = summary.output_bytes * batch_size_of(case.batches[0])
-    return summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0) + values
-
-
-def _parts(summary: ModelSummary, case: Case) -> str:
-    values = summary.output_bytes * batch_size_of(case.batches[0])
-    kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
-    return f"{memory_size(kept)} weights, gradients, {summary.optimizer}; {memory_size(values)} values of a batch"
-
-
-def _gpu_bytes(case: Case) -> float:
-    return float(torch.cuda.get_device_properties(case.device).total_memory)
+    else:
+        (result.fail if needed > free else result.warn)(seen, remedy)
 
 
 def _validation_seconds(case: Case) -> float:
@@ -207,3 +193,28 @@ def duration(seconds: float) -> str:
     if seconds < 100 * 60:
         return f"{seconds / 60:.2g} min"
     return f"{seconds / 3600:,.1f} h"
+
+
+_MEMINFO = Path("/proc/meminfo")
+_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container (cgroup v2)
+_USED = Path("/sys/fs/cgroup/memory.current")
+
+
+def free_memory() -> float | None:
+    """Return the bytes that a process may still allocate; None if the system does not report it (not Linux)."""
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        found.append(int(_LIMIT.read_text(encoding="ascii")) - int(_USED.read_text(encoding="ascii")))
+    return min(found, default=None)
+
+
+def memory_size(size: float) -> str:
+    """Format a number of bytes in a suitable unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

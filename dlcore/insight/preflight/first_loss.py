@@ -1,6 +1,6 @@
-"""Check: the loss before the first step, compared with that of a uniform guess.
+"""Check: the loss before the first step, compared with that of guessing.
 
-Shapes: K classes, V words.
+Shapes: N targets, K classes, V words.
 """
 
 from __future__ import annotations
@@ -8,11 +8,59 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
-from dlcore.insight.preflight.attainable import attainable_losses
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression, Task
+
+
+def attainable_losses(task: Task | None, targets: Tensor) -> tuple[float, float] | None:
+    """Return the range in which a network learns: the lowest loss that ignores the inputs, and the lowest of all.
+
+    Args:
+        task: The task; None for a module without one.
+        targets: Targets of a batch.
+
+    Returns:
+        The loss of the best constant answer and that of perfect answers (0, except for smoothed or mixed labels); None
+        for a task of the user's own.
+    """
+    if isinstance(task, Regression):
+        numbers = targets.reshape(len(targets), -1).float()
+        constants = (numbers.mean(dim=0), numbers.median(dim=0).values)
+        return min(task.loss(each.expand_as(numbers), numbers).item() for each in constants), 0.0
+    if isinstance(task, LanguageModeling):
+        known = targets[targets != task.ignore_index].flatten()
+        return _entropy(torch.bincount(known).float()[None] / len(known)).item(), 0.0
+    if not isinstance(task, Multiclass | Binary):
+        return None
+    shares = _shares(targets, task.num_classes)
+    smoothing = getattr(task.loss_function, "keywords", {}).get("label_smoothing", 0.0)
+    shares = shares * (1 - smoothing) + smoothing / task.num_classes
+    weights = torch.ones(len(shares), device=shares.device)
+    if task.class_weights is not None:
+        weights = task.class_weights.of(targets).float()
+    weights = weights / weights.sum()
+    return _entropy((weights[:, None] * shares).sum(dim=0)[None]).item(), (weights * _entropy(shares)).sum().item()
+
+
+def _shares(targets: Tensor, classes: int) -> Tensor:
+    """Return the share of each target that belongs to each class (N, K)."""
+    if targets.dim() == 2 and targets.shape[1] == classes:
+        return targets.float()
+    if targets.is_floating_point():  # the probability of class 1
+        one = targets.reshape(-1).float()
+        return torch.stack([1 - one, one], dim=1)
+    return functional.one_hot(targets.reshape(-1).long(), classes).float()
+
+
+def _entropy(shares: Tensor) -> Tensor:
+    """Return the entropy in nats of each row (N, K)."""
+    nats: Tensor = torch.special.entr(shares)
+    return nats.sum(dim=-1)
+
 
 _EXCESS, _FAR = 1.5, 5.0  # times the guess: a warning, a failure
 _TOLERANCE = 0.2  # in nats: scores of two classes differ by chance
@@ -33,7 +81,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         with torch.no_grad():
             result.numbers["loss"] = loss = case.loss(model, case.batches[0]).item()
         if math.isfinite(loss):
-            result.ok(f"{loss:.4g}; what guessing costs is known of the models of dlcore only")
+            result.ok(f"{loss:.4g}; the loss of guessing is known only for dlcore's models")
         else:
             result.fail(f"the loss is {loss} before the first step", *_too_large(case), expected="a finite loss")
         return
@@ -43,7 +91,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
     result.numbers |= {"loss": loss, "guess": guess}
     if not math.isfinite(loss):
         result.fail(f"{loss}, not {words}", *_too_large(case))
-    elif loss > _EXCESS * guess + _slack(case.task, guess):
+    elif loss > _EXCESS * guess + (guess if isinstance(case.task, Regression) else _TOLERANCE):
         note = result.fail if loss > _FAR * guess else result.warn
         cause = "the first outputs are too large"
         if not isinstance(case.task, Regression):
@@ -80,10 +128,6 @@ def _frequencies(case: Case) -> float:
     text = isinstance(case.task, LanguageModeling)
     targets = torch.cat([batch[1].flatten() if text else batch[1] for batch in case.batches])
     return (attainable_losses(case.task, targets) or (0.0, 0.0))[0]
-
-
-def _slack(task: Task | None, guess: float) -> float:
-    return guess if isinstance(task, Regression) else _TOLERANCE
 
 
 def _too_large(case: Case) -> list[str]:

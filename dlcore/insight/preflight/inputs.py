@@ -53,7 +53,7 @@ def check_inputs(case: Case, result: CheckResult) -> None:
     seen += f" ({len(inputs):,} samples of {inputs.shape[1]:,} numbers)"
     normalised = "; batch normalisation softens it" if case.normalizes else ""
     if std == 0:
-        result.fail(f"all numbers are {mean:.3g}: there is nothing to tell samples apart by")
+        result.fail(f"all numbers are {mean:.3g}: the samples cannot be distinguished")
     elif size > _LARGE:
         result.warn(
             f"not scaled: {seen}{_largest(case, inputs)}{normalised}", *_scaling(case), expected="numbers of about 1"
@@ -64,7 +64,9 @@ def check_inputs(case: Case, result: CheckResult) -> None:
     else:
         result.ok(seen)
     if 0.5 < constant < 1:
-        result.warn(f"{constant:.0%} of the features are the same in all {len(inputs):,} samples: they say nothing")
+        result.warn(
+            f"{constant:.0%} of the features are the same in all {len(inputs):,} samples: they carry no information"
+        )
 
 
 def _scaling(case: Case) -> list[str]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.data.array_data import ArrayData
 from dlcore.insight.preflight.case import Case
-from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.preflight.report import CheckResult, listed
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
 
 _FAR = 1000.0  # size of a regression's targets: first answers are near 0
@@ -29,7 +29,7 @@ def check_labels(case: Case, result: CheckResult) -> None:
     """Count the targets of the training and the validation set."""
     task, data = case.task, case.datamodule
     if isinstance(task, LanguageModeling):
-        _count_words(case, result)
+        _count_words(case, task, result)
         return
     if task is None:
         result.skip(f"{type(case.model).__name__} does not tell what its targets are, as dlcore's models do (task)")
@@ -65,13 +65,13 @@ def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Te
     missing = [names[place] for place in range(classes) if not counts[place]]
     unseen = [names[place] for place in range(classes) if not counts[place] and held_out[place]]
     if unseen:
-        result.fail(f"validation has classes that training lacks: {_listed(unseen)}", _other_split(case))
+        result.fail(f"validation has classes that training lacks: {listed(unseen)}", _other_split(case))
     elif missing:
-        result.warn(f"no training sample of {len(missing)} of {classes} classes: {_listed(missing)}")
+        result.warn(f"no training sample of {len(missing)} of {classes} classes: {listed(missing)}")
     unchecked = [names[place] for place in range(classes) if counts[place] and not held_out[place]]
     if unchecked:
         result.warn(
-            f"no validation sample of {_listed(unchecked)}: nobody will see how well they are learned",
+            f"no validation sample of {listed(unchecked)}: how well they are learned will not be measured",
             _other_split(case),
         )
     there = [count for count in counts if count]
@@ -124,15 +124,14 @@ def _look_at_numbers(case: Case, train: Tensor, val: Tensor, result: CheckResult
     result.ok(seen)
 
 
-def _count_words(case: Case, result: CheckResult) -> None:
+def _count_words(case: Case, task: LanguageModeling, result: CheckResult) -> None:
     data: Any = case.datamodule
     part = getattr(data, "parts", {}).get("train")
     if part is None or not hasattr(data, "vocabulary"):
         result.skip("the text is not in memory")
         return
     tokens = np.asarray(part.tokens[:_MOST_TOKENS]).astype(np.int64)
-    words = case.task.out_features  # type: ignore[union-attr]
-    counts = np.bincount(tokens, minlength=words)
+    counts = np.bincount(tokens, minlength=task.out_features)
     share = counts.max() / counts.sum()
     shares = counts[counts > 0] / counts.sum()
     nats = float(-(shares * np.log(shares)).sum())
@@ -140,10 +139,6 @@ def _count_words(case: Case, result: CheckResult) -> None:
     word = data.vocabulary.text([int(counts.argmax())])
     shown = repr(word) if word.strip() else "the line break" if word == "\n" else "the end of a document"
     result.ok(
-        f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; knowing only how often "
-        f"each comes costs {nats:.3g} nats"
+        f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; a model that knows "
+        f"only their frequencies has a loss of {nats:.3g} nats"
     )
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from dlcore.insight.preflight.case import Case
-from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.preflight.report import CheckResult, listed
 from dlcore.nn import CONVOLUTIONS
 from dlcore.nn import saturated as saturated_values
 
@@ -50,7 +50,7 @@ def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult)
     unused = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
     if unused:
         result.warn(
-            f"no gradient ever comes to {_listed(unused)}: the network does not use them",
+            f"{_listed(unused)} never get a gradient: the network does not use them",
             "take them out of the model, or use them in forward (over several processes training would stop)",
         )
     if not any(p.requires_grad for p in parameters.values()):
@@ -68,9 +68,9 @@ def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult)
 
 def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) -> None:
     """Compare the gradients of the first and the last weights."""
-    weights = {name: p for name, p in model.named_parameters() if p.dim() > 1 and p.grad is not None}
-    norms = {name: p.grad.norm().item() for name, p in weights.items()}  # type: ignore[union-attr]
-    broken = [name for name, p in weights.items() if not torch.isfinite(p.grad).all()]  # type: ignore[arg-type]
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.dim() > 1 and p.grad is not None}
+    norms = {name: gradient.norm().item() for name, gradient in gradients.items()}
+    broken = [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()]
     if broken:
         result.fail(f"the gradient is NaN or infinite in {_listed(broken)}", *_calmer(case))
         return
@@ -88,11 +88,7 @@ def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) 
     seen = f"the gradient of {_short(first)} is {ratio:.1e} times that of {_short(last)}"
     if ratio < _VANISHING:
         note = result.fail if ratio < _LOST else result.warn
-        note(
-            f"vanishing: {seen}: the first layers will hardly learn",
-            *_passing(case, model),
-            expected=_USUAL,
-        )
+        note(f"vanishing: {seen}: the first layers will hardly learn", *_passing(case, model), expected=_USUAL)
     elif ratio > _EXPLODING:
         result.fail(f"exploding: {seen}", *_calmer(case), expected=_USUAL)
 
@@ -101,7 +97,9 @@ def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]
     """Report dead units and saturated values."""
     dead = {name: _dead(values) for name, (_, values) in outputs.items() if len(values) > 1}
     saturated = {
-        name: share for name, (layer, values) in outputs.items() if (share := _saturated(layer, values)) is not None
+        name: hits.float().mean().item()
+        for name, (layer, values) in outputs.items()
+        if (hits := saturated_values(layer, values)) is not None
     }
     if dead:
         result.numbers["dead"] = max(dead.values())
@@ -156,12 +154,6 @@ def _dead(values: Tensor) -> float:
     return (spread == 0).float().mean().item()
 
 
-def _saturated(layer: nn.Module, values: Tensor) -> float | None:
-    """Return the share of saturated values; None for an activation that does not saturate."""
-    hits = saturated_values(layer, values)
-    return None if hits is None else hits.float().mean().item()
-
-
 def _alike(weight: Tensor) -> bool:
     return weight.shape[0] > 1 and bool((weight == weight[:1]).all())
 
@@ -186,6 +178,5 @@ def _short(name: str) -> str:
     return name.removeprefix("network.").removesuffix(".weight")
 
 
-def _listed(names: list[str], most: int = 3) -> str:
-    shown = ", ".join(_short(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: list[str]) -> str:
+    return listed([_short(name) for name in names], most=3)

@@ -19,8 +19,8 @@ from torch import nn
 from torch.optim import LBFGS, Adadelta
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
-from dlcore.insight.preflight.attainable import attainable_losses
 from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.first_loss import attainable_losses
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import batch_size_of, rate_flag
@@ -44,19 +44,12 @@ _LEAP = 20.0  # times the first loss
 
 @dataclass(frozen=True)
 class Trial:
-    """A short training on one batch.
+    """A short training on one batch."""
 
-    Attributes:
-        rate: Its learning rate.
-        losses: The loss before each step, and after the last.
-        way: Progress of the lowest loss from a constant answer (0) to perfect answers (1).
-        timed_out: Whether the time limit ended it before all steps.
-    """
-
-    rate: float
-    losses: list[float]
-    way: float
-    timed_out: bool
+    rate: float  # its learning rate
+    losses: list[float]  # the loss before each step, and after the last
+    way: float  # progress of the lowest loss from a constant answer (0) to perfect answers (1)
+    timed_out: bool  # whether the time limit ended it before all steps
 
     @property
     def first(self) -> float:
@@ -81,6 +74,11 @@ class Trial:
         """
         return self.highest > _LEAP * self.first or self.losses[-1] > 2 * self.first
 
+    @property
+    def falls(self) -> bool:
+        """Whether the loss was still falling at the end."""
+        return not self.diverged and self.best < 0.98 * self.first and self.losses[-1] <= 1.05 * self.best
+
 
 def check_one_batch(case: Case, result: CheckResult) -> None:
     """Train a copy of the model on one batch."""
@@ -92,7 +90,7 @@ def check_one_batch(case: Case, result: CheckResult) -> None:
         return
     constant, perfect = levels
     if constant - perfect < 1e-6 * max(abs(constant), 1e-12):
-        result.skip("all targets of the batch are alike: there is nothing to learn by heart")
+        result.skip("all targets of the batch are alike: there is nothing to memorise")
         return
     trial = _train(case, batch, levels, rate_of_run(case), _STEPS, _SECONDS)
     result.numbers |= {"first": trial.first, "best": trial.best, "steps": len(trial.losses) - 1, "way": trial.way}
@@ -104,10 +102,10 @@ def check_one_batch(case: Case, result: CheckResult) -> None:
     elif trial.way >= _LEARNED and not trial.diverged:
         result.ok(seen)
     elif not case.knows_task and not trial.diverged and not _still(trial):
-        result.ok(f"{seen}; how low it can get is not known of {type(case.model).__name__}")
+        result.ok(f"{seen}; how low it can get is not known for {type(case.model).__name__}")
     elif case.knows_task and _small(case.model, batch) and trial.best < trial.first and not trial.diverged:
-        result.ok(f"{seen}; so small a network cannot know all by heart")
-    elif trial.timed_out and (len(trial.losses) < _FEW or (len(trial.losses) < _STUCK and _falls(trial))):
+        result.ok(f"{seen}; so small a network cannot memorise the batch")
+    elif trial.timed_out and (len(trial.losses) < _FEW or (len(trial.losses) < _STUCK and trial.falls)):
         result.ok(f"{seen}, where time was up; it was still falling")
     else:
         _explain(case, batch, levels, trial, seen, expected, result)
@@ -198,7 +196,7 @@ def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, ste
         optimizer.zero_grad()
         loss = case.loss(model, batch)
         evaluated.append(loss.item())
-        total = loss + penalty(penalized) if penalized else loss  # type: ignore[misc]
+        total = loss + penalty(penalized) if penalty and penalized else loss
         total.backward()
         _clip(model, case.trainer)
         return total.item()
@@ -235,11 +233,6 @@ def _clip(model: LightningModule, trainer: Trainer) -> None:
 
 def _still(trial: Trial) -> bool:
     return abs(trial.first - trial.best) < _MOVED * abs(trial.first)
-
-
-def _falls(trial: Trial) -> bool:
-    """Return whether the loss was still falling at the time limit."""
-    return not trial.diverged and trial.best < 0.98 * trial.first and trial.losses[-1] <= 1.05 * trial.best
 
 
 def _small(model: LightningModule, batch: Any) -> bool:

@@ -32,7 +32,7 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     train, val = data.parts["train"], data.parts["val"]
     unit = "documents" if isinstance(data, TextData) else "samples"
     if _same(train, val):
-        seen = f"the training {unit} themselves validate: val/… says nothing of others"
+        seen = f"the training {unit} are also the validation {unit}: val/… does not measure new ones"
         # Without held-out samples this is intended, as for the small data of a lesson.
         result.numbers["share"] = 1.0
         result.ok(f"{seen} ({case.flag('data', 'val_size', 0.2, 'holds some out')})")
@@ -43,13 +43,18 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     repeated = sum(known.values()) - len(known)
     share, within = again / max(len(found), 1), repeated / max(sum(known.values()), 1)
     result.numbers |= {"share": share, "repeated": float(repeated), "repeated_share": within}
-    hashed, count = sum(known.values()), _count(train)
+    hashed, count = sum(known.values()), len(train) if isinstance(train, Split) else train.documents
     compared = f" (compared with {hashed:,} of {count:,})" if hashed < count else ""
     looked = f"{again:,} of {len(found):,} validation {unit} are copies of training {unit}{compared}"
     if repeated:
         looked += f"; {repeated:,} training {unit} are copies of others"
     # Rows of a few categories repeat naturally, in training as in validation.
-    natural = isinstance(train, Split) and train.inputs.dim() == 2 and within > share / 2 and _few(train)
+    natural = (
+        isinstance(train, Split)
+        and train.inputs.dim() == 2
+        and within > share / 2
+        and all(len(column.unique()) <= 20 for column in train.inputs[train.indices[:1000]].T)
+    )
     if share <= _SOME or natural:
         result.ok(looked)
         return
@@ -70,16 +75,6 @@ def _same(train: Any, val: Any) -> bool:
     if train.inputs is not val.inputs:
         return False
     return bool(torch.isin(val.indices, train.indices).all())
-
-
-def _count(part: Any) -> int:
-    return len(part) if isinstance(part, Split) else part.documents
-
-
-def _few(part: Split) -> bool:
-    """Return whether rows have few different values, so that repetition is expected."""
-    rows = part.inputs[part.indices[:1000]]
-    return all(len(column.unique()) <= 20 for column in rows.T)
 
 
 def _hashes(part: Any) -> Iterator[int]:

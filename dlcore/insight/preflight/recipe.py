@@ -9,19 +9,16 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
 from dlcore.errors import DlcoreError
-from dlcore.insight.preflight.averaging import check_averaging
-from dlcore.insight.preflight.batch_norm import check_batch_norm
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.cost import check_cost
 from dlcore.insight.preflight.first_loss import check_first_loss
 from dlcore.insight.preflight.inputs import check_inputs
 from dlcore.insight.preflight.labels import check_labels
 from dlcore.insight.preflight.layers import check_layers
-from dlcore.insight.preflight.monitors import check_monitors
 from dlcore.insight.preflight.one_batch import check_one_batch
 from dlcore.insight.preflight.overlap import check_overlap
 from dlcore.insight.preflight.report import CheckResult, PreflightReport
-from dlcore.insight.preflight.updates import check_updates
+from dlcore.insight.preflight.run_checks import check_averaging, check_batch_norm, check_monitors, check_updates
 from dlcore.runs import prepare
 
 # In this order: cheap checks that explain others come first; the cost uses up the trainer and comes last.

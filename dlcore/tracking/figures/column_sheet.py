@@ -22,17 +22,11 @@ _MOST_COLUMNS, _MOST_GROUPS, _MOST_CATEGORIES = 40, 6, 8
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """Values of a column, for a histogram.
-
-    Attributes:
-        name: The column's name.
-        values: Numbers, or codes of categories; NaN for a missing value (N,).
-        categories: Names of the codes; empty for numbers.
-    """
+    """Values of a column, for a histogram."""
 
     name: str
-    values: np.ndarray
-    categories: tuple[str, ...] = ()
+    values: np.ndarray  # numbers, or codes of categories; NaN for a missing value (N,)
+    categories: tuple[str, ...] = ()  # names of the codes; empty for numbers
 
 
 def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Sequence[str], title: str) -> Figure:
@@ -70,9 +64,7 @@ def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Seq
         Patch(facecolor=style.CYCLE[number], label=fit_text(str(name), 2.0, style.TICK_SIZE))
         for number, name in enumerate(names)
     ]
-    figure.legend(
-        handles=handles, loc="outside lower left", ncols=min(len(handles), 6), frameon=False, fontsize=style.TICK_SIZE
-    )
+    style.add_legend(figure, handles, loc="outside lower left", ncols=min(len(handles), 6))
     return style.finish(figure)
 
 
@@ -113,6 +105,5 @@ def _draw(axes: Axes, column: ColumnValues, groups: np.ndarray, count: int) -> N
         axes.stairs(counts, edges, color=color, fill=True, alpha=0.25)
         axes.stairs(counts, edges, color=color, linewidth=1.2)
     axes.set_ylim(bottom=0)
-    axes.set_xticks(
-        [low, high] if low < high else [low], [f"{number:.4g}" for number in ([low, high] if low < high else [low])]
-    )
+    ends = [low, high] if low < high else [low]
+    axes.set_xticks(ends, [f"{number:.4g}" for number in ends])

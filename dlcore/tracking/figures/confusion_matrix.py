@@ -72,8 +72,5 @@ def confusion_matrix(counts: Any, class_names: Sequence[str], title: str = "Conf
                 text_size = 12 if size <= 4 else 8
                 axes.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=text_size, color=color)
 
-    bar = figure.colorbar(picture, ax=axes, shrink=0.8, pad=0.02, format=lambda share, _: f"{share:.0%}")
-    bar.set_label("share of the true class", fontsize=style.LABEL_SIZE, color=style.INK)
-    bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK)
-    bar.outline.set_visible(False)
+    style.add_color_bar(picture, axes, "share of the true class", shrink=0.8, format=lambda share, _: f"{share:.0%}")
     return style.finish(figure)

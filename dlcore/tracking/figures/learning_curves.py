@@ -9,9 +9,8 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.event_marks import draw_marks, event_marks
+from dlcore.tracking.figures.curve_marks import draw_marks, draw_rate, event_marks, rate_points
 from dlcore.tracking.figures.fonts import drawable
-from dlcore.tracking.figures.rate_strip import draw_rate, rate_points
 from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of, spoken
 
 if TYPE_CHECKING:
@@ -28,10 +27,7 @@ _LEAST_SPAN = 0.02
 
 
 def learning_curves(
-    columns: Columns,
-    title: str = "",
-    quantities: Sequence[str] | None = None,
-    events: Sequence[Mapping[str, Any]] = (),
+    columns: Columns, title: str = "", quantities: Sequence[str] | None = None, events: Sequence[Mapping[str, Any]] = ()
 ) -> Figure:
     """Draw the curves of one run, one chart per quantity, with training and validation on one chart.
 
@@ -97,11 +93,9 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
     if name == "loss":
         finite += _draw_steps(axes, columns, x)
     for kind, label, color in _KINDS:
-        values = _numbers(columns.get(f"{kind}/{name}", ()))
-        there = np.array([value is not None for value in columns.get(f"{kind}/{name}", ())], dtype=bool)
-        if not there.any():
+        at, y = _points(columns.get(f"{kind}/{name}", ()), x)
+        if not len(at):
             continue
-        at, y = x[there], np.where(np.isfinite(values[there]), values[there], np.nan)
         finite.append(y[np.isfinite(y)])
         if kind == "val" and mode is not None and np.isfinite(y).any():
             best = int(np.nanargmax(y) if mode == "max" else np.nanargmin(y))
@@ -115,22 +109,25 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
     _finish_y(axes, name, np.concatenate(finite) if finite else np.zeros(0))
     if axes.get_legend_handles_labels()[1]:
         # Next to the title, where it hides no point.
-        axes.legend(
-            loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, borderpad=0.2, borderaxespad=0.1,
-            fontsize=style.TICK_SIZE, labelcolor=style.INK, handlelength=1.6, columnspacing=1.4,
-        )  # fmt: skip
+        look: dict[str, Any] = {"borderpad": 0.2, "borderaxespad": 0.1, "handlelength": 1.6, "columnspacing": 1.4}
+        style.add_legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, **look)
+
+
+def _points(column: Sequence[float | None], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions and values of a column's points; NaN for values that are not finite."""
+    there = np.array([value is not None for value in column], dtype=bool)
+    values = np.array(column, dtype=np.float64)[there]
+    return x[: len(there)][there], np.where(np.isfinite(values), values, np.nan)
 
 
 def _draw_steps(axes: Axes, columns: Columns, x: np.ndarray) -> list[np.ndarray]:
     """Draw the loss within the epochs, faint and behind, if it has many more points than the epochs' means."""
-    values = _numbers(columns.get("train/loss_step", ()))
-    there = np.array([value is not None for value in columns.get("train/loss_step", ())], dtype=bool)
+    at, y = _points(columns.get("train/loss_step", ()), x)
     epochs = sum(value is not None for value in columns.get("train/loss", ()))
-    if not there.any() or (epochs > 1 and there.sum() <= 2 * epochs):
+    if not len(at) or (epochs > 1 and len(at) <= 2 * epochs):
         return []
-    y = np.where(np.isfinite(values[there]), values[there], np.nan)
-    marker = "." if there.sum() <= 3 else None
-    axes.plot(x[there], y, color=style.TRAIN, linewidth=0.9, alpha=0.35, marker=marker, label="training, step by step")
+    marker = "." if len(at) <= 3 else None
+    axes.plot(at, y, color=style.TRAIN, linewidth=0.9, alpha=0.35, marker=marker, label="training, step by step")
     return [y[np.isfinite(y)]]
 
 
@@ -183,12 +180,8 @@ def _positions(columns: Columns) -> tuple[np.ndarray, str]:
 
     Epochs counted by Lightning, from 0 and without fractions, cannot be used as positions.
     """
-    steps, epochs = _numbers(columns["step"]), _numbers(columns.get("epoch", ()))
+    steps, epochs = (np.array(columns.get(name, ()), dtype=np.float64) for name in ("step", "epoch"))
     counted_from_zero = (epochs == np.round(epochs)).all() and (epochs[steps > 0] == 0).any() if len(epochs) else True
     if counted_from_zero or not np.isfinite(epochs).all():
         return steps, "optimiser step"
     return epochs, "epoch"
-
-
-def _numbers(column: Sequence[float | None]) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in column], dtype=np.float64)

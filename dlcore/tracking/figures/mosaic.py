@@ -68,7 +68,7 @@ def _smaller(pictures: np.ndarray) -> np.ndarray:
     if height < step or width < step:  # a stripe
         return pictures[:, :, :: max(height // down, 1), :: max(width // across, 1)]
     cut = pictures[:, :, : down * step, : across * step]
-    return cut.reshape(count, channels, down, step, across, step).mean(axis=(3, 5))
+    return np.asarray(cut.reshape(count, channels, down, step, across, step).mean(axis=(3, 5)))
 
 
 class Mosaic:

@@ -1,4 +1,4 @@
-"""Style of all figures: sizes, colours, grid and fonts.
+"""Style of all figures: sizes, colours, grid and fonts; and their PNG files.
 
 Figures use matplotlib's objects, never pyplot or rcParams, which are global in a process. So a worker thread can draw
 while the user's code uses pyplot. matplotlib is imported when the first figure is drawn.
@@ -7,13 +7,20 @@ while the user's code uses pyplot. matplotlib is imported when the first figure 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from dlcore.errors import ArgumentError
 from dlcore.tracking.figures.fonts import choose_families, drawable
+from dlcore.tracking.run_file import replace_file, writing
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
+
 
 DPI = 120
 # Okabe and Ito's colours, which people with any colour vision can tell apart: https://jfly.uni-koeln.de/color/
@@ -56,6 +63,21 @@ def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = ""
     for side, spine in axes.spines.items():
         spine.set_visible(not grid or side in ("left", "bottom"))
         spine.set_color(FAINT)
+
+
+def add_legend(target: Axes | Figure, handles: Sequence[Artist] | None = None, **look: Any) -> None:
+    """Add a legend without a frame to a chart or a figure; without handles, of what the chart has drawn."""
+    usual = {"frameon": False, "fontsize": TICK_SIZE, "labelcolor": INK}
+    target.legend(**({} if handles is None else {"handles": handles}), **usual | look)
+
+
+def add_color_bar(source: Any, axes: Axes, label: str = "", **look: Any) -> Colorbar:
+    """Add a bar next to a chart that explains the colours of a picture or a `ScalarMappable`."""
+    bar = axes.figure.colorbar(source, ax=axes, **{"pad": 0.02, **look})
+    bar.set_label(drawable(label), fontsize=LABEL_SIZE, color=INK)
+    bar.ax.tick_params(labelsize=TICK_SIZE, colors=INK, which="both")
+    bar.outline.set_visible(False)
+    return bar
 
 
 def head(figure: Figure, title: str, note: str | None = None, size: float = TITLE_SIZE) -> None:
@@ -103,3 +125,41 @@ def to_png(figure: Figure, software: str | None = None) -> tuple[bytes, int, int
     canvas.print_png(file, metadata={} if software is None else {"Software": software})
     width, height = canvas.get_width_height()
     return file.getvalue(), width, height
+
+
+_MAKER = "dlcore"
+# Bytes of the metadata from `to_png` in a PNG file, before the pixels.
+_MARK = b"tEXtSoftware\x00" + _MAKER.encode()
+_HEAD = 4096
+
+
+def check_png_path(path: Path, argument: str = "--out") -> None:
+    """Check that a picture can be written, before drawing it.
+
+    Raises:
+        ArgumentError: It is not a .png file, its folder does not exist, or dlcore did not draw the existing file.
+    """
+    if path.is_dir():
+        raise ArgumentError(argument, "a file", str(path), f"It is a folder: name a file in it, {path / 'x.png'}.")
+    if path.suffix.lower() != ".png":
+        raise ArgumentError(argument, "a file name that ends in .png", str(path))
+    if not path.parent.is_dir():
+        raise ArgumentError(argument, "a file in a folder that is there", str(path), f"Make it: mkdir -p {path.parent}")
+    if path.exists() and _MARK not in path.read_bytes()[:_HEAD]:
+        raise ArgumentError(
+            argument, "a new file, or a picture that dlcore drew", str(path), "This one is left as it is."
+        )
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Write a figure atomically, after `check_png_path`."""
+    check_png_path(path)
+    content, _, _ = to_png(figure, software=_MAKER)
+    replace_png(content, path)
+
+
+def replace_png(content: bytes, path: Path) -> None:
+    """Write a picture atomically; create the folder if necessary."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content)

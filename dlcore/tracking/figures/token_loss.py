@@ -62,7 +62,7 @@ def token_loss(tokens: Sequence[str], losses: Sequence[float], largest: float, t
     bar = figure.add_axes((0.15 / width, 0.62 / height, 2.6 / width, 0.14 / height))
     figure.colorbar(ScalarMappable(norm, scale), cax=bar, orientation="horizontal")
     bar.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, length=2)
-    bar.set_xlabel("loss of the token, nats; 0: foreseen with certainty", fontsize=style.TICK_SIZE, color=style.INK)
+    bar.set_xlabel("loss of the token, nats; 0: predicted with certainty", fontsize=style.TICK_SIZE, color=style.INK)
     bar.xaxis.label.set_horizontalalignment("left")
     bar.xaxis.label.set_x(0)
     return style.finish(figure)

@@ -49,9 +49,7 @@ def test_numbers_that_are_none_fail(look, tiny_data):
 
 def test_inputs_without_difference_fail(look, tiny_data):
     result = look("inputs", data=changed(tiny_data(), torch.ones_like))
-    assert [finding.seen for finding in result.findings] == [
-        "all numbers are 1: there is nothing to tell samples apart by"
-    ]
+    assert [finding.seen for finding in result.findings] == ["all numbers are 1: the samples cannot be distinguished"]
 
 
 def test_constant_features_are_counted(look, tiny_data):
@@ -157,5 +155,5 @@ def test_rows_of_few_values_repeat_by_their_nature(look, tiny_data):
 def test_who_holds_nothing_out_is_told_so(look, make_model):
     result = look("overlap", data=Table(builtin="linear_regression", val_size=0, test_size=0))
     assert result.verdict is Verdict.OK
-    assert "the training samples themselves validate" in result.findings[0].seen
+    assert "the training samples are also the validation samples" in result.findings[0].seen
     assert "--data.val_size 0.2" in result.findings[0].seen

@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
 from dlcore.insight.preflight import Verdict
-from dlcore.insight.preflight.attainable import attainable_losses
+from dlcore.insight.preflight.first_loss import attainable_losses
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
 
 
@@ -156,7 +156,7 @@ def test_frozen_and_unused_parameters_are_named(look, make_model):
     model.network.linear_1.weight.requires_grad_(False)
     result = look("layers", model)
     assert result.numbers["frozen"] == 64
-    assert "no gradient ever comes to forgotten, forgotten.bias" in result.findings[0].seen
+    assert "forgotten, forgotten.bias never get a gradient" in result.findings[0].seen
 
 
 # One batch

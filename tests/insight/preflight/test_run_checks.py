@@ -13,8 +13,7 @@ from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau, WeightAveraging
 from dlcore.errors import ArgumentError
 from dlcore.insight import check_recipe, check_training
 from dlcore.insight.preflight import CHECKS, Verdict
-from dlcore.insight.preflight.cost import duration
-from dlcore.insight.preflight.machine import free_memory, memory_size
+from dlcore.insight.preflight.cost import duration, free_memory, memory_size
 
 
 def test_a_last_batch_of_one_sample_fails_with_batch_norm_only(look, make_model, tiny_data):
@@ -118,9 +117,9 @@ def test_free_memory_is_the_smaller_of_machine_and_container(monkeypatch, tmp_pa
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 5000 kB\n")
     for name, number in (("max", "3000000"), ("current", "1000000")):
         (tmp_path / name).write_text(number)
-    monkeypatch.setattr("dlcore.insight.preflight.machine._MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr("dlcore.insight.preflight.machine._LIMIT", tmp_path / "max")
-    monkeypatch.setattr("dlcore.insight.preflight.machine._USED", tmp_path / "current")
+    monkeypatch.setattr("dlcore.insight.preflight.cost._MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr("dlcore.insight.preflight.cost._LIMIT", tmp_path / "max")
+    monkeypatch.setattr("dlcore.insight.preflight.cost._USED", tmp_path / "current")
     assert free_memory() == 2_000_000
     (tmp_path / "max").write_text("max")
     assert free_memory() == 5000 * 1024

@@ -12,10 +12,10 @@ from dlcore.insight.activation_curves import activation_curve
 from dlcore.insight.picture_features import picture_features
 from dlcore.tracking import count_histogram, figures
 from dlcore.tracking.figures.column_sheet import ColumnValues
-from dlcore.tracking.figures.feature_maps import LayerMaps
-from dlcore.tracking.figures.hidden_spread import hidden_spread
-from dlcore.tracking.figures.variant_histograms import Column, variant_histograms
-from dlcore.tracking.kept_histograms import Distributions
+from dlcore.tracking.figures.convolutions import LayerMaps
+from dlcore.tracking.figures.overlaid_curves import hidden_spread
+from dlcore.tracking.figures.parameter_histograms import Column, variant_histograms
+from dlcore.tracking.histogram import Distributions
 from dlcore.tracking.layer_table import COLUMNS
 
 USUAL = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

@@ -3,8 +3,7 @@ import pytest
 from drawn import texts
 
 from dlcore.errors import ArgumentError
-from dlcore.tracking.figures.activation_rows import Curve, VectorCurve, activation_rows, with_gaps
-from dlcore.tracking.figures.activation_sheet import activation_sheet
+from dlcore.tracking.figures.activations import Curve, VectorCurve, activation_rows, activation_sheet, with_gaps
 from dlcore.tracking.figures.style import to_png
 
 X = np.arange(-800, 801) / 100

@@ -8,7 +8,7 @@ from drawn import count_pixels, picture, texts
 from dlcore.errors import ArgumentError
 from dlcore.tracking import count_histogram, layer_maps, layer_overview, parameter_histograms
 from dlcore.tracking.figures import LayerMap, style
-from dlcore.tracking.kept_histograms import Distributions
+from dlcore.tracking.histogram import Distributions
 from dlcore.tracking.layer_table import COLUMNS
 
 

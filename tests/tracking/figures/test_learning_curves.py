@@ -9,8 +9,7 @@ from PIL import Image
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import learning_curves, style
-from dlcore.tracking.figures.event_marks import Mark, event_marks
-from dlcore.tracking.figures.rate_strip import rate_points
+from dlcore.tracking.figures.curve_marks import Mark, event_marks, rate_points
 from dlcore.tracking.figures.style import to_png
 
 

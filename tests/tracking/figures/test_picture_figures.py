@@ -7,14 +7,10 @@ from drawn import picture, texts
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.captioned_pictures import captioned_pictures
-from dlcore.tracking.figures.feature_maps import LayerMaps, feature_maps
-from dlcore.tracking.figures.hand_made_features import PictureFeatures, hand_made_features
-from dlcore.tracking.figures.image_grid import image_grid
-from dlcore.tracking.figures.kernels import kernels
+from dlcore.tracking.figures.convolutions import LayerMaps, feature_maps, kernels
 from dlcore.tracking.figures.mosaic import Mosaic, as_rgb, fit_text
-from dlcore.tracking.figures.pixel_values import pixel_values
-from dlcore.tracking.figures.worst_predictions import worst_predictions
+from dlcore.tracking.figures.picture_grids import captioned_pictures, image_grid, worst_predictions
+from dlcore.tracking.figures.pixels import PictureFeatures, hand_made_features, pixel_values
 
 
 def inside(figure):

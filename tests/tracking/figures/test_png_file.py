@@ -5,7 +5,7 @@ from PIL import Image
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.png_file import check_png_path, write_png
+from dlcore.tracking.figures.style import check_png_path, write_png
 
 
 def make_figure():

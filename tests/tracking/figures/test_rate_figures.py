@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from dlcore.errors import ArgumentError
-from dlcore.tracking.figures.lr_range import lr_range
-from dlcore.tracking.figures.schedule_curve import schedule_curve, thin
+from dlcore.tracking.figures.learning_rate import lr_range, schedule_curve, thin
 from dlcore.tracking.figures.style import to_png
 
 

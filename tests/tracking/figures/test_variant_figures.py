@@ -9,9 +9,9 @@ from drawn import count_pixels, picture, texts
 from dlcore.errors import ArgumentError
 from dlcore.tracking import count_histogram
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.hidden_spread import hidden_spread
-from dlcore.tracking.figures.variant_histograms import Column, variant_histograms
-from dlcore.tracking.kept_histograms import Distributions
+from dlcore.tracking.figures.overlaid_curves import hidden_spread
+from dlcore.tracking.figures.parameter_histograms import Column, variant_histograms
+from dlcore.tracking.histogram import Distributions
 
 
 def column(name, width, tags=("weights/00_linear_1", "biases/00_linear_1"), seed=0):
@@ -72,7 +72,7 @@ def test_of_many_runs_and_groups_the_first_are_drawn_and_the_rest_is_counted():
 def test_without_any_histogram_there_is_no_figure():
     with pytest.raises(ArgumentError, match="at least one run with histograms"):
         variant_histograms([Column("a", None, None)])
-    with pytest.raises(ArgumentError, match="at least one with a look"):
+    with pytest.raises(ArgumentError, match="at least one with a record of a layer"):
         hidden_spread([("a", {})])
 
 

@@ -1,4 +1,4 @@
-"""Marks of events in charts over the epochs: one thin line per event, one legend entry per kind."""
+"""Additions to charts over the epochs: marks of the run's events, and a strip with the learning rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from dlcore.tracking.figures import style
 from dlcore.tracking.figures.fonts import drawable
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 # Kinds to draw, in the order of the legend: label, colour, dashes.
 _LOOKS: dict[str, tuple[str, str, Any]] = {
@@ -63,7 +65,7 @@ def event_marks(
         One mark per kind, in the legend's order.
     """
     resumed = {event["step"] for event in events if event["kind"] == "resumed"}
-    known = np.array([np.nan if step is None else step for step in steps], dtype=np.float64)
+    known = np.array(steps, dtype=np.float64)
     found: dict[str, list[float]] = {kind: [] for kind in _LOOKS}
     lost: dict[str, None] = {}
     for event in events:
@@ -86,14 +88,7 @@ def event_marks(
 
 
 def draw_marks(figure: Figure, charts: np.ndarray, marks: Sequence[Mark], unit: str) -> None:
-    """Draw the marks through all charts, behind the curves, with a legend below.
-
-    Args:
-        figure: The figure.
-        charts: Its charts, which share their x axis.
-        marks: The marks.
-        unit: Unit of the x axis.
-    """
+    """Draw the marks through all charts, behind the curves, with a legend below."""
     if not marks:
         return
     from matplotlib.lines import Line2D
@@ -107,7 +102,50 @@ def draw_marks(figure: Figure, charts: np.ndarray, marks: Sequence[Mark], unit: 
             for place in mark.places:
                 axes.axvline(place, color=color, linestyle=dashes, linewidth=1.1, alpha=alpha, zorder=1.5)
         entries.append(Line2D([], [], color=color, linestyle=dashes, linewidth=1.4, label=drawable(mark.label(unit))))
-    figure.legend(
-        handles=entries, loc="outside lower left", ncols=min(len(entries), 3), frameon=False,
-        fontsize=style.TICK_SIZE, labelcolor=style.INK, handlelength=1.6, columnspacing=1.6,
-    )  # fmt: skip
+    look = {"ncols": min(len(entries), 3), "handlelength": 1.6, "columnspacing": 1.6}
+    style.add_legend(figure, entries, loc="outside lower left", **look)
+
+
+# Relative difference below which rates count as equal: the table has seven digits.
+_SAME = 1e-6
+
+
+def rate_points(
+    rates: Sequence[float | None], positions: np.ndarray, events: Sequence[Mapping[str, Any]] = (), epochs: bool = True
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the learning rate over a run.
+
+    Args:
+        rates: The rate of each row (P,); None if it was not logged.
+        positions: Positions of the rows on the x axis (P,).
+        events: The run's events, which give the exact position of a cut.
+        epochs: Whether the x axis counts epochs (else steps).
+
+    Returns:
+        x (Q,) and rate (Q,), above 0; None for a rate that never changed.
+    """
+    points = [(float(x), 0, rate) for x, rate in zip(positions, rates, strict=False) if rate is not None and rate > 0]
+    for event in events:
+        place = event.get("epoch") if epochs else event["step"]
+        if event["kind"] == "learning_rate_cut" and place is not None and "before" in event and "after" in event:
+            # At the same position, sort the row with the rate of the step before first.
+            points += [(float(place), 1, event["before"]), (float(place), 2, event["after"])]
+    points = sorted(point for point in points if np.isfinite(point[0]) and np.isfinite(point[2]) and point[2] > 0)
+    if not points:
+        return None
+    x, _, y = (np.array(column, dtype=np.float64) for column in zip(*points, strict=True))
+    return (x, y) if y.max() > y.min() * (1 + _SAME) else None
+
+
+def draw_rate(axes: Axes, x: np.ndarray, rate: np.ndarray) -> None:
+    """Draw the strip, with ticks at the highest and the lowest rate."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    style.style_axes(axes)
+    axes.set_ylabel("learning rate", fontsize=style.TICK_SIZE, color=style.INK)
+    axes.set_yscale("log")
+    axes.plot(x, rate, color=style.INK, linewidth=1.4, marker="." if len(x) <= 4 else None)
+    axes.margins(y=0.18)
+    axes.yaxis.set_major_locator(FixedLocator([rate.min(), rate.max()]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))

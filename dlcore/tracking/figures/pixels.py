@@ -1,4 +1,4 @@
-"""Figure: a picture's channels and hand-crafted features, as used before networks learned their own."""
+"""Figures: a picture's values, and its channels and hand-made features, as used before networks learned their own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,59 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
+from dlcore.tracking.figures.fonts import drawable
 from dlcore.tracking.figures.mosaic import as_rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+_PIXEL, _MOST = 0.29, 32  # inches per pixel; pixels per side, more are unreadable
+
+
+def pixel_values(values: Any, picture: Any, title: str, caption: str) -> Figure:
+    """Draw a small grey picture with its values, next to the original picture.
+
+    Args:
+        values: Whole numbers from 0 (black) to 255 (white), at most 32 rows and columns. Shape: (h, w).
+        picture: The original picture (C, H, W), bytes or numbers.
+        title: Title of the figure.
+        caption: Caption of the picture.
+
+    Raises:
+        ArgumentError: There are too many values to read, or none.
+    """
+    table = np.asarray(values)
+    if table.ndim != 2 or not table.size or max(table.shape) > _MOST:
+        raise ArgumentError("values", f"rows and columns, 1 to {_MOST} of each", table.shape)
+    rows, columns = table.shape
+    width, height = columns * _PIXEL + 0.5, rows * _PIXEL + 0.4
+    side = 2.2
+    figure = style.new_figure(side + width + 0.5, max(height, side + 0.8) + 0.6)
+    style.head(figure, title)
+    left, right = figure.subplots(1, 2, width_ratios=[side, width])
+    left.imshow(as_rgb(np.asarray(picture)[None])[0])
+    left.set_anchor("N")
+    left.set_xticks([])
+    left.set_yticks([])
+    left.set_xlabel(drawable(caption), fontsize=style.LABEL_SIZE, color=style.INK)
+    right.imshow(table, cmap="gray", vmin=0, vmax=255)
+    right.set_anchor("N")
+    for (row, column), value in np.ndenumerate(table):
+        color = style.PAPER if value < 128 else style.INK
+        right.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6.5, color=color)
+    right.xaxis.tick_top()
+    for axis, length in ((right.xaxis, columns), (right.yaxis, rows)):
+        axis.set_ticks([*range(0, length, 5)])
+    right.tick_params(labelsize=style.TICK_SIZE, colors=style.INK, length=3)
+    for axes in (left, right):
+        for spine in axes.spines.values():
+            spine.set_color(style.FAINT)
+    return style.finish(figure)
+
 
 _SIDE, _TALLEST = 2.35, 1.5  # inches; height of a picture as part of its width
 _CHANNELS = (("red", style.VERMILION), ("green", style.GREEN), ("blue", style.BLUE))
@@ -20,25 +67,15 @@ _CHANNELS = (("red", style.VERMILION), ("green", style.GREEN), ("blue", style.BL
 
 @dataclass(frozen=True)
 class PictureFeatures:
-    """Features of a picture computed without learning; H, W its size.
+    """Features of a picture computed without learning; H, W its size."""
 
-    Attributes:
-        picture: The picture, bytes (C, H, W).
-        grey: Its brightness, 0 to 255 (H, W).
-        histogram: Number of pixels with each of 256 values, a row per channel (C, 256).
-        gradient_x: Derivative of the brightness to the right (H, W).
-        gradient_y: Derivative of the brightness downwards (H, W).
-        edges: Length of the gradient (H, W).
-        shuffled: The picture with its pixels in another order (C, H, W).
-    """
-
-    picture: Any
-    grey: Any
-    histogram: Any
-    gradient_x: Any
-    gradient_y: Any
-    edges: Any
-    shuffled: Any
+    picture: Any  # the picture, bytes (C, H, W)
+    grey: Any  # its brightness, 0 to 255 (H, W)
+    histogram: Any  # number of pixels with each of 256 values, a row per channel (C, 256)
+    gradient_x: Any  # derivative of the brightness to the right (H, W)
+    gradient_y: Any  # derivative of the brightness downwards (H, W)
+    edges: Any  # length of the gradient (H, W)
+    shuffled: Any  # the picture with its pixels in another order (C, H, W)
 
 
 def hand_made_features(features: PictureFeatures, title: str) -> Figure:
@@ -121,4 +158,4 @@ def _histogram(axes: Axes, counts: np.ndarray, colored: bool) -> None:
     axes.set_ylim(0, greatest * 1.6)
     axes.minorticks_off()
     if colored:
-        axes.legend(frameon=False, fontsize=style.TICK_SIZE, loc="upper right", ncols=3)
+        style.add_legend(axes, loc="upper right", ncols=3)

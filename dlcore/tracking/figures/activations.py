@@ -1,4 +1,4 @@
-"""Figure: activation functions with their derivatives, one function per row."""
+"""Figures: activation functions with their derivatives, in rows or as a sheet of small charts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
 FUNCTION, DERIVATIVE = style.BLUE, style.VERMILION
 _SHADE = "#F1F1F1"
 _ROW_HEIGHT = 3.0
@@ -26,46 +27,28 @@ _JUMP, _TIMES = 0.05, 5
 
 @dataclass(frozen=True)
 class Curve:
-    """Elementwise activation.
-
-    Attributes:
-        name: Its name.
-        formula: Its formula, as mathtext without dollar signs; empty if unknown.
-        x: Inputs, rising, 0 among them. Shape: (P,).
-        y: Outputs (P,).
-        derivative: Derivative at each input (P,).
-        flat: Intervals of x where the derivative is below 1% of its maximum.
-        peak: Position and value of the derivative's maximum, if it is one point within the range.
-        note: Additional note, a short line; may be empty.
-    """
+    """Elementwise activation."""
 
     name: str
-    formula: str
-    x: np.ndarray
-    y: np.ndarray
-    derivative: np.ndarray
-    flat: tuple[tuple[float, float], ...] = ()
+    formula: str  # its formula, as mathtext without dollar signs; empty if unknown
+    x: np.ndarray  # inputs, rising, 0 among them. Shape: (P,)
+    y: np.ndarray  # outputs (P,)
+    derivative: np.ndarray  # derivative at each input (P,)
+    flat: tuple[tuple[float, float], ...] = ()  # intervals of x where the derivative is below 1% of its maximum
+    # Position and value of the derivative's maximum, if it is one point within the range.
     peak: tuple[float, float] | None = None
-    note: str = ""
+    note: str = ""  # additional note, a short line; may be empty
 
 
 @dataclass(frozen=True)
 class VectorCurve:
-    """Activation of a whole vector, such as softmax.
-
-    Attributes:
-        name: Its name.
-        formula: As for `Curve`.
-        scores: The input vector (K,).
-        outputs: The output vector (K,).
-        jacobian: Derivative of each output (row) by each score (column). Shape: (K, K).
-    """
+    """Activation of a whole vector, such as softmax."""
 
     name: str
-    formula: str
-    scores: np.ndarray
-    outputs: np.ndarray
-    jacobian: np.ndarray
+    formula: str  # as for `Curve`
+    scores: np.ndarray  # the input vector (K,)
+    outputs: np.ndarray  # the output vector (K,)
+    jacobian: np.ndarray  # derivative of each output (row) by each score (column). Shape: (K, K)
 
 
 def activation_rows(curves: Sequence[Curve | VectorCurve]) -> Figure:
@@ -121,13 +104,9 @@ def draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, color: str, width: floa
     axes.plot(drawn_x, drawn_y, color=color, linewidth=width, solid_capstyle="round")
     for place in jumps if dots else ():
         # The jump is at the round number of the two, where a definition changes.
-        at, beside = (place, place + 1) if _is_round(x[place]) else (place + 1, place)
+        at, beside = (place, place + 1) if abs(2 * x[place] - round(2 * x[place])) < 1e-9 else (place + 1, place)
         axes.plot(x[at], y[at], "o", markersize=5.5, color=color)
         axes.plot(x[at], y[beside], "o", markersize=5.5, markerfacecolor=style.PAPER, markeredgecolor=color)
-
-
-def _is_round(number: float) -> bool:
-    return abs(number * 2 - round(number * 2)) < 1e-9
 
 
 def _draw_function(axes: Axes, curve: Curve) -> None:
@@ -213,6 +192,93 @@ def _draw_jacobian(axes: Axes, curve: VectorCurve) -> None:
     names = [f"{score:g}" for score in curve.scores]
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
-    bar = axes.figure.colorbar(picture, ax=axes, pad=0.02)
-    bar.ax.tick_params(labelsize=style.TICK_SIZE, colors=style.INK)
-    bar.outline.set_visible(False)
+    style.add_color_bar(picture, axes)
+
+
+_COLUMNS = 6
+_RANGE = 4.0  # further out, curves are straight or flat
+_LOW, _HIGH = -2.2, 3.2
+
+
+def activation_sheet(curves: Sequence[Curve | VectorCurve], title: str = "Activation functions") -> Figure:
+    """Draw small charts of activations with their derivatives, all with the same axes for comparison.
+
+    Args:
+        curves: Activations to draw, at least one.
+        title: Title of the figure.
+
+    Raises:
+        ArgumentError: There is nothing to draw.
+    """
+    from matplotlib.lines import Line2D
+
+    if not curves:
+        raise ArgumentError("curves", "at least one activation to draw", None)
+    rows = -(-len(curves) // _COLUMNS)
+    figure = style.new_figure(2.1 * _COLUMNS, 1.95 * rows + 0.8)
+    charts = figure.subplots(rows, _COLUMNS, squeeze=False).flatten()
+    # Activations of a vector have different axes: put them at the end.
+    in_order = sorted(curves, key=lambda curve: (isinstance(curve, VectorCurve), curve.name.lower()))
+    for axes, curve in zip(charts, in_order, strict=False):
+        _draw_small(axes, curve)
+    for axes in charts[len(curves) :]:
+        axes.set_visible(False)
+    style.head(figure, title, size=style.TITLE_SIZE + 2)
+    looks = (("function", FUNCTION), ("derivative", DERIVATIVE))
+    lines = [Line2D([], [], color=color, linewidth=2, label=label) for label, color in looks]
+    style.add_legend(figure, lines, loc="upper right", ncols=2, fontsize=style.LABEL_SIZE)
+    return style.finish(figure)
+
+
+def activation_overlay(curves: Sequence[Curve | VectorCurve]) -> Figure:
+    """Draw activations of single numbers on one chart, and their derivatives on another.
+
+    Args:
+        curves: Activations to draw, at least one.
+
+    Raises:
+        ArgumentError: There is nothing to draw, or an activation works on a whole vector.
+    """
+    single = [curve for curve in curves if isinstance(curve, Curve)]
+    if not single or len(single) < len(curves):
+        raise ArgumentError("curves", "activations of single numbers", [curve.name for curve in curves])
+    figure = style.new_figure(10, 4.4)
+    left, right = figure.subplots(1, 2)
+    for color, curve in zip(style.CYCLE * 3, single, strict=False):
+        draw_curve(left, curve.x, curve.y, color)
+        draw_curve(right, curve.x, curve.derivative, color)
+        left.plot([], [], color=color, linewidth=2, label=curve.name)
+    style.style_axes(left, "", "x", "f(x)")
+    style.style_axes(right, "derivatives", "x", "f ′(x)")
+    left.set_xlim(-_RANGE * 1.5, _RANGE * 1.5)
+    right.set_xlim(-_RANGE * 1.5, _RANGE * 1.5)
+    left.set_ylim(_LOW, _HIGH)
+    left.legend(frameon=False, fontsize=style.TICK_SIZE)
+    return style.finish(figure)
+
+
+def _draw_small(axes: Axes, curve: Curve | VectorCurve) -> None:
+    if isinstance(curve, VectorCurve):
+        places = np.arange(len(curve.scores))
+        axes.bar(places, curve.outputs, color=FUNCTION, width=0.7)
+        axes.axhline(0, color="#9A9A9A", linewidth=0.8)
+        style.style_axes(axes, curve.name)
+        axes.set_xticks(places, [f"{score:g}" for score in curve.scores], rotation=90)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.set_xlabel("over nine scores", fontsize=8, color=style.INK)
+    else:
+        near = np.abs(curve.x) <= _RANGE
+        axes.axhline(0, color="#9A9A9A", linewidth=0.8, zorder=1)
+        axes.axvline(0, color="#9A9A9A", linewidth=0.8, zorder=1)
+        draw_curve(axes, curve.x[near], curve.derivative[near], DERIVATIVE, width=1.6, dots=False)
+        draw_curve(axes, curve.x[near], curve.y[near], FUNCTION, width=2.0, dots=False)
+        style.style_axes(axes, curve.name)
+        axes.set_xlim(-_RANGE, _RANGE)
+        axes.set_ylim(_LOW, _HIGH)
+        axes.set_xticks([-4, -2, 0, 2, 4])
+        axes.set_yticks([-2, -1, 0, 1, 2, 3])
+    axes.title.set_fontsize(style.LABEL_SIZE + 0.5)
+    axes.title.set_position((0, 1))
+    axes.tick_params(axis="y", labelsize=8)
+    if not isinstance(curve, VectorCurve):
+        axes.tick_params(axis="x", labelsize=8)

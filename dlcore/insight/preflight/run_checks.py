@@ -1,0 +1,129 @@
+"""Checks of a run's settings: batch normalisation, number of updates, averaging of weights, monitored metrics."""
+
+from __future__ import annotations
+
+import math
+
+from torch.optim import LBFGS
+
+from dlcore.callbacks import WeightAveraging
+from dlcore.callbacks.monitor_callback import MonitorCallback
+from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
+from dlcore.data.array_data import ArrayData
+from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.report import CheckResult
+from dlcore.insight.schedule_preview import SchedulePreview
+from dlcore.insight.short_training import validated
+from dlcore.lightning_compat import callbacks_of
+from dlcore.runs.batch_norm_check import leaves_one_sample
+
+_NOISY = 8  # samples: statistics of fewer are mostly noise
+
+
+def check_batch_norm(case: Case, result: CheckResult) -> None:
+    """Inspect the sizes of an epoch's batches."""
+    data = case.datamodule
+    if not case.normalizes or not isinstance(data, ArrayData):
+        result.skip("the network has no batch normalisation" if not case.normalizes else "batches of unknown sizes")
+        return
+    samples, together = len(data.parts["train"]), data.batch_size * case.trainer.world_size
+    rest = samples % together
+    last = rest if rest and not data.drop_last else together
+    result.numbers |= {"batch": together, "last": last}
+    batches = getattr(case.schedule, "batches_per_epoch", len(case.loader))
+    if leaves_one_sample(samples, data.batch_size, case.trainer.world_size, batches):
+        size = data.batch_size + 1
+        while leaves_one_sample(samples, size, case.trainer.world_size, samples):
+            size += 1
+        result.fail(
+            f"{samples:,} samples in batches of {together:,} leave a batch of one sample, which has no variance",
+            "--data.drop_last true: leaves it out" if data.batch_size > 1 else "",
+            f"--data.batch_size {size if data.batch_size > 1 else max(size, 32)}",
+        )
+        return
+    seen = f"batches of {together:,}, the last of {last:,}"
+    if data.batch_size < _NOISY:
+        result.warn(f"{seen}: mean and variance of so few samples are mostly chance", "--data.batch_size 32")
+    else:
+        result.ok(seen)
+
+
+_FEW_UPDATES = 200
+_WISHED = 1000
+
+
+def check_updates(case: Case, result: CheckResult) -> None:
+    """Count the optimiser steps of an epoch and of the run."""
+    schedule = case.schedule
+    if not isinstance(schedule, SchedulePreview):
+        if case.endless:
+            result.warn("the run has no end", "--trainer.max_epochs 20", expected="an end")
+        else:
+            result.fail(str(schedule))
+        return
+    epoch, total = schedule.steps_per_epoch, len(schedule.rates)
+    result.numbers |= {"epoch": epoch, "run": total}
+    epochs = math.ceil(total / epoch)
+    seen = f"{epoch:,} an epoch, {total:,} in the run of {epochs:,} epoch{'s' * (epochs != 1)}"
+    if total >= _FEW_UPDATES or isinstance(case.optimizer(case.fresh_model()), LBFGS):
+        result.ok(seen)
+        return
+    cut = 0 <= case.trainer.max_steps <= total
+    remedies = [f"--trainer.max_steps {_WISHED}" if cut else f"--trainer.max_epochs {math.ceil(_WISHED / epoch)}"]
+    data = case.datamodule
+    if isinstance(data, ArrayData) and not cut:
+        together = len(data.parts["train"]) * epochs / _WISHED / case.trainer.world_size
+        size = 2 ** max(3, math.floor(math.log2(max(together, 8))))
+        if size < data.batch_size:
+            steps = math.ceil(len(data.parts["train"]) / size / case.trainer.world_size)
+            remedies.insert(0, f"--data.batch_size {size}: {steps:,} updates an epoch")
+    if case.trainer.limit_train_batches not in (1.0, None):
+        remedies.insert(0, "--trainer.limit_train_batches 1.0: whole epochs")
+    result.warn(f"few: {seen}", *remedies, expected=f"{_FEW_UPDATES} or more in the run")
+
+
+_LITTLE, _MUCH = 0.007, 0.1  # of the average
+
+
+def check_averaging(case: Case, result: CheckResult) -> None:
+    """Compute the share of the initial weights in the average at the end of the run."""
+    callbacks = callbacks_of(case.trainer)
+    averaging = next((callback for callback in callbacks if isinstance(callback, WeightAveraging)), None)
+    if averaging is None or not isinstance(case.schedule, SchedulePreview):
+        result.skip("no average of the weights" if averaging is None else "the length of the run is not known")
+        return
+    steps = len(case.schedule.rates)
+    updates = math.ceil(steps / averaging.every_n_steps)
+    share = averaging.share_of_first(updates)
+    result.numbers |= {"share": share}
+    seen = f"after {steps:,} steps {share:.1%} of the average of the weights are still the weights of the start"
+    if share < _LITTLE or case.trained:
+        result.ok(seen)
+        return
+    say = result.fail if share > _MUCH else result.warn
+    say(
+        f"{seen}: validation and checkpoints use it",
+        "" if averaging.warm_up else "--weight_averaging.warm_up true: it looks back over few steps at first",
+        "--weight_averaging off: validate the weights themselves",
+        expected=f"below {_LITTLE:.1%}",
+    )
+
+
+def check_monitors(case: Case, result: CheckResult) -> None:
+    """Validate a copy of the model, and check each callback's monitored metric."""
+    watching = [each for each in callbacks_of(case.trainer) if isinstance(each, MonitorCallback)]
+    if not watching:
+        result.skip("no callback watches a metric")
+        return
+    if not case.validates:
+        result.skip("the run does not validate")
+        return
+    callbacks = callbacks_of(case.trainer)
+    finder = next((each for each in callbacks if isinstance(each, WatchWhatIsLogged)), None)
+    with validated(case.model, case.datamodule, case.trainer) as (trainer, model):
+        found = finder.would_watch(trainer) if finder is not None else {}
+        for callback in watching:
+            if callback not in found:
+                callback.check_logged(trainer, model)
+    names = dict.fromkeys(found.get(callback, f"{callback.monitor} ({callback.mode})") for callback in watching)
+    result.ok(f"watched: {', '.join(names)}")
