@@ -98,28 +98,20 @@ class Command(LightningCLI):
             trainer_class=Trainer,
             save_config_callback=None,  # RunRecord saves it
             seed_everything_default=0,
-            parser_kwargs={"prog": "dlcore", "exit_on_error": False, request.command: {"exit_on_error": False}},
+            parser_kwargs={"prog": f"python -m dlcore {request.command}", "exit_on_error": False},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # Settings reads the checkpoint
             args=self.settings.words(),
+            run=False,  # a parser of this command alone: one with subcommands takes twice as long
         )
+        self._run()
 
     # The parser
 
-    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """Return only this command, since each parser is slow to build, with the arguments that no user may set."""
-        given = {"model", "datamodule", "dataloaders", "weights_only", "verbose"}
-        arguments = {
-            "fit": {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"},
-            "validate": given,
-            "test": given,
-            "predict": {*given, "return_predictions"} - {"verbose"},
-        }
-        return {self.request.command: arguments[self.request.command]}
-
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add a section for each of dlcore's callbacks; null switches it off."""
-        self.command_parser = parser
+        help_text = "Checkpoint to start from: best, last, a run's folder or a file."
+        parser.add_argument("--ckpt_path", type=str | None, default=None, help=help_text)
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
             parser.add_argument("--steps_per_execution", type=Steps, default="auto", help=help_text)
@@ -137,7 +129,7 @@ class Command(LightningCLI):
             self.settings.allow_list.check(self.config, "The config names", parsed=True)
             self.config = with_plain_texts(self.config)
         for section in ("model", "data"):
-            if self.config[self.request.command].get(section) is None:
+            if self.config.get(section) is None:
                 raise no_class(section)
         check_null(self.settings.pairs(), self.settings.classes)
 
@@ -149,12 +141,10 @@ class Command(LightningCLI):
             self._make_all()
 
     def _make_all(self) -> None:
-        config = self.config[self.request.command].clone()
-        self.config_init = self.config
-        text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False)
-        dumped = yaml.safe_load(text)[self.request.command]
-        dumped = {key: value for key, value in dumped.items() if key not in ("config", "ckpt_path")}
-        self.config_dump = with_absolute_paths(dumped)
+        config = self.config.clone()
+        # The config is valid: it was just parsed.
+        dumped = yaml.safe_load(self.parser.dump(config, skip_unset=False, skip_validation=True))
+        self.config_dump = with_absolute_paths({key: value for key, value in dumped.items() if key != "ckpt_path"})
         self.datamodule = self._make("data", config)
         if self._only_data:
             return
@@ -210,8 +200,7 @@ class Command(LightningCLI):
         if section != "trainer":
             for key in vars(only.trainer):
                 only.trainer[key] = None
-        parser = self.command_parser
-        instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
+        instantiate = getattr(self.parser, "instantiate", None) or self.parser.instantiate_classes
         try:
             return instantiate(only)[section]
         except (ValueError, TypeError, MisconfigurationException) as error:
@@ -250,21 +239,21 @@ class Command(LightningCLI):
 
     # The work
 
-    def _run_subcommand(self, subcommand: str) -> None:
+    def _run(self) -> None:
         if self._before is not None:
             self._before(self)
         if not self._act:
             return
-        path = self.settings.checkpoint_path
+        command, path = self.request.command, self.settings.checkpoint_path
         arguments: dict[str, Any] = {"ckpt_path": None if path is None else str(path), "weights_only": True}
-        if subcommand in ("validate", "test"):
+        if command in ("validate", "test"):
             arguments["verbose"] = False
         facts = settings_facts(self.config_dump, self.settings.checkpoint)
         met = self._launch.met if self._launch else None
         together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer, self.config_dump), met)
         try:
             with self._held:
-                self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
+                self.output = getattr(self.trainer, command)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to save
@@ -273,8 +262,8 @@ class Command(LightningCLI):
                 raise
             raise named from error
         together.part()
-        if subcommand != "fit" and not self.output:
-            limit = f"trainer.limit_{'val' if subcommand == 'validate' else subcommand}_batches"
+        if command != "fit" and not self.output:
+            limit = f"trainer.limit_{'val' if command == 'validate' else command}_batches"
             raise ArgumentError(limit, "at least one batch", 0)
 
     def _keep_batches(self) -> None:

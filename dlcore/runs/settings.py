@@ -123,7 +123,7 @@ class Settings:
         if places:
             self.places = set(places)
             config = lay_over({"model": {"class_path": self.classes["model"], "init_args": places}}, config)
-        return [self.request.command, "--config", json.dumps(config), *words]
+        return ["--config", json.dumps(config), *words]
 
     def _places_for_facts(self) -> dict[str, Any]:
         """Return placeholders for arguments that the user's own model requires and its data may give."""
