@@ -25,11 +25,7 @@ class CoreWaits:
         self._began, self._before = time.monotonic(), self._waited()
 
     def share(self) -> float | None:
-        """Return the longest wait of a thread as a share of the interval, and start the next interval.
-
-        Returns:
-            The share, in [0, 1]; None within an interval, or if the system does not report waiting times.
-        """
+        """Return the longest wait of a thread as a share of the interval, and start the next interval."""
         took = time.monotonic() - self._began
         if took < self.seconds:
             return None

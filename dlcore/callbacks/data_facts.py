@@ -16,9 +16,6 @@ def data_facts(data: Any) -> dict[str, Any]:
 
     For a LightningDataModule without `facts`, read its attributes and properties in `LINKED`. Skip None, 0, empty
     values, and properties that raise an error, as many do before ``setup``.
-
-    Args:
-        data: The data module; None and objects without such attributes give no facts.
     """
     if hasattr(data, "facts"):
         return dict(data.facts())

@@ -12,10 +12,6 @@ def data_words(trainer: Trainer, unit: str = "") -> str:
     """Describe the data of a training: ``FashionMNIST: 55,000 train, 5,000 val, 10,000 test``.
 
     For loaders and for a LightningDataModule without `parts`, count batches.
-
-    Args:
-        trainer: The trainer.
-        unit: Name of a sample after the numbers: ``samples``.
     """
     data: Any = getattr(trainer, "datamodule", None)
     name = "loaders" if data is None else type(data).__name__

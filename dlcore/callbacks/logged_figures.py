@@ -19,15 +19,7 @@ def facts_of(trainer: Trainer) -> dict[str, Any]:
 
 
 def picture_shape(trainer: Trainer, section: str) -> tuple[int, int, int]:
-    """Return the shape (C, H, W) of the training pictures.
-
-    Args:
-        trainer: The run's trainer.
-        section: Section of the calling callback, for the message.
-
-    Raises:
-        ArgumentError: The data are no pictures.
-    """
+    """Return the shape (C, H, W) of the training pictures."""
     shape = facts_of(trainer).get("image_shape")
     if shape is None or len(shape) != 3:
         data = type(trainer.datamodule).__name__  # type: ignore[attr-defined]
@@ -79,10 +71,6 @@ def say_without_run_logger(trainer: Trainer, callback: Callback) -> None:
     """Print that a callback shows nothing if the trainer has no `RunLogger`, and how to add one.
 
     Print nothing with `fast_dev_run`, which never logs.
-
-    Args:
-        trainer: The trainer, at the start of a training.
-        callback: A callback that writes through `RunLogger`.
     """
     if run_loggers(trainer) or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
         return

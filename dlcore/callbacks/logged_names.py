@@ -33,12 +33,6 @@ def is_mistyped(monitor: str, names: Iterable[str], model: LightningModule, trai
     A validation metric must be logged in the sanity check, or its name must occur in the code of the model or of a
     callback, which may log it later. Another metric is mistyped only if it is similar to a logged name: the names of
     training metrics are not known yet.
-
-    Args:
-        monitor: The monitored metric.
-        names: Metrics logged in the sanity check.
-        model: The model.
-        trainer: Its trainer, with the callbacks.
     """
     known = set(names)
     validated = [name for name in known if part_of(name) == "val"]

@@ -50,12 +50,7 @@ def position(loops: dict[str, Any]) -> Position:
 
 
 def go_on_from(trainer: Trainer, loops: dict[str, Any]) -> None:
-    """Set the loops to continue where the interrupted run stopped. Call after restoring all other state.
-
-    Args:
-        trainer: The trainer, at the start of its training.
-        loops: The checkpoint's loop state.
-    """
+    """Set the loops to continue where the interrupted run stopped. Call after restoring all other state."""
     where = position(loops)
     fit_loop, loop = trainer.fit_loop, trainer.fit_loop.epoch_loop
     if where is not Position.WITHIN_STEP:

@@ -10,12 +10,7 @@ from dlcore.tracking.metric_names import mode_of
 
 
 def nature_of(trainer: Trainer, name: str) -> str | None:
-    """Return ``min`` or ``max``; None if unknown.
-
-    Args:
-        trainer: A trainer that has logged the metric in this fit.
-        name: The metric.
-    """
+    """Return ``min`` or ``max``; None if unknown."""
     metric = _logged_object(trainer, name)
     return (metric is not None and _nature_of_object(metric)) or mode_of(name)
 

@@ -154,11 +154,7 @@ class Mistakes(MetricCallback):
 
 
 class WorstSamples:
-    """Samples of an evaluation with the lowest probability of the true class.
-
-    Args:
-        count: Number of samples (W).
-    """
+    """Samples of an evaluation with the lowest probability of the true class."""
 
     def __init__(self, count: int) -> None:
         self.count = count

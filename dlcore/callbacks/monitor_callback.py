@@ -94,11 +94,7 @@ class MonitorCallback(MetricCallback):
         self.check_logged(trainer, pl_module)
 
     def check_logged(self, trainer: Trainer, model: LightningModule) -> None:
-        """Compare the metric's name with the names that a validation has just logged.
-
-        Raises:
-            ArgumentError: The name is not among them, nor in the model's code.
-        """
+        """Compare the metric's name with the names that a validation has just logged."""
         mistyped = is_mistyped(self.monitor, trainer.callback_metrics, model, trainer)
         if trainer.strategy.reduce_boolean_decision(mistyped, all=True):
             raise self._missing(trainer)
@@ -164,9 +160,6 @@ class MonitorCallback(MetricCallback):
             model: The trained model.
             before: The metric's earlier value, as read from the trainer.
             must: Whether the metric must have been logged by now.
-
-        Returns:
-            Whether the value was new.
         """
         now: Any = trainer.callback_metrics.get(self.monitor)
         self._known = now

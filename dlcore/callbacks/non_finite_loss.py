@@ -159,11 +159,7 @@ class NonFiniteLoss(Callback):
             self._ask_device(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Refuse to write a checkpoint with weights that are not finite.
-
-        Raises:
-            NotFiniteError: The weights are not finite.
-        """
+        """Refuse to write a checkpoint with weights that are not finite."""
         if trainer.state.fn != "fit":
             return
         self._ask_device(trainer, pl_module)

@@ -21,13 +21,7 @@ _OTHER_DATA = (
 
 
 def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tuple[str, str]:
-    """Return the cause and the remedy, a sentence each.
-
-    Args:
-        model: The network, with the weights that produced the loss.
-        batch: The batch; None if it is no longer available.
-        trainer: Trainer whose optimiser has the learning rate.
-    """
+    """Return the cause and the remedy, a sentence each."""
     now = next((float(each.param_groups[0]["lr"]) for each in trainer.optimizers), 0.0)
     flag = "--model.optimizer.lr " if hasattr(model, "optimizer_factory") else ""  # one of dlcore's models
     smaller_steps = _SMALLER_STEPS.format(now=now, lr=now / 10, flag=flag)

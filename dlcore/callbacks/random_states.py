@@ -12,11 +12,7 @@ import torch
 
 
 def random_states(device: torch.device | None = None) -> dict[str, Any]:
-    """Return the states as plain values, which a checkpoint can hold.
-
-    Args:
-        device: A GPU whose state to include.
-    """
+    """Return the states as plain values, which a checkpoint can hold."""
     version, words, gauss = random.getstate()
     bits: Any = np.random.get_state(legacy=False)  # noqa: NPY002
     states: dict[str, Any] = {
@@ -31,12 +27,7 @@ def random_states(device: torch.device | None = None) -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any], device: torch.device | None = None) -> None:
-    """Restore states.
-
-    Args:
-        states: Result of `random_states`.
-        device: The GPU whose state to restore.
-    """
+    """Restore states."""
     torch.set_rng_state(states["torch"].cpu().clone())
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words.tolist()), gauss))

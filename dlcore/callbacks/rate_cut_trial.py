@@ -23,16 +23,8 @@ def undone_after(config: Any, trainer: Trainer, factor: float) -> int | None:
     The schedule undoes the cut if both reach the same rate, unless that is the schedule's lowest rate and not above the
     cut one: then both only end there, as with a cosine.
 
-    Args:
-        config: One of `trainer.lr_scheduler_configs`.
-        trainer: The trainer.
-        factor: Factor of the cut, in (0, 1).
-
     Returns:
         Schedule steps after which the cut is undone; None if it is kept.
-
-    Raises:
-        FitError: The schedule cannot be copied.
     """
     steps = _steps(config, trainer)
     plain, cut = _rates(config.scheduler, steps, 1.0), _rates(config.scheduler, steps, factor)

@@ -80,11 +80,7 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
         self.cuts: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Create the rule for each optimiser, with the counts of a resumed run.
-
-        Raises:
-            FitError: A schedule would undo a cut.
-        """
+        """Create the rule for each optimiser, with the counts of a resumed run."""
         super().on_train_start(trainer, pl_module)
         for config in trainer.lr_scheduler_configs:
             steps = undone_after(config, trainer, self._settings["factor"])

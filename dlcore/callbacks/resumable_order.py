@@ -106,11 +106,7 @@ def why_not(loader: Any) -> str:
 
 
 def watch_order(loader: Any) -> ResumableOrder | None:
-    """Wrap a DataLoader's sampler in a `ResumableOrder`.
-
-    Returns:
-        The wrapper; None if the loader saves its own state or cannot be resumed (`why_not`).
-    """
+    """Wrap a DataLoader's sampler in a `ResumableOrder`."""
     if why_not(loader) or hasattr(loader, "state_dict"):
         return None
     place = _place(loader)

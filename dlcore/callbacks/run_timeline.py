@@ -12,14 +12,7 @@ from dlcore.callbacks.logged_figures import run_loggers
 
 
 def record(trainer: Trainer, kind: str, text: str, **numbers: Any) -> None:
-    """Write an event with the current step and epoch to each `RunLogger`; skip other loggers.
-
-    Args:
-        trainer: Trainer with the loggers, the step and the epoch.
-        kind: Kind of event, one of `dlcore.tracking.timeline.KINDS`.
-        text: Description for users, with the reason.
-        numbers: Further values of the event.
-    """
+    """Write an event with the current step and epoch to each `RunLogger`; skip other loggers."""
     for logger in run_loggers(trainer):
         logger.log_event(kind, text, trainer.global_step, epochs_done(trainer), **numbers)
 

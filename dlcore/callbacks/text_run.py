@@ -11,16 +11,7 @@ from dlcore.text import Tokenizer
 
 
 def tokenizer_of(trainer: Trainer, model: LightningModule, section: str) -> Tokenizer:
-    """Return the tokenizer of the run's data.
-
-    Args:
-        trainer: The run's trainer.
-        model: Its model.
-        section: Section of the calling callback, for the message.
-
-    Raises:
-        ArgumentError: The model is no text model, or the data have no tokenizer.
-    """
+    """Return the tokenizer of the run's data."""
     remedy = f"Switch it off: --{section} off"
     if not hasattr(model, "scores"):
         raise ArgumentError(section, "a text model, which has scores (TextRNN)", type(model).__name__, remedy)

@@ -15,11 +15,7 @@ from dlcore.torch_compat import multiply_rates
 
 
 class BatchState:
-    """State that a forward pass changes: running statistics, metric states, a recurrent network's carried state.
-
-    Args:
-        model: The network whose state is copied.
-    """
+    """State that a forward pass changes: running statistics, metric states, a recurrent network's carried state."""
 
     def __init__(self, model: LightningModule) -> None:
         self._buffers = [buffer.clone() for buffer in model.buffers()]
@@ -72,11 +68,7 @@ def _copied(state: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
 
 
 def cut_learning_rate(trainer: Trainer, factor: float) -> tuple[float, float]:
-    """Multiply the learning rate, and the rates of the schedule, by a factor.
-
-    Returns:
-        The rate of the first parameter group, before and after.
-    """
+    """Multiply the learning rate, and the rates of the schedule, by a factor."""
     group = trainer.optimizers[0].param_groups[0]
     before = float(group["lr"])
     for optimizer in trainer.optimizers:

@@ -33,14 +33,7 @@ _SIGNS = {"": ("–", "dim"), "ok": ("✓", "green"), "warning": ("!", "yellow")
 
 
 def run(argv: list[str]) -> int:
-    """Check a recipe.
-
-    Returns:
-        0 if no check failed, else 1.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Check a recipe."""
     if wants_help(argv):
         print_subject_help(SUBJECT)
         return 0

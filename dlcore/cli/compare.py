@@ -32,14 +32,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Compare runs.
-
-    Returns:
-        0.
-
-    Raises:
-        DlcoreError: There are fewer than two runs, or a folder is not a run's.
-    """
+    """Compare runs."""
     if wants_help(argv):
         print_subject_help(SUBJECT)
         return 0

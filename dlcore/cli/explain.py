@@ -36,14 +36,7 @@ _COLUMN = 29  # the longest finding's name, and two blanks on each side
 
 
 def run(argv: list[str]) -> int:
-    """Explain runs.
-
-    Returns:
-        0.
-
-    Raises:
-        DlcoreError: There is no such run, or it has no curves.
-    """
+    """Explain runs."""
     if wants_help(argv):
         print_subject_help(SUBJECT)
         return 0

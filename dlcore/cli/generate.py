@@ -92,11 +92,7 @@ def options() -> dict[str, dict[str, Argument]]:
 
 
 def run(argv: list[str]) -> int:
-    """Generate texts.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Generate texts."""
     if {"-h", "--help", "--help-all"} & set(argv):
         print_help()
         return 0

@@ -99,10 +99,6 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
         command: The command.
         argv: The words after it; ``-c``, ``--model`` and ``--data`` are used.
         root: Folder of dlcore's sources.
-
-    Raises:
-        UnknownNameError: A recipe or class does not exist.
-        ConfigError: A recipe cannot be read.
     """
     request = read_request([command, *argv])
     recipes = request.recipes or [DEFAULT_RECIPE]
@@ -135,11 +131,7 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
 
 @contextmanager
 def plain_help(command: str) -> Iterator[None]:
-    """Print the help of Lightning's parser without docstring markup, and with the program name as typed.
-
-    Args:
-        command: The command.
-    """
+    """Print the help of Lightning's parser without docstring markup, and with the program name as typed."""
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):

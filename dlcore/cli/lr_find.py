@@ -38,14 +38,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Run the range test of a recipe.
-
-    Returns:
-        0 if there is a suggestion, 1 if the loss fell at no rate.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Run the range test of a recipe."""
     if wants_help(argv):
         print_subject_help(SUBJECT)
         return 0

@@ -44,14 +44,7 @@ _REMEDIES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Args:
-        argv: The words after the program's name; None uses the process's own.
-
-    Returns:
-        The exit code: 0, or an error's own (2 for bad input, 130 after Ctrl-C).
-    """
+    """Run a command."""
     argv = list(sys.argv[1:] if argv is None else argv)
     with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals():
         try:

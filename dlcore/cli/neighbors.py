@@ -38,11 +38,7 @@ class Call:
 
 
 def run(argv: list[str]) -> int:
-    """Show the neighbours of words.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Show the neighbours of words."""
     arguments = settings_info("cli/neighbors.py", "Call").arguments
     if {"-h", "--help", "--help-all"} & set(argv):
         print_help()

@@ -51,11 +51,6 @@ def read_options(
         also_called: Other tools' names for them, and what to type here.
         takes_words: Whether words that are not options are allowed.
         hint: The message for such a word otherwise.
-
-    Raises:
-        UnknownNameError: There is no such option; the message offers the nearest.
-        ArgumentError: A value has another type, or is missing.
-        ConfigError: A word is not an option, where none is allowed.
     """
     found = OwnOptions()
     words = list(argv)

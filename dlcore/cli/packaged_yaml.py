@@ -15,17 +15,7 @@ ACTIONS = {"list": 0, "show": 1, "copy": 2}
 
 
 def check_words(command: str, action: str, words: Sequence[str], kind: str) -> None:
-    """Check that an action has the right number of words after it.
-
-    Args:
-        command: ``recipes`` or ``study``.
-        action: One of `ACTIONS`.
-        words: The words after it.
-        kind: ``recipe`` or ``study``.
-
-    Raises:
-        ConfigError: There are more or fewer.
-    """
+    """Check that an action has the right number of words after it."""
     if len(words) != ACTIONS[action]:
         expected = {
             "list": "nothing",
@@ -49,17 +39,7 @@ def show_yaml(content: str) -> None:
 
 
 def copy_yaml(content: str, path: Path, kind: str, name: str) -> None:
-    """Write a file that does not exist yet.
-
-    Args:
-        content: Its content.
-        path: Its path.
-        kind: ``recipe`` or ``study``.
-        name: The original's name.
-
-    Raises:
-        ConfigError: It exists, has no YAML suffix, or cannot be written.
-    """
+    """Write a file that does not exist yet."""
     try:
         if path.is_dir():
             raise ConfigError(f"{path}: a folder; name a file in it, such as {path / f'{name}.yaml'}.")

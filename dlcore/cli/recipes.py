@@ -19,18 +19,7 @@ _USAGE = (
 
 
 def run(argv: list[str]) -> int:
-    """Run ``recipes``, ``recipes show NAME`` or ``recipes copy NAME FILE``.
-
-    Args:
-        argv: The words after ``recipes``.
-
-    Returns:
-        The exit code, 0.
-
-    Raises:
-        UnknownNameError: There is no such action or recipe.
-        ConfigError: There are too few or too many words, or the copy cannot be written.
-    """
+    """Run ``recipes``, ``recipes show NAME`` or ``recipes copy NAME FILE``."""
     if {"-h", "--help"} & set(argv):
         _print_usage()
         return 0

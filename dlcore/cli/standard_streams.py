@@ -10,12 +10,7 @@ from typing import Any, TextIO
 
 
 class LastingStream:
-    """A stream that redirects to nowhere after the first failed write, and reports that once.
-
-    Args:
-        stream: Standard output or error.
-        say_on: Stream of that report; None: no report.
-    """
+    """A stream that redirects to nowhere after the first failed write, and reports that once."""
 
     def __init__(self, stream: TextIO, say_on: TextIO | LastingStream | None) -> None:
         self._stream, self._say_on = stream, say_on

@@ -15,14 +15,7 @@ from dlcore.runs import Command
 
 
 def run_trainer_command(request: Request) -> int:
-    """Run a command of the trainer.
-
-    Args:
-        request: The parsed command line.
-
-    Returns:
-        The exit code, 0.
-    """
+    """Run a command of the trainer."""
     warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
     start = panels.StartPanel()
     began = time.monotonic()

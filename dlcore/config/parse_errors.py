@@ -28,16 +28,7 @@ _EXAMPLES = {"model": ("MLP", "LightningModule"), "data": ("FashionMNIST", "Ligh
 
 
 def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) -> DlcoreError:
-    """Find the setting that the parser rejected.
-
-    Args:
-        error: The parser's exception.
-        settings: All settings of recipes and flags: dotted name (without ``init_args``) and value.
-        classes: Names of the classes chosen for ``model`` and ``data``.
-
-    Returns:
-        An error that names the setting, or, if none is found, one with the last line of the parser's message.
-    """
+    """Find the setting that the parser rejected."""
     said = str(error)
     if denied := re.search(r"Importing '([\w.]+)' is not allowed", said):
         return ConfigError(refusal(denied[1], "The config names"))
@@ -85,11 +76,7 @@ def no_class(section: str) -> ArgumentError:
 
 
 def check_null(settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) -> None:
-    """Check that no setting is null whose type forbids it: the parser accepts that.
-
-    Raises:
-        ArgumentError: The first setting that needs a value.
-    """
+    """Check that no setting is null whose type forbids it: the parser accepts that."""
     for name, value in settings:
         hint = _hint(name, classes) if value in (None, "null") else None
         if hint is not None and type(None) not in get_args(hint):

@@ -18,14 +18,7 @@ from torch.utils.data.dataloader import _SingleProcessDataLoaderIter
 
 
 def fetch_by_index(data_fetcher: _DataFetcher) -> bool:
-    """Fetch the batches of this epoch by index, if the loader allows it.
-
-    Args:
-        data_fetcher: Lightning's data fetcher, after its iterator was created.
-
-    Returns:
-        Whether batches are fetched by index.
-    """
+    """Fetch the batches of this epoch by index, if the loader allows it."""
     iterator = getattr(data_fetcher.iterator, "_iterator", None)
     found = [each for each in getattr(iterator, "iterators", ()) if type(each) is _SingleProcessDataLoaderIter]
     done = False

@@ -45,9 +45,6 @@ class DeferredMetrics:
 
     Reading a metric (`compute`, `forward`, `reset`, or a state such as ``metric.tp``) first runs the pending updates,
     so the result is the same as without deferring.
-
-    Args:
-        module: The module with the metrics.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -82,12 +79,7 @@ class DeferredMetrics:
 
 
 class _Called:
-    """Metric that is updated batch by batch.
-
-    Args:
-        metric: The metric.
-        calls: Decides which calls need a value.
-    """
+    """Metric that is updated batch by batch."""
 
     def __init__(self, metric: Metric, calls: MetricCalls) -> None:
         self.metric, self._calls = metric, calls
@@ -107,12 +99,7 @@ class _Called:
 
 
 class _Deferred:
-    """Metric whose updates are deferred.
-
-    Args:
-        metric: The metric.
-        calls: Decides which calls need a value.
-    """
+    """Metric whose updates are deferred."""
 
     def __init__(self, metric: Metric, calls: MetricCalls) -> None:
         self.metric, self._calls = metric, calls

@@ -182,13 +182,7 @@ _DECIDING_HOOKS = ("optimizer_step", "on_train_batch_start", "manual_backward")
 
 
 def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _DataFetcher) -> str:
-    """Return why steps must be taken one by one; empty if not.
-
-    Args:
-        trainer: The trainer, within a fit.
-        module: The trained module.
-        data_fetcher: Lightning's source of batches.
-    """
+    """Return why steps must be taken one by one; empty if not."""
     name = type(module).__name__
     if not module.automatic_optimization:
         return f"{name} has manual optimisation"

@@ -74,13 +74,7 @@ class Position:
 
 
 def skippable_batches(callbacks: Iterable[Callback], trainer: Trainer, position: Position) -> float:
-    """Return how many of the next batches no callback needs; infinite if no callback needs any.
-
-    Args:
-        callbacks: The callbacks to check.
-        trainer: Their trainer.
-        position: Position of the next batch.
-    """
+    """Return how many of the next batches no callback needs; infinite if no callback needs any."""
     return min((_skippable_batches(callback, trainer, position) for callback in callbacks), default=math.inf)
 
 

@@ -184,11 +184,7 @@ _HOOKS = (
 
 
 class BatchTransfer:
-    """Lightning's preparation of a batch before its step: precision, data hooks, transfer to the device.
-
-    Args:
-        trainer: Trainer with the device, the precision and the data module.
-    """
+    """Lightning's preparation of a batch before its step: precision, data hooks, transfer to the device."""
 
     def __init__(self, trainer: Trainer) -> None:
         chosen: Any = trainer._data_connector._datahook_selector

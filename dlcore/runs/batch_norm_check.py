@@ -10,25 +10,14 @@ from dlcore.nn import BATCH_NORMS
 
 
 def leaves_one_sample(samples: int, batch_size: int, world_size: int, batches: int) -> bool:
-    """Return whether some rank gets a single sample, or none, in some step.
-
-    Args:
-        samples: Number of training samples.
-        batch_size: Samples in a batch of one rank.
-        world_size: Number of ranks.
-        batches: Batches per epoch.
-    """
+    """Return whether some rank gets a single sample, or none, in some step."""
     whole, rest = divmod(samples, batch_size * world_size)
     # The last batch counts only if the epoch is not cut short before it.
     return batch_size == 1 or (0 < rest < 2 * world_size and batches > whole)
 
 
 class BatchNormCheck(Callback):
-    """Check before training that batch normalisation never gets a single sample, which has no variance.
-
-    Raises:
-        FitError: A training batch of some rank has one sample or none.
-    """
+    """Check before training that batch normalisation never gets a single sample, which has no variance."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the size of the batches of an epoch."""

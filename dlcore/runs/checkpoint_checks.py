@@ -18,12 +18,7 @@ from dlcore.runs.checkpoint_file import RECORD_KEY
 
 
 def warn_of_newer(checkpoint: dict[str, Any], path: Path | None) -> None:
-    """Warn if a checkpoint was written by a newer version of dlcore.
-
-    Args:
-        checkpoint: Its content.
-        path: Its file.
-    """
+    """Warn if a checkpoint was written by a newer version of dlcore."""
     made_by = str(checkpoint.get(RECORD_KEY, {}).get("version", "0"))
     if _numbers(made_by) > _numbers(dlcore.__version__):
         warnings.warn(
@@ -35,16 +30,7 @@ def warn_of_newer(checkpoint: dict[str, Any], path: Path | None) -> None:
 
 
 def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> None:
-    """Check that a checkpoint's weights fit the model, before anything is loaded.
-
-    Args:
-        model: The model.
-        checkpoint: The checkpoint's content.
-        path: The checkpoint's file, for messages.
-
-    Raises:
-        CheckpointError: They are another model's; the message names the first difference.
-    """
+    """Check that a checkpoint's weights fit the model, before anything is loaded."""
     values = model.state_dict()
     own = {name: tuple(value.shape) for name, value in values.items() if not is_lazy(value)}
     late = {name for name, value in values.items() if is_lazy(value)}  # lazy parameters: the weights give their shapes

@@ -49,11 +49,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return kept
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write a checkpoint atomically: the file is always the complete old one or the complete new one.
-
-        Raises:
-            CheckpointError: It cannot be written: the disk is full, the folder is read-only.
-        """
+        """Write a checkpoint atomically: the file is always the complete old one or the complete new one."""
         checkpoint = self._with_plain_hyper_parameters(checkpoint)
         target = Path(path)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -94,11 +90,7 @@ def _plain(value: Any) -> Any:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; its tensors stay on disk (memory-mapped) until they are used.
-
-    Raises:
-        CheckpointError: The file is missing, damaged, or not a checkpoint of Lightning.
-    """
+    """Read a checkpoint; its tensors stay on disk (memory-mapped) until they are used."""
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint.")
     try:
@@ -134,11 +126,7 @@ def _is_sound(checkpoint: dict[str, Any]) -> bool:
 
 
 def _check_digests(path: Path) -> None:
-    """Verify the checksums (CRC-32) of a file's parts, which torch writes but does not check.
-
-    Raises:
-        zipfile.BadZipFile: A checksum differs, or torch does not write such an archive.
-    """
+    """Verify the checksums (CRC-32) of a file's parts, which torch writes but does not check."""
     if not zipfile.is_zipfile(path):
         return  # torch's older format; torch itself reports a truncated file
     with zipfile.ZipFile(path) as file:
@@ -160,9 +148,6 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
             exists (`dlcore.config.request.check_files`).
         root: Folder of all runs.
         name: Search only the runs of this recipe; None: all runs.
-
-    Raises:
-        CheckpointError: There is none, or none that can be read.
     """
     if wanted in ("best", "last"):
         for folder in reversed(run_folders(root, name)):

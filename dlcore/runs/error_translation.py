@@ -32,13 +32,7 @@ _SHAPES = re.compile(r"shape|size|dimension|channels|must match|expected .* inpu
 
 
 def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseException:
-    """Translate an exception into the user's terms; return it unchanged if it is clear already or unknown.
-
-    Args:
-        error: The trainer's exception.
-        trainer: The trainer after the error.
-        data: The data module.
-    """
+    """Translate an exception into the user's terms; return it unchanged if it is clear already or unknown."""
     if isinstance(error, ArgumentError) and error.argument in inspect.signature(type(data)).parameters:
         return error.within("data")
     if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
@@ -82,12 +76,7 @@ def _no_predict_step(error: BaseException, trainer: Trainer) -> FitError | None:
 
 
 def how_to_go_on(trainer: Trainer, config: Any = None) -> str:
-    """Return a sentence on how to resume a run that lost a process; empty if it has no checkpoint.
-
-    Args:
-        trainer: The run's trainer.
-        config: The run's config, for the packages that must be allowed again.
-    """
+    """Return a sentence on how to resume a run that lost a process; empty if it has no checkpoint."""
     if will_be_restarted():
         return "torchrun starts all of them again."
     last = getattr(trainer.checkpoint_callback, "last_model_path", "")
@@ -106,12 +95,7 @@ def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:
 
 
 def cannot_be_made(error: BaseException, trainer: Namespace) -> FitError | None:
-    """Return the error of a class of the trainer that could not be created, in one line; None for another error.
-
-    Args:
-        error: The parser's exception.
-        trainer: The trainer's section of the config.
-    """
+    """Return the error of a class of the trainer that could not be created, in one line; None for another error."""
     name = ""
     while error.__cause__ is not None:
         problem = re.match(r"Problem with given class_path '([\w.]+)'", str(error))

@@ -27,14 +27,7 @@ def run_folders(root: Path, name: str | None = None) -> list[Path]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock a run's folder against other training processes; the lock ends with the process.
-
-    Args:
-        folder: The folder; it is created if it does not exist.
-
-    Raises:
-        FitError: Another process holds the lock.
-    """
+    """Lock a run's folder against other training processes; the lock ends with the process."""
     folder.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":  # no flock
         yield

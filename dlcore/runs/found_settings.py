@@ -40,11 +40,6 @@ def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any])
 
     So a resumed run, or a new run from this config, does not search again.
 
-    Args:
-        trainer: The trainer, before its first step.
-        model: The model to train.
-        config: The run's whole config; it is changed in place.
-
     Returns:
         A line for each found value.
     """

@@ -13,11 +13,7 @@ _ENDINGS = ("_root", "_path", "_file", "_folder", "_dir")
 
 
 def with_absolute_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config with absolute paths in the arguments of model and data that are a file, folder or pattern.
-
-    Args:
-        config: All sections, with paths relative to the working folder.
-    """
+    """Return the config with absolute paths in the arguments of model and data that are a file, folder or pattern."""
     changed = dict(config)
     for section in ("model", "data"):
         content = config.get(section)

@@ -23,11 +23,6 @@ def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
 
     If a file of that name belongs to another evaluation (other data, another checkpoint, other flags of the data), or
     is unknown, append the next free number: ``test_photos_2.json``.
-
-    Args:
-        command: The command that evaluates.
-        folder: Their folder.
-        names: Their names for the run's own data. All get the same number.
     """
     known, own = _known(folder), _evaluation(command)
     data = f"_{name}" if (name := name_of_data(command.request)) else ""
@@ -40,15 +35,7 @@ def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
 
 
 def remember(command: Command, files: list[Path]) -> None:
-    """Record which evaluation wrote the files.
-
-    Args:
-        command: The command that evaluated.
-        files: Its files, all in one folder.
-
-    Raises:
-        RunFileError: The record cannot be written.
-    """
+    """Record which evaluation wrote the files."""
     folder = files[0].parent
     known = _known(folder) | {file.name: _evaluation(command) for file in files}
     replace_file(folder / RECORD, json.dumps(known, ensure_ascii=False, indent=1).encode(errors="replace"))

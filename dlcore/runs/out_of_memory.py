@@ -25,12 +25,7 @@ def no_memory_for_objects(error: BaseException, section: str) -> FitError | None
 
 
 def no_memory_for_batch(error: BaseException, trainer: Trainer) -> FitError | None:
-    """Return the error for a batch that needs more memory than the machine, or the GPU, has; else None.
-
-    Args:
-        error: The trainer's exception.
-        trainer: The trainer after the error.
-    """
+    """Return the error for a batch that needs more memory than the machine, or the GPU, has; else None."""
     size = _size_asked_for(error)
     if size is None:
         return None

@@ -36,9 +36,6 @@ def write_predictions(command: Command) -> tuple[Path, int]:
 
     A name that a spreadsheet would take for a formula gets an apostrophe before it (`csv_cell`).
 
-    Args:
-        command: The command, after its run.
-
     Returns:
         The file and the number of its rows. The file is ``predictions.csv`` (other data by flag:
         ``predictions_NAME.csv``; a pattern or a list: ``predictions_other.csv``) in the checkpoint's run folder, or in

@@ -53,12 +53,7 @@ class RunRecord(RunEvents):
         self._write(folder)
 
     def keep(self, section: str, settings: dict[str, Any]) -> None:
-        """Add settings found during the run to a section: in later checkpoints, and in ``config.yaml``.
-
-        Args:
-            section: The section (``checkpoint``).
-            settings: Its settings.
-        """
+        """Add settings found during the run to a section: in later checkpoints, and in ``config.yaml``."""
         self.config[section] = {**(self.config.get(section) or {}), **settings}
         if self._folder is not None:
             self._write(self._folder)

@@ -24,15 +24,6 @@ def write_test_report(command: Command) -> list[Path]:
     """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder.
 
     Other data get other names; files of another evaluation are not replaced (`output_files`).
-
-    Args:
-        command: The command, after its run.
-
-    Returns:
-        The files; none if the checkpoint is not in a run folder.
-
-    Raises:
-        RunFileError: The folder cannot be written to; the message names the missing files.
     """
     folder = run_of_checkpoint(command.settings.checkpoint_path)
     if folder is None:

@@ -31,9 +31,6 @@ def write_documents(
         answers: Per batch, targets, nats and characters of each token (3, B, T); rows continue in the next batch.
         text: Returns the text of token ids.
         first_documents: Index in the data of the first document of each row (B).
-
-    Returns:
-        The number of documents.
     """
     count = 0
     with replacing(path) as file:

@@ -29,10 +29,6 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: St
         arguments: Arguments of Lightning's Trainer, as configured.
         callbacks: dlcore's own, in order; the callbacks in `arguments` follow them.
         steps: Optimiser steps between two calls of hooks, see `dlcore.callbacks.StepsPerExecution`.
-
-    Raises:
-        ArgumentError: The machine has fewer devices than requested.
-        FitError: Lightning rejects the arguments.
     """
     arguments = with_launched_processes(arguments)
     check_devices(arguments["accelerator"], arguments["devices"])

@@ -20,12 +20,7 @@ _MOST_ROWS = 12
 
 
 def run(argv: list[str]) -> int:
-    """Draw the named activations.
-
-    Raises:
-        UnknownNameError: There is no activation of that name; the message offers the nearest.
-        ArgumentError: No name is given, or too many.
-    """
+    """Draw the named activations."""
     words = read_words(SUBJECT, argv)
     if words.recipe:
         flag = words.recipe[0].partition("=")[0].lstrip("-")

@@ -19,17 +19,7 @@ _CUT = "|"
 
 
 def show_corpus(words: Words, data: ChineseCorpus, part: str, index: int) -> None:
-    """Print a summary of a corpus.
-
-    Args:
-        words: The command line.
-        data: The corpus, already read.
-        part: The part of the shown document.
-        index: Index of the shown document.
-
-    Raises:
-        ArgumentError: There is no such document; or a picture is requested.
-    """
+    """Print a summary of a corpus."""
     if "out" in words.given:
         raise ArgumentError("--out", "data that are drawn (of a corpus there is no picture)", words.given["out"])
     console = open_console()

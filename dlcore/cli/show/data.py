@@ -28,11 +28,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Show the data of a recipe.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Show the data of a recipe."""
     words = read_words(SUBJECT, argv)
     part = words.choice("part", ("train", "val", "test"))
     index = int(words.number("index", 0, whole=True))

@@ -29,14 +29,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Check the gradients of a recipe's model.
-
-    Returns:
-        0 if they agree, 1 if any disagree.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Check the gradients of a recipe's model."""
     words = read_words(SUBJECT, argv)
     samples, entries, seed = (
         int(words.number(n, d, whole=True)) for n, d in (("samples", 8), ("entries", 20), ("seed", 0))

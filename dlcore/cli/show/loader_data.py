@@ -18,11 +18,7 @@ _PARTS = {"train": "fit", "val": "fit", "test": "test", "predict": "predict"}
 
 
 def show_loaders(datamodule: LightningDataModule) -> None:
-    """Print the content of each loader's first batch, before the module's own transfer hooks.
-
-    Args:
-        datamodule: The data, already read for a fit.
-    """
+    """Print the content of each loader's first batch, before the module's own transfer hooks."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("part", no_wrap=True)
     table.add_column("batches", justify="right")

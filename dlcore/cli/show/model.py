@@ -24,11 +24,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Print the summary of a recipe's model.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Print the summary of a recipe's model."""
     words = read_words(SUBJECT, argv)
     from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
     from dlcore.cli.terminal import open_console, print_columns

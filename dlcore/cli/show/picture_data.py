@@ -30,17 +30,7 @@ _MUCH = 1.5  # ratio of the largest to the smallest class from which weights are
 
 
 def show_pictures(words: Words, command: Command, part: str, index: int) -> None:
-    """Print the summary, and draw the pictures.
-
-    Args:
-        words: The command line.
-        command: The command, with its data already read.
-        part: The part whose samples are drawn.
-        index: The sample that is shown in detail.
-
-    Raises:
-        ArgumentError: There is no such sample, or a picture cannot be written.
-    """
+    """Print the summary, and draw the pictures."""
     data = command.datamodule
     picture_data.check_sample(data, part, index)
     title = data_title(words)

@@ -19,15 +19,7 @@ from dlcore.runs.other_data import name_of_data
 
 
 def prepared(words: Words, only_data: bool = False) -> Command:
-    """Build what a fit with these recipes and flags would use. With ``--ckpt_path`` load the weights.
-
-    Args:
-        words: The command line.
-        only_data: Build only the data.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Build what a fit with these recipes and flags would use. With ``--ckpt_path`` load the weights."""
     warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
     try:
         command = prepare("fit", *words.recipe, only_data=only_data)

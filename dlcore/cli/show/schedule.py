@@ -29,11 +29,7 @@ _MOST_CHANGES = 10
 
 
 def run(argv: list[str]) -> int:
-    """Draw the schedule of a recipe.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Draw the schedule of a recipe."""
     words = read_words(SUBJECT, argv)
     log = words.choice("scale", ("linear", "log")) == "log"
     from dlcore.cli.show.picture import picture_path, save_picture

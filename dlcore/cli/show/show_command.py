@@ -15,17 +15,7 @@ SUBJECTS = ("data", "model", "activation", "schedule", "gradients", "config")
 
 
 def run(argv: list[str]) -> int:
-    """Run ``show SUBJECT …``.
-
-    Args:
-        argv: The words after ``show``.
-
-    Returns:
-        The exit code: 0; 1 if something was found to be wrong.
-
-    Raises:
-        UnknownNameError: There is no such subject; the message offers the nearest.
-    """
+    """Run ``show SUBJECT …``."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print_overview()
         return 0

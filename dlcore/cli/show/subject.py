@@ -77,11 +77,7 @@ class Words:
     recipes: list[str] = field(default_factory=list)
 
     def number(self, name: str, default: float, whole: bool = False) -> float:
-        """Return an option's value as a number.
-
-        Raises:
-            ArgumentError: It is not a number.
-        """
+        """Return an option's value as a number."""
         text = self.given.get(name)
         if text is None:
             return default
@@ -91,11 +87,7 @@ class Words:
             raise ArgumentError(f"--{name}", "a whole number" if whole else "a number", text) from error
 
     def choice(self, name: str, options: Sequence[str]) -> str:
-        """Return an option's value, one of several; the first is its default.
-
-        Raises:
-            ArgumentError: It is not one of them.
-        """
+        """Return an option's value, one of several; the first is its default."""
         text = self.given.get(name) or options[0]
         if text not in options:
             raise ArgumentError(f"--{name}", " or ".join(options), text)
@@ -103,13 +95,7 @@ class Words:
 
 
 def read_words(subject: Subject, argv: Sequence[str]) -> Words:
-    """Split a command line into names, own options, recipes and flags.
-
-    Raises:
-        ArgumentError: An option lacks its value, or has one but takes none.
-        UnknownNameError: An option is mistyped.
-        ConfigError: A word is neither a flag nor a flag's value, and names are not allowed.
-    """
+    """Split a command line into names, own options, recipes and flags."""
     argv, names = list(argv), []
     if not subject.of_recipe:
         while argv and not argv[0].startswith("-"):

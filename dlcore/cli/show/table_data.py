@@ -23,15 +23,7 @@ _MOST_CATEGORIES = 4
 
 
 def show_table(words: Words, command: Command) -> None:
-    """Print the columns of a table and draw their histograms.
-
-    Args:
-        words: The command line.
-        command: The command, with a `dlcore.data.Table` as its data.
-
-    Raises:
-        ArgumentError: The picture cannot be written.
-    """
+    """Print the columns of a table and draw their histograms."""
     data, title = command.datamodule, recipe_title(words)
     path = picture_path(words.given.get("out"), f"data_{data_title(words)}")
     summary = summarize_table(data)

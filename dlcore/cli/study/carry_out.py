@@ -22,15 +22,7 @@ from dlcore.studies.study_runner import RUNS, Listener, check_jobs, make_plans, 
 
 
 def carry_out(request: StudyRequest) -> int:
-    """Train the remaining runs, and show the results.
-
-    Returns:
-        0; 1 if a run failed.
-
-    Raises:
-        Interrupted: Ctrl-C or SIGTERM ended it; finished runs are kept.
-        DlcoreError: It cannot be carried out.
-    """
+    """Train the remaining runs, and show the results."""
     console = open_console()
     before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
@@ -57,11 +49,7 @@ def carry_out(request: StudyRequest) -> int:
 
 
 def dry_run(request: StudyRequest) -> int:
-    """List the runs of studies and check their settings.
-
-    Returns:
-        0; 1 if a variant cannot be trained.
-    """
+    """List the runs of studies and check their settings."""
     console = open_console()
     plans = make_plans(request.studies, RUNS, request.redo)
     jobs = [job for plan in plans for job in plan.jobs]

@@ -22,13 +22,7 @@ _MOST_ROWS = 24
 
 
 class StudyDisplay:
-    """Shows a live table on a terminal; elsewhere prints a line for each run that has ended.
-
-    Args:
-        console: The console.
-        title: The study's subject, or that of several.
-        together: Whether several studies are shown as one.
-    """
+    """Shows a live table on a terminal; elsewhere prints a line for each run that has ended."""
 
     def __init__(self, console: Console, title: str, together: bool = False) -> None:
         self.console, self.title, self.together = console, title, together

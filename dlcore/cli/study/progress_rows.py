@@ -24,12 +24,7 @@ Row = tuple[Job, Record | None, dict[str, Any]]
 
 
 def run_table(rows: Sequence[Row], studies: Sequence[str] = ()) -> Table:
-    """Return a table with a row per run.
-
-    Args:
-        rows: The runs.
-        studies: Name of each run's study; empty if all belong to one.
-    """
+    """Return a table with a row per run."""
     table = plain_table("study" if studies else "", "variant", "seed", "", "epoch", "metric", "left")
     for place, row in enumerate(rows):
         table.add_row(*map(Text, studies[place : place + 1]), *_row(*row))

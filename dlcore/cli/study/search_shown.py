@@ -16,14 +16,7 @@ from dlcore.tracking.metric_names import is_share
 
 
 def search_and_show(console: Console, request: StudyRequest, executor: Executor) -> int:
-    """Run the remaining trials of a search, and show the results.
-
-    Returns:
-        0; 1 if a trial failed.
-
-    Raises:
-        DlcoreError: It cannot be carried out.
-    """
+    """Run the remaining trials of a search, and show the results."""
     if request.search is None:
         return 1
     recipe, space, settings, trials = request.search

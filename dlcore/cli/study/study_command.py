@@ -64,17 +64,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Run ``study …``.
-
-    Args:
-        argv: The words after ``study``.
-
-    Returns:
-        The exit code: 0; 1 if a run failed or cannot be carried out.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Run ``study …``."""
     if wants_help(argv) or argv[:1] == ["help"]:
         print_subject_help(SUBJECT)
         _print_claim_help()

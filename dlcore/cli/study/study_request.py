@@ -52,11 +52,7 @@ class StudyRequest:
 
 
 def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
-    """Read a command line.
-
-    Raises:
-        DlcoreError: There is no such study or option, or a value is wrong.
-    """
+    """Read a command line."""
     words = list(argv)
     name = words.pop(0) if words and not words[0].startswith("-") else None
     request = read_request([subject.command, *_switched(words)])

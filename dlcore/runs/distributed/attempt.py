@@ -21,37 +21,21 @@ _LONGEST = timedelta(minutes=5)  # maximum time for rank 0 to start
 
 
 class Attempt:
-    """A broadcast from rank 0 to all other ranks, through torchrun's store.
-
-    Args:
-        store: The store of torchrun's agent.
-        key: Name of the message; each is sent once in an attempt.
-    """
+    """A broadcast from rank 0 to all other ranks, through torchrun's store."""
 
     def __init__(self, store: Any, key: str) -> None:
         self._store, self._key = store, f"dlcore/{key}"
         self._over = threading.Event()
 
     def tell(self, what: dict[str, Any]) -> dict[str, Any]:
-        """Answer the other ranks' requests, on rank 0, until the process ends or `over` is called.
-
-        Args:
-            what: Plain values.
-
-        Returns:
-            The same, with the name of this attempt.
-        """
+        """Answer the other ranks' requests, on rank 0, until the process ends or `over` is called."""
         what = {**what, "attempt": uuid.uuid4().hex}
         os.environ[ATTEMPT] = what["attempt"]
         threading.Thread(target=self._answer, args=(json.dumps(what),), daemon=True).start()
         return what
 
     def ask(self, rank: int) -> dict[str, Any]:
-        """Request the message, on another rank, and wait for the answer.
-
-        Raises:
-            ProcessLost: Rank 0 does not answer.
-        """
+        """Request the message, on another rank, and wait for the answer."""
         name = uuid.uuid4().hex
         self._store.set(f"{self._key}/asks/{rank}", name)
         try:

@@ -18,9 +18,6 @@ def meet_apart(trainer: Trainer) -> None:
 
     torchrun has one store for all attempts, and torch uses the same keys each time: restarted processes would read the
     addresses of the dead ones and never connect (pytorch#135712).
-
-    Args:
-        trainer: The trainer; Lightning uses a process group that exists already.
     """
     strategy: Any = trainer.strategy
     store = agent_store() if ATTEMPT in os.environ and not distributed.is_initialized() else None

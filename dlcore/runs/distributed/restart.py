@@ -29,14 +29,8 @@ _commands = itertools.count()
 class Launch:
     """The launch of this process, with the run of an earlier attempt.
 
-    Args:
-        request: The parsed command line; only a fit is resumed.
-
     Attributes:
         folder: The run's folder of an earlier attempt, to resume; None for the first attempt.
-
-    Raises:
-        ArgumentError: The launch's name is not a valid file name.
     """
 
     def __init__(self, request: Request) -> None:
@@ -80,11 +74,7 @@ class Launch:
         return f"Started again: the run in {self.folder} has no checkpoint ({why}), so it begins anew there."
 
     def note(self, folder: Path) -> None:
-        """Save the run's folder for the next attempt. Call it on rank 0 only.
-
-        Args:
-            folder: The run's folder.
-        """
+        """Save the run's folder for the next attempt. Call it on rank 0 only."""
         text = json.dumps({"folder": str(folder), "attempt": self.attempt, "goes_on": self.folder is not None})
         os.environ[ATTEMPT] = self.attempt  # Lightning's other processes inherit the environment
         if self._store is not None:

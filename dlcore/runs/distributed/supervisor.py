@@ -88,10 +88,6 @@ class Together(Callback):
     def failed(self, error: BaseException, named: BaseException) -> BaseException:
         """Stop the watchdog after an error.
 
-        Args:
-            error: The trainer's exception.
-            named: Its translation for the user.
-
         Returns:
             The exception to raise: `ProcessLost` if a lost process was the cause, else `named`.
         """

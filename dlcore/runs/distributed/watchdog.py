@@ -36,12 +36,7 @@ _LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo",
 
 
 class Watchdog:
-    """Monitor of the processes of one training, from before they join until they end.
-
-    Args:
-        trainer: The trainer.
-        remedy: Returns a sentence on how to continue; called after a process is lost.
-    """
+    """Monitor of the processes of one training, from before they join until they end."""
 
     def __init__(self, trainer: Trainer, remedy: Callable[[], str] = str) -> None:
         self.trainer, self._remedy = trainer, remedy
@@ -93,11 +88,7 @@ class Watchdog:
         return first.state == state
 
     def explained(self, error: BaseException) -> ProcessLost | None:
-        """Return the error that names the lost process, if that caused `error`; None for an error of this process.
-
-        Args:
-            error: The trainer's exception.
-        """
+        """Return the error that names the lost process, if that caused `error`; None for an error of this process."""
         lost = isinstance(error, DistError) or (
             isinstance(error, RuntimeError) and any(word in str(error) for word in _LOST)
         )
