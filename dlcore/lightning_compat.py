@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.loops.evaluation_loop import RestartStage as ValidationStage
 from lightning.pytorch.loops.training_epoch_loop import RestartStage as BatchStage
@@ -23,6 +23,31 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from torchmetrics import Metric
 
 AnyModule = TypeVar("AnyModule", bound=LightningModule)
+
+
+def callbacks_of(trainer: Trainer) -> list[Callback]:
+    """Return a trainer's callbacks. Lightning declares no type for this attribute, nor for those below."""
+    untyped: Any = trainer
+    callbacks: list[Callback] = untyped.callbacks
+    return callbacks
+
+
+def data_module_of(trainer: Trainer) -> Any:
+    """Return a trainer's data module, of any class; None without one."""
+    untyped: Any = trainer
+    return untyped.datamodule
+
+
+def is_fast_dev_run(trainer: Trainer) -> bool:
+    """Return whether a run only tries some batches, and keeps nothing."""
+    untyped: Any = trainer
+    return bool(untyped.fast_dev_run)
+
+
+def log_interval(trainer: Trainer) -> int:
+    """Return the steps from one logged value to the next, at least 1."""
+    untyped: Any = trainer
+    return untyped.log_every_n_steps or 1
 
 
 def copy_without_trainer(model: AnyModule) -> AnyModule:

@@ -7,9 +7,8 @@ from typing import Any, Literal, final
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
-from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.metric_callback import record, say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
-from dlcore.callbacks.run_timeline import record
 from dlcore.errors import check_number
 
 

@@ -10,10 +10,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
-from dlcore.callbacks.evaluation_mode import evaluating
 from dlcore.callbacks.logged_figures import (
     class_names,
     class_numbers,
+    evaluating,
     name_of,
     picture_shape,
     run_loggers,
@@ -22,6 +22,7 @@ from dlcore.callbacks.logged_figures import (
 )
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
+from dlcore.lightning_compat import data_module_of
 from dlcore.tracking.figures.feature_maps import LayerMaps, feature_maps
 from dlcore.tracking.figures.kernels import kernels
 
@@ -66,7 +67,7 @@ class FeatureMaps(MetricCallback):
         say_without_run_logger(trainer, self)
         picture_shape(trainer, "feature_maps")
         self._chosen = _choose(pl_module, self.layers)
-        part = trainer.datamodule.parts["val"]  # type: ignore[attr-defined]
+        part = data_module_of(trainer).parts["val"]
         if self.sample >= len(part):
             raise ArgumentError("feature_maps.sample", f"at most {len(part) - 1:,}, the last one's number", self.sample)
         self._stored = part.fetch(part.indices[self.sample : self.sample + 1])
@@ -105,7 +106,7 @@ class FeatureMaps(MetricCallback):
 
     def _forward(self, trainer: Trainer, model: LightningModule) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
         """Return the network's input, its output, and each layer's maps."""
-        datamodule = trainer.datamodule  # type: ignore[attr-defined]
+        datamodule = data_module_of(trainer)
         stored = self._stored[0].to(model.device)  # type: ignore[index]
         picture = trainer.precision_plugin.convert_input(datamodule.transform(stored))
         found: list[tuple[str, Tensor]] = []

@@ -10,9 +10,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from dlcore.callbacks.logged_names import is_mistyped, part_of, quantity_of
+from dlcore.callbacks.logged_names import has_metrics, is_mistyped, nature_of, part_of, quantity_of
 from dlcore.callbacks.metric_callback import MetricCallback, say, validates_in_fit
-from dlcore.callbacks.metric_nature import has_metrics, nature_of
 from dlcore.config.catalogue import section_name
 from dlcore.errors import ArgumentError, nearest
 from dlcore.processes import of_all_processes

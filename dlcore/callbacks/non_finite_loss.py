@@ -14,12 +14,17 @@ from torch.optim import LBFGS, SGD, Adagrad, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from dlcore.callbacks.logged_figures import run_loggers
-from dlcore.callbacks.metric_callback import say
-from dlcore.callbacks.not_finite_cause import cause_and_remedy, parameters_not_finite
-from dlcore.callbacks.run_timeline import record, seen_from_here
-from dlcore.callbacks.training_state import BatchState, WeightState, cut_learning_rate
+from dlcore.callbacks.metric_callback import record, say, seen_from_here
+from dlcore.callbacks.training_state import (
+    BatchState,
+    WeightState,
+    cause_and_remedy,
+    cut_learning_rate,
+    parameters_not_finite,
+)
 from dlcore.errors import ArgumentError, NotFiniteError, check_number
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.lightning_compat import log_interval
 
 # Optimisers whose fused implementation skips a step if a tensor on the device (`found_inf`) is set.
 _CAN_WITHHOLD = (SGD, Adagrad, Adam, AdamW)
@@ -154,7 +159,7 @@ class NonFiniteLoss(Callback):
             self._put_back(trainer, pl_module)
         if trainer.global_step != self._step_at_start:  # else its gradients accumulate
             self._left_out = False
-        every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
+        every = log_interval(trainer)
         if self._first is not None and (trainer.is_last_batch or trainer.global_step % every == 0):
             self._ask_device(trainer, pl_module)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
 from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
-from dlcore.callbacks.run_timeline import epochs_done
+from dlcore.callbacks.metric_callback import epochs_done
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from dlcore.callbacks.plain_values import same
-from dlcore.callbacks.random_states import random_states, temporarily
+from dlcore.callbacks.resume_state import random_states, same, temporarily
 
 
 class ResumableOrder:

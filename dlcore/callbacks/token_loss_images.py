@@ -11,11 +11,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn import functional
 
-from dlcore.callbacks.evaluation_mode import evaluating
-from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
+from dlcore.callbacks.logged_figures import evaluating, run_loggers, say_without_run_logger, tokenizer_of
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import ArgumentError, check_number
+from dlcore.lightning_compat import data_module_of
 from dlcore.text import END
 from dlcore.text.prompt import read_prompt
 from dlcore.tracking.figures.token_loss import token_loss
@@ -54,7 +53,7 @@ class TokenLoss(MetricCallback):
         if self.passage:
             ids = list(read_prompt(self.passage, tokenizer).ids)
         else:
-            part: Any = trainer.datamodule.parts["val"]  # type: ignore[attr-defined]
+            part: Any = data_module_of(trainer).parts["val"]
             if self.document >= part.documents:
                 last = f"at most {part.documents - 1:,}, the last one's number"
                 raise ArgumentError("token_loss.document", last, self.document)

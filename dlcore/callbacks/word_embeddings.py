@@ -7,8 +7,7 @@ from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
-from dlcore.callbacks.text_run import tokenizer_of
+from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger, tokenizer_of
 from dlcore.errors import check_number
 from dlcore.text import END
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from dlcore.cli.show.subject import Subject, print_subject_help, read_words, wants_help
+from dlcore.cli.show.subject import Subject, read_words
 from dlcore.cli.terminal import NAME, QUIET, open_console, print_columns, shell_word
 
 if TYPE_CHECKING:
@@ -34,13 +34,11 @@ _SIGNS = {"": ("–", "dim"), "ok": ("✓", "green"), "warning": ("!", "yellow")
 
 def run(argv: list[str]) -> int:
     """Check a recipe."""
-    if wants_help(argv):
-        print_subject_help(SUBJECT)
-        return 0
     words = read_words(SUBJECT, argv)
     from rich.rule import Rule
 
-    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.cli.panels import warn_of_sample
+    from dlcore.cli.show.prepared import prepared, recipe_title
     from dlcore.insight.preflight import check_training
 
     warnings.filterwarnings("ignore", r"initializer .* makes all units")  # the check of the layers reports it
@@ -57,7 +55,7 @@ def run(argv: list[str]) -> int:
         tell=lambda result: _print_result(console, result) if speaks else None,
     )
     if speaks:
-        say_sample(console, command)
+        warn_of_sample(console, command.datamodule)
         _print_end(console, report, words)
     return 0 if report.ready else 1
 

@@ -16,7 +16,17 @@ from rich.console import Console
 from rich.text import Text
 
 from dlcore.cli.flag_rows import Row, class_rows, default_value, flag_row, is_factory, yaml_text
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.cli.terminal import (
+    NAME,
+    open_console,
+    print_columns,
+    print_examples,
+    print_heading,
+    print_names,
+    print_paragraph,
+    print_usage,
+    shell_word,
+)
 from dlcore.config.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names, factory_info
 from dlcore.config.merge import (
     NESTED_CLASSES,
@@ -76,10 +86,10 @@ _EXAMPLES = (
 def print_help() -> None:
     """Print the text of ``python -m dlcore --help``: the commands, and where there is more."""
     console = open_console()
-    _usage(console, "COMMAND [--flag VALUE ...]")
-    _heading(console, "Commands")
-    print_columns(console, [(Text(name, style=NAME), text) for name, text in COMMANDS.items()], column=14)
-    _heading(console, "More")
+    print_usage(console, "COMMAND [--flag VALUE ...]")
+    print_heading(console, "Commands")
+    print_names(console, COMMANDS.items(), column=14)
+    print_heading(console, "More")
     rows = [
         ("python -m dlcore", "A tour: what to try first."),
         ("python -m dlcore fit --help", "What people change."),
@@ -94,11 +104,6 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
     """Print the short help of ``fit``, ``validate``, ``test`` or ``predict``.
 
     It shows the arguments of the recipe's model and data, or of those chosen on the command line.
-
-    Args:
-        command: The command.
-        argv: The words after it; ``-c``, ``--model`` and ``--data`` are used.
-        root: Folder of dlcore's sources.
     """
     request = read_request([command, *argv])
     recipes = request.recipes or [DEFAULT_RECIPE]
@@ -112,17 +117,18 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
             factory_info(key, name)
     console = open_console()
     if command == "fit":
-        _usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
+        print_usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
         _print_recipe(console, recipes, config)
         settings = {section: class_and_arguments(config.get(section))[1] for section in ("model", "data")}
         _print_class(console, "model", model_info, settings["model"], class_names("models", root), named)
         _print_class(console, "data", data_info, settings["data"], class_names("data", root))
         _print_callbacks(console, config, root)
-        _heading(console, "Trainer")
+        print_heading(console, "Trainer")
         print_columns(console, _trainer_rows(config, _FIT_TRAINER), column=_COLUMN)
-        _print_examples(console, recipes)
+        chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
+        print_examples(console, [f"fit {chosen}{example}" for example in _EXAMPLES])
     else:
-        _usage(console, f"{command} --ckpt_path best|last|FILE [--flag VALUE ...]")
+        print_usage(console, f"{command} --ckpt_path best|last|FILE [--flag VALUE ...]")
         _print_checkpoint_help(console, command, data_info, class_names("data", root))
     console.print()
     everything = "Everything, with all of Lightning's Trainer: "
@@ -138,9 +144,7 @@ def plain_help(command: str) -> Iterator[None]:
             yield
     finally:
         text = without_markup(printed.getvalue())
-        for program in (f"dlcore [options] {command}", Path(sys.argv[0]).name):
-            text = text.replace(f"usage: {program}", f"usage: python -m dlcore {command}")
-        print(text, end="")
+        print(text.replace(f"usage: {Path(sys.argv[0]).name}", f"usage: python -m dlcore {command}"), end="")
 
 
 def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) -> None:
@@ -151,7 +155,7 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
         f"{COMMANDS['fit']} Each flag is shown with its present value, from the recipe {names} or by default; "
         "type it with another value to change it.",
     )
-    _heading(console, "Recipe and run", recipe_header(paths[-1]).partition("\n")[0])
+    print_heading(console, "Recipe and run", recipe_header(paths[-1]).partition("\n")[0])
     which = "A recipe's name (python -m dlcore recipes lists them) or file; of several, later ones beat earlier ones."
     rows = [
         flag_row("-c", " -c ".join(map(shell_word, recipes)), which),
@@ -179,33 +183,26 @@ def _print_class(
     """Print the arguments of the chosen class; optimiser and schedule under a separate heading."""
     which = f"One of: {', '.join(names)}; or a class of your own, as module.Class."
     choose = flag_row(f"--{section}", info.name or "NAME", which)
-    _heading(console, f"{section.capitalize()}{': ' * bool(info.name)}{info.name}", info.summary)
+    print_heading(console, f"{section.capitalize()}{': ' * bool(info.name)}{info.name}", info.summary)
     own = [name for name, argument in info.arguments.items() if not is_factory(argument)]
     print_columns(console, [choose, *class_rows(section, info, settings, own)], column=_COLUMN)
     factories = [name for name, argument in info.arguments.items() if is_factory(argument)]
     if factories:
-        _heading(console, "Optimiser and schedule")
+        print_heading(console, "Optimiser and schedule")
         print_columns(console, class_rows(section, info, settings, factories, chosen), column=_COLUMN)
-
-
-def _print_examples(console: Console, recipes: list[str]) -> None:
-    _heading(console, "Examples")
-    chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
-    for example in _EXAMPLES:  # not wrapped: a command must be copied whole
-        console.print(Text(f"  python -m dlcore fit {chosen}{example}", style=NAME), soft_wrap=True)
 
 
 def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, names: list[str]) -> None:
     about = "Model, data and their settings are those of the checkpoint's run; a flag beats them."
     print_paragraph(console, f"{COMMANDS[command]} {about}")
-    _heading(console, "Checkpoint")
+    print_heading(console, "Checkpoint")
     which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
     rows = [flag_row("--ckpt_path", "best|last|FILE", which), flag_row("--allow", "PACKAGE,…", _ALLOW)]
     print_columns(console, rows, column=_COLUMN)
-    _heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
+    print_heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")
     print_columns(console, [choose, *class_rows("data", data, None, data.arguments)], column=_COLUMN)
-    _heading(console, "Trainer")
+    print_heading(console, "Trainer")
     limit = f"limit_{'val' if command == 'validate' else command}_batches"
     print_columns(console, _trainer_rows({}, ("accelerator", "devices", "precision", limit)), column=_COLUMN)
 
@@ -226,7 +223,7 @@ def _print_callbacks(console: Console, config: dict[str, Any], root: Path) -> No
     arguments = infos[example].arguments
     argument = "patience" if "patience" in arguments else next(iter(arguments), "ARGUMENT")
     text = f"--{example} null switches one off; --{example}.{argument} VALUE sets an argument, and switches it on. "
-    _heading(console, "Callbacks", text + "In brackets: the arguments with their present values.")
+    print_heading(console, "Callbacks", text + "In brackets: the arguments with their present values.")
     rows: list[Row] = []
     for section, info in infos.items():
         settings = config.get(section)
@@ -245,14 +242,3 @@ def _trainer_rows(config: dict[str, Any], names: Sequence[str]) -> list[Row]:
         flag_row(f"--trainer.{name}", yaml_text(settings.get(name, TRAINER_FLAGS[name][0])), TRAINER_FLAGS[name][1])
         for name in names
     ]
-
-
-def _usage(console: Console, words: str) -> None:
-    console.print(Text.assemble(("Usage: ", HEADING), f"python -m dlcore {words}"), soft_wrap=True)
-
-
-def _heading(console: Console, heading: str, text: str = "") -> None:
-    console.print()
-    console.print(Text(heading, style=HEADING))
-    if text:
-        print_paragraph(console, Text(text, style=QUIET), indent=2)

@@ -10,8 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from dlcore.cli.signals import ending_signals
-from dlcore.cli.standard_streams import lasting_streams
+from dlcore.cli.streams_and_signals import ending_signals, lasting_streams
 from dlcore.config.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
 from dlcore.plain_text import printable
@@ -100,7 +99,12 @@ def _dispatch(argv: list[str]) -> int:
         print(f"dlcore {__version__}")
         return 0
     if command in _MODULES:
-        return int(importlib.import_module(_MODULES[command]).run(argv[1:]))
+        module = importlib.import_module(_MODULES[command])
+        if not hasattr(module, "SUBJECT") or command == "study":  # they print their own help
+            return int(module.run(argv[1:]))
+        from dlcore.cli.show.subject import run_subject
+
+        return run_subject(module, argv[1:])
     if command not in COMMANDS:
         raise UnknownNameError("command", command, [*COMMANDS, *_MODULES], "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):

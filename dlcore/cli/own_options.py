@@ -9,6 +9,7 @@ from typing import Any
 
 from dlcore.cli.flag_rows import Row, default_value, flag_row, placeholder, yaml_text
 from dlcore.config.catalogue import Argument, summary
+from dlcore.config.recipe import find_recipe, recipe_name
 from dlcore.config.request import remedy_for_word
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError
 
@@ -32,6 +33,10 @@ class OwnOptions:
     def get(self, name: str, default: Any = None) -> Any:
         """Return an option's last value."""
         return self.values.get(name, [default])[-1]
+
+    def run_name(self) -> str | None:
+        """Return the recipe whose runs are searched; None for all runs."""
+        return recipe_name(find_recipe(self.recipes[-1])) if self.recipes else None
 
 
 def read_options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from dlcore import __version__
-from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.cli.terminal import HEADING, open_console, print_heading, print_names, print_paragraph
 
 _ABOUT = "Classic networks on PyTorch Lightning, and why training goes well or badly."
 _FIRST = (
@@ -37,6 +37,5 @@ def print_tour() -> None:
     print_paragraph(console, Text(f"dlcore {__version__}", style=HEADING))
     print_paragraph(console, _ABOUT)
     for heading, rows in (("Try first", _FIRST), ("Before training", _BEFORE), ("Results", _RESULTS), ("Help", _HELP)):
-        console.print()
-        console.print(Text(heading, style=HEADING))
-        print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=46)
+        print_heading(console, heading)
+        print_names(console, rows, column=46)

@@ -24,12 +24,16 @@ from dlcore.errors import ArgumentError, ConfigError, DlcoreError, UnknownNameEr
 # Beginnings of the lines of the parser's message that carry no information.
 _EMPTY_LINES = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "null"}
+_FACTORY_WORDS = {
+    "Optimizer": ("model.optimizer", "an optimiser: SGD, or a class of your own, as in my_package.MyOptimizer"),
+    "LRScheduler": ("model.lr_scheduler", "a schedule: StepLR, or a class of your own, as in my_package.MySchedule"),
+}
 _EXAMPLES = {"model": ("MLP", "LightningModule"), "data": ("FashionMNIST", "LightningDataModule")}
 
 
 def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) -> DlcoreError:
     """Find the setting that the parser rejected."""
-    said = str(error)
+    said, settings = str(error), list(settings)
     if denied := re.search(r"Importing '([\w.]+)' is not allowed", said):
         return ConfigError(refusal(denied[1], "The config names"))
     for name, value in settings:
@@ -62,6 +66,9 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
         if missing:
             setting = f"{section}.{missing[1]}"
             return ArgumentError(setting, f"a value, which {path} requires", None, f"Give it: --{setting} VALUE")
+    if made := re.search(r"to be a function that returns <class '(Optimizer|LRScheduler)'>", said):
+        name, kind = _FACTORY_WORDS[made[1]]
+        return ArgumentError(name, kind, dict(settings).get(name))
     lines = [line.strip(" -") for line in said.splitlines()]
     wanted = [line for line in lines if line and not line.startswith(_EMPTY_LINES)]
     where = ".".join(re.findall(r'Parser key "([\w.]+)"', said))
@@ -151,11 +158,19 @@ def _hint(name: str, classes: Mapping[str, str]) -> Any:
     elif section in callback_sections():
         owner = found_at(f"dlcore.callbacks.{callback_sections()[section]}")
     elif section in _EXAMPLES and section in classes:
-        owner = found_at(f"dlcore.{'models' if section == 'model' else section}.{classes[section]}")
+        package, path = f"dlcore.{'models' if section == 'model' else section}", classes[section]
+        owner = found_at(path if "." in path else f"{package}.{path}")
     try:
-        return get_type_hints(owner.__init__).get(key) if owner is not None and key else None
-    except NameError:  # some of torch's type hints name types that are not imported
+        hint = get_type_hints(owner.__init__).get(key) if owner is not None and key else None
+    except (NameError, TypeError):  # some type hints name types that are not imported
         return None
+    return hint if "." not in classes.get(section, "") or _is_plain(hint) else None
+
+
+def _is_plain(hint: Any) -> bool:
+    """Return whether a type is made of numbers, text and lists of them: of others, only the parser can judge."""
+    inner = get_args(hint)
+    return hint in _WORDS or get_origin(hint) is Literal or bool(inner and all(map(_is_plain, inner)))
 
 
 def _in_words(hint: Any) -> str:

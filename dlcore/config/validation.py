@@ -78,7 +78,7 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
     if not flag.name or section in (*_PARSER_FLAGS, "allow"):
         return
     if section not in (known := [*_sections(command), *_PARSER_FLAGS, "allow"]):
-        meant = nearest(section, known) or _full_name(section, classes)
+        meant = _ALSO_CALLED.get(section.lower()) or nearest(section, known) or _full_name(section, classes)
         remedy = f"Did you mean --{'.'.join((meant, *keys))}?" if meant else f"See: python -m dlcore {command} --help"
         raise UnknownNameError("flag", f"--{flag.name}", [], remedy)
     if flag.value is None:
@@ -182,8 +182,6 @@ def _remedy(class_name: str, argument: str) -> str:
 
 def _full_name(word: str, classes: Mapping[str, str]) -> str | None:
     """Return the full flag (``trainer.max_epochs``) for a word without its section; None if nothing is similar."""
-    if word.lower() in _ALSO_CALLED:
-        return _ALSO_CALLED[word.lower()]
     sections = ("trainer", *_PACKAGES, *callback_sections())
     owners = {argument: each for each in reversed(sections) for argument in arguments_of(each, classes) or ()}
     near = word if word in owners else nearest(word, [*owners, *_ALSO_CALLED])

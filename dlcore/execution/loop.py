@@ -27,6 +27,7 @@ from dlcore.execution.deferred_metrics import DeferredMetrics
 from dlcore.execution.fast_log import FastLog
 from dlcore.execution.per_batch_hooks import Position, needs_each_batch, skippable_batches, with_hook_of_every_batch
 from dlcore.execution.quiet_step import BatchTransfer, QuietStep
+from dlcore.lightning_compat import callbacks_of
 
 Steps = int | Literal["auto"]
 
@@ -76,8 +77,8 @@ class ExecutionLoop(_TrainingEpochLoop):
             return
         self._quiet = QuietStep(trainer, module)
         self._transfer = BatchTransfer(trainer)
-        self._started = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_start")  # type: ignore[attr-defined]
-        self._ended = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_end")  # type: ignore[attr-defined]
+        self._started = with_hook_of_every_batch(callbacks_of(trainer), "on_train_batch_start")
+        self._ended = with_hook_of_every_batch(callbacks_of(trainer), "on_train_batch_end")
         # Do not replace an overridden `log`, nor anything in a compiled module.
         compiled = getattr(module, "_compiler_ctx", None) is not None
         plain = type(module).log is LightningModule.log and not compiled
@@ -115,7 +116,7 @@ class ExecutionLoop(_TrainingEpochLoop):
             done = self.batch_progress.total.ready if of_run else position.batch_idx
             most = min(most, -(done + 1) % int(trainer.val_check_batch or 1))
         if most > 0:
-            most = min(most, skippable_batches(trainer.callbacks, trainer, position))  # type: ignore[attr-defined]
+            most = min(most, skippable_batches(callbacks_of(trainer), trainer, position))
         if trainer.world_size > 1:  # the same number on all: they synchronise in each step
             number = torch.tensor(float(most), device=trainer.strategy.root_device)
             most = trainer.strategy.reduce(number, reduce_op="min").item()
@@ -192,7 +193,7 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
         return f"{name} overrides {own[0]}"
     if any(each.interval == "step" and each.reduce_on_plateau for each in trainer.lr_scheduler_configs):
         return "a ReduceLROnPlateau looks at a metric after each step"
-    if looking := [each for each in trainer.callbacks if needs_each_batch(each)]:  # type: ignore[attr-defined]
+    if looking := [each for each in callbacks_of(trainer) if needs_each_batch(each)]:
         return (
             f"the callback {type(looking[0]).__name__} has hooks for each batch (an attribute skippable_batches would "
             "say when it needs them)"

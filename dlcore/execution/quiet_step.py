@@ -25,6 +25,7 @@ from torch.optim import LBFGS, Optimizer
 from dlcore.errors import FitError
 from dlcore.execution.direct_step import direct_step
 from dlcore.execution.per_batch_hooks import with_hook_of_every_batch
+from dlcore.lightning_compat import callbacks_of
 
 
 class QuietStep:
@@ -47,7 +48,7 @@ class QuietStep:
         self._own = {hook for hook in _HOOKS if is_overridden(hook, module)}
         self._clips = bool(trainer.gradient_clip_val) or "configure_gradient_clipping" in self._own
         self._schedules = any(each.interval == "step" for each in trainer.lr_scheduler_configs)
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks = callbacks_of(trainer)
         self._listeners = with_hook_of_every_batch(callbacks, "on_before_backward")
         self._output_wanted = "on_train_batch_end" in self._own or with_hook_of_every_batch(
             callbacks, "on_train_batch_end"

@@ -1,10 +1,12 @@
-"""Checkpoint files: write them atomically, find them by name, read them without running code."""
+"""Checkpoint files: write them atomically, find them by name, read them without running code, check their weights."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pickle
+import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from enum import Enum
@@ -13,8 +15,12 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch import LightningModule
+from torch import nn
+from torch.nn.parameter import is_lazy
 
-from dlcore.callbacks.plain_values import is_plain
+import dlcore
+from dlcore.callbacks.resume_state import is_plain
 from dlcore.errors import CheckpointError
 from dlcore.plain_text import printable
 from dlcore.runs.folder import run_folders
@@ -185,3 +191,40 @@ def checkpoint_of_run(folder: Path, wanted: str) -> Path:
     for message in damaged:
         print(printable(f"{message} Going on from {newest.name}, of step {steps[newest]:,}."))
     return newest
+
+
+def warn_of_newer(checkpoint: dict[str, Any], path: Path | None) -> None:
+    """Warn if a checkpoint was written by a newer version of dlcore."""
+    made_by = str(checkpoint.get(RECORD_KEY, {}).get("version", "0"))
+    if _numbers(made_by) > _numbers(dlcore.__version__):
+        warnings.warn(
+            f"{path} was written by dlcore {made_by}, which is newer than this one ({dlcore.__version__}): it may hold "
+            "what is not known here. If it is refused, or behaves oddly, use that version.",
+            UserWarning,
+            2,
+        )
+
+
+def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> None:
+    """Check that a checkpoint's weights fit the model, before anything is loaded."""
+    values = model.state_dict()
+    own = {name: tuple(value.shape) for name, value in values.items() if not is_lazy(value)}
+    late = {name for name, value in values.items() if is_lazy(value)}  # lazy parameters: the weights give their shapes
+    makes_layers_late = isinstance(model, LightningModule) and any(
+        getattr(type(model), hook) is not getattr(LightningModule, hook) for hook in ("setup", "configure_model")
+    )
+    kept = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items() if torch.is_tensor(value)}
+    for name in [*own, *kept]:
+        here, there = own.get(name, "none"), kept.get(name, "none")
+        if name in late or (name not in own and makes_layers_late):
+            continue  # Lightning compares them after it has created the layers
+        if here != there:
+            raise CheckpointError(
+                f"{path}: expected weights of this {type(model).__name__}, got those of another model: {name} has "
+                f"shape {here} here and {there} in "
+                "the checkpoint. Leave out the flags that change the network."
+            )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]

@@ -29,17 +29,14 @@ from dlcore.config.short_names import with_plain_texts
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
 from dlcore.runs.argument_inference import fill_in
-from dlcore.runs.batch_norm_check import BatchNormCheck
-from dlcore.runs.checkpoint_checks import check_weights
+from dlcore.runs.batch_size import BatchNormCheck, keep_batches, no_memory_for_objects
+from dlcore.runs.checkpoint_file import check_weights
 from dlcore.runs.distributed.agreement import settings_facts
 from dlcore.runs.distributed.restart import Launch
-from dlcore.runs.distributed.same_batches import keep_batches
 from dlcore.runs.distributed.supervisor import Together
 from dlcore.runs.error_translation import cannot_be_made, how_to_go_on, named_error
-from dlcore.runs.folder import locked
+from dlcore.runs.folder import locked, with_absolute_paths
 from dlcore.runs.found_settings import check_finders
-from dlcore.runs.kept_paths import with_absolute_paths
-from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.process import let_speak, prepare_process
 from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.run_record import RunRecord

@@ -23,7 +23,7 @@ from dlcore.config.short_names import TRAINER_CLASSES
 from dlcore.errors import ArgumentError, DlcoreError, FitError, Interrupted, in_a_line
 from dlcore.plain_text import shell_word
 from dlcore.processes import will_be_restarted
-from dlcore.runs.out_of_memory import no_memory_for_batch
+from dlcore.runs.batch_size import no_memory_for_batch
 
 # Lightning's exception for settings that do not fit together, and those that its own arithmetic raises.
 _REFUSALS = (MisconfigurationException, ValueError, TypeError, ZeroDivisionError)

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.utilities.parsing import lightning_hasattr
 
 from dlcore.errors import ArgumentError
-from dlcore.lightning_compat import searched_argument
+from dlcore.lightning_compat import callbacks_of, data_module_of, is_fast_dev_run, searched_argument
 from dlcore.models import Model
 
 _OPTIMIZER = ("model", "init_args", "optimizer", "init_args", "lr")
@@ -44,10 +44,10 @@ def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any])
         A line for each found value.
     """
     lines: list[str] = []
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, BatchSizeFinder) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+    for callback in callbacks_of(trainer):
+        if isinstance(callback, BatchSizeFinder) and not is_fast_dev_run(trainer):
             name = searched_argument(callback)
-            data = trainer.datamodule  # type: ignore[attr-defined]
+            data = data_module_of(trainer)
             section, owner = ("model", model) if hasattr(model, name) else ("data", data)
             lines.append(_put(config, (section, "init_args", name), getattr(owner, name), callback))
         search = callback.optimal_lr if isinstance(callback, LearningRateFinder) else None

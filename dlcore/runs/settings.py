@@ -29,10 +29,8 @@ from dlcore.config.validation import check_config, check_flag
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.plain_text import file_name
 from dlcore.runs.argument_inference import places_for_facts
-from dlcore.runs.checkpoint_checks import warn_of_newer
-from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
-from dlcore.runs.folder import runs_root
-from dlcore.runs.kept_paths import with_absolute_paths
+from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint, warn_of_newer
+from dlcore.runs.folder import runs_root, with_absolute_paths
 
 # The trainer settings of a run that an evaluation of its checkpoint needs too.
 _KEPT_FOR_EVALUATION = ("precision",)

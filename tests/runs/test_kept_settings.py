@@ -13,8 +13,8 @@ from dlcore.errors import ArgumentError
 from dlcore.runs import fit, predict, predictions, prepare
 from dlcore.runs import test as evaluate
 from dlcore.runs import test_report as report
+from dlcore.runs.folder import with_absolute_paths
 from dlcore.runs.found_settings import check_finders
-from dlcore.runs.kept_paths import with_absolute_paths
 from dlcore.tracking import run_file
 
 ONE = "--trainer.max_epochs=1"

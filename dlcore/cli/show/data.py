@@ -42,19 +42,19 @@ def run(argv: list[str]) -> int:
     datamodule = command.datamodule
     if isinstance(datamodule, Table):
         _refuse_choice(words, "a table is shown whole")
-        from dlcore.cli.show.table_data import show_table
+        from dlcore.cli.show.data_tables import show_table
 
         show_table(words, command)
         return 0
     if isinstance(datamodule, ChineseCorpus):
-        from dlcore.cli.show.corpus_data import show_corpus
+        from dlcore.cli.show.data_tables import show_corpus
 
         read_data(datamodule)
         show_corpus(words, datamodule, part, index)
         return 0
     if not isinstance(datamodule, ArrayData) or image_shape(datamodule) is None:
         _refuse_choice(words, "of this class the first batch of each loader is shown", ("part", "index", "out"))
-        from dlcore.cli.show.loader_data import show_loaders
+        from dlcore.cli.show.data_tables import show_loaders
 
         read_data(datamodule)
         show_loaders(datamodule)

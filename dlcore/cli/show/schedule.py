@@ -32,8 +32,9 @@ def run(argv: list[str]) -> int:
     """Draw the schedule of a recipe."""
     words = read_words(SUBJECT, argv)
     log = words.choice("scale", ("linear", "log")) == "log"
+    from dlcore.cli.panels import warn_of_sample
     from dlcore.cli.show.picture import picture_path, save_picture
-    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.cli.show.prepared import prepared, recipe_title
     from dlcore.cli.terminal import open_console, print_columns
     from dlcore.insight.schedule_preview import preview_schedule
     from dlcore.tracking.figures.schedule_curve import schedule_curve
@@ -46,7 +47,7 @@ def run(argv: list[str]) -> int:
         raise ArgumentError("--scale", "linear, since the rate falls to 0", "log")
     console = open_console()
     print_columns(console, _rows(preview), column=13, indent=0)
-    say_sample(console, command)
+    warn_of_sample(console, command.datamodule)
     name = preview.name or "constant learning rate"
     if preview.warmup_steps:
         name += f" after a warm-up of {preview.warmup_steps:,} steps"

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-
-from rich.text import Text
+from typing import Any
 
 from dlcore.cli.flag_rows import flag_row
-from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.cli.terminal import (
+    open_console,
+    print_columns,
+    print_examples,
+    print_heading,
+    print_paragraph,
+    print_usage,
+)
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.recipe import DEFAULT_RECIPE
 from dlcore.config.request import Request, read_request
@@ -132,14 +138,20 @@ def wants_help(argv: Sequence[str]) -> bool:
     return bool({"-h", "--help", "--help-all"} & set(argv))
 
 
+def run_subject(module: Any, argv: Sequence[str]) -> int:
+    """Run a command's module, or print the help of its ``SUBJECT`` if the command line asks for it."""
+    if wants_help(argv):
+        print_subject_help(module.SUBJECT)
+        return 0
+    return int(module.run(argv))
+
+
 def print_subject_help(subject: Subject) -> None:
     """Print the short help of one subject."""
     console = open_console()
-    usage = f"python -m dlcore {subject.command} {subject.takes}"
-    console.print(Text.assemble(("Usage: ", HEADING), usage), soft_wrap=True)
+    print_usage(console, f"{subject.command} {subject.takes}")
     print_paragraph(console, f"{subject.summary} {subject.about}")
-    console.print()
-    console.print(Text("Options", style=HEADING))
+    print_heading(console, "Options")
     rows = [flag_row(f"--{option.name}", option.value, option.meaning) for option in subject.options]
     if subject.of_recipe:
         rows = [
@@ -148,7 +160,4 @@ def print_subject_help(subject: Subject) -> None:
             *rows,
         ]
     print_columns(console, rows, column=_COLUMN)
-    console.print()
-    console.print(Text("Examples", style=HEADING))
-    for example in subject.examples:  # not wrapped: a command must be copied whole
-        console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)
+    print_examples(console, subject.examples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlcore.data.array_data import ArrayData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
-from dlcore.runs.batch_norm_check import leaves_one_sample
+from dlcore.runs.batch_size import leaves_one_sample
 
 _NOISY = 8  # samples: statistics of fewer are mostly noise
 
