@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 SUBJECT = Subject(
     "compare",
-    "Lay runs beside each other: what differs in their settings, in their metrics, and from which step on.",
+    "Compare runs: which settings and metrics differ, and from which step on.",
     "RUN RUN ... [--out FILE.png]",
     "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/). All are compared with the "
     "first. Runs of other tools are compared too, as far as metrics.csv or TensorBoard's events tell.",
     (
-        Option("x", "epoch", "What lies below the curves: epoch or step."),
-        Option("out", "FILE.png", "Where the picture goes; left out: show/compare_RUN_RUN.png."),
+        Option("x", "epoch", "The horizontal axis of the curves: epoch or step."),
+        Option("out", "FILE.png", "File of the picture; left out: show/compare_RUN_RUN.png."),
     ),
     ("compare mlp_textbook/version_0 mlp_textbook/version_1", "compare lightning_logs/study_scaling/*/seed_0 --x step"),
 )
@@ -77,7 +77,7 @@ def _print_metrics(console: Console, comparison: RunComparison) -> None:
 
 
 def _print_partings(console: Console, comparison: RunComparison) -> None:
-    print_heading(console, f"Where the curves part from {comparison.names[0]}")
+    print_heading(console, f"Where the curves differ from {comparison.names[0]}")
     by_run: dict[int, list[Parting]] = {}
     for parting in comparison.partings:
         by_run.setdefault(parting.run, []).append(parting)

@@ -33,7 +33,7 @@ SUBJECT = Subject(
     "Say why a run went well or badly, and what to try.",
     "[RUN ...] [--json]",
     "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/); left out, the newest one. "
-    "Its curves, its config and what the callback ParameterDistribution saw of its layers are looked at. Runs of other "
+    "Its curves, its config and what the callback ParameterDistribution recorded of its layers are examined. Runs of other "
     "tools are explained from metrics.csv or TensorBoard's events alone.",
     (Option("json", "", "Print a line of JSON a run, with all numbers."),),
     (
@@ -81,7 +81,7 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
             print_paragraph(console, clause[:1].upper() + clause[1:] + ".", indent=2)
     _print_findings(console, "Worth knowing", diagnosis.notes)
     if diagnosis.missing:
-        print_heading(console, "What could not be looked at")
+        print_heading(console, "What could not be examined")
         for sentence in diagnosis.missing:
             print_paragraph(console, Text(sentence, style=QUIET), indent=2)
     _print_next(console, diagnosis)

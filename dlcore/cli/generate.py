@@ -43,7 +43,7 @@ _SHOWN = {
     "stop_at_end": "false",
 }
 _ALSO_CALLED = {
-    "max_length": "--length, which counts what is generated beside the prompt",
+    "max_length": "--length, which counts the generated text without the prompt",
     "max_new_tokens": "--length N --unit tokens",
     "num_return_sequences": "--num",
     "n": "--num",
@@ -184,7 +184,7 @@ def print_help() -> None:
     """Print the short help."""
     console = open_console()
     print_usage(console, "generate [--ckpt_path best|last|FILE] [--prompt TEXT] [--option VALUE ...]")
-    about = "It needs the checkpoint alone. What the model does not know of a prompt is told and read as unknown."
+    about = "It needs the checkpoint alone. Unknown characters of a prompt are reported and read as unknown words."
     print_paragraph(console, f"{SUMMARY} {about}")
     for heading, group in options().items():
         print_heading(console, heading)

@@ -47,18 +47,18 @@ COMMANDS = {
     "test": "Measure a checkpoint on the held-out test samples.",
     "predict": "Write a checkpoint's answers to a CSV file: index, class, probability of each class.",
     "generate": "Write text with a trained text model.",
-    "neighbors": "Show the words that a trained text model takes for alike.",
+    "neighbors": "Show the words that a trained text model takes for similar.",
     "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
-    "check": "Look at a recipe before a long run: can it learn, what will it cost; exit code 1 if a check fails.",
+    "check": "Check a recipe before a long run: can it learn, what will it cost; exit code 1 if a check fails.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
-    "study": "Train variants beside each other, compare them in one picture, judge the study's claims.",
+    "study": "Train several variants, compare them in one picture, judge the study's claims.",
     "explain": "Say why a run went well or badly, and what to try.",
-    "compare": "Lay runs beside each other: settings, metrics, the step from which on they part, one picture.",
+    "compare": "Compare runs: settings, metrics, the step from which they differ, one picture.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }
 # Flags of Lightning's Trainer that people change: the default value, and the meaning.
 TRAINER_FLAGS: dict[str, tuple[Any, str]] = {
-    "max_epochs": (1000, "How often all training samples are gone through."),
+    "max_epochs": (1000, "Passes over all training samples."),
     "accelerator": ("auto", "Kind of device: cpu, gpu, mps, …; auto takes the best that is there."),
     "devices": ("auto", "How many devices, or which: 2, [0,1]; each holds a copy of the model."),
     "num_nodes": (1, "Machines that train together."),
@@ -159,7 +159,7 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
     which = "A recipe's name (python -m dlcore recipes lists them) or file; of several, later ones beat earlier ones."
     rows = [
         flag_row("-c", " -c ".join(map(shell_word, recipes)), which),
-        flag_row("--seed_everything", yaml_text(config.get("seed_everything")), "What all randomness comes from."),
+        flag_row("--seed_everything", yaml_text(config.get("seed_everything")), "Seed of all random numbers."),
         flag_row(
             "--steps_per_execution",
             yaml_text(config.get("steps_per_execution", "auto")),

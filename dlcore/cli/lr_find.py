@@ -31,7 +31,7 @@ SUBJECT = Subject(
         Option("lr_min", "1e-6", "The first rate."),
         Option("lr_max", "10", "The last rate, if the loss has not diverged before."),
         Option("num_steps", "200", "Training steps from the first to the last."),
-        Option("out", "FILE.png", "Where the picture goes; left out: show/lr_find_RECIPE.png."),
+        Option("out", "FILE.png", "File of the picture; left out: show/lr_find_RECIPE.png."),
     ),
     ("lr_find -c mlp_textbook", "lr_find --model.optimizer SGD --model.optimizer.lr 0.1"),
 )

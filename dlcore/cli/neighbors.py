@@ -23,7 +23,7 @@ from dlcore.errors import ArgumentError, check_number
 if TYPE_CHECKING:
     from rich.table import Table
 
-SUMMARY = "Words that a trained text model takes for alike: the nearest by the cosine of their embeddings."
+SUMMARY = "Words that a trained text model takes for similar: the nearest by the cosine of their embeddings."
 _COLUMN = 37
 _SIDE_BY_SIDE = 4
 _EXAMPLES = ("neighbors 明月", "neighbors 春风 秋风 --num 5", "neighbors 明月 --ckpt_path last -c rnn_lyrics")

@@ -11,7 +11,7 @@ _ABOUT = "Classic networks on PyTorch Lightning, and why training goes well or b
 _FIRST = (
     ("python -m dlcore fit", "train an MLP on FashionMNIST"),
     ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
-    ("python -m dlcore recipes", "what else there is to train"),
+    ("python -m dlcore recipes", "what else can be trained"),
     ("python -m dlcore study", "lessons: variants trained, judged"),
     ("python -m dlcore fit -c rnn_lyrics", "a text model; then: generate"),
 )

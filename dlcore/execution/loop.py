@@ -192,7 +192,7 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
     if own := [hook for hook in _DECIDING_HOOKS if is_overridden(hook, module)]:
         return f"{name} overrides {own[0]}"
     if any(each.interval == "step" and each.reduce_on_plateau for each in trainer.lr_scheduler_configs):
-        return "a ReduceLROnPlateau looks at a metric after each step"
+        return "a ReduceLROnPlateau reads a metric after each step"
     if looking := [each for each in callbacks_of(trainer) if needs_each_batch(each)]:
         return (
             f"the callback {type(looking[0]).__name__} has hooks for each batch (an attribute skippable_batches would "
@@ -208,7 +208,7 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
     if type(strategy) not in (SingleDeviceStrategy, DDPStrategy) or getattr(strategy, "_ddp_comm_state", None):
         return f"{type(strategy).__name__} has its own way of taking a step"
     if not isinstance(trainer.profiler, PassThroughProfiler):  # type: ignore[attr-defined]
-        return "the profiler looks at each step"
+        return "the profiler measures each step"
     if trainer.num_training_batches == math.inf or isinstance(data_fetcher, _DataLoaderIterDataFetcher):
         return "the data do not say how many batches an epoch has"
     if trainer._val_check_time_interval is not None:  # type: ignore[attr-defined]

@@ -56,7 +56,7 @@ def _schedule_is_over(error: BaseException, trainer: Trainer) -> FitError | None
     steps, name = schedules[0].total_steps, type(schedules[0]).__name__
     return FitError(
         f"trainer.max_epochs: expected no more than the {steps:,} steps of {name}, which a checkpoint keeps, got a run "
-        "of more. Train anew for as many epochs (leave --ckpt_path out), or end where it ends: "
+        "of more. Start a new run with that many epochs (leave --ckpt_path out), or stop where it stops: "
         f"--trainer.max_steps {steps}"
     )
 

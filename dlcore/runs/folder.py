@@ -46,8 +46,8 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FitError(
-                f"{folder}: another process trains this run. Wait for it, or end it (Ctrl-C saves); to train beside "
-                f"it, begin anew with its settings: -c {shell_word(str(folder / 'config.yaml'))}"
+                f"{folder}: another process trains this run. Wait for it, or end it (Ctrl-C saves); to train at "
+                f"the same time, start a new run with its settings: -c {shell_word(str(folder / 'config.yaml'))}"
             ) from error
         except OSError:  # a network file system without such locks
             pass

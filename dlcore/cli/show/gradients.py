@@ -24,7 +24,7 @@ SUBJECT = Subject(
     (
         Option("samples", "8", "Samples on which the loss is computed."),
         Option("entries", "20", "Entries compared in each tensor of parameters."),
-        Option("seed", "0", "What the choice of entries comes from."),
+        Option("seed", "0", "Seed of the choice of entries."),
     ),
     ("show gradients -c mlp_textbook", "show gradients --model.activation GELU --entries 100"),
 )

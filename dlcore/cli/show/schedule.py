@@ -18,7 +18,7 @@ SUBJECT = Subject(
     "stepped as it would be, over as many steps as the data, the batch size and the epochs make.",
     (
         Option("scale", "linear", "Scale of the rate: linear or log."),
-        Option("out", "FILE.png", "Where the picture goes; left out: show/schedule_RECIPE.png."),
+        Option("out", "FILE.png", "File of the picture; left out: show/schedule_RECIPE.png."),
     ),
     (
         "show schedule --model.lr_scheduler CosineAnnealingLR --model.lr_scheduler.T_max 20",
