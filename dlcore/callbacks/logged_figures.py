@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -15,6 +16,9 @@ from dlcore.errors import ArgumentError
 from dlcore.lightning_compat import data_module_of, is_fast_dev_run
 from dlcore.text import Tokenizer
 from dlcore.tracking.run_logger import RunLogger
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -93,6 +97,12 @@ def black_and_white(trainer: Trainer) -> tuple[float | None, float | None]:
 def run_loggers(trainer: Trainer) -> list[RunLogger]:
     """Return the trainer's `RunLogger` objects, which accept figures."""
     return [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+
+
+def log_figure(trainer: Trainer, tag: str, draw: Callable[..., Figure], file: str) -> None:
+    """Draw a figure in the background, for TensorBoard under a tag and as a file in the run's folder."""
+    for logger in run_loggers(trainer):
+        logger.log_figure(tag, draw, trainer.global_step, Path(logger.log_dir) / file)
 
 
 def say_without_run_logger(trainer: Trainer, callback: Callback) -> None:

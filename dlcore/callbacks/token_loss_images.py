@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from pathlib import Path
 from typing import Any, final
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn import functional
 
-from dlcore.callbacks.logged_figures import evaluating, run_loggers, say_without_run_logger, tokenizer_of
+from dlcore.callbacks.logged_figures import evaluating, log_figure, say_without_run_logger, tokenizer_of
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, check_number
 from dlcore.lightning_compat import data_module_of
@@ -77,6 +76,5 @@ class TokenLoss(MetricCallback):
         words = [vocabulary.text([number]) for number in self._ids[1:]]
         mean = sum(losses) / len(losses)
         title = f"Loss of each token, epoch {trainer.current_epoch + 1}: mean {mean:.2f} nats"
-        for logger in run_loggers(trainer):
-            draw = partial(token_loss, words, losses, math.log(len(vocabulary)), title)
-            logger.log_figure("token_loss/passage", draw, trainer.global_step, Path(logger.log_dir) / "token_loss.png")
+        draw = partial(token_loss, words, losses, math.log(len(vocabulary)), title)
+        log_figure(trainer, "token_loss/passage", draw, "token_loss.png")

@@ -49,11 +49,7 @@ class WordEmbeddings(Callback):
             if (Path(logger.log_dir) / f"{trainer.global_step:05}" / _FOLDER).exists():
                 continue  # a resumed run that took no step
             logger.background.submit(
-                logger.experiment.add_embedding,
-                vectors,
-                metadata=labels,
-                global_step=trainer.global_step,
-                tag=_FOLDER,
+                logger.experiment.add_embedding, vectors, metadata=labels, global_step=trainer.global_step, tag=_FOLDER
             )
 
 

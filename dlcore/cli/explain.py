@@ -33,8 +33,8 @@ SUBJECT = Subject(
     "Say why a run went well or badly, and what to try.",
     "[RUN ...] [--json]",
     "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/); left out, the newest one. "
-    "Its curves, its config and what the callback ParameterDistribution recorded of its layers are examined. Runs of other "
-    "tools are explained from metrics.csv or TensorBoard's events alone.",
+    "Its curves, its config and what the callback ParameterDistribution recorded of its layers are examined. "
+    "Runs of other tools are explained from metrics.csv or TensorBoard's events alone.",
     (Option("json", "", "Print a line of JSON a run, with all numbers."),),
     (
         "explain",

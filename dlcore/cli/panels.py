@@ -147,9 +147,8 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
     if getattr(datamodule, "is_sample", False):
         console.print(
             Panel(
-                f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): this is a built-in sample, "
-                f"{datamodule.source}. Its "
-                "results mean nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian "
+                f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): "
+                f"this is a built-in sample, {datamodule.source}. Its results mean nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian "
                 "and Ubuntu), or --data.root FOLDER, or a network.",
                 title="built-in sample",
                 border_style="yellow",

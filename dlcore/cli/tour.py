@@ -25,10 +25,7 @@ _RESULTS = (
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
     ("python -m dlcore explain", "why the newest run went as it did"),
 )
-_HELP = (
-    ("python -m dlcore --help", "the commands"),
-    ("python -m dlcore fit --help", "its flags (--help-all: all)"),
-)
+_HELP = (("python -m dlcore --help", "the commands"), ("python -m dlcore fit --help", "its flags (--help-all: all)"))
 
 
 def print_tour() -> None:

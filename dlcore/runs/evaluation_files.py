@@ -109,15 +109,16 @@ def write_test_report(command: Command) -> list[Path]:
 
     Other data get other names; files of another evaluation are not replaced (`output_files`).
     """
-    folder = run_of_checkpoint(command.settings.checkpoint_path)
-    if folder is None:
+    checkpoint = command.settings.checkpoint_path
+    folder = run_of_checkpoint(checkpoint)
+    if checkpoint is None or folder is None:
         return []
     source = getattr(command.datamodule, "source", "")
     unit = getattr(getattr(command.model, "task", None), "unit", "samples")
     confusion = getattr(command.model, "confusion_matrix", None)
     report = {
         "data": source,
-        "checkpoint": command.settings.checkpoint_path.name,  # type: ignore[union-attr]
+        "checkpoint": checkpoint.name,
         unit: getattr(command.model, "evaluated", None),
         "overridden": command.changes,  # record where the test's settings differ from the run's
         # Six digits are more precise than 10,000 samples; JSON has no NaN.

@@ -20,7 +20,9 @@ SUBJECT = Subject(
         Option("part", "train", "Which pictures or documents: train, val or test."),
         Option("index", "0", "Which of them is shown in detail, counted from 0."),
         Option(
-            "out", "FILE.png", "File of the grid; the other pictures get names like FILE_array.png; left out: show/data_RECIPE.png."
+            "out",
+            "FILE.png",
+            "File of the grid; the other pictures get names like FILE_array.png; left out: show/data_RECIPE.png.",
         ),
     ),
     ("show data -c mlp_fashion_mnist --index 7", "show data -c mlp_table_binary", "show data --part test --out x.png"),

@@ -7,14 +7,7 @@ import importlib
 from rich.text import Text
 
 from dlcore.cli.show.subject import run_subject
-from dlcore.cli.terminal import (
-    HEADING,
-    open_console,
-    print_examples,
-    print_hints,
-    print_names,
-    print_paragraph,
-)
+from dlcore.cli.terminal import HEADING, open_console, print_examples, print_hints, print_names, print_paragraph
 from dlcore.errors import UnknownNameError
 
 # Each is a module of this package with a SUBJECT and a `run(argv)`; imported on demand.

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlcore.cli.flag_rows import flag_row
-from dlcore.cli.terminal import (
-    open_console,
-    print_columns,
-    print_examples,
-    print_heading,
-    print_paragraph,
-    print_usage,
-)
+from dlcore.cli.terminal import open_console, print_columns, print_examples, print_heading, print_paragraph, print_usage
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.recipe import DEFAULT_RECIPE
 from dlcore.config.request import Request, read_request

@@ -7,12 +7,7 @@ from pathlib import Path
 from dlcore.cli.recipes import ACTIONS, check_words, copy_yaml, list_yaml, say_copied, show_yaml
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_help
 from dlcore.cli.study.study_request import ALL, StudyRequest, read_study_request
-from dlcore.cli.terminal import (
-    one_line_warnings,
-    open_console,
-    print_heading,
-    print_names,
-)
+from dlcore.cli.terminal import one_line_warnings, open_console, print_heading, print_names
 from dlcore.config.recipe import recipe_text
 from dlcore.errors import ConfigError
 from dlcore.studies import find_study, study_names
@@ -48,7 +43,7 @@ SUBJECT = Subject(
         Option(
             "backend",
             "local",
-            "Where runs are trained: local processes, or a cluster of ray or dask, all of whose machines see this folder.",
+            "Where runs are trained: local processes, or a cluster of ray or dask whose machines all see this folder.",
         ),
         Option("backend_address", "ADDR", "Of the cluster; left out: by RAY_ADDRESS, DASK_SCHEDULER_ADDRESS, or own."),
         Option("redo", "", "Train again what is done already."),

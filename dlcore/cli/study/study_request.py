@@ -108,10 +108,7 @@ def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:
     """Return the recipe and the settings to vary."""
     if not vary:
         raise ArgumentError(
-            "study",
-            "a study's name, or --vary",
-            None,
-            "For example: --vary model.dropout=0,0.25,0.5 (study --help).",
+            "study", "a study's name, or --vary", None, "For example: --vary model.dropout=0,0.25,0.5 (study --help)."
         )
     if len(recipes) > 1:
         raise ArgumentError("-c", "one recipe", " -c ".join(recipes))

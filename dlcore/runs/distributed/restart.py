@@ -149,7 +149,7 @@ class Launch:
             return f"Started again: the run in {self.folder} goes on from its last checkpoint."
         off = self._request.value("checkpoint") == "null"
         why = "checkpoints are off" if off else "there is none yet"
-        return f"Started again: the run in {self.folder} has no checkpoint ({why}), so it starts there from the beginning."
+        return f"Started again: the run in {self.folder} has no checkpoint ({why}), so it starts again there."
 
     def note(self, folder: Path) -> None:
         """Save the run's folder for the next attempt. Call it on rank 0 only."""

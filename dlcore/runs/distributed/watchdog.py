@@ -120,7 +120,7 @@ class Watchdog:
             self._look_at_parent()
             self._look_at_children()
             if self._wire is not None:
-                self._look_at_others(now)
+                self._look_at_others(self._wire, now)
         if self._found.is_set():
             self._end()
         if self._wire is not None:
@@ -159,8 +159,7 @@ class Watchdog:
             elif not known and code not in (130, 143):  # else its last state reports it
                 self._lost(rank, child.pid, f"ended with exit code {code}")
 
-    def _look_at_others(self, now: float) -> None:
-        wire: Wire = self._wire  # type: ignore[assignment]
+    def _look_at_others(self, wire: Wire, now: float) -> None:
         for rank, peer in wire.peers.items():
             if peer.state.startswith("said: "):
                 if now - peer.heard < _GRACE:  # this process may raise the same error
