@@ -145,15 +145,12 @@ def _end_of_prediction(console: Console, command: Command, seconds: float) -> No
 def warn_of_sample(console: Console, datamodule: Any) -> None:
     """Print a box if the data are not those of the recipe."""
     if getattr(datamodule, "is_sample", False):
-        console.print(
-            Panel(
-                f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): "
-                f"this is a built-in sample, {datamodule.source}. Its results mean nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian "
-                "and Ubuntu), or --data.root FOLDER, or a network.",
-                title="built-in sample",
-                border_style="yellow",
-            )
+        text = (
+            f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): this is a built-in "
+            f"sample, {datamodule.source}. Its results mean nothing for the real data. The real data: apt-get install "
+            "dataset-fashion-mnist (Debian and Ubuntu), or --data.root FOLDER, or a network."
         )
+        console.print(Panel(text, title="built-in sample", border_style="yellow"))
 
 
 def last_checkpoint(folder: Path) -> Path:

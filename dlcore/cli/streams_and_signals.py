@@ -43,8 +43,7 @@ class LastingStream:
         say_on, self._say_on = self._say_on, None
         if say_on is not None:
             say_on.write(
-                f"dlcore: nothing more can be printed ({error.strerror}). "
-                "The work continues and its results are saved.\n"
+                f"dlcore: nothing more can be printed ({error.strerror}): the work goes on, its results are kept.\n"
             )
             say_on.flush()
 
