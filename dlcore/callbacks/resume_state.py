@@ -42,7 +42,7 @@ _ARGUMENTS = (
 
 
 def is_plain(value: Any) -> bool:
-    """Return whether a value is plain."""
+    """Return whether a checkpoint can hold a value: numbers, texts, tensors, and lists and dictionaries of them."""
     if isinstance(value, dict):
         return type(value) is dict and all(isinstance(key, str | int) and is_plain(each) for key, each in value.items())
     if isinstance(value, list | tuple):
@@ -173,7 +173,7 @@ def restore_metric_states(model: LightningModule, kept: dict[str, Any]) -> None:
 
 
 def plain_attributes(model: LightningModule) -> dict[str, Any]:
-    """Return copies of a module's public attributes with plain values (`plain_values`)."""
+    """Return copies of a module's public attributes with plain values (`is_plain`)."""
     names = (name for name in vars(model) if not name.startswith("_") and name != "training")
     return {name: plain_copy(value) for name in names if is_plain(value := getattr(model, name))}
 

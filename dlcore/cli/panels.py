@@ -146,9 +146,9 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
     """Print a box if the data are not those of the recipe."""
     if getattr(datamodule, "is_sample", False):
         text = (
-            f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): this is a built-in "
-            f"sample, {datamodule.source}. Its results mean nothing for the real data. The real data: apt-get install "
-            "dataset-fashion-mnist (Debian and Ubuntu), or --data.root FOLDER, or a network."
+            f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): this is a "
+            f"built-in sample, {datamodule.source}. Its results mean nothing for the real data. The real data: "
+            "apt-get install dataset-fashion-mnist (Debian and Ubuntu), or --data.root FOLDER, or a network."
         )
         console.print(Panel(text, title="built-in sample", border_style="yellow"))
 

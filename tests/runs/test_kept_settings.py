@@ -12,7 +12,7 @@ from dlcore.cli import panels
 from dlcore.errors import ArgumentError
 from dlcore.runs import fit, predict, predictions, prepare
 from dlcore.runs import test as evaluate
-from dlcore.runs import test_report as report
+from dlcore.runs import evaluation_files as report
 from dlcore.runs.folder import with_absolute_paths
 from dlcore.runs.found_settings import check_finders
 from dlcore.tracking import run_file

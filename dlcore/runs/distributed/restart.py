@@ -1,4 +1,11 @@
-"""Restarts: the processes of a new attempt find the run of the one before, and each other."""
+"""Restart: a launch restarted by torchrun, by SLURM's requeue or under the same name resumes its own run.
+
+The first attempt saves the run's folder for the next one: in the store of torchrun's agent, which outlives the
+processes, and in a file next to the runs, which outlives the agent.
+
+torchrun has one store for all attempts and counts restarts per machine, so neither identifies the attempt of a process.
+Rank 0 does: each attempt has one.
+"""
 
 from __future__ import annotations
 
