@@ -52,6 +52,8 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         Interrupted: A signal ended the training.
     """
 
+    saved = ("best", "best_step", "best_epoch")
+
     def __init__(
         self,
         monitor: str = "val/loss",
@@ -272,17 +274,6 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         """Restore the signal handlers."""
         super().on_exception(trainer, pl_module, exception)
         self._give_back_signals()
-
-    # State
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the best value, its step and its epoch."""
-        return {name: getattr(self, name) for name in ("monitor", "mode", "best", "best_step", "best_epoch")}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the best value of the resumed run, if its metric is the same."""
-        if self.takes_up(state_dict):
-            self.best, self.best_step, self.best_epoch = (state_dict[n] for n in ("best", "best_step", "best_epoch"))
 
 
 def _checkpoints(trainer: Trainer) -> list[Checkpoint]:

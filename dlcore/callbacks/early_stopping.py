@@ -32,6 +32,8 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
         ArgumentError: A value is out of range, the mode contradicts the metric, or nothing logs the metric.
     """
 
+    saved = ("best", "best_epoch", "checks_without_improvement")
+
     def __init__(
         self,
         monitor: str = "val/loss",
@@ -85,19 +87,3 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
             f"(patience {self.patience}): {best}, {now}."
         )
         trainer.should_stop = True
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return best value and counts. Patience is not saved: the current setting applies."""
-        return {
-            "monitor": self.monitor,
-            "mode": self.mode,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "checks_without_improvement": self.checks_without_improvement,
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore best value and counts, if the metric is the same."""
-        if self.takes_up(state_dict):
-            self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
-            self.checks_without_improvement = state_dict["checks_without_improvement"]

@@ -37,6 +37,7 @@ class MonitorCallback(MetricCallback):
     """
 
     monitor_is_found = False
+    saved: tuple[str, ...] = ()  # attributes of the subclass that a checkpoint holds
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
@@ -77,6 +78,16 @@ class MonitorCallback(MetricCallback):
             self.monitor, self.mode = state_dict["monitor"], state_dict["mode"]
         modes = {self.mode, state_dict["mode"]} - {"auto"}
         return bool(state_dict["monitor"] == self.monitor and len(modes) < 2)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the metric, its mode and the attributes in `saved`; settings are not saved: the current ones apply."""
+        return {name: getattr(self, name) for name in ("monitor", "mode", *self.saved)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the attributes of the resumed run, if its metric is the same."""
+        if self.takes_up(state_dict):
+            for name in self.saved:
+                setattr(self, name, state_dict[name])
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Reset the state for a new run. Lightning loads a checkpoint's state after this."""

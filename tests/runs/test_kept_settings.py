@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 
 from dlcore.cli import panels
 from dlcore.errors import ArgumentError
+from dlcore.runs import evaluation_files as report
 from dlcore.runs import fit, predict, predictions, prepare
 from dlcore.runs import test as evaluate
-from dlcore.runs import evaluation_files as report
 from dlcore.runs.folder import with_absolute_paths
 from dlcore.runs.found_settings import check_finders
 from dlcore.tracking import run_file
