@@ -74,7 +74,6 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
                 self.tell(trainer, "stopped_early", self.reason, **self._numbers(), value=value)
 
     def _numbers(self) -> dict[str, Any]:
-        """Return the numbers of the event."""
         checks = self.checks_without_improvement
         return {"metric": self.monitor, "best": self.best, "best_epoch": self.best_epoch, "checks": checks}
 

@@ -101,7 +101,6 @@ class FeatureMaps(MetricCallback):
             log_figure(trainer, "feature_maps/sample", drawing, "feature_maps.png")
 
     def _forward(self, trainer: Trainer, model: LightningModule) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
-        """Return the network's input, its output, and each layer's maps."""
         pixels = data_module_of(trainer).transform(self._picture.to(model.device))
         picture = trainer.precision_plugin.convert_input(pixels)
         found: list[tuple[str, Tensor]] = []

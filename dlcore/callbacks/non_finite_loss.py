@@ -238,7 +238,6 @@ class NonFiniteLoss(Callback):
         raise NotFiniteError(" ".join(filter(None, story)))
 
     def _ask_device(self, trainer: Trainer, model: LightningModule) -> None:
-        """Stop if the device has skipped a step."""
         if self._first is not None and (step := int(self._first)):
             self._first = None
             self._stop(trainer, model, f"The loss is NaN in step {step:,}{self._place(trainer, step)}", batch=False)
@@ -250,7 +249,6 @@ class NonFiniteLoss(Callback):
         return f" (epoch {trainer.current_epoch + 1:,}, batch {batch:,} of {trainer.num_training_batches:,})"
 
     def _last_checkpoint(self, trainer: Trainer) -> str:
-        """Describe the checkpoint to resume from."""
         paths = [getattr(callback, "last_model_path", "") for callback in trainer.checkpoint_callbacks]
         path = next(filter(None, paths), "")
         if not path or self._saved_step is None:

@@ -163,7 +163,6 @@ class ParameterDistribution(Callback):
         self._draw(trainer)
 
     def _is_due(self, trainer: Trainer) -> bool:
-        """Return whether a record is due at the current step."""
         step, epoch = trainer.global_step + 1, trainer.current_epoch + 1
         if trainer.is_last_batch and (epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs):
             return True

@@ -204,7 +204,6 @@ def _head(key: str) -> str:
 
 
 def _crop(name: str, width: int, console: Console) -> str:
-    """Right-align a column's name and cut off its end if it is too long."""
     if len(name) > width:
         name = name[: width - 1] + ("." if console.options.ascii_only else "…")
     return name.rjust(width)

@@ -216,5 +216,4 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
 
 
 def _rates(trainer: Trainer) -> list[float]:
-    """Return the learning rate of each parameter group of each optimiser."""
     return [float(group["lr"]) for optimizer in trainer.optimizers for group in optimizer.param_groups]

@@ -139,7 +139,6 @@ def _draw(columns: Columns, folder: Path) -> Any:
 
 
 def _findings(folder: Path) -> list[str]:
-    """Return the findings of the run's diagnosis, one line each."""
     if not (folder / "metrics.csv").is_file():  # the run ended before anything was logged
         return []
     try:

@@ -76,13 +76,11 @@ def _print_result(console: Console, result: CheckResult) -> None:
 
 
 def _remedy(remedy: str) -> Text:
-    """Return the flag and its effect, styled."""
     flag, colon, does = remedy.partition(": ")
     return Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET))
 
 
 def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
-    """Print one line: whether the recipe is ready."""
     count = len(report.warnings)
     warned = f", {count} warning{'s' * (count != 1)}" if count else ""
     if report.ready:

@@ -177,7 +177,6 @@ def _next(command: Command, diagnosis: Diagnosis | None) -> list[str]:
 
 
 def _uses(command: Command, checkpoint: Path) -> list[str]:
-    """Return the commands that can use a checkpoint of this model and these data."""
     words = f"--ckpt_path {shell_word(short_path(checkpoint))}"
     with_own = f"{words} {allow_flag(command.config_dump)}".rstrip()
     model, data = command.model, command.datamodule

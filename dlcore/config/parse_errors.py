@@ -147,7 +147,6 @@ def _wrong_base(section: str, path: str) -> ConfigError:
 
 
 def _hint(name: str, classes: Mapping[str, str]) -> Any:
-    """Return the type of a setting, or None if it is unknown."""
     section, _, key = name.partition(".")
     nested = next((each for each in NESTED_CLASSES if name.startswith(f"{each}.")), "")
     owner: Any = None

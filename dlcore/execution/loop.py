@@ -95,7 +95,6 @@ class ExecutionLoop(_TrainingEpochLoop):
         super().advance(data_fetcher)
 
     def _skippable_batches(self) -> int:
-        """Return the number of batches before the next event."""
         trainer = self.trainer
         each = trainer.accumulate_grad_batches
         position = Position(

@@ -167,7 +167,6 @@ class QuietStep:
             trainer.precision_plugin._clip_gradients(self._module, self._optimizer, value, algorithm)
 
     def _hook(self, name: str, *args: Any) -> None:
-        """Call a hook of the module if it overrides it."""
         if name in self._own:
             call._call_lightning_module_hook(self._trainer, name, *args)
 

@@ -126,7 +126,6 @@ def _facts_for(model: Any, data: LightningDataModule, wanted: Collection[str]) -
 
 
 def _check_filled(model: Any, data: Any, missing: Collection[str]) -> None:
-    """Check that each required argument of a model is set or given by the data."""
     for name in missing:
         own = type(data).__name__
         remedy = f"Say it: --model.{name} VALUE, or give {own} an attribute or property {name}."

@@ -85,7 +85,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value to plain values as far as possible."""
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, Mapping):

@@ -189,7 +189,6 @@ class Command(LightningCLI):
             self._add_logger(arguments)
 
     def _make(self, section: str, config: Namespace) -> Any:
-        """Create the objects of one section of the config."""
         only = config.clone()
         for other in ("model", "data", *callback_sections()):
             if other != section:

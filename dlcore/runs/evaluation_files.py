@@ -58,7 +58,6 @@ def _known(folder: Path) -> dict[str, Any]:
 
 
 def _evaluation(command: Command) -> dict[str, Any]:
-    """Return the values that identify an evaluation."""
     path = command.settings.checkpoint_path
     flags = [[flag.name, _whole(flag.value)] for flag in command.request.flags if flag.name.split(".")[0] == "data"]
     return {

@@ -109,7 +109,6 @@ def is_table(command: Command) -> bool:
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:
-    """Return the names of the columns of predictions and of targets."""
     if outputs == 1 and name:
         return [f"predicted {name}"], [name]
     return [f"predicted_{number}" for number in range(outputs)], [f"target_{number}" for number in range(outputs)]

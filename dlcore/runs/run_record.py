@@ -127,5 +127,4 @@ def _defaults(class_path: str) -> dict[str, Any]:
 
 
 def _plain(default: Any) -> Any:
-    """Return a default in the form that a config has."""
     return list(default) if isinstance(default, tuple) else default

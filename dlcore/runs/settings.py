@@ -124,7 +124,6 @@ class Settings:
         return ["--config", json.dumps(config), *words]
 
     def _places_for_facts(self) -> dict[str, Any]:
-        """Return placeholders for arguments that the user's own model requires and its data may give."""
         path = self.classes.get("model", "")
         if "." not in path or not self.allow_list.covers(path):
             return {}

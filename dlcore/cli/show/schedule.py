@@ -90,5 +90,4 @@ def _rows(preview: SchedulePreview) -> list[tuple[str, str]]:
 
 
 def _place(step: int, per_epoch: int) -> str:
-    """Return a step, counted from 1, and its epoch, in words."""
     return f"step {step:,} (epoch {(step - 1) // per_epoch + 1})"

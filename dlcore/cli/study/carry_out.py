@@ -100,7 +100,6 @@ def print_files(console: Console, files: Sequence[tuple[str, Path | str]]) -> No
 
 
 def _print_warnings(console: Console, outcome: Outcome) -> None:
-    """Print warnings about the numbers: failed runs, a built-in sample, missing pictures."""
     results = outcome.results
     for variant, seed, error in results.failures:
         console.print(Text(f"failed: {variant}, seed {seed}: {error}", style="red"), soft_wrap=True)

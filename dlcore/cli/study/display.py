@@ -104,7 +104,6 @@ def _row(job: Job, record: Record | None, progress: dict[str, Any]) -> list[Text
 
 
 def _left(share: float, progress: dict[str, Any]) -> str:
-    """Return the remaining time, extrapolated from this start of the run."""
     seconds = (progress.get("seconds") or 0.0) - (progress.get("began") or 0.0)
     return clock(seconds * (1 - share) / share) if share > 0.01 and seconds > 1 else ""
 

@@ -105,7 +105,6 @@ def _by_name(name: str, own_variants: bool, quick: bool, allow: tuple[str, ...])
 
 
 def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:
-    """Return the recipe and the settings to vary."""
     if not vary:
         raise ArgumentError(
             "study", "a study's name, or --vary", None, "For example: --vary model.dropout=0,0.25,0.5 (study --help)."
