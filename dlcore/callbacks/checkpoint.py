@@ -251,7 +251,7 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         signalled, longest = trainer.strategy.reduce(told, reduce_op="max").tolist()
         every = log_interval(trainer)
         self._asked, self._asks_at = (step, now), step + max(1, min(every, int(1 / max(longest, 1e-6))))
-        return signalled > 0
+        return bool(signalled > 0)
 
     def _leave(self, trainer: Trainer) -> None:
         self._give_back_signals()

@@ -39,7 +39,7 @@ def tokenizer_of(trainer: Trainer, model: LightningModule, section: str) -> Toke
     if not hasattr(model, "scores"):
         raise ArgumentError(section, "a text model, which has scores (TextRNN)", type(model).__name__, remedy)
     datamodule: Any = data_module_of(trainer)
-    tokenizer = getattr(datamodule, "tokenizer", None)
+    tokenizer: Tokenizer | None = getattr(datamodule, "tokenizer", None)
     if tokenizer is None:
         raise ArgumentError(section, "data with a tokenizer (ChineseCorpus)", type(datamodule).__name__, remedy)
     return tokenizer

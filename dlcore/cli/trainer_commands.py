@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from dlcore.cli import panels
 from dlcore.cli.terminal import one_line_warnings

@@ -172,8 +172,9 @@ def _is_part_of_run(path: str) -> bool:
     """Return whether a name in `OWN_PACKAGES` is a class that a run needs; True if missing: the parser reports that."""
     if not is_within(path, NAMEABLE):
         return False
+    from lightning.fabric.plugins import ClusterEnvironment
     from lightning.pytorch import Callback, LightningDataModule, LightningModule, accelerators, loggers, strategies
-    from lightning.pytorch.plugins import CheckpointIO, ClusterEnvironment, LayerSync, Precision
+    from lightning.pytorch.plugins import CheckpointIO, LayerSync, Precision
     from lightning.pytorch.profilers import Profiler
     from torch.nn import Module
     from torch.optim import Optimizer

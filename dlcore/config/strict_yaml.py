@@ -82,7 +82,8 @@ class _StrictLoader(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}  # number of values in each node, including those that aliases repeat
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()
+        untyped: Any = self
+        event = untyped.peek_event()
         tag = getattr(event, "tag", None)
         if tag is not None:
             short = tag.replace("tag:yaml.org,2002:", "!!")

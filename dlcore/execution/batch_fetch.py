@@ -49,7 +49,8 @@ class _IndexIterator(_SingleProcessDataLoaderIter):
     """torch's iterator without its profiler record, which takes longer than a small batch."""
 
     def __next__(self) -> Any:
-        batch = self._next_data()
+        untyped: Any = self
+        batch = untyped._next_data()
         self._num_yielded += 1
         return batch
 

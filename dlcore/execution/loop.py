@@ -13,6 +13,7 @@ import time
 from typing import Any, Literal
 
 import torch
+from lightning.fabric.utilities import rank_zero_info
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loops.fetchers import _DataFetcher, _DataLoaderIterDataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
@@ -20,7 +21,6 @@ from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, 
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from dlcore.execution.batch_fetch import fetch_by_index
 from dlcore.execution.deferred_metrics import DeferredMetrics
@@ -49,7 +49,7 @@ class ExecutionLoop(_TrainingEpochLoop):
     def __init__(self, trainer: Trainer, steps: Steps = "auto") -> None:
         before = trainer.fit_loop.epoch_loop
         super().__init__(trainer, before.min_steps, before.max_steps)
-        vars(self).update(vars(before))  # counters of an earlier fit
+        self.__dict__.update(vars(before))  # counters of an earlier fit
         self.steps = steps
         self.reason = ""
         self._quiet: QuietStep | None = None
@@ -105,7 +105,7 @@ class ExecutionLoop(_TrainingEpochLoop):
             most = min(most, self.steps * each - 1)
         elif trainer.world_size > 1:
             most = min(most, _BATCHES)
-        if every := trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        if every := trainer.log_every_n_steps:
             logged = (self._batches_that_stepped // every + 1) * every - self._batches_that_stepped
             most = min(most, position.batches_before(position.step + logged))
         if self.max_steps >= 0:

@@ -93,7 +93,7 @@ def with_hook_of_every_batch(callbacks: Iterable[Callback], hook: str) -> list[C
 def _skippable_batches(callback: Callback, trainer: Trainer, position: Position) -> float:
     own: Any = getattr(callback, "skippable_batches", None)
     if own is not None:
-        return own(trainer, position)
+        return float(own(trainer, position))
     if _is_adapted(callback):
         return _of_lightning(callback, position)
     return 0 if _has_hooks(callback) else math.inf

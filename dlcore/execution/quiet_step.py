@@ -69,7 +69,7 @@ class QuietStep:
         """Take a step on a batch; return the output of `training_step` in the form that hooks receive."""
         trainer, progress = self._trainer, self._progress
         accumulates = self._loop._should_accumulate()
-        output: Any = None
+        output: dict[str, Any] = {}
 
         def closure() -> Tensor | None:
             nonlocal output
@@ -154,7 +154,8 @@ class QuietStep:
         if "backward" in self._own:
             self._module.backward(loss)
         else:
-            loss.backward()
+            untyped: Any = loss
+            untyped.backward()
         self._hook("on_after_backward")
         if not self._alone:
             strategy.post_backward(loss)

@@ -46,7 +46,8 @@ def fill_in(settings: Settings, model: Namespace, data: LightningDataModule) -> 
     Returns:
         The facts of the data; the model's arguments filled from them, as plain values.
     """
-    model["init_args"] = model.get("init_args") or Namespace()
+    empty: Any = Namespace
+    model["init_args"] = model.get("init_args") or empty()
     arguments, chosen = model.init_args, settings.chosen("model")
     made, binding = found_at(model.class_path), hasattr(data, "facts")
     try:

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError as ParserError
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import dlcore.callbacks
 import dlcore.data

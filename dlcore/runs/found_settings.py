@@ -50,9 +50,9 @@ def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any])
             data = data_module_of(trainer)
             section, owner = ("model", model) if hasattr(model, name) else ("data", data)
             lines.append(_put(config, (section, "init_args", name), getattr(owner, name), callback))
-        search = callback.optimal_lr if isinstance(callback, LearningRateFinder) else None
-        rate = search.suggestion() if search is not None else None
-        if rate is not None:
+        if not isinstance(callback, LearningRateFinder) or callback.optimal_lr is None:
+            continue
+        if (rate := callback.optimal_lr.suggestion()) is not None:
             optimizer = config["model"].get("init_args", {}).get("optimizer")
             place = _OPTIMIZER if optimizer else ("model", "init_args", searched_argument(callback) or "lr")
             lines.append(_put(config, place, rate, callback))

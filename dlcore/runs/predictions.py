@@ -125,7 +125,8 @@ def _numbers(values: Tensor) -> list[list[str]]:
     """Return the shortest text from which each number can be read back."""
     text = values.numpy().astype(str)
     text[values.isnan().numpy()] = ""
-    return text.tolist()
+    rows: list[list[str]] = text.tolist()
+    return rows
 
 
 def write_documents(

@@ -169,7 +169,7 @@ class Settings:
             raise ArgumentError("steps_per_execution", expected, steps, "1 takes each step by itself.")
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
-        config = forget_hidden(record["config"])
+        config: dict[str, Any] = forget_hidden(record["config"])
         self.allow_list.check(config, f"{self.checkpoint_path}: was made with", CheckpointError)
         if self.request.command == "fit":
             return config

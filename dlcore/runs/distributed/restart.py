@@ -23,6 +23,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 from torch import distributed
+from torch.distributed.distributed_c10d import PrefixStore
 
 from dlcore.config.request import Flag, Request
 from dlcore.errors import ArgumentError, ProcessLost
@@ -52,7 +53,7 @@ def meet_apart(trainer: Trainer) -> None:
     store.set_timeout(timeout)
     distributed.init_process_group(
         backend,
-        store=distributed.PrefixStore(f"dlcore/{os.environ[ATTEMPT]}", store),
+        store=PrefixStore(f"dlcore/{os.environ[ATTEMPT]}", store),
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
         timeout=timeout,
@@ -89,7 +90,7 @@ class Attempt:
             self._store.wait([f"{self._key}/{name}"], _LONGEST)
         except RuntimeError as error:
             raise ProcessLost(f"process 0 has not answered process {rank} within {_LONGEST}.") from error
-        what = json.loads(self._store.get(f"{self._key}/{name}"))
+        what: dict[str, Any] = json.loads(self._store.get(f"{self._key}/{name}"))
         os.environ[ATTEMPT] = what["attempt"]
         return what
 
