@@ -40,7 +40,8 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
         hint = _hint(name, classes)
         if hint is not None and "Callable" not in str(hint) and not as_typed(hint, value):
             return _what_it_lacks(name, value) or ArgumentError(name, _in_words(hint), value)
-    if absent := re.search(r"arguments are required: \w+\.(model|data)\b", said):
+    absent = re.search(r"arguments are required: (model|data)\b", said)
+    if absent is not None and absent[1] not in classes:
         return no_class(absent[1])
     if missing := re.search(r"the following arguments are required: (\w+)", said):
         for name in ("model.lr_scheduler", "model.optimizer"):
@@ -50,7 +51,7 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
                 typed = any(word in annotation for word in ("int", "float", "bool", "empty"))
                 remedy = "" if typed else "It is no plain value: choose another one, or make it in Python."
                 return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None, remedy)
-    section = next((each for each in _EXAMPLES if f'"{each}"' in said or f".{each}" in said), "")
+    section = next((each for each in _EXAMPLES if f'"{each}"' in said or f'"{each}.' in said), "")
     if "." in (path := classes.get(section, "")):  # a class of the user's own
         if "does not correspond to a subclass" in said:
             return _wrong_base(section, path)
