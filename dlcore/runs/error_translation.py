@@ -12,9 +12,10 @@ from types import FrameType
 from typing import Any
 
 from jsonargparse import Namespace
-from lightning.fabric.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 
