@@ -164,13 +164,19 @@ def _hint(name: str, classes: Mapping[str, str]) -> Any:
         hint = get_type_hints(owner.__init__).get(key) if owner is not None and key else None
     except (NameError, TypeError):  # some type hints name types that are not imported
         return None
-    return hint if "." not in classes.get(section, "") or _is_plain(hint) else None
+    if "." not in classes.get(section, "") or hint is None:
+        return hint
+    parameter = inspect.signature(owner).parameters.get(key)
+    if parameter is not None and parameter.default is None:  # a default of None without it in the type
+        hint = hint | None
+    return hint if _is_plain(hint) else None
 
 
 def _is_plain(hint: Any) -> bool:
     """Return whether a type is made of numbers, text and lists of them: of others, only the parser can judge."""
     inner = get_args(hint)
-    return hint in _WORDS or get_origin(hint) is Literal or bool(inner and all(map(_is_plain, inner)))
+    known = any(hint is each for each in _WORDS) or get_origin(hint) is Literal
+    return known or bool(inner and all(map(_is_plain, inner)))
 
 
 def _in_words(hint: Any) -> str:

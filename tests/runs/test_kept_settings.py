@@ -92,7 +92,11 @@ def read_only_run(workplace, small, monkeypatch):
     """The last checkpoint of a run whose folder may only be read, also by root."""
     run = fit(*small, ONE, "--progress_display=off")
 
+    write = report.replace_file
+
     def refuse(path, content):
+        if not path.resolve().is_relative_to(run.folder.resolve()):
+            return write(path, content)
         with run_file.writing(path):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
