@@ -21,7 +21,6 @@ from dlcore.callbacks.logged_figures import (
     facts_of,
     log_figure,
     name_of,
-    run_loggers,
     say_without_run_logger,
     shown,
 )
@@ -131,7 +130,7 @@ class Mistakes(MetricCallback):
         drawn = kept.read() if kept is not None else None
         draw = partial(confusion_matrix, counts, names, f"Validation at epoch {epoch}")
         log_figure(trainer, "mistakes/confusion", draw, "val_confusion.png")
-        if drawn is not None and self._shape is not None and run_loggers(trainer):
+        if drawn is not None and self._shape is not None:
             pictures, true, preds, true_shares, shares = drawn
             draw = partial(
                 worst_predictions,

@@ -67,7 +67,7 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
         if missing:
             setting = f"{section}.{missing[1]}"
             return ArgumentError(setting, f"a value, which {path} requires", None, f"Give it: --{setting} VALUE")
-    if made := re.search(r"to be a function that returns <class '(Optimizer|LRScheduler)'>", said):
+    if made := re.search(r"to be a (?:function that returns|subclass of) <class '(Optimizer|LRScheduler)'>", said):
         name, kind = _FACTORY_WORDS[made[1]]
         return ArgumentError(name, kind, dict(settings).get(name))
     lines = [line.strip(" -") for line in said.splitlines()]
