@@ -25,6 +25,31 @@ from torchmetrics import Metric
 AnyModule = TypeVar("AnyModule", bound=LightningModule)
 
 
+def callbacks_of(trainer: Trainer) -> list[Callback]:
+    """Return a trainer's callbacks. Lightning declares no type for this attribute, nor for those below."""
+    untyped: Any = trainer
+    callbacks: list[Callback] = untyped.callbacks
+    return callbacks
+
+
+def data_module_of(trainer: Trainer) -> Any:
+    """Return a trainer's data module, of any class; None without one."""
+    untyped: Any = trainer
+    return untyped.datamodule
+
+
+def is_fast_dev_run(trainer: Trainer) -> bool:
+    """Return whether a run only tries some batches, and keeps nothing."""
+    untyped: Any = trainer
+    return bool(untyped.fast_dev_run)
+
+
+def log_interval(trainer: Trainer) -> int:
+    """Return the steps from one logged value to the next, at least 1."""
+    untyped: Any = trainer
+    return untyped.log_every_n_steps or 1
+
+
 def copy_without_trainer(model: AnyModule) -> AnyModule:
     """Return a deep copy of a module without its trainer (`_trainer`, Lightning 2.6.6)."""
     trainer, model._trainer = model._trainer, None
@@ -32,12 +57,6 @@ def copy_without_trainer(model: AnyModule) -> AnyModule:
         return copy.deepcopy(model)
     finally:
         model._trainer = trainer
-
-
-def callbacks_of(trainer: Trainer) -> list[Callback]:
-    """Return a trainer's list of callbacks, an attribute that Lightning sets without declaring it."""
-    callbacks: list[Callback] = vars(trainer)["callbacks"]
-    return callbacks
 
 
 def attach(trainer: Trainer, model: LightningModule, datamodule: LightningDataModule) -> None:

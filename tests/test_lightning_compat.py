@@ -9,7 +9,7 @@ import jsonargparse
 import lightning.fabric
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer, callbacks, cli, loops, strategies, trainer
+from lightning.pytorch import LightningModule, Trainer, callbacks, loops, strategies, trainer
 from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.utilities.combined_loader import CombinedLoader
 from torch.optim import Adam, lr_scheduler
@@ -65,7 +65,6 @@ OBJECTS = {
     "ModelCheckpoint": lambda: callbacks.ModelCheckpoint(every_n_train_steps=3),
     "BatchSizeFinder": callbacks.BatchSizeFinder,
     "LearningRateFinder": callbacks.LearningRateFinder,
-    "LightningCLI": lambda: cli.LightningCLI,
     "loops": lambda: loops,
     "launchers": lambda: strategies.launchers,
     "call": lambda: trainer.call,
@@ -179,7 +178,6 @@ INHERITED = {
     "a checkpoint is read outside a fit too": "LightningModule: _trainer",
     "the average of the weights is updated without waiting": "WeightAveraging: _average_model _latest_update_step",
     "sums of metrics stay exact in a network of low precision": "SumMetric: _apply",
-    "a command runs with its checkpoint, and says by name what went wrong": "LightningCLI: _run_subcommand",
     "events are written in the background": "SummaryWriter: _get_file_writer",
 }
 

@@ -33,9 +33,6 @@ class ActivationWatch:
         model: The network.
         pattern: ``hidden`` (outputs of all activation functions; of the recurrent layers if there are none),
             ``none``, or a pattern for layer names as `show model` prints them: ``linear_*``.
-
-    Raises:
-        ArgumentError: No layer name matches the pattern.
     """
 
     def __init__(self, model: nn.Module, pattern: str = "hidden") -> None:
@@ -103,12 +100,7 @@ class ActivationWatch:
             _count_classes(self._targets, classes)
 
     def close(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
-        """Remove the hooks and return the results.
-
-        Returns:
-            One row of the layer table per layer, with strings or scalar tensors on the device; and each layer's
-            histogram.
-        """
+        """Remove the hooks and return the results."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -164,12 +156,7 @@ _KEPT = ("_count", "_sums", "_low", "_high", "_saturates")
 
 
 class _Values:
-    """Sums over the values of one layer.
-
-    Args:
-        module: The layer; None for the network's inputs and outputs, which have no units.
-        name: The kind, if there is no module.
-    """
+    """Sums over the values of one layer."""
 
     def __init__(self, module: nn.Module | None, name: str) -> None:
         self.module, self.kind = module, name if module is None else type(module).__name__

@@ -14,13 +14,12 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 
-from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.metric_callback import record, say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
-from dlcore.callbacks.run_timeline import record
 from dlcore.errors import ArgumentError, Interrupted, check_number
 from dlcore.execution.loop import write_step
 from dlcore.execution.per_batch_hooks import Position
-from dlcore.lightning_compat import validation_follows
+from dlcore.lightning_compat import is_fast_dev_run, log_interval, validation_follows
 from dlcore.tracking.run_file import link_file
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -52,6 +51,8 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
             Checkpoint writes into the same folder.
         Interrupted: A signal ended the training.
     """
+
+    saved = ("best", "best_step", "best_epoch")
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         super().setup(trainer, pl_module, stage)
         run_folder = trainer.log_dir if trainer.loggers else None
         folder = self.dirpath or (run_folder and str(Path(run_folder) / "checkpoints"))
-        folder = trainer.strategy.broadcast(None if trainer.fast_dev_run else folder)  # type: ignore[attr-defined]
+        folder = trainer.strategy.broadcast(None if is_fast_dev_run(trainer) else folder)
         self._folder = Path(folder) if folder else None
         others = [each._folder for each in _checkpoints(trainer) if each is not self]
         if self._folder is not None and self._folder in others:
@@ -248,9 +249,9 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         seconds = (now - began) / max(1, step - before) if began else 1.0
         told = torch.tensor([float(bool(self._signal)), seconds], device=trainer.strategy.root_device)
         signalled, longest = trainer.strategy.reduce(told, reduce_op="max").tolist()
-        every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
+        every = log_interval(trainer)
         self._asked, self._asks_at = (step, now), step + max(1, min(every, int(1 / max(longest, 1e-6))))
-        return signalled > 0
+        return bool(signalled > 0)
 
     def _leave(self, trainer: Trainer) -> None:
         self._give_back_signals()
@@ -273,17 +274,6 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         """Restore the signal handlers."""
         super().on_exception(trainer, pl_module, exception)
         self._give_back_signals()
-
-    # State
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the best value, its step and its epoch."""
-        return {name: getattr(self, name) for name in ("monitor", "mode", "best", "best_step", "best_epoch")}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the best value of the resumed run, if its metric is the same."""
-        if self.takes_up(state_dict):
-            self.best, self.best_step, self.best_epoch = (state_dict[n] for n in ("best", "best_step", "best_epoch"))
 
 
 def _checkpoints(trainer: Trainer) -> list[Checkpoint]:

@@ -1,10 +1,12 @@
-"""Facts about a data module's data, from its method `facts` or from attributes with the names in `LINKED`."""
+"""Facts about the data of a run, from its method `facts` or from attributes with the names in `LINKED`."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from lightning.pytorch import Trainer
 from torch import Tensor
 
 # Attributes and properties of a data module that set a model's arguments of the same name.
@@ -16,9 +18,6 @@ def data_facts(data: Any) -> dict[str, Any]:
 
     For a LightningDataModule without `facts`, read its attributes and properties in `LINKED`. Skip None, 0, empty
     values, and properties that raise an error, as many do before ``setup``.
-
-    Args:
-        data: The data module; None and objects without such attributes give no facts.
     """
     if hasattr(data, "facts"):
         return dict(data.facts())
@@ -40,3 +39,17 @@ def _offered(data: Any, name: str) -> Any:
         return getattr(data, name, None)
     except Exception:  # a property that needs setup(): the caller reports what is missing
         return None
+
+
+def data_words(trainer: Trainer, unit: str = "") -> str:
+    """Describe the data of a training: ``FashionMNIST: 55,000 train, 5,000 val, 10,000 test``.
+
+    For loaders and for a LightningDataModule without `parts`, count batches.
+    """
+    data: Any = getattr(trainer, "datamodule", None)
+    name = "loaders" if data is None else type(data).__name__
+    if parts := getattr(data, "parts", None):
+        return f"{name}: {', '.join(f'{len(part):,} {part_name}' for part_name, part in parts.items())} {unit}".rstrip()
+    batches = {"training": trainer.num_training_batches, "validation": sum(trainer.num_val_batches)}
+    known = [f"{number:,} {word}" for word, number in batches.items() if number and math.isfinite(number)]
+    return f"{name}: {', '.join(known)} batches" if known else f"{name}, of unknown length"

@@ -7,9 +7,8 @@ from typing import Any, Literal, final
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
-from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.metric_callback import record, say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
-from dlcore.callbacks.run_timeline import record
 from dlcore.errors import check_number
 
 
@@ -32,6 +31,8 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
     Raises:
         ArgumentError: A value is out of range, the mode contradicts the metric, or nothing logs the metric.
     """
+
+    saved = ("best", "best_epoch", "checks_without_improvement")
 
     def __init__(
         self,
@@ -73,7 +74,6 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
                 self.tell(trainer, "stopped_early", self.reason, **self._numbers(), value=value)
 
     def _numbers(self) -> dict[str, Any]:
-        """Return the numbers of the event."""
         checks = self.checks_without_improvement
         return {"metric": self.monitor, "best": self.best, "best_epoch": self.best_epoch, "checks": checks}
 
@@ -86,19 +86,3 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
             f"(patience {self.patience}): {best}, {now}."
         )
         trainer.should_stop = True
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return best value and counts. Patience is not saved: the current setting applies."""
-        return {
-            "monitor": self.monitor,
-            "mode": self.mode,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "checks_without_improvement": self.checks_without_improvement,
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore best value and counts, if the metric is the same."""
-        if self.takes_up(state_dict):
-            self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
-            self.checks_without_improvement = state_dict["checks_without_improvement"]

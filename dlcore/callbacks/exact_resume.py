@@ -9,22 +9,25 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.nn.parallel import DistributedDataParallel
 
-from dlcore.callbacks.epoch_state import (
+from dlcore.callbacks.metric_callback import say
+from dlcore.callbacks.monitor_callback import MonitorCallback
+from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
+from dlcore.callbacks.resume_state import (
+    Position,
     changed_attributes,
+    go_on_from,
     logged_sums,
     metric_states,
     plain_attributes,
+    plain_copy,
+    position,
+    random_states,
     restore_attributes,
     restore_logged_sums,
     restore_metric_states,
+    set_random_states,
 )
-from dlcore.callbacks.loop_position import Position, go_on_from, position
-from dlcore.callbacks.metric_callback import say
-from dlcore.callbacks.monitor_callback import MonitorCallback
-from dlcore.callbacks.plain_values import plain_copy
-from dlcore.callbacks.random_states import random_states, set_random_states
-from dlcore.callbacks.resumable_order import ResumableOrder, unwatch_order, watch_order, why_not
-from dlcore.lightning_compat import gradients_wait, steps_of_validation, training_loaders
+from dlcore.lightning_compat import callbacks_of, gradients_wait, steps_of_validation, training_loaders
 from dlcore.processes import statistics
 
 _KEY = "exact_resume"  # in a checkpoint
@@ -164,7 +167,7 @@ class ExactResume(Callback):
             return
         kept = self._own()
         trainer.callback_metrics.update(plain_copy(kept["values"]))
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for callback in callbacks_of(trainer):
             if isinstance(callback, MonitorCallback):
                 callback.note_known(trainer)
         self._validation_steps = kept.get("validation_steps", {})

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
-from dlcore.callbacks.evaluation_mode import evaluating
 from dlcore.callbacks.logged_figures import (
     class_names,
     class_numbers,
+    evaluating,
+    log_figure,
     name_of,
     picture_shape,
-    run_loggers,
     say_without_run_logger,
     shown,
 )
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
+from dlcore.lightning_compat import data_module_of
 from dlcore.tracking.figures.convolutions import LayerMaps, feature_maps, kernels
 
 _MOST_MAPS, _MOST_KERNELS, _USUAL_LAYERS = 16, 64, 4
@@ -57,7 +57,6 @@ class FeatureMaps(MetricCallback):
         check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
         self.layers, self.sample, self.every_n_epochs = list(layers), sample, every_n_epochs
         self._chosen: dict[str, nn.Module] = {}
-        self._stored: tuple[Tensor, Tensor] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the layers and the picture; show the initial weights."""
@@ -65,10 +64,10 @@ class FeatureMaps(MetricCallback):
         say_without_run_logger(trainer, self)
         picture_shape(trainer, "feature_maps")
         self._chosen = _choose(pl_module, self.layers)
-        part = trainer.datamodule.parts["val"]  # type: ignore[attr-defined]
+        part = data_module_of(trainer).parts["val"]
         if self.sample >= len(part):
             raise ArgumentError("feature_maps.sample", f"at most {len(part) - 1:,}, the last one's number", self.sample)
-        self._stored = part.fetch(part.indices[self.sample : self.sample + 1])
+        self._picture, self._target = part.fetch(part.indices[self.sample : self.sample + 1])
         # A resumed run has already shown this step. Run the forward pass anyway: it checks that the layers give maps.
         self._inspect(trainer, pl_module, draw=trainer.global_step == 0)
 
@@ -83,30 +82,26 @@ class FeatureMaps(MetricCallback):
         picture, outputs, maps = self._forward(trainer, model)
         if not draw or not trainer.is_global_zero:
             return
-        shape, step = picture_shape(trainer, "feature_maps"), trainer.global_step
+        shape, step = picture_shape(trainer, "feature_maps"), f"step {trainer.global_step:,}"
         first = _first_weights(model, shape)
         inputs = shown(trainer, picture.reshape(1, *shape))[0].numpy()
         caption = self._caption(trainer, model, outputs)
         layers = [LayerMaps(name, found[0, :_MOST_MAPS].float().cpu().numpy(), found.shape[1]) for name, found in maps]
-        for logger in run_loggers(trainer):
-            folder = Path(logger.log_dir)
-            if first is not None:
-                name, weights = first
-                title = f"{name}, step {step:,}: kernels of {_size(weights)}"
-                # Copy: training changes the weights before they are drawn.
-                few = weights[:_MOST_KERNELS].detach().float().cpu().clone().numpy()
-                drawing = partial(kernels, few, title, len(weights))
-                logger.log_figure(f"kernels/{name}", drawing, step, folder / "kernels.png")
-            if layers:
-                title = f"What the layers make of validation sample {self.sample:,}, step {step:,}"
-                drawing = partial(feature_maps, inputs, caption, layers, title)
-                logger.log_figure("feature_maps/sample", drawing, step, folder / "feature_maps.png")
+        if first is not None:
+            name, weights = first
+            size = " × ".join(str(length) for length in weights.shape[1:])
+            # Copy: training changes the weights before they are drawn.
+            few = weights[:_MOST_KERNELS].detach().float().cpu().clone().numpy()
+            drawing = partial(kernels, few, f"{name}, {step}: kernels of {size}", len(weights))
+            log_figure(trainer, f"kernels/{name}", drawing, "kernels.png")
+        if layers:
+            title = f"What the layers make of validation sample {self.sample:,}, {step}"
+            drawing = partial(feature_maps, inputs, caption, layers, title)
+            log_figure(trainer, "feature_maps/sample", drawing, "feature_maps.png")
 
     def _forward(self, trainer: Trainer, model: LightningModule) -> tuple[Tensor, Tensor, list[tuple[str, Tensor]]]:
-        """Return the network's input, its output, and each layer's maps."""
-        datamodule = trainer.datamodule  # type: ignore[attr-defined]
-        stored = self._stored[0].to(model.device)  # type: ignore[index]
-        picture = trainer.precision_plugin.convert_input(datamodule.transform(stored))
+        pixels = data_module_of(trainer).transform(self._picture.to(model.device))
+        picture = trainer.precision_plugin.convert_input(pixels)
         found: list[tuple[str, Tensor]] = []
         hooks = [
             # Copy: an in-place activation changes the layer's output.
@@ -122,11 +117,11 @@ class FeatureMaps(MetricCallback):
 
     def _caption(self, trainer: Trainer, model: LightningModule, outputs: Tensor) -> str:
         """Return the picture's class and prediction, if the run is a classification."""
-        names = class_names(trainer)
-        if not names or not hasattr(model, "task"):
+        names, task = class_names(trainer), cast(Any, getattr(model, "task", None))
+        if not names or task is None:
             return f"validation sample {self.sample:,}"
-        shares = model.task.predict(outputs.float())[0]  # type: ignore[union-attr, operator]
-        name = name_of(names, int(class_numbers(self._stored[1])[0]))  # type: ignore[index]
+        shares = task.predict(outputs.float())[0]
+        name = name_of(names, int(class_numbers(self._target)[0]))
         best = int(shares.argmax())
         return f"{name}\npredicted: {name_of(names, best)}, {float(shares[best]):.1%}"
 
@@ -164,7 +159,3 @@ def _first_weights(model: nn.Module, shape: tuple[int, int, int]) -> tuple[str, 
         if isinstance(module, nn.Linear) and module.in_features == pixels:
             return name, module.weight.view(-1, *shape)
     return None
-
-
-def _size(weights: Tensor) -> str:
-    return " × ".join(str(length) for length in weights.shape[1:])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from pathlib import Path
 from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -13,9 +12,9 @@ from dlcore.callbacks.logged_figures import (
     black_and_white,
     class_names,
     class_numbers,
+    log_figure,
     name_of,
     picture_shape,
-    run_loggers,
     say_without_run_logger,
     shown,
 )
@@ -65,6 +64,5 @@ class InputSamples(Callback):
         numbers = class_numbers(targets[: self.count]).tolist() if names else []
         captions = [[name_of(names, number)] for number in numbers] or [[] for _ in pictures]
         title = f"The first {len(pictures)} training samples, as the network gets them"
-        for logger in run_loggers(trainer):
-            draw = partial(captioned_pictures, pictures.numpy(), captions, title, limits=black_and_white(trainer))
-            logger.log_figure("input/samples", draw, trainer.global_step, Path(logger.log_dir) / "input_samples.png")
+        draw = partial(captioned_pictures, pictures.numpy(), captions, title, limits=black_and_white(trainer))
+        log_figure(trainer, "input/samples", draw, "input_samples.png")

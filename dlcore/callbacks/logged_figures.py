@@ -1,36 +1,60 @@
-"""Access to a run's pictures, classes and loggers for callbacks. It works with any data module that has the facts."""
+"""What callbacks that draw or write texts share: the pictures, classes, tokenizer and loggers of a run."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
-from torch import Tensor
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
 
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.errors import ArgumentError
+from dlcore.lightning_compat import data_module_of, is_fast_dev_run
+from dlcore.text import Tokenizer
 from dlcore.tracking.run_logger import RunLogger
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Set evaluation mode for the block, then restore the mode of each layer."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def tokenizer_of(trainer: Trainer, model: LightningModule, section: str) -> Tokenizer:
+    """Return the tokenizer of the run's data."""
+    remedy = f"Switch it off: --{section} off"
+    if not hasattr(model, "scores"):
+        raise ArgumentError(section, "a text model, which has scores (TextRNN)", type(model).__name__, remedy)
+    datamodule: Any = data_module_of(trainer)
+    tokenizer: Tokenizer | None = getattr(datamodule, "tokenizer", None)
+    if tokenizer is None:
+        raise ArgumentError(section, "data with a tokenizer (ChineseCorpus)", type(datamodule).__name__, remedy)
+    return tokenizer
 
 
 def facts_of(trainer: Trainer) -> dict[str, Any]:
     """Return the facts about the data; empty if there are none."""
-    return data_facts(trainer.datamodule)  # type: ignore[attr-defined]
+    return data_facts(data_module_of(trainer))
 
 
 def picture_shape(trainer: Trainer, section: str) -> tuple[int, int, int]:
-    """Return the shape (C, H, W) of the training pictures.
-
-    Args:
-        trainer: The run's trainer.
-        section: Section of the calling callback, for the message.
-
-    Raises:
-        ArgumentError: The data are no pictures.
-    """
+    """Return the shape (C, H, W) of the training pictures."""
     shape = facts_of(trainer).get("image_shape")
     if shape is None or len(shape) != 3:
-        data = type(trainer.datamodule).__name__  # type: ignore[attr-defined]
+        data = type(data_module_of(trainer)).__name__
         raise ArgumentError(
             section, "data that are pictures (facts with image_shape)", data, f"Switch it off: --{section} off"
         )
@@ -75,16 +99,18 @@ def run_loggers(trainer: Trainer) -> list[RunLogger]:
     return [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
 
 
+def log_figure(trainer: Trainer, tag: str, draw: Callable[..., Figure], file: str) -> None:
+    """Draw a figure in the background, for TensorBoard under a tag and as a file in the run's folder."""
+    for logger in run_loggers(trainer):
+        logger.log_figure(tag, draw, trainer.global_step, Path(logger.log_dir) / file)
+
+
 def say_without_run_logger(trainer: Trainer, callback: Callback) -> None:
     """Print that a callback shows nothing if the trainer has no `RunLogger`, and how to add one.
 
     Print nothing with `fast_dev_run`, which never logs.
-
-    Args:
-        trainer: The trainer, at the start of a training.
-        callback: A callback that writes through `RunLogger`.
     """
-    if run_loggers(trainer) or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+    if run_loggers(trainer) or is_fast_dev_run(trainer) or not trainer.is_global_zero:
         return
     others = ", ".join(type(logger).__name__ for logger in trainer.loggers)
     print(

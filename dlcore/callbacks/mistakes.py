@@ -6,7 +6,6 @@ Shapes: N batch, K classes, W worst samples.
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any, cast, final
 
 import torch
@@ -20,8 +19,8 @@ from dlcore.callbacks.logged_figures import (
     class_names,
     class_numbers,
     facts_of,
+    log_figure,
     name_of,
-    run_loggers,
     say_without_run_logger,
     shown,
 )
@@ -125,40 +124,29 @@ class Mistakes(MetricCallback):
             kept.gather(trainer)
         if not trainer.is_global_zero:
             return
-        step, epoch = trainer.global_step, trainer.current_epoch + 1
+        epoch = trainer.current_epoch + 1
         counts = cast(Tensor, model.confusion_matrix).cpu().numpy()
         names = [name_of(class_names(trainer), number) for number in range(len(counts))]
         drawn = kept.read() if kept is not None else None
-        for logger in run_loggers(trainer):
-            folder = Path(logger.log_dir)
-            title = f"Validation at epoch {epoch}"
-            logger.log_figure(
-                "mistakes/confusion",
-                partial(confusion_matrix, counts, names, title),
-                step,
-                folder / "val_confusion.png",
+        draw = partial(confusion_matrix, counts, names, f"Validation at epoch {epoch}")
+        log_figure(trainer, "mistakes/confusion", draw, "val_confusion.png")
+        if drawn is not None and self._shape is not None:
+            pictures, true, preds, true_shares, shares = drawn
+            draw = partial(
+                worst_predictions,
+                shown(trainer, pictures.reshape(-1, *self._shape)).numpy(),
+                [name_of(names, number) for number in true.tolist()],
+                [name_of(names, number) for number in preds.tolist()],
+                true_shares.tolist(),
+                shares.tolist(),
+                f"The worst {len(true)} of {counts.sum():,} predictions, epoch {epoch}",
+                black_and_white(trainer),
             )
-            if drawn is not None:
-                pictures, true, preds, true_shares, shares = drawn
-                draw = partial(
-                    worst_predictions,
-                    shown(trainer, pictures.reshape(-1, *self._shape)).numpy(),  # type: ignore[misc]
-                    [name_of(names, number) for number in true.tolist()],
-                    [name_of(names, number) for number in preds.tolist()],
-                    true_shares.tolist(),
-                    shares.tolist(),
-                    f"The worst {len(true)} of {counts.sum():,} predictions, epoch {epoch}",
-                    black_and_white(trainer),
-                )
-                logger.log_figure("mistakes/worst", draw, step, folder / "val_worst.png")
+            log_figure(trainer, "mistakes/worst", draw, "val_worst.png")
 
 
 class WorstSamples:
-    """Samples of an evaluation with the lowest probability of the true class.
-
-    Args:
-        count: Number of samples (W).
-    """
+    """Samples of an evaluation with the lowest probability of the true class."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -197,7 +185,7 @@ class WorstSamples:
         self._merge([losses, true, preds, true_shares, best.exp(), inputs[places]])
 
     def _merge(self, others: list[Tensor]) -> None:
-        together = [torch.cat([old, new]) for old, new in zip(self._kept, others, strict=True)]  # type: ignore[arg-type]
+        together = [torch.cat([old, new]) for old, new in zip(self._kept or [], others, strict=True)]
         places = together[0].topk(self.count).indices
         self._kept = [values[places] for values in together]
 

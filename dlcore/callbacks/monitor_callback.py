@@ -10,9 +10,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from dlcore.callbacks.logged_names import is_mistyped, part_of, quantity_of
+from dlcore.callbacks.logged_names import has_metrics, is_mistyped, nature_of, part_of, quantity_of
 from dlcore.callbacks.metric_callback import MetricCallback, say, validates_in_fit
-from dlcore.callbacks.metric_nature import has_metrics, nature_of
 from dlcore.config.catalogue import section_name
 from dlcore.errors import ArgumentError, nearest
 from dlcore.processes import of_all_processes
@@ -38,6 +37,7 @@ class MonitorCallback(MetricCallback):
     """
 
     monitor_is_found = False
+    saved: tuple[str, ...] = ()  # attributes of the subclass that a checkpoint holds
 
     def __init__(self, monitor: str, mode: str) -> None:
         self.monitor = monitor
@@ -79,6 +79,16 @@ class MonitorCallback(MetricCallback):
         modes = {self.mode, state_dict["mode"]} - {"auto"}
         return bool(state_dict["monitor"] == self.monitor and len(modes) < 2)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the metric, its mode and the attributes in `saved`; settings are not saved: the current ones apply."""
+        return {name: getattr(self, name) for name in ("monitor", "mode", *self.saved)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the attributes of the resumed run, if its metric is the same."""
+        if self.takes_up(state_dict):
+            for name in self.saved:
+                setattr(self, name, state_dict[name])
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Reset the state for a new run. Lightning loads a checkpoint's state after this."""
         if stage == "fit" and trainer.global_step == 0:
@@ -94,11 +104,7 @@ class MonitorCallback(MetricCallback):
         self.check_logged(trainer, pl_module)
 
     def check_logged(self, trainer: Trainer, model: LightningModule) -> None:
-        """Compare the metric's name with the names that a validation has just logged.
-
-        Raises:
-            ArgumentError: The name is not among them, nor in the model's code.
-        """
+        """Compare the metric's name with the names that a validation has just logged."""
         mistyped = is_mistyped(self.monitor, trainer.callback_metrics, model, trainer)
         if trainer.strategy.reduce_boolean_decision(mistyped, all=True):
             raise self._missing(trainer)
@@ -164,9 +170,6 @@ class MonitorCallback(MetricCallback):
             model: The trained model.
             before: The metric's earlier value, as read from the trainer.
             must: Whether the metric must have been logged by now.
-
-        Returns:
-            Whether the value was new.
         """
         now: Any = trainer.callback_metrics.get(self.monitor)
         self._known = now

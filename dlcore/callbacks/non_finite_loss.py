@@ -14,12 +14,17 @@ from torch.optim import LBFGS, SGD, Adagrad, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from dlcore.callbacks.logged_figures import run_loggers
-from dlcore.callbacks.metric_callback import say
-from dlcore.callbacks.not_finite_cause import cause_and_remedy, parameters_not_finite
-from dlcore.callbacks.run_timeline import record, seen_from_here
-from dlcore.callbacks.training_state import BatchState, WeightState, cut_learning_rate
+from dlcore.callbacks.metric_callback import record, say, seen_from_here
+from dlcore.callbacks.training_state import (
+    BatchState,
+    WeightState,
+    cause_and_remedy,
+    cut_learning_rate,
+    parameters_not_finite,
+)
 from dlcore.errors import ArgumentError, NotFiniteError, check_number
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.lightning_compat import log_interval
 
 # Optimisers whose fused implementation skips a step if a tensor on the device (`found_inf`) is set.
 _CAN_WITHHOLD = (SGD, Adagrad, Adam, AdamW)
@@ -154,16 +159,12 @@ class NonFiniteLoss(Callback):
             self._put_back(trainer, pl_module)
         if trainer.global_step != self._step_at_start:  # else its gradients accumulate
             self._left_out = False
-        every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
+        every = log_interval(trainer)
         if self._first is not None and (trainer.is_last_batch or trainer.global_step % every == 0):
             self._ask_device(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Refuse to write a checkpoint with weights that are not finite.
-
-        Raises:
-            NotFiniteError: The weights are not finite.
-        """
+        """Refuse to write a checkpoint with weights that are not finite."""
         if trainer.state.fn != "fit":
             return
         self._ask_device(trainer, pl_module)
@@ -237,7 +238,6 @@ class NonFiniteLoss(Callback):
         raise NotFiniteError(" ".join(filter(None, story)))
 
     def _ask_device(self, trainer: Trainer, model: LightningModule) -> None:
-        """Stop if the device has skipped a step."""
         if self._first is not None and (step := int(self._first)):
             self._first = None
             self._stop(trainer, model, f"The loss is NaN in step {step:,}{self._place(trainer, step)}", batch=False)
@@ -249,7 +249,6 @@ class NonFiniteLoss(Callback):
         return f" (epoch {trainer.current_epoch + 1:,}, batch {batch:,} of {trainer.num_training_batches:,})"
 
     def _last_checkpoint(self, trainer: Trainer) -> str:
-        """Describe the checkpoint to resume from."""
         paths = [getattr(callback, "last_model_path", "") for callback in trainer.checkpoint_callbacks]
         path = next(filter(None, paths), "")
         if not path or self._saved_step is None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch
 from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
-from dlcore.callbacks.run_timeline import epochs_done
+from dlcore.callbacks.metric_callback import epochs_done
 from dlcore.callbacks.weight_watch import WeightWatch
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
@@ -163,7 +163,6 @@ class ParameterDistribution(Callback):
         self._draw(trainer)
 
     def _is_due(self, trainer: Trainer) -> bool:
-        """Return whether a record is due at the current step."""
         step, epoch = trainer.global_step + 1, trainer.current_epoch + 1
         if trainer.is_last_batch and (epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs):
             return True

@@ -18,8 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from dlcore.callbacks.epoch_table import EpochTable
-from dlcore.callbacks.live_line import LiveLine, count_samples
+from dlcore.callbacks.progress_lines import EpochTable, LiveLine, count_samples
 from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.optim import warmup_factor

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from dlcore.callbacks.plain_values import same
-from dlcore.callbacks.random_states import random_states, temporarily
+from dlcore.callbacks.resume_state import random_states, same, temporarily
 
 
 class ResumableOrder:
@@ -106,11 +105,7 @@ def why_not(loader: Any) -> str:
 
 
 def watch_order(loader: Any) -> ResumableOrder | None:
-    """Wrap a DataLoader's sampler in a `ResumableOrder`.
-
-    Returns:
-        The wrapper; None if the loader saves its own state or cannot be resumed (`why_not`).
-    """
+    """Wrap a DataLoader's sampler in a `ResumableOrder`."""
     if why_not(loader) or hasattr(loader, "state_dict"):
         return None
     place = _place(loader)

@@ -13,13 +13,14 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
-from dlcore.callbacks.data_words import data_words
+from dlcore.callbacks.data_facts import data_words
 from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.config import strict_yaml
 from dlcore.config.merge import flatten
 from dlcore.diagnosis import diagnose
 from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number, never_fatal
+from dlcore.lightning_compat import data_module_of
 from dlcore.tracking import learning_curves, read_metrics
 from dlcore.tracking.background import Refresh
 from dlcore.tracking.figures.learning_curves import Columns
@@ -137,7 +138,6 @@ def _draw(columns: Columns, folder: Path) -> Any:
 
 
 def _findings(folder: Path) -> list[str]:
-    """Return the findings of the run's diagnosis, one line each."""
     if not (folder / "metrics.csv").is_file():  # the run ended before anything was logged
         return []
     try:
@@ -147,7 +147,7 @@ def _findings(folder: Path) -> list[str]:
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
-    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    data: Any = data_module_of(trainer)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     frozen = f", {parameters - trained:,} of them frozen" if trained < parameters else ""

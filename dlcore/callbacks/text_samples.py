@@ -8,10 +8,8 @@ from typing import Any, final
 
 from lightning.pytorch import LightningModule, Trainer
 
-from dlcore.callbacks.evaluation_mode import evaluating
-from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
+from dlcore.callbacks.logged_figures import evaluating, run_loggers, say_without_run_logger, tokenizer_of
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import CheckpointError, check_number
 from dlcore.text.constrained_decoding import ConstrainedDecoder
 from dlcore.text.generation import GeneratedText, generate_texts

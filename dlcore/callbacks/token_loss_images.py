@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from pathlib import Path
 from typing import Any, final
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn import functional
 
-from dlcore.callbacks.evaluation_mode import evaluating
-from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
+from dlcore.callbacks.logged_figures import evaluating, log_figure, say_without_run_logger, tokenizer_of
 from dlcore.callbacks.metric_callback import MetricCallback
-from dlcore.callbacks.text_run import tokenizer_of
 from dlcore.errors import ArgumentError, check_number
+from dlcore.lightning_compat import data_module_of
 from dlcore.text import END
 from dlcore.text.tokenizer import read_prompt
 from dlcore.tracking.figures.token_loss import token_loss
@@ -54,7 +52,7 @@ class TokenLoss(MetricCallback):
         if self.passage:
             ids = list(read_prompt(self.passage, tokenizer).ids)
         else:
-            part: Any = trainer.datamodule.parts["val"]  # type: ignore[attr-defined]
+            part: Any = data_module_of(trainer).parts["val"]
             if self.document >= part.documents:
                 last = f"at most {part.documents - 1:,}, the last one's number"
                 raise ArgumentError("token_loss.document", last, self.document)
@@ -78,6 +76,5 @@ class TokenLoss(MetricCallback):
         words = [vocabulary.text([number]) for number in self._ids[1:]]
         mean = sum(losses) / len(losses)
         title = f"Loss of each token, epoch {trainer.current_epoch + 1}: mean {mean:.2f} nats"
-        for logger in run_loggers(trainer):
-            draw = partial(token_loss, words, losses, math.log(len(vocabulary)), title)
-            logger.log_figure("token_loss/passage", draw, trainer.global_step, Path(logger.log_dir) / "token_loss.png")
+        draw = partial(token_loss, words, losses, math.log(len(vocabulary)), title)
+        log_figure(trainer, "token_loss/passage", draw, "token_loss.png")

@@ -90,11 +90,7 @@ class WatchWhatIsLogged(Callback):
             self._choose(trainer, pl_module, "")
 
     def would_watch(self, trainer: Trainer) -> dict[Callback, str]:
-        """Return the metric that each callback without one will monitor: ``val_mse (min)``.
-
-        Args:
-            trainer: The trainer, after a validation.
-        """
+        """Return the metric that each callback without one will monitor: ``val_mse (min)``."""
         name = self._found(trainer, "val/")
         said = f"{name} ({mode_of(name)})" if name else "train/loss (min), as no metric of the validation is known"
         return dict.fromkeys(self._open, said)
@@ -129,26 +125,13 @@ class WatchWhatIsLogged(Callback):
 
 
 def undecided(callbacks: Iterable[Callback], chosen: Callable[[str], Collection[str]]) -> list[Callback]:
-    """Return the callbacks for which the user chose no metric.
-
-    Args:
-        callbacks: All callbacks of the run's own sections.
-        chosen: Returns the names of the settings that the user chose in a section.
-    """
+    """Return the callbacks for which the user chose no metric."""
     watching = [each for each in callbacks if getattr(each, "monitor", None) == _USUAL]
     return [each for each in watching if "monitor" not in chosen(section_name(type(each).__name__))]
 
 
 def best_to_watch(metrics: Collection[str], part: str = "") -> str | None:
-    """Return the metric that decides which state is the best: a loss, else any metric with a known mode.
-
-    Args:
-        metrics: Logged names.
-        part: ``val/`` for validation metrics only; empty to accept training metrics after them.
-
-    Returns:
-        The metric's name as logged; None if there is none.
-    """
+    """Return the metric that decides which state is the best: a loss, else any metric with a known mode."""
     own = {name: name for name in metrics} | aliases(metrics)
     known = [name for name in own if not name.endswith("_step") and mode_of(name) is not None]
     parts = ("val/",) if part else ("val/", "train/", "")

@@ -109,7 +109,8 @@ class WeightAveraging(LightningWeightAveraging):
         step = trainer.global_step
         if step <= self._latest_update_step or not self.should_update(step - 1):
             return
-        update: Any = get_ema_multi_avg_fn(self._decay_of(self._updates))
+        make_update: Any = get_ema_multi_avg_fn
+        update = make_update(self._decay_of(self._updates))
         for averages, weights in self._pairs:  # all weights in one call of torch
             if self._has_begun:
                 update(averages, weights, None)

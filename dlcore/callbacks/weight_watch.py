@@ -52,12 +52,7 @@ class WeightWatch:
 
     @torch.no_grad()
     def after_step(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
-        """Record the weights and their change by the step.
-
-        Returns:
-            One row of the layer table per weight with two dimensions or more, with strings or scalar tensors on the
-            device; and histograms by TensorBoard tag.
-        """
+        """Record the weights and their change by the step."""
         rows, histograms = [], self._histograms
         for name, parameter in self._parameters.items():
             counted = count_histogram(parameter)

@@ -7,8 +7,7 @@ from typing import Any, final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
-from dlcore.callbacks.text_run import tokenizer_of
+from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger, tokenizer_of
 from dlcore.errors import check_number
 from dlcore.text import END
 
@@ -50,11 +49,7 @@ class WordEmbeddings(Callback):
             if (Path(logger.log_dir) / f"{trainer.global_step:05}" / _FOLDER).exists():
                 continue  # a resumed run that took no step
             logger.background.submit(
-                logger.experiment.add_embedding,
-                vectors,
-                metadata=labels,
-                global_step=trainer.global_step,
-                tag=_FOLDER,
+                logger.experiment.add_embedding, vectors, metadata=labels, global_step=trainer.global_step, tag=_FOLDER
             )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from dlcore.cli.show.subject import Subject, print_subject_help, read_words, wants_help
+from dlcore.cli.show.subject import Subject, read_words
 from dlcore.cli.terminal import NAME, QUIET, open_console, print_columns, shell_word
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 SUBJECT = Subject(
     "check",
-    "Look at a recipe before a long run: can it learn, and what will it cost?",
+    "Check a recipe before a long run: can it learn, and what will it cost?",
     "[-c RECIPE] [--flag VALUE ...]",
     "In some seconds: the scale of the inputs, the balance of the labels, samples that are in training and validation, "
     "the first loss against that of guessing, the gradient in each layer, whether one small batch can be learned by "
     "heart with the recipe's learning rate, batch normalisation, the number of updates, the average of the weights, "
-    "time, memory and disk. Each failure comes with the flag that mends it. Nothing is kept: no run, no weights. Exit "
-    "code 1 if a check fails, 0 with warnings only.",
+    "time, memory and disk. Each failure comes with the flag that corrects it. Nothing is saved: no run, no weights. "
+    "Exit code 1 if a check fails, 0 with warnings only.",
     (),
     ("check -c cnn_images --data.root photos/", "check -c mlp_textbook --data.scale 1"),
 )
@@ -33,21 +33,12 @@ _SIGNS = {"": ("–", "dim"), "ok": ("✓", "green"), "warning": ("!", "yellow")
 
 
 def run(argv: list[str]) -> int:
-    """Check a recipe.
-
-    Returns:
-        0 if no check failed, else 1.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
-    if wants_help(argv):
-        print_subject_help(SUBJECT)
-        return 0
+    """Check a recipe."""
     words = read_words(SUBJECT, argv)
     from rich.rule import Rule
 
-    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.cli.panels import warn_of_sample
+    from dlcore.cli.show.prepared import prepared, recipe_title
     from dlcore.insight.preflight import check_training
 
     warnings.filterwarnings("ignore", r"initializer .* makes all units")  # the check of the layers reports it
@@ -64,7 +55,7 @@ def run(argv: list[str]) -> int:
         tell=lambda result: _print_result(console, result) if speaks else None,
     )
     if speaks:
-        say_sample(console, command)
+        warn_of_sample(console, command.datamodule)
         _print_end(console, report, words)
     return 0 if report.ready else 1
 
@@ -85,13 +76,11 @@ def _print_result(console: Console, result: CheckResult) -> None:
 
 
 def _remedy(remedy: str) -> Text:
-    """Return the flag and its effect, styled."""
     flag, colon, does = remedy.partition(": ")
     return Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET))
 
 
 def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
-    """Print one line: whether the recipe is ready."""
     count = len(report.warnings)
     warned = f", {count} warning{'s' * (count != 1)}" if count else ""
     if report.ready:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns
+from dlcore.cli.show.subject import Option, Subject, read_words
+from dlcore.cli.terminal import HEADING, NAME, QUIET, new_table, open_console, print_columns, print_heading
 from dlcore.errors import ArgumentError, ConfigError
 
 if TYPE_CHECKING:
@@ -19,30 +19,20 @@ if TYPE_CHECKING:
 
 SUBJECT = Subject(
     "compare",
-    "Lay runs beside each other: what differs in their settings, in their metrics, and from which step on.",
+    "Compare runs: which settings and metrics differ, and from which step on.",
     "RUN RUN ... [--out FILE.png]",
     "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/). All are compared with the "
     "first. Runs of other tools are compared too, as far as metrics.csv or TensorBoard's events tell.",
     (
-        Option("x", "epoch", "What lies below the curves: epoch or step."),
-        Option("out", "FILE.png", "Where the picture goes; left out: show/compare_RUN_RUN.png."),
+        Option("x", "epoch", "The horizontal axis of the curves: epoch or step."),
+        Option("out", "FILE.png", "File of the picture; left out: show/compare_RUN_RUN.png."),
     ),
     ("compare mlp_textbook/version_0 mlp_textbook/version_1", "compare lightning_logs/study_scaling/*/seed_0 --x step"),
 )
 
 
 def run(argv: list[str]) -> int:
-    """Compare runs.
-
-    Returns:
-        0.
-
-    Raises:
-        DlcoreError: There are fewer than two runs, or a folder is not a run's.
-    """
-    if wants_help(argv):
-        print_subject_help(SUBJECT)
-        return 0
+    """Compare runs."""
     words = read_words(SUBJECT, argv)
     if words.recipe:
         raise ConfigError(f"compare: expected runs and --x, --out, got {words.recipe[0]!r}.")
@@ -78,8 +68,7 @@ def _print_settings(console: Console, comparison: RunComparison) -> None:
 
 
 def _print_metrics(console: Console, comparison: RunComparison) -> None:
-    console.print()
-    console.print(Text("Metrics", style=HEADING))
+    print_heading(console, "Metrics")
     rows = [
         [f"{kind} {name}", *("–" if value is None else f"{value:.4g}" for value in values)]
         for name, kind, values in comparison.metrics
@@ -88,8 +77,7 @@ def _print_metrics(console: Console, comparison: RunComparison) -> None:
 
 
 def _print_partings(console: Console, comparison: RunComparison) -> None:
-    console.print()
-    console.print(Text(f"Where the curves part from {comparison.names[0]}", style=HEADING))
+    print_heading(console, f"Where the curves differ from {comparison.names[0]}")
     by_run: dict[int, list[Parting]] = {}
     for parting in comparison.partings:
         by_run.setdefault(parting.run, []).append(parting)
@@ -134,9 +122,9 @@ def _figure(comparison: RunComparison, x: str) -> Figure | None:
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for place, head in enumerate(heads):
-        table.add_column(head, justify="left" if not place else "right", overflow="fold")
+    table = new_table(heads[0], *(f">{head}" for head in heads[1:]), lined=False)
+    for column in table.columns:
+        column.no_wrap = False  # the value of a setting may be long
     for row in rows:
         table.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
     return table

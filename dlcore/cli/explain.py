@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.cli.show.subject import Option, Subject, read_words
+from dlcore.cli.terminal import (
+    HEADING,
+    NAME,
+    QUIET,
+    open_console,
+    print_columns,
+    print_examples,
+    print_heading,
+    print_paragraph,
+    shell_word,
+    short_path,
+)
 from dlcore.config.allow_list import allow_flag
 from dlcore.errors import ConfigError
 
@@ -23,8 +33,8 @@ SUBJECT = Subject(
     "Say why a run went well or badly, and what to try.",
     "[RUN ...] [--json]",
     "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/); left out, the newest one. "
-    "Its curves, its config and what the callback ParameterDistribution saw of its layers are looked at. Runs of other "
-    "tools are explained from metrics.csv or TensorBoard's events alone.",
+    "Its curves, its config and what the callback ParameterDistribution recorded of its layers are examined. "
+    "Runs of other tools are explained from metrics.csv or TensorBoard's events alone.",
     (Option("json", "", "Print a line of JSON a run, with all numbers."),),
     (
         "explain",
@@ -36,17 +46,7 @@ _COLUMN = 29  # the longest finding's name, and two blanks on each side
 
 
 def run(argv: list[str]) -> int:
-    """Explain runs.
-
-    Returns:
-        0.
-
-    Raises:
-        DlcoreError: There is no such run, or it has no curves.
-    """
-    if wants_help(argv):
-        print_subject_help(SUBJECT)
-        return 0
+    """Explain runs."""
     words = read_words(SUBJECT, argv)
     if words.recipe:
         raise ConfigError(f"explain: expected runs and --json, got {words.recipe[0]!r}.")
@@ -73,18 +73,15 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     if diagnosis.faults:
         _print_findings(console, "What is wrong", diagnosis.faults)
         if diagnosis.consequences:
-            console.print()
-            console.print(Text("What follows from it", style=HEADING))
+            print_heading(console, "What follows from it")
             _print_columns(console, [(finding, finding.text) for finding, _ in diagnosis.consequences])
     else:
-        console.print()
-        console.print(Text(diagnosis.verdict[:1].upper() + diagnosis.verdict[1:], style=HEADING))
+        print_heading(console, diagnosis.verdict[:1].upper() + diagnosis.verdict[1:])
         for clause in diagnosis.healthy:
             print_paragraph(console, clause[:1].upper() + clause[1:] + ".", indent=2)
     _print_findings(console, "Worth knowing", diagnosis.notes)
     if diagnosis.missing:
-        console.print()
-        console.print(Text("What could not be looked at", style=HEADING))
+        print_heading(console, "What could not be examined")
         for sentence in diagnosis.missing:
             print_paragraph(console, Text(sentence, style=QUIET), indent=2)
     _print_next(console, diagnosis)
@@ -93,8 +90,7 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
 def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...]) -> None:
     if not findings:
         return
-    console.print()
-    console.print(Text(heading, style=HEADING))
+    print_heading(console, heading)
     rows: list[tuple[Finding | None, Text | str]] = []
     for finding in findings:
         where = f" [{finding.layer}]" if finding.layer and finding.layer not in finding.text else ""
@@ -119,17 +115,9 @@ def _print_next(console: Console, diagnosis: Diagnosis) -> None:
         return
     # More epochs continue the run; every other remedy needs a new run.
     goes_on = first.name == "stopped_too_early" and last.is_file()
-    begin = f"--ckpt_path {shell_word(_short(last))}" if goes_on else f"-c {shell_word(_short(config))}"
-    console.print()
-    console.print(Text("Next", style=HEADING))
+    begin = f"--ckpt_path {shell_word(short_path(last))}" if goes_on else f"-c {shell_word(short_path(config))}"
     allow = allow_flag(diagnosis.folder)
-    words = " ".join(["python -m dlcore fit", begin, *first.flags, *([allow] if allow else [])])
-    console.print(Text(f"  {words}", style=NAME), soft_wrap=True)
+    print_examples(console, [" ".join(["fit", begin, *first.flags, *([allow] if allow else [])])], "Next")
     if allow:
         trust = f"{allow} lets code of that package run: type it if you trust it."
         print_paragraph(console, Text(trust, style=QUIET), indent=2)
-
-
-def _short(path: Path) -> str:
-    path, here = path.resolve(), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -55,9 +55,6 @@ def class_rows(
             followed by the kind of its value.
         names: The arguments to show.
         chosen: Optimiser and schedule that the command line chooses, by flag name: all their arguments are shown.
-
-    Raises:
-        UnknownNameError: There is no such optimiser or schedule.
     """
     rows: list[Row] = []
     for argument in (info.arguments[name] for name in names):

@@ -6,13 +6,19 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.text import Text
-
 from dlcore.cli.flag_rows import flag_row
 from dlcore.cli.own_options import OwnOptions, option_row, read_options
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
+from dlcore.cli.terminal import (
+    open_console,
+    print_columns,
+    print_examples,
+    print_heading,
+    print_hints,
+    print_paragraph,
+    print_usage,
+)
 from dlcore.config.catalogue import Argument, settings_info
-from dlcore.config.recipe import find_recipe, recipe_name
+from dlcore.config.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, check_number
 
 if TYPE_CHECKING:
@@ -37,7 +43,7 @@ _SHOWN = {
     "stop_at_end": "false",
 }
 _ALSO_CALLED = {
-    "max_length": "--length, which counts what is generated beside the prompt",
+    "max_length": "--length, which counts the generated text without the prompt",
     "max_new_tokens": "--length N --unit tokens",
     "num_return_sequences": "--num",
     "n": "--num",
@@ -92,11 +98,7 @@ def options() -> dict[str, dict[str, Argument]]:
 
 
 def run(argv: list[str]) -> int:
-    """Generate texts.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Generate texts."""
     if {"-h", "--help", "--help-all"} & set(argv):
         print_help()
         return 0
@@ -107,7 +109,7 @@ def run(argv: list[str]) -> int:
     check_number("--num", call.num, at_least=1, whole=True)
     check_number("--seed", call.seed, at_least=0, whole=True)
     check_number("--batch_size", call.batch_size, at_least=1, whole=True)
-    name = _run_name(given)
+    name = given.run_name()
     from dlcore.cli.generated_output import Output, read_prompts_file
 
     output = Output(call.format, call.output)
@@ -116,7 +118,7 @@ def run(argv: list[str]) -> int:
     for text in texts:
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ArgumentError("--prompt", "text in the terminal's encoding", text)
-    _check_files(call.ckpt_path)
+    check_files(Request("generate", flags=[Flag("ckpt_path", call.ckpt_path)]))
     try:
         _generate(call, given, groups, texts, name, output)
     except ArgumentError as error:
@@ -136,8 +138,7 @@ def _generate(
     output: Output,
 ) -> None:
     from dlcore.runs.process import check_devices, prepare_process
-    from dlcore.runs.text_generation import write
-    from dlcore.runs.text_model import load_text_model
+    from dlcore.runs.text_generation import load_text_model, write
     from dlcore.text.sampling import Sampling
     from dlcore.text.text_constraints import TextConstraints
     from dlcore.text.tokenizer import read_prompt
@@ -175,18 +176,6 @@ def _tell(loaded: TextModel, prompts: list[Prompt]) -> None:
         print(f"note: the model does not know {few}{more}; it reads them as unknown words.", file=sys.stderr)
 
 
-def _run_name(given: OwnOptions) -> str | None:
-    """Return the recipe whose runs are searched; None for all."""
-    return recipe_name(find_recipe(given.recipes[-1])) if given.recipes else None
-
-
-def _check_files(ckpt_path: str) -> None:
-    """Check that the checkpoint exists, before anything heavy is imported."""
-    from dlcore.config.request import Flag, Request, check_files
-
-    check_files(Request("generate", flags=[Flag("ckpt_path", ckpt_path)]))
-
-
 def _of(given: OwnOptions, group: dict[str, Argument]) -> dict[str, Any]:
     return {name: given.get(name) for name in group if name in given.values}
 
@@ -194,22 +183,14 @@ def _of(given: OwnOptions, group: dict[str, Argument]) -> dict[str, Any]:
 def print_help() -> None:
     """Print the short help."""
     console = open_console()
-    usage = "python -m dlcore generate [--ckpt_path best|last|FILE] [--prompt TEXT] [--option VALUE ...]"
-    console.print(Text.assemble(("Usage: ", HEADING), usage), soft_wrap=True)
-    about = "It needs the checkpoint alone. What the model does not know of a prompt is told and read as unknown."
+    print_usage(console, "generate [--ckpt_path best|last|FILE] [--prompt TEXT] [--option VALUE ...]")
+    about = "It needs the checkpoint alone. Unknown characters of a prompt are reported and read as unknown words."
     print_paragraph(console, f"{SUMMARY} {about}")
     for heading, group in options().items():
-        console.print()
-        console.print(Text(heading, style=HEADING))
+        print_heading(console, heading)
         rows = [option_row(argument, _SHOWN.get(name)) for name, argument in group.items()]
         if "ckpt_path" in group:
             rows.insert(1, flag_row("-c", "RECIPE", "Look among the runs of this recipe only, for best and last."))
         print_columns(console, rows, column=_COLUMN)
-    console.print()
-    console.print(Text("Examples", style=HEADING))
-    for example in _EXAMPLES:  # not wrapped: a command must be copied whole
-        console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)
-    console.print()
-    print_paragraph(
-        console, Text("Words that the model takes for alike: python -m dlcore neighbors --help", style=QUIET)
-    )
+    print_examples(console, _EXAMPLES)
+    print_hints(console, "Similar words to the model: python -m dlcore neighbors --help")

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 def read_prompts_file(name: str) -> list[str]:
-    """Return the prompts of a file, one per line; empty lines are skipped.
-
-    Raises:
-        ArgumentError: There is no such file, or it has no prompt.
-        DataError: It is neither UTF-8 nor GB18030; the message has the position.
-    """
+    """Return the prompts of a file, one per line; empty lines are skipped."""
     from dlcore.text.corpus_files import look_through
 
     path = Path(name).expanduser()
@@ -46,9 +41,6 @@ class Output(AbstractContextManager["Output"]):
 
     Attributes:
         streams: Whether texts appear on a terminal piece by piece.
-
-    Raises:
-        ArgumentError: The file exists already, or its folder does not.
     """
 
     def __init__(self, form: str, name: str | None) -> None:

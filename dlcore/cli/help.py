@@ -16,7 +16,17 @@ from rich.console import Console
 from rich.text import Text
 
 from dlcore.cli.flag_rows import Row, class_rows, default_value, flag_row, is_factory, yaml_text
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph, shell_word
+from dlcore.cli.terminal import (
+    NAME,
+    open_console,
+    print_columns,
+    print_examples,
+    print_heading,
+    print_names,
+    print_paragraph,
+    print_usage,
+    shell_word,
+)
 from dlcore.config.catalogue import ROOT, ClassInfo, Package, callback_sections, class_info, class_names, factory_info
 from dlcore.config.merge import (
     NESTED_CLASSES,
@@ -37,18 +47,18 @@ COMMANDS = {
     "test": "Measure a checkpoint on the held-out test samples.",
     "predict": "Write a checkpoint's answers to a CSV file: index, class, probability of each class.",
     "generate": "Write text with a trained text model.",
-    "neighbors": "Show the words that a trained text model takes for alike.",
+    "neighbors": "Show the words that a trained text model takes for similar.",
     "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
-    "check": "Look at a recipe before a long run: can it learn, what will it cost; exit code 1 if a check fails.",
+    "check": "Check a recipe before a long run: can it learn, what will it cost; exit code 1 if a check fails.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
-    "study": "Train variants beside each other, compare them in one picture, judge the study's claims.",
+    "study": "Train several variants, compare them in one picture, judge the study's claims.",
     "explain": "Say why a run went well or badly, and what to try.",
-    "compare": "Lay runs beside each other: settings, metrics, the step from which on they part, one picture.",
+    "compare": "Compare runs: settings, metrics, the step from which they differ, one picture.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }
 # Flags of Lightning's Trainer that people change: the default value, and the meaning.
 TRAINER_FLAGS: dict[str, tuple[Any, str]] = {
-    "max_epochs": (1000, "How often all training samples are gone through."),
+    "max_epochs": (1000, "Passes over all training samples."),
     "accelerator": ("auto", "Kind of device: cpu, gpu, mps, …; auto takes the best that is there."),
     "devices": ("auto", "How many devices, or which: 2, [0,1]; each holds a copy of the model."),
     "num_nodes": (1, "Machines that train together."),
@@ -76,10 +86,10 @@ _EXAMPLES = (
 def print_help() -> None:
     """Print the text of ``python -m dlcore --help``: the commands, and where there is more."""
     console = open_console()
-    _usage(console, "COMMAND [--flag VALUE ...]")
-    _heading(console, "Commands")
-    print_columns(console, [(Text(name, style=NAME), text) for name, text in COMMANDS.items()], column=14)
-    _heading(console, "More")
+    print_usage(console, "COMMAND [--flag VALUE ...]")
+    print_heading(console, "Commands")
+    print_names(console, COMMANDS.items(), column=14)
+    print_heading(console, "More")
     rows = [
         ("python -m dlcore", "A tour: what to try first."),
         ("python -m dlcore fit --help", "What people change."),
@@ -94,15 +104,6 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
     """Print the short help of ``fit``, ``validate``, ``test`` or ``predict``.
 
     It shows the arguments of the recipe's model and data, or of those chosen on the command line.
-
-    Args:
-        command: The command.
-        argv: The words after it; ``-c``, ``--model`` and ``--data`` are used.
-        root: Folder of dlcore's sources.
-
-    Raises:
-        UnknownNameError: A recipe or class does not exist.
-        ConfigError: A recipe cannot be read.
     """
     request = read_request([command, *argv])
     recipes = request.recipes or [DEFAULT_RECIPE]
@@ -116,17 +117,18 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
             factory_info(key, name)
     console = open_console()
     if command == "fit":
-        _usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
+        print_usage(console, "fit [-c RECIPE] [--flag VALUE ...]")
         _print_recipe(console, recipes, config)
         settings = {section: class_and_arguments(config.get(section))[1] for section in ("model", "data")}
         _print_class(console, "model", model_info, settings["model"], class_names("models", root), named)
         _print_class(console, "data", data_info, settings["data"], class_names("data", root))
         _print_callbacks(console, config, root)
-        _heading(console, "Trainer")
+        print_heading(console, "Trainer")
         print_columns(console, _trainer_rows(config, _FIT_TRAINER), column=_COLUMN)
-        _print_examples(console, recipes)
+        chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
+        print_examples(console, [f"fit {chosen}{example}" for example in _EXAMPLES])
     else:
-        _usage(console, f"{command} --ckpt_path best|last|FILE [--flag VALUE ...]")
+        print_usage(console, f"{command} --ckpt_path best|last|FILE [--flag VALUE ...]")
         _print_checkpoint_help(console, command, data_info, class_names("data", root))
     console.print()
     everything = "Everything, with all of Lightning's Trainer: "
@@ -135,20 +137,14 @@ def print_command_help(command: str, argv: Sequence[str], root: Path = ROOT) -> 
 
 @contextmanager
 def plain_help(command: str) -> Iterator[None]:
-    """Print the help of Lightning's parser without docstring markup, and with the program name as typed.
-
-    Args:
-        command: The command.
-    """
+    """Print the help of Lightning's parser without docstring markup, and with the program name as typed."""
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):
             yield
     finally:
         text = without_markup(printed.getvalue())
-        for program in (f"dlcore [options] {command}", Path(sys.argv[0]).name):
-            text = text.replace(f"usage: {program}", f"usage: python -m dlcore {command}")
-        print(text, end="")
+        print(text.replace(f"usage: {Path(sys.argv[0]).name}", f"usage: python -m dlcore {command}"), end="")
 
 
 def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) -> None:
@@ -159,11 +155,11 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
         f"{COMMANDS['fit']} Each flag is shown with its present value, from the recipe {names} or by default; "
         "type it with another value to change it.",
     )
-    _heading(console, "Recipe and run", recipe_header(paths[-1]).partition("\n")[0])
+    print_heading(console, "Recipe and run", recipe_header(paths[-1]).partition("\n")[0])
     which = "A recipe's name (python -m dlcore recipes lists them) or file; of several, later ones beat earlier ones."
     rows = [
         flag_row("-c", " -c ".join(map(shell_word, recipes)), which),
-        flag_row("--seed_everything", yaml_text(config.get("seed_everything")), "What all randomness comes from."),
+        flag_row("--seed_everything", yaml_text(config.get("seed_everything")), "Seed of all random numbers."),
         flag_row(
             "--steps_per_execution",
             yaml_text(config.get("steps_per_execution", "auto")),
@@ -187,33 +183,26 @@ def _print_class(
     """Print the arguments of the chosen class; optimiser and schedule under a separate heading."""
     which = f"One of: {', '.join(names)}; or a class of your own, as module.Class."
     choose = flag_row(f"--{section}", info.name or "NAME", which)
-    _heading(console, f"{section.capitalize()}{': ' * bool(info.name)}{info.name}", info.summary)
+    print_heading(console, f"{section.capitalize()}{': ' * bool(info.name)}{info.name}", info.summary)
     own = [name for name, argument in info.arguments.items() if not is_factory(argument)]
     print_columns(console, [choose, *class_rows(section, info, settings, own)], column=_COLUMN)
     factories = [name for name, argument in info.arguments.items() if is_factory(argument)]
     if factories:
-        _heading(console, "Optimiser and schedule")
+        print_heading(console, "Optimiser and schedule")
         print_columns(console, class_rows(section, info, settings, factories, chosen), column=_COLUMN)
-
-
-def _print_examples(console: Console, recipes: list[str]) -> None:
-    _heading(console, "Examples")
-    chosen = "" if recipes == [DEFAULT_RECIPE] else "".join(f"-c {shell_word(name)} " for name in recipes)
-    for example in _EXAMPLES:  # not wrapped: a command must be copied whole
-        console.print(Text(f"  python -m dlcore fit {chosen}{example}", style=NAME), soft_wrap=True)
 
 
 def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, names: list[str]) -> None:
     about = "Model, data and their settings are those of the checkpoint's run; a flag beats them."
     print_paragraph(console, f"{COMMANDS[command]} {about}")
-    _heading(console, "Checkpoint")
+    print_heading(console, "Checkpoint")
     which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
     rows = [flag_row("--ckpt_path", "best|last|FILE", which), flag_row("--allow", "PACKAGE,…", _ALLOW)]
     print_columns(console, rows, column=_COLUMN)
-    _heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
+    print_heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")
     print_columns(console, [choose, *class_rows("data", data, None, data.arguments)], column=_COLUMN)
-    _heading(console, "Trainer")
+    print_heading(console, "Trainer")
     limit = f"limit_{'val' if command == 'validate' else command}_batches"
     print_columns(console, _trainer_rows({}, ("accelerator", "devices", "precision", limit)), column=_COLUMN)
 
@@ -234,7 +223,7 @@ def _print_callbacks(console: Console, config: dict[str, Any], root: Path) -> No
     arguments = infos[example].arguments
     argument = "patience" if "patience" in arguments else next(iter(arguments), "ARGUMENT")
     text = f"--{example} null switches one off; --{example}.{argument} VALUE sets an argument, and switches it on. "
-    _heading(console, "Callbacks", text + "In brackets: the arguments with their present values.")
+    print_heading(console, "Callbacks", text + "In brackets: the arguments with their present values.")
     rows: list[Row] = []
     for section, info in infos.items():
         settings = config.get(section)
@@ -253,14 +242,3 @@ def _trainer_rows(config: dict[str, Any], names: Sequence[str]) -> list[Row]:
         flag_row(f"--trainer.{name}", yaml_text(settings.get(name, TRAINER_FLAGS[name][0])), TRAINER_FLAGS[name][1])
         for name in names
     ]
-
-
-def _usage(console: Console, words: str) -> None:
-    console.print(Text.assemble(("Usage: ", HEADING), f"python -m dlcore {words}"), soft_wrap=True)
-
-
-def _heading(console: Console, heading: str, text: str = "") -> None:
-    console.print()
-    console.print(Text(heading, style=HEADING))
-    if text:
-        print_paragraph(console, Text(text, style=QUIET), indent=2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from dlcore.cli.show.subject import Option, Subject, print_subject_help, read_words, wants_help
+from dlcore.cli.show.subject import Option, Subject, read_words
 from dlcore.cli.terminal import NAME, open_console, print_columns, shell_word
 from dlcore.errors import check_number
 
@@ -31,32 +31,23 @@ SUBJECT = Subject(
         Option("lr_min", "1e-6", "The first rate."),
         Option("lr_max", "10", "The last rate, if the loss has not diverged before."),
         Option("num_steps", "200", "Training steps from the first to the last."),
-        Option("out", "FILE.png", "Where the picture goes; left out: show/lr_find_RECIPE.png."),
+        Option("out", "FILE.png", "File of the picture; left out: show/lr_find_RECIPE.png."),
     ),
     ("lr_find -c mlp_textbook", "lr_find --model.optimizer SGD --model.optimizer.lr 0.1"),
 )
 
 
 def run(argv: list[str]) -> int:
-    """Run the range test of a recipe.
-
-    Returns:
-        0 if there is a suggestion, 1 if the loss fell at no rate.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
-    if wants_help(argv):
-        print_subject_help(SUBJECT)
-        return 0
+    """Run the range test of a recipe."""
     words = read_words(SUBJECT, argv)
     lr_min, lr_max = words.number("lr_min", 1e-6), words.number("lr_max", 10.0)
     num_steps = int(words.number("num_steps", 200, whole=True))
     check_number("--lr_min", lr_min, above=0)
     check_number("--lr_max", lr_max, above=lr_min)
     check_number("--num_steps", num_steps, at_least=20)
+    from dlcore.cli.panels import warn_of_sample
     from dlcore.cli.show.picture import picture_path, save_picture
-    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.cli.show.prepared import prepared, recipe_title
     from dlcore.insight.lr_range_test import find_learning_rate
     from dlcore.insight.short_training import rate_flag
     from dlcore.tracking.figures.learning_rate import lr_range
@@ -70,7 +61,7 @@ def run(argv: list[str]) -> int:
     console = open_console()
     optimizer = command.settings.classes.get("model.optimizer", "the optimiser")
     print_columns(console, _rows(test, f"{optimizer} on {title}"), column=13, indent=0)
-    say_sample(console, command)
+    warn_of_sample(console, command.datamodule)
     figure = lr_range(
         test.rates, test.losses, test.smoothed, test.lowest, test.steepest, f"Learning-rate range test: {title}",
         test.diverged,

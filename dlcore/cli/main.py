@@ -10,8 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from dlcore.cli.signals import ending_signals
-from dlcore.cli.standard_streams import lasting_streams
+from dlcore.cli.streams_and_signals import ending_signals, lasting_streams
 from dlcore.config.request import COMMANDS, check_files, read_request
 from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
 from dlcore.plain_text import printable
@@ -45,14 +44,7 @@ _REMEDIES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Args:
-        argv: The words after the program's name; None uses the process's own.
-
-    Returns:
-        The exit code: 0, or an error's own (2 for bad input, 130 after Ctrl-C).
-    """
+    """Run a command."""
     argv = list(sys.argv[1:] if argv is None else argv)
     with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals():
         try:
@@ -108,7 +100,12 @@ def _dispatch(argv: list[str]) -> int:
         print(f"dlcore {__version__}")
         return 0
     if command in _MODULES:
-        return int(importlib.import_module(_MODULES[command]).run(argv[1:]))
+        module = importlib.import_module(_MODULES[command])
+        if not hasattr(module, "SUBJECT") or command == "study":  # they print their own help
+            return int(module.run(argv[1:]))
+        from dlcore.cli.show.subject import run_subject
+
+        return run_subject(module, argv[1:])
     if command not in COMMANDS:
         raise UnknownNameError("command", command, [*COMMANDS, *_MODULES], "See: python -m dlcore --help")
     if {"-h", "--help"} & set(argv):

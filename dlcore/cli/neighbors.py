@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from dlcore.cli.flag_rows import flag_row
 from dlcore.cli.own_options import option_row, read_options
-from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.cli.terminal import (
+    new_table,
+    open_console,
+    print_columns,
+    print_examples,
+    print_heading,
+    print_paragraph,
+    print_usage,
+)
 from dlcore.config.catalogue import settings_info
-from dlcore.config.recipe import find_recipe, recipe_name
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, check_number
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-SUMMARY = "Words that a trained text model takes for alike: the nearest by the cosine of their embeddings."
+SUMMARY = "Words that a trained text model takes for similar: the nearest by the cosine of their embeddings."
 _COLUMN = 37
 _SIDE_BY_SIDE = 4
 _EXAMPLES = ("neighbors 明月", "neighbors 春风 秋风 --num 5", "neighbors 明月 --ckpt_path last -c rnn_lyrics")
@@ -38,11 +43,7 @@ class Call:
 
 
 def run(argv: list[str]) -> int:
-    """Show the neighbours of words.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Show the neighbours of words."""
     arguments = settings_info("cli/neighbors.py", "Call").arguments
     if {"-h", "--help", "--help-all"} & set(argv):
         print_help()
@@ -53,12 +54,10 @@ def run(argv: list[str]) -> int:
     words = list(dict.fromkeys(given.words))
     if not words:
         raise ArgumentError("neighbors", "one or more words", None, "For example: python -m dlcore neighbors 明月")
-    name = recipe_name(find_recipe(given.recipes[-1])) if given.recipes else None
     check_files(Request("neighbors", flags=[Flag("ckpt_path", call.ckpt_path)]))
-    from dlcore.runs.text_generation import neighbors
-    from dlcore.runs.text_model import load_text_model
+    from dlcore.runs.text_generation import load_text_model, neighbors
 
-    found = neighbors(words, load_text_model(call.ckpt_path, name), call.num)
+    found = neighbors(words, load_text_model(call.ckpt_path, given.run_name()), call.num)
     console = open_console()
     for first in range(0, len(words), _SIDE_BY_SIDE):
         if first:
@@ -68,13 +67,7 @@ def run(argv: list[str]) -> int:
 
 
 def _table(found: dict[str, list[tuple[str, float]]]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for word in found:
-        table.add_column(_shown(word), no_wrap=True)
-        table.add_column("cosine", justify="right", style="dim")
+    table = new_table(*(head for word in found for head in (_shown(word), ">cosine")))
     for row in range(max(map(len, found.values()))):
         cells = [near[row] if row < len(near) else ("", None) for near in found.values()]
         table.add_row(*(cell for word, cosine in cells
@@ -90,18 +83,13 @@ def _shown(word: str) -> str:
 def print_help() -> None:
     """Print the short help."""
     console = open_console()
-    usage = "python -m dlcore neighbors WORD [WORD ...] [--option VALUE ...]"
-    console.print(Text.assemble(("Usage: ", HEADING), usage), soft_wrap=True)
+    print_usage(console, "neighbors WORD [WORD ...] [--option VALUE ...]")
     print_paragraph(console, SUMMARY)
-    console.print()
-    console.print(Text("Options", style=HEADING))
+    print_heading(console, "Options")
     rows = [
         option_row(argument, "best|last|FILE" if name == "ckpt_path" else None)
         for name, argument in settings_info("cli/neighbors.py", "Call").arguments.items()
     ]
     rows.insert(1, flag_row("-c", "RECIPE", "Look among the runs of this recipe only, for best and last."))
     print_columns(console, rows, column=_COLUMN)
-    console.print()
-    console.print(Text("Examples", style=HEADING))
-    for example in _EXAMPLES:  # not wrapped: a command must be copied whole
-        console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)
+    print_examples(console, _EXAMPLES)

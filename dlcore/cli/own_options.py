@@ -9,6 +9,7 @@ from typing import Any
 
 from dlcore.cli.flag_rows import Row, default_value, flag_row, placeholder, yaml_text
 from dlcore.config.catalogue import Argument, summary
+from dlcore.config.recipe import find_recipe, recipe_name
 from dlcore.config.request import remedy_for_word
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError
 
@@ -33,6 +34,10 @@ class OwnOptions:
         """Return an option's last value."""
         return self.values.get(name, [default])[-1]
 
+    def run_name(self) -> str | None:
+        """Return the recipe whose runs are searched; None for all runs."""
+        return recipe_name(find_recipe(self.recipes[-1])) if self.recipes else None
+
 
 def read_options(
     command: str,
@@ -51,11 +56,6 @@ def read_options(
         also_called: Other tools' names for them, and what to type here.
         takes_words: Whether words that are not options are allowed.
         hint: The message for such a word otherwise.
-
-    Raises:
-        UnknownNameError: There is no such option; the message offers the nearest.
-        ArgumentError: A value has another type, or is missing.
-        ConfigError: A word is not an option, where none is allowed.
     """
     found = OwnOptions()
     words = list(argv)

@@ -16,18 +16,19 @@ from rich.text import Text
 
 import dlcore.models
 from dlcore.callbacks import Checkpoint, EarlyStopping
-from dlcore.callbacks.data_words import data_words
+from dlcore.callbacks.data_facts import data_words
 from dlcore.callbacks.run_summary import PAGE
-from dlcore.cli.terminal import PlainConsole, shell_word, tensorboard_command
+from dlcore.cli.terminal import PlainConsole, shell_word, short_path, tensorboard_command
 from dlcore.config.allow_list import allow_flag
 from dlcore.diagnosis import Diagnosis, diagnose
 from dlcore.errors import DlcoreError, RunFileError, never_fatal
 from dlcore.insight.linear_plane import planes
+from dlcore.lightning_compat import data_module_of
 from dlcore.plain_text import printable
 from dlcore.runs import Command
+from dlcore.runs.evaluation_files import write_test_report
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import write_predictions
-from dlcore.runs.test_report import write_test_report
 from dlcore.runs.trainer_setup import folder_of
 
 
@@ -41,14 +42,14 @@ class StartPanel(Callback):
         """Print the panel."""
         if trainer.is_global_zero:
             self.folder = folder_of(trainer)
-            console = _console()
+            console = PlainConsole()
             _print_rows(console, "dlcore fit", _facts(trainer, pl_module, self.folder))
-            warn_of_sample(console, trainer.datamodule)  # type: ignore[attr-defined]
+            warn_of_sample(console, data_module_of(trainer))
 
 
 def print_end(command: Command, seconds: float) -> None:
     """Print the panel at the end of a command."""
-    console = _console()
+    console = PlainConsole()
     {"fit": _end_of_fit, "validate": _end_of_evaluation, "test": _end_of_evaluation, "predict": _end_of_prediction}[
         command.request.command
     ](console, command, seconds)
@@ -69,9 +70,9 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
         "stopped": lambda: _stopped(command.trainer),
         **{name: partial(printable, line) for name, line in learned.items()},
         "findings": lambda: "\n".join(diagnosis.lines()) if diagnosis else "",
-        "kept in": lambda: _short(command.folder) if command.folder else "",
+        "kept in": lambda: short_path(command.folder) if command.folder else "",
         "summary": lambda: (
-            _short(command.folder / PAGE) if command.folder and (command.folder / PAGE).is_file() else ""
+            short_path(command.folder / PAGE) if command.folder and (command.folder / PAGE).is_file() else ""
         ),
         "next": lambda: "\n".join(_next(command, diagnosis)),
         "not shown": lambda: "\n".join(failed),
@@ -114,13 +115,13 @@ def _diagnosis(command: Command) -> Diagnosis | None:
 
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
-    rows = {"checkpoint": _short(command.settings.checkpoint_path)}
+    rows = {"checkpoint": short_path(command.settings.checkpoint_path)}
     rows |= {name: f"{value:.4f}" for name, value in (command.output or [{}])[0].items()}
     if (count := getattr(command.model, "evaluated", None)) is not None:
         rows[command.model.task.unit] = f"{count:,}"
     if command.request.command == "test":
         try:
-            rows |= {"kept in": "\n".join(_short(path) for path in write_test_report(command))}
+            rows |= {"kept in": "\n".join(short_path(path) for path in write_test_report(command))}
         except RunFileError as error:  # read-only run folder: the measurements are shown above
             rows["not kept"] = str(error)
     _print_rows(console, command.request.command, rows)
@@ -130,10 +131,13 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
     what = "answers" if path.suffix == ".csv" else "batches as predict_step gave them: no table can be made of them"
-    rows = {"checkpoint": _short(command.settings.checkpoint_path), "kept in": f"{_short(path)} ({count:,} {what})"}
+    rows = {
+        "checkpoint": short_path(command.settings.checkpoint_path),
+        "kept in": f"{short_path(path)} ({count:,} {what})",
+    }
     run = run_of_checkpoint(command.settings.checkpoint_path)
     if run is not None and path.resolve().parent != run:
-        rows["not kept in"] = f"{_short(run)}: its folder may only be read"
+        rows["not kept in"] = f"{short_path(run)}: its folder may only be read"
     _print_rows(console, "predict", rows)
     warn_of_sample(console, command.datamodule)
 
@@ -141,16 +145,12 @@ def _end_of_prediction(console: Console, command: Command, seconds: float) -> No
 def warn_of_sample(console: Console, datamodule: Any) -> None:
     """Print a box if the data are not those of the recipe."""
     if getattr(datamodule, "is_sample", False):
-        console.print(
-            Panel(
-                f"{type(datamodule).__name__} could not be had ({datamodule.why_sample}): this is a built-in sample, "
-                f"{datamodule.source}. Its "
-                "results mean nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian "
-                "and Ubuntu), or --data.root FOLDER, or a network.",
-                title="built-in sample",
-                border_style="yellow",
-            )
+        text = (
+            f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): this is a "
+            f"built-in sample, {datamodule.source}. Its results mean nothing for the real data. The real data: "
+            "apt-get install dataset-fashion-mnist (Debian and Ubuntu), or --data.root FOLDER, or a network."
         )
+        console.print(Panel(text, title="built-in sample", border_style="yellow"))
 
 
 def last_checkpoint(folder: Path) -> Path:
@@ -160,7 +160,7 @@ def last_checkpoint(folder: Path) -> Path:
 
 def go_on(folder: Path) -> str:
     """Return the command that continues an interrupted run."""
-    path = shell_word(_short(last_checkpoint(folder)))
+    path = shell_word(short_path(last_checkpoint(folder)))
     return f"Go on: python -m dlcore fit --ckpt_path {path} {allow_flag(folder)}".rstrip()
 
 
@@ -169,16 +169,15 @@ def _next(command: Command, diagnosis: Diagnosis | None) -> list[str]:
     if command.folder is None:
         return []
     faults = diagnosis is not None and diagnosis.faults
-    lines = [f"python -m dlcore explain {shell_word(_short(command.folder))}"] if faults else []
+    lines = [f"python -m dlcore explain {shell_word(short_path(command.folder))}"] if faults else []
     keeper: Any = command.trainer.checkpoint_callback
     if found := getattr(keeper, "best_model_path", "") or getattr(keeper, "last_model_path", ""):
         lines += _uses(command, Path(found))
-    return [*lines, tensorboard_command(_short(command.folder.parent.parent))]
+    return [*lines, tensorboard_command(short_path(command.folder.parent.parent))]
 
 
 def _uses(command: Command, checkpoint: Path) -> list[str]:
-    """Return the commands that can use a checkpoint of this model and these data."""
-    words = f"--ckpt_path {shell_word(_short(checkpoint))}"
+    words = f"--ckpt_path {shell_word(short_path(checkpoint))}"
     with_own = f"{words} {allow_flag(command.config_dump)}".rstrip()
     model, data = command.model, command.datamodule
     lines = []
@@ -192,7 +191,7 @@ def _uses(command: Command, checkpoint: Path) -> list[str]:
 
 
 def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:
-    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    data: Any = data_module_of(trainer)
     numbers = sum(parameter.numel() for parameter in model.parameters())
     rows = {"model": f"{type(model).__name__}, {numbers:,} parameters"}
     words = data_words(trainer)
@@ -202,7 +201,7 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dic
     processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
     rows["device"] = f"{trainer.strategy.root_device}{processes}"
     if folder is not None:
-        rows["run"] = _short(folder)
+        rows["run"] = short_path(folder)
     if trainer.global_step:
         rows["goes on"] = f"from step {trainer.global_step:,}, epoch {trainer.current_epoch + 1}"
     return rows
@@ -223,18 +222,6 @@ def _print_rows(console: Console, title: str, rows: dict[str, str]) -> None:
         for number, line in enumerate(value.splitlines()):
             label = Text(f"{name if number == 0 else '':<{width}}  ", style="dim")
             console.print(label.append(line, style="not dim"), soft_wrap=True)
-
-
-def _short(path: Path | None) -> str:
-    """Return a path relative to the working folder if it lies below it."""
-    if path is None:
-        return "none"
-    path, here = path.resolve(), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _console() -> Console:
-    return PlainConsole()
 
 
 def _duration(seconds: float) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from dlcore.plain_text import printable
@@ -70,6 +74,67 @@ def print_paragraph(console: Console, text: Text | str, *, indent: int = 0) -> N
     """Print text wrapped to the console's width."""
     for line in _as_text(text).wrap(console, max(console.width - indent, 20)):
         console.print(Text(" " * indent).append_text(_stripped(line)), soft_wrap=True)
+
+
+def print_heading(console: Console, heading: str, text: str = "") -> None:
+    """Print an empty line and a heading, with a dimmed paragraph below it."""
+    console.print()
+    console.print(Text(heading, style=HEADING))
+    if text:
+        print_paragraph(console, Text(text, style=QUIET), indent=2)
+
+
+def print_usage(console: Console, words: str) -> None:
+    """Print the usage line of a command: the words after ``python -m dlcore``."""
+    console.print(Text.assemble(("Usage: ", HEADING), f"python -m dlcore {words}"), soft_wrap=True)
+
+
+def print_examples(console: Console, examples: Iterable[str], heading: str = "Examples") -> None:
+    """Print command lines without ``python -m dlcore``; they are not wrapped, so that they can be copied whole."""
+    print_heading(console, heading)
+    for example in examples:
+        console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)
+
+
+def print_names(console: Console, rows: Iterable[tuple[str, Text | str]], column: int) -> None:
+    """Print names in colour with their meanings, as `print_columns` does."""
+    print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=column)
+
+
+def print_hints(console: Console, *hints: str) -> None:
+    """Print an empty line and dimmed paragraphs: what to type next."""
+    console.print()
+    for hint in hints:
+        print_paragraph(console, Text(hint, style=QUIET))
+
+
+def new_table(*heads: str, lined: bool = True) -> Table:
+    """Return an empty table.
+
+    Args:
+        heads: Heads of the columns; one with ``>`` before it is aligned to the right and never wrapped.
+        lined: Whether a line is drawn below the heads.
+    """
+    table = Table(
+        box=box.SIMPLE_HEAD if lined else None, show_edge=False, pad_edge=False, padding=(0, 1 if lined else 2, 0, 0)
+    )
+    for head in heads:
+        right = head.startswith(">")
+        table.add_column(head.removeprefix(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
+    return table
+
+
+def short_path(path: Path | None) -> str:
+    """Return a path relative to the working folder if it lies below it; ``none`` without a path."""
+    if path is None:
+        return "none"
+    path, here = path.resolve(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def one_line_warnings() -> None:
+    """Show each warning in one line, without its place in the source."""
+    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
 
 
 def _as_text(content: Text | str) -> Text:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from rich.text import Text
 
 from dlcore import __version__
-from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.cli.terminal import HEADING, open_console, print_heading, print_names, print_paragraph
 
 _ABOUT = "Classic networks on PyTorch Lightning, and why training goes well or badly."
 _FIRST = (
     ("python -m dlcore fit", "train an MLP on FashionMNIST"),
     ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
     ("python -m dlcore lessons", "the textbook, a command a lesson"),
-    ("python -m dlcore recipes", "what else there is to train"),
+    ("python -m dlcore recipes", "what else can be trained"),
     ("python -m dlcore study", "lessons: variants trained, judged"),
     ("python -m dlcore fit -c rnn_lyrics", "a text model; then: generate"),
 )
@@ -26,10 +26,7 @@ _RESULTS = (
     ("lightning_logs/RECIPE/version_N/", "config, checkpoints and metrics"),
     ("python -m dlcore explain", "why the newest run went as it did"),
 )
-_HELP = (
-    ("python -m dlcore --help", "the commands"),
-    ("python -m dlcore fit --help", "its flags (--help-all: all)"),
-)
+_HELP = (("python -m dlcore --help", "the commands"), ("python -m dlcore fit --help", "its flags (--help-all: all)"))
 
 
 def print_tour() -> None:
@@ -38,6 +35,5 @@ def print_tour() -> None:
     print_paragraph(console, Text(f"dlcore {__version__}", style=HEADING))
     print_paragraph(console, _ABOUT)
     for heading, rows in (("Try first", _FIRST), ("Before training", _BEFORE), ("Results", _RESULTS), ("Help", _HELP)):
-        console.print()
-        console.print(Text(heading, style=HEADING))
-        print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=46)
+        print_heading(console, heading)
+        print_names(console, rows, column=46)

@@ -52,11 +52,7 @@ class AllowList:
 
     @classmethod
     def of(cls, flags: Collection[Flag], packages: Collection[str] = ()) -> AllowList:
-        """Make the list from ``--allow my_package,other``, the variable ``DLCORE_ALLOW``, `packages` and all flags.
-
-        Raises:
-            ArgumentError: A value is not a list of packages.
-        """
+        """Make the list from ``--allow my_package,other``, the variable ``DLCORE_ALLOW``, `packages` and all flags."""
         given = [(f"--{flag.name}", flag.value or "") for flag in flags if flag.name == "allow"]
         if os.environ.get(ALLOW_VARIABLE):
             given.append((ALLOW_VARIABLE, os.environ[ALLOW_VARIABLE]))
@@ -81,10 +77,6 @@ class AllowList:
             where: The file, for the message, with a verb: ``mine.yaml: names``.
             error: The class of the error to raise.
             parsed: Whether the config was parsed: then only ``class_path`` entries of `OWN_PACKAGES` are checked.
-
-        Raises:
-            DlcoreError: A class is from another package, is a function, or is not part of a run. The message names the
-                class, the file and the remedy.
         """
         for place, text in _texts(config):
             if not _is_path(text) or self.covers(text) or (parsed and not place.endswith(".class_path")):
@@ -180,8 +172,9 @@ def _is_part_of_run(path: str) -> bool:
     """Return whether a name in `OWN_PACKAGES` is a class that a run needs; True if missing: the parser reports that."""
     if not is_within(path, NAMEABLE):
         return False
+    from lightning.fabric.plugins import ClusterEnvironment
     from lightning.pytorch import Callback, LightningDataModule, LightningModule, accelerators, loggers, strategies
-    from lightning.pytorch.plugins import CheckpointIO, ClusterEnvironment, LayerSync, Precision
+    from lightning.pytorch.plugins import CheckpointIO, LayerSync, Precision
     from lightning.pytorch.profilers import Profiler
     from torch.nn import Module
     from torch.optim import Optimizer

@@ -47,13 +47,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """A class, as described in its source.
-
-    Args:
-        name: The class's name.
-        summary: The first sentence of its docstring.
-        arguments: Its arguments by name, in order.
-    """
+    """A class, as described in its source."""
 
     name: str
     summary: str
@@ -65,10 +59,6 @@ def class_names(package: Package, root: Path = ROOT) -> list[str]:
 
     Leave out a root base class (it derives from no class in ``__all__``, but others derive from it) and a class without
     any base: a helper.
-
-    Args:
-        package: ``models``, ``data`` or ``callbacks``.
-        root: Folder of dlcore's sources.
     """
     found = _find_classes(root / package)
     parents = {base for _, bases in found.values() for base in bases}
@@ -78,11 +68,7 @@ def class_names(package: Package, root: Path = ROOT) -> list[str]:
 
 
 def class_info(package: Package, name: str, root: Path = ROOT) -> ClassInfo:
-    """Describe one class of a package.
-
-    Raises:
-        UnknownNameError: The package has no such class; the message offers the nearest.
-    """
+    """Describe one class of a package."""
     names = class_names(package, root)
     if name not in names:
         raise UnknownNameError(_SINGULAR[package], name, names)
@@ -95,26 +81,12 @@ def class_arguments(package: Package, name: str, root: Path = ROOT) -> dict[str,
 
 
 def settings_info(module: str, name: str, root: Path = ROOT) -> ClassInfo:
-    """Describe a dataclass of settings, or a function.
-
-    Args:
-        module: Its file below dlcore, as a path (``text/text_constraints.py``).
-        name: Its name.
-        root: Folder of dlcore's sources.
-    """
+    """Describe a dataclass of settings, or a function."""
     return _described((root / module).read_text(encoding="utf-8"), name)
 
 
 def factory_info(key: str, name: str) -> ClassInfo:
-    """Describe an optimiser or schedule.
-
-    Args:
-        key: ``model.optimizer`` or ``model.lr_scheduler``.
-        name: Its class, torch's or dlcore's.
-
-    Raises:
-        UnknownNameError: There is no such class; the message offers the nearest.
-    """
+    """Describe an optimiser or schedule."""
     torch = importlib.util.find_spec("torch")  # finds torch without importing it
     folders = [Path(torch.origin).parent / "optim"] if torch is not None and torch.origin else []
     found = {name: each for folder in (*folders, ROOT / "optim") for name, each in _find_classes(folder).items()}

@@ -30,12 +30,7 @@ NESTED_CLASSES = ("model.optimizer", "model.lr_scheduler")
 
 @dataclass(frozen=True)
 class Layer:
-    """One source of settings.
-
-    Attributes:
-        source: Where it comes from: a recipe's name, or ``checkpoint``.
-        config: Its settings.
-    """
+    """One source of settings."""
 
     source: str
     config: dict[str, Any]
@@ -51,12 +46,7 @@ def lay_over(below: Any, above: Any) -> Any:
 
 
 def stacked_recipes(names_or_paths: Sequence[str]) -> dict[str, Any]:
-    """Read recipes and merge them in order, on top of the callbacks of every fit (`ALWAYS_ON`).
-
-    Raises:
-        UnknownNameError: There is no recipe of a name.
-        ConfigError: A file is missing or cannot be read.
-    """
+    """Read recipes and merge them in order, on top of the callbacks of every fit (`ALWAYS_ON`)."""
     return reduce(lay_over, (read_recipe(find_recipe(name)) for name in names_or_paths), dict(ALWAYS_ON))
 
 
@@ -101,12 +91,7 @@ def class_by_flag(section: str, request: Request) -> str | None:
 
 
 def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
-    """Return the chosen classes of ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``.
-
-    Args:
-        config: The settings of the recipes and of a checkpoint.
-        request: The command line. A class given by flag (``--model CNN``) beats the recipe's.
-    """
+    """Return the chosen classes of ``model``, ``data``, ``model.optimizer`` and ``model.lr_scheduler``."""
     config = without_replaced_classes(config, request)
     sections = ("model", "data", *NESTED_CLASSES)
     chosen = {each: class_by_flag(each, request) or class_and_arguments(_at(config, each))[0] for each in sections}
@@ -114,12 +99,7 @@ def chosen_classes(config: dict[str, Any], request: Request) -> dict[str, str]:
 
 
 def without_replaced_classes(config: dict[str, Any], request: Request) -> dict[str, Any]:
-    """Return the config without the classes that flags replace: a new class inherits nothing from the old one.
-
-    Args:
-        config: The settings of the recipes and of a checkpoint.
-        request: The command line.
-    """
+    """Return the config without the classes that flags replace: a new class inherits nothing from the old one."""
     kept = dict(config)
     for section in ("model", "data", *NESTED_CLASSES):
         owner, _, argument = section.partition(".")

@@ -24,28 +24,24 @@ from dlcore.errors import ArgumentError, ConfigError, DlcoreError, UnknownNameEr
 # Beginnings of the lines of the parser's message that carry no information.
 _EMPTY_LINES = ("Subtypes", "Errors", "Given value", "Does not validate", "Expected a <class 'NoneType'>")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "null"}
+_FACTORY_WORDS = {
+    "Optimizer": ("model.optimizer", "an optimiser: SGD, or a class of your own, as in my_package.MyOptimizer"),
+    "LRScheduler": ("model.lr_scheduler", "a schedule: StepLR, or a class of your own, as in my_package.MySchedule"),
+}
 _EXAMPLES = {"model": ("MLP", "LightningModule"), "data": ("FashionMNIST", "LightningDataModule")}
 
 
 def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) -> DlcoreError:
-    """Find the setting that the parser rejected.
-
-    Args:
-        error: The parser's exception.
-        settings: All settings of recipes and flags: dotted name (without ``init_args``) and value.
-        classes: Names of the classes chosen for ``model`` and ``data``.
-
-    Returns:
-        An error that names the setting, or, if none is found, one with the last line of the parser's message.
-    """
-    said = str(error)
+    """Find the setting that the parser rejected."""
+    said, settings = str(error), list(settings)
     if denied := re.search(r"Importing '([\w.]+)' is not allowed", said):
         return ConfigError(refusal(denied[1], "The config names"))
     for name, value in settings:
         hint = _hint(name, classes)
         if hint is not None and "Callable" not in str(hint) and not as_typed(hint, value):
             return _what_it_lacks(name, value) or ArgumentError(name, _in_words(hint), value)
-    if absent := re.search(r"arguments are required: \w+\.(model|data)\b", said):
+    absent = re.search(r"arguments are required: (model|data)\b", said)
+    if absent is not None and absent[1] not in classes:
         return no_class(absent[1])
     if missing := re.search(r"the following arguments are required: (\w+)", said):
         for name in ("model.lr_scheduler", "model.optimizer"):
@@ -55,7 +51,7 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
                 typed = any(word in annotation for word in ("int", "float", "bool", "empty"))
                 remedy = "" if typed else "It is no plain value: choose another one, or make it in Python."
                 return ArgumentError(f"{name}.{missing[1]}", f"a value, which {classes[name]} needs", None, remedy)
-    section = next((each for each in _EXAMPLES if f'"{each}"' in said or f".{each}" in said), "")
+    section = next((each for each in _EXAMPLES if f'"{each}"' in said or f'"{each}.' in said), "")
     if "." in (path := classes.get(section, "")):  # a class of the user's own
         if "does not correspond to a subclass" in said:
             return _wrong_base(section, path)
@@ -71,6 +67,9 @@ def explain(error: Exception, settings: Iterable[tuple[str, Any]], classes: Mapp
         if missing:
             setting = f"{section}.{missing[1]}"
             return ArgumentError(setting, f"a value, which {path} requires", None, f"Give it: --{setting} VALUE")
+    if made := re.search(r"to be a (?:function that returns|subclass of) <class '(Optimizer|LRScheduler)'>", said):
+        name, kind = _FACTORY_WORDS[made[1]]
+        return ArgumentError(name, kind, dict(settings).get(name))
     lines = [line.strip(" -") for line in said.splitlines()]
     wanted = [line for line in lines if line and not line.startswith(_EMPTY_LINES)]
     where = ".".join(re.findall(r'Parser key "([\w.]+)"', said))
@@ -85,11 +84,7 @@ def no_class(section: str) -> ArgumentError:
 
 
 def check_null(settings: Iterable[tuple[str, Any]], classes: Mapping[str, str]) -> None:
-    """Check that no setting is null whose type forbids it: the parser accepts that.
-
-    Raises:
-        ArgumentError: The first setting that needs a value.
-    """
+    """Check that no setting is null whose type forbids it: the parser accepts that."""
     for name, value in settings:
         hint = _hint(name, classes) if value in (None, "null") else None
         if hint is not None and type(None) not in get_args(hint):
@@ -153,7 +148,6 @@ def _wrong_base(section: str, path: str) -> ConfigError:
 
 
 def _hint(name: str, classes: Mapping[str, str]) -> Any:
-    """Return the type of a setting, or None if it is unknown."""
     section, _, key = name.partition(".")
     nested = next((each for each in NESTED_CLASSES if name.startswith(f"{each}.")), "")
     owner: Any = None
@@ -164,11 +158,25 @@ def _hint(name: str, classes: Mapping[str, str]) -> Any:
     elif section in callback_sections():
         owner = found_at(f"dlcore.callbacks.{callback_sections()[section]}")
     elif section in _EXAMPLES and section in classes:
-        owner = found_at(f"dlcore.{'models' if section == 'model' else section}.{classes[section]}")
+        package, path = f"dlcore.{'models' if section == 'model' else section}", classes[section]
+        owner = found_at(path if "." in path else f"{package}.{path}")
     try:
-        return get_type_hints(owner.__init__).get(key) if owner is not None and key else None
-    except NameError:  # some of torch's type hints name types that are not imported
+        hint = get_type_hints(owner.__init__).get(key) if owner is not None and key else None
+    except (NameError, TypeError):  # some type hints name types that are not imported
         return None
+    if "." not in classes.get(section, "") or hint is None:
+        return hint
+    parameter = inspect.signature(owner).parameters.get(key)
+    if parameter is not None and parameter.default is None:  # a default of None without it in the type
+        hint = hint | None
+    return hint if _is_plain(hint) else None
+
+
+def _is_plain(hint: Any) -> bool:
+    """Return whether a type is made of numbers, text and lists of them: of others, only the parser can judge."""
+    inner = get_args(hint)
+    known = any(hint is each for each in _WORDS) or get_origin(hint) is Literal
+    return known or bool(inner and all(map(_is_plain, inner)))
 
 
 def _in_words(hint: Any) -> str:

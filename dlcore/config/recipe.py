@@ -50,10 +50,6 @@ def find_file(kind: str, text: str, folder: Path, command: str) -> Path:
             the same name. ``~`` is the home folder.
         folder: The folder of those that come with dlcore.
         command: The command that lists them.
-
-    Raises:
-        UnknownNameError: The text is neither a name nor a file; the message offers the nearest name.
-        ConfigError: The path does not exist, or is not a file (a folder, a pipe).
     """
     names, path = names_in(folder), Path(text).expanduser()
     if text in names:
@@ -95,18 +91,7 @@ def recipe_name(path: str | os.PathLike[str]) -> str:
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a recipe strictly.
-
-    Args:
-        path: A UTF-8 file (a byte order mark is allowed) of plain YAML with unique keys.
-
-    Returns:
-        Section name → content, as in the file; names are not checked.
-
-    Raises:
-        ConfigError: The file cannot be read, is not UTF-8, is not YAML, is empty, repeats a key, or is not a mapping of
-            sections. The message has the file and, for an error in the YAML, the line and the column.
-    """
+    """Read a recipe strictly."""
     from dlcore.config import strict_yaml  # here, so that listing recipes need not load a YAML parser
 
     content = strict_yaml.load(recipe_text(path), str(path))
@@ -134,12 +119,7 @@ def recipe_header(path: str | os.PathLike[str]) -> str:
 
 
 def recipe_text(path: str | os.PathLike[str]) -> str:
-    """Return a recipe's text, without a byte order mark.
-
-    Raises:
-        ConfigError: The file cannot be read, is too long, or is not UTF-8; the message then has the offset of the
-            first wrong byte.
-    """
+    """Return a recipe's text, without a byte order mark."""
     try:
         if (size := Path(path).stat().st_size) > _MAX_BYTES:
             raise ConfigError(f"{path}: expected a recipe of at most {_MAX_BYTES:,} bytes, got {size:,}.")

@@ -91,14 +91,7 @@ class Request:
 
 
 def read_request(argv: Sequence[str]) -> Request:
-    """Split a command line into command, recipes and flags.
-
-    Args:
-        argv: The words after the program's name; the first is the command.
-
-    Raises:
-        ConfigError: A word is neither a flag nor a flag's value, or a value is not UTF-8.
-    """
+    """Split a command line into command, recipes and flags."""
     request = Request(argv[0])
     words = list(argv[1:])
     while words:
@@ -131,14 +124,7 @@ def read_request(argv: Sequence[str]) -> Request:
 
 
 def check_files(request: Request) -> None:
-    """Check that recipes and checkpoint exist, before slow imports.
-
-    Raises:
-        ArgumentError: An evaluation names no checkpoint.
-        CheckpointError: The checkpoint's file, or the run's folder, does not exist.
-        UnknownNameError: There is no such recipe.
-        ConfigError: A recipe cannot be read.
-    """
+    """Check that recipes and checkpoint exist, before slow imports."""
     for recipe in request.recipes:
         read_recipe(find_recipe(recipe))
     wanted = request.value("ckpt_path")

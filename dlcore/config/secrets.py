@@ -16,12 +16,7 @@ _IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")  # user:password of an addres
 
 
 def without_secrets(value: Any, name: str = "") -> Any:
-    """Return a config in which each secret is replaced by `HIDDEN`.
-
-    Args:
-        value: A config, or a part of it.
-        name: The part's key.
-    """
+    """Return a config in which each secret is replaced by `HIDDEN`."""
     if isinstance(value, dict):
         return {key: without_secrets(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -37,12 +32,7 @@ def is_secret(name: str) -> bool:
 
 
 def text_without_secrets(name: str, text: str) -> str:
-    """Return a flag's value with its secrets hidden, also those in JSON.
-
-    Args:
-        name: The flag's name.
-        text: Its value.
-    """
+    """Return a flag's value with its secrets hidden, also those in JSON."""
     if is_secret(name):
         return HIDDEN
     pairs = r"""(["']?)([\w-]+)\1(\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s,}\]{\["']+)"""

@@ -38,11 +38,7 @@ _NOT_CLASSES = ("true", "false", "null", "none", "yes", "no", "on", "off")
 
 
 def factory_classes(key: str) -> dict[str, type[Any]]:
-    """Return the classes that an argument accepts, by their short names.
-
-    Args:
-        key: ``model.optimizer`` or ``model.lr_scheduler``.
-    """
+    """Return the classes that an argument accepts, by their short names."""
     base, modules = _FACTORIES[key]
     found = {name: value for module in modules for name, value in vars(module).items() if not name.startswith("_")}
     return {
@@ -57,11 +53,6 @@ def with_own_defaults(config: dict[str, Any], classes: Mapping[str, str], allow_
 
     The parser lets a chosen class inherit arguments of the previous one: Adam, the models' default. AdamW would get
     Adam's weight decay, none; and Adadelta Adam's eps, a hundredth of its own.
-
-    Args:
-        config: All settings except the flags'.
-        classes: Names of the classes that recipes, checkpoint or flags choose.
-        allow_list: The code that may be imported: the user's own optimiser has its own defaults too.
     """
     path, model = classes.get("model.optimizer", ""), config.get("model")
     chosen: Any = factory_classes("model.optimizer").get(own_name(path))
@@ -102,9 +93,6 @@ def with_full_names(config: dict[str, Any]) -> dict[str, Any]:
     """Return the config with full names of the trainer's callbacks and loggers.
 
     If two classes have one name, take Lightning's: each of dlcore's callbacks has its own section.
-
-    Raises:
-        UnknownNameError: There is no such class.
     """
     trainer = config.get("trainer")
     if not isinstance(trainer, dict):
@@ -114,11 +102,7 @@ def with_full_names(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def flag_with_full_name(flag: Flag) -> Flag:
-    """Return a flag with the full name of its class: ``--trainer.callbacks EarlyStopping``.
-
-    Raises:
-        UnknownNameError: There is no such class.
-    """
+    """Return a flag with the full name of its class: ``--trainer.callbacks EarlyStopping``."""
     key = flag.plain_name.removeprefix("trainer.")
     if f"trainer.{key}" != flag.plain_name or key not in TRAINER_CLASSES:
         return flag

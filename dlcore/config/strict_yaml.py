@@ -29,17 +29,9 @@ _CONTEXTS_TO_REPORT = ("while scanning a simple key", "while scanning a quoted s
 def load(text: str, name: str) -> Any:
     """Read one YAML document strictly.
 
-    Args:
-        text: The document.
-        name: Its name in errors, mostly the file's path.
-
     Returns:
         Dictionaries, lists, text, numbers, booleans and None; None for an empty document. ``1e-3`` is a number (in
         YAML 1.1 it is text), a date is text, ``.nan`` and ``.inf`` are numbers.
-
-    Raises:
-        ConfigError: The text is not plain YAML with unique keys (``name:line:column: what is wrong``), is too long or
-            too deep, or has too many values (counting those that aliases repeat).
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(f"{name}: expected at most {MAX_CHARACTERS:,} characters of YAML, got {len(text):,}.")
@@ -90,7 +82,8 @@ class _StrictLoader(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}  # number of values in each node, including those that aliases repeat
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()
+        untyped: Any = self
+        event = untyped.peek_event()
         tag = getattr(event, "tag", None)
         if tag is not None:
             short = tag.replace("tag:yaml.org,2002:", "!!")

@@ -52,10 +52,6 @@ def check_config(config: dict[str, Any], where: str, classes: Mapping[str, str])
         config: Its sections.
         where: Their source, as in `` (in mine.yaml)``.
         classes: The classes chosen by it, or by earlier recipes; see `dlcore.config.merge.chosen_classes`.
-
-    Raises:
-        UnknownNameError: A key or class does not exist.
-        ArgumentError: A section does not have the form of a section.
     """
     for section, content in config.items():
         _check_name(section, _sections("fit"), f"section{where}")
@@ -74,17 +70,7 @@ def check_config(config: dict[str, Any], where: str, classes: Mapping[str, str])
 
 
 def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
-    """Check the name of a flag.
-
-    Args:
-        flag: The flag.
-        command: The command.
-        classes: Names of the classes chosen for ``model`` and ``data`` (and ``model.optimizer``, …).
-
-    Raises:
-        UnknownNameError: There is no such flag.
-        ArgumentError: It has no value, or an invalid one.
-    """
+    """Check the name of a flag."""
     section, *keys = flag.plain_name.split(".")
     where = f" (in --{flag.name})"
     if flag.name == "config":
@@ -92,7 +78,7 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
     if not flag.name or section in (*_PARSER_FLAGS, "allow"):
         return
     if section not in (known := [*_sections(command), *_PARSER_FLAGS, "allow"]):
-        meant = nearest(section, known) or _full_name(section, classes)
+        meant = _ALSO_CALLED.get(section.lower()) or nearest(section, known) or _full_name(section, classes)
         remedy = f"Did you mean --{'.'.join((meant, *keys))}?" if meant else f"See: python -m dlcore {command} --help"
         raise UnknownNameError("flag", f"--{flag.name}", [], remedy)
     if flag.value is None:
@@ -129,12 +115,7 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
 
 
 def arguments_of(section: str, classes: Mapping[str, str]) -> list[str] | None:
-    """Return the names of the arguments of a section; None if only the parser can check them.
-
-    Args:
-        section: ``trainer``, a callback's, ``model``, ``data``, ``model.optimizer`` or ``model.lr_scheduler``.
-        classes: Names of the classes chosen for the last four.
-    """
+    """Return the names of the arguments of a section; None if only the parser can check them."""
     if section == "trainer":
         return list(inspect.signature(Trainer.__init__).parameters)[1:]
     if section in callback_sections():
@@ -201,8 +182,6 @@ def _remedy(class_name: str, argument: str) -> str:
 
 def _full_name(word: str, classes: Mapping[str, str]) -> str | None:
     """Return the full flag (``trainer.max_epochs``) for a word without its section; None if nothing is similar."""
-    if word.lower() in _ALSO_CALLED:
-        return _ALSO_CALLED[word.lower()]
     sections = ("trainer", *_PACKAGES, *callback_sections())
     owners = {argument: each for each in reversed(sections) for argument in arguments_of(each, classes) or ()}
     near = word if word in owners else nearest(word, [*owners, *_ALSO_CALLED])

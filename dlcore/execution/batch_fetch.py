@@ -18,14 +18,7 @@ from torch.utils.data.dataloader import _SingleProcessDataLoaderIter
 
 
 def fetch_by_index(data_fetcher: _DataFetcher) -> bool:
-    """Fetch the batches of this epoch by index, if the loader allows it.
-
-    Args:
-        data_fetcher: Lightning's data fetcher, after its iterator was created.
-
-    Returns:
-        Whether batches are fetched by index.
-    """
+    """Fetch the batches of this epoch by index, if the loader allows it."""
     iterator = getattr(data_fetcher.iterator, "_iterator", None)
     found = [each for each in getattr(iterator, "iterators", ()) if type(each) is _SingleProcessDataLoaderIter]
     done = False
@@ -56,7 +49,8 @@ class _IndexIterator(_SingleProcessDataLoaderIter):
     """torch's iterator without its profiler record, which takes longer than a small batch."""
 
     def __next__(self) -> Any:
-        batch = self._next_data()
+        untyped: Any = self
+        batch = untyped._next_data()
         self._num_yielded += 1
         return batch
 

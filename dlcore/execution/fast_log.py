@@ -31,11 +31,6 @@ class FastLog:
     """Replacement for a module's `log` during an execution.
 
     It calls Lightning's `log` for new arguments, and for a value that needs more than an update.
-
-    Args:
-        module: The module whose `log` to replace.
-        results: Lightning's results of the training epoch.
-        metrics: The module's metrics; Lightning's `log` reads their states.
     """
 
     def __init__(self, module: LightningModule, results: _ResultCollection, metrics: DeferredMetrics) -> None:

@@ -13,6 +13,7 @@ import time
 from typing import Any, Literal
 
 import torch
+from lightning.fabric.utilities import rank_zero_info
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loops.fetchers import _DataFetcher, _DataLoaderIterDataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
@@ -20,13 +21,13 @@ from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, 
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from dlcore.execution.batch_fetch import fetch_by_index
 from dlcore.execution.deferred_metrics import DeferredMetrics
 from dlcore.execution.fast_log import FastLog
 from dlcore.execution.per_batch_hooks import Position, needs_each_batch, skippable_batches, with_hook_of_every_batch
 from dlcore.execution.quiet_step import BatchTransfer, QuietStep
+from dlcore.lightning_compat import callbacks_of
 
 Steps = int | Literal["auto"]
 
@@ -48,7 +49,7 @@ class ExecutionLoop(_TrainingEpochLoop):
     def __init__(self, trainer: Trainer, steps: Steps = "auto") -> None:
         before = trainer.fit_loop.epoch_loop
         super().__init__(trainer, before.min_steps, before.max_steps)
-        vars(self).update(vars(before))  # counters of an earlier fit
+        self.__dict__.update(vars(before))  # counters of an earlier fit
         self.steps = steps
         self.reason = ""
         self._quiet: QuietStep | None = None
@@ -76,8 +77,8 @@ class ExecutionLoop(_TrainingEpochLoop):
             return
         self._quiet = QuietStep(trainer, module)
         self._transfer = BatchTransfer(trainer)
-        self._started = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_start")  # type: ignore[attr-defined]
-        self._ended = with_hook_of_every_batch(trainer.callbacks, "on_train_batch_end")  # type: ignore[attr-defined]
+        self._started = with_hook_of_every_batch(callbacks_of(trainer), "on_train_batch_start")
+        self._ended = with_hook_of_every_batch(callbacks_of(trainer), "on_train_batch_end")
         # Do not replace an overridden `log`, nor anything in a compiled module.
         compiled = getattr(module, "_compiler_ctx", None) is not None
         plain = type(module).log is LightningModule.log and not compiled
@@ -94,7 +95,6 @@ class ExecutionLoop(_TrainingEpochLoop):
         super().advance(data_fetcher)
 
     def _skippable_batches(self) -> int:
-        """Return the number of batches before the next event."""
         trainer = self.trainer
         each = trainer.accumulate_grad_batches
         position = Position(
@@ -105,7 +105,7 @@ class ExecutionLoop(_TrainingEpochLoop):
             most = min(most, self.steps * each - 1)
         elif trainer.world_size > 1:
             most = min(most, _BATCHES)
-        if every := trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        if every := trainer.log_every_n_steps:
             logged = (self._batches_that_stepped // every + 1) * every - self._batches_that_stepped
             most = min(most, position.batches_before(position.step + logged))
         if self.max_steps >= 0:
@@ -115,7 +115,7 @@ class ExecutionLoop(_TrainingEpochLoop):
             done = self.batch_progress.total.ready if of_run else position.batch_idx
             most = min(most, -(done + 1) % int(trainer.val_check_batch or 1))
         if most > 0:
-            most = min(most, skippable_batches(trainer.callbacks, trainer, position))  # type: ignore[attr-defined]
+            most = min(most, skippable_batches(callbacks_of(trainer), trainer, position))
         if trainer.world_size > 1:  # the same number on all: they synchronise in each step
             number = torch.tensor(float(most), device=trainer.strategy.root_device)
             most = trainer.strategy.reduce(number, reduce_op="min").item()
@@ -182,13 +182,7 @@ _DECIDING_HOOKS = ("optimizer_step", "on_train_batch_start", "manual_backward")
 
 
 def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _DataFetcher) -> str:
-    """Return why steps must be taken one by one; empty if not.
-
-    Args:
-        trainer: The trainer, within a fit.
-        module: The trained module.
-        data_fetcher: Lightning's source of batches.
-    """
+    """Return why steps must be taken one by one; empty if not."""
     name = type(module).__name__
     if not module.automatic_optimization:
         return f"{name} has manual optimisation"
@@ -197,8 +191,8 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
     if own := [hook for hook in _DECIDING_HOOKS if is_overridden(hook, module)]:
         return f"{name} overrides {own[0]}"
     if any(each.interval == "step" and each.reduce_on_plateau for each in trainer.lr_scheduler_configs):
-        return "a ReduceLROnPlateau looks at a metric after each step"
-    if looking := [each for each in trainer.callbacks if needs_each_batch(each)]:  # type: ignore[attr-defined]
+        return "a ReduceLROnPlateau reads a metric after each step"
+    if looking := [each for each in callbacks_of(trainer) if needs_each_batch(each)]:
         return (
             f"the callback {type(looking[0]).__name__} has hooks for each batch (an attribute skippable_batches would "
             "say when it needs them)"
@@ -213,7 +207,7 @@ def reason_against(trainer: Trainer, module: LightningModule, data_fetcher: _Dat
     if type(strategy) not in (SingleDeviceStrategy, DDPStrategy) or getattr(strategy, "_ddp_comm_state", None):
         return f"{type(strategy).__name__} has its own way of taking a step"
     if not isinstance(trainer.profiler, PassThroughProfiler):  # type: ignore[attr-defined]
-        return "the profiler looks at each step"
+        return "the profiler measures each step"
     if trainer.num_training_batches == math.inf or isinstance(data_fetcher, _DataLoaderIterDataFetcher):
         return "the data do not say how many batches an epoch has"
     if trainer._val_check_time_interval is not None:  # type: ignore[attr-defined]

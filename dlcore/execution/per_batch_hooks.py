@@ -74,13 +74,7 @@ class Position:
 
 
 def skippable_batches(callbacks: Iterable[Callback], trainer: Trainer, position: Position) -> float:
-    """Return how many of the next batches no callback needs; infinite if no callback needs any.
-
-    Args:
-        callbacks: The callbacks to check.
-        trainer: Their trainer.
-        position: Position of the next batch.
-    """
+    """Return how many of the next batches no callback needs; infinite if no callback needs any."""
     return min((_skippable_batches(callback, trainer, position) for callback in callbacks), default=math.inf)
 
 
@@ -99,7 +93,7 @@ def with_hook_of_every_batch(callbacks: Iterable[Callback], hook: str) -> list[C
 def _skippable_batches(callback: Callback, trainer: Trainer, position: Position) -> float:
     own: Any = getattr(callback, "skippable_batches", None)
     if own is not None:
-        return own(trainer, position)
+        return float(own(trainer, position))
     if _is_adapted(callback):
         return _of_lightning(callback, position)
     return 0 if _has_hooks(callback) else math.inf

@@ -25,6 +25,7 @@ from torch.optim import LBFGS, Optimizer
 from dlcore.errors import FitError
 from dlcore.execution.direct_step import direct_step
 from dlcore.execution.per_batch_hooks import with_hook_of_every_batch
+from dlcore.lightning_compat import callbacks_of
 
 
 class QuietStep:
@@ -47,7 +48,7 @@ class QuietStep:
         self._own = {hook for hook in _HOOKS if is_overridden(hook, module)}
         self._clips = bool(trainer.gradient_clip_val) or "configure_gradient_clipping" in self._own
         self._schedules = any(each.interval == "step" for each in trainer.lr_scheduler_configs)
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        callbacks = callbacks_of(trainer)
         self._listeners = with_hook_of_every_batch(callbacks, "on_before_backward")
         self._output_wanted = "on_train_batch_end" in self._own or with_hook_of_every_batch(
             callbacks, "on_train_batch_end"
@@ -68,7 +69,7 @@ class QuietStep:
         """Take a step on a batch; return the output of `training_step` in the form that hooks receive."""
         trainer, progress = self._trainer, self._progress
         accumulates = self._loop._should_accumulate()
-        output: Any = None
+        output: dict[str, Any] = {}
 
         def closure() -> Tensor | None:
             nonlocal output
@@ -153,7 +154,8 @@ class QuietStep:
         if "backward" in self._own:
             self._module.backward(loss)
         else:
-            loss.backward()
+            untyped: Any = loss
+            untyped.backward()
         self._hook("on_after_backward")
         if not self._alone:
             strategy.post_backward(loss)
@@ -166,7 +168,6 @@ class QuietStep:
             trainer.precision_plugin._clip_gradients(self._module, self._optimizer, value, algorithm)
 
     def _hook(self, name: str, *args: Any) -> None:
-        """Call a hook of the module if it overrides it."""
         if name in self._own:
             call._call_lightning_module_hook(self._trainer, name, *args)
 
@@ -184,11 +185,7 @@ _HOOKS = (
 
 
 class BatchTransfer:
-    """Lightning's preparation of a batch before its step: precision, data hooks, transfer to the device.
-
-    Args:
-        trainer: Trainer with the device, the precision and the data module.
-    """
+    """Lightning's preparation of a batch before its step: precision, data hooks, transfer to the device."""
 
     def __init__(self, trainer: Trainer) -> None:
         chosen: Any = trainer._data_connector._datahook_selector

@@ -19,7 +19,7 @@ from dlcore.execution.loop import ExecutionLoop
 from dlcore.execution.per_batch_hooks import needs_each_batch
 from dlcore.lightning_compat import callbacks_of, copy_without_trainer
 from dlcore.models import Model
-from dlcore.runs.batch_norm_check import BatchNormCheck
+from dlcore.runs.batch_size import BatchNormCheck
 
 
 def read_data(datamodule: LightningDataModule) -> None:

@@ -2,8 +2,7 @@
 
 from dlcore.runs.command import Command
 from dlcore.runs.run import fit, predict, prepare, run, test, validate
-from dlcore.runs.text_generation import generate, neighbors
-from dlcore.runs.text_model import TextModel, load_text_model
+from dlcore.runs.text_generation import TextModel, generate, load_text_model, neighbors
 
 __all__ = [
     "Command",

@@ -32,12 +32,7 @@ _PLACEHOLDERS: tuple[Any, ...] = (1, [1], [1, 1, 1], ["1"], "1", [1, 1], {})
 
 
 def places_for_facts(model: Any, chosen: Collection[str]) -> dict[str, Any]:
-    """Return placeholders for required arguments that the data will give: the parser would reject their absence.
-
-    Args:
-        model: The class of the model.
-        chosen: Names of its arguments that are set.
-    """
+    """Return placeholders for required arguments that the data will give: the parser would reject their absence."""
     if not inspect.isclass(model) or not issubclass(model, LightningModule):
         return {}
     asked = {name: _required_and_type(model, name) for name in LINKED if name not in chosen}
@@ -48,18 +43,11 @@ def places_for_facts(model: Any, chosen: Collection[str]) -> dict[str, Any]:
 def fill_in(settings: Settings, model: Namespace, data: LightningDataModule) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fill the facts of the data into the model's part of the config.
 
-    Args:
-        settings: The settings of the command.
-        model: The model's part of the config: ``class_path`` and ``init_args``.
-        data: The data module. It first gets the task and its state in the checkpoint: new rows, say, need no target.
-
     Returns:
         The facts of the data; the model's arguments filled from them, as plain values.
-
-    Raises:
-        DlcoreError: The model is for other data, or a required argument has no value.
     """
-    model["init_args"] = model.get("init_args") or Namespace()
+    empty: Any = Namespace
+    model["init_args"] = model.get("init_args") or empty()
     arguments, chosen = model.init_args, settings.chosen("model")
     made, binding = found_at(model.class_path), hasattr(data, "facts")
     try:
@@ -88,12 +76,6 @@ def link_facts(
             possible with their targets, the usual one first.
         data_name: The data's name, for messages.
         binding: Whether a set argument must agree with the data; else it is kept.
-
-    Returns:
-        The filled arguments.
-
-    Raises:
-        FitError: The model is configured for other data.
     """
     kinds = {name: kind for name, kind in _KINDS.items() if name in init_args and (binding or name not in chosen)}
     if kinds.keys().isdisjoint(facts) and not facts.keys().isdisjoint(_KINDS) and kinds:
@@ -145,7 +127,6 @@ def _facts_for(model: Any, data: LightningDataModule, wanted: Collection[str]) -
 
 
 def _check_filled(model: Any, data: Any, missing: Collection[str]) -> None:
-    """Check that each required argument of a model is set or given by the data."""
     for name in missing:
         own = type(data).__name__
         remedy = f"Say it: --model.{name} VALUE, or give {own} an attribute or property {name}."

@@ -1,10 +1,12 @@
-"""Checkpoint files: write them atomically, find them by name, read them without running code."""
+"""Checkpoint files: write them atomically, find them by name, read them without running code, check their weights."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pickle
+import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from enum import Enum
@@ -13,8 +15,12 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch import LightningModule
+from torch import nn
+from torch.nn.parameter import is_lazy
 
-from dlcore.callbacks.plain_values import is_plain
+import dlcore
+from dlcore.callbacks.resume_state import is_plain
 from dlcore.errors import CheckpointError
 from dlcore.plain_text import printable
 from dlcore.runs.folder import run_folders
@@ -49,11 +55,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return kept
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write a checkpoint atomically: the file is always the complete old one or the complete new one.
-
-        Raises:
-            CheckpointError: It cannot be written: the disk is full, the folder is read-only.
-        """
+        """Write a checkpoint atomically: the file is always the complete old one or the complete new one."""
         checkpoint = self._with_plain_hyper_parameters(checkpoint)
         target = Path(path)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -83,7 +85,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value to plain values as far as possible."""
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, Mapping):
@@ -94,11 +95,7 @@ def _plain(value: Any) -> Any:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; its tensors stay on disk (memory-mapped) until they are used.
-
-    Raises:
-        CheckpointError: The file is missing, damaged, or not a checkpoint of Lightning.
-    """
+    """Read a checkpoint; its tensors stay on disk (memory-mapped) until they are used."""
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint.")
     try:
@@ -134,11 +131,7 @@ def _is_sound(checkpoint: dict[str, Any]) -> bool:
 
 
 def _check_digests(path: Path) -> None:
-    """Verify the checksums (CRC-32) of a file's parts, which torch writes but does not check.
-
-    Raises:
-        zipfile.BadZipFile: A checksum differs, or torch does not write such an archive.
-    """
+    """Verify the checksums (CRC-32) of a file's parts, which torch writes but does not check."""
     if not zipfile.is_zipfile(path):
         return  # torch's older format; torch itself reports a truncated file
     with zipfile.ZipFile(path) as file:
@@ -160,9 +153,6 @@ def find_checkpoint(wanted: str, root: Path, name: str | None) -> Path:
             exists (`dlcore.config.request.check_files`).
         root: Folder of all runs.
         name: Search only the runs of this recipe; None: all runs.
-
-    Raises:
-        CheckpointError: There is none, or none that can be read.
     """
     if wanted in ("best", "last"):
         for folder in reversed(run_folders(root, name)):
@@ -200,3 +190,40 @@ def checkpoint_of_run(folder: Path, wanted: str) -> Path:
     for message in damaged:
         print(printable(f"{message} Going on from {newest.name}, of step {steps[newest]:,}."))
     return newest
+
+
+def warn_of_newer(checkpoint: dict[str, Any], path: Path | None) -> None:
+    """Warn if a checkpoint was written by a newer version of dlcore."""
+    made_by = str(checkpoint.get(RECORD_KEY, {}).get("version", "0"))
+    if _numbers(made_by) > _numbers(dlcore.__version__):
+        warnings.warn(
+            f"{path} was written by dlcore {made_by}, which is newer than this one ({dlcore.__version__}): it may hold "
+            "what is not known here. If it is refused, or behaves oddly, use that version.",
+            UserWarning,
+            2,
+        )
+
+
+def check_weights(model: nn.Module, checkpoint: dict[str, Any], path: str) -> None:
+    """Check that a checkpoint's weights fit the model, before anything is loaded."""
+    values = model.state_dict()
+    own = {name: tuple(value.shape) for name, value in values.items() if not is_lazy(value)}
+    late = {name for name, value in values.items() if is_lazy(value)}  # lazy parameters: the weights give their shapes
+    makes_layers_late = isinstance(model, LightningModule) and any(
+        getattr(type(model), hook) is not getattr(LightningModule, hook) for hook in ("setup", "configure_model")
+    )
+    kept = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items() if torch.is_tensor(value)}
+    for name in [*own, *kept]:
+        here, there = own.get(name, "none"), kept.get(name, "none")
+        if name in late or (name not in own and makes_layers_late):
+            continue  # Lightning compares them after it has created the layers
+        if here != there:
+            raise CheckpointError(
+                f"{path}: expected weights of this {type(model).__name__}, got those of another model: {name} has "
+                f"shape {here} here and {there} in "
+                "the checkpoint. Leave out the flags that change the network."
+            )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError as ParserError
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import dlcore.callbacks
 import dlcore.data
@@ -29,17 +29,14 @@ from dlcore.config.short_names import with_plain_texts
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
 from dlcore.runs.argument_inference import fill_in
-from dlcore.runs.batch_norm_check import BatchNormCheck
-from dlcore.runs.checkpoint_checks import check_weights
+from dlcore.runs.batch_size import BatchNormCheck, keep_batches, no_memory_for_objects
+from dlcore.runs.checkpoint_file import check_weights
 from dlcore.runs.distributed.agreement import settings_facts
 from dlcore.runs.distributed.restart import Launch
-from dlcore.runs.distributed.same_batches import keep_batches
 from dlcore.runs.distributed.supervisor import Together
 from dlcore.runs.error_translation import cannot_be_made, how_to_go_on, named_error
-from dlcore.runs.folder import locked
+from dlcore.runs.folder import locked, with_absolute_paths
 from dlcore.runs.found_settings import check_finders
-from dlcore.runs.kept_paths import with_absolute_paths
-from dlcore.runs.out_of_memory import no_memory_for_objects
 from dlcore.runs.process import let_speak, prepare_process
 from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.run_record import RunRecord
@@ -98,28 +95,20 @@ class Command(LightningCLI):
             trainer_class=Trainer,
             save_config_callback=None,  # RunRecord saves it
             seed_everything_default=0,
-            parser_kwargs={"prog": "dlcore", "exit_on_error": False, request.command: {"exit_on_error": False}},
+            parser_kwargs={"prog": f"python -m dlcore {request.command}", "exit_on_error": False},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # Settings reads the checkpoint
             args=self.settings.words(),
+            run=False,  # a parser of this command alone: one with subcommands takes twice as long
         )
+        self._run()
 
     # The parser
 
-    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """Return only this command, since each parser is slow to build, with the arguments that no user may set."""
-        given = {"model", "datamodule", "dataloaders", "weights_only", "verbose"}
-        arguments = {
-            "fit": {"model", "datamodule", "train_dataloaders", "val_dataloaders", "weights_only"},
-            "validate": given,
-            "test": given,
-            "predict": {*given, "return_predictions"} - {"verbose"},
-        }
-        return {self.request.command: arguments[self.request.command]}
-
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add a section for each of dlcore's callbacks; null switches it off."""
-        self.command_parser = parser
+        help_text = "Checkpoint to start from: best, last, a run's folder or a file."
+        parser.add_argument("--ckpt_path", type=str | None, default=None, help=help_text)
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
             parser.add_argument("--steps_per_execution", type=Steps, default="auto", help=help_text)
@@ -137,7 +126,7 @@ class Command(LightningCLI):
             self.settings.allow_list.check(self.config, "The config names", parsed=True)
             self.config = with_plain_texts(self.config)
         for section in ("model", "data"):
-            if self.config[self.request.command].get(section) is None:
+            if self.config.get(section) is None:
                 raise no_class(section)
         check_null(self.settings.pairs(), self.settings.classes)
 
@@ -149,12 +138,10 @@ class Command(LightningCLI):
             self._make_all()
 
     def _make_all(self) -> None:
-        config = self.config[self.request.command].clone()
-        self.config_init = self.config
-        text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False)
-        dumped = yaml.safe_load(text)[self.request.command]
-        dumped = {key: value for key, value in dumped.items() if key not in ("config", "ckpt_path")}
-        self.config_dump = with_absolute_paths(dumped)
+        config = self.config.clone()
+        # The config is valid: it was just parsed.
+        dumped = yaml.safe_load(self.parser.dump(config, skip_unset=False, skip_validation=True))
+        self.config_dump = with_absolute_paths({key: value for key, value in dumped.items() if key != "ckpt_path"})
         self.datamodule = self._make("data", config)
         if self._only_data:
             return
@@ -202,7 +189,6 @@ class Command(LightningCLI):
             self._add_logger(arguments)
 
     def _make(self, section: str, config: Namespace) -> Any:
-        """Create the objects of one section of the config."""
         only = config.clone()
         for other in ("model", "data", *callback_sections()):
             if other != section:
@@ -210,8 +196,7 @@ class Command(LightningCLI):
         if section != "trainer":
             for key in vars(only.trainer):
                 only.trainer[key] = None
-        parser = self.command_parser
-        instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
+        instantiate = getattr(self.parser, "instantiate", None) or self.parser.instantiate_classes
         try:
             return instantiate(only)[section]
         except (ValueError, TypeError, MisconfigurationException) as error:
@@ -250,21 +235,21 @@ class Command(LightningCLI):
 
     # The work
 
-    def _run_subcommand(self, subcommand: str) -> None:
+    def _run(self) -> None:
         if self._before is not None:
             self._before(self)
         if not self._act:
             return
-        path = self.settings.checkpoint_path
+        command, path = self.request.command, self.settings.checkpoint_path
         arguments: dict[str, Any] = {"ckpt_path": None if path is None else str(path), "weights_only": True}
-        if subcommand in ("validate", "test"):
+        if command in ("validate", "test"):
             arguments["verbose"] = False
         facts = settings_facts(self.config_dump, self.settings.checkpoint)
         met = self._launch.met if self._launch else None
         together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer, self.config_dump), met)
         try:
             with self._held:
-                self.output = getattr(self.trainer, subcommand)(self.model, datamodule=self.datamodule, **arguments)
+                self.output = getattr(self.trainer, command)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to save
@@ -273,8 +258,8 @@ class Command(LightningCLI):
                 raise
             raise named from error
         together.part()
-        if subcommand != "fit" and not self.output:
-            limit = f"trainer.limit_{'val' if subcommand == 'validate' else subcommand}_batches"
+        if command != "fit" and not self.output:
+            limit = f"trainer.limit_{'val' if command == 'validate' else command}_batches"
             raise ArgumentError(limit, "at least one batch", 0)
 
     def _keep_batches(self) -> None:

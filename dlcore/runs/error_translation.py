@@ -12,9 +12,10 @@ from types import FrameType
 from typing import Any
 
 from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ from dlcore.config.short_names import TRAINER_CLASSES
 from dlcore.errors import ArgumentError, DlcoreError, FitError, Interrupted, in_a_line
 from dlcore.plain_text import shell_word
 from dlcore.processes import will_be_restarted
-from dlcore.runs.out_of_memory import no_memory_for_batch
+from dlcore.runs.batch_size import no_memory_for_batch
 
 # Lightning's exception for settings that do not fit together, and those that its own arithmetic raises.
 _REFUSALS = (MisconfigurationException, ValueError, TypeError, ZeroDivisionError)
@@ -32,13 +33,7 @@ _SHAPES = re.compile(r"shape|size|dimension|channels|must match|expected .* inpu
 
 
 def named_error(error: BaseException, trainer: Trainer, data: Any) -> BaseException:
-    """Translate an exception into the user's terms; return it unchanged if it is clear already or unknown.
-
-    Args:
-        error: The trainer's exception.
-        trainer: The trainer after the error.
-        data: The data module.
-    """
+    """Translate an exception into the user's terms; return it unchanged if it is clear already or unknown."""
     if isinstance(error, ArgumentError) and error.argument in inspect.signature(type(data)).parameters:
         return error.within("data")
     if isinstance(error, ArgumentError) and error.argument.startswith(("lr_scheduler", "optimizer")):
@@ -62,7 +57,7 @@ def _schedule_is_over(error: BaseException, trainer: Trainer) -> FitError | None
     steps, name = schedules[0].total_steps, type(schedules[0]).__name__
     return FitError(
         f"trainer.max_epochs: expected no more than the {steps:,} steps of {name}, which a checkpoint keeps, got a run "
-        "of more. Train anew for as many epochs (leave --ckpt_path out), or end where it ends: "
+        "of more. Start a new run with that many epochs (leave --ckpt_path out), or stop where it stops: "
         f"--trainer.max_steps {steps}"
     )
 
@@ -82,12 +77,7 @@ def _no_predict_step(error: BaseException, trainer: Trainer) -> FitError | None:
 
 
 def how_to_go_on(trainer: Trainer, config: Any = None) -> str:
-    """Return a sentence on how to resume a run that lost a process; empty if it has no checkpoint.
-
-    Args:
-        trainer: The run's trainer.
-        config: The run's config, for the packages that must be allowed again.
-    """
+    """Return a sentence on how to resume a run that lost a process; empty if it has no checkpoint."""
     if will_be_restarted():
         return "torchrun starts all of them again."
     last = getattr(trainer.checkpoint_callback, "last_model_path", "")
@@ -106,12 +96,7 @@ def _interrupted(interrupt: KeyboardInterrupt, trainer: Trainer) -> Interrupted:
 
 
 def cannot_be_made(error: BaseException, trainer: Namespace) -> FitError | None:
-    """Return the error of a class of the trainer that could not be created, in one line; None for another error.
-
-    Args:
-        error: The parser's exception.
-        trainer: The trainer's section of the config.
-    """
+    """Return the error of a class of the trainer that could not be created, in one line; None for another error."""
     name = ""
     while error.__cause__ is not None:
         problem = re.match(r"Problem with given class_path '([\w.]+)'", str(error))

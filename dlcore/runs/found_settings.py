@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
 from lightning.pytorch.utilities.parsing import lightning_hasattr
 
 from dlcore.errors import ArgumentError
-from dlcore.lightning_compat import searched_argument
+from dlcore.lightning_compat import callbacks_of, data_module_of, is_fast_dev_run, searched_argument
 from dlcore.models import Model
 
 _OPTIMIZER = ("model", "init_args", "optimizer", "init_args", "lr")
@@ -40,24 +40,19 @@ def take_found(trainer: Trainer, model: LightningModule, config: dict[str, Any])
 
     So a resumed run, or a new run from this config, does not search again.
 
-    Args:
-        trainer: The trainer, before its first step.
-        model: The model to train.
-        config: The run's whole config; it is changed in place.
-
     Returns:
         A line for each found value.
     """
     lines: list[str] = []
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, BatchSizeFinder) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+    for callback in callbacks_of(trainer):
+        if isinstance(callback, BatchSizeFinder) and not is_fast_dev_run(trainer):
             name = searched_argument(callback)
-            data = trainer.datamodule  # type: ignore[attr-defined]
+            data = data_module_of(trainer)
             section, owner = ("model", model) if hasattr(model, name) else ("data", data)
             lines.append(_put(config, (section, "init_args", name), getattr(owner, name), callback))
-        search = callback.optimal_lr if isinstance(callback, LearningRateFinder) else None
-        rate = search.suggestion() if search is not None else None
-        if rate is not None:
+        if not isinstance(callback, LearningRateFinder) or callback.optimal_lr is None:
+            continue
+        if (rate := callback.optimal_lr.suggestion()) is not None:
             optimizer = config["model"].get("init_args", {}).get("optimizer")
             place = _OPTIMIZER if optimizer else ("model", "init_args", searched_argument(callback) or "lr")
             lines.append(_put(config, place, rate, callback))

@@ -1,10 +1,12 @@
-"""Predictions: write the output of ``predict`` as a CSV file."""
+"""Predictions of a trained model as a table: a row for each sample, or for each document."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,15 @@ from torch import Tensor
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.nn import LanguageModeling
 from dlcore.plain_text import csv_cell
+from dlcore.runs.evaluation_files import class_names, output_files, remember
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.other_data import class_names, output_files, remember
-from dlcore.runs.text_predictions import write_documents
+from dlcore.text import END
 from dlcore.tracking.run_file import replace_file, replacing
 
 if TYPE_CHECKING:
     from dlcore.runs.command import Command
+
+_LONGEST = 40  # characters of a document's first line to write
 
 
 def write_predictions(command: Command) -> tuple[Path, int]:
@@ -35,9 +39,6 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     (``torch.load`` reads it).
 
     A name that a spreadsheet would take for a formula gets an apostrophe before it (`csv_cell`).
-
-    Args:
-        command: The command, after its run.
 
     Returns:
         The file and the number of its rows. The file is ``predictions.csv`` (other data by flag:
@@ -108,7 +109,6 @@ def is_table(command: Command) -> bool:
 
 
 def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[str]]:
-    """Return the names of the columns of predictions and of targets."""
     if outputs == 1 and name:
         return [f"predicted {name}"], [name]
     return [f"predicted_{number}" for number in range(outputs)], [f"target_{number}" for number in range(outputs)]
@@ -125,4 +125,49 @@ def _numbers(values: Tensor) -> list[list[str]]:
     """Return the shortest text from which each number can be read back."""
     text = values.numpy().astype(str)
     text[values.isnan().numpy()] = ""
-    return text.tolist()
+    rows: list[list[str]] = text.tolist()
+    return rows
+
+
+def write_documents(
+    path: Path, answers: Sequence[Tensor], text: Callable[[Sequence[int]], str], first_documents: Sequence[int]
+) -> int:
+    """Write a row for each document: how well the model predicts it.
+
+    The columns: ``index``, the document's index in the data, from 0; ``tokens``, including its end; ``characters``;
+    ``bits per character``; ``beginning``, its first line. A document without end, because the batches were limited, is
+    left out.
+
+    Args:
+        path: The file.
+        answers: Per batch, targets, nats and characters of each token (3, B, T); rows continue in the next batch.
+        text: Returns the text of token ids.
+        first_documents: Index in the data of the first document of each row (B).
+    """
+    count = 0
+    with replacing(path) as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "tokens", "characters", "bits per character", "beginning"])
+        together = torch.cat(list(answers), dim=-1).float().cpu()
+        for index, tokens, nats, characters in _documents(together, first_documents):
+            beginning = text(tokens[:_LONGEST]).strip().partition("\n")[0][:_LONGEST]
+            bits = f"{nats / math.log(2) / characters:.4f}" if characters else ""
+            writer.writerow([index, len(tokens), round(characters), bits, csv_cell(beginning)])
+            count += 1
+    return count
+
+
+def _documents(answers: Tensor, first_documents: Sequence[int]) -> Iterator[tuple[int, list[int], float, float]]:
+    """Yield index, tokens, sum of nats and sum of characters of each document."""
+    targets, nats, characters = answers
+    for row, (tokens, first) in enumerate(zip(targets.long(), first_documents, strict=True)):
+        begin = 0
+        for index, end in enumerate((tokens == END).nonzero().flatten().tolist(), first):
+            piece = slice(begin, end + 1)
+            yield (
+                index,
+                tokens[piece].tolist(),
+                nats[row, piece].double().sum().item(),
+                characters[row, piece].double().sum().item(),
+            )
+            begin = end + 1

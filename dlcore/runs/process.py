@@ -78,11 +78,7 @@ def _keep_memory() -> None:
 
 
 def with_launched_processes(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the trainer's arguments with the number of processes and machines that torchrun or SLURM has started.
-
-    Args:
-        arguments: The trainer's arguments; values that the user has set are kept.
-    """
+    """Return the trainer's arguments with the number of processes and machines that torchrun or SLURM has started."""
     arguments = dict(arguments)
     if by_torchrun():
         here, machines = os.environ.get("LOCAL_WORLD_SIZE"), os.environ.get("GROUP_WORLD_SIZE")
@@ -98,14 +94,7 @@ def with_launched_processes(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_strategy(strategy: Any) -> None:
-    """Check that each process has the whole network.
-
-    Args:
-        strategy: The trainer's argument: a name, or an object.
-
-    Raises:
-        ArgumentError: It shards the network, which dlcore's models and callbacks do not support.
-    """
+    """Check that each process has the whole network."""
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     if name.lower().startswith(("fsdp", "deepspeed", "modelparallel")):
         raise ArgumentError(
@@ -118,15 +107,7 @@ def check_strategy(strategy: Any) -> None:
 
 
 def check_devices(accelerator: str, devices: int | str | list[int]) -> None:
-    """Check that this machine has the requested number of devices.
-
-    Args:
-        accelerator: The trainer's argument.
-        devices: The trainer's argument: a number (-1 and auto: all), or numbers of devices.
-
-    Raises:
-        ArgumentError: It has fewer; the message gives their number.
-    """
+    """Check that this machine has the requested number of devices."""
     if isinstance(devices, str) and not (devices in ("auto", "-1") or devices.replace(",", "").isdigit()):
         raise ArgumentError("trainer.devices", "a number, numbers parted by commas, or auto", devices)
     if isinstance(devices, str):

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from dlcore.callbacks import WeightAveraging
 from dlcore.config.merge import class_and_arguments
 from dlcore.errors import ArgumentError
+from dlcore.lightning_compat import callbacks_of
 from dlcore.models import Model
 from dlcore.models.optimization import schedule_of
 from dlcore.optim.factories import stepped_schedule
@@ -41,7 +42,7 @@ class ResumedOptimization(Callback):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Remove state that is no longer used from the checkpoint."""
-        averages = any(isinstance(callback, WeightAveraging) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+        averages = any(isinstance(callback, WeightAveraging) for callback in callbacks_of(trainer))
         if "current_model_state" in checkpoint and not averages:
             # The averaging is switched off: continue with the weights, not with their average.
             pl_module.load_state_dict(checkpoint["current_model_state"])

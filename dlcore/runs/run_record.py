@@ -17,6 +17,7 @@ from dlcore.callbacks.metric_callback import say
 from dlcore.callbacks.run_events import RunEvents
 from dlcore.config.allow_list import found_at
 from dlcore.config.secrets import without_secrets
+from dlcore.lightning_compat import data_module_of
 from dlcore.runs.checkpoint_file import RECORD_KEY
 from dlcore.runs.found_settings import take_found
 from dlcore.runs.trainer_setup import folder_of
@@ -44,7 +45,7 @@ class RunRecord(RunEvents):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the config. The data are set up by now, and have their source."""
-        self.facts = data_facts(trainer.datamodule) or self.facts  # type: ignore[attr-defined]
+        self.facts = data_facts(data_module_of(trainer)) or self.facts
         # Not trainer.log_dir: that is a collective operation, and only rank 0 may reach it.
         folder = folder_of(trainer)
         if stage != "fit" or not trainer.is_global_zero or folder is None:
@@ -53,12 +54,7 @@ class RunRecord(RunEvents):
         self._write(folder)
 
     def keep(self, section: str, settings: dict[str, Any]) -> None:
-        """Add settings found during the run to a section: in later checkpoints, and in ``config.yaml``.
-
-        Args:
-            section: The section (``checkpoint``).
-            settings: Its settings.
-        """
+        """Add settings found during the run to a section: in later checkpoints, and in ``config.yaml``."""
         self.config[section] = {**(self.config.get(section) or {}), **settings}
         if self._folder is not None:
             self._write(self._folder)
@@ -131,5 +127,4 @@ def _defaults(class_path: str) -> dict[str, Any]:
 
 
 def _plain(default: Any) -> Any:
-    """Return a default in the form that a config has."""
     return list(default) if isinstance(default, tuple) else default

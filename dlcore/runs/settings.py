@@ -29,10 +29,8 @@ from dlcore.config.validation import check_config, check_flag
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.plain_text import file_name
 from dlcore.runs.argument_inference import places_for_facts
-from dlcore.runs.checkpoint_checks import warn_of_newer
-from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint
-from dlcore.runs.folder import runs_root
-from dlcore.runs.kept_paths import with_absolute_paths
+from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint, warn_of_newer
+from dlcore.runs.folder import runs_root, with_absolute_paths
 
 # The trainer settings of a run that an evaluation of its checkpoint needs too.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -123,10 +121,9 @@ class Settings:
         if places:
             self.places = set(places)
             config = lay_over({"model": {"class_path": self.classes["model"], "init_args": places}}, config)
-        return [self.request.command, "--config", json.dumps(config), *words]
+        return ["--config", json.dumps(config), *words]
 
     def _places_for_facts(self) -> dict[str, Any]:
-        """Return placeholders for arguments that the user's own model requires and its data may give."""
         path = self.classes.get("model", "")
         if "." not in path or not self.allow_list.covers(path):
             return {}
@@ -172,7 +169,7 @@ class Settings:
             raise ArgumentError("steps_per_execution", expected, steps, "1 takes each step by itself.")
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
-        config = forget_hidden(record["config"])
+        config: dict[str, Any] = forget_hidden(record["config"])
         self.allow_list.check(config, f"{self.checkpoint_path}: was made with", CheckpointError)
         if self.request.command == "fit":
             return config

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO, ClusterEnvironment
-from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from dlcore.errors import ArgumentError, FitError
 from dlcore.execution.loop import ExecutionLoop, Steps
@@ -29,10 +29,6 @@ def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: St
         arguments: Arguments of Lightning's Trainer, as configured.
         callbacks: dlcore's own, in order; the callbacks in `arguments` follow them.
         steps: Optimiser steps between two calls of hooks, see `dlcore.callbacks.StepsPerExecution`.
-
-    Raises:
-        ArgumentError: The machine has fewer devices than requested.
-        FitError: Lightning rejects the arguments.
     """
     arguments = with_launched_processes(arguments)
     check_devices(arguments["accelerator"], arguments["devices"])

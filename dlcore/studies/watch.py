@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks.run_timeline import epochs_done
+from dlcore.callbacks.metric_callback import epochs_done
 from dlcore.studies.study_run_record import PROGRESS, Record, write_json
 
 _EVERY = 0.5  # seconds

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dlcore.errors import ArgumentError, check_number
-from dlcore.optim.averages import exponential_average
+from dlcore.optim.schedules import exponential_average
 from dlcore.textbook.demonstration import Demonstration, Table
 from dlcore.tracking.figures import style
 

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from dlcore.errors import ArgumentError, UnknownNameError, check_number
-from dlcore.nn.feature_map_capture import output_size
+from dlcore.nn.convolution import output_size
 from dlcore.textbook.demonstration import Demonstration, Table, number
 from dlcore.textbook.pictures import grey, read_picture, resized
 from dlcore.tracking.figures import style

@@ -57,8 +57,8 @@ def image(
     numbers = picture.size
     notes = [
         f"The array has the shape {height} × {width} × 3: {numbers:,} numbers.",
-        f"A dense layer of 1,000 units on them has {1000 * numbers + 1000:,} parameters; a convolution of 32 kernels of "
-        f"3 × 3 has {32 * (3 * 9 + 1):,}, whatever the picture's size.",
+        f"A dense layer of 1,000 units on them has {1000 * numbers + 1000:,} parameters; a convolution of 32 kernels "
+        f"of 3 × 3 has {32 * (3 * 9 + 1):,}, whatever the picture's size.",
     ]
     table = Table(("channel", "least", "greatest", "mean", "first values"), rows)
     values: dict[str, object] = {"shape": picture.shape, "crop": part, "grey": flat, "small": small}

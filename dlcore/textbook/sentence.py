@@ -12,7 +12,7 @@ from torch import nn
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text.dictionary import Dictionary
-from dlcore.text.normalization import normalize
+from dlcore.text.documents import normalize
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.vocabulary import Vocabulary
 from dlcore.textbook.demonstration import Demonstration, Table

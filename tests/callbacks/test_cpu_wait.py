@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dlcore.callbacks import cpu_wait
-from dlcore.callbacks.cpu_wait import CoreWaits
+from dlcore.callbacks import run_events as cpu_wait
+from dlcore.callbacks.run_events import CoreWaits
 
 
 @pytest.fixture

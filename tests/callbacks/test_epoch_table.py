@@ -5,8 +5,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from dlcore.callbacks import epoch_table
-from dlcore.callbacks.epoch_table import EpochTable
+from dlcore.callbacks import progress_lines as epoch_table
+from dlcore.callbacks.progress_lines import EpochTable
 
 
 def console(width=80):

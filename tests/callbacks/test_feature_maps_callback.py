@@ -16,7 +16,7 @@ def fit(make_trainer, monkeypatch):
     """Train; give the figures and the model."""
 
     def fit(model=None, data=None, epochs=2, **settings):
-        keeper = FigureKeeper(monkeypatch, feature_maps)
+        keeper = FigureKeeper(monkeypatch)
         model = model or TinyCNN()
         trainer = make_trainer(max_epochs=epochs, callbacks=[FeatureMaps(**settings)])
         trainer.fit(model, data or TinyPictures())

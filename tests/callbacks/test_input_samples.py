@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tiny_pictures import FigureKeeper, TinyCNN, TinyPictures, texts
 
-from dlcore.callbacks import InputSamples, input_samples
+from dlcore.callbacks import InputSamples
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
 
@@ -10,7 +10,7 @@ from dlcore.models import MLP
 @pytest.fixture
 def fit(make_trainer, monkeypatch):
     def fit(model=None, data=None, **settings):
-        keeper = FigureKeeper(monkeypatch, input_samples)
+        keeper = FigureKeeper(monkeypatch)
         seen = []
         model = model or TinyCNN()
         step = model.training_step

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dlcore.callbacks import live_line
-from dlcore.callbacks.live_line import LiveLine, count_samples
+from dlcore.callbacks import progress_lines as live_line
+from dlcore.callbacks.progress_lines import LiveLine, count_samples
 
 
 class Clock:

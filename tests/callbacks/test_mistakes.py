@@ -6,7 +6,7 @@ import torch
 from tiny_pictures import FigureKeeper, TinyCNN, TinyPictures, texts
 from torch.nn import functional
 
-from dlcore.callbacks import Mistakes, mistakes
+from dlcore.callbacks import Mistakes
 from dlcore.callbacks.mistakes import WorstSamples
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
@@ -88,7 +88,7 @@ def fit(make_trainer, monkeypatch):
 
     def fit(model=None, data=None, epochs=2, callback=None, **settings):
         callback = callback or Mistakes(worst=5)
-        keeper = FigureKeeper(monkeypatch, mistakes)
+        keeper = FigureKeeper(monkeypatch)
         trainer = make_trainer(max_epochs=epochs, callbacks=[callback], **settings)
         model = model or TinyCNN()
         trainer.fit(model, data or TinyPictures())

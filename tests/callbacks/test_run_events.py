@@ -9,9 +9,8 @@ from scripted_model import ScriptedModel
 from test_checkpoint_signals import Sends
 
 from dlcore.callbacks import Checkpoint, EarlyStopping, ReduceLROnPlateau, run_events
-from dlcore.callbacks.metric_callback import MetricCallback
+from dlcore.callbacks.metric_callback import MetricCallback, epochs_done
 from dlcore.callbacks.run_events import RunEvents
-from dlcore.callbacks.run_timeline import epochs_done
 from dlcore.diagnosis import diagnose
 from dlcore.errors import Interrupted
 from dlcore.models import MLP

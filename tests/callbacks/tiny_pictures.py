@@ -5,6 +5,7 @@ import functools
 import torch
 from torch import nn
 
+from dlcore.callbacks import logged_figures
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.models import Model
 from dlcore.nn import make_task
@@ -76,9 +77,9 @@ class TinyCNN(Model):
 class FigureKeeper:
     """Takes the place of RunLogger's figures: draws them at once and keeps them."""
 
-    def __init__(self, monkeypatch, module):
+    def __init__(self, monkeypatch):
         self.drawn = {}
-        monkeypatch.setattr(module, "run_loggers", lambda trainer: [self])
+        monkeypatch.setattr(logged_figures, "run_loggers", lambda trainer: [self])
         self.log_dir = "nowhere"
 
     def log_figure(self, tag, draw, step, path=None):

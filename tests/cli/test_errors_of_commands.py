@@ -32,6 +32,7 @@ from dlcore.cli.main import main
         ("fit --epochs 3", "Unknown flag: '--epochs'. Did you mean --trainer.max_epochs?"),
         ("fit --max_epochs 3", "Did you mean --trainer.max_epochs?"),
         ("fit --lr 0.1", "Did you mean --model.optimizer.lr?"),
+        ("fit --resume x", "Unknown flag: '--resume'. Did you mean --ckpt_path?"),
         ("fit --seed 1", "Did you mean --seed_everything?"),
         ("fit --batchsize 3", "Did you mean --data.batch_size?"),
         ("fit --patience 3", "Did you mean --early_stopping.patience?"),

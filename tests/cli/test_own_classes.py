@@ -256,6 +256,7 @@ def test_what_an_own_class_raises_is_shown_as_it_is(own):
             f"Unknown argument of {PACKAGE}.Net (in widht.yaml): 'widht'. Did you mean 'width'?",
         ),
         (f"--model {PACKAGE}.PassesOn --model.widht 3", "(in --model.widht): 'widht'. Did you mean 'width'?"),
+        (f"--model {PACKAGE}.Net --model.width abc", "model.width: expected a whole number, got 'abc'."),
         ("-c part.yaml --model MLP", "model: expected a class, as class_path with init_args (in part.yaml), got"),
         ("-c mlp_textbook -c wrong_part.yaml", "Unknown argument of MLP (in wrong_part.yaml): 'droput'. Did you mean"),
         ('--model {"class_path":"MLP","init_args":{"droput":1}}', "Unknown argument of MLP (in --model): 'droput'."),

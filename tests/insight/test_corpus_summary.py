@@ -2,8 +2,8 @@
 
 import pytest
 
-from dlcore.cli.show.corpus_data import show_corpus
 from dlcore.cli.show.data import SUBJECT
+from dlcore.cli.show.data_tables import show_corpus
 from dlcore.cli.show.subject import read_words
 from dlcore.data import ChineseCorpus
 from dlcore.errors import ArgumentError

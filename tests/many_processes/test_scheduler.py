@@ -83,7 +83,7 @@ def test_without_checkpoints_a_launch_begins_anew_in_the_same_folder_and_says_so
     first, _ = launch("job", "--trainer.max_epochs=2", "--checkpoint=off")
     again, said = launch("job", "--trainer.max_epochs=1", "--checkpoint=off")
     assert again.folder == first.folder
-    assert "has no checkpoint (checkpoints are off), so it begins anew there." in said
+    assert "has no checkpoint (checkpoints are off), so it starts again there." in said
     steps = [line.split(",")[0] for line in (again.folder / "metrics.csv").read_text().splitlines()[1:]]
     assert steps[-1] == "11"
 

@@ -13,8 +13,8 @@ from dlcore.errors import CheckpointError
 from dlcore.runs import fit, predict, validate
 from dlcore.runs import test as evaluate
 from dlcore.runs.checkpoint_file import RECORD_KEY
+from dlcore.runs.evaluation_files import write_test_report
 from dlcore.runs.predictions import write_predictions
-from dlcore.runs.test_report import write_test_report
 
 ONE = "--trainer.max_epochs=1"
 

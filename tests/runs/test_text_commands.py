@@ -71,7 +71,7 @@ def test_what_batches_that_are_limited_cut_off_is_no_answer(poems):
 
 
 def test_a_document_keeps_its_place_where_others_are_cut_off(workplace):
-    from dlcore.runs.text_predictions import write_documents
+    from dlcore.runs.predictions import write_documents
 
     targets = torch.tensor([[5, 6, 1, 7], [8, 1, 9, 1]])  # the first row's second document has no end yet
     answers = torch.stack([targets.float(), torch.ones(2, 4), torch.ones(2, 4)])

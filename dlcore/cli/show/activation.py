@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlcore.cli.show.subject import Option, Subject, read_words
 from dlcore.errors import ArgumentError, UnknownNameError
 
-_OUT = Option("out", "FILE.png", "Where the picture goes; left out: show/activation_NAMES.png.")
+_OUT = Option("out", "FILE.png", "File of the picture; left out: show/activation_NAMES.png.")
 SUBJECT = Subject(
     "show activation",
     "Activation functions, each with its derivative.",
@@ -29,12 +29,7 @@ _MOST_ROWS = 12
 
 
 def run(argv: list[str]) -> int:
-    """Draw the named activations.
-
-    Raises:
-        UnknownNameError: There is no activation of that name; the message offers the nearest.
-        ArgumentError: No name is given, or too many.
-    """
+    """Draw the named activations."""
     words = read_words(SUBJECT, argv)
     if words.recipe:
         flag = words.recipe[0].partition("=")[0].lstrip("-")
@@ -45,7 +40,7 @@ def run(argv: list[str]) -> int:
             "show activation", "one or more names, or --all", None, "For example: python -m dlcore show activation relu"
         )
     if words.names and everything:
-        raise ArgumentError("--all", "no names beside it", " ".join(words.names))
+        raise ArgumentError("--all", "no names with it", " ".join(words.names))
     if len(words.names) > _MOST_ROWS:
         raise ArgumentError("show activation", f"at most {_MOST_ROWS} names", len(words.names), "All: --all.")
     # Import torch only now: the errors above are reported at once.

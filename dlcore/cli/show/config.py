@@ -24,11 +24,7 @@ _COLUMN = 46  # column where comments start; after longer lines they follow at o
 
 
 def run(argv: list[str]) -> int:
-    """Print the config of a recipe with flags.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Print the config of a recipe with flags."""
     words = read_words(SUBJECT, argv)
     from rich.text import Text
 

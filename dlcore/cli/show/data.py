@@ -18,9 +18,11 @@ SUBJECT = Subject(
     "of each loader.",
     (
         Option("part", "train", "Which pictures or documents: train, val or test."),
-        Option("index", "0", "Which of them is looked at closely, counted from 0."),
+        Option("index", "0", "Which of them is shown in detail, counted from 0."),
         Option(
-            "out", "FILE.png", "Where the grid goes, others beside it (FILE_array.png); left out: show/data_RECIPE.png."
+            "out",
+            "FILE.png",
+            "File of the grid; the other pictures get names like FILE_array.png; left out: show/data_RECIPE.png.",
         ),
     ),
     ("show data -c mlp_fashion_mnist --index 7", "show data -c mlp_table_binary", "show data --part test --out x.png"),
@@ -28,11 +30,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Show the data of a recipe.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Show the data of a recipe."""
     words = read_words(SUBJECT, argv)
     part = words.choice("part", ("train", "val", "test"))
     index = int(words.number("index", 0, whole=True))
@@ -46,19 +44,19 @@ def run(argv: list[str]) -> int:
     datamodule = command.datamodule
     if isinstance(datamodule, Table):
         _refuse_choice(words, "a table is shown whole")
-        from dlcore.cli.show.table_data import show_table
+        from dlcore.cli.show.data_tables import show_table
 
         show_table(words, command)
         return 0
     if isinstance(datamodule, ChineseCorpus):
-        from dlcore.cli.show.corpus_data import show_corpus
+        from dlcore.cli.show.data_tables import show_corpus
 
         read_data(datamodule)
         show_corpus(words, datamodule, part, index)
         return 0
     if not isinstance(datamodule, ArrayData) or image_shape(datamodule) is None:
         _refuse_choice(words, "of this class the first batch of each loader is shown", ("part", "index", "out"))
-        from dlcore.cli.show.loader_data import show_loaders
+        from dlcore.cli.show.data_tables import show_loaders
 
         read_data(datamodule)
         show_loaders(datamodule)

@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from rich.text import Text
 
 from dlcore.cli.own_options import option_row, read_options
 from dlcore.cli.show.picture import picture_path, save_picture
 from dlcore.cli.show.subject import Subject
-from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.cli.terminal import (
+    new_table,
+    open_console,
+    print_columns,
+    print_examples,
+    print_heading,
+    print_paragraph,
+    print_usage,
+)
 from dlcore.config.catalogue import ROOT, Argument, settings_info
 from dlcore.errors import ArgumentError
 
@@ -51,15 +58,11 @@ def subject(name: str) -> Subject:
 def print_help(name: str) -> None:
     """Print a subject's help: all flags, with their defaults."""
     console, described = open_console(), subject(name)
-    console.print(Text.assemble(("Usage: ", HEADING), f"python -m dlcore {described.command} {described.takes}"))
+    print_usage(console, f"{described.command} {described.takes}")
     print_paragraph(console, f"{described.summary} {described.about}")
-    console.print()
-    console.print(Text("Options", style=HEADING))
+    print_heading(console, "Options")
     print_columns(console, [option_row(argument) for argument in _arguments(name).values()], column=37)
-    console.print()
-    console.print(Text("Examples", style=HEADING))
-    for example in described.examples:
-        console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)
+    print_examples(console, described.examples)
 
 
 def run(name: str, argv: Sequence[str]) -> int:
@@ -95,6 +98,8 @@ def run(name: str, argv: Sequence[str]) -> int:
         raise
     console = open_console()
     for table in shown.tables:
+        if table.title:
+            print_paragraph(console, table.title)
         console.print(_as_rich(table))
         console.print()
     for note in shown.notes:
@@ -181,22 +186,11 @@ def _check_gif(gif: str) -> None:
 
 
 def _as_rich(table: Table) -> Any:
-    from rich import box
-    from rich.table import Table as RichTable
-
-    shown = RichTable(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-        title=table.title or None,
-        title_justify="left",
-        title_style=HEADING,
-    )
-    for index, heading in enumerate(table.header):
-        column = [row[index] for row in table.rows]
-        numbers = all(re.fullmatch(r"[−+\-]?[\d.,]+([eE][−+\-]?\d+)?%?|", cell) for cell in column)
-        shown.add_column(heading, justify="right" if numbers else "left", overflow="fold", no_wrap=index == 0)
+    columns = list(zip(*table.rows, strict=True))
+    numeric = re.compile(r"[−+\-]?[\d.,]+([eE][−+\-]?\d+)?%?|")
+    aligned = [">" * all(map(numeric.fullmatch, column)) for column in columns]
+    shown = new_table(*(sign + head for sign, head in zip(aligned, table.header, strict=True)))
+    shown.columns[0].no_wrap = True
     for row in table.rows:
         shown.add_row(*row)
     return shown

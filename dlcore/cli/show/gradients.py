@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from dlcore.cli.show import demonstration
 from dlcore.cli.show.subject import Option, Subject, read_words
+from dlcore.cli.terminal import new_table
 from dlcore.errors import FitError, check_number
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ SUBJECT = Subject(
     (
         Option("samples", "8", "Samples on which the loss is computed."),
         Option("entries", "20", "Entries compared in each tensor of parameters."),
-        Option("seed", "0", "What the choice of entries comes from."),
+        Option("seed", "0", "Seed of the choice of entries."),
         Option(
             "by_hand", "", "In place of a recipe: linear, ReLU, linear, squared error, with its backward pass by hand."
         ),
@@ -37,14 +39,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Check the gradients of a recipe's model.
-
-    Returns:
-        0 if they agree, 1 if any disagree.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Check the gradients of a recipe's model."""
     if "--by_hand" in argv:
         return demonstration.run("manual_backward", [word for word in argv if word != "--by_hand"])
     words = read_words(SUBJECT, argv)
@@ -54,7 +49,8 @@ def run(argv: list[str]) -> int:
     check_number("--samples", samples, at_least=1)
     check_number("--entries", entries, at_least=1)
     check_number("--seed", seed, at_least=0)
-    from dlcore.cli.show.prepared import prepared, say_sample
+    from dlcore.cli.panels import warn_of_sample
+    from dlcore.cli.show.prepared import prepared
     from dlcore.cli.terminal import open_console, print_paragraph
     from dlcore.insight.gradient_check import TOLERANCE, check_gradients
     from dlcore.insight.short_training import first_samples
@@ -77,7 +73,7 @@ def run(argv: list[str]) -> int:
         print_paragraph(
             console, f"{kinks} entries lie on a kink of the loss, where it has no slope: they were not judged."
         )
-    say_sample(console, command)
+    warn_of_sample(console, command.datamodule)
     wrong = [group.name for group in report.groups if group.agrees is False]
     about = f"on {report.samples} samples, loss {report.loss:.4f}, in float64; tolerance {TOLERANCE:g}"
     if wrong:
@@ -88,28 +84,17 @@ def run(argv: list[str]) -> int:
 
 
 def _table(report: GradientReport) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("parameters", overflow="fold", min_width=19)
-    for heading in ("shape", "checked", "gradient", "error"):
-        table.add_column(heading, justify="right")
-    table.add_column("result")
+    table = new_table("parameters", ">shape", ">checked", ">gradient", ">error", "result")
+    verdicts = {True: ("agrees", ""), False: ("DISAGREES", "bold red"), None: ("not judged", "yellow")}
     for group in report.groups:
-        total = 1
-        for length in group.shape:
-            total *= length
-        verdict, color = {True: ("agrees", "green"), False: ("DISAGREES", "bold red"), None: ("not judged", "yellow")}[
-            group.agrees
-        ]
+        verdict, style = verdicts[group.agrees]
         table.add_row(
             group.name.removeprefix("network."),
             " × ".join(f"{length:,}" for length in group.shape) or "1",
-            f"{group.checked} of {total:,}",
+            f"{group.checked} of {math.prod(group.shape):,}",
             f"{group.greatest_gradient:.1e}",
             f"{group.greatest_error:.1e}" if group.checked else "",
             verdict,
-            style=None if group.agrees else color,
+            style=style,
         )
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlcore.cli.show.subject import Subject, read_words
+from dlcore.cli.terminal import new_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,13 +25,10 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Print the summary of a recipe's model.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Print the summary of a recipe's model."""
     words = read_words(SUBJECT, argv)
-    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.cli.panels import warn_of_sample
+    from dlcore.cli.show.prepared import prepared, recipe_title
     from dlcore.cli.terminal import open_console, print_columns
     from dlcore.insight.model_summary import summarize_model
 
@@ -46,7 +44,7 @@ def run(argv: list[str]) -> int:
         console.print()
     batch_size = getattr(command.datamodule, "batch_size", None)
     print_columns(console, _totals(summary, batch_size), column=23, indent=0)
-    say_sample(console, command)
+    warn_of_sample(console, command.datamodule)
     return 0
 
 
@@ -78,13 +76,7 @@ def _table(summary: ModelSummary) -> Table:
 
 def _feature_maps(summary: ModelSummary) -> Table:
     """Return each feature map's size by the formula, next to the measured one."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("feature maps", overflow="fold", min_width=14)
-    table.add_column("size by (H − F + 2P)/S + 1")
-    table.add_column("measured", justify="right", no_wrap=True)
+    table = new_table("feature maps", "size by (H − F + 2P)/S + 1", ">measured")
     for layer in summary.layers:
         if layer.size_formulas and layer.output_shape is not None:
             table.add_row(layer.name, " × ".join(layer.size_formulas), _shape(layer.output_shape[-2:]))

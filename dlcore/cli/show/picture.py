@@ -17,15 +17,7 @@ _LONGEST_NAME = 80
 
 
 def picture_path(given: str | None, name: str) -> Path:
-    """Return the file of a picture, checked before the picture is computed.
-
-    Args:
-        given: The value of ``--out``, or None.
-        name: The picture's subject, used as file name if `given` is None; any characters.
-
-    Raises:
-        ArgumentError: It cannot be written, or is a file that dlcore did not draw.
-    """
+    """Return the file of a picture, checked before the picture is computed."""
     if given is not None:
         path = Path(given).expanduser()
         check_png_path(path)

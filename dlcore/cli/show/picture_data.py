@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich import box
 from rich.table import Table
 
+from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.picture import picture_path, save_picture
-from dlcore.cli.show.prepared import data_title, say_sample
+from dlcore.cli.show.prepared import data_title
 from dlcore.cli.show.subject import Words
-from dlcore.cli.terminal import open_console, print_columns
+from dlcore.cli.terminal import new_table, open_console, print_columns
 from dlcore.insight import picture_data
 from dlcore.insight.picture_features import picture_features, shrunk, to_grey
 from dlcore.runs import Command
@@ -29,17 +29,7 @@ _MUCH = 1.5  # ratio of the largest to the smallest class from which weights are
 
 
 def show_pictures(words: Words, command: Command, part: str, index: int) -> None:
-    """Print the summary, and draw the pictures.
-
-    Args:
-        words: The command line.
-        command: The command, with its data already read.
-        part: The part whose samples are drawn.
-        index: The sample that is shown in detail.
-
-    Raises:
-        ArgumentError: There is no such sample, or a picture cannot be written.
-    """
+    """Print the summary, and draw the pictures."""
     data = command.datamodule
     picture_data.check_sample(data, part, index)
     title = data_title(words)
@@ -50,7 +40,7 @@ def show_pictures(words: Words, command: Command, part: str, index: int) -> None
     print_columns(console, _rows(data, summary), column=14, indent=0)
     if summary.class_names:
         console.print(_class_table(summary))
-    say_sample(console, command)
+    warn_of_sample(console, command.datamodule)
 
     classes = min(max(len(summary.class_names), 1), _MOST_ROWS)
     if summary.class_names:
@@ -140,11 +130,7 @@ def _values(values: Values) -> str:
 
 
 def _class_table(summary: PictureSummary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("class", overflow="fold")
-    for part in summary.counts:
-        table.add_column(part, justify="right")
-    table.add_column("share of train", justify="right")
+    table = new_table("class", *(f">{part}" for part in summary.counts), ">share of train")
     total = max(summary.sizes["train"], 1)
     for number, name in enumerate(summary.class_names[:_MOST_LISTED]):
         counts = [counts[number] for counts in summary.counts.values()]

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from rich.console import Console
-
-from dlcore.cli.panels import warn_of_sample
 from dlcore.cli.show.subject import Words
+from dlcore.cli.terminal import one_line_warnings
 from dlcore.config.merge import own_title
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.config.request import read_request
 from dlcore.errors import FitError
-from dlcore.plain_text import printable
 from dlcore.runs import Command, prepare
-from dlcore.runs.other_data import name_of_data
+from dlcore.runs.evaluation_files import name_of_data
 
 
 def prepared(words: Words, only_data: bool = False) -> Command:
-    """Build what a fit with these recipes and flags would use. With ``--ckpt_path`` load the weights.
-
-    Args:
-        words: The command line.
-        only_data: Build only the data.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
-    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
+    """Build what a fit with these recipes and flags would use. With ``--ckpt_path`` load the weights."""
+    one_line_warnings()
     try:
         command = prepare("fit", *words.recipe, only_data=only_data)
     except MisconfigurationException as error:  # Lightning's error for incompatible settings
         raise FitError(" ".join(str(error).split())) from error
-    if only_data:
+    if only_data or not command.settings.checkpoint:
         return command
-    if command.settings.checkpoint:
-        _load_weights(command)
-    return command
-
-
-def _load_weights(command: Command) -> None:
     try:
         command.model.load_state_dict(command.settings.checkpoint["state_dict"])
     except RuntimeError as error:  # weights that do not fit were refused before: some layers do not exist yet
@@ -48,6 +30,7 @@ def _load_weights(command: Command) -> None:
             f"--ckpt_path: expected a model whose layers are made in __init__(), got {type(command.model).__name__}, "
             "which makes them when a fit begins. Leave it out, to look at the model as it begins."
         ) from error
+    return command
 
 
 def recipe_title(words: Words) -> str:
@@ -61,8 +44,3 @@ def recipe_title(words: Words) -> str:
 def data_title(words: Words) -> str:
     """Return a data picture's title: the recipes, and the data if flags choose others."""
     return "_".join(filter(None, (recipe_title(words), name_of_data(read_request(["show", *words.recipe])))))
-
-
-def say_sample(console: Console, command: Command) -> None:
-    """Print a box if the data are not those of the recipe."""
-    warn_of_sample(console, command.datamodule)

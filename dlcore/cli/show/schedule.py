@@ -18,7 +18,7 @@ SUBJECT = Subject(
     "stepped as it would be, over as many steps as the data, the batch size and the epochs make.",
     (
         Option("scale", "linear", "Scale of the rate: linear or log."),
-        Option("out", "FILE.png", "Where the picture goes; left out: show/schedule_RECIPE.png."),
+        Option("out", "FILE.png", "File of the picture; left out: show/schedule_RECIPE.png."),
     ),
     (
         "show schedule --model.lr_scheduler CosineAnnealingLR --model.lr_scheduler.T_max 20",
@@ -29,15 +29,12 @@ _MOST_CHANGES = 10
 
 
 def run(argv: list[str]) -> int:
-    """Draw the schedule of a recipe.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Draw the schedule of a recipe."""
     words = read_words(SUBJECT, argv)
     log = words.choice("scale", ("linear", "log")) == "log"
+    from dlcore.cli.panels import warn_of_sample
     from dlcore.cli.show.picture import picture_path, save_picture
-    from dlcore.cli.show.prepared import prepared, recipe_title, say_sample
+    from dlcore.cli.show.prepared import prepared, recipe_title
     from dlcore.cli.terminal import open_console, print_columns
     from dlcore.insight.schedule_preview import preview_schedule
     from dlcore.tracking.figures.learning_rate import schedule_curve
@@ -50,7 +47,7 @@ def run(argv: list[str]) -> int:
         raise ArgumentError("--scale", "linear, since the rate falls to 0", "log")
     console = open_console()
     print_columns(console, _rows(preview), column=13, indent=0)
-    say_sample(console, command)
+    warn_of_sample(console, command.datamodule)
     name = preview.name or "constant learning rate"
     if preview.warmup_steps:
         name += f" after a warm-up of {preview.warmup_steps:,} steps"
@@ -93,5 +90,4 @@ def _rows(preview: SchedulePreview) -> list[tuple[str, str]]:
 
 
 def _place(step: int, per_epoch: int) -> str:
-    """Return a step, counted from 1, and its epoch, in words."""
     return f"step {step:,} (epoch {(step - 1) // per_epoch + 1})"

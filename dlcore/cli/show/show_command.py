@@ -7,8 +7,8 @@ import importlib
 from rich.text import Text
 
 from dlcore.cli.show import demonstration
-from dlcore.cli.show.subject import Subject, print_subject_help, wants_help
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
+from dlcore.cli.show.subject import Subject, run_subject, wants_help
+from dlcore.cli.terminal import HEADING, open_console, print_examples, print_hints, print_names, print_paragraph
 from dlcore.errors import UnknownNameError
 
 # Each is a module of this package with a SUBJECT and a `run(argv)`; imported on demand.
@@ -16,17 +16,7 @@ SUBJECTS = ("data", "model", "activation", "schedule", "gradients", "config")
 
 
 def run(argv: list[str]) -> int:
-    """Run ``show SUBJECT …``.
-
-    Args:
-        argv: The words after ``show``.
-
-    Returns:
-        The exit code: 0; 1 if something was found to be wrong.
-
-    Raises:
-        UnknownNameError: There is no such subject; the message offers the nearest.
-    """
+    """Run ``show SUBJECT …``."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print_overview()
         return 0
@@ -41,10 +31,7 @@ def run(argv: list[str]) -> int:
         names = [*SUBJECTS, *demonstration.SUBJECTS]
         raise UnknownNameError("subject of `show`", name, names, "See: python -m dlcore show")
     module = importlib.import_module(f"dlcore.cli.show.{name}")
-    if wants_help(rest):
-        print_subject_help(module.SUBJECT)
-        return 0
-    return module.run(rest)
+    return run_subject(module, rest)
 
 
 def print_overview() -> None:
@@ -55,12 +42,10 @@ def print_overview() -> None:
     console.print()
     subjects: list[Subject] = [importlib.import_module(f"dlcore.cli.show.{name}").SUBJECT for name in SUBJECTS]
     subjects += [demonstration.subject(name) for name in demonstration.SUBJECTS]
-    rows = [(Text(f"python -m dlcore {subject.command}", style=NAME), subject.summary) for subject in subjects]
-    print_columns(console, rows, column=36)
-    console.print()
-    console.print(Text("For example", style=HEADING))
-    for subject in subjects:
-        console.print(Text(f"  python -m dlcore {subject.examples[0]}", style=NAME), soft_wrap=True)
-    console.print()
-    print_paragraph(console, Text("More of each: python -m dlcore show SUBJECT --help", style=QUIET))
-    print_paragraph(console, Text("Which learning rate to take: python -m dlcore lr_find --help", style=QUIET))
+    print_names(console, [(f"python -m dlcore {each.command}", each.summary) for each in subjects], column=36)
+    print_examples(console, [subject.examples[0] for subject in subjects], "For example")
+    print_hints(
+        console,
+        "More of each: python -m dlcore show SUBJECT --help",
+        "Which learning rate to take: python -m dlcore lr_find --help",
+    )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-
-from rich.text import Text
+from typing import Any
 
 from dlcore.cli.flag_rows import flag_row
-from dlcore.cli.terminal import HEADING, NAME, open_console, print_columns, print_paragraph
+from dlcore.cli.terminal import open_console, print_columns, print_examples, print_heading, print_paragraph, print_usage
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.recipe import DEFAULT_RECIPE
 from dlcore.config.request import Request, read_request
@@ -77,11 +76,7 @@ class Words:
     recipes: list[str] = field(default_factory=list)
 
     def number(self, name: str, default: float, whole: bool = False) -> float:
-        """Return an option's value as a number.
-
-        Raises:
-            ArgumentError: It is not a number.
-        """
+        """Return an option's value as a number."""
         text = self.given.get(name)
         if text is None:
             return default
@@ -91,11 +86,7 @@ class Words:
             raise ArgumentError(f"--{name}", "a whole number" if whole else "a number", text) from error
 
     def choice(self, name: str, options: Sequence[str]) -> str:
-        """Return an option's value, one of several; the first is its default.
-
-        Raises:
-            ArgumentError: It is not one of them.
-        """
+        """Return an option's value, one of several; the first is its default."""
         text = self.given.get(name) or options[0]
         if text not in options:
             raise ArgumentError(f"--{name}", " or ".join(options), text)
@@ -103,13 +94,7 @@ class Words:
 
 
 def read_words(subject: Subject, argv: Sequence[str]) -> Words:
-    """Split a command line into names, own options, recipes and flags.
-
-    Raises:
-        ArgumentError: An option lacks its value, or has one but takes none.
-        UnknownNameError: An option is mistyped.
-        ConfigError: A word is neither a flag nor a flag's value, and names are not allowed.
-    """
+    """Split a command line into names, own options, recipes and flags."""
     argv, names = list(argv), []
     if not subject.of_recipe:
         while argv and not argv[0].startswith("-"):
@@ -146,14 +131,20 @@ def wants_help(argv: Sequence[str]) -> bool:
     return bool({"-h", "--help", "--help-all"} & set(argv))
 
 
+def run_subject(module: Any, argv: Sequence[str]) -> int:
+    """Run a command's module, or print the help of its ``SUBJECT`` if the command line asks for it."""
+    if wants_help(argv):
+        print_subject_help(module.SUBJECT)
+        return 0
+    return int(module.run(argv))
+
+
 def print_subject_help(subject: Subject) -> None:
     """Print the short help of one subject."""
     console = open_console()
-    usage = f"python -m dlcore {subject.command} {subject.takes}"
-    console.print(Text.assemble(("Usage: ", HEADING), usage), soft_wrap=True)
+    print_usage(console, f"{subject.command} {subject.takes}")
     print_paragraph(console, f"{subject.summary} {subject.about}")
-    console.print()
-    console.print(Text("Options", style=HEADING))
+    print_heading(console, "Options")
     rows = [flag_row(f"--{option.name}", option.value, option.meaning) for option in subject.options]
     if subject.of_recipe:
         rows = [
@@ -162,7 +153,4 @@ def print_subject_help(subject: Subject) -> None:
             *rows,
         ]
     print_columns(console, rows, column=_COLUMN)
-    console.print()
-    console.print(Text("Examples", style=HEADING))
-    for example in subject.examples:  # not wrapped: a command must be copied whole
-        console.print(Text(f"  python -m dlcore {example}", style=NAME), soft_wrap=True)
+    print_examples(console, subject.examples)

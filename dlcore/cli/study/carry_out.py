@@ -1,36 +1,151 @@
-"""Run studies in a terminal: progress of the runs, then tables, verdicts and paths of the files."""
+"""Carry out studies and searches, and print their results."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from dlcore.cli.study.display import StudyDisplay
-from dlcore.cli.study.print_outcome import print_files, print_outcome, print_summary
-from dlcore.cli.study.progress_rows import plain_table
-from dlcore.cli.study.search_shown import search_and_show
+from dlcore.cli.study.display import StudyDisplay, plain_table
 from dlcore.cli.study.study_request import StudyRequest
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_paragraph, shell_word, tensorboard_command
+from dlcore.cli.terminal import (
+    HEADING,
+    NAME,
+    QUIET,
+    open_console,
+    print_columns,
+    print_paragraph,
+    shell_word,
+    tensorboard_command,
+)
 from dlcore.errors import Interrupted
-from dlcore.studies.executor import open_executor
-from dlcore.studies.outcome import write_combined
+from dlcore.studies.executor import Executor, open_executor
+from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome, counted, write_combined
 from dlcore.studies.plan import Plan
+from dlcore.studies.search import Search, command_of
+from dlcore.studies.study import Variant
 from dlcore.studies.study_runner import RUNS, Listener, check_jobs, make_plans, run_studies
+from dlcore.studies.tables import claim_rows, claim_values, table, why_not
+from dlcore.tracking.metric_names import GAP, is_share
+
+_COLOURS = {"CONFIRMED": "bold green", "CONTRADICTED": "bold red", "INCONCLUSIVE": "bold yellow", "SKIPPED": QUIET}
+_WIDE = 105
+_VERDICT = 14  # columns
+
+
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """Print the table, the verdicts, the failures and the paths of the files."""
+    results = outcome.results
+    heads, rows = table(results, brief=console.width < _WIDE)
+    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for place, head in enumerate(heads):
+        shown.add_column(
+            head, justify="left" if not place else "right", min_width=None if not place else _width(rows, place, head)
+        )
+    for row in rows:
+        shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
+    console.print()
+    console.print(shown)
+    print_paragraph(console, Text(f"{GAP}. {results.study.cuts}".rstrip(), style=QUIET))
+    for name, says, measured, textbook, why in claim_rows(outcome.verdicts):
+        console.print()
+        print_paragraph(console, Text.assemble((name, _COLOURS[name]), "  ", says))
+        for line in (measured, f"textbook: {textbook}" if textbook else "", f"why: {why}" if why else ""):
+            if line:
+                print_paragraph(console, Text(line, style=QUIET), indent=2)
+    _print_warnings(console, outcome)
+    console.print()
+    files: list[tuple[str, Path | str]] = [
+        (f"{place + 1}. picture" if len(outcome.pictures) > 1 else "picture", picture.path)
+        for place, picture in enumerate(outcome.pictures)
+        if picture.path is not None
+    ]
+    files += [
+        ("report", outcome.folder / REPORT),
+        ("tables", f"{outcome.folder / RESULTS}, {TABLE}"),
+        ("TensorBoard", tensorboard_command(str(outcome.folder))),
+    ]
+    print_files(console, files)
+
+
+def print_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print the claims of several studies as one table: study, verdict, claim, measurement, textbook."""
+    console.print()
+    for outcome in outcomes:
+        study = outcome.results.study
+        console.print(Text.assemble((study.name, f"{NAME} bold"), "  ", (study.title, HEADING)))
+        for claim, verdict in outcome.verdicts:
+            values = verdict.why or claim_values(outcome.results, claim)
+            book = f"; textbook: {claim.textbook}" if claim.textbook else ""
+            why = f"\nwhy: {why_not(claim, verdict)}" if why_not(claim, verdict) else ""
+            words = Text.assemble(claim.says, "\n", (f"{values}{book}{why}", QUIET))
+            print_columns(console, [(Text(verdict.name, _COLOURS[verdict.name]), words)], column=_VERDICT + 2)
+        if not outcome.verdicts:
+            print_paragraph(console, Text("no claims", style=QUIET), indent=2)
+        _print_warnings(console, outcome)
+        console.print()
+    console.print(Text(counted([outcome.verdicts for outcome in outcomes]), style=HEADING))
+    console.print()
+
+
+def print_files(console: Console, files: Sequence[tuple[str, Path | str]]) -> None:
+    """Print the paths of files, each with its kind."""
+    print_columns(console, [(Text(name, style=QUIET), str(path)) for name, path in files], column=13, indent=0)
+
+
+def _print_warnings(console: Console, outcome: Outcome) -> None:
+    results = outcome.results
+    for variant, seed, error in results.failures:
+        console.print(Text(f"failed: {variant}, seed {seed}: {error}", style="red"), soft_wrap=True)
+    if any(run.record.is_sample for run in results.runs):
+        print_paragraph(console, Text("built-in sample: the numbers mean nothing for the real data.", style="yellow"))
+    for picture in outcome.pictures:
+        if picture.path is None:
+            print_paragraph(console, Text(picture.text, style="yellow"))
+
+
+def _width(rows: list[list[str]], place: int, head: str) -> int:
+    """Return the width of a column's cells and of the words of its head, so that neither is broken."""
+    return max(*(len(row[place]) for row in rows), *map(len, head.split()))
+
+
+def search_and_show(console: Console, request: StudyRequest, executor: Executor) -> int:
+    """Run the remaining trials of a search, and show the results."""
+    if request.search is None:
+        return 1
+    recipe, space, settings, trials = request.search
+    search = Search(request.study, recipe, space, settings, trials)
+    direction = "highest" if search.greater else "lowest"
+    console.print(Text(f"{request.study.title}: {trials} trials for the {direction} {search.metric}."))
+
+    def told(number: int, variant: Variant, value: float | None) -> None:
+        best = max if search.greater else min
+        known = [each for each in search.values.values() if each is not None]
+        so_far = f" (best so far {_value(search.metric, best(known))})" if known else ""
+        text = "failed" if value is None else f"{search.metric} {_value(search.metric, value)}"
+        console.print(Text(f"{number}/{trials}  {variant.name}: {text}{so_far}"), soft_wrap=True)
+
+    outcome = search.run(RUNS, request.jobs, executor, told)
+    print_outcome(console, outcome)
+    best = search.best()
+    if best is not None:
+        words = " ".join(map(shell_word, command_of(best, request.study.seeds[0])))
+        console.print()
+        console.print(Text.assemble("The best again: ", (f"python -m dlcore {words}", NAME)), soft_wrap=True)
+    return 1 if outcome.results.failures else 0
+
+
+def _value(metric: str, value: float) -> str:
+    return f"{value:.1%}" if is_share(metric) else f"{value:.4g}"
 
 
 def carry_out(request: StudyRequest) -> int:
-    """Train the remaining runs, and show the results.
-
-    Returns:
-        0; 1 if a run failed.
-
-    Raises:
-        Interrupted: Ctrl-C or SIGTERM ended it; finished runs are kept.
-        DlcoreError: It cannot be carried out.
-    """
+    """Train the remaining runs, and show the results."""
     console = open_console()
     before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
@@ -57,11 +172,7 @@ def carry_out(request: StudyRequest) -> int:
 
 
 def dry_run(request: StudyRequest) -> int:
-    """List the runs of studies and check their settings.
-
-    Returns:
-        0; 1 if a variant cannot be trained.
-    """
+    """List the runs of studies and check their settings."""
     console = open_console()
     plans = make_plans(request.studies, RUNS, request.redo)
     jobs = [job for plan in plans for job in plan.jobs]

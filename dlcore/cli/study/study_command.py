@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
-from rich.text import Text
-
-from dlcore.cli.packaged_yaml import ACTIONS, check_words, copy_yaml, say_copied, show_yaml
+from dlcore.cli.recipes import ACTIONS, check_words, copy_yaml, list_yaml, say_copied, show_yaml
 from dlcore.cli.show.subject import Option, Subject, print_subject_help, wants_help
 from dlcore.cli.study.study_request import ALL, StudyRequest, read_study_request
-from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
-from dlcore.config.recipe import recipe_header, recipe_text
+from dlcore.cli.terminal import one_line_warnings, open_console, print_heading, print_names
+from dlcore.config.recipe import recipe_text
 from dlcore.errors import ConfigError
-from dlcore.plain_text import printable
 from dlcore.studies import find_study, study_names
 from dlcore.studies.claim import ANY_METRIC, QUANTITIES
 
@@ -41,13 +37,13 @@ SUBJECT = Subject(
             "best (pip install 'dlcore[optuna]'); the same command with a greater N goes on.",
         ),
         Option("seeds", "1", "How many seeds each variant is trained with (3), or which: 0,7."),
-        Option("x", "epoch", "What lies below the curves: epoch, samples or seconds."),
+        Option("x", "epoch", "The horizontal axis of the curves: epoch, samples or seconds."),
         Option("jobs", "N", "Runs at a time; left out: one a GPU, without any one a core."),
         Option("quick", "", "Cut to what the study's file says: fewer epochs, one seed; a folder of its own."),
         Option(
             "backend",
             "local",
-            "Who trains: local processes, or a cluster of ray or dask, all of whose machines see this folder.",
+            "Where runs are trained: local processes, or a cluster of ray or dask whose machines all see this folder.",
         ),
         Option("backend_address", "ADDR", "Of the cluster; left out: by RAY_ADDRESS, DASK_SCHEDULER_ADDRESS, or own."),
         Option("redo", "", "Train again what is done already."),
@@ -64,17 +60,7 @@ SUBJECT = Subject(
 
 
 def run(argv: list[str]) -> int:
-    """Run ``study …``.
-
-    Args:
-        argv: The words after ``study``.
-
-    Returns:
-        The exit code: 0; 1 if a run failed or cannot be carried out.
-
-    Raises:
-        DlcoreError: The command cannot be carried out.
-    """
+    """Run ``study …``."""
     if wants_help(argv) or argv[:1] == ["help"]:
         print_subject_help(SUBJECT)
         _print_claim_help()
@@ -88,41 +74,33 @@ def run(argv: list[str]) -> int:
     elif action == "copy":
         _copy(words[0], words[1])
     else:
-        _list()
+        list_yaml(
+            study_names(),
+            find_study,
+            "Studies: each trains some variants, compares them and judges its claims",
+            "Run one: python -m dlcore study NAME",
+            "All of them: python -m dlcore study all --quick",
+            "Look at one: python -m dlcore study show NAME",
+            "Start your own: python -m dlcore study copy NAME FILE",
+            "More: python -m dlcore study --help",
+        )
     return 0
 
 
 def _carry_out(request: StudyRequest) -> int:
     from dlcore.cli.study.carry_out import carry_out, dry_run
 
-    warnings.formatwarning = lambda message, *_: f"dlcore: warning: {printable(str(message))}\n"
+    one_line_warnings()
     return dry_run(request) if request.dry_run else carry_out(request)
-
-
-def _list() -> None:
-    console = open_console()
-    names = study_names()
-    headers = [recipe_header(find_study(name)) for name in names]
-    column = 4 + max(map(len, names), default=0)
-    rows = [(Text(name, style=NAME), text.partition("\n")[0]) for name, text in zip(names, headers, strict=True)]
-    console.print(Text("Studies: each trains some variants, compares them and judges its claims", style=HEADING))
-    print_columns(console, rows, column=column)
-    console.print()
-    print_paragraph(console, Text("Carry one out: python -m dlcore study NAME", style=QUIET))
-    print_paragraph(console, Text("All of them: python -m dlcore study all --quick", style=QUIET))
-    print_paragraph(console, Text("Look at one: python -m dlcore study show NAME", style=QUIET))
-    print_paragraph(console, Text("Start your own: python -m dlcore study copy NAME FILE", style=QUIET))
-    print_paragraph(console, Text("More: python -m dlcore study --help", style=QUIET))
 
 
 def _print_claim_help() -> None:
     """Print the quantities that a claim in a study's file may use."""
     console = open_console()
-    console.print()
-    console.print(Text('Claims, as in  holds: accuracy("NAME") < 0.4 and gap("NAME") > 1%', style=HEADING))
+    print_heading(console, 'Claims, as in  holds: accuracy("NAME") < 0.4 and gap("NAME") > 1%')
     rows = [(f'{name}("NAME"{", N" * numbers})', meaning) for name, (numbers, meaning) in QUANTITIES.items()]
     rows += [(f'{name}("val/rmse", "NAME")', meaning) for name, meaning in ANY_METRIC.items()]
-    print_columns(console, [(Text(name, style=NAME), meaning) for name, meaning in rows], column=37)
+    print_names(console, rows, column=37)
 
 
 def _copy(name: str, target: str) -> None:
@@ -130,4 +108,4 @@ def _copy(name: str, target: str) -> None:
     if path.stem in (*study_names(), ALL) and path.suffix in (".yaml", ".yml"):
         raise ConfigError(f"{path}: a study of that name comes with dlcore, and would share its runs. Choose another.")
     copy_yaml(content, path, "study", name)
-    say_copied(path, f"Runs will lie in lightning_logs/study_{path.stem}/.", "study")
+    say_copied(path, f"Runs will be in lightning_logs/study_{path.stem}/.", "study")

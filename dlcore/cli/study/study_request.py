@@ -51,11 +51,7 @@ class StudyRequest:
 
 
 def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
-    """Read a command line.
-
-    Raises:
-        DlcoreError: There is no such study or option, or a value is wrong.
-    """
+    """Read a command line."""
     words = list(argv)
     name = words.pop(0) if words and not words[0].startswith("-") else None
     request = read_request([subject.command, *_switched(words)])
@@ -77,7 +73,7 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
         own_variants = bool(vary or request.recipes or draws is not None or trials is not None)
         studies = _by_name(name, own_variants, quick, AllowList.of(request.flags).packages)
     elif quick:
-        raise ConfigError("--quick: the cuts are those of a study's file; beside --vary give --trainer.max_epochs.")
+        raise ConfigError("--quick: only a study's file has such cuts; with --vary give --trainer.max_epochs.")
     else:
         recipe, space = _varied(request.recipes, vary)
         variants = () if trials is not None else variants_of(recipe, space, draws)
@@ -108,13 +104,9 @@ def _by_name(name: str, own_variants: bool, quick: bool, allow: tuple[str, ...])
 
 
 def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:
-    """Return the recipe and the settings to vary."""
     if not vary:
         raise ArgumentError(
-            "study",
-            "a study's name, or --vary",
-            None,
-            "For example: --vary model.dropout=0,0.25,0.5 (study --help).",
+            "study", "a study's name, or --vary", None, "For example: --vary model.dropout=0,0.25,0.5 (study --help)."
         )
     if len(recipes) > 1:
         raise ArgumentError("-c", "one recipe", " -c ".join(recipes))

@@ -15,7 +15,7 @@ from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import validated
 from dlcore.lightning_compat import callbacks_of
-from dlcore.runs.batch_norm_check import leaves_one_sample
+from dlcore.runs.batch_size import leaves_one_sample
 
 _NOISY = 8  # samples: statistics of fewer are mostly noise
 

@@ -22,12 +22,7 @@ _MOST, _LONGEST, _LOOKED_AT = 5, 60, 256
 
 
 def settings_facts(config: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> dict[str, str]:
-    """Return the settings and versions of this process, by name.
-
-    Args:
-        config: The whole config, plain values.
-        checkpoint: The content of the checkpoint that the run resumes from; empty for a new run.
-    """
+    """Return the settings and versions of this process, by name."""
     facts = {name.replace(".init_args.", "."): str(value) for name, value in flatten(dict(config))}
     facts["seed_everything"] = str(torch.initial_seed())
     facts["version of dlcore"] = dlcore.__version__
@@ -65,9 +60,6 @@ def check_agreement(facts: Mapping[str, str]) -> None:
 
     Args:
         facts: The facts of this process, by name; paths are not compared, only named in the message.
-
-    Raises:
-        FitError: They differ; the message names the processes and the facts.
     """
     everyone: list[Any] = [None] * torch.distributed.get_world_size()
     own = {name: value for name, value in facts.items() if name not in PLACES}

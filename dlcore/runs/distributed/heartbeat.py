@@ -51,10 +51,6 @@ class Peer:
 class Wire:
     """The connections between rank 0 and each other rank; all ranks must create it together (it is collective).
 
-    Args:
-        rank: Rank of this process.
-        world_size: Number of ranks.
-
     Attributes:
         peers: The processes connected to this one by rank: all others, or rank 0.
         state: The state that this process reports.
@@ -90,11 +86,7 @@ class Wire:
                 warnings.warn(f"{failed[0]}. A process that hangs or dies will not be noticed soon.", stacklevel=2)
 
     def exchange(self, seconds: float) -> None:
-        """Send this process's state if due, and read messages.
-
-        Args:
-            seconds: Maximum time to wait for messages.
-        """
+        """Send this process's state if due, and read messages."""
         now, state = time.monotonic(), self.state  # read once: another thread may set it
         if state != self._sent or now - self._beaten > _BEAT:
             self._sent, self._beaten = state, now

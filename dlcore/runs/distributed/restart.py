@@ -2,41 +2,121 @@
 
 The first attempt saves the run's folder for the next one: in the store of torchrun's agent, which outlives the
 processes, and in a file next to the runs, which outlives the agent.
+
+torchrun has one store for all attempts and counts restarts per machine, so neither identifies the attempt of a process.
+Rank 0 does: each attempt has one.
 """
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import json
 import os
 import re
+import threading
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import Trainer
+from torch import distributed
+from torch.distributed.distributed_c10d import PrefixStore
+
 from dlcore.config.request import Flag, Request
-from dlcore.errors import ArgumentError
+from dlcore.errors import ArgumentError, ProcessLost
+from dlcore.lightning_compat import process_group_of
 from dlcore.processes import ATTEMPT, agent_store, by_slurm, by_torchrun, rank_of_process
-from dlcore.runs.distributed.attempt import Attempt
 from dlcore.runs.folder import runs_root
 
+_LOOK = 0.1  # seconds between two polls of the store for requests
+_LONGEST = timedelta(minutes=5)  # maximum time for rank 0 to start
 RUN_ID = "DLCORE_RUN_ID"  # environment variable: the launch's name; a launch of the same name resumes its run
 NOTES = ".launches"
 _commands = itertools.count()
 
 
+def meet_apart(trainer: Trainer) -> None:
+    """Create the process group of this attempt under its own prefix in the store.
+
+    torchrun has one store for all attempts, and torch uses the same keys each time: restarted processes would read the
+    addresses of the dead ones and never connect (pytorch#135712).
+    """
+    strategy: Any = trainer.strategy
+    store = agent_store() if ATTEMPT in os.environ and not distributed.is_initialized() else None
+    if store is None or (group := process_group_of(strategy)) is None:
+        return
+    strategy.accelerator.setup_device(strategy.root_device)
+    (backend, timeout), on_gpu = group, strategy.root_device.type != "cpu"
+    store.set_timeout(timeout)
+    distributed.init_process_group(
+        backend,
+        store=PrefixStore(f"dlcore/{os.environ[ATTEMPT]}", store),
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        timeout=timeout,
+        device_id=strategy.root_device if on_gpu else None,
+    )
+    if backend == "nccl":
+        atexit.register(_part)
+
+
+def _part() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+class Attempt:
+    """A broadcast from rank 0 to all other ranks, through torchrun's store."""
+
+    def __init__(self, store: Any, key: str) -> None:
+        self._store, self._key = store, f"dlcore/{key}"
+        self._over = threading.Event()
+
+    def tell(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Answer the other ranks' requests, on rank 0, until the process ends or `over` is called."""
+        what = {**what, "attempt": uuid.uuid4().hex}
+        os.environ[ATTEMPT] = what["attempt"]
+        threading.Thread(target=self._answer, args=(json.dumps(what),), daemon=True).start()
+        return what
+
+    def ask(self, rank: int) -> dict[str, Any]:
+        """Request the message, on another rank, and wait for the answer."""
+        name = uuid.uuid4().hex
+        self._store.set(f"{self._key}/asks/{rank}", name)
+        try:
+            self._store.wait([f"{self._key}/{name}"], _LONGEST)
+        except RuntimeError as error:
+            raise ProcessLost(f"process 0 has not answered process {rank} within {_LONGEST}.") from error
+        what: dict[str, Any] = json.loads(self._store.get(f"{self._key}/{name}"))
+        os.environ[ATTEMPT] = what["attempt"]
+        return what
+
+    def over(self) -> None:
+        """Stop answering: all ranks have their answer."""
+        self._over.set()
+
+    def _answer(self, text: str) -> None:
+        asking = [f"{self._key}/asks/{rank}" for rank in range(1, int(os.environ["WORLD_SIZE"]))]
+        answered: set[str] = set()
+        try:
+            while not self._over.wait(_LOOK):
+                for key in asking:
+                    # A dead process's request may remain: answer it, and later the one of its successor.
+                    if self._store.check([key]) and (name := self._store.get(key).decode()) not in answered:
+                        self._store.set(f"{self._key}/{name}", text)
+                        answered.add(name)
+        except RuntimeError:
+            return  # the store has closed, and torchrun has ended
+
+
 class Launch:
     """The launch of this process, with the run of an earlier attempt.
 
-    Args:
-        request: The parsed command line; only a fit is resumed.
-
     Attributes:
         folder: The run's folder of an earlier attempt, to resume; None for the first attempt.
-
-    Raises:
-        ArgumentError: The launch's name is not a valid file name.
     """
 
     def __init__(self, request: Request) -> None:
@@ -77,14 +157,10 @@ class Launch:
             return f"Started again: the run in {self.folder} goes on from its last checkpoint."
         off = self._request.value("checkpoint") == "null"
         why = "checkpoints are off" if off else "there is none yet"
-        return f"Started again: the run in {self.folder} has no checkpoint ({why}), so it begins anew there."
+        return f"Started again: the run in {self.folder} has no checkpoint ({why}), so it starts again there."
 
     def note(self, folder: Path) -> None:
-        """Save the run's folder for the next attempt. Call it on rank 0 only.
-
-        Args:
-            folder: The run's folder.
-        """
+        """Save the run's folder for the next attempt. Call it on rank 0 only."""
         text = json.dumps({"folder": str(folder), "attempt": self.attempt, "goes_on": self.folder is not None})
         os.environ[ATTEMPT] = self.attempt  # Lightning's other processes inherit the environment
         if self._store is not None:

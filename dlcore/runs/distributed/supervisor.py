@@ -12,9 +12,9 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from dlcore.errors import DlcoreError, Interrupted
-from dlcore.lightning_compat import answer_no_signals, runs_whole_scripts
+from dlcore.lightning_compat import answer_no_signals, callbacks_of, data_module_of, runs_whole_scripts
 from dlcore.runs.distributed.agreement import PLACES, check_agreement, data_facts, network_facts
-from dlcore.runs.distributed.process_group import meet_apart
+from dlcore.runs.distributed.restart import meet_apart
 from dlcore.runs.distributed.watchdog import Watchdog
 
 _LONGEST = 200
@@ -44,7 +44,7 @@ class Together(Callback):
         many = trainer.world_size > 1 and runs_whole_scripts(trainer)
         self._watchdog = Watchdog(trainer, remedy) if many else None
         if self._watchdog is not None:
-            trainer.callbacks.append(self)  # type: ignore[attr-defined]
+            callbacks_of(trainer).append(self)
             self._follow_meeting(trainer, self._watchdog)
             self._watchdog.start()
 
@@ -77,7 +77,7 @@ class Together(Callback):
         """Compare the data, which are set up by now for a fit."""
         if stage == "fit":
             places = {name: value for name, value in self._facts.items() if name in PLACES}
-            check_agreement(places | data_facts(trainer.datamodule))  # type: ignore[attr-defined]
+            check_agreement(places | data_facts(data_module_of(trainer)))
 
     def part(self) -> None:
         """Stop the watchdog after a successful run."""
@@ -87,10 +87,6 @@ class Together(Callback):
 
     def failed(self, error: BaseException, named: BaseException) -> BaseException:
         """Stop the watchdog after an error.
-
-        Args:
-            error: The trainer's exception.
-            named: Its translation for the user.
 
         Returns:
             The exception to raise: `ProcessLost` if a lost process was the cause, else `named`.

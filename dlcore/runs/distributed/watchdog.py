@@ -36,12 +36,7 @@ _LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo",
 
 
 class Watchdog:
-    """Monitor of the processes of one training, from before they join until they end.
-
-    Args:
-        trainer: The trainer.
-        remedy: Returns a sentence on how to continue; called after a process is lost.
-    """
+    """Monitor of the processes of one training, from before they join until they end."""
 
     def __init__(self, trainer: Trainer, remedy: Callable[[], str] = str) -> None:
         self.trainer, self._remedy = trainer, remedy
@@ -93,11 +88,7 @@ class Watchdog:
         return first.state == state
 
     def explained(self, error: BaseException) -> ProcessLost | None:
-        """Return the error that names the lost process, if that caused `error`; None for an error of this process.
-
-        Args:
-            error: The trainer's exception.
-        """
+        """Return the error that names the lost process, if that caused `error`; None for an error of this process."""
         lost = isinstance(error, DistError) or (
             isinstance(error, RuntimeError) and any(word in str(error) for word in _LOST)
         )
@@ -129,7 +120,7 @@ class Watchdog:
             self._look_at_parent()
             self._look_at_children()
             if self._wire is not None:
-                self._look_at_others(now)
+                self._look_at_others(self._wire, now)
         if self._found.is_set():
             self._end()
         if self._wire is not None:
@@ -168,8 +159,7 @@ class Watchdog:
             elif not known and code not in (130, 143):  # else its last state reports it
                 self._lost(rank, child.pid, f"ended with exit code {code}")
 
-    def _look_at_others(self, now: float) -> None:
-        wire: Wire = self._wire  # type: ignore[assignment]
+    def _look_at_others(self, wire: Wire, now: float) -> None:
         for rank, peer in wire.peers.items():
             if peer.state.startswith("said: "):
                 if now - peer.heard < _GRACE:  # this process may raise the same error

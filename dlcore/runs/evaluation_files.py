@@ -1,19 +1,27 @@
-"""Names of an evaluation's output files: the same evaluation replaces its files, another one never does."""
+"""The files of an evaluation: their names, which other data do not share, and the report of a test."""
 
 from __future__ import annotations
 
 import json
+import math
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from dlcore.callbacks.data_facts import data_facts
+from dlcore.errors import RunFileError
 from dlcore.plain_text import decoded_name, file_name
+from dlcore.runs.folder import run_of_checkpoint
+from dlcore.tracking import confusion_matrix
+from dlcore.tracking.figures.style import to_png
 from dlcore.tracking.run_file import replace_file
 
 if TYPE_CHECKING:
     from dlcore.config.request import Request
     from dlcore.runs.command import Command
+
 
 RECORD = ".evaluated.json"  # in the same folder: the evaluation of each file
 
@@ -23,11 +31,6 @@ def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
 
     If a file of that name belongs to another evaluation (other data, another checkpoint, other flags of the data), or
     is unknown, append the next free number: ``test_photos_2.json``.
-
-    Args:
-        command: The command that evaluates.
-        folder: Their folder.
-        names: Their names for the run's own data. All get the same number.
     """
     known, own = _known(folder), _evaluation(command)
     data = f"_{name}" if (name := name_of_data(command.request)) else ""
@@ -40,15 +43,7 @@ def output_files(command: Command, folder: Path, *names: str) -> list[Path]:
 
 
 def remember(command: Command, files: list[Path]) -> None:
-    """Record which evaluation wrote the files.
-
-    Args:
-        command: The command that evaluated.
-        files: Its files, all in one folder.
-
-    Raises:
-        RunFileError: The record cannot be written.
-    """
+    """Record which evaluation wrote the files."""
     folder = files[0].parent
     known = _known(folder) | {file.name: _evaluation(command) for file in files}
     replace_file(folder / RECORD, json.dumps(known, ensure_ascii=False, indent=1).encode(errors="replace"))
@@ -63,7 +58,6 @@ def _known(folder: Path) -> dict[str, Any]:
 
 
 def _evaluation(command: Command) -> dict[str, Any]:
-    """Return the values that identify an evaluation."""
     path = command.settings.checkpoint_path
     flags = [[flag.name, _whole(flag.value)] for flag in command.request.flags if flag.name.split(".")[0] == "data"]
     return {
@@ -107,3 +101,43 @@ def class_names(command: Command) -> list[str] | None:
     facts = data_facts(command.datamodule)
     classes = getattr(getattr(command.model, "task", None), "num_classes", None)
     return facts.get("class_names") or (None if classes is None else [str(k) for k in range(classes)])
+
+
+def write_test_report(command: Command) -> list[Path]:
+    """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder.
+
+    Other data get other names; files of another evaluation are not replaced (`output_files`).
+    """
+    checkpoint = command.settings.checkpoint_path
+    folder = run_of_checkpoint(checkpoint)
+    if checkpoint is None or folder is None:
+        return []
+    source = getattr(command.datamodule, "source", "")
+    unit = getattr(getattr(command.model, "task", None), "unit", "samples")
+    confusion = getattr(command.model, "confusion_matrix", None)
+    report = {
+        "data": source,
+        "checkpoint": checkpoint.name,
+        unit: getattr(command.model, "evaluated", None),
+        "overridden": command.changes,  # record where the test's settings differ from the run's
+        # Six digits are more precise than 10,000 samples; JSON has no NaN.
+        **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
+    }
+    figure = None
+    if isinstance(confusion, Tensor):
+        names = class_names(command) or []
+        report["confusion_matrix"] = {"class_names": names, "rows_are_targets": confusion.tolist()}
+        figure, _, _ = to_png(confusion_matrix(confusion.cpu().numpy(), names))
+    text = json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace")
+    wanted = {"test.json": text} | ({} if figure is None else {"confusion_matrix.png": figure})
+    contents = dict(zip(output_files(command, folder, *wanted), wanted.values(), strict=True))
+    left = list(contents)
+    try:
+        while left:
+            replace_file(left[0], contents[left[0]])
+            left.pop(0)
+        remember(command, list(contents))
+    except RunFileError as error:
+        missing = ", ".join(path.name for path in left)
+        raise RunFileError(folder, f"{error.reason} ({missing})", error.remedy) from error
+    return list(contents)

@@ -1,21 +1,20 @@
-"""Standard output and error that survive their reader: a training does not end because its terminal was closed."""
+"""Streams and signals: a training does not end because its terminal was closed, and cleans up when it is ended."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from dlcore.errors import Signalled
+
 
 class LastingStream:
-    """A stream that redirects to nowhere after the first failed write, and reports that once.
-
-    Args:
-        stream: Standard output or error.
-        say_on: Stream of that report; None: no report.
-    """
+    """A stream that redirects to nowhere after the first failed write, and reports that once."""
 
     def __init__(self, stream: TextIO, say_on: TextIO | LastingStream | None) -> None:
         self._stream, self._say_on = stream, say_on
@@ -82,3 +81,30 @@ def lasting_streams(output: bool) -> Iterator[None]:
         with suppress(BrokenPipeError):
             sys.stdout.flush()
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def ending_signals() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP (the terminal was closed), raise `Signalled`.
+
+    While a run trains, `dlcore.callbacks.Checkpoint` handles them. An ignored signal stays ignored (nohup).
+    """
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _raise)
+                taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _raise(number: int, frame: Any) -> None:
+    for each in ("SIGTERM", "SIGHUP"):  # a second signal must not interrupt the clean-up
+        if hasattr(signal, each):
+            signal.signal(getattr(signal, each), signal.SIG_IGN)
+    raise Signalled(number)
