@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from dlcore.nn.perceptron import perceptron  # now, since its module has the same name
+
 if TYPE_CHECKING:
     from dlcore.nn.activations import activation_names, make_activation, saturated
     from dlcore.nn.architectures import ResidualBlock, architecture_names, make_architecture, residual_network
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from dlcore.nn.initializers import initialize, initializer_names
     from dlcore.nn.language_modeling import AdaptiveSoftmax, LanguageModeling
     from dlcore.nn.losses import ClassWeights, L2Form, Penalty, loss_names, make_loss
-    from dlcore.nn.perceptron import perceptron
     from dlcore.nn.recurrent import CELLS, LockedDropout, Recurrent, RecurrentState, drop_words, dropped_weights
     from dlcore.nn.tasks import Binary, Multiclass, Regression, Task, make_task
 
@@ -85,7 +86,6 @@ _FILES = {
     "Penalty": "losses",
     "loss_names": "losses",
     "make_loss": "losses",
-    "perceptron": "perceptron",
     "CELLS": "recurrent",
     "LockedDropout": "recurrent",
     "Recurrent": "recurrent",

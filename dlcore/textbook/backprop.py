@@ -74,14 +74,13 @@ def backprop(
     slopes = [_slope(apply, total) for total in sums]
     before = [matrix.detach().clone() for matrix in matrices]
 
-    optimizer = torch.optim.SGD(matrices, lr)
     losses, after = [], before
     for step in range(steps):
-        optimizer.zero_grad()
         error = (0.5 * (_forward(vector, matrices, offsets, apply)[1][-1] - wanted) ** 2).sum()
         losses.append(error.item())
-        error.backward()
-        optimizer.step()
+        with torch.no_grad():
+            for matrix, gradient in zip(matrices, torch.autograd.grad(error, matrices), strict=True):
+                matrix -= lr * gradient
         if step == 0:
             after = [matrix.detach().clone() for matrix in matrices]
     last = _forward(vector, matrices, offsets, apply)[1][-1].detach()
