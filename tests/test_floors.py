@@ -14,7 +14,7 @@ FLOORS = [
     {"diagnosis"},
     {"models", "data", "callbacks"},
     {"runs"},
-    {"studies", "insight"},
+    {"studies", "insight", "textbook"},
     {"cli"},
     {"__main__"},
 ]

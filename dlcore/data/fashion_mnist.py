@@ -46,6 +46,7 @@ class FashionMNIST(ArrayData):
         batch_size: Samples in a training batch, of each process.
         scale: Pixels, 0 to 255, are divided by this: 255 gives 0 to 1; 1 leaves them as they are; 2550000 makes them
             tiny (both are lessons).
+        invert: White background and dark content: each pixel p becomes 255 - p.
         val_size: How many of the 60,000 are held out for validation, chosen by split_seed; 0 validates on the held-out
             10,000, as textbooks do. The test is always on the held-out 10,000.
         split_seed: Determines the choice of the validation samples.
@@ -78,6 +79,7 @@ class FashionMNIST(ArrayData):
         self,
         batch_size: int = 256,
         scale: float = 255.0,
+        invert: bool = False,
         val_size: int = 5000,
         split_seed: int = 0,
         root: str | None = None,
@@ -92,7 +94,7 @@ class FashionMNIST(ArrayData):
         super().__init__(batch_size, eval_batch_size, drop_last)
         check_number("scale", scale, above=0)
         check_number("val_size", val_size, at_least=0, below=60000, whole=True)
-        self.scale, self.val_size, self.split_seed = scale, val_size, split_seed
+        self.scale, self.invert, self.val_size, self.split_seed = scale, invert, val_size, split_seed
         self.augmentation = Augmentation(flip=flip, shift=shift, erase=erase)
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.source = ""
@@ -151,6 +153,8 @@ class FashionMNIST(ArrayData):
                 )
         if self.val_size >= len(train_images):
             raise ArgumentError("val_size", f"less than the {len(train_images):,} training samples", self.val_size)
+        if self.invert:
+            train_images, test_images = 255 - train_images, 255 - test_images
         test = Split(test_images, test_labels.long(), torch.arange(len(test_images)))
         staying, held_out = split(len(train_images), self.val_size, self.split_seed)
         train = Split(train_images, train_labels.long(), staying)
@@ -168,11 +172,12 @@ class FashionMNIST(ArrayData):
 
     def augment(self, inputs: Tensor, targets: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Return training pictures (B, 1, 28, 28), augmented by (seed, epoch, sample), and their targets."""
-        # Black is the background and stays 0, so erased rectangles get mean 0 too.
+        # The background is 0 before an inversion and stays so, so erased rectangles get mean 0 too.
         mean = inputs.new_zeros(1, dtype=torch.float32)
         std = inputs.new_full((1,), self.scale / 255, dtype=torch.float32)
         draws = SampleDraws(self.order_seed, epoch, samples)
-        return self.augmentation(inputs.unsqueeze(1), draws, mean, std), targets
+        pixels = self.augmentation((255 - inputs if self.invert else inputs).unsqueeze(1), draws, mean, std)
+        return 255 / self.scale - pixels if self.invert else pixels, targets
 
     def _find(self) -> Path | None:
         """Return the folder that holds all four files."""

@@ -279,3 +279,18 @@ def test_augmentation_moves_training_pictures_only(made_up_files, tmp_path):
     assert moved.max() <= 1
     again, _, _ = batches(shift=0.1, erase=0.5)
     assert torch.equal(moved, again)
+
+
+def test_inverted_pictures_have_a_white_background(made_up_files, tmp_path):
+    root = str(made_up_files.put(tmp_path / "files"))
+
+    def pictures(**changes):
+        data = FashionMNIST(root=root, val_size=20, batch_size=100, **changes)
+        data.setup()
+        data.order_seed = 7
+        loaders = data.train_dataloader(), data.val_dataloader(), data.test_dataloader()
+        return [data.on_after_batch_transfer(next(iter(loader)), 0)[0] for loader in loaders]
+
+    for changes in ({}, {"shift": 0.1, "erase": 0.5}):  # what augmentation adds is background, white too
+        for plain, inverted in zip(pictures(**changes), pictures(invert=True, **changes), strict=True):
+            torch.testing.assert_close(inverted, 1 - plain)
