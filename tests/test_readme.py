@@ -33,6 +33,29 @@ def test_pictures_and_files_that_it_names_are_there():
         assert (README.parent / target).is_file(), target
 
 
+def test_chinese_readme_keeps_step():
+    """The same commands, programs, pictures and files, and the same numbers in the tables."""
+    texts = [path.read_text(encoding="utf-8") for path in (README, README.with_name("README.zh-CN.md"))]
+    plain = [
+        re.sub(r"  # .*| # [^\n]*[\u4e00-\u9fff].*|^# (?!my_model).*|\"\"\".*?\"\"\"", "", text, flags=re.MULTILINE)
+        for text in texts
+    ]
+    english, chinese = (
+        [re.sub(r"[ ]+$", "", block, flags=re.MULTILINE) for block in re.findall(r"```\w+\n.*?```", text, re.DOTALL)]
+        for text in plain
+    )
+    assert english == chinese
+    numbers = [
+        [re.findall(r"\d[\d.,]*\d|\d", line) for line in text.splitlines() if line.startswith("|")] for text in texts
+    ]
+    assert [sorted(each) for each in numbers[0]] == [sorted(each) for each in numbers[1]]
+    targets = [{*re.findall(r"\]\((?!http)([^)#]+)\)", text)} for text in texts]
+    assert targets[0] - {"README.zh-CN.md", "docs/textbook/index.md"} == targets[1] - {
+        "README.md",
+        "docs/textbook.zh/index.md",
+    }
+
+
 def test_classes_of_ones_own_are_trained_as_their_page_says(workplace, monkeypatch):
     blocks = re.findall(r"```(\w+)\n(.*?)```", OWN_CLASSES.read_text(encoding="utf-8"), re.DOTALL)
     for kind, text in blocks:
