@@ -105,7 +105,8 @@ class ExecutionLoop(_TrainingEpochLoop):
             most = min(most, self.steps * each - 1)
         elif trainer.world_size > 1:
             most = min(most, _BATCHES)
-        if every := trainer.log_every_n_steps:
+        untyped: Any = trainer  # Lightning declares no type for the interval; 0: never
+        if every := untyped.log_every_n_steps:
             logged = (self._batches_that_stepped // every + 1) * every - self._batches_that_stepped
             most = min(most, position.batches_before(position.step + logged))
         if self.max_steps >= 0:

@@ -6,6 +6,7 @@ Shapes: N samples in a batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -115,7 +116,7 @@ def _figure(
     variances: Sequence[float],
     batch_means: Sequence[float],
     batch_vars: Sequence[float],
-) -> object:
+) -> Any:
     figure = style.new_figure(11, 6.4)
     (before_axes, after_axes), (mean_axes, var_axes) = figure.subplots(2, 2)
     for axes, batch, color, title in (

@@ -146,9 +146,9 @@ class _Drawing:
         blank = np.ones((_GRID, _GRID, 3))
         self.regions = self.axes.imshow(blank, extent=self.extent, origin="lower", aspect="auto")
         for number, name in enumerate(names):
-            chosen = points[classes == number]
+            x, y = points[classes == number].T
             self.axes.scatter(
-                *chosen.T, s=10, color=_COLORS[number], edgecolors=style.PAPER, linewidths=0.4, label=drawable(name)
+                x, y, s=10, color=_COLORS[number], edgecolors=style.PAPER, linewidths=0.4, label=drawable(name)
             )
         self.axes.legend(fontsize=style.TICK_SIZE, loc="upper right")
         style.style_axes(self.axes, " ", grid=False)

@@ -6,6 +6,7 @@ Shapes: F values.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -99,7 +100,7 @@ def dropout(
     return Demonstration(style.finish(figure), [table], notes, found)
 
 
-def _cell(x: float, y: float, color: str, alpha: float) -> object:
+def _cell(x: float, y: float, color: str, alpha: float) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle((x - 0.46, y - 0.42), 0.92, 0.84, facecolor=color, alpha=alpha, edgecolor=style.FAINT)

@@ -181,7 +181,7 @@ def _formula(name: str, fan_in: int, fan_out: int) -> tuple[str, float | None, A
 def _figure(found: dict[str, dict[str, Any]], fan_in: int, fan_out: int) -> Any:
     figure = style.new_figure(12, 1.75 * len(found) + 0.9)
     grid = figure.add_gridspec(len(found), 2, width_ratios=[1, 1.25])
-    right = grid[:, 1].subgridspec(2, 1).subplots()
+    right: Any = grid[:, 1].subgridspec(2, 1).subplots()
     for row, (name, each) in enumerate(found.items()):
         axes = figure.add_subplot(grid[row, 0])
         color = style.CYCLE[row % len(style.CYCLE)]

@@ -71,7 +71,9 @@ def loss(
     rows, values = [], {}
     if predictions is None and scores is None:
         examples = [each for each in _KNOWN if any(_base(name) == each[0] for name in made)]
-        given = [(name, numbers, wanted) for base, numbers, wanted in examples for name in made if _base(name) == base]
+        given: list[tuple[str, Any, Any]] = [
+            (name, numbers, wanted) for base, numbers, wanted in examples for name in made if _base(name) == base
+        ]
     else:
         given = []
         for name, (task, _) in made.items():
