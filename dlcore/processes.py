@@ -54,7 +54,7 @@ def agent_store() -> Any | None:
     """
     if not by_torchrun() or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         return None
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, but not in __all__
 
     with contextlib.suppress(RuntimeError, ValueError):
         return TCPStore(

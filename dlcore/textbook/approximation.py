@@ -97,4 +97,5 @@ def _fit(x: Tensor, y: Tensor, size: int, activation: str, steps: int, seed: int
 
     optimizer.step(closure)
     with torch.no_grad():
-        return network(x)
+        answers: Tensor = network(x)
+    return answers
