@@ -137,7 +137,8 @@ COUNTS = ("_update_count", "_num_vals_seen")
 
 def logged_results(loop: Any) -> dict[str, Any]:
     """Return the results of `self.log` in a training or validation loop, by name (`_results`, Lightning 2.6.6)."""
-    return loop._results
+    results: dict[str, Any] = loop._results
+    return results
 
 
 def steps_of_validation(trainer: Trainer) -> dict[int, int]:
