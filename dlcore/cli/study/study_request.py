@@ -73,7 +73,7 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
         own_variants = bool(vary or request.recipes or draws is not None or trials is not None)
         studies = _by_name(name, own_variants, quick, AllowList.of(request.flags).packages)
     elif quick:
-        raise ConfigError("--quick: only a study's file has such cuts; with --vary give --trainer.max_epochs.")
+        raise ConfigError("--quick: the cuts are those of a study's file; with --vary give --trainer.max_epochs.")
     else:
         recipe, space = _varied(request.recipes, vary)
         variants = () if trials is not None else variants_of(recipe, space, draws)
