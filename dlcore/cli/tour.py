@@ -10,7 +10,6 @@ from dlcore.cli.terminal import HEADING, open_console, print_heading, print_name
 _ABOUT = "Classic networks on PyTorch Lightning, and why training goes well or badly."
 _FIRST = (
     ("python -m dlcore fit", "train an MLP on FashionMNIST"),
-    ("python -m dlcore test --ckpt_path best", "measure its best checkpoint"),
     ("python -m dlcore lessons", "the textbook, a command a lesson"),
     ("python -m dlcore recipes", "what else can be trained"),
     ("python -m dlcore study", "lessons: variants trained, judged"),

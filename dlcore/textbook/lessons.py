@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from dlcore.config.strict_yaml import load
 
 Language = Literal["en", "zh"]
 
@@ -56,7 +56,7 @@ def read_chapters(language: Language = "en") -> list[Chapter]:
     Args:
         language: English or simplified Chinese.
     """
-    content = yaml.safe_load((Path(__file__).parent / "lessons.yaml").read_text(encoding="utf-8"))
+    content = load((Path(__file__).parent / "lessons.yaml").read_text(encoding="utf-8"), "lessons.yaml")
 
     def text(value: dict[str, str]) -> str:
         # YAML joins lines by a space, which Chinese does not have.

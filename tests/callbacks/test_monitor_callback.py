@@ -60,7 +60,7 @@ def test_a_rising_accuracy_is_not_stopped_and_its_last_state_is_the_best(fit):
 
 def test_an_unknown_metric_asks_for_its_mode_before_the_first_step(fit, make_trainer):
     trainer = make_trainer(callbacks=[EarlyStopping("val/odd")])
-    with pytest.raises(ArgumentError, match=r"early_stopping\.mode: .* --early_stopping\.mode max where more is"):
+    with pytest.raises(ArgumentError, match=r"early_stopping\.mode: .* --early_stopping\.mode max if more is"):
         trainer.fit(PlainModule([0.5]), *loaders())
     assert trainer.global_step == 0
     early = EarlyStopping("val/odd", "max", patience=1)

@@ -92,7 +92,7 @@ def test_a_fault_is_the_first_finding_of_a_run_that_has_it(name, trained):
 
 @pytest.mark.parametrize("name", [*CONSEQUENCES, *NOTES])
 def test_a_consequence_and_a_note_are_found_in_a_run_that_has_them(name, trained):
-    finding = rule(name).check(read_evidence(trained(*(CONSEQUENCES | NOTES)[name])))
+    finding = rule(name).find(read_evidence(trained(*(CONSEQUENCES | NOTES)[name])))
     assert finding is not None
     assert finding.name == name
     assert finding.kind == ("note" if name in NOTES else "fault")
@@ -101,10 +101,10 @@ def test_a_consequence_and_a_note_are_found_in_a_run_that_has_them(name, trained
 @pytest.mark.parametrize("name", RECORDS)
 def test_the_shape_of_a_curve_is_found_in_a_record_that_has_it_only(name, tmp_path):
     found, silent = (write_run(tmp_path / str(number), **record) for number, record in enumerate(RECORDS[name]))
-    finding = rule(name).check(read_evidence(found))
+    finding = rule(name).find(read_evidence(found))
     assert finding is not None
     assert (finding.name, finding.kind) == (name, "fault" if name == "worsening" else "note")
-    assert rule(name).check(read_evidence(silent)) is None
+    assert rule(name).find(read_evidence(silent)) is None
 
 
 def test_what_a_rate_that_is_too_high_does_to_the_curves_follows_from_it(tmp_path):
@@ -136,7 +136,7 @@ def test_a_consequence_is_told_as_such(name, trained):
 def test_every_rule_is_silent_on_a_run_that_has_nothing_of_it(name, trained):
     # When validation was best is luck: the two that ask for it have records.
     for flags in (HEALTHY, CONVERGED):
-        assert rule(name).check(read_evidence(trained(*flags))) is None
+        assert rule(name).find(read_evidence(trained(*flags))) is None
 
 
 @pytest.mark.parametrize("flags", [HEALTHY, CONVERGED, DROPPED])
@@ -190,5 +190,5 @@ def test_a_warm_up_longer_than_the_run_is_named_and_not_the_rate(trained):
 def test_a_cosine_is_stretched_with_the_run(tmp_path):
     cosine = {"class_path": "torch.optim.lr_scheduler.CosineAnnealingLR", "init_args": {"T_max": 4}}
     record = FALLING | {"config": with_optimizer("SGD", lr_scheduler=cosine)}
-    finding = rule("stopped_too_early").check(read_evidence(write_run(tmp_path, **record)))
+    finding = rule("stopped_too_early").find(read_evidence(write_run(tmp_path, **record)))
     assert finding.flags == ("--trainer.max_epochs 8", "--model.lr_scheduler.T_max 8")

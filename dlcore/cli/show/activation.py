@@ -8,7 +8,7 @@ from dlcore.errors import ArgumentError, UnknownNameError
 _OUT = Option("out", "FILE.png", "File of the picture; left out: show/activation_NAMES.png.")
 SUBJECT = Subject(
     "show activation",
-    "Activation functions, each with its derivative.",
+    "Functions, each with its derivative.",
     "NAME [NAME ...] | --all",
     "A picture: a row a function, on the left the function, on the right its derivative by autograd, with the places "
     "where it saturates. Softmax and its kind, which work on a whole vector, are shown on nine scores. Names are those "

@@ -9,7 +9,7 @@ from dlcore.errors import ArgumentError, check_number
 
 SUBJECT = Subject(
     "show data",
-    "The data: parts, classes, values, pictures.",
+    "Splits, classes, values and pictures.",
     "[-c RECIPE] [--flag VALUE ...]",
     "Of pictures: the grid, a row a class; one of them as its array, with the value on each pixel; its channels, "
     "histogram, gradients and edges; and what augmentation makes of it. Of a table: each column's kind, range, mean, "

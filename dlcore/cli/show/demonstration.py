@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from dlcore.cli.own_options import option_row, read_options
 from dlcore.cli.show.picture import picture_path, save_picture
 from dlcore.cli.show.subject import Subject
@@ -25,7 +23,8 @@ from dlcore.cli.terminal import (
     print_usage,
 )
 from dlcore.config.catalogue import ROOT, Argument, settings_info
-from dlcore.errors import ArgumentError
+from dlcore.config.strict_yaml import load
+from dlcore.errors import ArgumentError, ConfigError
 
 if TYPE_CHECKING:
     from dlcore.textbook.demonstration import Demonstration, Table
@@ -143,9 +142,8 @@ def typed(flag: str, annotation: str, value: Any) -> Any:
     if kind != annotation and value.lower() in ("null", "none"):
         return None
     try:
-        loaded = yaml.safe_load(value if value.startswith("[") else f"[{value}]")
-        return _converted(kind, loaded)
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+        return _converted(kind, load(value if value.startswith("[") else f"[{value}]", flag))
+    except (ConfigError, ValueError, TypeError) as error:
         raise ArgumentError(flag, _in_words(kind), value, f"For example: {flag} {_example(kind)}") from error
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUBJECT = Subject(
     "show gradients",
-    "Whether back-propagation is right: gradients against finite differences.",
+    "Backward pass against finite differences.",
     "[-c RECIPE] [--flag VALUE ...]",
     "On a few samples of the recipe's data, in float64, a random part of each tensor's entries is compared with the "
     "change of the loss when that entry alone is moved; the table has the greatest gradient of each tensor and the "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SUBJECT = Subject(
     "show model",
-    "The layers of a model: output shapes, parameters, memory, and what share each has.",
+    "Layers: output shapes, parameters, memory.",
     "[-c RECIPE] [--flag VALUE ...]",
     "Shapes are measured by a forward pass; the data are read only where they do not say the shape of a sample. Values "
     "are the memory of a layer's output for one sample, which a training keeps for its backward pass. For convolution "

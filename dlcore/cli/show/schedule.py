@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SUBJECT = Subject(
     "show schedule",
-    "The learning rate of every step of a run, before it is trained.",
+    "The learning rate of each step of a run.",
     "[-c RECIPE] [--flag VALUE ...]",
     "A picture, and a table of where the rate changes. The schedule is the very object that a training would use, "
     "stepped as it would be, over as many steps as the data, the batch size and the epochs make.",

@@ -38,14 +38,13 @@ def print_overview() -> None:
     """Print each subject with its summary and an example."""
     console = open_console()
     console.print(Text("Show: look before training", style=HEADING))
-    print_paragraph(console, "Pictures go to show/*.png, tables to the terminal; nothing is trained.")
+    print_paragraph(console, "Pictures go to show/*.png, tables to the terminal.")
     console.print()
     subjects: list[Subject] = [importlib.import_module(f"dlcore.cli.show.{name}").SUBJECT for name in SUBJECTS]
-    subjects += [demonstration.subject(name) for name in demonstration.SUBJECTS]
     print_names(console, [(f"python -m dlcore {each.command}", each.summary) for each in subjects], column=36)
-    print_examples(console, [subject.examples[0] for subject in subjects], "For example")
-    print_hints(
-        console,
-        "More of each: python -m dlcore show SUBJECT --help",
-        "Which learning rate to take: python -m dlcore lr_find --help",
+    of_textbook = ", ".join(demonstration.SUBJECTS)
+    print_paragraph(console, f"And the textbook's, with its numbers or yours: {of_textbook}.", indent=2)
+    print_examples(
+        console, [each.examples[0] for each in (*subjects, demonstration.subject("backprop"))], "For example"
     )
+    print_hints(console, "More: python -m dlcore show SUBJECT --help, lessons --help, lr_find --help")

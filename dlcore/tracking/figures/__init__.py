@@ -1,6 +1,6 @@
 """All figures of dlcore. matplotlib is imported when the first one is drawn."""
 
-from dlcore.tracking.figures.activations import activation_rows, activation_sheet
+from dlcore.tracking.figures.activations import activation_overlay, activation_rows, activation_sheet
 from dlcore.tracking.figures.column_sheet import column_sheet
 from dlcore.tracking.figures.confusion_matrix import confusion_matrix
 from dlcore.tracking.figures.convolutions import feature_maps, kernels
@@ -14,7 +14,8 @@ from dlcore.tracking.figures.pixels import hand_made_features, pixel_values
 from dlcore.tracking.figures.token_loss import token_loss
 
 __all__ = [
-    "Family", "LayerMap", "activation_rows", "activation_sheet", "captioned_pictures", "column_sheet",
+    "Family", "LayerMap", "activation_overlay", "activation_rows", "activation_sheet", "captioned_pictures",
+    "column_sheet",
     "confusion_matrix", "feature_maps", "hand_made_features", "image_grid", "kernels", "layer_maps", "layer_overview",
     "learning_curves", "lr_range", "overlaid_curves", "parameter_histograms", "pixel_values", "schedule_curve",
     "token_loss", "worst_predictions",

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -177,6 +178,11 @@ def _activation_sheet(names: Names) -> object:
     return figures.activation_sheet([activation_curve(name) for name in shown], f"All of {names(0)}")
 
 
+def _activation_overlay(names: Names) -> object:
+    curves = [activation_curve(name) for name in ("relu", "selu", "gelu", "tanh", "leaky_relu")]
+    return figures.activation_overlay([replace(curves[0], name=names(0)), *curves[1:]])
+
+
 def _pixel_values(names: Names) -> object:
     picture = (_pictures(1)[0] * 255).to(torch.uint8)
     return figures.pixel_values(picture[0, :12, :12], picture, f"train 7: {names(0)}", f"{names(1)}\n28 × 28")
@@ -188,6 +194,7 @@ def _kernels(names: Names) -> object:
 
 
 FIGURES: dict[str, Callable[[Names], object]] = {
+    "activation_overlay": _activation_overlay,
     "activation_rows": _activation_rows,
     "activation_sheet": _activation_sheet,
     "column_sheet": _column_sheet,
