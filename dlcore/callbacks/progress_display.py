@@ -32,9 +32,10 @@ class ProgressDisplay(ProgressBar):
     The live line (batches done, speed over all devices, loss, time left) appears on terminals only. A separate thread
     draws it; counting costs a training step one or two microseconds. Other output appears above it. Files, pipes and
     notebooks get only the table, each line as soon as it is known. The table shows the loss and one more metric of
-    training and of validation, the learning rate of the last step, and the seconds since the line before. A star marks
-    the best value so far of the metric that the checkpoints monitor, else of ``val/loss``. If validation runs within
-    an epoch, each validation gets a line, and the epoch is a fraction. ``NO_COLOR`` is respected.
+    training and of validation, the learning rate of the last step, and the seconds since the line before. Of more than
+    200 epochs those without a validation have no line. A star marks the best value so far of the metric that the
+    checkpoints monitor, else of ``val/loss``. If validation runs within an epoch, each validation gets a line, and the
+    epoch is a fraction. ``NO_COLOR`` is respected.
 
     The loss on the live line is ``train/loss_step`` (or the module's name for it). It is read once per redraw, and only
     if it is a number or a CPU tensor: reading it from a device would slow down training.
@@ -62,11 +63,10 @@ class ProgressDisplay(ProgressBar):
         self._first = (0, 0)  # first counted batch of the epoch and step of the run
         self._param_group: dict[str, Any] = {}
         self._lr: Any = None
-        self._warms_up = False
+        self._warmup_steps = 0
         self._table = EpochTable(None, None, None)
         self._row: tuple[str, float] | None = None  # epoch and seconds of a table line that waits for its metrics
-        self._row_time = 0.0
-        self._validated_at = -1  # batches of the epoch completed at its last validation
+        self._row_time, self._validated_at = 0.0, -1  # the latter: batches of the epoch done at its last validation
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "console": None, "_live": None}  # they hold locks, which cannot be pickled
@@ -130,8 +130,10 @@ class ProgressDisplay(ProgressBar):
 
         By then the model has logged its training metrics in its own `on_train_epoch_end`, which runs after this.
         """
-        self._end_row(trainer)
-        if self._validated_at == self._epoch_line.done:
+        validated, epochs = self._validated_at == self._epoch_line.done, trainer.max_epochs or 0
+        if validated or epochs <= 200 or trainer.current_epoch + 1 == epochs or not trainer.enable_validation:
+            self._end_row(trainer)  # of more epochs, only those with a validation have a line
+        if validated:
             self._print_row(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

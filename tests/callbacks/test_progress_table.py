@@ -34,6 +34,11 @@ def test_lines_of_the_table_are_as_long_as_the_header_and_fit_80_columns():
     assert len(HEADER) <= 80
 
 
+def test_of_very_many_epochs_those_with_a_validation_have_a_line():
+    lines = table_of(Linear(val_losses=[0.5] * 205), max_epochs=205, check_val_every_n_epoch=100)
+    assert [line.split()[0] for line in lines] == ["epoch", "100", "200", "205"]
+
+
 def test_stars_what_the_checkpoints_monitor_and_shows_it(tmp_path):
     class Keeper(ModelCheckpoint):
         pass

@@ -96,7 +96,7 @@ def test_dry_run_lists_the_runs_of_all_and_what_is_not_judged(capsys):
     [
         (["all", "--vary", "model.dropout=0,1"], "study all: its variants are those of its file"),
         (["all", "-c", "mlp_textbook"], "study all: its variants are those of its file"),
-        (["--quick", "--vary", "model.dropout=0,1"], "--quick: only a study's file has such cuts"),
+        (["--quick", "--vary", "model.dropout=0,1"], "--quick: the cuts are those of a study's file"),
         (["copy", "scaling", "all.yaml"], "a study of that name comes with dlcore"),
     ],
 )

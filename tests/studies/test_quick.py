@@ -102,8 +102,8 @@ def epochs(study):
 
 def test_all_studies_of_dlcore_can_be_quick_within_their_budget():
     cut = [read_study(find_study(name), quick=True) for name in study_names()]
-    # They may take 20 minutes on two cores; 9 epochs fewer than now, three of them of the CNN, took 16.
-    assert sum(map(epochs, cut)) < 170
+    # They may take 20 minutes on two cores; 152 epochs, most of them of the MLP, took 16; those of the lyrics take 4 s.
+    assert sum(map(epochs, cut)) < 200
     for study in cut:
         assert epochs(study) < epochs(read_study(find_study(study.name)))
         assert any(not claim.full_only for claim in study.claims), study.name
