@@ -85,6 +85,7 @@ def test_seeds_are_counted_or_listed():
     assert seeds_of([7, 0], "") == (7, 0)
 
 
+@pytest.mark.filterwarnings("ignore:initializer")  # equal weights are what a study shows
 @pytest.mark.parametrize("name", study_names())
 def test_each_variant_of_each_study_can_be_trained(name, workplace):
     study = read_study(find_study(name))
