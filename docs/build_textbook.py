@@ -12,6 +12,7 @@ from dlcore.textbook.lessons import Chapter, Language, read_chapters
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "textbook" / "pictures"
 FOLDERS: dict[Language, str] = {"en": "textbook", "zh": "textbook.zh"}
+_LARGE = 120_000  # bytes of a picture, above which it is made smaller
 _WORDS: dict[Language, tuple[str, ...]] = {
     "en": ("Known answer", "Look at", "Change next", "The textbook, lesson by lesson", "chapter", "lessons"),
     "zh": ("已知答案", "看什么", "接着改什么", "教材：一课一条命令", "章", "内容"),
@@ -70,14 +71,22 @@ def pages(language: Language) -> dict[Path, str]:
 
 
 def draw_pictures() -> None:
-    """Draw each lesson's picture by its own command."""
+    """Draw each lesson's picture by its own command, and make it small."""
+    from PIL import Image
+
     from dlcore.cli.main import main
 
     PICTURES.mkdir(parents=True, exist_ok=True)
     for chapter in read_chapters("en"):
         for place, lesson in enumerate(chapter.lessons):
             if path := picture(chapter, place):
+                path.unlink(missing_ok=True)
                 main([*shlex.split(lesson.commands[0]), "--out", str(path)])
+                if path.stat().st_size > _LARGE:
+                    with Image.open(path) as drawn:
+                        small = drawn.convert("RGB")
+                    small.thumbnail((1200, 1600))
+                    small.quantize(256, kmeans=2).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from dlcore.textbook.lessons import chosen_language, read_chapters
 
 REPOSITORY = ROOT.parent
 COMMANDS = sorted({command for chapter in read_chapters() for lesson in chapter.lessons for command in lesson.commands})
-LIGHT = [command for command in COMMANDS if command.split()[1] in demonstration.SUBJECTS]
+LIGHT = [
+    command for command in COMMANDS if command.split()[0] == "show" and command.split()[1] in demonstration.SUBJECTS
+]
 
 
 def test_list_has_every_chapter_and_lesson(capsys):
