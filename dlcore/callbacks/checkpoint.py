@@ -192,7 +192,9 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         # Write to a temporary name first: last.ckpt may be a hard link to best.ckpt, and some checkpoint writers
         # overwrite an existing file in place (Lightning's own, if the temporary folder is on another disk).
         written = self._folder / "last.tmp"
-        trainer.save_checkpoint(written, weights_only=False)  # the optimiser too
+        trainer.save_checkpoint(
+            written, weights_only=False
+        )  # by runs.checkpoint_file.AtomicCheckpointIO; optimiser too
         if trainer.is_global_zero:
             last = self._folder / "last.ckpt"
             if self._has_saved and last.is_file():  # else it may belong to another run

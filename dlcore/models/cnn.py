@@ -149,7 +149,7 @@ class CNN(Model):
 
 def _checked_shape(image_shape: Sequence[int] | None) -> Sequence[int]:
     if image_shape is None or len(image_shape) != 3:
-        remedy = "Give it, or data of pictures, which know it (`dlcore.runs` links them)."
+        remedy = "Pass it, or train with dlcore.runs.fit on data of pictures, which know it."
         raise ArgumentError("image_shape", "channels, height and width of a picture", image_shape, remedy)
     for number, size in enumerate(image_shape):
         check_number(f"image_shape[{number}]", size, at_least=1, whole=True)

@@ -82,7 +82,7 @@ class MLP(Model):
         check_number("dropout", dropout, at_least=0, below=1)
         check_number("input_dropout", input_dropout, at_least=0, below=1)
         if in_features is None:
-            remedy = "Give it, or data that know it (`dlcore.runs` links them)."
+            remedy = "Pass in_features=784, or train with dlcore.runs.fit, which takes it from the data."
             raise ArgumentError("in_features", "the number of inputs", None, remedy)
         check_number("in_features", in_features, at_least=1)
         make_activation(activation)  # without hidden layers, a wrong name would pass unnoticed

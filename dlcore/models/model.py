@@ -27,6 +27,8 @@ class Model(LightningModule):
     `log_every_n_steps` steps, it logs ``lr`` and ``train/loss_step``, the mean since the last time. Losses exclude the
     penalty, so that training and validation are comparable; ``train/penalty`` is logged separately.
 
+    Public attributes with plain values are kept in checkpoints, private ones (``_name``) are not.
+
     Args:
         task: Loss, metrics and output of the network.
         optimizer: Creates the optimiser from the parameters.

@@ -92,7 +92,7 @@ class TextRNN(Model):
             remedy = "Set it to 0, take more layers, or use output_dropout."
             raise ArgumentError("dropout", "0 with one recurrent layer, which has none after it", dropout, remedy)
         if vocab_size is None:
-            remedy = "Give it, or data of text, which know it (`dlcore.runs` links them)."
+            remedy = "Pass it, or train with dlcore.runs.fit on data of text, which know it."
             raise ArgumentError("vocab_size", "the number of words", None, remedy)
         if adaptive_cutoffs is not None and tie_weights:
             expected = "false with adaptive_cutoffs, whose rare words have fewer features than an embedding"

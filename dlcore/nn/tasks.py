@@ -230,7 +230,7 @@ def make_task(
     """
     if name == "multiclass":
         if num_classes is None:
-            remedy = "Give it, or data that know it (`dlcore.runs` links them)."
+            remedy = "Pass it, or train with dlcore.runs.fit, which takes it from the data."
             raise ArgumentError("num_classes", "the number of classes", None, remedy)
         return Multiclass(num_classes, loss, class_weights)
     if name == "binary":

@@ -1,7 +1,8 @@
 """Learning-rate schedules of the chapter "learning-rate annealing" that torch lacks in the chapter's form.
 
 Each computes the rate only from the initial rate and t. Its attribute `interval` is the unit of t. Also:
-warm-up with any schedule, and the exponentially weighted average (chapter "optimisers and averages").
+warm-up with any schedule, and the exponentially weighted average (chapter "optimisers and averages"). Models give their
+schedule to the trainer in `dlcore.models.optimization.make_optimization`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The folder of a run: its place, its lock, and absolute paths in its config."""
+"""The folder of a run: found, locked, with absolute paths in its config.
+
+A new run's folder is chosen by `dlcore.runs.trainer_setup.make_logger`: that of the resumed run, that of a restarted
+attempt, a given one, or else the next free ``version_N`` (`dlcore.tracking.run_file.new_run_folder`).
+"""
 
 from __future__ import annotations
 

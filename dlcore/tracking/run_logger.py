@@ -48,7 +48,7 @@ class RunLogger(Logger):
     kept (they are logged before the checkpoint is written). Without it, new data are added to the folder's.
 
     A metric's first NaN or infinite value is recorded as an event. If a file cannot be written (a full disk), an error
-    is raised at once: a gap in the curves would go unnoticed, and a run resumed from its checkpoint has none.
+    is raised at once: otherwise the curves would have a gap that nobody notices. Resume the run: its curves are whole.
 
     Args:
         folder: The run's folder, created if missing; None: the next free ``lightning_logs/<name>/version_<N>``.
