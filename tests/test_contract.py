@@ -64,7 +64,7 @@ def test_each_recipe_trains_saves_resumes_and_is_evaluated(name, workplace, smal
     if class_and_arguments(read_recipe(find_recipe(name))["data"])[1].get("builtin") == "linear_regression":
         # Five points cannot be parted as pictures can; a point a batch gives as many steps.
         small = [*(flag for flag in small if not flag.startswith("--data.")), "--data.batch_size=1"]
-    assert main(["fit", "-c", name, *small, "--trainer.max_epochs=1"]) == 0
+    assert main(["fit", "-c", name, *small, "--trainer.check_val_every_n_epoch=1", "--trainer.max_epochs=1"]) == 0
     assert main(["fit", "-c", name, "--ckpt_path=last", "--trainer.max_epochs=2"]) == 0
     run = workplace / "lightning_logs" / name / "version_0"
     assert [folder.name for folder in run.parent.iterdir()] == ["version_0"]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcore.cli.own_options import option_row, read_options
-from dlcore.cli.show.picture import picture_path, save_picture
 from dlcore.cli.show.subject import Subject
 from dlcore.cli.terminal import (
     new_table,
@@ -47,8 +46,7 @@ def subject(name: str) -> Subject:
             examples = ast.literal_eval(node.value)
         if isinstance(node, ast.FunctionDef) and node.name == name:
             about = " ".join((ast.get_docstring(node) or "").partition("\nArgs:")[0].partition("\n\n")[2].split())
-    first, *_ = arguments = _arguments(name)
-    takes = "[NAME ...] [--flag VALUE ...]" if arguments[first].annotation == "Sequence[str]" else "[--flag VALUE ...]"
+    takes = "[NAME ...] " * _takes_names(_arguments(name)) + "[--flag VALUE ...]"
     return Subject(
         f"show {name}", settings_info(f"textbook/{name}.py", name).summary, takes, about, (), tuple(examples)
     )
@@ -76,14 +74,15 @@ def run(name: str, argv: Sequence[str]) -> int:
     """
     arguments = _arguments(name)
     first = next(iter(arguments))
-    given = read_options(
-        f"show {name}", argv, arguments, {}, takes_words=arguments[first].annotation == "Sequence[str]"
-    )
+    given = read_options(f"show {name}", argv, arguments, {}, takes_words=_takes_names(arguments))
     texts: dict[str, Any] = {each: values[-1] for each, values in given.values.items()}
     out, gif = texts.pop("out", None), texts.pop("gif", None)
     values = {each: typed(f"--{each}", arguments[each].annotation, text) for each, text in texts.items()}
     if given.words:
         values[first] = given.words
+    # Import numpy, torch and matplotlib only now: the errors above are reported at once.
+    from dlcore.cli.show.picture import picture_path, save_picture
+
     path = picture_path(out, name)
     if gif is not None:
         _check_gif(gif)
@@ -175,6 +174,11 @@ def _arguments(name: str) -> dict[str, Argument]:
     found = settings_info(f"textbook/{name}.py", name).arguments
     source = (ROOT / "textbook" / f"{name}.py").read_text(encoding="utf-8")
     return found | {"out": _OUT} | ({"gif": _GIF} if "animation" in source else {})
+
+
+def _takes_names(arguments: dict[str, Argument]) -> bool:
+    """Return whether words that are not flags are values of the first argument."""
+    return next(iter(arguments.values())).annotation.removesuffix(" | None") == "Sequence[str]"
 
 
 def _check_gif(gif: str) -> None:
