@@ -64,6 +64,8 @@ def backprop(
     if len(wanted) != len(matrices[-1]):
         raise ArgumentError("targets", f"{len(matrices[-1])} numbers, one for each output unit", list(targets))
     apply = make_activation(activation).double()
+    if isinstance(apply, nn.Softmax | nn.Softmin | nn.LogSoftmax):
+        raise ArgumentError("activation", "one that works on single numbers", activation)
     for matrix in matrices:
         matrix.requires_grad_()
 

@@ -154,7 +154,10 @@ def _walk(
 
     path, costs = [weights.tolist()], [about.cost(weights).item()]
     for _ in range(steps):
-        optimizer.step(closure)
+        try:
+            optimizer.step(closure)
+        except RuntimeError as error:  # SparseAdam takes no dense gradients
+            raise ArgumentError("optimizers", "optimisers for two plain weights", name, str(error)) from error
         cost = about.cost(weights).item()
         if not math.isfinite(cost):
             break

@@ -100,6 +100,7 @@ def test_chapter_is_carried_out(workplace, capsys):
         (["boundary", "--hidden_sizes", "[0]"], "--hidden_sizes[0]: expected a whole number at least 1"),
         (["average", "--gif", "x.gif"], "Unknown option of `show average`: 'gif'"),
         (["descent", "--gif", "x.png"], "--gif: expected a new file that ends in .gif"),
+        (["loss", "mse", "--names", "[mae]"], "--names: expected names behind `show loss`, or this flag"),
         (["loss", "mes"], "Did you mean 'mse'?"),
         (["perzeptron"], "Did you mean 'perceptron'?"),
     ],

@@ -72,6 +72,11 @@ def test_factors_of_backprop_multiply_to_its_gradients():
         assert float(row[4]) == pytest.approx(float(row[1]) - 0.5 * float(row[3]), abs=2e-4)
 
 
+def test_factors_need_an_activation_of_single_numbers():
+    with pytest.raises(ArgumentError, match="single numbers"):
+        backprop(activation="softmax")
+
+
 def test_backward_by_hand_equals_autograd():
     errors = manual_backward().values["errors"]
     assert set(errors) == {"W1", "b1", "W2", "b2"}
@@ -156,6 +161,8 @@ def test_descent_refuses_what_torch_refuses():
         descent(["SGD(momentun=0.9)"])
     with pytest.raises(ArgumentError, match="SGD accepts"):
         descent(["SGD(lr=-1)"])
+    with pytest.raises(ArgumentError, match="two plain weights"):
+        descent(["SparseAdam"])
     with pytest.raises(ArgumentError, match="start"):
         descent(start=[1.0])
 

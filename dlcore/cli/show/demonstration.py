@@ -79,6 +79,8 @@ def run(name: str, argv: Sequence[str]) -> int:
     out, gif = texts.pop("out", None), texts.pop("gif", None)
     values = {each: typed(f"--{each}", arguments[each].annotation, text) for each, text in texts.items()}
     if given.words:
+        if first in values:
+            raise ArgumentError(f"--{first}", f"names behind `show {name}`, or this flag", " ".join(given.words))
         values[first] = given.words
     # Import numpy, torch and matplotlib only now: the errors above are reported at once.
     from dlcore.cli.show.picture import picture_path, save_picture

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SUBJECT = Subject(
     "show schedule",
     "The learning rate of each step of a run.",
-    "[-c RECIPE] [--flag VALUE ...]",
+    "[-c RECIPE] [--flag VALUE ...] | NAME [NAME ...]",
     "A picture, and a table of where the rate changes. The schedule is the very object that a training would use, "
     "stepped as it would be, over as many steps as the data, the batch size and the epochs make.",
     (
@@ -23,6 +23,7 @@ SUBJECT = Subject(
     (
         "show schedule --model.lr_scheduler CosineAnnealingLR --model.lr_scheduler.T_max 20",
         "show schedule -c mlp_textbook --trainer.max_epochs 10",
+        "show schedule cosine exponential plateau",
     ),
 )
 _MOST_CHANGES = 10
