@@ -143,7 +143,7 @@ def test_a_copy_keeps_the_order_in_memory():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"image_shape": None}, "image_shape: expected channels, height and width of a picture, got nothing. Give it"),
+        ({"image_shape": None}, "image_shape: expected channels, height and width of a picture, got nothing. Pass"),
         ({"image_shape": [28, 28]}, "image_shape: expected channels, height and width of a picture, got [28, 28]."),
         ({"image_shape": [1, 0, 8]}, "image_shape[1]: expected a whole number at least 1, got 0."),
         ({"num_classes": None}, "num_classes: expected the number of classes, got nothing."),

@@ -52,9 +52,9 @@ def test_each_task_learns(task, outputs, tiny_data, make_trainer, memory_logger)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"in_features": None}, "in_features: expected the number of inputs, got nothing. Give it"),
+        ({"in_features": None}, "in_features: expected the number of inputs, got nothing. Pass"),
         ({"in_features": 0}, "in_features: expected a number at least 1, got 0."),
-        ({"num_classes": None}, "num_classes: expected the number of classes, got nothing. Give it"),
+        ({"num_classes": None}, "num_classes: expected the number of classes, got nothing. Pass"),
         ({"num_classes": 1}, "num_classes: expected a number at least 2, got 1."),
         ({"task": "binary"}, "num_classes: expected 2 for task 'binary', got 3. Use task 'multiclass'"),
         ({"dropout": 1.0}, "dropout: expected a number at least 0 and below 1, got 1.0."),
