@@ -43,10 +43,12 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     results = outcome.results
     heads, rows = table(results, brief=console.width < _WIDE)
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for place, head in enumerate(heads):
-        shown.add_column(
-            head, justify="left" if not place else "right", min_width=None if not place else _width(rows, place, head)
-        )
+    widths = [_width(rows, place, head) for place, head in enumerate(heads)]
+    fits = sum(widths[1:]) + 2 * len(widths) + 10 <= console.width  # else the long word of a head is broken, not cells
+    for place, (head, width) in enumerate(zip(heads, widths, strict=True)):
+        cells = max((len(row[place]) for row in rows), default=0)
+        least = None if not place else width if fits else cells
+        shown.add_column(head, justify="left" if not place else "right", min_width=least, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
     console.print()
