@@ -39,6 +39,8 @@ def average(
     Raises:
         ArgumentError: A β is not in [0, 1), or there are fewer than two numbers.
     """
+    if not betas:
+        raise ArgumentError("betas", "at least one number", [])
     for beta in betas:
         check_number("betas", beta, at_least=0, below=1)
     if series is None:

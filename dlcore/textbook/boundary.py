@@ -5,6 +5,7 @@ Shapes: N points, D units of a layer, K classes.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,15 +105,17 @@ def _points(data: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     elif data.lower().endswith((".csv", ".txt", ".tsv")):
         try:
             table = pd.read_csv(data, sep=None, engine="python")
-        except (OSError, ValueError, pd.errors.ParserError) as error:
-            raise DataError(f"--data: could not read {data!r}: {' '.join(str(error).split())}") from error
+        except (OSError, ValueError, csv.Error) as error:  # pandas' own errors are ValueErrors
+            reason = " ".join(str(error).split())
+            raise DataError(f"--data: could not read {data!r}: {reason}. Save it as CSV, in UTF-8.") from error
     else:
         raise UnknownNameError("points (in --data)", data, POINTS, "Or a file: --data points.csv")
     numbers = table.iloc[:, :2].apply(pd.to_numeric, errors="coerce")
-    if table.shape[1] != 3 or numbers.isna().to_numpy().any() or not 2 <= len(table) <= _MOST_POINTS:
+    rows_without = int(numbers.isna().any(axis=1).sum())
+    if table.shape[1] != 3 or rows_without or not 2 <= len(table) <= _MOST_POINTS:
         raise DataError(
             f"--data: expected a header and 2 to {_MOST_POINTS:,} rows of two numbers and a class, got {data!r} with "
-            f"{len(table):,} rows of {table.shape[1]} columns."
+            f"{len(table):,} rows of {table.shape[1]} columns, {rows_without:,} of them without two numbers."
         )
     codes, names = pd.factorize(table.iloc[:, 2], sort=True)
     if not 2 <= len(names) <= len(_COLORS) or (codes < 0).any():

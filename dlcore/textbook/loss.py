@@ -81,11 +81,15 @@ def loss(
                 given.append((name, scores, classes))
             elif task != "multiclass" and predictions is not None:
                 given.append((name, predictions, targets))
+    tasks = {task for task, _ in made.values()}
+    if predictions is not None and tasks == {"multiclass"}:
+        raise ArgumentError("predictions", "--scores and --classes for cross_entropy", list(predictions))
+    if scores is not None and "multiclass" not in tasks:
+        raise ArgumentError("scores", f"--predictions and --targets for {', '.join(made)}", list(scores))
     for name, numbers, wanted in given:
         values[name] = _value(*made[name], name, numbers, wanted)
         rows.append((name, _short(numbers), _short(wanted), f"{values[name]:.6g}"))
     tables = [Table(("loss", "predictions or scores", "targets", "value"), rows)] if rows else []
-    tasks = {task for task, _ in made.values()}
     notes = ["Squares weigh large errors more; smooth L1 and Huber are squares near 0 and lines beyond."] * (
         "regression" in tasks
     )

@@ -60,6 +60,8 @@ def schedule(
     check_number("patience", patience, at_least=0, whole=True)
     if not 1 <= len(names) <= _MOST:
         raise ArgumentError("names", f"1 to {_MOST} schedules", len(names))
+    if losses is not None and not losses:
+        raise ArgumentError("losses", "at least one loss", [])
     curve = _levelling(epochs) if losses is None else [float(value) for value in losses]
     if "plateau" in names and losses is not None:
         epochs = len(curve)
@@ -134,11 +136,11 @@ def _rates(name: str, lr: float, epochs: int) -> tuple[str, list[float]]:
             raise UnknownNameError("schedule", call.name, [*kinds, "warmup", "plateau", *classes])
         kind, defaults, formula = classes[call.name], {}, "torch.optim.lr_scheduler"
     settings = defaults | call.named
-    if "values" in settings and settings["values"] is None:
-        settings["values"] = [lr * 0.1**place for place in range(len(settings["boundaries"]) + 1)]
     if "max_lr" in settings and settings["max_lr"] is None:
         settings["max_lr"] = lr
     try:
+        if "values" in settings and settings["values"] is None:
+            settings["values"] = [lr * 0.1**place for place in range(len(settings["boundaries"]) + 1)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns when a schedule is stepped without training
             made = kind(optimizer, *call.positional, **settings)

@@ -49,6 +49,8 @@ def sentence(
     """
     check_number("embedding_dim", embedding_dim, at_least=1, at_most=4096, whole=True)
     check_number("hidden_size", hidden_size, at_least=1, at_most=4096, whole=True)
+    if not text.strip():
+        raise ArgumentError("text", "a sentence", text)
     words = Segmenter(Dictionary(), hmm=True).cut(normalize(text))
     if not 1 <= len(words) <= _MOST_WORDS:
         raise ArgumentError("text", f"1 to {_MOST_WORDS} words", f"{len(words)} words" if words else text)

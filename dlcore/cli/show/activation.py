@@ -47,11 +47,14 @@ def run(argv: list[str]) -> int:
     from dlcore.cli.show.picture import picture_path, save_picture
     from dlcore.insight.activation_curves import activation_curve
     from dlcore.nn import activation_names
-    from dlcore.tracking.figures.activations import activation_overlay, activation_rows, activation_sheet
+    from dlcore.tracking.figures.activations import VectorCurve, activation_overlay, activation_rows, activation_sheet
 
     curves = [activation_curve(name) for name in (activation_names() if everything else words.names)]
     path = picture_path(words.given.get("out"), "_".join(["activation", *(["all"] if everything else words.names)]))
     overlay = "overlay" in words.given
+    vectors = [curve.name for curve in curves if isinstance(curve, VectorCurve)]
+    if overlay and vectors:
+        raise ArgumentError("--overlay", "activations of single numbers", ", ".join(vectors))
     draw = activation_overlay if overlay else activation_sheet if everything else activation_rows
     save_picture(draw(curves), path)
     by_name = {curve.name: curve for curve in curves}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -155,7 +156,7 @@ def _converted(kind: str, value: Any) -> Any:
         return [_converted(inner[1], item) for item in value]
     if isinstance(value, bool | list | dict | None) and kind != "bool":
         raise TypeError(kind)
-    if kind == "int" and float(value) != int(value):
+    if (kind == "int" and float(value) != int(value)) or (kind == "float" and not math.isfinite(float(value))):
         raise ValueError(kind)
     return {"int": int, "float": float, "str": str, "bool": bool}[kind](value)
 
