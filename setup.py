@@ -6,7 +6,7 @@ setup(
     packages=[*find_packages(include=["dlcore*"]), "dlcore.data.lyrics", "dlcore.configs", "dlcore.configs.studies"],
     package_dir={"dlcore.configs": "configs"},
     package_data={
-        "dlcore": ["py.typed"],
+        "dlcore": ["py.typed", "locale/*/LC_MESSAGES/*.mo"],
         "dlcore.configs": ["*.yaml"],
         "dlcore.studies": ["templates/*"],
         "dlcore.configs.studies": ["*.yaml"],

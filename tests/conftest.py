@@ -13,6 +13,7 @@ import pytest
 
 # All cores run tests: each of them on one thread, with the same sums on all machines. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["DLCORE_LANG"] = "en"  # messages are compared in English on a Chinese machine too
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,20 +9,9 @@ from rich.text import Text
 
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_columns, print_paragraph
 from dlcore.errors import ArgumentError, UnknownNameError
-from dlcore.textbook.lessons import Chapter, chosen_language, read_chapters
+from dlcore.textbook.lessons import Chapter, read_chapters
+from dlcore.translation import _, language
 
-_ABOUT = {
-    "en": "The textbook, lesson by lesson: each command shows its lesson, with tables and a picture.",
-    "zh": "教材：一课一条命令，每条命令用表格和图片展示一课。",
-}
-_MORE = {
-    "en": "One chapter: python -m dlcore lessons 7. Carry out its commands: lessons run 7 (--quick: short studies).",
-    "zh": "看一章：python -m dlcore lessons 7。依次运行该章的命令：lessons run 7（--quick：缩短各项研究）。",
-}
-_WORDS = {
-    "en": ("known answer", "look at", "change next"),
-    "zh": ("已知答案", "看什么", "接着改什么"),
-}
 _HELP = """Usage: python -m dlcore lessons [run] [CHAPTER] [--quick]
 
 The textbook as a list: chapter, lesson, the command that shows it, the known answer.
@@ -57,7 +46,7 @@ def run(argv: list[str]) -> int:
         raise UnknownNameError("option of `lessons`", unknown.lstrip("-"), ["quick"])
     carry_out = words[:1] == ["run"]
     words = words[carry_out:]
-    chapters = read_chapters(chosen_language())
+    chapters = read_chapters(language())
     if not words and not carry_out:
         _print_all(chapters)
         return 0
@@ -76,8 +65,10 @@ def _chapter(words: Sequence[str], chapters: Sequence[Chapter]) -> Chapter:
 
 
 def _print_all(chapters: Sequence[Chapter]) -> None:
-    console, language = open_console(), chosen_language()
-    print_paragraph(console, _ABOUT[language])
+    console = open_console()
+    print_paragraph(
+        console, _("The textbook, lesson by lesson: each command shows its lesson, with tables and a picture.")
+    )
     for chapter in chapters:
         console.print()
         console.print(Text(f"{chapter.number}  {chapter.title}", style=HEADING))
@@ -86,12 +77,12 @@ def _print_all(chapters: Sequence[Chapter]) -> None:
             for command in lesson.commands[:1]:
                 console.print(Text(f"     python -m dlcore {command}", style=NAME), soft_wrap=True)
     console.print()
-    print_paragraph(console, Text(_MORE[language], style=QUIET))
+    more = _("One chapter: python -m dlcore lessons 7. Carry out its commands: lessons run 7 (--quick: short studies).")
+    print_paragraph(console, Text(more, style=QUIET))
 
 
 def _print_chapter(chapter: Chapter) -> None:
     console = open_console()
-    known, look, following = _WORDS[chosen_language()]
     console.print(Text(f"{chapter.number}  {chapter.title}", style=HEADING))
     print_paragraph(console, chapter.idea)
     for lesson in chapter.lessons:
@@ -99,9 +90,9 @@ def _print_chapter(chapter: Chapter) -> None:
         console.print(Text(lesson.title, style=HEADING))
         for command in lesson.commands:
             console.print(Text(f"  python -m dlcore {command}", style=NAME), soft_wrap=True)
-        print_columns(console, [(Text(known, style=QUIET), lesson.known)], column=18)
+        print_columns(console, [(Text(_("known answer"), style=QUIET), lesson.known)], column=18)
     console.print()
-    rows = [(Text(look, style=QUIET), chapter.look), (Text(following, style=QUIET), chapter.next)]
+    rows = [(Text(_("look at"), style=QUIET), chapter.look), (Text(_("change next"), style=QUIET), chapter.next)]
     print_columns(console, rows, column=18)
 
 
@@ -124,5 +115,5 @@ def _carry_out(chapter: Chapter, quick: bool) -> int:
                 return code
             failed += [command] * bool(code)
     for command in failed:
-        print(f"failed: python -m dlcore {command}")
+        print(_("failed: {command}").format(command=f"python -m dlcore {command}"))
     return int(bool(failed))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import locale
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dlcore.config.strict_yaml import load
-
-Language = Literal["en", "zh"]
+from dlcore.translation import Language
 
 
 @dataclass(frozen=True)
@@ -80,15 +77,3 @@ def read_chapters(language: Language = "en") -> list[Chapter]:
         )
         for number, each in enumerate(content, start=1)
     ]
-
-
-def chosen_language() -> Language:
-    """Return the language of what teaches: DLCORE_LANG, or else the locale's; Chinese if it begins with zh."""
-    chosen = (
-        os.environ.get("DLCORE_LANG")
-        or os.environ.get("LC_ALL")
-        or os.environ.get("LANG")
-        or locale.getlocale()[0]
-        or ""
-    )
-    return "zh" if chosen.lower().startswith("zh") else "en"

@@ -11,7 +11,8 @@ from dlcore.cli.main import main
 from dlcore.cli.show import demonstration
 from dlcore.config.catalogue import ROOT
 from dlcore.config.recipe import find_recipe
-from dlcore.textbook.lessons import chosen_language, read_chapters
+from dlcore.textbook.lessons import read_chapters
+from dlcore.translation import language
 
 REPOSITORY = ROOT.parent
 COMMANDS = sorted({command for chapter in read_chapters() for lesson in chapter.lessons for command in lesson.commands})
@@ -31,7 +32,7 @@ def test_list_has_every_chapter_and_lesson(capsys):
 
 def test_one_chapter_in_chinese(capsys, monkeypatch):
     monkeypatch.setenv("DLCORE_LANG", "zh_CN")
-    assert chosen_language() == "zh"
+    assert language() == "zh"
     assert main(["lessons", "5"]) == 0
     said = capsys.readouterr().out
     assert "反向传播" in said
@@ -129,8 +130,8 @@ def test_pages_are_those_that_the_script_writes():
     spec = importlib.util.spec_from_file_location("build_textbook", REPOSITORY / "docs" / "build_textbook.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    for language in ("en", "zh"):
-        for path, text in script.pages(language).items():
+    for chosen in ("en", "zh"):
+        for path, text in script.pages(chosen).items():
             assert path.read_text(encoding="utf-8") == text, f"python {Path('docs/build_textbook.py')} writes it anew"
             for target in re.findall(r"!\[.*?\]\((.*?)\)", text):
                 assert (path.parent / target).is_file(), target
