@@ -7,7 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from dlcore.textbook.lessons import Chapter, Language, read_chapters
+from dlcore.textbook.lessons import Chapter, read_chapters
+from dlcore.translation import Language
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "textbook" / "pictures"

@@ -21,7 +21,7 @@ _HINTS = (
     (r"but found another document", "a recipe is one document: remove the line `---` and what does not belong to it"),
 )
 # A recipe has a hundred values, a study some thousands. Far more would take minutes and gigabytes in plain Python.
-MAX_CHARACTERS, MAX_VALUES, MAX_DEPTH = 2_000_000, 100_000, 100
+MAX_CHARACTERS, MAX_VALUES, MAX_DEPTH = 2_000_000, 20_000, 100
 # Problems that the parser detects after the place where they began; report where they began.
 _CONTEXTS_TO_REPORT = ("while scanning a simple key", "while scanning a quoted scalar")
 
@@ -78,7 +78,7 @@ class _StrictLoader(yaml.SafeLoader):
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self._depth = 0
+        self._depth, self._nodes = 0, 0
         self._sizes: dict[int, int] = {}  # number of values in each node, including those that aliases repeat
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -90,7 +90,7 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None, None, f"the tag {short} is refused: a recipe holds plain values only", event.start_mark
             )
-        self._depth += 1
+        self._depth, self._nodes = self._depth + 1, self._nodes + 1
         if self._depth > MAX_DEPTH:
             raise ValueError(f"line {event.start_mark.line + 1}: sections within sections, more than {MAX_DEPTH} deep")
         node = super().compose_node(parent, index)
@@ -99,7 +99,7 @@ class _StrictLoader(yaml.SafeLoader):
             inner = node.value if isinstance(node, yaml.SequenceNode) else ()
             inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else inner
             self._sizes[id(node)] = size = 1 + sum(self._sizes.get(id(part), 1) for part in inner)
-            if size > MAX_VALUES:
+            if max(size, self._nodes) > MAX_VALUES:
                 problem = f"more than {MAX_VALUES:,} values, counting those that aliases (*name) repeat"
                 raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
         return node

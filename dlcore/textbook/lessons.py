@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ class Chapter:
     next: str
 
 
-def read_chapters(language: Language = "en") -> list[Chapter]:
+@cache
+def read_chapters(language: Language = "en") -> tuple[Chapter, ...]:
     """Return all chapters in order.
 
     Args:
@@ -66,7 +68,7 @@ def read_chapters(language: Language = "en") -> list[Chapter]:
     def lesson(each: dict[str, Any]) -> Lesson:
         return Lesson(text(each["title"]), tuple(each["commands"]), text(each["known"]))
 
-    return [
+    return tuple(
         Chapter(
             number,
             text(each["title"]),
@@ -76,4 +78,4 @@ def read_chapters(language: Language = "en") -> list[Chapter]:
             text(each["next"]),
         )
         for number, each in enumerate(content, start=1)
-    ]
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.cli.main import main
-from dlcore.cli.show import demonstration
+from dlcore.cli.show import textbook_subject
 from dlcore.config.catalogue import ROOT
 from dlcore.config.recipe import find_recipe
 from dlcore.textbook.lessons import read_chapters
@@ -17,7 +17,7 @@ from dlcore.translation import language
 REPOSITORY = ROOT.parent
 COMMANDS = sorted({command for chapter in read_chapters() for lesson in chapter.lessons for command in lesson.commands})
 LIGHT = [
-    command for command in COMMANDS if command.split()[0] == "show" and command.split()[1] in demonstration.SUBJECTS
+    command for command in COMMANDS if command.split()[0] == "show" and command.split()[1] in textbook_subject.SUBJECTS
 ]
 
 
@@ -73,7 +73,7 @@ def test_each_command_prints_its_table_and_draws_its_picture(command, workplace,
     assert (workplace / "drawn.png").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("name", demonstration.SUBJECTS)
+@pytest.mark.parametrize("name", textbook_subject.SUBJECTS)
 def test_each_subject_explains_itself(name, capsys):
     assert main(["show", name, "--help"]) == 0
     said = capsys.readouterr().out

@@ -23,7 +23,7 @@ HOSTILE = {
     "a key given twice": ("model: MLP\nmodel: CNN\n", "the key 'model' is given twice"),
     "a number of 5,000 digits": ("model: " + "9" * 5000, "given.yaml"),
     "a control character": ("model: \x1b[2J", "a character that text cannot hold (U+001B)"),
-    "200,000 values": ("model: [" + "1, " * 200_000 + "1]", "more than 100,000 values"),
+    "200,000 values": ("model: [" + "1, " * 200_000 + "1]", "more than 20,000 values"),
 }  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_a_huge_file_is_not_read(command, refused, workplace):
     assert time.monotonic() - began < 30  # to parse it takes minutes
 
 
-@pytest.mark.fault("a study's file with aliases of aliases", "FILE: … more than 100,000 values")
+@pytest.mark.fault("a study's file with aliases of aliases", "FILE: … more than 20,000 values")
 def test_a_hostile_study_is_a_line(refused, workplace):
     (workplace / "given.yaml").write_text(LAUGHS)
     assert "values, counting those that aliases (*name) repeat" in refused("study", "given.yaml")

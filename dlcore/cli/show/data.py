@@ -61,7 +61,7 @@ def run(argv: list[str]) -> int:
         read_data(datamodule)
         show_loaders(datamodule)
         return 0
-    from dlcore.cli.show.picture_data import show_pictures
+    from dlcore.cli.show.data_pictures import show_pictures
 
     read_data(datamodule)
     show_pictures(words, command, part, index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from dlcore.cli.show import demonstration
+from dlcore.cli.show import textbook_subject
 from dlcore.cli.show.subject import Option, Subject, read_words
 from dlcore.cli.terminal import new_table
 from dlcore.errors import FitError, check_number
@@ -41,7 +41,7 @@ SUBJECT = Subject(
 def run(argv: list[str]) -> int:
     """Check the gradients of a recipe's model."""
     if "--by_hand" in argv:
-        return demonstration.run("manual_backward", [word for word in argv if word != "--by_hand"])
+        return textbook_subject.run("manual_backward", [word for word in argv if word != "--by_hand"])
     words = read_words(SUBJECT, argv)
     samples, entries, seed = (
         int(words.number(n, d, whole=True)) for n, d in (("samples", 8), ("entries", 20), ("seed", 0))

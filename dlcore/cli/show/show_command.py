@@ -6,7 +6,7 @@ import importlib
 
 from rich.text import Text
 
-from dlcore.cli.show import demonstration
+from dlcore.cli.show import textbook_subject
 from dlcore.cli.show.subject import Subject, run_subject, wants_help
 from dlcore.cli.terminal import HEADING, open_console, print_examples, print_hints, print_names, print_paragraph
 from dlcore.errors import UnknownNameError
@@ -22,13 +22,13 @@ def run(argv: list[str]) -> int:
         return 0
     name, *rest = argv
     # Names after `show schedule` are schedules to compare; without names it is the schedule of a recipe.
-    if name in demonstration.SUBJECTS or (name == "schedule" and rest and not rest[0].startswith("-")):
+    if name in textbook_subject.SUBJECTS or (name == "schedule" and rest and not rest[0].startswith("-")):
         if wants_help(rest):
-            demonstration.print_help(name)
+            textbook_subject.print_help(name)
             return 0
-        return demonstration.run(name, rest)
+        return textbook_subject.run(name, rest)
     if name not in SUBJECTS:
-        names = [*SUBJECTS, *demonstration.SUBJECTS]
+        names = [*SUBJECTS, *textbook_subject.SUBJECTS]
         raise UnknownNameError("subject of `show`", name, names, "See: python -m dlcore show")
     module = importlib.import_module(f"dlcore.cli.show.{name}")
     return run_subject(module, rest)
@@ -42,9 +42,9 @@ def print_overview() -> None:
     console.print()
     subjects: list[Subject] = [importlib.import_module(f"dlcore.cli.show.{name}").SUBJECT for name in SUBJECTS]
     print_names(console, [(f"python -m dlcore {each.command}", each.summary) for each in subjects], column=36)
-    of_textbook = ", ".join(demonstration.SUBJECTS)
+    of_textbook = ", ".join(textbook_subject.SUBJECTS)
     print_paragraph(console, f"And the textbook's, with its numbers or yours: {of_textbook}.", indent=2)
     print_examples(
-        console, [each.examples[0] for each in (*subjects, demonstration.subject("backprop"))], "For example"
+        console, [each.examples[0] for each in (*subjects, textbook_subject.subject("backprop"))], "For example"
     )
     print_hints(console, "More: python -m dlcore show SUBJECT --help, lessons --help, lr_find --help")
