@@ -20,7 +20,12 @@ from dlcore.textbook.network_drawing import Unit, draw_network
 from dlcore.textbook.perceptron import bias_vectors, check_sizes, weight_matrix
 from dlcore.tracking.figures import style
 
-EXAMPLES = ("show backprop", "show backprop --steps 1000", "show backprop --activation tanh --lr 0.1")
+EXAMPLES = (
+    "show backprop",
+    "show backprop --steps 1000",
+    "show backprop --activation tanh --lr 0.1",
+    "show backprop -c mlp_textbook",
+)
 
 
 def backprop(
@@ -35,7 +40,8 @@ def backprop(
     """Back-propagation in a small network: each gradient as a product of its factors, and each weight's update.
 
     The loss is half the sum of squared errors. Autograd computes the gradients; the factors beside them are its own
-    intermediate gradients. Biases keep their values, as in the chapter.
+    intermediate gradients. Biases keep their values, as in the chapter. With a recipe (``-c NAME``) or flags of a model
+    the command shows instead how the gradient comes back through the layers of that model.
 
     Args:
         inputs: The input numbers (F).

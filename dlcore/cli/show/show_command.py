@@ -6,7 +6,7 @@ import importlib
 
 from rich.text import Text
 
-from dlcore.cli.show import textbook_subject
+from dlcore.cli.show import backprop, textbook_subject
 from dlcore.cli.show.subject import Subject, run_subject, wants_help
 from dlcore.cli.terminal import HEADING, open_console, print_examples, print_hints, print_names, print_paragraph
 from dlcore.errors import UnknownNameError
@@ -21,6 +21,8 @@ def run(argv: list[str]) -> int:
         print_overview()
         return 0
     name, *rest = argv
+    if name == "backprop" and backprop.of_a_recipe(rest):
+        return run_subject(backprop, rest)
     # Names after `show schedule` are schedules to compare; without names it is the schedule of a recipe.
     if name in textbook_subject.SUBJECTS or (name == "schedule" and rest and not rest[0].startswith("-")):
         if wants_help(rest):
