@@ -7,6 +7,7 @@ import pytest
 
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.textbook.average import average
+from dlcore.textbook.background import background
 from dlcore.textbook.batch_norm import batch_norm
 from dlcore.textbook.descent import descent
 from dlcore.textbook.dropout import dropout
@@ -141,3 +142,10 @@ def test_schedules_follow_their_formulas():
 def test_plateau_on_a_given_curve():
     values = schedule(["plateau"], lr=1.0, losses=[1, 0.8, 0.8, 0.7, 0.7, 0.7]).values
     assert values["plateau"] == [1, 1, 1, 0.5, 0.5, 0.25]
+
+
+def test_a_worker_draws_the_same_figures_beside_the_same_training():
+    values = background(steps=6, every=2, queue=1).values
+    assert values["figures"] == [0, 3, 3]
+    assert values["same_weights"]
+    assert values["waiting"][0] == 0 < values["waiting"][1]

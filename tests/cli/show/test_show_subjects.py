@@ -146,3 +146,11 @@ def test_a_range_test_in_which_nothing_falls_ends_with_1(shown):
     assert code == 1
     assert "suggested none: the loss fell at no rate" in out
     assert "next:" not in out
+
+
+def test_back_propagation_of_a_recipe_is_told_layer_by_layer(shown):
+    out, code = shown("show", "backprop", *SMALL, "-c", "mlp_textbook")
+    assert code == 0
+    assert "layer class output ∂L/∂output factor ∂L/∂weight" in out
+    assert out.index("output Linear 10") < out.index("activation_1 ReLU 8") < out.index("linear_1 Linear 8")
+    assert is_picture("show/backprop_mlp_textbook.png")
