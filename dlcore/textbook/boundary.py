@@ -5,14 +5,15 @@ Shapes: N points, D units of a layer, K classes.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
 from dlcore.data.tables.builtin import builtin_table
+from dlcore.data.tables.csv_file import detect_form, read_csv
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
 from dlcore.nn.perceptron import perceptron
 from dlcore.textbook.demonstration import Demonstration, Table, draw_gif
@@ -37,6 +38,7 @@ def boundary(
     optimizer_lr: float = 0.03,
     steps: int = 1000,
     seed: int = 0,
+    encoding: str = "utf-8",
 ) -> Demonstration:
     """What a perceptron divides the plane into, and what each of its hidden units responds to.
 
@@ -50,6 +52,7 @@ def boundary(
         optimizer_lr: Adam's learning rate.
         steps: Updates, 1 to 100,000.
         seed: Seed of the weights.
+        encoding: Encoding of a file, by Python's name (``gb18030``, …).
 
     Returns:
         The demonstration; its `values` are ``accuracy``, ``losses`` of all steps and the trained ``network``.
@@ -63,7 +66,7 @@ def boundary(
     check_number("steps", steps, at_least=1, at_most=100_000, whole=True)
     for place, size in enumerate(hidden_sizes):
         check_number(f"hidden_sizes[{place}]", size, at_least=1, at_most=1000, whole=True)
-    points, classes, names = _points(data)
+    points, classes, names = _points(data, encoding)
     inputs = torch.from_numpy(((points - points.mean(0)) / points.std(0)).astype(np.float32))
     targets = torch.from_numpy(classes)
     with torch.random.fork_rng(devices=[]):
@@ -96,7 +99,7 @@ def boundary(
     return Demonstration(style.finish(drawing.figure), [table], notes, values, drawing.animation)
 
 
-def _points(data: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _points(data: str, encoding: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return points (N, 2), the class of each from 0 (N,), and the names of the classes."""
     import pandas as pd
 
@@ -104,10 +107,12 @@ def _points(data: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
         table = builtin_table(data)
     elif data.lower().endswith((".csv", ".txt", ".tsv")):
         try:
-            table = pd.read_csv(data, sep=None, engine="python")
-        except (OSError, ValueError, csv.Error) as error:  # pandas' own errors are ValueErrors
-            reason = " ".join(str(error).split())
-            raise DataError(f"--data: could not read {data!r}: {reason}. Save it as CSV, in UTF-8.") from error
+            path = Path(data).expanduser()
+            table = read_csv(path, detect_form(path, encoding, "auto", "auto"))
+        except OSError as error:
+            raise DataError(f"--data: could not read {data!r}: {error.strerror}.") from error
+        except DataError as error:  # the data module's reader names the data module's flags
+            raise DataError(f"--data: {error}".replace("--data.", "--")) from error
     else:
         raise UnknownNameError("points (in --data)", data, POINTS, "Or a file: --data points.csv")
     numbers = table.iloc[:, :2].apply(pd.to_numeric, errors="coerce")

@@ -77,7 +77,7 @@ def test_backward_by_hand_equals_autograd():
 
 
 def test_xor_with_and_without_a_hidden_layer():
-    linear = boundary("xor", [], steps=1000).values
+    linear = boundary("xor", [], steps=300).values
     assert linear["losses"][-1] == pytest.approx(math.log(2), abs=1e-3)
     assert boundary("xor", [4]).values["accuracy"] > 0.95
 
@@ -95,10 +95,13 @@ def test_boundary_of_a_file(tmp_path):
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DataError, match="two numbers and a class"):
         boundary(str(path))
-    for content in ("", "甲,乙,类\n1,2,红\n".encode("gbk")):
-        path.write_bytes(content or b"")
-        with pytest.raises(DataError, match="could not read"):
-            boundary(str(path))
+    path.write_bytes("甲,乙,类\n1,2,红\n2,1,蓝\n".encode("gb18030"))
+    with pytest.raises(DataError, match="expected text in utf-8"):
+        boundary(str(path))
+    assert len(boundary(str(path), [4], steps=1, encoding="gb18030").values["losses"]) == 2
+    path.write_text("")
+    with pytest.raises(DataError, match="empty file"):
+        boundary(str(path))
     path.write_text("a,b,c\n1,2,x\n2,,y\n", encoding="utf-8")
     with pytest.raises(DataError, match="1 of them without two numbers"):
         boundary(str(path))

@@ -1,6 +1,7 @@
 """Training in the textbook: losses, initial weights, descent, averages, schedules, dropout, batch normalisation."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from dlcore.textbook.descent import descent
 from dlcore.textbook.dropout import dropout
 from dlcore.textbook.initializer import initializer
 from dlcore.textbook.loss import loss
+from dlcore.textbook.plane import plane
 from dlcore.textbook.schedule import schedule
 
 
@@ -149,3 +151,31 @@ def test_a_worker_draws_the_same_figures_beside_the_same_training():
     assert values["figures"] == [0, 3, 3]
     assert values["same_weights"]
     assert values["waiting"][0] == 0 < values["waiting"][1]
+
+
+def test_linear_regression_of_the_chapter_ends_near_least_squares():
+    values = plane().values
+    assert values["least_squares"] == pytest.approx([98.1041, -13.0288, 1.13282], abs=1e-4)
+    assert values["rmse"][0] == pytest.approx(values["rmse"][1], abs=1e-3)
+    errors = values["errors"]
+    assert all(before > after for before, after in pairwise(errors))
+    assert errors[-2] - errors[-1] < 1e-4 <= errors[-3] - errors[-2]
+
+
+def test_linear_regression_of_one_input_is_a_line():
+    values = plane([[0], [1], [2]], [1, 3, 5], lr=0.5, tolerance=1e-12).values
+    assert values["learned"] == pytest.approx([1, 2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"lr": 0.9}, "lr: expected a rate below 0.8173"),
+        ({"points": [[1], [1]], "targets": [1, 2]}, "points: expected points that determine a plane"),
+        ({"points": [[1, 2, 3]]}, "points: expected lists of one number each, or of two"),
+        ({"targets": [1]}, "targets: expected 5 numbers"),
+    ],
+)
+def test_linear_regression_names_what_is_wrong(arguments, named):
+    with pytest.raises(ArgumentError, match=named):
+        plane(**arguments)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SUBJECTS = (
     "perceptron", "backprop", "loss", "initializer", "descent", "average", "dropout", "batch_norm",
-    "image", "convolution", "sentence", "boundary", "saturation", "approximation", "background",
+    "image", "convolution", "sentence", "boundary", "saturation", "approximation", "background", "plane",
 )  # fmt: skip
 _OUT = Argument("out", "str | None", "None", "File of the picture, .png; left out: show/SUBJECT.png.")
 _GIF = Argument("gif", "str | None", "None", "File of a moving picture, .gif, drawn as well.")
