@@ -59,7 +59,7 @@ def data_words(trainer: Trainer, unit: str = "", named: bool = True) -> str:
     name = _("loaders") if data is None else type(data).__name__
     parts: dict[str, float] = {part: len(samples) for part, samples in (getattr(data, "parts", None) or {}).items()}
     batches = {"training": trainer.num_training_batches, "validation": sum(trainer.num_val_batches)}
-    counts: dict[str, float] = parts or {part: count for part, count in batches.items() if count and math.isfinite(count)}
+    counts = parts or {part: count for part, count in batches.items() if count and math.isfinite(count)}
     if not counts:
         return _("{name}, of unknown length").format(name=name)
     count_words = _(", ").join(_("{n:,} {part}").format(n=count, part=_(part)) for part, count in counts.items())

@@ -189,9 +189,8 @@ class ProgressDisplay(ProgressBar):
     def _start_epoch(self, trainer: Trainer, done: int) -> None:
         epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
         self._first = done, trainer.global_step
-        self._line = self._epoch_line = LiveLine(
-            _("epoch {epoch}").format(epoch=f"{trainer.current_epoch + 1}{epochs}"), math.inf, done, trainer.world_size
-        )
+        label = _("epoch {epoch}").format(epoch=f"{trainer.current_epoch + 1}{epochs}")
+        self._line = self._epoch_line = LiveLine(label, math.inf, done, trainer.world_size)
         self._line.total = self._batches_of_epoch(trainer)
         self._row_time, self._validated_at, self._table.epoch_has_row = time.monotonic(), -1, False
 

@@ -157,6 +157,7 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
     model_words = said.format(model=type(model).__name__, parameters=parameters, frozen=parameters - trained)
     words = data_words(trainer, getattr(getattr(model, "task", None), "unit", ""))
     if source := getattr(data, "source", ""):
+        source = _(source) if getattr(data, "is_sample", False) else source  # else it may be a path
         words = _("{data}, from {source}").format(data=words, source=source)
     rows = {
         _("Model"): model_words,

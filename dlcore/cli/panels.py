@@ -158,7 +158,7 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
             "{name} could not be found or downloaded ({why}): this is a built-in sample, {source}. Its results mean "
             "nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian and Ubuntu), or "
             "--data.root FOLDER, or a network."
-        ).format(name=type(datamodule).__name__, why=datamodule.why_sample, source=datamodule.source)
+        ).format(name=type(datamodule).__name__, why=datamodule.why_sample, source=_(datamodule.source))
         console.print(Panel(text, title=_("built-in sample"), border_style="yellow"))
 
 
@@ -206,7 +206,7 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dic
     rows = {_("model"): said.format(model=type(model).__name__, parameters=numbers)}
     said, source = _("{data} from {source}"), getattr(data, "source", "")
     if getattr(data, "is_sample", False):  # then the data are not those that the class is named after
-        rows[_("data")] = _("{title}: {text}").format(title=data_words(trainer, named=False), text=source)
+        rows[_("data")] = _("{title}: {text}").format(title=data_words(trainer, named=False), text=_(source))
     else:
         rows[_("data")] = said.format(data=data_words(trainer), source=source) if source else data_words(trainer)
     rows[_("device")] = device_words(trainer)

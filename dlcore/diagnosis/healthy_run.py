@@ -8,11 +8,9 @@ import numpy as np
 
 from dlcore.diagnosis.rule import percent, short
 from dlcore.diagnosis.run_evidence import Evidence
-from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of
+from dlcore.tracking.metric_names import is_share, known_modes, main_metric, metric_words, mode_of
 from dlcore.tracking.metric_pairs import canonical_name
-from dlcore.translation import N_, _, ngettext
-
-_METRICS = N_("loss"), N_("accuracy"), N_("bits per character")  # marked here, translated by `_words`
+from dlcore.translation import _, ngettext
 
 
 def summary(run: Evidence) -> str:
@@ -102,5 +100,4 @@ def _layers(run: Evidence) -> str:
 
 
 def _words(name: str) -> str:
-    metric = name.rpartition("/")[2]
-    return "R²" if metric == "r2" else _(metric.replace("_", " "))
+    return metric_words(name.rpartition("/")[2])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlcore.tracking.figures.learning_curves import Columns, any_of
-from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, mode_of, spoken
+from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, metric_words, mode_of
 from dlcore.tracking.metric_pairs import as_logged
 from dlcore.translation import _, ngettext
 
@@ -79,12 +79,12 @@ def run_page(
     lines += [f"> {escaped(facts.note)}", ""] if facts.note else []
     lines += [_("- {name}: {value}").format(name=name, value=escaped(value)) for name, value in rows.items() if value]
     results = _results(columns, known_modes(events))
-    lines += ["", f"## {_('Result')}", "", *results] if results else []
-    lines += ["", f"## {_('Findings')}", "", *(f"- {escaped(finding)}" for finding in findings)] if findings else []
+    lines += ["", "## " + _("Result"), "", *results] if results else []
+    lines += ["", "## " + _("Findings"), "", *(f"- {escaped(finding)}" for finding in findings)] if findings else []
     alt = _("Curves of the run over its epochs")
-    lines += ["", f"## {_('Curves')}", "", f"![{alt}]({picture})"] if picture else []
-    lines += ["", f"## {_('What happened')}", "", *_story(events)] if events else []
-    lines += ["", f"## {_('Do it again')}", "", "```bash", *commands, "```"] if commands else []
+    lines += ["", "## " + _("Curves"), "", f"![{alt}]({picture})"] if picture else []
+    lines += ["", "## " + _("What happened"), "", *_story(events)] if events else []
+    lines += ["", "## " + _("Do it again"), "", "```bash", *commands, "```"] if commands else []
     return without_places("\n".join(lines) + "\n")
 
 
@@ -158,7 +158,7 @@ def _results(columns: Columns, modes: Mapping[str, str]) -> list[str]:
         best = _best(columns, f"val/{name}", modes)
         worse = "" if train is None or val is None else _gap(name, gap(f"val/{name}", train, val, modes))
         reached = _("{value} (epoch {epoch:g})").format(value=_shown(name, best[0]), epoch=best[1]) if best else ""
-        rows.append([_(spoken(name)), reached, _shown(name, val), _shown(name, train), worse])
+        rows.append([metric_words(name), reached, _shown(name, val), _shown(name, train), worse])
     heads = [_("metric"), _("best validation"), _("last validation"), _("last training"), _("gap")]
     gap_said = _("{text}.").format(text=f"{_(GAP)[:1].upper()}{_(GAP)[1:]}")
     return [*table(heads, rows), "", gap_said] if rows else []
