@@ -158,7 +158,7 @@ def warn_of_sample(console: Console, datamodule: Any) -> None:
             "{name} could not be found or downloaded ({why}): this is a built-in sample, {source}. Its results mean "
             "nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian and Ubuntu), or "
             "--data.root FOLDER, or a network."
-        ).format(name=type(datamodule).__name__, why=datamodule.why_sample, source=_(datamodule.source))
+        ).format(name=type(datamodule).__name__, why=_(datamodule.why_sample), source=_(datamodule.source))
         console.print(Panel(text, title=_("built-in sample"), border_style="yellow"))
 
 

@@ -100,7 +100,7 @@ class FashionMNIST(ArrayData):
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.source = ""
         self.is_sample = False
-        self.why_sample = "the download was not tried" if download else "--data.download is false"
+        self.why_sample = N_("the download was not tried") if download else N_("--data.download is false")
         self._tried = False
 
     def facts(self) -> dict[str, Any]:
