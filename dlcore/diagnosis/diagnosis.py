@@ -193,7 +193,7 @@ def _missing(run: Evidence) -> tuple[str, ...]:
     if "val/loss" not in run.curves:
         others = [name for name in run.curves if name.startswith("val/")]
         found.append(
-            _("Without val/loss, validation is judged by {metrics} alone.").format(metrics=", ".join(others))
+            _("Without val/loss, validation is judged by {metrics} alone.").format(metrics=_(", ").join(others))
             if others
             else _("Without val/… the result on new samples is unknown.")
         )

@@ -98,3 +98,16 @@ def test_a_fit_its_page_and_its_explanation(shown):
 def test_a_metric_of_a_module_s_own_keeps_its_name():
     assert _("model") == "模型"
     assert (metric_words("model"), metric_words("accuracy"), metric_words("r2")) == ("model", "准确率", "R²")
+
+
+def test_runs_are_compared(overfitted, shown):
+    other = overfitted.with_name("version_1")
+    other.mkdir()
+    table = MetricsCsv(other / "metrics.csv")
+    table.write({"epoch": 1, "train/loss": 1.0, "val/loss": 2.0}, 10)
+    out, code = shown("compare", "mine/version_0", "mine/version_1")
+    assert code == 0
+    assert "指标 mine/version_0 mine/version_1 最好 val/loss 0.8 2 最后 val/loss 1.3 2" in out
+    where = "曲线从哪里开始与 mine/version_0 不同 mine/version_1 第 10 步：val/loss 在前者为 1，这里为 2"
+    assert where in out
+    assert english_sentences(out) == []

@@ -31,7 +31,7 @@ def check(run: Evidence) -> Finding | None:
     if stayed:
         text += _(", and still are after {steps:,} steps")
     return Finding(
-        text.format(layers=", ".join(alike), value=short(value), steps=run.steps),
+        text.format(layers=_(", ").join(alike), value=short(value), steps=run.steps),
         "certain" if stayed else "likely",
         numbers={"unit_spread": float(spreads[0]) if len(spreads) else 0.0, "layers": float(len(alike))},
         layer=layer,

@@ -20,7 +20,7 @@ def check(run: Evidence) -> Finding | None:
     if not reasons or not train > val or not np.median(trains / vals) > _ABOVE:
         return None
     text = _("training loss ({train}) is higher than validation loss ({val}), as expected: only training uses {causes}")
-    causes = ", ".join(reasons[:2])
+    causes = _(", ").join(reasons[:2])
     if len(reasons) > 2:
         causes = _("{causes} and {n} more").format(causes=causes, n=len(reasons) - 2)
     return Finding(
