@@ -73,7 +73,7 @@ def test_a_fit_its_page_and_its_explanation(shown):
         *("--early_stopping.patience=1", "--early_stopping.min_delta=100"),
     )
     assert code == 0
-    reason = "val/loss 连续 1 次检查没有改善（改善须超过 100）（patience 1）：最好 "
+    reason = "val/loss 连续 1 次检查没有改善超过 100（patience 1）：最好 "
     assert "模型 MLP，795,010 个参数" in out
     assert f"提前停止：{reason}" in out
     assert f"停止原因 {reason}" in out
