@@ -1,5 +1,6 @@
 """Messages in Chinese: all that the sources mark are translated, none is stale, the compiled catalogue is in step."""
 
+import ast
 import io
 import re
 from pathlib import Path
@@ -77,6 +78,33 @@ def test_the_language_is_that_of_dlcore_lang_or_the_locale(variables, expected, 
         monkeypatch.setenv(name, value)
     assert language() == expected
     assert _("Results") == {"en": "Results", "zh": "结果"}[expected]
+
+
+@pytest.mark.parametrize("chosen", ["en", "zh_CN"])
+def test_no_message_is_no_message(chosen, monkeypatch):
+    monkeypatch.setenv("DLCORE_LANG", chosen)
+    assert _("") == ""
+
+
+def unmarked(path):
+    """Sentences of a source that are neither marked for the catalogue nor an error's."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    known = set()
+    for node in ast.walk(tree):
+        marked = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("_", "N_", "ngettext")
+        if marked or isinstance(node, ast.Raise):
+            known |= set(ast.walk(node))
+        elif isinstance(node, ast.Expr):  # a docstring
+            known.add(node.value)
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in known]
+    return [text for text in texts if isinstance(text, str) and re.search("[A-Za-z']+ [a-z']+ [a-z']+", text)]
+
+
+@pytest.mark.parametrize("places", ["diagnosis/**/*.py", "tracking/run_page.py", "callbacks/run_events.py"])
+def test_no_sentence_that_teaches_is_unmarked(places):
+    found = {path.name: unmarked(path) for path in (ROOT / "dlcore").glob(places)}
+    assert found
+    assert {name: texts for name, texts in found.items() if texts} == {}
 
 
 def test_a_message_that_is_in_no_catalogue_stays_as_it_is(monkeypatch):

@@ -21,6 +21,7 @@ from dlcore.execution.loop import write_step
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.lightning_compat import is_fast_dev_run, log_interval, validation_follows
 from dlcore.tracking.run_file import link_file
+from dlcore.translation import _
 
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
@@ -159,10 +160,12 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         """Record whether the state is the best so far."""
         if is_better(value, self.best, self.mode):
             before = {} if self.best is None else {"before": self.best}
-            earlier = f" (before {self.best:.4f} at epoch {self.best_epoch})" if before else ""
+            text = _("New best {metric}: {value:.4f}.")
+            if before:
+                text = _("New best {metric}: {value:.4f} (before {before:.4f} at epoch {epoch}).")
+            text = text.format(metric=self.monitor, value=value, before=self.best, epoch=self.best_epoch)
             self.best, self.best_step, self.best_epoch = value, trainer.global_step, trainer.current_epoch + 1
             self._improved = True
-            text = f"New best {self.monitor}: {value:.4f}{earlier}."
             record(trainer, "new_best", text, metric=self.monitor, mode=self.mode, value=value, **before)
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
@@ -223,7 +226,9 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
                 say(
                     trainer,
                     "",
-                    f"{signal.Signals(number).name}: finishing the step to save; Ctrl-C again leaves at once.",
+                    _("{signal}: finishing the step to save; Ctrl-C again leaves at once.").format(
+                        signal=signal.Signals(number).name
+                    ),
                 )
 
         numbers = [signal.SIGINT, signal.SIGTERM]

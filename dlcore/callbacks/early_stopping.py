@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from dlcore.callbacks.metric_callback import record, say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
 from dlcore.errors import check_number
+from dlcore.translation import _, ngettext
 
 
 @final
@@ -58,7 +59,7 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
         super().on_train_start(trainer, pl_module)
         self.reason = ""
         if self.checks_without_improvement >= self.patience:
-            self._stop(trainer, "before this run was resumed; raise early_stopping.patience to go on")
+            self._stop(trainer, _("before this run was resumed; raise early_stopping.patience to go on"))
             record(trainer, "stopped_early", self.reason, **self._numbers())
             say(trainer, self.reason)
 
@@ -70,7 +71,7 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
         else:
             self.checks_without_improvement += 1
             if self.checks_without_improvement >= self.patience:
-                self._stop(trainer, f"now {value:.4f}")
+                self._stop(trainer, _("now {value:.4f}").format(value=value))
                 self.tell(trainer, "stopped_early", self.reason, **self._numbers(), value=value)
 
     def _numbers(self) -> dict[str, Any]:
@@ -78,11 +79,17 @@ class EarlyStopping(MonitorCallback, LightningEarlyStopping):
         return {"metric": self.monitor, "best": self.best, "best_epoch": self.best_epoch, "checks": checks}
 
     def _stop(self, trainer: Trainer, now: str) -> None:
-        checks = "check" if self.checks_without_improvement == 1 else "checks"
-        margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
-        best = "it never was a number" if self.best is None else f"best {self.best:.4f} at epoch {self.best_epoch}"
-        self.reason = (
-            f"Stopped early: {self.monitor} has not improved{margin} in {self.checks_without_improvement} {checks} "
-            f"(patience {self.patience}): {best}, {now}."
+        n = self.checks_without_improvement
+        best = _("it never was a number")
+        if self.best is not None:
+            best = _("best {best:.4f} at epoch {epoch}").format(best=self.best, epoch=self.best_epoch)
+        why = _("{metric} has not improved{margin} in {checks} (patience {patience}): {best}, {now}.").format(
+            metric=self.monitor,
+            margin=_(" by more than {margin}").format(margin=f"{self.min_delta:g}") if self.min_delta else "",
+            checks=ngettext("{n} check", "{n} checks", n).format(n=n),
+            patience=self.patience,
+            best=best,
+            now=now,
         )
+        self.reason = _("Stopped early: {why}").format(why=why)
         trainer.should_stop = True

@@ -23,6 +23,7 @@ from dlcore.errors import check_number
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.optim import warmup_factor
 from dlcore.tracking.metric_pairs import first_of
+from dlcore.translation import _
 
 
 @final
@@ -146,11 +147,11 @@ class ProgressDisplay(ProgressBar):
         if trainer.sanity_checking:
             return
         if trainer.testing:
-            kind, batches = "testing", trainer.num_test_batches
+            kind, batches = _("testing"), trainer.num_test_batches
         elif trainer.predicting:
-            kind, batches = "predicting", trainer.num_predict_batches
+            kind, batches = _("predicting"), trainer.num_predict_batches
         else:
-            kind, batches = "validating", trainer.num_val_batches
+            kind, batches = _("validating"), trainer.num_val_batches
         label = f"{self._epoch_line.label} {kind}" if trainer.state.fn == "fit" else kind
         self._open(LiveLine(label, sum(batches), 0, trainer.world_size))
 
@@ -188,9 +189,8 @@ class ProgressDisplay(ProgressBar):
     def _start_epoch(self, trainer: Trainer, done: int) -> None:
         epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
         self._first = done, trainer.global_step
-        self._line = self._epoch_line = LiveLine(
-            f"epoch {trainer.current_epoch + 1}{epochs}", math.inf, done, trainer.world_size
-        )
+        label = _("epoch {epoch}").format(epoch=f"{trainer.current_epoch + 1}{epochs}")
+        self._line = self._epoch_line = LiveLine(label, math.inf, done, trainer.world_size)
         self._line.total = self._batches_of_epoch(trainer)
         self._row_time, self._validated_at, self._table.epoch_has_row = time.monotonic(), -1, False
 
@@ -215,7 +215,7 @@ class ProgressDisplay(ProgressBar):
         elif isinstance(batches, int):
             epoch = f"{trainer.current_epoch}.{done * 100 // batches:02d}"
         else:
-            epoch = f"step {trainer.global_step}"
+            epoch = _("step {step}").format(step=trainer.global_step)
         now = time.monotonic()
         self._row, self._row_time = (epoch, now - self._row_time), now
 

@@ -7,12 +7,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
 from dlcore.callbacks.monitor_callback import is_better
 from dlcore.tracking.metric_names import mode_of
 from dlcore.tracking.metric_pairs import aliases, canonical_name
+from dlcore.translation import _
 
 
 class LiveLine:
@@ -68,15 +70,16 @@ class LiveLine:
         batches, samples = self.speed()
         parts = [f"{self.done:>{len(total)}}/{total}" if known else f"{self.done}"]
         if samples or batches:
-            rate, unit = (samples, "samples") if samples else (batches, "batches")
-            parts.append(f"{rate:,.{0 if rate >= 10 else 2}f} {unit}/s")
+            said = _("{rate} samples/s") if samples else _("{rate} batches/s")
+            rate = samples or batches
+            parts.append(said.format(rate=f"{rate:,.{0 if rate >= 10 else 2}f}"))
         if self.loss is not None:
-            parts.append(f"loss {self.loss:#.3g}")
+            parts.append(_("loss {loss:#.3g}").format(loss=self.loss))
         if not known:
             parts.append(_clock(time.monotonic() - self.started))
         elif batches:
-            parts.append(f"{_clock(max(self.total - self.done, 0) / batches)} left")
-        while (room := width - len(self.label) - len("  ".join(parts)) - 1) < 0 and len(parts) > 1:
+            parts.append(_("{time} left").format(time=_clock(max(self.total - self.done, 0) / batches)))
+        while (room := width - cell_len(self.label) - cell_len("  ".join(parts)) - 1) < 0 and len(parts) > 1:
             parts.pop(1)
         text = Text(self.label, style="bold", no_wrap=True, overflow="crop", end="")
         bar = min(room - 1, max(10, min(40, width - 62)))  # of constant length, so that nothing else moves
@@ -147,7 +150,7 @@ class EpochTable:
         cells |= {"seconds": f"{seconds:,.1f}"}
         lines = []
         if cells.keys() != self.widths.keys():
-            self.widths = self._fit_widths(keys, console.width, steps=epoch.startswith("step"), lr=lr is not None)
+            self.widths = self._fit_widths(keys, console.width, steps=not epoch[0].isdigit(), lr=lr is not None)
             heads = (_crop(_head(key), width, console) for key, width in self.widths.items())
             lines.append(Text("  ".join(heads), "bold"))
         row = Text()
@@ -155,7 +158,7 @@ class EpochTable:
             best = key == self.monitor and key in values and self._improves(values[key])
             mark = ("*" if console.options.ascii_only else "★") if best else " "
             alarm = key in values and not math.isfinite(values[key])
-            row.append(cell.rjust(self.widths[key]) + mark, "bold green" if best else "bold red" if alarm else "")
+            row.append(_right(cell, self.widths[key]) + mark, "bold green" if best else "bold red" if alarm else "")
             row.append(" ")
         row.rstrip()
         return [*lines, row]
@@ -169,7 +172,7 @@ class EpochTable:
     @staticmethod
     def _fit_widths(keys: list[str], room: int, steps: bool, lr: bool) -> dict[str, int]:
         """Return the column widths. Crop long names to fit the line into `room`, but not below 8 characters."""
-        names = {key: max(8, len(_head(key))) for key in keys}
+        names = {key: max(8, cell_len(_head(key))) for key in keys}
         first = {"epoch": 12 if steps else 6}
         last = ({"lr": 8} if lr else {}) | {"seconds": 7}
         room -= sum(width + 2 for width in [*first.values(), *last.values()]) - 2
@@ -200,13 +203,20 @@ def _columns(metrics: Mapping[str, Any], monitor: str) -> list[str]:
 
 def _head(key: str) -> str:
     """Return a column's name: ``train/bits_per_character`` gives ``train bits/char``."""
+    if key in ("epoch", "seconds"):
+        return {"epoch": _("epoch"), "seconds": _("seconds")}[key]
     return key.replace("/", " ", 1).replace("bits_per_character", "bits/char")
 
 
 def _crop(name: str, width: int, console: Console) -> str:
-    if len(name) > width:
-        name = name[: width - 1] + ("." if console.options.ascii_only else "…")
-    return name.rjust(width)
+    if cell_len(name) > width:
+        name = set_cell_size(name, width - 1) + ("." if console.options.ascii_only else "…")
+    return _right(name, width)
+
+
+def _right(text: str, width: int) -> str:
+    """Fill text from the left to a width in columns; a Chinese character takes two."""
+    return " " * (width - cell_len(text)) + text
 
 
 def _number(value: float) -> str:

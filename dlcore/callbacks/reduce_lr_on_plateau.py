@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchReduceLROnPlateau
 
 from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.errors import ArgumentError, FitError, check_number
+from dlcore.translation import _, ngettext
 
 _MOST = 2000  # steps of a trial: tens of milliseconds
 _SAME = 1e-6  # relative
@@ -183,14 +184,19 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
             rule.step(value)
         cuts = {old: new for old, new in zip(before, _rates(trainer), strict=True) if new < old}
         if cuts:
-            (first, rate), *_ = cuts.items()
+            first, rate = next(iter(cuts.items()))
             self.cuts.append({"epoch": trainer.current_epoch + 1, "step": trainer.global_step, "lr": rate})
-            cut = ", ".join(f"from {old:.3g} to {new:.3g}" for old, new in cuts.items())
-            counted = f"{checks} {'check' if checks == 1 else 'checks'} (patience {self.patience})"
-            news = (
-                f"Learning rate cut {cut}: {self.monitor} has not improved{self._margin()} "
-                f"in {counted}: best {best:.4f}, now {value:.4f}."
+            cut = _("from {before:.3g} to {after:.3g}")
+            why = _("{metric} has not improved{margin} in {checks} (patience {patience}): {best}, {now}.").format(
+                metric=self.monitor,
+                margin=self._margin(),
+                checks=ngettext("{n} check", "{n} checks", checks).format(n=checks),
+                patience=self.patience,
+                best=_("best {best:.4f}").format(best=best),
+                now=_("now {value:.4f}").format(value=value),
             )
+            cut = _(", ").join(cut.format(before=old, after=new) for old, new in cuts.items())
+            news = _("Learning rate cut {cut}: {why}").format(cut=cut, why=why)
             numbers = {"before": first, "after": rate, "metric": self.monitor, "best": best, "value": value}
             self.tell(trainer, "learning_rate_cut", news, **numbers)
 
@@ -199,7 +205,7 @@ class ReduceLROnPlateau(MonitorCallback, LightningEarlyStopping):
         threshold, relative = self._settings["threshold"], self._settings["threshold_mode"] == "rel"
         if not threshold or (relative and threshold < 1e-3):
             return ""
-        return f" by more than {100 * threshold:g}%" if relative else f" by more than {threshold:g}"
+        return _(" by more than {margin}").format(margin=f"{100 * threshold:g}%" if relative else f"{threshold:g}")
 
     def state_dict(self) -> dict[str, Any]:
         """Return counts and cuts. Settings such as factor and patience are not saved: the current ones apply."""

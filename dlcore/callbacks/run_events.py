@@ -18,6 +18,7 @@ from dlcore.callbacks.logged_figures import run_loggers
 from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here
 from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.translation import _, ngettext
 
 _NANOSECONDS = 1e-9
 
@@ -100,11 +101,13 @@ class RunEvents(MetricCallback):
         own = {"command": self.command} if self.command else {}
         if trainer.ckpt_path is not None:
             place, step = seen_from_here(Path(trainer.ckpt_path)), trainer.global_step
-            text = f"Resumed at step {step:,} (epoch {epochs_done(trainer):g}) from {place}."
+            text = _("Resumed at step {step:,} (epoch {epoch:g}) from {place}.")
+            text = text.format(step=step, epoch=epochs_done(trainer), place=place)
             record(trainer, "resumed", text, checkpoint=place, **own)
         else:
             parameters = sum(parameter.numel() for parameter in pl_module.parameters())
-            text = f"Started: {type(pl_module).__name__} with {parameters:,} parameters."
+            text = _("Started: {model} with {parameters:,} parameters.")
+            text = text.format(model=type(pl_module).__name__, parameters=parameters)
             record(trainer, "started", text, parameters=parameters, **own)
         for logger in run_loggers(trainer):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)
@@ -113,7 +116,9 @@ class RunEvents(MetricCallback):
         """Write the finish event."""
         self._tell_news(trainer)
         epochs, seconds = epochs_done(trainer), self._seconds()
-        text = f"Finished: {epochs:g} epoch{'s' * (epochs != 1)}, {trainer.global_step:,} steps."
+        text = ngettext(
+            "Finished: {n:g} epoch, {steps:,} steps.", "Finished: {n:g} epochs, {steps:,} steps.", 2 - (epochs == 1)
+        ).format(n=epochs, steps=trainer.global_step)
         record(trainer, "finished", text, seconds=seconds)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -127,12 +132,15 @@ class RunEvents(MetricCallback):
         step, name = trainer.global_step, _signal_name(exception)
         if name:
             saved = isinstance(exception, Interrupted)
-            text = f"Interrupted by {name} at step {step:,}{'' if saved else ', at once: nothing was saved by that'}."
+            text = _("Interrupted by {signal} at step {step:,}.")
+            if not saved:
+                text = _("Interrupted by {signal} at step {step:,}, at once: nothing was saved by that.")
+            text = text.format(signal=name, step=step)
             record(trainer, "interrupted", text, signal=name, seconds=self._seconds())
             return
         said = " ".join(f"{type(exception).__name__}: {exception}".split())
         said = said if len(said) <= _LONGEST_ERROR else f"{said[: _LONGEST_ERROR - 1]}…"
-        text = f"Failed at step {step:,}: {said}"
+        text = _("Failed at step {step:,}: {error}").format(step=step, error=said)
         record(trainer, "failed", text, error=type(exception).__name__, seconds=self._seconds())
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -150,12 +158,18 @@ def _position(trainer: Trainer) -> tuple[int, float]:
 
 def _busy_machine(share: float, threads: int, processes: int) -> str:
     """Describe why threads wait for cores, and the remedy."""
-    others = "other work" if processes == 1 else "other work, or too many processes of this training,"
-    text = f"Busy machine: {others} held the cores, and threads of this fit waited {share:.0%} of the time."
+    text = _("Busy machine: other work held the cores, and threads of this fit waited {share:.0%} of the time.")
+    if processes > 1:
+        text = _(
+            "Busy machine: other work, or too many processes of this training, held the cores, and threads of this fit "
+            "waited {share:.0%} of the time."
+        )
+    text = text.format(share=share)
     if threads == 1:
         return text
-    fewer = f"OMP_NUM_THREADS={threads // 2} before the command"
-    return f"{text} All wait for the last of them: fewer may be faster ({fewer})."
+    return _(
+        "{text} All wait for the last of them: fewer may be faster (OMP_NUM_THREADS={threads} before the command)."
+    ).format(text=text, threads=threads // 2)
 
 
 def _signal_name(exception: BaseException) -> str:

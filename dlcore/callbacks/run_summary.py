@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 import dlcore
-from dlcore.callbacks.data_facts import data_words
+from dlcore.callbacks.data_facts import data_words, device_words
 from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.config import strict_yaml
@@ -30,6 +30,7 @@ from dlcore.tracking.run_file import replace_file, run_title
 from dlcore.tracking.run_logger import RunLogger
 from dlcore.tracking.run_page import RunFacts, run_page
 from dlcore.tracking.timeline import read_events
+from dlcore.translation import N_, _
 
 CURVES, PAGE = "curves.png", "summary.md"
 # Seconds for the first picture, with the import of matplotlib.
@@ -39,9 +40,9 @@ _SETTINGS = {
     "model.optimizer": "",
     "model.optimizer.lr": "lr ",
     "model.lr_scheduler": "",
-    "data.batch_size": "batch size ",
-    "trainer.precision": "precision ",
-    "seed_everything": "seed ",
+    "data.batch_size": N_("batch size "),
+    "trainer.precision": N_("precision "),
+    "seed_everything": N_("seed "),
 }
 
 
@@ -141,7 +142,7 @@ def _findings(folder: Path) -> list[str]:
     if not (folder / "metrics.csv").is_file():  # the run ended before anything was logged
         return []
     try:
-        return ["; ".join(block) for block in diagnose(folder).blocks()]
+        return [_("; ").join(block) for block in diagnose(folder).blocks()]
     except DlcoreError:  # its files were deleted or edited
         return []
 
@@ -150,18 +151,22 @@ def _facts(trainer: Trainer, model: LightningModule, folder: Path) -> RunFacts:
     data: Any = data_module_of(trainer)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    frozen = f", {parameters - trained:,} of them frozen" if trained < parameters else ""
-    unit = getattr(getattr(model, "task", None), "unit", "")
-    source = f", from {data.source}" if getattr(data, "source", "") else ""
-    processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    said = _("{model}, {parameters:,} parameters")
+    if trained < parameters:
+        said = _("{model}, {parameters:,} parameters, {frozen:,} of them frozen")
+    model_words = said.format(model=type(model).__name__, parameters=parameters, frozen=parameters - trained)
+    words = data_words(trainer, getattr(getattr(model, "task", None), "unit", ""))
+    if source := getattr(data, "source", ""):
+        source = _(source) if getattr(data, "is_sample", False) else source  # else it may be a path
+        words = _("{data}, from {source}").format(data=words, source=source)
     rows = {
-        "Model": f"{type(model).__name__}, {parameters:,} parameters{frozen}",
-        "Data": f"{data_words(trainer, unit)}{source}",
-        "Settings": _settings(folder),
-        "Device": f"{trainer.strategy.root_device}{processes}",
-        "Made with": f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}",
+        _("Model"): model_words,
+        _("Data"): words,
+        _("Settings"): _settings(folder),
+        _("Device"): device_words(trainer),
+        _("Made with"): f"dlcore {dlcore.__version__}, lightning {lightning.__version__}, torch {torch.__version__}",
     }
-    sample = "These are results on a built-in sample: they mean nothing for the real data."
+    sample = _("These are results on a built-in sample: they mean nothing for the real data.")
     return RunFacts(run_title(folder), rows, sample if getattr(data, "is_sample", False) else "")
 
 
@@ -173,4 +178,4 @@ def _settings(folder: Path) -> str:
     except (OSError, DlcoreError):  # a run from a user's own program has no config
         return ""
     chosen = [(word, config[name]) for name, word in _SETTINGS.items() if config.get(name) is not None]
-    return ", ".join(f"{word}{value:g}" if isinstance(value, float) else f"{word}{value}" for word, value in chosen)
+    return _(", ").join(_(word) + (f"{value:g}" if isinstance(value, float) else f"{value}") for word, value in chosen)

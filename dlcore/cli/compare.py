@@ -10,6 +10,7 @@ from rich.text import Text
 from dlcore.cli.show.subject import Option, Subject, read_words
 from dlcore.cli.terminal import HEADING, NAME, QUIET, new_table, open_console, print_columns, print_heading
 from dlcore.errors import ArgumentError, ConfigError
+from dlcore.translation import _
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,44 +58,45 @@ def run(argv: list[str]) -> int:
 
 
 def _print_settings(console: Console, comparison: RunComparison) -> None:
-    console.print(Text("Settings that differ", style=HEADING))
+    console.print(Text(_("Settings that differ"), style=HEADING))
     for place in comparison.no_config:
-        console.print(Text(f"  {comparison.names[place]}: has no config.yaml", style=QUIET))
+        console.print(Text("  " + _("{run}: has no config.yaml").format(run=comparison.names[place]), style=QUIET))
     if not comparison.settings:
-        console.print(Text("  none", style=QUIET))
+        console.print(Text("  " + _("none"), style=QUIET))
         return
     rows = [[name, *values] for name, values in comparison.settings]
-    console.print(_table(["setting", *comparison.names], rows))
+    console.print(_table([_("setting"), *comparison.names], rows))
 
 
 def _print_metrics(console: Console, comparison: RunComparison) -> None:
-    print_heading(console, "Metrics")
+    print_heading(console, _("Metrics"))
     rows = [
-        [f"{kind} {name}", *("–" if value is None else f"{value:.4g}" for value in values)]
+        [_(kind) + f" {name}", *("–" if value is None else f"{value:.4g}" for value in values)]
         for name, kind, values in comparison.metrics
     ]
-    console.print(_table(["metric", *comparison.names], rows))
+    console.print(_table([_("metric"), *comparison.names], rows))
 
 
 def _print_partings(console: Console, comparison: RunComparison) -> None:
-    print_heading(console, f"Where the curves differ from {comparison.names[0]}")
+    print_heading(console, _("Where the curves differ from {run}").format(run=comparison.names[0]))
     by_run: dict[int, list[Parting]] = {}
     for parting in comparison.partings:
         by_run.setdefault(parting.run, []).append(parting)
     rows = [(Text(comparison.names[place]), _first_parting(found)) for place, found in by_run.items()]
-    column = 4 + max((len(name.plain) for name, _ in rows), default=0)
+    column = 4 + max((name.cell_len for name, text in rows), default=0)
     print_columns(console, rows, column=min(column, 44))
 
 
 def _first_parting(partings: list[Parting]) -> str:
     apart = [parting for parting in partings if parting.step is not None]
     if not any(parting.common for parting in partings):
-        return "no step is common to both: other batch sizes or intervals"
+        return _("no step is common to both: other batch sizes or intervals")
     if not apart:
-        return f"nowhere: equal at all {max(parting.common for parting in partings):,} common steps"
+        return _("nowhere: equal at all {n:,} common steps").format(n=max(parting.common for parting in partings))
     first = min(apart, key=lambda parting: parting.step or 0)
     left, right = first.values
-    return f"step {first.step:,}: {first.metric} {left:.6g} there, {right:.6g} here"
+    said = _("step {step:,}: {metric} {left:.6g} there, {right:.6g} here")
+    return said.format(step=first.step, metric=first.metric, left=left, right=right)
 
 
 def _figure(comparison: RunComparison, x: str) -> Figure | None:

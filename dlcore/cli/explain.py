@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from dlcore.cli.show.subject import Option, Subject, read_words
@@ -22,6 +23,7 @@ from dlcore.cli.terminal import (
 )
 from dlcore.config.allow_list import allow_flag
 from dlcore.errors import ConfigError
+from dlcore.translation import _
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +44,6 @@ SUBJECT = Subject(
         "explain lightning_logs/mine/version_3 --json",
     ),
 )
-_COLUMN = 29  # the longest finding's name, and two blanks on each side
 
 
 def run(argv: list[str]) -> int:
@@ -71,40 +72,48 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     console.print(Text(str(diagnosis.folder), style=HEADING), soft_wrap=True)
     print_paragraph(console, diagnosis.summary, indent=2)
     if diagnosis.faults:
-        _print_findings(console, "What is wrong", diagnosis.faults)
+        _print_findings(console, _("What is wrong"), diagnosis.faults)
         if diagnosis.consequences:
-            print_heading(console, "What follows from it")
-            _print_columns(console, [(finding, finding.text) for finding, _ in diagnosis.consequences])
+            print_heading(console, _("What follows from it"))
+            _print_columns(console, [(finding, finding.text) for finding, cause in diagnosis.consequences])
     else:
         print_heading(console, diagnosis.verdict[:1].upper() + diagnosis.verdict[1:])
         for clause in diagnosis.healthy:
-            print_paragraph(console, clause[:1].upper() + clause[1:] + ".", indent=2)
-    _print_findings(console, "Worth knowing", diagnosis.notes)
+            print_paragraph(console, _("{text}.").format(text=clause[:1].upper() + clause[1:]), indent=2)
+    _print_findings(console, _("Worth knowing"), diagnosis.notes)
     if diagnosis.missing:
-        print_heading(console, "What could not be examined")
+        print_heading(console, _("What could not be examined"))
         for sentence in diagnosis.missing:
             print_paragraph(console, Text(sentence, style=QUIET), indent=2)
     _print_next(console, diagnosis)
 
 
 def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...]) -> None:
+    from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS
+
     if not findings:
         return
     print_heading(console, heading)
     rows: list[tuple[Finding | None, Text | str]] = []
     for finding in findings:
-        where = f" [{finding.layer}]" if finding.layer and finding.layer not in finding.text else ""
-        sure = "" if finding.kind == "note" else f" ({finding.confidence})"
-        rows.append((finding, f"{finding.text}{where}.{sure}"))
+        layer = _(finding.layer) if finding.layer in (INPUTS, OUTPUTS) else finding.layer
+        where = f" [{layer}]" if layer and layer not in finding.text else ""
+        said = _("{text}.") if finding.kind == "note" else _("{text}. ({confidence})")
+        rows.append((finding, said.format(text=f"{finding.text}{where}", confidence=_(finding.confidence))))
+        attempt = _("try: {remedy}")
         if finding.flags:
-            rows.append((None, Text("try: ").append(" ".join(finding.flags), style=NAME)))
+            rows.append((None, Text(attempt.format(remedy="")).append(" ".join(finding.flags), style=NAME)))
         if finding.advice:
-            rows.append((None, Text(f"{'' if finding.flags else 'try: '}{finding.advice}", style=QUIET)))
+            said = "{remedy}" if finding.flags else attempt
+            rows.append((None, Text(said.format(remedy=finding.advice), style=QUIET)))
     _print_columns(console, rows)
 
 
 def _print_columns(console: Console, rows: list[tuple[Finding | None, Text | str]]) -> None:
-    print_columns(console, [("" if finding is None else finding.title, text) for finding, text in rows], column=_COLUMN)
+    from dlcore.diagnosis.rules import RULES
+
+    column = max(cell_len(_(rule.title)) for rule in RULES) + 4  # two blanks on each side
+    print_columns(console, [("" if finding is None else finding.title, text) for finding, text in rows], column=column)
 
 
 def _print_next(console: Console, diagnosis: Diagnosis) -> None:
@@ -117,7 +126,7 @@ def _print_next(console: Console, diagnosis: Diagnosis) -> None:
     goes_on = first.name == "stopped_too_early" and last.is_file()
     begin = f"--ckpt_path {shell_word(short_path(last))}" if goes_on else f"-c {shell_word(short_path(config))}"
     allow = allow_flag(diagnosis.folder)
-    print_examples(console, [" ".join(["fit", begin, *first.flags, *([allow] if allow else [])])], "Next")
+    print_examples(console, [" ".join(["fit", begin, *first.flags, *([allow] if allow else [])])], _("Next"))
     if allow:
-        trust = f"{allow} lets code of that package run: type it if you trust it."
+        trust = _("{allow} lets code of that package run: type it if you trust it.").format(allow=allow)
         print_paragraph(console, Text(trust, style=QUIET), indent=2)

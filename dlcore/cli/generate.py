@@ -20,6 +20,7 @@ from dlcore.cli.terminal import (
 from dlcore.config.catalogue import Argument, settings_info
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, check_number
+from dlcore.translation import _
 
 if TYPE_CHECKING:
     from dlcore.cli.generated_output import Output
@@ -157,7 +158,7 @@ def _generate(
         if streams:
             output.begin(prompts[0].text)
         pieces = write(loaded, prompts, form, sampling, call.num, call.seed, call.batch_size,
-                       (lambda _, __, piece: output.add(piece)) if streams else None)  # fmt: skip
+                       (lambda prompt, number, piece: output.add(piece)) if streams else None)  # fmt: skip
         for text in pieces:
             if streams:
                 output.end()
@@ -172,8 +173,10 @@ def _tell(loaded: TextModel, prompts: list[Prompt]) -> None:
     unknown = "".join(dict.fromkeys("".join(prompt.unknown for prompt in prompts)))
     if unknown:
         few = "".join(sign if sign.isprintable() else "□" for sign in unknown[:20]).replace(" ", "␣")
-        more = f" and {len(unknown) - 20} more" * (len(unknown) > 20)
-        print(f"note: the model does not know {few}{more}; it reads them as unknown words.", file=sys.stderr)
+        said = _("note: the model does not know {few}; it reads them as unknown words.")
+        if len(unknown) > 20:
+            said = _("note: the model does not know {few} and {n} more; it reads them as unknown words.")
+        print(said.format(few=few, n=len(unknown) - 20), file=sys.stderr)
 
 
 def _of(given: OwnOptions, group: dict[str, Argument]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from dlcore.errors import ArgumentError
 from dlcore.plain_text import printable
+from dlcore.translation import ngettext
 
 if TYPE_CHECKING:
     from dlcore.text.generation import GeneratedText
@@ -78,7 +79,8 @@ class Output(AbstractContextManager["Output"]):
         self._file.close()
         if kind is None:
             self._name_file(self._temporary, self._path)
-            print(f"{self._count:,} text{'s' * (self._count != 1)}: {self._path}")
+            said = ngettext("{n:,} text: {path}", "{n:,} texts: {path}", self._count)
+            print(said.format(n=self._count, path=self._path))
         else:
             self._temporary.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.panel import Panel
 from rich.rule import Rule
@@ -16,7 +17,7 @@ from rich.text import Text
 
 import dlcore.models
 from dlcore.callbacks import Checkpoint, EarlyStopping
-from dlcore.callbacks.data_facts import data_words
+from dlcore.callbacks.data_facts import data_words, device_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word, short_path, tensorboard_command
 from dlcore.config.allow_list import allow_flag
@@ -30,6 +31,7 @@ from dlcore.runs.evaluation_files import write_test_report
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import write_predictions
 from dlcore.runs.trainer_setup import folder_of
+from dlcore.translation import _, ngettext
 
 
 class StartPanel(Callback):
@@ -65,43 +67,48 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
     with never_fatal("the plane of a linear regression", failed.append):
         learned = planes(command.model, command.datamodule)
     rows: dict[str, Callable[[], str]] = {
-        "best": lambda: _best(command.trainer.checkpoint_callback),
-        "trained": lambda: _trained(command, seconds),
-        "stopped": lambda: _stopped(command.trainer),
+        _("best"): lambda: _best(command.trainer.checkpoint_callback),
+        _("trained"): lambda: _trained(command, seconds),
+        _("stopped"): lambda: _stopped(command.trainer),
         **{name: partial(printable, line) for name, line in learned.items()},
-        "findings": lambda: "\n".join(diagnosis.lines()) if diagnosis else "",
-        "kept in": lambda: short_path(command.folder) if command.folder else "",
-        "summary": lambda: (
+        _("findings"): lambda: "\n".join(diagnosis.lines()) if diagnosis else "",
+        _("kept in"): lambda: short_path(command.folder) if command.folder else "",
+        _("summary"): lambda: (
             short_path(command.folder / PAGE) if command.folder and (command.folder / PAGE).is_file() else ""
         ),
-        "next": lambda: "\n".join(_next(command, diagnosis)),
-        "not shown": lambda: "\n".join(failed),
+        _("next"): lambda: "\n".join(_next(command, diagnosis)),
+        _("not shown"): lambda: "\n".join(failed),
     }
     shown: dict[str, str] = {}
     for name, text in rows.items():
         with never_fatal(f"the row {name!r}", failed.append):
             shown |= {name: line} if (line := text()) else {}
-    _print_rows(console, "done", shown)
+    _print_rows(console, _("done"), shown)
     warn_of_sample(console, command.datamodule)
 
 
 def _best(checkpoint: Any) -> str:
     if not isinstance(checkpoint, Checkpoint) or checkpoint.best is None:
         return ""
-    return f"{checkpoint.monitor} {checkpoint.best:.4f} at epoch {checkpoint.best_epoch}"
+    said = _("{metric} {value:.4f} at epoch {epoch}")
+    return said.format(metric=checkpoint.monitor, value=checkpoint.best, epoch=checkpoint.best_epoch)
 
 
 def _trained(command: Command, seconds: float) -> str:
     trainer = command.trainer
     if trainer.global_step == command.settings.checkpoint.get("global_step"):
-        return "nothing: the run had come to its end (train longer: --trainer.max_epochs)"
-    epochs = f"{trainer.current_epoch} epoch{'s' * (trainer.current_epoch != 1)}"
-    return f"{epochs}, {trainer.global_step:,} steps in all; {_duration(seconds)} with start and end"
+        return _("nothing: the run had come to its end (train longer: --trainer.max_epochs)")
+    return ngettext(
+        "{n} epoch, {steps:,} steps in all; {duration} with start and end",
+        "{n} epochs, {steps:,} steps in all; {duration} with start and end",
+        trainer.current_epoch,
+    ).format(n=trainer.current_epoch, steps=trainer.global_step, duration=_duration(seconds))
 
 
 def _stopped(trainer: Any) -> str:
     stops = [callback.reason for callback in trainer.callbacks if isinstance(callback, EarlyStopping)]
-    return next((reason.removeprefix("Stopped early: ") for reason in reversed(stops) if reason), "")
+    head = _("Stopped early: {why}").format(why="")
+    return next((reason.removeprefix(head) for reason in reversed(stops) if reason), "")
 
 
 def _diagnosis(command: Command) -> Diagnosis | None:
@@ -115,29 +122,31 @@ def _diagnosis(command: Command) -> Diagnosis | None:
 
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
-    rows = {"checkpoint": short_path(command.settings.checkpoint_path)}
+    rows = {_("checkpoint"): short_path(command.settings.checkpoint_path)}
     rows |= {name: f"{value:.4f}" for name, value in (command.output or [{}])[0].items()}
     if (count := getattr(command.model, "evaluated", None)) is not None:
-        rows[command.model.task.unit] = f"{count:,}"
+        rows[_(command.model.task.unit)] = f"{count:,}"
     if command.request.command == "test":
         try:
-            rows |= {"kept in": "\n".join(short_path(path) for path in write_test_report(command))}
+            rows |= {_("kept in"): "\n".join(short_path(path) for path in write_test_report(command))}
         except RunFileError as error:  # read-only run folder: the measurements are shown above
-            rows["not kept"] = str(error)
+            rows[_("not kept")] = str(error)
     _print_rows(console, command.request.command, rows)
     warn_of_sample(console, command.datamodule)
 
 
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
-    what = "answers" if path.suffix == ".csv" else "batches as predict_step gave them: no table can be made of them"
+    what = _("{path} ({n:,} batches as predict_step gave them: no table can be made of them)")
+    if path.suffix == ".csv":
+        what = _("{path} ({n:,} answers)")
     rows = {
-        "checkpoint": short_path(command.settings.checkpoint_path),
-        "kept in": f"{short_path(path)} ({count:,} {what})",
+        _("checkpoint"): short_path(command.settings.checkpoint_path),
+        _("kept in"): what.format(path=short_path(path), n=count),
     }
     run = run_of_checkpoint(command.settings.checkpoint_path)
     if run is not None and path.resolve().parent != run:
-        rows["not kept in"] = f"{short_path(run)}: its folder may only be read"
+        rows[_("not kept in")] = _("{path}: its folder may only be read").format(path=short_path(run))
     _print_rows(console, "predict", rows)
     warn_of_sample(console, command.datamodule)
 
@@ -145,12 +154,12 @@ def _end_of_prediction(console: Console, command: Command, seconds: float) -> No
 def warn_of_sample(console: Console, datamodule: Any) -> None:
     """Print a box if the data are not those of the recipe."""
     if getattr(datamodule, "is_sample", False):
-        text = (
-            f"{type(datamodule).__name__} could not be found or downloaded ({datamodule.why_sample}): this is a "
-            f"built-in sample, {datamodule.source}. Its results mean nothing for the real data. The real data: "
-            "apt-get install dataset-fashion-mnist (Debian and Ubuntu), or --data.root FOLDER, or a network."
-        )
-        console.print(Panel(text, title="built-in sample", border_style="yellow"))
+        text = _(
+            "{name} could not be found or downloaded ({why}): this is a built-in sample, {source}. Its results mean "
+            "nothing for the real data. The real data: apt-get install dataset-fashion-mnist (Debian and Ubuntu), or "
+            "--data.root FOLDER, or a network."
+        ).format(name=type(datamodule).__name__, why=_(datamodule.why_sample), source=_(datamodule.source))
+        console.print(Panel(text, title=_("built-in sample"), border_style="yellow"))
 
 
 def last_checkpoint(folder: Path) -> Path:
@@ -193,17 +202,19 @@ def _uses(command: Command, checkpoint: Path) -> list[str]:
 def _facts(trainer: Trainer, model: LightningModule, folder: Path | None) -> dict[str, str]:
     data: Any = data_module_of(trainer)
     numbers = sum(parameter.numel() for parameter in model.parameters())
-    rows = {"model": f"{type(model).__name__}, {numbers:,} parameters"}
-    words = data_words(trainer)
-    source = f" from {data.source}" if getattr(data, "source", "") else ""
-    sample = getattr(data, "is_sample", False)  # then the data are not those that the class is named after
-    rows["data"] = f"{words.partition(': ')[2]}: {data.source}" if sample else f"{words}{source}"
-    processes = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
-    rows["device"] = f"{trainer.strategy.root_device}{processes}"
+    said = _("{model}, {parameters:,} parameters")
+    rows = {_("model"): said.format(model=type(model).__name__, parameters=numbers)}
+    said, source = _("{data} from {source}"), getattr(data, "source", "")
+    if getattr(data, "is_sample", False):  # then the data are not those that the class is named after
+        rows[_("data")] = _("{title}: {text}").format(title=data_words(trainer, named=False), text=_(source))
+    else:
+        rows[_("data")] = said.format(data=data_words(trainer), source=source) if source else data_words(trainer)
+    rows[_("device")] = device_words(trainer)
     if folder is not None:
-        rows["run"] = short_path(folder)
+        rows[_("run")] = short_path(folder)
     if trainer.global_step:
-        rows["goes on"] = f"from step {trainer.global_step:,}, epoch {trainer.current_epoch + 1}"
+        said = _("from step {step:,}, epoch {epoch}")
+        rows[_("goes on")] = said.format(step=trainer.global_step, epoch=trainer.current_epoch + 1)
     return rows
 
 
@@ -217,13 +228,15 @@ def print_changes(command: Command) -> None:
 def _print_rows(console: Console, title: str, rows: dict[str, str]) -> None:
     """Print a headed block of rows. Lines are not cut, so that a user can copy them whole."""
     console.print(Rule(title, align="left", style="cyan"))
-    width = max(len(name) for name in rows)
+    width = max(cell_len(name) for name in rows)
     for name, value in rows.items():
         for number, line in enumerate(value.splitlines()):
-            label = Text(f"{name if number == 0 else '':<{width}}  ", style="dim")
+            label = Text(set_cell_size(name if number == 0 else "", width + 2), style="dim")
             console.print(label.append(line, style="not dim"), soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    if minutes:
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
+    return _("{seconds:.1f} s").format(seconds=seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 from rich.table import Table
@@ -16,9 +18,13 @@ from rich.text import Text
 
 from dlcore.plain_text import printable
 from dlcore.plain_text import shell_word as shell_word
+from dlcore.translation import _
 
 HEADING, NAME, VALUE, QUIET = "bold", "cyan", "green", "dim"
 _WIDEST = 110  # longer lines are hard to read
+_CHINESE = "\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"
+# What a line does not break within: one Chinese character or a word, with signs that open before and close after it.
+_WORDS = re.compile(rf"\s*[（「『《【“]*(?:[{_CHINESE}]|[^\s{_CHINESE}]+)?[，。、；：？！）」』》】”…]*\s*")
 
 
 class PlainConsole(Console):
@@ -59,7 +65,7 @@ def print_columns(
     """
     for left, right in rows:
         name = Text(" " * indent).append_text(_as_text(left))
-        meaning = list(_as_text(right).wrap(console, max(console.width - column, 20)))
+        meaning = _wrapped(right, max(console.width - column, 20))
         if name.cell_len + 2 > column:
             console.print(name, soft_wrap=True)
             meaning = meaning if _as_text(right) else []
@@ -72,7 +78,7 @@ def print_columns(
 
 def print_paragraph(console: Console, text: Text | str, *, indent: int = 0) -> None:
     """Print text wrapped to the console's width."""
-    for line in _as_text(text).wrap(console, max(console.width - indent, 20)):
+    for line in _wrapped(text, max(console.width - indent, 20)):
         console.print(Text(" " * indent).append_text(_stripped(line)), soft_wrap=True)
 
 
@@ -141,6 +147,26 @@ def _as_text(content: Text | str) -> Text:
     return content if isinstance(content, Text) else Text(content)
 
 
+def _wrapped(content: Text | str, width: int) -> list[Text]:
+    """Return the lines of a text, at most `width` columns each.
+
+    A line of Chinese breaks between any two characters, but never before a closing sign or after an opening one; rich
+    breaks at blanks only.
+    """
+    lines: list[Text] = []
+    for line in _as_text(content).split("\n", allow_blank=True):
+        offsets, begin = [], 0
+        for word in _WORDS.finditer(line.plain):
+            if word.start() > begin and cell_len(line.plain[begin : word.end()].rstrip()) > width:
+                begin = word.start()
+                offsets.append(begin)
+            while cell_len(line.plain[begin : word.end()].rstrip()) > width:  # fold a word longer than a line
+                begin += len(chop_cells(line.plain[begin : word.end()], width)[0])
+                offsets.append(begin)
+        lines += line.divide(offsets)
+    return lines
+
+
 def _stripped(line: Text) -> Text:
     line.rstrip()
     return line
@@ -148,4 +174,4 @@ def _stripped(line: Text) -> Text:
 
 def tensorboard_command(folder: str) -> str:
     """Return the command to see curves, with the page to open: TensorBoard's first page shows histograms first."""
-    return f"tensorboard --logdir {shell_word(folder)}  # then open http://localhost:6006/#scalars"
+    return f"tensorboard --logdir {shell_word(folder)}  # " + _("then open http://localhost:6006/#scalars")

@@ -25,6 +25,7 @@ from dlcore.data.idx_files import read_idx
 from dlcore.data.images.augmentation import Augmentation
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.errors import ArgumentError, DataError, check_number
+from dlcore.translation import N_
 
 # Name of each file and the SHA-256 of its uncompressed content.
 FILES = {
@@ -99,7 +100,7 @@ class FashionMNIST(ArrayData):
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.source = ""
         self.is_sample = False
-        self.why_sample = "the download was not tried" if download else "--data.download is false"
+        self.why_sample = N_("the download was not tried") if download else N_("--data.download is false")
         self._tried = False
 
     def facts(self) -> dict[str, Any]:
@@ -142,7 +143,7 @@ class FashionMNIST(ArrayData):
             )
         if folder is None:
             self.is_sample = True
-            self.source = "drawn by dlcore (not FashionMNIST)"
+            self.source = N_("drawn by dlcore (not FashionMNIST)")
             train_images, train_labels = draw_clothing(20_000, seed=0)
             test_images, test_labels = draw_clothing(4_000, seed=1)
         else:

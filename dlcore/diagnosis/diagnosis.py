@@ -15,6 +15,7 @@ from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.rules import RULES
 from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.errors import never_fatal
+from dlcore.translation import _
 
 _MOST_LINES = 5  # of the short form
 
@@ -55,7 +56,9 @@ class Diagnosis:
         """The first fault's name, or a statement that there is none."""
         if self.faults:
             return self.faults[0].title
-        return f"{self.poor}, and no known reason for it was found" if self.poor else "nothing wrong was found"
+        if self.poor:
+            return _("{poor}, and no known reason for it was found").format(poor=self.poor)
+        return _("nothing wrong was found")
 
     def lines(self) -> list[str]:
         """Return at most five short lines, for the end of a fit; see `blocks`."""
@@ -68,11 +71,13 @@ class Diagnosis:
         """
         if self.faults:
             blocks = [fault.lines() for fault in self.faults[:2]]
-            titles = ", ".join(dict.fromkeys(finding.title for finding, _ in self.consequences))
-            blocks += [[f"consequences: {titles}"]] if titles and len(self.faults) == 1 else []
+            titles = _(", ").join(dict.fromkeys(finding.title for finding, cause in self.consequences))
+            said = _("consequences: {titles}").format(titles=titles)
+            blocks += [[said]] if titles and len(self.faults) == 1 else []
         else:
             head, *more = self.healthy or ("",)
-            blocks = [[f"{self.verdict}{': ' * bool(head)}{head}"], *([clause] for clause in more)]
+            said = _("{verdict}: {reason}").format(verdict=self.verdict, reason=head) if head else self.verdict
+            blocks = [[said], *([clause] for clause in more)]
             blocks += [note.lines() for note in self.notes]
         chosen: list[list[str]] = []
         for block in blocks:
@@ -131,14 +136,16 @@ def _guarded(rule: Rule, tell: Callable[[str], object]) -> Rule:
 def _poor(run: Evidence) -> str:
     """Describe a poor result; empty if the result is not poor."""
     if run.poor:
-        return "the result is poor"
+        return _("the result is poor")
     if not run.validation_is_poor:
         return ""
     name, write = ("accuracy", percent) if run.is_classifier else ("r2", short)
-    word = "accuracy" if run.is_classifier else "R²"
+    word = _("accuracy") if run.is_classifier else "R²"
     train = run.last(f"train/{name}")
-    beside = "" if math.isnan(train) else f", training {write(train)}"
-    return f"validation is poor ({word} {write(run.last(f'val/{name}'))}{beside})"
+    said = _("validation is poor ({metric} {val})")
+    if not math.isnan(train):
+        said = _("validation is poor ({metric} {val}, training {train})")
+    return said.format(metric=word, val=write(run.last(f"val/{name}")), train=write(train))
 
 
 def weigh(
@@ -176,16 +183,18 @@ def _missing(run: Evidence) -> tuple[str, ...]:
     if not run.layers:
         on = "" if run.settings.is_on("parameter_distribution") else " (--parameter_distribution on)"
         found.append(
-            "Without layers.csv inputs, weights, gradients and units could not be checked: train with the callback "
-            f"ParameterDistribution{on}."
+            _(
+                "Without layers.csv inputs, weights, gradients and units could not be checked: train with the callback "
+                "ParameterDistribution{on}."
+            ).format(on=on)
         )
     if not run.settings.values:
-        found.append("Without config.yaml the settings are not known: remedies are in words.")
+        found.append(_("Without config.yaml the settings are not known: remedies are in words."))
     if "val/loss" not in run.curves:
         others = [name for name in run.curves if name.startswith("val/")]
         found.append(
-            f"Without val/loss, validation is judged by {', '.join(others)} alone."
+            _("Without val/loss, validation is judged by {metrics} alone.").format(metrics=_(", ").join(others))
             if others
-            else "Without val/… the result on new samples is unknown."
+            else _("Without val/… the result on new samples is unknown.")
         )
     return tuple(found)

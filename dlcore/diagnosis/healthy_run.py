@@ -8,30 +8,34 @@ import numpy as np
 
 from dlcore.diagnosis.rule import percent, short
 from dlcore.diagnosis.run_evidence import Evidence
-from dlcore.tracking.metric_names import is_share, known_modes, main_metric, mode_of
+from dlcore.tracking.metric_names import is_share, known_modes, main_metric, metric_words, mode_of
 from dlcore.tracking.metric_pairs import canonical_name
-
-_PARTS = {"train": "training", "val": "validation"}
+from dlcore.translation import _, ngettext
 
 
 def summary(run: Evidence) -> str:
     """Describe length and result of a run: ``5 epochs, 9,375 steps; at the end: loss …; accuracy …``."""
-    length = f"{run.steps:,} steps"
+    length = _("{steps:,} steps").format(steps=run.steps)
     if math.isfinite(run.epochs):
-        length = f"{run.epochs:g} epoch{'s' * (run.epochs != 1)}, {length}"
+        epochs = ngettext("{n:g} epoch", "{n:g} epochs", 2 - (run.epochs == 1)).format(n=run.epochs)
+        length = _("{epochs}, {steps}").format(epochs=epochs, steps=length)
     ends = []
     told = next((name for name in ("bits_per_character", "accuracy", "r2") if f"val/{name}" in run.curves), "")
     for metric in ("loss", *([told] if told else [])):
-        values = {word: run.last(f"{part}/{metric}") for part, word in _PARTS.items()}
+        values = {word: run.last(f"{part}/{metric}") for part, word in _parts().items()}
         known = [f"{word} {_number(metric, value)}" for word, value in values.items() if not math.isnan(value)]
         if known:
-            ends.append(f"{_words(metric)} {', '.join(known)}")
-    return f"{length}; at the end: {'; '.join(ends)}" if ends else length
+            ends.append(_("{metric} {values}").format(metric=_words(metric), values=_(", ").join(known)))
+    return _("{length}; at the end: {ends}").format(length=length, ends=_("; ").join(ends)) if ends else length
 
 
 def reasons(run: Evidence) -> tuple[str, ...]:
     """Return the reasons, a clause each: the result, the gap to training, and the state of the layers."""
     return tuple(clause for clause in (_result(run), _gap(run), _layers(run)) if clause)
+
+
+def _parts() -> dict[str, str]:
+    return {"train": _("training"), "val": _("validation")}
 
 
 def _number(metric: str, value: float) -> str:
@@ -53,11 +57,13 @@ def _result(run: Evidence) -> str:
         return ""
     place = int(np.nanargmax(curve.values) if mode == "max" else np.nanargmin(curve.values))
     where = run.moment(name, place)
-    to = f" of {run.epochs:g}" if math.isfinite(run.epochs) and where.startswith("epoch") else ""
+    if math.isfinite(run.epochs) and math.isfinite(curve.epochs[place]):
+        where = _("{epoch} of {epochs:g}").format(epoch=where, epochs=run.epochs)
     first, best = (_number(name, float(curve.values[at])) for at in (0, place))
-    if place == 0:
-        return f"{_PARTS[part]} {_words(name)} {best} at {where}{to}"
-    return f"{_PARTS[part]} improved until {where}{to} ({_words(name)} {first} to {best})"
+    said = _("{part} {metric} {best} at {where}")
+    if place > 0:
+        said = _("{part} improved until {where} ({metric} {first} to {best})")
+    return said.format(part=_parts()[part], metric=_words(name), first=first, best=best, where=where)
 
 
 def _gap(run: Evidence) -> str:
@@ -66,10 +72,12 @@ def _gap(run: Evidence) -> str:
         train, val = run.last("train/loss"), run.last("val/loss")
         both = not (math.isnan(train) or math.isnan(val))
         close = both and abs(val - train) < 0.2 * abs(train)
-        return f"training and validation lie close (loss {short(train)} and {short(val)})" if close else ""
+        said = _("training and validation lie close (loss {train} and {val})")
+        return said.format(train=short(train), val=short(val)) if close else ""
     if abs(train - val) > 0.05:
         return ""
-    return f"training and validation lie close (accuracy {percent(train)} and {percent(val)})"
+    said = _("training and validation lie close (accuracy {train} and {val})")
+    return said.format(train=percent(train), val=percent(val))
 
 
 def _layers(run: Evidence) -> str:
@@ -77,18 +85,19 @@ def _layers(run: Evidence) -> str:
     ratios = list(run.layers.update_ratios.values())
     if ratios and 1e-4 <= max(ratios) <= 5e-2:
         low, high = short(min(ratios)), short(max(ratios))
-        span = low if low == high else f"{low} to {high}"
-        found.append(f"a step changes the weights by {span} of their size")
-    _, dead = run.layers.greatest(run.layers.shares("dead"))
+        span = low if low == high else _("{low} to {high}").format(low=low, high=high)
+        found.append(_("a step changes the weights by {span} of their size").format(span=span))
+    dead = run.layers.greatest(run.layers.shares("dead"))[1]
     if dead < 0.5:
-        found.append(f"at most {percent(dead)} of a layer's units are dead" if dead else "no dead units")
-    _, saturated = run.layers.greatest(run.layers.shares("saturated"))
+        some = _("at most {share} of a layer's units are dead").format(share=percent(dead))
+        found.append(some if dead else _("no dead units"))
+    saturated = run.layers.greatest(run.layers.shares("saturated"))[1]
     if saturated < 0.5:
         share = percent(saturated)
-        found.append("no saturated units" if share == "0%" else f"at most {share} of a layer's outputs are saturated")
-    return ", ".join(found)
+        some = _("at most {share} of a layer's outputs are saturated").format(share=share)
+        found.append(_("no saturated units") if share == "0%" else some)
+    return _(", ").join(found)
 
 
 def _words(name: str) -> str:
-    metric = name.rpartition("/")[2]
-    return {"r2": "R²"}.get(metric, metric.replace("_", " "))
+    return metric_words(name.rpartition("/")[2])

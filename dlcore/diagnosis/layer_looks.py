@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from dlcore.translation import N_
+
 # Rows that describe no layer.
-INPUTS, OUTPUTS = "inputs", "outputs"
+INPUTS, OUTPUTS = N_("inputs"), N_("outputs")
 
 
 class LayerLooks:

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 Confidence = Literal["certain", "likely", "possible"]
+_CONFIDENCES = N_("certain"), N_("likely"), N_("possible")  # marked here, translated where they are shown
 Kind = Literal["fault", "note"]
 
 
@@ -41,8 +43,8 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """The name in words: ``unscaled input``."""
-        return self.name.replace("_", " ")
+        """The rule's title in the reader's language: ``unscaled input``."""
+        return _(self.name.replace("_", " "))
 
     @property
     def remedy(self) -> str:
@@ -51,8 +53,9 @@ class Finding:
 
     def lines(self) -> list[str]:
         """Return one or two lines: what, how certain, what to try."""
-        sure = "" if self.kind == "note" else f" ({self.confidence})"
-        return [f"{self.title}{sure}: {self.text}", *([f"try: {self.remedy}"] if self.remedy else [])]
+        said = _("{title}: {text}") if self.kind == "note" else _("{title} ({confidence}): {text}")
+        said = said.format(title=self.title, confidence=_(self.confidence), text=self.text)
+        return [said, *([_("try: {remedy}").format(remedy=self.remedy)] if self.remedy else [])]
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as plain values. Numbers that are not finite become strings, which JSON can hold."""
@@ -68,7 +71,7 @@ def percent(share: float) -> str:
 def short(number: float) -> str:
     """Format a number with three digits: ``0.0121``, ``3.52e-05``, ``90.6``, ``12,300``."""
     if not math.isfinite(number):
-        return "not finite"
+        return _("not finite")
     if number and not 1e-3 <= abs(number) < 1e6:
         return f"{number:.2e}"
     return f"{float(f'{number:.3g}'):,.10g}"
@@ -76,7 +79,7 @@ def short(number: float) -> str:
 
 def times(factor: float) -> str:
     """Format a factor: ``22 times``."""
-    return f"{f'{factor:,.0f}' if 10 <= factor < 1e6 else short(factor)} times"
+    return _("{n} times").format(n=f"{factor:,.0f}" if 10 <= factor < 1e6 else short(factor))
 
 
 # Symptoms of any training that makes no progress, for any reason.
@@ -92,13 +95,18 @@ THROWN_OFF = ("exploding_gradients", "learning_rate_too_high", "not_finite", "sa
 class Rule:
     """Check for one fault or note."""
 
-    name: str  # the name of its findings
+    title: str  # of its findings, in English words; a literal marked for the catalogue: N_("dead units")
     check: Callable[[Evidence], Finding | None]  # returns the finding; None if there is none, or too little evidence
     explains: tuple[str, ...] = ()  # rules whose findings are consequences of this one
     excuses: tuple[str, ...] = ()  # rules whose findings this one cancels: they are not reported
     # Whether it concerns a setting, such as the learning rate: another cause can hide it, but it is never
     # reported as a consequence.
     is_cause: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of its findings: ``dead_units``."""
+        return self.title.replace(" ", "_")
 
     def find(self, run: Evidence) -> Finding | None:
         """Return the finding with the rule's name; None if there is none."""

@@ -19,6 +19,7 @@ from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.layer_table import FILE, read_layers
 from dlcore.tracking.timeline import read_events
+from dlcore.translation import _
 
 _LITTLE = {True: 0.4, False: 0.05}  # skill between chance (0) and perfect (1) for a classifier; R² for a regression
 _FAR_BELOW = 0.4  # in the same units: validation below training
@@ -54,7 +55,9 @@ class Evidence:
         """Describe when a point of a metric was logged: ``epoch 5``, or ``step 1,200`` if epochs are unknown."""
         curve = self.curve(name)
         epoch = curve.epochs[place]
-        return f"epoch {epoch:g}" if math.isfinite(epoch) else f"step {curve.steps[place]:,.0f}"
+        if math.isfinite(epoch):
+            return _("epoch {epoch:g}").format(epoch=epoch)
+        return _("step {step:,.0f}").format(step=curve.steps[place])
 
     @cached_property
     def steps(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from dlcore.config import strict_yaml
 from dlcore.config.merge import flatten
 from dlcore.config.recipe import recipe_text
+from dlcore.translation import _
 
 # Optimisers that divide by the gradients' size, so that the learning rate alone sets the size of a step.
 _ADAPTIVE = ("adam", "rmsprop", "adagrad", "adadelta", "adafactor")
@@ -82,8 +83,9 @@ class RunSettings:
     def rate(self) -> str:
         """The learning rate in words: ``Adam's rate 0.1``."""
         if math.isnan(self.lr):
-            return "the learning rate"
-        return f"{self.optimizer}'s rate {self.lr:g}" if self.optimizer else f"the learning rate {self.lr:g}"
+            return _("the learning rate")
+        said = _("{optimizer}'s rate {lr:g}") if self.optimizer else _("the learning rate {lr:g}")
+        return said.format(optimizer=self.optimizer, lr=self.lr)
 
     @property
     def usual_lr(self) -> float:

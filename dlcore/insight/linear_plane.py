@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from dlcore.data.tables.encoding import Scale
+from dlcore.translation import _
 
 _MOST_COLUMNS = 6  # with more, the line would be unreadable
 
@@ -38,10 +39,10 @@ def planes(model: nn.Module, data: Any) -> dict[str, str]:
     rows = np.column_stack([x, np.ones(len(x))])
     if not np.allclose(_answers(model, inputs), rows @ weights, rtol=1e-3, atol=1e-3 * np.abs(y).max(initial=0.0)):
         return {}  # another operation follows or precedes the layer
-    found = {"learned": weights}
-    best, _, rank, _ = np.linalg.lstsq(rows, y, rcond=None)
+    found = {_("learned"): weights}
+    best, _residuals, rank, _singular = np.linalg.lstsq(rows, y, rcond=None)
     if rank == rows.shape[1]:
-        found["least squares"] = best
+        found[_("least squares")] = best
     return {name: _written(plane, schema, rows, y) for name, plane in found.items()}
 
 
@@ -64,4 +65,4 @@ def _written(plane: np.ndarray, schema: Any, rows: np.ndarray, y: np.ndarray) ->
             constant -= slope * column.mean
         terms.append(f"{'−' if slope < 0 else '+'} {abs(slope):.5g} {name}")
     formula = f"{schema.target.label} = {constant:.5g} {' '.join(terms)}".replace("= -", "= −")
-    return f"{formula} (rmse {error:.5g} on the {len(y):,} training rows)"
+    return _("{formula} (rmse {error:.5g} on the {n:,} training rows)").format(formula=formula, error=error, n=len(y))

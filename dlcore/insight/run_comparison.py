@@ -15,6 +15,7 @@ from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.metric_names import mode_of
 from dlcore.tracking.timeline import kept_modes
+from dlcore.translation import N_
 
 _MISSING = "–"
 
@@ -128,7 +129,7 @@ def _metrics(
         if stage not in ("train", "val", "test") or quantity.endswith("_step"):
             continue
         mode = mode_of(name, known) if stage == "val" else None
-        for kind, taken in (("best", mode), ("last", "last")):
+        for kind, taken in ((N_("best"), mode), (N_("last"), "last")):
             if taken is not None:
                 rows.append((name, kind, tuple(_value(each.get(name), taken) for each in curves)))
     return rows

@@ -10,11 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from dlcore.errors import ArgumentError
+from dlcore.translation import N_, _
 
 # Shares of 1, shown as percentages; for all of them, more is better.
 _SHARES = ("accuracy", "f1", "precision", "recall", "auroc")
 # Explanation shown with each gap.
-GAP = "gap: by how much validation is worse than training; below 0 it is better"
+GAP = N_("gap: by how much validation is worse than training; below 0 it is better")
+
+_USUAL = N_("loss"), N_("accuracy"), N_("bits per character")  # translated; a module's own names stay as they are
 
 # Last words of names, as split by `_words`, without words that only describe the measurement (`_MANNER`). They agree
 # with torchmetrics' `higher_is_better`, except for a few classes where that is wrong (see the tests).
@@ -147,6 +150,12 @@ def is_share(metric: str) -> bool:
 def spoken(quantity: str) -> str:
     """Return a quantity's display name for figures and pages: ``bits per character``, ``R²``."""
     return "R²" if quantity == "r2" else quantity.replace("_", " ")
+
+
+def metric_words(quantity: str) -> str:
+    """Return a quantity's name in the reader's language if it is a usual one, else as `spoken` does."""
+    name = spoken(quantity)
+    return _(name) if name in _USUAL else name
 
 
 def main_metric(names: Collection[str]) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from dlcore.tracking.figures.learning_curves import Columns, any_of
-from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, mode_of, spoken
+from dlcore.tracking.metric_names import GAP, gap, is_share, known_modes, main_metric, metric_words, mode_of
 from dlcore.tracking.metric_pairs import as_logged
+from dlcore.translation import _, ngettext
 
 # An underscore within a word is harmless; at its edge it may start or end italics.
 _SIGNS = re.compile(r"[\\`*\[\]<>|]|(?<!\w)_|_(?!\w)|~(?=~)")
@@ -41,8 +42,7 @@ def table(heads: list[str], rows: list[list[str]]) -> list[str]:
 
 # Maximum number of events on the page: of more, the middle ones are omitted.
 _MOST_EVENTS = 40
-_TIME = "Time of training, with validation"
-_ENDS = {"finished": "Finished", "interrupted": "Interrupted", "failed": "Failed"}
+_ENDS = ("finished", "interrupted", "failed")
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,17 @@ def run_page(
         Markdown. Paths are relative to the working folder or to ``~``.
     """
     commands = [str(event["command"]) for event in events if event.get("command")]
-    rows = {**facts.rows, _TIME: duration(sum(map(_seconds, _sessions(events))))}
+    rows = {**facts.rows, _("Time of training, with validation"): duration(sum(map(_seconds, _sessions(events))))}
     lines = [f"# {escaped(facts.name)}", "", f"**{_headline(columns, events)}**", ""]
     lines += [f"> {escaped(facts.note)}", ""] if facts.note else []
-    lines += [f"- {name}: {escaped(value)}" for name, value in rows.items() if value]
+    lines += [_("- {name}: {value}").format(name=name, value=escaped(value)) for name, value in rows.items() if value]
     results = _results(columns, known_modes(events))
-    lines += ["", "## Result", "", *results] if results else []
-    lines += ["", "## Findings", "", *(f"- {escaped(finding)}" for finding in findings)] if findings else []
-    lines += ["", "## Curves", "", f"![Curves of the run over its epochs]({picture})"] if picture else []
-    lines += ["", "## What happened", "", *_story(events)] if events else []
-    lines += ["", "## Do it again", "", "```bash", *commands, "```"] if commands else []
+    lines += ["", "## " + _("Result"), "", *results] if results else []
+    lines += ["", "## " + _("Findings"), "", *(f"- {escaped(finding)}" for finding in findings)] if findings else []
+    alt = _("Curves of the run over its epochs")
+    lines += ["", "## " + _("Curves"), "", f"![{alt}]({picture})"] if picture else []
+    lines += ["", "## " + _("What happened"), "", *_story(events)] if events else []
+    lines += ["", "## " + _("Do it again"), "", "```bash", *commands, "```"] if commands else []
     return without_places("\n".join(lines) + "\n")
 
 
@@ -121,17 +122,27 @@ def _headline(columns: Columns, events: Sequence[Mapping[str, Any]]) -> str:
     session = _sessions(events)[-1] if events else []
     kinds = [event["kind"] for event in session]
     end = next((event for event in reversed(session) if event["kind"] in _ENDS), None)
-    said = _ENDS[end["kind"]] if end else "Not ended"
-    early = " early" if said == "Finished" and "stopped_early" in kinds else ""
+    ended = end["kind"] if end else ""
+    early = ended == "finished" and "stopped_early" in kinds
+    said = {
+        "finished": _("Finished early") if early else _("Finished"),
+        "interrupted": _("Interrupted"),
+        "failed": _("Failed"),
+    }.get(ended, _("Not ended"))
     epochs = end.get("epoch") if end else None
-    after = "" if epochs is None else f" after {epochs:g} epoch{'s' * (epochs != 1)}"
+    if epochs is not None:
+        after = ngettext("{said} after {n:g} epoch", "{said} after {n:g} epochs", 2 - (epochs == 1))
+        said = after.format(said=said, n=epochs)
     lost = [str(event.get("metric")) for event in events if event["kind"] == "not_finite"]
-    diverged = ", diverged" if any(name.endswith(("loss", "loss_step")) for name in lost) else ""
+    if any(name.endswith(("loss", "loss_step")) for name in lost):
+        said = _("{said}, diverged").format(said=said)
     name = f"val/{main_metric([n.removeprefix('val/') for n in columns if n.startswith('val/')])}"
     best = _best(columns, name, known_modes(events))
     own = as_logged(name, (each for each in columns if each != name)) if best else name
-    reached = f": best {own} {_shown(name, best[0])} at epoch {best[1]:g}" if best else ""
-    return escaped(f"{said}{early}{after}{diverged}{reached}.")
+    if best:
+        reached = _("{said}: best {metric} {value} at epoch {epoch:g}")
+        said = reached.format(said=said, metric=own, value=_shown(name, best[0]), epoch=best[1])
+    return escaped(_("{text}.").format(text=said))
 
 
 def _results(columns: Columns, modes: Mapping[str, str]) -> list[str]:
@@ -146,10 +157,11 @@ def _results(columns: Columns, modes: Mapping[str, str]) -> list[str]:
         train, val = _last(columns, f"train/{name}"), _last(columns, f"val/{name}")
         best = _best(columns, f"val/{name}", modes)
         worse = "" if train is None or val is None else _gap(name, gap(f"val/{name}", train, val, modes))
-        reached = f"{_shown(name, best[0])} (epoch {best[1]:g})" if best else ""
-        rows.append([spoken(name), reached, _shown(name, val), _shown(name, train), worse])
-    heads = ["metric", "best validation", "last validation", "last training", "gap"]
-    return [*table(heads, rows), "", f"{GAP[:1].upper()}{GAP[1:]}."] if rows else []
+        reached = _("{value} (epoch {epoch:g})").format(value=_shown(name, best[0]), epoch=best[1]) if best else ""
+        rows.append([metric_words(name), reached, _shown(name, val), _shown(name, train), worse])
+    heads = [_("metric"), _("best validation"), _("last validation"), _("last training"), _("gap")]
+    gap_said = _("{text}.").format(text=f"{_(GAP)[:1].upper()}{_(GAP)[1:]}")
+    return [*table(heads, rows), "", gap_said] if rows else []
 
 
 def _best(columns: Columns, name: str, modes: Mapping[str, str]) -> tuple[float, float] | None:
@@ -177,7 +189,7 @@ def _shown(name: str, value: float | None) -> str:
 def _gap(name: str, value: float) -> str:
     if not math.isfinite(value):
         return ""
-    return f"{value * 100:+.2f} points" if is_share(name) else f"{value:+.3g}"
+    return _("{points:+.2f} points").format(points=value * 100) if is_share(name) else f"{value:+.3g}"
 
 
 def _story(events: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -188,16 +200,20 @@ def _story(events: Sequence[Mapping[str, Any]]) -> list[str]:
     for event in events:
         if event in bests[:-1] or event in lost[1:]:
             continue
-        epoch = f"epoch {event['epoch']:g}, " if event.get("epoch") is not None else ""
         text = str(event["text"])
         if event in lost and lost[1:]:
-            others = [f"{other.get('metric')} (step {other['step']:,})" for other in lost[1:]]
-            text += f" Then: {', '.join(others)}."
-        lines.append(f"- {epoch}step {event['step']:,}: {escaped(text)}")
+            other = _("{metric} (step {step:,})")
+            others = [other.format(metric=each.get("metric"), step=each["step"]) for each in lost[1:]]
+            text = _("{text} Then: {others}.").format(text=text, others=_(", ").join(others))
+        said = _("- step {step:,}: {text}")
+        if event.get("epoch") is not None:
+            said = _("- epoch {epoch:g}, step {step:,}: {text}")
+        lines.append(said.format(epoch=event.get("epoch"), step=event["step"], text=escaped(text)))
     if len(lines) <= _MOST_EVENTS:
         return lines
     half = _MOST_EVENTS // 2
-    return [*lines[:half], f"- … {len(lines) - 2 * half:,} more are in events.jsonl …", *lines[-half:]]
+    more = _("- … {n:,} more are in events.jsonl …").format(n=len(lines) - 2 * half)
+    return [*lines[:half], more, *lines[-half:]]
 
 
 def duration(seconds: float) -> str:
@@ -205,5 +221,7 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+        return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)
+    if minutes:
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
+    return _("{seconds:.1f} s").format(seconds=seconds)

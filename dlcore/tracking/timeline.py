@@ -12,6 +12,7 @@ from typing import Any
 from dlcore.errors import ArgumentError, DataError
 from dlcore.tracking.metric_names import known_modes
 from dlcore.tracking.run_file import append, replace_file
+from dlcore.translation import _
 
 FILE = "events.jsonl"
 # Kinds of events, in the order of a run.
@@ -118,9 +119,6 @@ def _plain(value: Any) -> Any:
     return number if math.isfinite(number) else str(number)
 
 
-_REMEDY = "the training diverged, a smaller learning rate or scaled inputs may help"
-
-
 class FirstNotFinite:
     """Detector of each metric's first value that is not finite."""
 
@@ -141,6 +139,13 @@ class FirstNotFinite:
 
 def not_finite_text(found: Mapping[str, float], step: int, advice: bool) -> str:
     """Describe values that are not finite, in one line."""
-    values = ", ".join(f"{name} is {'NaN' if math.isnan(y) else 'infinite'}" for name, y in found.items())
+    is_nan, is_infinite = _("{metric} is NaN"), _("{metric} is infinite")
+    values = [(is_nan if math.isnan(y) else is_infinite).format(metric=name) for name, y in found.items()]
     lost = advice and any(name.endswith(("loss", "loss_step")) for name in found)
-    return f"Not finite: {values} at step {step:,}{f': {_REMEDY}' if lost else ''}."
+    text = _("Not finite: {values} at step {step:,}.")
+    if lost:
+        text = _(
+            "Not finite: {values} at step {step:,}: the training diverged, a smaller learning rate or scaled inputs "
+            "may help."
+        )
+    return text.format(values=_(", ").join(values), step=step)

@@ -85,3 +85,11 @@ def test_an_encoding_without_chinese_does_not_end_the_program(monkeypatch):
 )
 def test_a_word_is_quoted_only_if_a_shell_needs_it(word, typed):
     assert shell_word(word) == typed
+
+
+def test_a_line_of_chinese_breaks_between_characters_and_keeps_its_signs(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "24")
+    text = "损失曾升到 1.17e+06，是随机猜测时的 506,241 倍；标准差（很大）涨到 4 倍。"
+    print_paragraph(open_console(), text)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["损失曾升到 1.17e+06，是", "随机猜测时的 506,241", "倍；标准差（很大）涨到 4", "倍。"]

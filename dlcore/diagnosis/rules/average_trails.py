@@ -2,6 +2,7 @@
 
 from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _SHARE = 0.007  # minimum share of the initial weights in the average
 _ABOVE = 1.2  # validation loss / training loss
@@ -23,16 +24,19 @@ def check(run: Evidence) -> Finding | None:
     behind = run.skill("train") - run.skill("val") > _FAR or val - train > _HALF * (run.start_loss - train)
     warm_up = run.settings.flag("weight_averaging.warm_up", "true")
     return Finding(
-        f"validation uses an average of the weights, and {percent(share)} of it are still the weights of the start: it "
-        f"looks back over about {every / (1 - decay):,.0f} steps, and there were {run.steps:,} (loss {short(val)}, "
-        f"training {short(train)})",
+        _(
+            "validation uses an average of the weights, and {share} of it are still the weights of the start: it "
+            "looks back over about {window:,.0f} steps, and there were {steps:,} (loss {val}, training {train})"
+        ).format(share=percent(share), window=every / (1 - decay), steps=run.steps, val=short(val), train=short(train)),
         "likely",
         "fault" if behind and run.start_loss > train else "note",
         {"decay": decay, "steps": float(run.steps), "share": share},
         flags=warm_up,
-        advice="let the average look back over few steps at first (weight_averaging.warm_up), train longer, or "
-        "validate the weights themselves (--weight_averaging off)",
+        advice=_(
+            "let the average look back over few steps at first (weight_averaging.warm_up), train longer, or "
+            "validate the weights themselves (--weight_averaging off)"
+        ),
     )
 
 
-RULE = Rule("average_trails", check, excuses=("no_learning", "overfitting", "underfitting", "worsening"))
+RULE = Rule(N_("average trails"), check, excuses=("no_learning", "overfitting", "underfitting", "worsening"))

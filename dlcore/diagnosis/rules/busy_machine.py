@@ -2,6 +2,7 @@
 
 from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 
 def check(run: Evidence) -> Finding | None:
@@ -10,17 +11,22 @@ def check(run: Evidence) -> Finding | None:
     waited, threads = event.get("waited"), event.get("threads")
     if not isinstance(waited, float) or not isinstance(threads, int):
         return None
-    all_wait, fewer = "", ""
+    text = _("threads waited {share} of the time for a core that other processes used")
+    advice = _("train when the machine is free")
     if threads > 1:
-        all_wait = ", and all wait for the last of them"
-        fewer = f", or on fewer threads (OMP_NUM_THREADS={threads // 2} before the command)"
+        text = _(
+            "threads waited {share} of the time for a core that other processes used, and all wait for the last of them"
+        )
+        advice = _(
+            "train when the machine is free, or on fewer threads (OMP_NUM_THREADS={threads} before the command)"
+        ).format(threads=threads // 2)
     return Finding(
-        f"threads waited {percent(waited)} of the time for a core that other processes used{all_wait}",
+        text.format(share=percent(waited)),
         "certain",
         "note",
         {"waited": waited, "threads": float(threads)},
-        advice=f"train when the machine is free{fewer}",
+        advice=advice,
     )
 
 
-RULE = Rule("busy_machine", check)
+RULE = Rule(N_("busy machine"), check)

@@ -3,6 +3,7 @@
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 
 def check(run: Evidence) -> Finding | None:
@@ -14,15 +15,19 @@ def check(run: Evidence) -> Finding | None:
         return None
     smaller_rate = run.settings.changed_rate(0.1) if run.settings.lr > run.settings.usual_lr else ()
     return Finding(
-        f"{percent(answer)} of the samples get the same prediction; the most common class has {percent(target)}",
+        _("{share} of the samples get the same prediction; the most common class has {target}").format(
+            share=percent(answer), target=percent(target)
+        ),
         "certain",
         numbers={"top_share": answer, "top_target": target},
         layer=OUTPUTS,
         step=int(run.layers.over_time(OUTPUTS, "top_share")[0][-1]),
         flags=smaller_rate + run.settings.flag("data.balanced", "true"),
-        advice="see whether the labels belong to the inputs, weigh or balance rare classes, or change the learning "
-        "rate (python -m dlcore lr_find suggests one)",
+        advice=_(
+            "see whether the labels belong to the inputs, weigh or balance rare classes, or change the learning "
+            "rate (python -m dlcore lr_find suggests one)"
+        ),
     )
 
 
-RULE = Rule("class_collapse", check, ("underfitting", "stopped_too_early", "plateau"))
+RULE = Rule(N_("class collapse"), check, ("underfitting", "stopped_too_early", "plateau"))

@@ -4,6 +4,7 @@ import math
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _NO_DIFFERENCE = 1e-5  # difference between units relative to the largest weight: rounding errors only
 
@@ -24,17 +25,19 @@ def check(run: Evidence) -> Finding | None:
     spreads = run.layers.over_time(layer, "unit_spread")[1]
     width = run.layers.last(layer, "weight_max")
     stayed = bool(len(spreads) > 1 and spreads[-1] <= _NO_DIFFERENCE * width)
-    what = f"at {short(value)}" if _is_constant(run, layer) else "alike"
+    text = _("the weights of {layers} all began alike")
+    if _is_constant(run, layer):
+        text = _("the weights of {layers} all began at {value}, so that the units are alike")
+    if stayed:
+        text += _(", and still are after {steps:,} steps")
     return Finding(
-        f"the weights of {', '.join(alike)} all began {what}"
-        + ("" if what == "alike" else ", so that the units are alike")
-        + (f", and still are after {run.steps:,} steps" if stayed else ""),
+        text.format(layers=_(", ").join(alike), value=short(value), steps=run.steps),
         "certain" if stayed else "likely",
         numbers={"unit_spread": float(spreads[0]) if len(spreads) else 0.0, "layers": float(len(alike))},
         layer=layer,
         step=0,
         flags=run.settings.flag("model.initializer", "default"),
-        advice="begin with weights drawn at random",
+        advice=_("begin with weights drawn at random"),
     )
 
 
@@ -43,7 +46,7 @@ def _is_constant(run: Evidence, layer: str) -> bool:
 
 
 RULE = Rule(
-    "constant_initialization",
+    N_("constant initialization"),
     check,
     ("learning_rate_too_high", *STUCK, "vanishing_gradients", "dead_units", "saturated_units", "learning_rate_too_low"),
     is_cause=True,

@@ -2,6 +2,7 @@
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _MANY, _NEARLY_ALL = 0.5, 0.9  # shares of a layer's units
 
@@ -13,17 +14,25 @@ def check(run: Evidence) -> Finding | None:
         return None
     step = run.layers.first_step(layer, "dead", _MANY)
     smaller_rate = run.settings.changed_rate(0.1)
+    text = _(
+        "{share} of the units of {layer} ({kind}) have the same output for every sample, half of them since step "
+        "{step:,}"
+    )
+    if share > _MANY:
+        text = _(
+            "{share} of the units of {layer} ({kind}) have the same output for every sample, more than half of them "
+            "since step {step:,}"
+        )
     return Finding(
-        f"{percent(share)} of the units of {layer} ({run.layers.kind_of(layer)}) have the same output for "
-        f"every sample, {'more than half of them' if share > _MANY else 'half of them'} since step {step:,}",
+        text.format(share=percent(share), layer=layer, kind=run.layers.kind_of(layer), step=step),
         "certain" if run.poor and share >= _NEARLY_ALL else "likely",
         "fault" if run.poor or share >= _NEARLY_ALL else "note",
         {"dead": share},
         layer,
         step,
         smaller_rate or run.settings.flag("model.activation", "leaky_relu"),
-        "take a smaller learning rate, LeakyReLU or batch normalisation",
+        _("take a smaller learning rate, LeakyReLU or batch normalisation"),
     )
 
 
-RULE = Rule("dead_units", check, (*STUCK, "learning_rate_too_low"))
+RULE = Rule(N_("dead units"), check, (*STUCK, "learning_rate_too_low"))

@@ -5,6 +5,7 @@ import numpy as np
 from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _LARGE = 100.0  # norm of the gradient / norm of the weights
 _THROWN = 0.3  # relative change of the weights in a step
@@ -32,13 +33,15 @@ def check(run: Evidence) -> Finding | None:
         return None
     layer, ratio, gradient, step = found
     return Finding(
-        f"at step {step:,} the gradient of {layer} is {times(ratio)} as large as its weights (norm {short(gradient)})",
+        _("at step {step:,} the gradient of {layer} is {times} as large as its weights (norm {norm})").format(
+            step=step, layer=layer, times=times(ratio), norm=short(gradient)
+        ),
         "likely",
         numbers={"gradient_norm": gradient, "ratio": ratio},
         layer=layer,
         step=step,
         flags=run.settings.flag("trainer.gradient_clip_val", 1.0) + run.settings.changed_rate(0.1),
-        advice="clip the gradients, take a smaller learning rate, or scale targets and initial weights down",
+        advice=_("clip the gradients, take a smaller learning rate, or scale targets and initial weights down"),
     )
 
 
@@ -55,5 +58,5 @@ def _grown(layers: LayerLooks, step: int) -> float:
 
 
 RULE = Rule(
-    "exploding_gradients", check, ("not_finite", "learning_rate_too_high", "dead_units", "saturated_units", *STUCK)
+    N_("exploding gradients"), check, ("not_finite", "learning_rate_too_high", "dead_units", "saturated_units", *STUCK)
 )

@@ -4,6 +4,7 @@ import math
 
 from dlcore.diagnosis.rule import Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _OF_A_CLASS = 50  # samples per class
 
@@ -19,14 +20,16 @@ def check(run: Evidence) -> Finding | None:
     if not 0 < samples < _OF_A_CLASS * run.num_classes:
         return None
     return Finding(
-        f"an epoch has at most {samples:,.0f} samples of {run.num_classes} classes: from so few a network "
-        "memorises much, and validation on a share of them is a rough guess",
+        _(
+            "an epoch has at most {samples:,.0f} samples of {classes} classes: from so few a network "
+            "memorises much, and validation on a share of them is a rough guess"
+        ).format(samples=samples, classes=run.num_classes),
         "likely",
         "note",
         {"samples": samples, "classes": float(run.num_classes)},
         flags=settings.flag("data.flip", 0.5) if settings.number("data.flip") == 0 else (),
-        advice="more samples; a network that was trained before, whose last layer alone learns; or augmentation",
+        advice=_("more samples; a network that was trained before, whose last layer alone learns; or augmentation"),
     )
 
 
-RULE = Rule("few_samples", check)
+RULE = Rule(N_("few samples"), check)

@@ -3,6 +3,7 @@
 from dlcore.diagnosis.layer_looks import INPUTS
 from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 
 def check(run: Evidence) -> Finding | None:
@@ -11,14 +12,16 @@ def check(run: Evidence) -> Finding | None:
         return None
     count = run.layers.over_time(INPUTS, "not_finite")[1].max()
     return Finding(
-        f"{count:,.0f} of the network's input numbers at step {step:,} are NaN or infinite",
+        _("{count:,.0f} of the network's input numbers at step {step:,} are NaN or infinite").format(
+            count=count, step=step
+        ),
         "certain",
         numbers={"inputs_not_finite": count},
         layer=INPUTS,
         step=step,
         flags=run.settings.flag("data.missing", "mean") if run.settings.text("data") == "Table" else (),
-        advice="look at the data: python -m dlcore show data",
+        advice=_("look at the data: python -m dlcore show data"),
     )
 
 
-RULE = Rule("inputs_not_finite", check, THROWN_OFF, is_cause=True)
+RULE = Rule(N_("inputs not finite"), check, THROWN_OFF, is_cause=True)

@@ -4,6 +4,7 @@ import math
 
 from dlcore.diagnosis.rule import Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _, ngettext
 
 _LARGE = 256  # samples
 _FEW = 1000  # updates in total
@@ -24,15 +25,20 @@ def check(run: Evidence) -> Finding | None:
         return None
     samples = size * run.steps_per_epoch
     smaller = 2 ** round(math.log2(min(max(samples / 1000, 16), 128)))
+    text = ngettext(
+        "batches of {size:,.0f} gave {n:,.0f} update an epoch, {steps:,} in all, and the training loss was still "
+        "falling by {falls} with each check",
+        "batches of {size:,.0f} gave {n:,.0f} updates an epoch, {steps:,} in all, and the training loss was still "
+        "falling by {falls} with each check",
+        1 + (run.steps_per_epoch >= 1.5),
+    )
     return Finding(
-        f"batches of {size:,.0f} gave {run.steps_per_epoch:,.0f} update{'s' * (run.steps_per_epoch >= 1.5)} an "
-        f"epoch, {run.steps:,} in all, and the "
-        f"training loss was still falling by {percent(run.still_falls)} with each check",
+        text.format(size=size, n=run.steps_per_epoch, steps=run.steps, falls=percent(run.still_falls)),
         "likely" if run.steps < _FEW / 3 else "possible",
         numbers={"batch_size": size, "steps": float(run.steps), "falls": run.still_falls},
         flags=run.settings.flag("data.batch_size", smaller),
-        advice="take smaller batches, or train for more epochs",
+        advice=_("take smaller batches, or train for more epochs"),
     )
 
 
-RULE = Rule("large_batch", check, ("stopped_too_early", "underfitting", "class_collapse"), is_cause=True)
+RULE = Rule(N_("large batch"), check, ("stopped_too_early", "underfitting", "class_collapse"), is_cause=True)

@@ -4,6 +4,7 @@ import math
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short, times
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _GROWN = 5.0  # standard deviation of the weights / initial one
 _JUMP = 3.0  # highest loss / loss of guessing, or first loss
@@ -20,30 +21,33 @@ def check(run: Evidence) -> Finding | None:
     numbers: dict[str, float] = {}
     peak, jump = run.peak_loss, run.peak_loss / run.start_loss if run.start_loss > 0 else math.nan
     if jump > _JUMP:
-        beside = "what it began with" if math.isnan(run.chance_loss) else "that of guessing"
-        signs.append(f"the loss rose to {short(peak)}, {times(jump)} {beside}")
+        sign = _("the loss rose to {peak}, {times} that of guessing")
+        if math.isnan(run.chance_loss):
+            sign = _("the loss rose to {peak}, {times} what it began with")
+        signs.append(sign.format(peak=short(peak), times=times(jump)))
         numbers |= {"highest_loss": peak, "jump": jump}
     # Weights also grow in a long successful training, and in a network too small for its task.
     if growth > _GROWN and (signs or _worsened(run) or run.learned_nothing or _is_dead(run)):
-        signs.append(f"the weights of {layer} spread to {times(growth)} their first width")
+        sign = _("the weights of {layer} spread to {times} their first width")
+        signs.append(sign.format(layer=layer, times=times(growth)))
         numbers |= {"growth": growth}
     if run.fastest_update > _FAST:
         share = percent(run.fastest_update) if run.fastest_update < 1 else times(run.fastest_update)
-        signs.append(f"weights change by {share} of their size in a step")
+        signs.append(_("weights change by {share} of their size in a step").format(share=share))
         numbers |= {"update_ratio": run.fastest_update}
     lr, usual = run.settings.lr, run.settings.usual_lr
     if not signs and (not run.finite or _is_dead(run)) and lr >= _FAR * usual:
-        signs.append("it is far above usual rates")
+        signs.append(_("it is far above usual rates"))
     if not signs:
         return None
     unsure = not run.layers and len(signs) < 2 and run.finite and not _worsened(run)
     return Finding(
-        f"{run.settings.rate} is too high: {', and '.join(signs)}{_result(run)}",
+        _("{rate} is too high: {signs}").format(rate=run.settings.rate, signs=_(", and ").join(signs)) + _result(run),
         "possible" if unsure else "certain" if len(signs) > 1 and "growth" in numbers else "likely",
         numbers=numbers | ({"lr": run.settings.lr} if not math.isnan(run.settings.lr) else {}),
         layer=layer if "growth" in numbers else "",
         flags=run.settings.changed_rate(usual / lr if lr >= _FAR * usual else 0.1),
-        advice="take a smaller learning rate (python -m dlcore lr_find suggests one)",
+        advice=_("take a smaller learning rate (python -m dlcore lr_find suggests one)"),
     )
 
 
@@ -63,12 +67,13 @@ def _is_dead(run: Evidence) -> bool:
 def _result(run: Evidence) -> str:
     accuracy = run.last("train/accuracy")
     if not run.finite:
-        return "; at the end it was not finite"
-    return "" if math.isnan(accuracy) else f"; training accuracy ended at {percent(accuracy)}"
+        return _("; at the end it was not finite")
+    said = _("; training accuracy ended at {accuracy}")
+    return "" if math.isnan(accuracy) else said.format(accuracy=percent(accuracy))
 
 
 RULE = Rule(
-    "learning_rate_too_high",
+    N_("learning rate too high"),
     check,
     ("not_finite", "saturated_units", "dead_units", "learning_rate_too_low", *STUCK),
     is_cause=True,

@@ -4,6 +4,7 @@ import math
 
 from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _SLOW = 3e-4  # relative change of the weights in a step, of the fastest layer; 1e-3 is usual
 _STANDING = 1e-6
@@ -28,29 +29,34 @@ def check(run: Evidence) -> Finding | None:
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
         return None
     unsure = math.isnan(ratio) or run.skill("train") > 0.9
-    text, change = f"{run.settings.rate} is low", "a larger learning rate (python -m dlcore lr_find suggests one)"
+    text = _("{rate} is low").format(rate=run.settings.rate)
+    advice = _("take a larger learning rate (python -m dlcore lr_find suggests one), or train longer")
     flags = run.settings.changed_rate(min(max(1e-3 / ratio, 3), 100) if ratio > 0 else 10)
     warmup = run.settings.number("model.warmup_steps")
     if warmup > 2 * run.steps:  # its factor is low, not the rate
-        flags, change = run.settings.flag("model.warmup_steps", run.steps // 20), "fewer steps of warm-up"
-        text = f"the run of {run.steps:,} steps ended within its warm-up of {warmup:,.0f} steps"
+        flags = run.settings.flag("model.warmup_steps", run.steps // 20)
+        advice = _("take fewer steps of warm-up, or train longer")
+        text = _("the run of {steps:,} steps ended within its warm-up of {warmup:,.0f} steps")
+        text = text.format(steps=run.steps, warmup=warmup)
     if not math.isnan(ratio):
-        text += f": no layer's weights change by more than {short(ratio)} of their size in a step (1e-3 is usual)"
+        sign = _(": no layer's weights change by more than {ratio} of their size in a step (1e-3 is usual)")
+        text += sign.format(ratio=short(ratio))
     if run.still_falls > _FALLS:
-        text += f", and the training loss, {short(losses[-1])}, was still falling by {percent(run.still_falls)} a check"
+        sign = _(", and the training loss, {loss}, was still falling by {falls} a check")
+        text += sign.format(loss=short(losses[-1]), falls=percent(run.still_falls))
     else:
-        text += f", and the training loss hardly moved in {run.steps:,} steps"
+        text += _(", and the training loss hardly moved in {steps:,} steps").format(steps=run.steps)
     return Finding(
         text,
         "certain" if certain and run.poor else "possible" if unsure else "likely",
         numbers={"falls": run.still_falls} | ({} if math.isnan(ratio) else {"update_ratio": ratio}),
         flags=flags,
-        advice=f"take {change}, or train longer",
+        advice=advice,
     )
 
 
 RULE = Rule(
-    "learning_rate_too_low",
+    N_("learning rate too low"),
     check,
     ("stopped_too_early", "underfitting", "no_learning", "class_collapse", "plateau"),
     is_cause=True,

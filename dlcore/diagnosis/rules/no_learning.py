@@ -6,6 +6,7 @@ import numpy as np
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _CHANCE = 0.07  # skill between chance (0) and perfect (1)
 _ENOUGH = 100  # steps
@@ -21,13 +22,17 @@ def check(run: Evidence) -> Finding | None:
     moves = math.isnan(run.fastest_update) or run.fastest_update > 1e-6
     if not moves or not (_stays_at_chance(run) if run.is_classifier else _explains_nothing(run)):
         return None
+    text = _("{result}: nothing is learned, though the weights move")
+    if trained:
+        text = _("{result}: what it memorises does not generalise")
     return Finding(
-        f"{_result(run)}: "
-        + ("what it memorises does not generalise" if trained else "nothing is learned, though the weights move"),
+        text.format(result=_result(run)),
         "likely" if len(run.values("val/loss")) > 2 and run.layers else "possible",
         numbers={name: run.last(name) for name in ("train/loss", "val/loss") if name in run.curves},
-        advice="see whether the labels belong to the inputs (python -m dlcore show data), and whether this kind of "
-        "network can see what they follow from",
+        advice=_(
+            "see whether the labels belong to the inputs (python -m dlcore show data), and whether this kind of "
+            "network can see what they follow from"
+        ),
     )
 
 
@@ -51,10 +56,11 @@ def _explains_nothing(run: Evidence) -> bool:
 
 def _result(run: Evidence) -> str:
     if not run.is_classifier:
-        return f"R² is {short(run.last('val/r2' if 'val/r2' in run.curves else 'train/r2'))}"
-    parts = {"training": run.last("train/accuracy"), "validation": run.last("val/accuracy")}
-    seen = ", ".join(f"{name} {percent(value)}" for name, value in parts.items() if not math.isnan(value))
-    return f"accuracy is at chance ({seen}; chance is {percent(run.chance_accuracy)})"
+        return _("R² is {r2}").format(r2=short(run.last("val/r2" if "val/r2" in run.curves else "train/r2")))
+    parts = {_("training"): run.last("train/accuracy"), _("validation"): run.last("val/accuracy")}
+    seen = _(", ").join(f"{name} {percent(value)}" for name, value in parts.items() if not math.isnan(value))
+    said = _("accuracy is at chance ({seen}; chance is {chance})")
+    return said.format(seen=seen, chance=percent(run.chance_accuracy))
 
 
-RULE = Rule("no_learning", check, STUCK)
+RULE = Rule(N_("no learning"), check, STUCK)

@@ -1,9 +1,12 @@
 """A loss that is NaN or infinite: from there on, nothing is learned."""
 
+import math
+
 import numpy as np
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 
 def check(run: Evidence) -> Finding | None:
@@ -21,15 +24,17 @@ def check(run: Evidence) -> Finding | None:
     event = run.event("not_finite")
     if event is not None and isinstance(event.get("step"), int):
         step = min(step, event["step"])
-    text = f"{name} is not a number any more at step {step:,}"
+    text = _("{metric} is not a number any more at step {step:,}, the first that was logged")
+    if before is not None:
+        text = _("{metric} is not a number any more at step {step:,}; the value before was {before}")
     return Finding(
-        text + (f"; the value before was {short(before)}" if before is not None else ", the first that was logged"),
+        text.format(metric=name, step=step, before=short(math.nan if before is None else before)),
         "certain",
         numbers={} if before is None else {"before": before},
         step=step,
         flags=run.settings.changed_rate(0.1) + run.settings.flag("trainer.gradient_clip_val", 1),
-        advice="take a smaller learning rate, clip the gradients, look for inputs that are not finite or not scaled",
+        advice=_("take a smaller learning rate, clip the gradients, look for inputs that are not finite or not scaled"),
     )
 
 
-RULE = Rule("not_finite", check, ("saturated_units", "dead_units", "vanishing_gradients", *STUCK))
+RULE = Rule(N_("not finite"), check, ("saturated_units", "dead_units", "vanishing_gradients", *STUCK))

@@ -7,6 +7,7 @@ import numpy as np
 from dlcore.diagnosis.curve_shape import smoothed
 from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _RISE = 0.08  # relative to the lowest validation loss
 _FALL = 0.1  # relative to the training loss at that point
@@ -31,17 +32,24 @@ def check(run: Evidence) -> Finding | None:
     if not (rise > _RISE and fall > _FALL and end > _GAP * train_end) or points < _POINTS:
         return None
     lowest = int(np.argmin(val.values))
-    accuracies = [percent(run.last(f"{part}/accuracy")) for part in ("train", "val")]
-    gap = f"; accuracy {accuracies[0]} in training, {accuracies[1]} in validation"
+    text = _(
+        "since {moment} the validation loss has risen from {lowest} to {last} while the training loss fell to {train}"
+    )
+    text = text.format(
+        moment=run.moment("val/loss", lowest),
+        lowest=short(val.values[lowest]),
+        last=short(val.values[-1]),
+        train=short(train.values[-1]),
+    )
+    accuracies = {part: percent(run.last(f"{part}/accuracy")) for part in ("train", "val")}
+    gap = _("; accuracy {train} in training, {val} in validation").format(**accuracies)
     return Finding(
-        f"since {run.moment('val/loss', lowest)} the validation loss has risen from {short(val.values[lowest])} to "
-        f"{short(val.values[-1])} while the training loss fell to {short(train.values[-1])}"
-        f"{gap * (not math.isnan(points))}",
+        text + gap * (not math.isnan(points)),
         "certain" if rise > 0.2 and end > 2 * train_end else "likely",
         numbers={"lowest": float(val.values[lowest]), "rise": rise, "gap": end / train_end},
         step=int(val.steps[lowest]),
         flags=_flags(run),
-        advice="more data or augmentation, dropout, weight decay, fewer units, or stop at the best check",
+        advice=_("more data or augmentation, dropout, weight decay, fewer units, or stop at the best check"),
     )
 
 
@@ -60,4 +68,4 @@ def _flags(run: Evidence) -> tuple[str, ...]:
     return brakes[:2]
 
 
-RULE = Rule("overfitting", check, ("worsening", "plateau", "unsteady", "stopped_too_early"))
+RULE = Rule(N_("overfitting"), check, ("worsening", "plateau", "unsteady", "stopped_too_early"))

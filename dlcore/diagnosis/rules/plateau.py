@@ -5,6 +5,7 @@ import numpy as np
 from dlcore.diagnosis.curve_shape import checks_since_best
 from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _CHECKS = 8
 
@@ -20,15 +21,16 @@ def check(run: Evidence) -> Finding | None:
     curve = run.curve("val/loss")
     place = len(losses) - 1 - since
     return Finding(
-        f"validation, best at {run.moment('val/loss', place)} ({short(losses[place])}), has not improved in {since} "
-        "checks, and the rate was never lowered",
+        _(
+            "validation, best at {moment} ({best}), has not improved in {since} checks, and the rate was never lowered"
+        ).format(moment=run.moment("val/loss", place), best=short(losses[place]), since=since),
         "likely",
         "note",
         {"checks": float(since), "best": float(losses[place])},
         step=int(curve.steps[place]),
         flags=() if run.settings.is_on("reduce_lr_on_plateau") else run.settings.flag("reduce_lr_on_plateau", "on"),
-        advice="lower the learning rate where validation stops improving",
+        advice=_("lower the learning rate where validation stops improving"),
     )
 
 
-RULE = Rule("plateau", check)
+RULE = Rule(N_("plateau"), check)

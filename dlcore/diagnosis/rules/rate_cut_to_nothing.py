@@ -4,6 +4,7 @@ import numpy as np
 
 from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _NOTHING = 1e-3  # relative to the highest rate
 _PART = 0.3  # share of the run
@@ -25,22 +26,30 @@ def check(run: Evidence) -> Finding | None:
         return None
     was_cut = run.event("learning_rate_cut") is not None
     steep = was_cut and run.settings.number("reduce_lr_on_plateau.factor") < _STEEP
+    text = _(
+        "the learning rate fell from {peak} to {rate} by {moment}: in the rest of the run, {part:.0%} of it, the "
+        "weights hardly moved"
+    )
+    advice = _("take a schedule that falls more slowly (python -m dlcore show schedule)")
+    if was_cut:
+        text = _(
+            "the learning rate was cut from {peak} to {rate} by {moment}: in the rest of the run, {part:.0%} of it, "
+            "the weights hardly moved"
+        )
+        advice = _("cut the rate later, in smaller steps, or down to a bound (--reduce_lr_on_plateau.min_lr)")
+    peak_rate, rate = short(curve.values[peak]), short(curve.values[begin])
     return Finding(
-        f"the learning rate {'was cut' if was_cut else 'fell'} from {short(curve.values[peak])} to "
-        f"{short(curve.values[begin])} by {run.moment('lr', begin)}: in the rest of the run, {part:.0%} of it, the "
-        "weights hardly moved",
+        text.format(peak=peak_rate, rate=rate, moment=run.moment("lr", begin), part=part),
         "certain",
         numbers={"peak": float(curve.values[peak]), "rate": float(curve.values[begin]), "part": part},
         step=int(curve.steps[begin]),
         flags=run.settings.flag("reduce_lr_on_plateau.factor", 0.5) if steep else (),
-        advice="cut the rate later, in smaller steps, or down to a bound (--reduce_lr_on_plateau.min_lr)"
-        if was_cut
-        else "take a schedule that falls more slowly (python -m dlcore show schedule)",
+        advice=advice,
     )
 
 
 RULE = Rule(
-    "rate_cut_to_nothing",
+    N_("rate cut to nothing"),
     check,
     ("learning_rate_too_low", "underfitting", "plateau", "stopped_too_early"),
     is_cause=True,

@@ -2,6 +2,7 @@
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _SHARE = 0.5  # of a layer's outputs
 
@@ -13,8 +14,10 @@ def check(run: Evidence) -> Finding | None:
         return None
     step = run.layers.first_step(layer, "saturated", _SHARE)
     return Finding(
-        f"{percent(share)} of the outputs of {layer} ({run.layers.kind_of(layer)}) lie where its derivative is "
-        f"below 1% of its peak, since step {step:,}",
+        _(
+            "{share} of the outputs of {layer} ({kind}) lie where its derivative is below {limit} of its peak, since "
+            "step {step:,}"
+        ).format(share=percent(share), layer=layer, kind=run.layers.kind_of(layer), limit="1%", step=step),
         "likely" if run.poor else "possible",
         "fault" if run.poor or share > 0.9 else "note",
         {"saturated": share},
@@ -22,8 +25,8 @@ def check(run: Evidence) -> Finding | None:
         step,
         (run.settings.flag("model.activation", "ReLU") if run.settings.activation in ("sigmoid", "tanh") else ())
         or run.settings.flag("model.batch_norm", "true"),
-        "use ReLU, smaller initial weights or batch normalisation",
+        _("use ReLU, smaller initial weights or batch normalisation"),
     )
 
 
-RULE = Rule("saturated_units", check, (*STUCK, "vanishing_gradients", "learning_rate_too_low"))
+RULE = Rule(N_("saturated units"), check, (*STUCK, "vanishing_gradients", "learning_rate_too_low"))

@@ -3,6 +3,7 @@
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import STUCK, Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _LOOKS = 3  # records; with fewer it may be chance
 _FEW = 8  # samples per batch; with fewer it may be chance too
@@ -16,16 +17,20 @@ def check(run: Evidence) -> Finding | None:
     if len(shares) < _LOOKS or not (shares == 1).all():
         return None
     return Finding(
-        f"all {len(shares)} records have targets of one class only: the samples are sorted by class and "
-        "not shuffled, or nearly all are of one class",
+        _(
+            "all {n} records have targets of one class only: the samples are sorted by class and "
+            "not shuffled, or nearly all are of one class"
+        ).format(n=len(shares)),
         "likely",
         "fault" if run.poor or run.validation_is_poor else "note",
         {"looks": float(len(shares))},
         OUTPUTS,
         int(steps[0]),
-        advice="shuffle the training samples (DataLoader(..., shuffle=True)), and see how common each class is "
-        "(python -m dlcore check)",
+        advice=_(
+            "shuffle the training samples (DataLoader(..., shuffle=True)), and see how common each class is "
+            "(python -m dlcore check)"
+        ),
     )
 
 
-RULE = Rule("single_class", check, ("learning_rate_too_high", *STUCK), is_cause=True)
+RULE = Rule(N_("single class"), check, ("learning_rate_too_high", *STUCK), is_cause=True)

@@ -7,6 +7,7 @@ import numpy as np
 from dlcore.diagnosis.curve_shape import checks_since_best, fall_at_end
 from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _FALLS = 0.015  # relative fall of the validation loss per check
 _ANNEALED = 0.05  # last rate / highest rate
@@ -22,12 +23,14 @@ def check(run: Evidence) -> Finding | None:
     if run.event("stopped_early") or (len(rates) and rates[-1] < _ANNEALED * np.max(rates)):
         return None
     return Finding(
-        f"validation was still improving at the end (loss {short(losses[-1])}, {percent(falls)} less with each check)",
+        _("validation was still improving at the end (loss {loss}, {falls} less with each check)").format(
+            loss=short(losses[-1]), falls=percent(falls)
+        ),
         "likely",
         "note",
         {"falls": falls, "val_loss": float(losses[-1])},
         flags=_longer(run),
-        advice="train longer",
+        advice=_("train longer"),
     )
 
 
@@ -39,4 +42,4 @@ def _longer(run: Evidence) -> tuple[str, ...]:
     return run.settings.flag("trainer.max_epochs", epochs) + run.settings.flag("model.lr_scheduler.T_max", epochs)
 
 
-RULE = Rule("stopped_too_early", check)
+RULE = Rule(N_("stopped too early"), check)

@@ -2,6 +2,7 @@
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _SHRUNK = 0.2  # standard deviation of a layer's weights / initial one
 _SETTINGS = ("model.optimizer.weight_decay", "model.l1", "model.l2")
@@ -22,16 +23,18 @@ def check(run: Evidence) -> Finding | None:
     layer = min(left, key=lambda name: left[name], default="")
     if not layer or not left[layer] < _SHRUNK:
         return None
-    said = " and ".join(
+    said = _(" and ").join(
         f"{name.rpartition('.')[2].replace('_', ' ')} {short(value)}" for name, value in strengths.items()
     )
     return Finding(
-        f"the weights of {layer} have shrunk to {percent(left[layer])} of their first width under {said}",
+        _("the weights of {layer} have shrunk to {left} of their first width under {penalties}").format(
+            layer=layer, left=percent(left[layer]), penalties=said
+        ),
         "certain" if left[layer] < _SHRUNK / 4 else "likely",
         numbers={"left": left[layer]} | {name.rpartition(".")[2]: value for name, value in strengths.items()},
         layer=layer,
         flags=tuple(flag for name in strengths for flag in run.settings.flag(name, 0)),
-        advice="take a factor a hundredth as large, or none",
+        advice=_("take a factor a hundredth as large, or none"),
     )
 
 
@@ -42,7 +45,7 @@ def _suffered(run: Evidence) -> bool:
 
 
 RULE = Rule(
-    "strong_penalty",
+    N_("strong penalty"),
     check,
     (
         *("learning_rate_too_high", "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low"),

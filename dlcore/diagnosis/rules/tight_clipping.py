@@ -2,6 +2,7 @@
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _TIGHT = 100.0  # norm of one layer's gradient / bound
 _SLOW = 3e-4  # relative change of the weights in a step
@@ -19,17 +20,24 @@ def check(run: Evidence) -> Finding | None:
     if not norm > _TIGHT * bound:
         return None
     return Finding(
-        f"gradients are clipped to a norm of {short(bound)}, and that of {layer} alone is {short(norm)}, "
-        f"{times(norm / bound)} as much: no layer's weights change by more than {short(run.fastest_update)} of "
-        "their size in a step (1e-3 is usual)",
+        _(
+            "gradients are clipped to a norm of {bound}, and that of {layer} alone is {norm}, {times} as much: no "
+            "layer's weights change by more than {ratio} of their size in a step (1e-3 is usual)"
+        ).format(
+            bound=short(bound),
+            layer=layer,
+            norm=short(norm),
+            times=times(norm / bound),
+            ratio=short(run.fastest_update),
+        ),
         "certain" if run.poor else "likely",
         numbers={"bound": bound, "gradient_norm": norm, "update_ratio": run.fastest_update},
         layer=layer,
         flags=run.settings.flag("trainer.gradient_clip_val", 1.0),
-        advice="clip at about the usual norm of the gradients, or not at all",
+        advice=_("clip at about the usual norm of the gradients, or not at all"),
     )
 
 
 RULE = Rule(
-    "tight_clipping", check, ("vanishing_gradients", "learning_rate_too_low", "large_batch", *STUCK), is_cause=True
+    N_("tight clipping"), check, ("vanishing_gradients", "learning_rate_too_low", "large_batch", *STUCK), is_cause=True
 )

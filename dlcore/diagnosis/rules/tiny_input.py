@@ -5,6 +5,7 @@ import math
 from dlcore.diagnosis.layer_looks import INPUTS
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _TINY = 0.01  # standard deviation
 _PIXELS = 90.0  # standard deviation of FashionMNIST's pixels from 0 to 255
@@ -19,13 +20,16 @@ def check(run: Evidence) -> Finding | None:
     if not 0 < std < _TINY:
         return None
     normed = run.settings.batch_norm or (run.layers.has_kind("BatchNorm", "LayerNorm"))
-    text = f"the inputs are tiny (standard deviation {short(std)}"
-    text += f", largest {short(maximum)})" if measured else ")"
+    text = _("the inputs are tiny (standard deviation {std})")
+    if measured:
+        text = _("the inputs are tiny (standard deviation {std}, largest {maximum})")
+    text = text.format(std=short(std), maximum=short(maximum))
     if normed:
-        text += "; batch normalisation scales what comes of them, slowly where they are near its epsilon"
+        text += _("; batch normalisation scales what comes of them, slowly where they are near its epsilon")
     elif names := run.layers.layers_with("update_ratio"):
         ratio = run.layers.median(names[0], "update_ratio")
-        text += f": the weights of {names[0]} change by {short(ratio)} of their size in a step"
+        said = _(": the weights of {layer} change by {ratio} of their size in a step")
+        text += said.format(layer=names[0], ratio=short(ratio))
     scale = run.settings.text("data") == "FashionMNIST"
     standardize = run.settings.values.get("data.standardize") is False
     return Finding(
@@ -39,12 +43,12 @@ def check(run: Evidence) -> Finding | None:
         else run.settings.flag("data.standardize", "true")
         if standardize
         else run.settings.flag("model.batch_norm", "true"),
-        advice="scale the inputs, so that their standard deviation is near 1, or use batch normalisation",
+        advice=_("scale the inputs, so that their standard deviation is near 1, or use batch normalisation"),
     )
 
 
 RULE = Rule(
-    "tiny_input",
+    N_("tiny input"),
     check,
     (*STUCK, "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch"),
     is_cause=True,

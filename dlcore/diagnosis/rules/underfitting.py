@@ -4,6 +4,7 @@ import math
 
 from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _CHECKS = 5
 _STILL = 0.01  # relative fall of the loss per check
@@ -24,18 +25,24 @@ def check(run: Evidence) -> Finding | None:
     if not still and not least < (run.num_classes or 0) / 3:
         return None
     accuracy = run.last("train/accuracy")
-    result = f"R² {short(train)}" if math.isnan(accuracy) else f"accuracy {percent(accuracy)}"
+    text = _("even the training samples are learned badly (accuracy {result})")
+    if math.isnan(accuracy):
+        text = _("even the training samples are learned badly (R² {result})")
+    text = text.format(result=short(train) if math.isnan(accuracy) else percent(accuracy))
+    if still:
+        said = _(", and the loss hardly falls any more ({falls} a check)")
+        text += said.format(falls=percent(max(run.still_falls, 0)))
+    if layers is not None:
+        text += _("; hidden layers: {sizes}").format(sizes=sizes)
     brakes = [flag for name in run.settings.dropouts for flag in run.settings.flag(name, 0)]
     wider = run.settings.flag("model.hidden_sizes", "[256,128]") if narrow else ()
     return Finding(
-        f"even the training samples are learned badly ({result})"
-        + f", and the loss hardly falls any more ({percent(max(run.still_falls, 0))} a check)" * still
-        + (f"; hidden layers: {sizes}" if layers is not None else ""),
+        text,
         "likely" if narrow else "possible",
         numbers={"train_skill": train, "falls": run.still_falls},
         flags=wider or tuple(brakes[:2]),
-        advice="give the network more or wider layers, or more informative features; wrong labels look the same",
+        advice=_("give the network more or wider layers, or more informative features; wrong labels look the same"),
     )
 
 
-RULE = Rule("underfitting", check, ("plateau", "unsteady"))
+RULE = Rule(N_("underfitting"), check, ("plateau", "unsteady"))

@@ -3,6 +3,7 @@
 from dlcore.diagnosis.layer_looks import OUTPUTS
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, times
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _UNEVEN = 20.0  # largest weight / smallest weight
 _MANY = 0.3  # share of the samples
@@ -20,14 +21,16 @@ def check(run: Evidence) -> Finding | None:
         return None
     ratio = max(numbers) / min(numbers)
     return Finding(
-        f"in the loss one class counts {times(ratio)} as much as another: {percent(answer)} of the samples get the "
-        f"same prediction; the most common class has {percent(target)}",
+        _(
+            "in the loss one class counts {times} as much as another: {share} of the samples get the same prediction; "
+            "the most common class has {target}"
+        ).format(times=times(ratio), share=percent(answer), target=percent(target)),
         "certain" if run.poor else "likely",
         numbers={"ratio": ratio, "top_share": answer, "top_target": target},
         layer=OUTPUTS,
         flags=run.settings.flag("model.class_weights", "null"),
-        advice="weigh each class by one divided by its share of the samples, or not at all (python -m dlcore check)",
+        advice=_("weigh each class by one divided by its share of the samples, or not at all (python -m dlcore check)"),
     )
 
 
-RULE = Rule("uneven_class_weights", check, ("dead_units", *STUCK), is_cause=True)
+RULE = Rule(N_("uneven class weights"), check, ("dead_units", *STUCK), is_cause=True)

@@ -5,6 +5,7 @@ import math
 from dlcore.diagnosis.layer_looks import INPUTS
 from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule, percent, short, times
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _LARGE = 10.0  # standard deviation; scaled or standardised inputs have about 0.3 to 1
 _PIXELS = 90.0  # standard deviation of FashionMNIST's pixels from 0 to 255
@@ -19,34 +20,37 @@ def check(run: Evidence) -> Finding | None:
     if not std > _LARGE:
         return None
     harm = _harm(run)
-    seen = f"mean {short(mean)}, standard deviation {short(std)}, largest {short(maximum)}"
-    seen = seen if measured else f"divided by {run.settings.number('data.scale'):g} only"
-    text = f"the inputs are large ({seen})"
+    text = _("the inputs are large (divided by {scale:g} only)")
+    if measured:
+        text = _("the inputs are large (mean {mean}, standard deviation {std}, largest {maximum})")
+    scale = run.settings.number("data.scale")
+    text = text.format(mean=short(mean), std=short(std), maximum=short(maximum), scale=scale)
+    said = _("{finding}, and {harm}") if harm else _("{finding}; training works, but only with small learning rates")
     return Finding(
-        f"{text}, and {harm}" if harm else f"{text}; training works, but only with small learning rates",
+        said.format(finding=text, harm=harm),
         "certain" if harm and measured and run.poor else "likely" if harm else "possible",
         "fault" if harm else "note",
         {"mean": mean, "std": std, "maximum": maximum} if measured else {"std": std},
         INPUTS,
         flags=_flags(run),
-        advice="scale or standardise the inputs, so that their standard deviation is near 1",
+        advice=_("scale or standardise the inputs, so that their standard deviation is near 1"),
     )
 
 
 def _harm(run: Evidence) -> str:
     """Describe the harm to the training; empty if there is none."""
     if not run.finite:
-        return "the loss did not stay finite"
+        return _("the loss did not stay finite")
     if run.peak_loss > 3 * run.chance_loss and run.skill("train") < 0.85:
-        return f"the loss rose to {short(run.peak_loss)}, {times(run.peak_loss / run.chance_loss)} that of guessing"
-    if run.poor:
-        return f"even the training samples are learned badly ({_result(run)})"
-    return ""
-
-
-def _result(run: Evidence) -> str:
+        said = _("the loss rose to {peak}, {times} that of guessing")
+        return said.format(peak=short(run.peak_loss), times=times(run.peak_loss / run.chance_loss))
+    if not run.poor:
+        return ""
     accuracy = run.last("train/accuracy")
-    return f"loss {short(run.last('train/loss'))}" if math.isnan(accuracy) else f"accuracy {percent(accuracy)}"
+    if math.isnan(accuracy):
+        said = _("even the training samples are learned badly (loss {result})")
+        return said.format(result=short(run.last("train/loss")))
+    return _("even the training samples are learned badly (accuracy {result})").format(result=percent(accuracy))
 
 
 def _flags(run: Evidence) -> tuple[str, ...]:
@@ -58,4 +62,4 @@ def _flags(run: Evidence) -> tuple[str, ...]:
     return ()
 
 
-RULE = Rule("unscaled_input", check, (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"), is_cause=True)
+RULE = Rule(N_("unscaled input"), check, (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"), is_cause=True)

@@ -4,6 +4,7 @@ import math
 
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _LARGE = 100.0  # first error, about the size of the targets
 _POOR = 0.3  # R²
@@ -20,18 +21,22 @@ def check(run: Evidence) -> Finding | None:
     unit = run.settings.number("data.target_unit")
     better = unit * 10.0 ** math.floor(math.log10(spread))
     return Finding(
-        f"the targets are large (standard deviation {short(spread)}, the first answers were off by "
-        f"{short(errors[0])}), and networks begin with answers near 0: R² ended at {short(run.last('train/r2'))}",
+        _(
+            "the targets are large (standard deviation {std}, the first answers were off by {error}), and networks "
+            "begin with answers near 0: R² ended at {r2}"
+        ).format(std=short(spread), error=short(errors[0]), r2=short(run.last("train/r2"))),
         "certain" if errors[0] > 10 * _LARGE and run.finite else "likely",
         numbers={"std": spread, "first_error": float(errors[0])},
         flags=run.settings.flag("data.target_unit", f"{better:g}") if better >= 10 * unit else (),
-        advice="give the targets in a unit in which they are about 1, and subtract their mean where it is far larger "
-        "than their spread",
+        advice=_(
+            "give the targets in a unit in which they are about 1, and subtract their mean where it is far larger "
+            "than their spread"
+        ),
     )
 
 
 RULE = Rule(
-    "unscaled_target",
+    N_("unscaled target"),
     check,
     ("exploding_gradients", "learning_rate_too_high", "learning_rate_too_low", *STUCK),
     is_cause=True,

@@ -4,6 +4,7 @@ import numpy as np
 
 from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _ABOVE = 1.01  # training loss / validation loss, the median over the checks
 
@@ -18,14 +19,16 @@ def check(run: Evidence) -> Finding | None:
     reasons = dropouts + [f"{name} {value:g}" for name, value in run.settings.augmentations.items()]
     if not reasons or not train > val or not np.median(trains / vals) > _ABOVE:
         return None
-    more = f" and {len(reasons) - 2} more" * (len(reasons) > 2)
+    text = _("training loss ({train}) is higher than validation loss ({val}), as expected: only training uses {causes}")
+    causes = _(", ").join(reasons[:2])
+    if len(reasons) > 2:
+        causes = _("{causes} and {n} more").format(causes=causes, n=len(reasons) - 2)
     return Finding(
-        f"training loss ({short(train)}) is higher than validation loss ({short(val)}), as expected: only training "
-        f"uses {', '.join(reasons[:2])}{more}",
+        text.format(train=short(train), val=short(val), causes=causes),
         "certain",
         "note",
         {"train": train, "val": val},
     )
 
 
-RULE = Rule("validation_not_comparable", check)
+RULE = Rule(N_("validation not comparable"), check)

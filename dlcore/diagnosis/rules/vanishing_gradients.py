@@ -3,6 +3,7 @@
 from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _SHRINKS = 1e-3  # gradient / weights of the first layer, relative to the last layer's
 _DEAD = 0.9  # share of a layer's units
@@ -24,19 +25,31 @@ def check(run: Evidence) -> Finding | None:
         return None
     squashing = run.settings.activation in ("sigmoid", "tanh", "logsigmoid", "softsign", "hardtanh", "hardsigmoid")
     gradient, at_end = (run.layers.median(name, "gradient_norm") for name in (first, last))
-    smaller = f"{times(at_end / gradient)} smaller than" if gradient > 0 else "0, compared with"
-    through = f" through {run.settings.text('model.activation')}" * squashing
+    where = _("on its way back the gradient shrinks")
+    if squashing:
+        where = _("on its way back through {activation} the gradient shrinks")
+    sizes_said = _("in {first} it is {gradient}, 0, compared with {at_end} in {last}")
+    if gradient > 0:
+        sizes_said = _("in {first} it is {gradient}, {times} smaller than {at_end} in {last}")
     normed = run.settings.batch_norm
     return Finding(
-        f"on its way back{through} the gradient shrinks: in {first} it is {short(gradient)}, {smaller} {short(at_end)} "
-        f"in {last}",
+        _("{where}: {sizes}").format(
+            where=where.format(activation=run.settings.text("model.activation")),
+            sizes=sizes_said.format(
+                first=first,
+                gradient=short(gradient),
+                times=times(at_end / gradient) if gradient > 0 else "",
+                at_end=short(at_end),
+                last=last,
+            ),
+        ),
         "certain" if squashing and run.learned_nothing else "likely",
         numbers={"first_gradient_norm": gradient, "last_gradient_norm": at_end},
         layer=first,
         step=int(run.layers.over_time(first, "gradient_norm")[0][0]),
         flags=(run.settings.flag("model.activation", "ReLU") if squashing else ())
         or run.settings.flag(*(("model.initializer", "kaiming_normal") if normed else ("model.batch_norm", "true"))),
-        advice="use ReLU and its initial weights (kaiming_normal), batch normalisation, or fewer layers",
+        advice=_("use ReLU and its initial weights (kaiming_normal), batch normalisation, or fewer layers"),
     )
 
 
@@ -51,4 +64,4 @@ def _relative_gradients(layers: LayerLooks) -> dict[str, float]:
     return sizes
 
 
-RULE = Rule("vanishing_gradients", check, (*STUCK, "dead_units", "learning_rate_too_low"))
+RULE = Rule(N_("vanishing gradients"), check, (*STUCK, "dead_units", "learning_rate_too_low"))

@@ -5,6 +5,7 @@ import math
 from dlcore.diagnosis.layer_looks import LayerLooks
 from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _WIDE = 5.0  # gain from input to output; Xavier's weights give 1, He's 1.4
 _SATURATED = 0.5  # share of outputs
@@ -20,16 +21,19 @@ def check(run: Evidence) -> Finding | None:
         return None
     std = run.layers.first(layer, "weight_std")
     initializer = run.settings.text("model.initializer")
+    text = _(
+        "the weights of {layer} began with a standard deviation of {std}{initializer}: its outputs are {times} as wide "
+        "as its inputs"
+    )
+    named = f" ({initializer})" * (initializer not in ("", "default"))
     return Finding(
-        f"the weights of {layer} began with a standard deviation of {short(std)}"
-        f"{f' ({initializer})' * (initializer not in ('', 'default'))}: its outputs are {times(gains[layer])} as wide "
-        "as its inputs",
+        text.format(layer=layer, std=short(std), initializer=named, times=times(gains[layer])),
         "likely",
         numbers={"weight_std": std, "gain": gains[layer]},
         layer=layer,
         step=0,
         flags=run.settings.flag("model.initializer", "xavier_normal"),
-        advice="begin with smaller weights (Xavier's for tanh and sigmoid, He's for ReLU)",
+        advice=_("begin with smaller weights (Xavier's for tanh and sigmoid, He's for ReLU)"),
     )
 
 
@@ -58,4 +62,6 @@ def _gains(run: Evidence, layers: LayerLooks) -> dict[str, float]:
     return dict(reversed(gains.items()))
 
 
-RULE = Rule("wide_initialization", check, (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"), is_cause=True)
+RULE = Rule(
+    N_("wide initialization"), check, (*THROWN_OFF, "vanishing_gradients", "learning_rate_too_low"), is_cause=True
+)

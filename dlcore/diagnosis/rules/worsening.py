@@ -7,6 +7,7 @@ import numpy as np
 from dlcore.diagnosis.curve_shape import smoothed
 from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _
 
 _RISE = 0.25  # relative to the lowest validation loss
 _POINTS = 0.02  # fall of the accuracy, from the best check to the last
@@ -25,14 +26,15 @@ def check(run: Evidence) -> Finding | None:
         return None
     best = int(np.argmin(values))
     return Finding(
-        f"the validation loss was best at {run.moment('val/loss', best)} ({short(values[best])}) and ended at "
-        f"{short(values[-1])}",
+        _("the validation loss was best at {moment} ({best}) and ended at {last}").format(
+            moment=run.moment("val/loss", best), best=short(values[best]), last=short(values[-1])
+        ),
         "possible",
         numbers={"rise": rise} | ({} if math.isnan(lost) else {"accuracy_lost": lost}),
         step=int(run.curve("val/loss").steps[best]),
         flags=run.settings.changed_rate(0.1),
-        advice="take a smaller learning rate, or a schedule that lowers it",
+        advice=_("take a smaller learning rate, or a schedule that lowers it"),
     )
 
 
-RULE = Rule("worsening", check, ("unsteady", "plateau"))
+RULE = Rule(N_("worsening"), check, ("unsteady", "plateau"))
