@@ -35,7 +35,7 @@ def _(message: str) -> str:
     Args:
         message: In English, a literal: ``_("{n} epochs").format(n=n)``. The catalogue is made from the literals.
     """
-    return _catalogue(language()).gettext(message)
+    return _catalogue(language()).gettext(message) if message else ""  # gettext("") is the catalogue's head
 
 
 def ngettext(one: str, many: str, n: int) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from dlcore.errors import ArgumentError
+from dlcore.translation import N_
 
 # Shares of 1, shown as percentages; for all of them, more is better.
 _SHARES = ("accuracy", "f1", "precision", "recall", "auroc")
 # Explanation shown with each gap.
-GAP = "gap: by how much validation is worse than training; below 0 it is better"
+GAP = N_("gap: by how much validation is worse than training; below 0 it is better")
 
 # Last words of names, as split by `_words`, without words that only describe the measurement (`_MANNER`). They agree
 # with torchmetrics' `higher_is_better`, except for a few classes where that is wrong (see the tests).

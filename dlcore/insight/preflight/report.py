@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from dlcore.translation import _
+
 
 class Verdict(IntEnum):
     """Severity of a finding, in rising order."""
@@ -112,4 +114,5 @@ class PreflightReport:
 
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Return the first names, and how many more there are: ``a, b and 3 more``."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    first = _(", ").join(names[:most])
+    return _("{names} and {n} more").format(names=first, n=len(names) - most) if len(names) > most else first
