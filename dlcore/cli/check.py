@@ -84,6 +84,8 @@ def _remedy(remedy: str) -> Text:
 
 
 def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
+    from dlcore.insight.preflight.report import listed
+
     count = len(report.warnings)
     warned = ngettext(", {n} warning", ", {n} warnings", count).format(n=count) if count else ""
     if report.ready:
@@ -91,7 +93,7 @@ def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
         command = f"python -m dlcore fit {flags}".strip()
         line = Text.assemble((_("ready"), "bold green"), warned, _(": "), (command, NAME))
     else:
-        failed = _(" ({names})").format(names=_(", ").join(map(_, report.failed)))
         count = len(report.failed)
+        failed = _(" ({names})").format(names=listed(list(map(_, report.failed)), most=count))
         line = Text.assemble((_("not ready: {n} failed").format(n=count), "bold red"), failed, warned)
     console.print(line, soft_wrap=True)  # not wrapped: a command must be copied whole
