@@ -20,9 +20,15 @@ from dlcore.studies.verdict import CONTRADICTED, Verdict
 from dlcore.tracking.metric_names import is_share
 from dlcore.tracking.run_file import replace_file
 from dlcore.tracking.run_page import duration
-from dlcore.translation import _
+from dlcore.translation import N_, _
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
+# The quantities of claims in words.
+_QUANTITIES = (
+    N_("accuracy"), N_("best accuracy"), N_("train accuracy"), N_("test accuracy"), N_("gap"), N_("loss"),
+    N_("best loss"), N_("train loss"), N_("loss gap"), N_("accuracy after {at:g}"), N_("epochs to {at:g}"),
+    N_("weight std"), N_("weight reach"), N_("lr cuts"), N_("parameters"), N_("seconds"),
+)  # fmt: skip
 
 
 def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[str]]]:
@@ -103,8 +109,8 @@ def claim_values(results: Results, claim: Claim) -> str:
     variants = {each.variant for each in quantities}
     cells = []
     for each in quantities:
-        at = f" {each.at:g}" if QUANTITIES.get(each.name, (0,))[0] else ""
-        kind = f"{each.metric or each.name.replace('_', ' ')}{at}"
+        at = " {at:g}" if QUANTITIES.get(each.name, (0,))[0] else ""
+        kind = each.metric or _(each.name.replace("_", " ") + at).format(at=each.at)
         words = _(", ").join([each.variant] * (len(variants) > 1) + [kind] * (len(kinds) > 1))
         share = is_share(each.metric) if each.metric else each.name in SHARES
         value = _number(spread(list(results.measure(each).values())), share)
