@@ -9,6 +9,7 @@ from rich.text import Text
 
 from dlcore.cli.show.subject import Subject, read_words
 from dlcore.cli.terminal import NAME, QUIET, open_console, print_columns, shell_word
+from dlcore.translation import N_, _, ngettext
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,7 @@ SUBJECT = Subject(
 )
 _COLUMN = 14
 _SIGNS = {"": ("–", "dim"), "ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
+_WORDS = {"warning": N_("warning: "), "failed": N_("failed: ")}
 
 
 def run(argv: list[str]) -> int:
@@ -46,7 +48,7 @@ def run(argv: list[str]) -> int:
     console = open_console()
     speaks = command.trainer.is_global_zero
     if speaks:
-        console.print(Rule(f"dlcore check: {recipe_title(words)}", align="left", style="cyan"))
+        console.print(Rule(_("dlcore check: {title}").format(title=recipe_title(words)), align="left", style="cyan"))
     report = check_training(
         command.model,
         command.datamodule,
@@ -65,29 +67,33 @@ def _print_result(console: Console, result: CheckResult) -> None:
     for number, finding in enumerate(sorted(result.findings, key=lambda each: -each.verdict)):
         sign, style = _SIGNS[finding.verdict.word]
         further = number > 0 and finding.verdict.word == "ok"
-        name = Text.assemble((" " if further else sign, style), " ", result.name if number == 0 else "")
-        seen = Text(f"{finding.verdict.word}: " if finding.verdict.word not in ("", "ok") else "", style=style)
+        name = Text.assemble((" " if further else sign, style), " ", _(result.name) if number == 0 else "")
+        seen = Text(_(_WORDS.get(finding.verdict.word, "")), style=style)
         seen.append(finding.seen, style="dim" if not finding.verdict else "not bold default")
         if finding.expected:
-            seen.append(f" (expected: {finding.expected})", style=f"not bold {QUIET}")
+            expected = _(" (expected: {expected})").format(expected=finding.expected)
+            seen.append(expected, style=f"not bold {QUIET}")
         print_columns(console, [(name, seen)], column=_COLUMN, indent=0)
         rows = [("→", _remedy(remedy)) for remedy in finding.remedies]
         print_columns(console, rows, column=_COLUMN + 3, indent=_COLUMN)
 
 
 def _remedy(remedy: str) -> Text:
-    flag, colon, does = remedy.partition(": ")
+    flag, colon, does = remedy.partition(_(": "))
     return Text.assemble((flag, NAME if flag.startswith("--") else ""), (f"{colon}{does}", QUIET))
 
 
 def _print_end(console: Console, report: PreflightReport, words: Words) -> None:
+    from dlcore.insight.preflight.report import listed
+
     count = len(report.warnings)
-    warned = f", {count} warning{'s' * (count != 1)}" if count else ""
+    warned = ngettext(", {n} warning", ", {n} warnings", count).format(n=count) if count else ""
     if report.ready:
         flags = " ".join(shell_word(word) for word in words.recipe)
-        line = Text.assemble(("ready", "bold green"), f"{warned}: ", (f"python -m dlcore fit {flags}".strip(), NAME))
+        command = f"python -m dlcore fit {flags}".strip()
+        line = Text.assemble((_("ready"), "bold green"), warned, _(": "), (command, NAME))
     else:
-        line = Text.assemble(
-            (f"not ready: {len(report.failed)} failed", "bold red"), f" ({', '.join(report.failed)}){warned}"
-        )
+        count = len(report.failed)
+        failed = _(" ({names})").format(names=listed(list(map(_, report.failed)), most=count))
+        line = Text.assemble((_("not ready: {n} failed").format(n=count), "bold red"), failed, warned)
     console.print(line, soft_wrap=True)  # not wrapped: a command must be copied whole

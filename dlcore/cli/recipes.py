@@ -11,6 +11,7 @@ from rich.text import Text
 from dlcore.cli.terminal import HEADING, NAME, QUIET, open_console, print_hints, print_names, shell_word
 from dlcore.config.recipe import find_recipe, recipe_header, recipe_name, recipe_names, recipe_text
 from dlcore.errors import ConfigError, UnknownNameError
+from dlcore.translation import _
 
 ACTIONS = {"list": 0, "show": 1, "copy": 2}
 
@@ -66,8 +67,8 @@ def copy_yaml(content: str, path: Path, kind: str, name: str) -> None:
 def say_copied(path: Path, change: str, command: str) -> None:
     """Print that the copy is written, how to use it, and the command for it."""
     console = open_console()
-    console.print(Text(f"Copied to {path}; change what you like. {change}"))
-    console.print(Text.assemble("Next: ", (f"python -m dlcore {command} {shell_word(str(path))}", NAME)))
+    console.print(Text(_("Copied to {path}; change what you like. {change}").format(path=path, change=change)))
+    console.print(Text.assemble(_("Next: "), (f"python -m dlcore {command} {shell_word(str(path))}", NAME)))
 
 
 def run(argv: list[str]) -> int:
@@ -89,9 +90,9 @@ def run(argv: list[str]) -> int:
             recipe_names(),
             find_recipe,
             "",
-            "Train one: python -m dlcore fit -c NAME",
-            "Look at one: python -m dlcore recipes show NAME",
-            "Start your own: python -m dlcore recipes copy NAME FILE",
+            _("Train one: python -m dlcore fit -c NAME"),
+            _("Look at one: python -m dlcore recipes show NAME"),
+            _("Start your own: python -m dlcore recipes copy NAME FILE"),
         )
     return 0
 
@@ -101,7 +102,7 @@ def list_yaml(names: Sequence[str], find: Callable[[str], Path], heading: str, *
     console = open_console()
     if heading:
         console.print(Text(heading, style=HEADING))
-    rows = [(name, recipe_header(find(name)).partition("\n")[0]) for name in names]
+    rows = [(name, _(recipe_header(find(name)).partition("\n")[0])) for name in names]
     print_names(console, rows, column=4 + max(map(len, names), default=0))
     print_hints(console, *hints)
 
@@ -109,7 +110,8 @@ def list_yaml(names: Sequence[str], find: Callable[[str], Path], heading: str, *
 def _copy(name: str, target: str) -> None:
     content, path = recipe_text(find_recipe(name)), Path(target).expanduser()
     copy_yaml(content, path, "recipe", name)
-    say_copied(path, f"Its runs will be in lightning_logs/{recipe_name(path)}/.", "fit -c")
+    runs = _("Its runs will be in {folder}.").format(folder=f"lightning_logs/{recipe_name(path)}/")
+    say_copied(path, runs, "fit -c")
 
 
 def _print_usage() -> None:

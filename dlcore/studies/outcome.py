@@ -31,15 +31,16 @@ from dlcore.studies.tables import (
 from dlcore.studies.verdict import NAMES, SKIPPED, Verdict, judge
 from dlcore.tracking.metric_names import GAP
 from dlcore.tracking.run_file import replace_file
+from dlcore.translation import N_, _, language, ngettext
 
 REPORT, RESULTS, TABLE = "report.html", "results.json", "results.csv"
 COMBINED, COMBINED_QUICK = "studies.html", "studies_quick.html"
-_RULE = (
+_RULE = N_(
     "A comparison is one of means over the seeds. The interval mean ± t·s/√n (95%, Student's t) is laid around the "
     "differences of the seeds: where all of it is on the claim's side, the comparison holds; where all of it is on the "
     "other side, it does not; else it is undecided. With one seed the difference itself decides."
 )
-_QUICK = (
+_QUICK = N_(
     "Quick: cut to fewer epochs and one seed, with all the data. A claim is judged by the same comparison as in the "
     "whole study, where the difference is at least 2 points (of a share) or 5% (of any other number); a smaller one "
     "may be chance. A claim that needs what was cut is not judged."
@@ -70,7 +71,7 @@ def conclude(results: Results, folder: Path) -> Outcome:
     write_json_results(results, verdicts, folder / RESULTS)
     write_csv(results, folder / TABLE)
     outcome = Outcome(results, verdicts, folder, draw_pictures(results, folder))
-    replace_file(folder / REPORT, _html([outcome], title=study.heading, rule=_RULE if verdicts else ""))
+    replace_file(folder / REPORT, _html([outcome], title=study.heading, rule=_(_RULE) if verdicts else ""))
     return outcome
 
 
@@ -78,28 +79,38 @@ def write_combined(outcomes: Sequence[Outcome], runs: Path) -> Path:
     """Write the report of several studies into the folder of all runs, and return its path."""
     quick = any(outcome.results.study.quick for outcome in outcomes)
     path = runs / (COMBINED_QUICK if quick else COMBINED)
-    title, count = f"All studies{' (quick)' * quick}", counted([outcome.verdicts for outcome in outcomes])
-    replace_file(path, _html(outcomes, title=title, rule=_RULE, combined=True, quick=_QUICK * quick, count=count))
+    title = _("{title} (quick)").format(title=_("All studies")) if quick else _("All studies")
+    count = counted([outcome.verdicts for outcome in outcomes])
+    replace_file(
+        path, _html(outcomes, title=title, rule=_(_RULE), combined=True, quick=_(_QUICK) if quick else "", count=count)
+    )
     return path
 
 
 def counted(all_verdicts: Sequence[Verdicts]) -> str:
     """Return how many claims have each verdict, in words: ``25 claims: 24 confirmed, 1 inconclusive``."""
-    count = Counter(verdict.name for verdicts in all_verdicts for _, verdict in verdicts)
-    number = sum(count.values())
-    words = ", ".join(f"{count[name]} {name.lower()}" for name in NAMES if count[name])
-    return f"{number} claim{'s' * (number != 1)}{': ' * bool(words)}{words}"
+    number = sum(map(len, all_verdicts))
+    claims = ngettext("{n} claim", "{n} claims", number).format(n=number)
+    words = verdict_words([each for verdicts in all_verdicts for each in verdicts])
+    return _(": ").join([claims, words] if words else [claims])
+
+
+def verdict_words(verdicts: Verdicts) -> str:
+    """Return how many claims have each verdict: ``2 confirmed, 1 skipped``."""
+    count = Counter(verdict.name for claim, verdict in verdicts)
+    return _(", ").join(_(said).format(n=count[name]) for name, said in NAMES.items() if count[name])
 
 
 def _verdict(claim: Claim, results: Results) -> Verdict:
     if results.study.quick and claim.full_only:
-        return Verdict(SKIPPED, (), f"left out of a quick study: {claim.full_only}")
+        return Verdict(SKIPPED, (), _("left out of a quick study: {why}").format(why=_(claim.full_only)))
     return judge(claim.holds, results.measure, results.study.quick)
 
 
 def _html(outcomes: Sequence[Outcome], **context: Any) -> bytes:
     studies = [(each.results, each.verdicts, each.pictures) for each in outcomes]
-    return _template().render(studies=studies, **context).strip().encode() + b"\n"
+    html_lang = {"en": "en", "zh": "zh-CN"}[language()]
+    return _template().render(studies=studies, html_lang=html_lang, **context).strip().encode() + b"\n"
 
 
 @functools.cache
@@ -110,7 +121,7 @@ def _template() -> jinja2.Template:
     environment.filters["base64"] = lambda path: base64.b64encode(path.read_bytes()).decode()
     functions = (claim_values, measured, why_not, found_rows, differences, fine_print)
     environment.globals |= {function.__name__: function for function in functions}
-    environment.globals |= {"results_table": table, "gap": GAP[:1].upper() + GAP[1:]}
+    environment.globals |= {"_": _, "results_table": table, "GAP": GAP}
     return environment.get_template("report.html.j2")
 
 
@@ -124,10 +135,10 @@ def found_rows(results: Results) -> list[list[str]]:
         try:
             diagnosis = diagnose(run.folder)
         except (DlcoreError, OSError) as error:
-            rows[name] = [name, f"cannot be diagnosed: {error}", ""]
+            rows[name] = [name, _("cannot be diagnosed: {error}").format(error=error), ""]
             continue
         first = diagnosis.first
-        healthy = ": ".join([diagnosis.verdict, *diagnosis.healthy[:1]])
+        healthy = _(": ").join([diagnosis.verdict, *diagnosis.healthy[:1]])
         rows[name] = [name, first.lines()[0], first.remedy] if first else [name, healthy, ""]
     return list(rows.values())
 
@@ -137,7 +148,8 @@ def _settings(study: Study) -> dict[str, list[str]]:
     names = dict.fromkeys(name for variant in study.variants for name in variant.settings)
     return {
         name: [
-            flag_text(each.settings[name]) if name in each.settings else "as in the recipe" for each in study.variants
+            flag_text(each.settings[name]) if name in each.settings else _("as in the recipe")
+            for each in study.variants
         ]
         for name in names
     }
@@ -145,8 +157,8 @@ def _settings(study: Study) -> dict[str, list[str]]:
 
 def differences(study: Study) -> tuple[list[str], list[list[str]]]:
     """Return the settings that differ between variants, as heads and rows."""
-    columns = {"variant": [variant.name for variant in study.variants]}
-    settings = {"recipe": [variant.recipe for variant in study.variants], **_settings(study)}
+    columns = {_("variant"): [variant.name for variant in study.variants]}
+    settings = {_("recipe"): [variant.recipe for variant in study.variants], **_settings(study)}
     columns |= {name: texts for name, texts in settings.items() if len(set(texts)) > 1}
     return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
@@ -156,8 +168,11 @@ def fine_print(results: Results) -> list[str]:
     study, records = results.study, [run.record for run in results.runs]
     common = [f"{name} {texts[0]}" for name, texts in _settings(study).items() if len(set(texts)) == 1]
     sources, devices = (sorted({getattr(each, key) for each in records} - {""}) for key in ("source", "device"))
-    lines = [f"Base: {', '.join(dict.fromkeys(variant.recipe for variant in study.variants))}."]
-    lines += [f"All variants: {', '.join(common)}."] if common else []
-    lines += [f"Data: {'; '.join(sources)}."] if sources else []
-    lines.append(f"dlcore {dlcore.__version__}, {', '.join(devices) or 'no run'}, Python {platform.python_version()}.")
-    return [*lines, _QUICK] if study.quick else lines
+    recipes = _(", ").join(dict.fromkeys(variant.recipe for variant in study.variants))
+    lines = [_("Base: {recipes}.").format(recipes=recipes)]
+    lines += [_("All variants: {settings}.").format(settings=_(", ").join(common))] if common else []
+    lines += [_("Data: {sources}.").format(sources=_("; ").join(sources))] if sources else []
+    versions = _("dlcore {version}, {devices}, Python {python}.")
+    where = _(", ").join(devices) or _("no run")
+    lines.append(versions.format(version=dlcore.__version__, devices=where, python=platform.python_version()))
+    return [*lines, _(_QUICK)] if study.quick else lines

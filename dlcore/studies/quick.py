@@ -23,6 +23,7 @@ from typing import Any
 
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.study import Claim, Study, check_keys, read_settings
+from dlcore.translation import _
 
 _KEYS = ("settings", "variants")
 
@@ -88,4 +89,4 @@ def _cut_claim(claim: Claim, dropped: list[str]) -> Claim:
     absent = [name for name in dropped if any(each.variant == name for each in claim.holds.quantities())]
     if claim.full_only or not absent:
         return claim
-    return replace(claim, full_only=f"{', '.join(map(repr, absent))} is not trained")
+    return replace(claim, full_only=_("{names} is not trained").format(names=_(", ").join(map(repr, absent))))

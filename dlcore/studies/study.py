@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from dlcore.errors import ConfigError, UnknownNameError, nearest
 from dlcore.plain_text import file_name
 from dlcore.studies.claim import Expression
+from dlcore.translation import _
 
 XAxis = Literal["epoch", "samples", "seconds"]
 X_AXES: tuple[str, ...] = get_args(XAxis)
@@ -99,8 +100,8 @@ class Study:
 
     @property
     def heading(self) -> str:
-        """Its title, marked if it is the quick version."""
-        return f"{self.title}{' (quick)' * self.quick}"
+        """Its title in the reader's language, marked if it is the quick version."""
+        return _("{title} (quick)").format(title=_(self.title)) if self.quick else _(self.title)
 
     @property
     def cuts(self) -> str:
@@ -111,8 +112,13 @@ class Study:
         known = [f"{name} {number}" for name, number in epochs.items() if number is not None]
         if len(known) == len(epochs) and len(set(epochs.values())) == 1:
             known = [str(next(iter(epochs.values())))]
-        said = f" Epochs: {', '.join(known)}." if known else ""
-        return f"Quick: cut to one seed and fewer epochs.{said} Titles and texts that say more are of the whole study."
+        said = _("Quick: cut to one seed and fewer epochs. Titles and texts that say more are of the whole study.")
+        if known:
+            said = _(
+                "Quick: cut to one seed and fewer epochs. Epochs: {epochs}. Titles and texts that say more are of the "
+                "whole study."
+            )
+        return said.format(epochs=_(", ").join(known))
 
     @property
     def quantities(self) -> tuple[str, ...]:

@@ -13,11 +13,13 @@ import numpy as np
 
 from dlcore.errors import ArgumentError, DataError
 from dlcore.studies.results import Results
+from dlcore.studies.study import Study
 from dlcore.tracking.figures.overlaid_curves import Family, Points, hidden_spread, overlaid_curves
 from dlcore.tracking.figures.parameter_histograms import Column, variant_histograms
 from dlcore.tracking.figures.style import write_png
 from dlcore.tracking.histogram import read_distributions
 from dlcore.tracking.layer_table import read_layers
+from dlcore.translation import _
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,9 +46,14 @@ def draw_pictures(results: Results, folder: Path) -> tuple[Picture, ...]:
     return tuple(pictures)
 
 
+def _title(study: Study) -> str:
+    """Return the title of the pictures, which are in English as their axes are."""
+    return f"{study.title}{' (quick)' * study.quick}"
+
+
 def _curves(results: Results, path: Path) -> Picture:
     study = results.study
-    why = "no run has ended well"
+    why = _("no run has ended well")
     if results.runs:
         # Draw the compared quantity too, even if the study's `plot` does not name it.
         drawn = study.quantities
@@ -54,22 +61,26 @@ def _curves(results: Results, path: Path) -> Picture:
         wanted = dict.fromkeys((*drawn, *((results.score,) if "accuracy" in drawn else ())))
         quantities = [name for name in wanted if {f"train/{name}", f"val/{name}"} & logged] or ["loss", results.score]
         try:
-            write_png(overlaid_curves(families(results), quantities, study.x, study.heading, _note(results)), path)
+            write_png(overlaid_curves(families(results), quantities, study.x, _title(study), _note(results)), path)
         except ArgumentError:
             asked = ", ".join(dict.fromkeys((*drawn, *quantities)))
-            why = f"no run has logged train/X or val/X for an X of {asked}"
+            why = _("no run has logged train/X or val/X for an X of {quantities}").format(quantities=asked)
         else:
-            return Picture("Curves", path, f"Curves of all variants: {', '.join(quantities)}")
-    return _absent("Curves", path, why)
+            text = _("Curves of all variants: {quantities}").format(quantities=", ".join(quantities))
+            return Picture(_("Curves"), path, text)
+    return _absent(path, _("Curves"), _("No curves are drawn: {why}."), why)
 
 
 def _distributions(results: Results, path: Path) -> Picture:
     """Draw weights and biases of each variant next to each other; of several seeds the first."""
     columns = [Column(name, *look) for name, look in _first_looks(results, read_distributions)]
     return _side_by_side(
-        Picture("Distributions", path, "Histograms of weights and biases, a column a variant, a row a layer's group"),
-        lambda: variant_histograms(columns, results.study.heading, _seed_note(results)),
-        "no run has kept histograms (parameter_distribution makes them)",
+        Picture(
+            _("Distributions"), path, _("Histograms of weights and biases, a column a variant, a row a layer's group")
+        ),
+        lambda: variant_histograms(columns, _title(results.study), _seed_note(results)),
+        _("No distributions are drawn: {why}."),
+        _("no run has kept histograms (parameter_distribution makes them)"),
     )
 
 
@@ -77,19 +88,20 @@ def _activations(results: Results, path: Path) -> Picture:
     """Draw the standard deviation of hidden values of each variant; of several seeds the first."""
     runs = [(name, _spreads(table)) for name, table in _first_looks(results, read_layers)]
     return _side_by_side(
-        Picture("Hidden values", path, "Standard deviation of the values of hidden units, by epoch"),
-        lambda: hidden_spread(runs, results.study.heading, _seed_note(results)),
-        "no run has recorded activations (parameter_distribution does)",
+        Picture(_("Hidden values"), path, _("Standard deviation of the values of hidden units, by epoch")),
+        lambda: hidden_spread(runs, _title(results.study), _seed_note(results)),
+        _("No hidden values are drawn: {why}."),
+        _("no run has recorded activations (parameter_distribution does)"),
     )
 
 
-def _side_by_side(picture: Picture, draw: Callable[[], Figure], absent: str) -> Picture:
+def _side_by_side(picture: Picture, draw: Callable[[], Figure], absent: str, why: str) -> Picture:
     if picture.path is None:
         return picture
     try:
         write_png(draw(), picture.path)
     except ArgumentError:
-        return _absent(picture.heading, picture.path, absent)
+        return _absent(picture.path, picture.heading, absent, why)
     return picture
 
 
@@ -116,9 +128,9 @@ def _seed_note(results: Results) -> str:
     return f"seed {results.study.seeds[0]} of {len(results.study.seeds)}" if len(results.study.seeds) > 1 else ""
 
 
-def _absent(heading: str, path: Path, why: str) -> Picture:
+def _absent(path: Path, heading: str, absent: str, why: str) -> Picture:
     path.unlink(missing_ok=True)  # from an earlier call
-    return Picture(heading, None, f"No {heading.lower()} are drawn: {why}.")
+    return Picture(heading, None, absent.format(why=why))
 
 
 def families(results: Results) -> list[Family]:

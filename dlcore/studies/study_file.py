@@ -23,11 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dlcore.config import strict_yaml
 from dlcore.config.allow_list import AllowList
-from dlcore.config.recipe import find_file, find_recipe, names_in, recipe_text, recipes_folder
+from dlcore.config.recipe import find_file, find_recipe, names_in, recipe_header, recipe_text, recipes_folder
 from dlcore.errors import ConfigError, UnknownNameError
 from dlcore.studies.claim import read_claim
 from dlcore.studies.quick import check_quick, cut
@@ -88,6 +88,26 @@ def read_study(path: Path, quick: bool = False, allow: Sequence[str] = ()) -> St
         check_quick(study, section, where)
         return study
     return cut(study, section, where)
+
+
+def extract_messages(
+    file: BinaryIO, keywords: object, comment_tags: object, options: object
+) -> Iterator[tuple[int, None, str, list[str]]]:
+    """Yield what is shown translated of a study or a recipe that comes with dlcore: an extraction method of Babel.
+
+    Args:
+        file: The YAML file.
+        keywords: Not used, as are the others: Babel gives them to every method.
+        comment_tags: Not used.
+        options: Not used.
+
+    Yields:
+        Line 0, no function, the message, no comments: the purpose at the top, and a study's title, text and claims.
+    """
+    content = strict_yaml.load(recipe_text(file.name), file.name)
+    messages = [recipe_header(file.name).partition("\n")[0], content.get("title"), content.get("about")]
+    messages += [claim.get(key) for claim in content.get("claims", ()) for key in _CLAIM_KEYS if key != "holds"]
+    yield from ((0, None, message, []) for message in messages if message)
 
 
 def check_claims(study: Study, where: str) -> None:

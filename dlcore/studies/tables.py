@@ -20,8 +20,15 @@ from dlcore.studies.verdict import CONTRADICTED, Verdict
 from dlcore.tracking.metric_names import is_share
 from dlcore.tracking.run_file import replace_file
 from dlcore.tracking.run_page import duration
+from dlcore.translation import N_, _
 
 Verdicts = Sequence[tuple[Claim, Verdict]]
+# The quantities of claims in words.
+_QUANTITIES = (
+    N_("accuracy"), N_("best accuracy"), N_("train accuracy"), N_("test accuracy"), N_("gap"), N_("loss"),
+    N_("best loss"), N_("train loss"), N_("loss gap"), N_("accuracy after {at:g}"), N_("epochs to {at:g}"),
+    N_("weight std"), N_("weight reach"), N_("lr cuts"), N_("parameters"), N_("seconds"),
+)  # fmt: skip
 
 
 def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[str]]]:
@@ -33,29 +40,37 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
     """
     score = results.score
     share = is_share(score)
+    last_train, last_loss = _("last train {metric}").format(metric=score), _("last val {metric}").format(metric="loss")
+    epochs, seeds = _("epochs"), _("seeds")
     columns: list[tuple[str, Any]] = [
-        ("parameters", lambda name: _shown(results.spread(name, "parameters"), "{:,.0f}".format)),
-        (f"best val {score}", lambda name: _number(results.spread(name, f"val/{score}", "best"), share)),
-        (f"last val {score}", lambda name: _number(results.spread(name, f"val/{score}"), share)),
-        (f"last train {score}", lambda name: _number(results.spread(name, f"train/{score}"), share)),
-        ("gap", lambda name: _number(results.spread(name, f"gap/{score}"), share)),
+        (_("parameters"), lambda name: _shown(results.spread(name, "parameters"), "{:,.0f}".format)),
+        (
+            _("best val {metric}").format(metric=score),
+            lambda name: _number(results.spread(name, f"val/{score}", "best"), share),
+        ),
+        (
+            _("last val {metric}").format(metric=score),
+            lambda name: _number(results.spread(name, f"val/{score}"), share),
+        ),
+        (last_train, lambda name: _number(results.spread(name, f"train/{score}"), share)),
+        (_("gap"), lambda name: _number(results.spread(name, f"gap/{score}"), share)),
     ]
     if score != "loss":
-        columns.append(("last val loss", lambda name: _number(results.spread(name, "val/loss"), False)))
+        columns.append((last_loss, lambda name: _number(results.spread(name, "val/loss"), False)))
     if results.study.test:
-        columns.append((f"test {score}", lambda name: _number(results.spread(name, f"test/{score}"), share)))
+        head = _("test {metric}").format(metric=score)
+        columns.append((head, lambda name: _number(results.spread(name, f"test/{score}"), share)))
     if any(each.name.startswith("weight_") for claim in results.study.claims for each in claim.holds.quantities()):
-        columns.append(("95% of weights within ±", lambda name: _number(results.spread(name, "weight_reach"), False)))
+        head = _("95% of weights within ±")
+        columns.append((head, lambda name: _number(results.spread(name, "weight_reach"), False)))
     columns += [
-        ("epochs", lambda name: _epochs(results.spread(name, "epochs"))),
-        ("time", lambda name: _shown(results.spread(name, "seconds"), duration)),
-        ("seeds", lambda name: str(len(results.of(name)))),
+        (epochs, lambda name: _epochs(results.spread(name, "epochs"))),
+        (_("time"), lambda name: _shown(results.spread(name, "seconds"), duration)),
+        (seeds, lambda name: str(len(results.of(name)))),
     ]
     if brief:
-        columns = [
-            pair for pair in columns if pair[0] not in (f"last train {score}", "last val loss", "epochs", "seeds")
-        ]
-    heads = ["variant", *(head for head, _ in columns)]
+        columns = [pair for pair in columns if pair[0] not in (last_train, last_loss, epochs, seeds)]
+    heads = [_("variant"), *(head for head, _ in columns)]
     rows = [[variant.name, *(cell(variant.name) for _, cell in columns)] for variant in results.study.variants]
     return heads, rows
 
@@ -63,26 +78,27 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
 def claim_rows(verdicts: Verdicts) -> Iterable[tuple[str, str, str, str, str]]:
     """Yield verdict, claim, measurement, the textbook's number, and the reason if contradicted, of each claim."""
     for claim, verdict in verdicts:
-        yield verdict.name, claim.says, "; ".join(measured(verdict)), claim.textbook, why_not(claim, verdict)
+        yield verdict.name, _(claim.says), _("; ").join(measured(verdict)), _(claim.textbook), why_not(claim, verdict)
 
 
 def why_not(claim: Claim, verdict: Verdict) -> str:
     """Return the study's explanation of a contradicted claim; empty otherwise."""
-    return claim.why_not if verdict.name == CONTRADICTED else ""
+    return _(claim.why_not) if verdict.name == CONTRADICTED else ""
 
 
 def measured(verdict: Verdict) -> list[str]:
     """Return each comparison of a claim with its two sides, in words."""
-    lines = [f"not judged: {verdict.why}"] if verdict.why else []
+    lines = [_("not judged: {why}").format(why=verdict.why)] if verdict.why else []
     for each in verdict.checked:
-        sides = (
-            f" [{each.left:.4g} against {each.right:.4g}]" if each.left is not None and each.right is not None else ""
-        )
-        noise = f", ± {each.margin:.2g} over {each.seeds} seeds" if each.margin is not None else ""
-        holds = {True: "holds", False: "does not hold", None: f"cannot be told: {each.why}"}[each.outcome]
-        lines.append(f"{each.text}{sides}{noise}: {holds}")
+        said = each.text
+        if each.left is not None and each.right is not None:
+            said += _(" [{left:.4g} against {right:.4g}]").format(left=each.left, right=each.right)
+        if each.margin is not None:
+            said += _(", ± {margin:.2g} over {n} seeds").format(margin=each.margin, n=each.seeds)
+        holds = {True: _("holds"), False: _("does not hold"), None: _("cannot be told: {why}").format(why=each.why)}
+        lines.append(_(": ").join([said, holds[each.outcome]]))
     if verdict.one_seed:
-        lines.append("one seed: chance is not measured")
+        lines.append(_("one seed: chance is not measured"))
     return lines
 
 
@@ -93,13 +109,13 @@ def claim_values(results: Results, claim: Claim) -> str:
     variants = {each.variant for each in quantities}
     cells = []
     for each in quantities:
-        at = f" {each.at:g}" if QUANTITIES.get(each.name, (0,))[0] else ""
-        kind = f"{each.metric or each.name.replace('_', ' ')}{at}"
-        words = ", ".join([each.variant] * (len(variants) > 1) + [kind] * (len(kinds) > 1))
+        at = " {at:g}" if QUANTITIES.get(each.name, (0,))[0] else ""
+        kind = each.metric or _(each.name.replace("_", " ") + at).format(at=each.at)
+        words = _(", ").join([each.variant] * (len(variants) > 1) + [kind] * (len(kinds) > 1))
         share = is_share(each.metric) if each.metric else each.name in SHARES
         value = _number(spread(list(results.measure(each).values())), share)
-        cells.append(f"{words}{': ' * bool(words)}{value}")
-    return "; ".join(cells)
+        cells.append(_(": ").join([words, value] if words else [value]))
+    return _("; ").join(cells)
 
 
 def write_csv(results: Results, path: Path) -> None:
@@ -189,7 +205,7 @@ def _number(spread: Spread | None, share: bool) -> str:
     if spread is None:
         return "–"
     if not math.isfinite(spread.mean):
-        return "not finite"
+        return _("not finite")
     if share:
         return f"{spread.mean:.1%}" + ("" if spread.deviation is None else f" ± {spread.deviation:.1%}")
     if spread.mean.is_integer() and not spread.deviation:  # a count: of parameters, of cuts

@@ -24,9 +24,16 @@ from scipy.special import stdtrit
 
 from dlcore.studies.claim import SHARES, Arithmetic, Comparison, Condition, Expression, Quantity, Value, nodes_of
 from dlcore.tracking.metric_names import is_share
+from dlcore.translation import N_, _
 
-CONFIRMED, CONTRADICTED, INCONCLUSIVE, SKIPPED = "CONFIRMED", "CONTRADICTED", "INCONCLUSIVE", "SKIPPED"
-NAMES = (CONFIRMED, CONTRADICTED, INCONCLUSIVE, SKIPPED)
+CONFIRMED, CONTRADICTED = N_("CONFIRMED"), N_("CONTRADICTED")
+INCONCLUSIVE, SKIPPED = N_("INCONCLUSIVE"), N_("SKIPPED")
+NAMES = {
+    CONFIRMED: N_("{n} confirmed"),
+    CONTRADICTED: N_("{n} contradicted"),
+    INCONCLUSIVE: N_("{n} inconclusive"),
+    SKIPPED: N_("{n} skipped"),
+}  # each with how many of them are said
 _NAMES = {True: CONFIRMED, False: CONTRADICTED, None: INCONCLUSIVE}
 _COMPUTE: dict[str, Callable[..., np.ndarray]] = {"+": np.add, "-": np.subtract, "*": np.multiply}
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -93,7 +100,7 @@ def check(comparison: Comparison, measure: Measure, quick: bool = False) -> Chec
     measured = {each: measure(each) for each in nodes_of(comparison) if isinstance(each, Quantity)}
     seeds = sorted(set.intersection(*map(set, measured.values()))) if measured else [0]
     if not seeds:
-        return Checked(comparison.text, None, None, None, None, 0, "no finished run has this value")
+        return Checked(comparison.text, None, None, None, None, 0, _("no finished run has this value"))
     left, right = (_values(side, measured, seeds) for side in (comparison.left, comparison.right))
     with np.errstate(invalid="ignore"):
         means = float(left.mean()), float(right.mean())
@@ -102,19 +109,20 @@ def check(comparison: Comparison, measure: Measure, quick: bool = False) -> Chec
         return Checked(comparison.text, outcome, *means, margin, len(seeds), why if outcome is None else "")
 
     if np.isnan(left).any() or np.isnan(right).any():
-        return checked(None, "a value is not a number")
+        return checked(None, _("a value is not a number"))
     holds = _COMPARE[comparison.relation]
     if np.isinf(left).any() or np.isinf(right).any():
         # An infinite value (a loss that overflowed, accuracy never reached) has no interval: all seeds must agree.
         agree = set(holds(left, right).tolist())
-        return checked(agree.pop() if len(agree) == 1 else None, "seeds differ")
+        return checked(agree.pop() if len(agree) == 1 else None, _("seeds differ"))
     low, high, margin = interval(left - right)
     least = _least_difference(comparison, *means) if quick and margin is None else 0.0
     if abs(low) < least:
-        why = f"too short to judge: with one seed and few epochs a difference below {least:.2g} may be chance"
-        return checked(None, why)
+        why = _("too short to judge: with one seed and few epochs a difference below {least:.2g} may be chance")
+        return checked(None, why.format(least=least))
     outcome = bool(holds(low, 0)) if holds(low, 0) == holds(high, 0) else None
-    return checked(outcome, f"the seeds' noise (± {margin or 0:.2g}) is larger than the difference", margin)
+    why = _("the seeds' noise (± {margin:.2g}) is larger than the difference").format(margin=margin or 0)
+    return checked(outcome, why, margin)
 
 
 def _least_difference(comparison: Comparison, left: float, right: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -32,6 +33,7 @@ from dlcore.studies.study import Variant
 from dlcore.studies.study_runner import RUNS, Listener, check_jobs, make_plans, run_studies
 from dlcore.studies.tables import claim_rows, claim_values, table, why_not
 from dlcore.tracking.metric_names import GAP, is_share
+from dlcore.translation import _, ngettext
 
 _COLOURS = {"CONFIRMED": "bold green", "CONTRADICTED": "bold red", "INCONCLUSIVE": "bold yellow", "SKIPPED": QUIET}
 _WIDE = 105
@@ -46,30 +48,33 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     widths = [_width(rows, place, head) for place, head in enumerate(heads)]
     fits = sum(widths[1:]) + 2 * len(widths) + 10 <= console.width  # else the long word of a head is broken, not cells
     for place, (head, width) in enumerate(zip(heads, widths, strict=True)):
-        cells = max((len(row[place]) for row in rows), default=0)
+        cells = max((cell_len(row[place]) for row in rows), default=0)
         least = None if not place else width if fits else cells
         shown.add_column(head, justify="left" if not place else "right", min_width=least, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
     console.print()
     console.print(shown)
-    print_paragraph(console, Text(f"{GAP}. {results.study.cuts}".rstrip(), style=QUIET))
+    note = _("{text}. {more}").format(text=_(GAP), more=results.study.cuts).rstrip()
+    print_paragraph(console, Text(note, style=QUIET))
     for name, says, measured, textbook, why in claim_rows(outcome.verdicts):
         console.print()
-        print_paragraph(console, Text.assemble((name, _COLOURS[name]), "  ", says))
-        for line in (measured, f"textbook: {textbook}" if textbook else "", f"why: {why}" if why else ""):
-            if line:
-                print_paragraph(console, Text(line, style=QUIET), indent=2)
+        print_paragraph(console, Text.assemble((_(name), _COLOURS[name]), "  ", says))
+        lines = [measured] * bool(measured)
+        lines += [_("textbook: {textbook}").format(textbook=textbook)] if textbook else []
+        lines += [_("why: {why}").format(why=why)] if why else []
+        for line in lines:
+            print_paragraph(console, Text(line, style=QUIET), indent=2)
     _print_warnings(console, outcome)
     console.print()
     files: list[tuple[str, Path | str]] = [
-        (f"{place + 1}. picture" if len(outcome.pictures) > 1 else "picture", picture.path)
+        (_("{n}. picture").format(n=place + 1) if len(outcome.pictures) > 1 else _("picture"), picture.path)
         for place, picture in enumerate(outcome.pictures)
         if picture.path is not None
     ]
     files += [
-        ("report", outcome.folder / REPORT),
-        ("tables", f"{outcome.folder / RESULTS}, {TABLE}"),
+        (_("report"), outcome.folder / REPORT),
+        (_("tables"), f"{outcome.folder / RESULTS}, {TABLE}"),
         ("TensorBoard", tensorboard_command(str(outcome.folder))),
     ]
     print_files(console, files)
@@ -80,15 +85,16 @@ def print_summary(console: Console, outcomes: Sequence[Outcome]) -> None:
     console.print()
     for outcome in outcomes:
         study = outcome.results.study
-        console.print(Text.assemble((study.name, f"{NAME} bold"), "  ", (study.title, HEADING)))
+        console.print(Text.assemble((study.name, f"{NAME} bold"), "  ", (_(study.title), HEADING)))
         for claim, verdict in outcome.verdicts:
             values = verdict.why or claim_values(outcome.results, claim)
-            book = f"; textbook: {claim.textbook}" if claim.textbook else ""
-            why = f"\nwhy: {why_not(claim, verdict)}" if why_not(claim, verdict) else ""
-            words = Text.assemble(claim.says, "\n", (f"{values}{book}{why}", QUIET))
-            print_columns(console, [(Text(verdict.name, _COLOURS[verdict.name]), words)], column=_VERDICT + 2)
+            book = _("; textbook: {textbook}").format(textbook=_(claim.textbook)) if claim.textbook else ""
+            why = why_not(claim, verdict)
+            why = "\n" + _("why: {why}").format(why=why) if why else ""
+            words = Text.assemble(_(claim.says), "\n", (f"{values}{book}{why}", QUIET))
+            print_columns(console, [(Text(_(verdict.name), _COLOURS[verdict.name]), words)], column=_VERDICT + 2)
         if not outcome.verdicts:
-            print_paragraph(console, Text("no claims", style=QUIET), indent=2)
+            print_paragraph(console, Text(_("no claims"), style=QUIET), indent=2)
         _print_warnings(console, outcome)
         console.print()
     console.print(Text(counted([outcome.verdicts for outcome in outcomes]), style=HEADING))
@@ -103,9 +109,11 @@ def print_files(console: Console, files: Sequence[tuple[str, Path | str]]) -> No
 def _print_warnings(console: Console, outcome: Outcome) -> None:
     results = outcome.results
     for variant, seed, error in results.failures:
-        console.print(Text(f"failed: {variant}, seed {seed}: {error}", style="red"), soft_wrap=True)
+        said = _("failed: {variant}, seed {seed}: {error}").format(variant=variant, seed=seed, error=error)
+        console.print(Text(said, style="red"), soft_wrap=True)
     if any(run.record.is_sample for run in results.runs):
-        print_paragraph(console, Text("built-in sample: the numbers mean nothing for the real data.", style="yellow"))
+        sample = _("built-in sample: the numbers mean nothing for the real data.")
+        print_paragraph(console, Text(sample, style="yellow"))
     for picture in outcome.pictures:
         if picture.path is None:
             print_paragraph(console, Text(picture.text, style="yellow"))
@@ -113,7 +121,7 @@ def _print_warnings(console: Console, outcome: Outcome) -> None:
 
 def _width(rows: list[list[str]], place: int, head: str) -> int:
     """Return the width of a column's cells and of the words of its head, so that neither is broken."""
-    return max(*(len(row[place]) for row in rows), *map(len, head.split()))
+    return max(*(cell_len(row[place]) for row in rows), *map(cell_len, head.split()))
 
 
 def search_and_show(console: Console, request: StudyRequest, executor: Executor) -> int:
@@ -122,15 +130,18 @@ def search_and_show(console: Console, request: StudyRequest, executor: Executor)
         return 1
     recipe, space, settings, trials = request.search
     search = Search(request.study, recipe, space, settings, trials)
-    direction = "highest" if search.greater else "lowest"
-    console.print(Text(f"{request.study.title}: {trials} trials for the {direction} {search.metric}."))
+    said = _("{title}: {n} trials for the lowest {metric}.")
+    if search.greater:
+        said = _("{title}: {n} trials for the highest {metric}.")
+    console.print(Text(said.format(title=request.study.title, n=trials, metric=search.metric)))
 
     def told(number: int, variant: Variant, value: float | None) -> None:
         best = max if search.greater else min
         known = [each for each in search.values.values() if each is not None]
-        so_far = f" (best so far {_value(search.metric, best(known))})" if known else ""
-        text = "failed" if value is None else f"{search.metric} {_value(search.metric, value)}"
-        console.print(Text(f"{number}/{trials}  {variant.name}: {text}{so_far}"), soft_wrap=True)
+        so_far = _(" (best so far {value})").format(value=_value(search.metric, best(known))) if known else ""
+        text = _("failed") if value is None else f"{search.metric} {_value(search.metric, value)}"
+        line = _(": ").join([f"{number}/{trials}  {variant.name}", text])
+        console.print(Text(f"{line}{so_far}"), soft_wrap=True)
 
     outcome = search.run(RUNS, request.jobs, executor, told)
     print_outcome(console, outcome)
@@ -138,7 +149,7 @@ def search_and_show(console: Console, request: StudyRequest, executor: Executor)
     if best is not None:
         words = " ".join(map(shell_word, command_of(best, request.study.seeds[0])))
         console.print()
-        console.print(Text.assemble("The best again: ", (f"python -m dlcore {words}", NAME)), soft_wrap=True)
+        console.print(Text.assemble(_("The best again: "), (f"python -m dlcore {words}", NAME)), soft_wrap=True)
     return 1 if outcome.results.failures else 0
 
 
@@ -167,7 +178,7 @@ def carry_out(request: StudyRequest) -> int:
         signal.signal(signal.SIGTERM, before)
     if report is not None:
         print_summary(console, outcomes)
-        print_files(console, [("report", report), ("TensorBoard", tensorboard_command(str(RUNS)))])
+        print_files(console, [(_("report"), report), ("TensorBoard", tensorboard_command(str(RUNS)))])
     else:
         print_outcome(console, outcomes[0])
     return 1 if any(outcome.results.failures for outcome in outcomes) else 0
@@ -183,17 +194,20 @@ def dry_run(request: StudyRequest) -> int:
         refused = check_jobs(jobs, at_once, threads, executor)
     for plan in plans:
         _print_plan(console, plan, refused)
-    print_paragraph(
-        console,
-        Text(f"{len(jobs)} runs to do, {at_once} at a time, {threads} thread{'s' * (threads != 1)} each.", QUIET),
+    said = ngettext(
+        "{n} runs to do, {at_once} at a time, {threads} thread each.",
+        "{n} runs to do, {at_once} at a time, {threads} threads each.",
+        threads,
     )
+    print_paragraph(console, Text(said.format(n=len(jobs), at_once=at_once, threads=threads), QUIET))
     return 1 if refused else 0
 
 
 def _title(request: StudyRequest) -> str:
     if not request.together:
         return request.study.heading
-    return f"All {len(request.studies)} studies{' (quick)' * request.study.quick}"
+    title = _("All {n} studies").format(n=len(request.studies))
+    return _("{title} (quick)").format(title=title) if request.study.quick else title
 
 
 def _print_plan(console: Console, plan: Plan, refused: dict[tuple[str, str], str]) -> None:
@@ -201,26 +215,27 @@ def _print_plan(console: Console, plan: Plan, refused: dict[tuple[str, str], str
     console.print(Text(study.heading, style=HEADING))
     if study.cuts:
         print_paragraph(console, Text(study.cuts, style=QUIET))
-    rows = plain_table("variant", "seed", "state")
+    rows = plain_table(_("variant"), _("seed"), _("state"))
     rows.columns[-1].justify = "left"
     waiting = {(job.variant, job.seed): job for job in plan.jobs}
     for variant in study.variants:
         for seed in study.seeds:
             job = waiting.get((variant.name, seed))
-            state = "done" if job is None else "goes on where it stopped" if job.goes_on else "to do"
+            state = _("done") if job is None else _("goes on where it stopped") if job.goes_on else _("to do")
             impossible = (study.folder, variant.name) in refused
-            rows.add_row(Text(variant.name), str(seed), "cannot be trained" if impossible else state)
+            rows.add_row(Text(variant.name), str(seed), _("cannot be trained") if impossible else state)
     console.print(rows)
     console.print()
     for variant in study.variants:  # not wrapped: a command must be copied whole
         words = " ".join(shell_word(word) for word in variant.words(study.seeds[0]))
-        console.print(Text(f"{variant.name}: "), Text(f"python -m dlcore fit {words}", style=NAME), soft_wrap=True)
+        console.print(Text(variant.name + _(": ")), Text(f"python -m dlcore fit {words}", style=NAME), soft_wrap=True)
     for (folder, name), error in refused.items():
         if folder == study.folder:
-            console.print(Text(f"{name}: {error}", style="red"), soft_wrap=True)
+            console.print(Text(_(": ").join([name, error]), style="red"), soft_wrap=True)
     for claim in study.claims if study.quick else ():
         if claim.full_only:
-            print_paragraph(console, Text(f"not judged: {claim.says} ({claim.full_only})", style=QUIET))
+            said = _("not judged: {claim} ({why})").format(claim=_(claim.says), why=_(claim.full_only))
+            print_paragraph(console, Text(said, style=QUIET))
     console.print()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from dlcore.cli.terminal import QUIET
-from dlcore.studies.outcome import Outcome
+from dlcore.studies.outcome import Outcome, verdict_words
 from dlcore.studies.plan import Job, Plan
 from dlcore.studies.study_run_record import DONE, PROGRESS, RUNNING, Record, read_json
-from dlcore.studies.verdict import NAMES
 from dlcore.tracking.metric_names import is_share
 from dlcore.tracking.run_page import duration
+from dlcore.translation import _, ngettext
 
 BAR = 16
 _SHOWN = ("val/bits_per_character", "val/accuracy", "val/rmse", "val/loss", "train/loss")
@@ -33,7 +32,7 @@ _MOST_ROWS = 24
 
 def run_table(rows: Sequence[Row], studies: Sequence[str] = ()) -> Table:
     """Return a table with a row per run."""
-    table = plain_table("study" if studies else "", "variant", "seed", "", "epoch", "metric", "left")
+    table = plain_table(_("study") if studies else "", _("variant"), _("seed"), "", _("epoch"), _("metric"), _("left"))
     for place, row in enumerate(rows):
         table.add_row(*map(Text, studies[place : place + 1]), *_row(*row))
     return table
@@ -66,9 +65,11 @@ def metric_words(metrics: dict[str, Any]) -> str:
 
 def ended_words(record: Record, progress: dict[str, Any]) -> str:
     """Return the result of an ended run, in a line."""
-    words = f"failed: {record.error}" if record.error else metric_words(progress.get("metrics", {}))
-    taken = "" if record.error else f"  {duration(record.seconds)}"
-    return f"{record.variant}, seed {record.seed}: {words or record.status}{taken}"
+    run = _("{variant}, seed {seed}").format(variant=record.variant, seed=record.seed)
+    if record.error:
+        return _("{run}: failed: {error}").format(run=run, error=record.error)
+    words = metric_words(progress.get("metrics", {})) or record.status
+    return "  ".join([_(": ").join([run, words]), duration(record.seconds)])
 
 
 def clock(seconds: float) -> str:
@@ -88,13 +89,13 @@ def share_done(record: Record | None, progress: dict[str, Any]) -> float:
 
 def _row(job: Job, record: Record | None, progress: dict[str, Any]) -> list[Text]:
     if record is not None and record.error:
-        return [*map(Text, (job.variant, str(job.seed))), Text("failed", "red"), Text(""), Text(record.error, "red")]
+        return [*map(Text, (job.variant, str(job.seed))), Text(_("failed"), "red"), Text(""), Text(record.error, "red")]
     epoch, epochs = progress.get("epoch") or 0.0, progress.get("epochs") or 0
     share = share_done(record, progress)
     if record is not None and record.status in (DONE, RUNNING):
         left = Text(duration(record.seconds), QUIET)
     elif not progress:
-        left = Text("waits", QUIET)
+        left = Text(_("waits"), QUIET)
     else:
         left = Text(_left(share, progress))
     words = f"{epoch:.1f}/{epochs}" if epochs > 0 else f"{epoch:.1f}"
@@ -131,13 +132,19 @@ class StudyDisplay:
         self.plans, self.jobs = plans, [job for plan in plans for job in plan.jobs]
         done = sum(len(plan.done) for plan in plans)
         if not self.jobs:
-            self.console.print(Text(f"{self.title}: all {done} runs are done (--redo repeats them)."))
+            said = _("{title}: all {n} runs are done (--redo repeats them).").format(title=self.title, n=done)
+            self.console.print(Text(said))
             return
-        runs = f"{len(self.jobs)} run{'s' * (len(self.jobs) != 1)}"
-        before = f", {done} done before" if done else ""
+        n = len(self.jobs)
+        runs = ngettext("{n} run to do", "{n} runs to do", n).format(n=n)
+        before = _(", {n} done before").format(n=done) if done else ""
         go_on = sum(job.goes_on for job in self.jobs)
-        rest = f", {go_on} of them from where {'it' if go_on == 1 else 'they'} stopped" if go_on else ""
-        self.console.print(Text(f"{self.title}: {runs} to do{rest}{before}; {at_once} at a time."))
+        rest = ""
+        if go_on:
+            rest = ngettext(", {n} of them from where it stopped", ", {n} of them from where they stopped", go_on)
+        said = _("{title}: {runs}; {n} at a time.")
+        runs += rest.format(n=go_on) + before
+        self.console.print(Text(said.format(title=self.title, runs=runs, n=at_once)))
         if self.console.is_terminal:
             table = self._studies if self.together else self._runs
             self._live = Live(get_renderable=table, console=self.console, refresh_per_second=2)
@@ -148,8 +155,8 @@ class StudyDisplay:
         self.records[job.folder] = record
         if self._live is None:
             place = f"{len(self.records)}/{len(self.jobs)}"
-            study = f"{self._name(job)}: " * self.together
-            line = f"{place}  {study}{ended_words(record, read_json(job.folder / PROGRESS))}"
+            said = [self._name(job)] * self.together + [ended_words(record, read_json(job.folder / PROGRESS))]
+            line = "  ".join([place, _(": ").join(said)])
             self.console.print(Text(line), soft_wrap=True)
 
     def conclude(self, outcome: Outcome) -> None:
@@ -157,7 +164,9 @@ class StudyDisplay:
         study = outcome.results.study
         self.outcomes[study.folder] = outcome
         if self.together and self._live is None:
-            self.console.print(Text(f"{study.name}: {verdict_words(outcome) or 'no claims'}"), soft_wrap=True)
+            self.console.print(
+                Text(_(": ").join([study.name, verdict_words(outcome.verdicts) or _("no claims")])), soft_wrap=True
+            )
 
     def _name(self, job: Job) -> str:
         return next(plan.study.name for plan in self.plans if plan.study.folder == job.study)
@@ -168,10 +177,10 @@ class StudyDisplay:
     def _runs(self) -> RenderableType:
         rows = self._rows(self.jobs)
         hidden = len(rows) - min(len(rows), _MOST_ROWS)
-        return Group(run_table(_chosen(rows)), self._foot(f", {hidden} not shown" * bool(hidden)))
+        return Group(run_table(_chosen(rows)), self._foot(_(", {n} not shown").format(n=hidden) if hidden else ""))
 
     def _studies(self) -> RenderableType:
-        table = plain_table("study", "", "runs", "claims", "")
+        table = plain_table(_("study"), "", _("runs"), _("claims"), "")
         at_work: list[Row] = []
         for plan in self.plans:
             folder, rows = plan.study.folder, self._rows(plan.jobs)
@@ -179,7 +188,7 @@ class StudyDisplay:
             all_runs = len(plan.done) + len(rows)
             ended = len(plan.done) + sum(row[1] is not None for row in rows)
             share = (len(plan.done) + sum(share_done(row[1], row[2]) for row in rows)) / max(all_runs, 1)
-            words = verdict_words(self.outcomes[folder]) if folder in self.outcomes else ""
+            words = verdict_words(self.outcomes[folder].verdicts) if folder in self.outcomes else ""
             table.add_row(Text(plan.study.name), bar(share), Text(f"{ended}/{all_runs}"), Text(words), Text(""))
         names = [self._name(row[0]) for row in at_work[:_MOST_ROWS]]
         shown: list[RenderableType] = [Text(""), run_table(at_work[:_MOST_ROWS], names)] if at_work else []
@@ -188,14 +197,10 @@ class StudyDisplay:
     def _foot(self, more: str) -> Text:
         seconds = time.monotonic() - self._began
         failed = sum(bool(record.error) for record in self.records.values())
-        foot = f"{len(self.records)} of {len(self.jobs)} runs ended{f', {failed} failed' * bool(failed)}{more}; "
-        return Text(f"{foot}{clock(seconds)} so far. Ctrl-C stops; the same command goes on.", style=QUIET)
-
-
-def verdict_words(outcome: Outcome) -> str:
-    """Return how many claims of a study have each verdict: ``2 confirmed, 1 skipped``."""
-    count = Counter(verdict.name for _, verdict in outcome.verdicts)
-    return ", ".join(f"{count[name]} {name.lower()}" for name in NAMES if count[name])
+        ended = _("{n} of {all} runs ended").format(n=len(self.records), all=len(self.jobs))
+        ended += _(", {n} failed").format(n=failed) if failed else ""
+        foot = _("{ended}; {time} so far. Ctrl-C stops; the same command goes on.")
+        return Text(foot.format(ended=f"{ended}{more}", time=clock(seconds)), style=QUIET)
 
 
 def _chosen(rows: list[Row]) -> list[Row]:

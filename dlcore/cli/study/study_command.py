@@ -12,6 +12,7 @@ from dlcore.config.recipe import recipe_text
 from dlcore.errors import ConfigError
 from dlcore.studies import find_study, study_names
 from dlcore.studies.claim import ANY_METRIC, QUANTITIES
+from dlcore.translation import _
 
 SUBJECT = Subject(
     "study",
@@ -77,12 +78,12 @@ def run(argv: list[str]) -> int:
         list_yaml(
             study_names(),
             find_study,
-            "Studies: each trains some variants, compares them and judges its claims",
-            "Run one: python -m dlcore study NAME",
-            "All of them: python -m dlcore study all --quick",
-            "Look at one: python -m dlcore study show NAME",
-            "Start your own: python -m dlcore study copy NAME FILE",
-            "More: python -m dlcore study --help",
+            _("Studies: each trains some variants, compares them and judges its claims"),
+            _("Run one: python -m dlcore study NAME"),
+            _("All of them: python -m dlcore study all --quick"),
+            _("Look at one: python -m dlcore study show NAME"),
+            _("Start your own: python -m dlcore study copy NAME FILE"),
+            _("More: python -m dlcore study --help"),
         )
     return 0
 
@@ -108,4 +109,5 @@ def _copy(name: str, target: str) -> None:
     if path.stem in (*study_names(), ALL) and path.suffix in (".yaml", ".yml"):
         raise ConfigError(f"{path}: a study of that name comes with dlcore, and would share its runs. Choose another.")
     copy_yaml(content, path, "study", name)
-    say_copied(path, f"Runs will be in lightning_logs/study_{path.stem}/.", "study")
+    runs = _("Runs will be in {folder}.").format(folder=f"lightning_logs/study_{path.stem}/")
+    say_copied(path, runs, "study")

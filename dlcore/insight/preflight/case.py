@@ -27,6 +27,7 @@ from dlcore.models import Model
 from dlcore.nn import BATCH_NORMS, Regression, Task
 from dlcore.optim.optimizer_factory import make_optimizer
 from dlcore.text import TextBatch
+from dlcore.translation import _
 
 # Use training batches until one of these limits is reached.
 _TARGETS, _BATCHES, _NUMBERS = 1024, 64, 20_000_000
@@ -163,7 +164,8 @@ class Case:
         """Return a remedy: a flag and its effect; empty if there is no such argument."""
         if not self.takes(section, argument):
             return ""
-        return f"--{section}.{argument} {value}{': ' * bool(does)}{does}"
+        flag = f"--{section}.{argument} {value}"
+        return _("{flag}: {does}").format(flag=flag, does=does) if does else flag
 
     def remedies(self, name: str) -> list[str]:
         """Return the remedies of an earlier check."""

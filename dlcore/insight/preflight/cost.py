@@ -18,6 +18,7 @@ from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult, Verdict
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import batch_size_of, detached_copy, shorten, validated
+from dlcore.translation import _
 
 _WARM_UP, _STEPS, _SECONDS = 3, 200, 3.0
 _EVALUATED = 5  # validation batches
@@ -34,9 +35,9 @@ def check_cost(case: Case, result: CheckResult) -> None:
     schedule = case.schedule  # computed before the trainer is changed
     norm = case.earlier.get("batch norm")
     if norm is not None and norm.verdict is Verdict.FAILED:
-        result.skip("no time was measured: batch normalisation would stop the training")
+        result.skip(_("no time was measured: batch normalisation would stop the training"))
     elif not isinstance(schedule, SchedulePreview) and not case.endless:
-        result.skip("no time was measured: the training would not begin")
+        result.skip(_("no time was measured: the training would not begin"))
     else:
         watch = _Stopwatch()
         shorten(case.trainer, _STEPS, watch)
@@ -44,11 +45,13 @@ def check_cost(case: Case, result: CheckResult) -> None:
         _tell_time(schedule, watch.seconds_a_batch, validation, case, result)
     if on_gpu:
         memory = float(torch.cuda.get_device_properties(case.device).total_memory)
-        _tell_memory(torch.cuda.max_memory_allocated(case.device), memory, "peak on the GPU", result)
+        _tell_memory(torch.cuda.max_memory_allocated(case.device), memory, _("peak on the GPU"), result)
     else:
         values = summary.output_bytes * batch_size_of(case.batches[0])
         kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
-        parts = f"{memory_size(kept)} weights, gradients, {summary.optimizer}; {memory_size(values)} values of a batch"
+        parts = _("{kept} weights, gradients, {optimizer}; {values} values of a batch").format(
+            kept=memory_size(kept), optimizer=summary.optimizer, values=memory_size(values)
+        )
         _tell_memory(kept + values, free_memory(), parts, result)
     _tell_disk(summary, case, result)
 
@@ -65,7 +68,7 @@ def _fit(case: Case) -> None:
 def _tell_time(schedule: Any, batch: float, validation: float, case: Case, result: CheckResult) -> None:
     result.numbers["seconds_a_batch"] = batch
     if not isinstance(schedule, SchedulePreview):
-        result.ok(f"{1000 * batch:.3g} ms a training batch; the run's length is not known")
+        result.ok(_("{ms:.3g} ms a training batch; the run's length is not known").format(ms=1000 * batch))
         return
     epoch = schedule.batches_per_epoch * batch
     every = case.trainer.check_val_every_n_epoch or 1
@@ -73,22 +76,23 @@ def _tell_time(schedule: Any, batch: float, validation: float, case: Case, resul
     run = epochs * (epoch + validation / every)
     result.numbers |= {"seconds_an_epoch": epoch, "seconds_a_validation": validation, "seconds_of_the_run": run}
     stops = any("early_stopping" in note for note in schedule.notes)
-    result.ok(
-        f"about {duration(epoch)} an epoch"
-        + f" and {duration(validation)} a validation" * (validation > 0)
-        + f": {duration(run)} for the run"
-        + ", if nothing stops it early" * stops
-    )
+    seen = _("about {epoch} an epoch: {run} for the run")
+    if validation > 0:
+        seen = _("about {epoch} an epoch and {validation} a validation: {run} for the run")
+    seen = seen.format(epoch=duration(epoch), validation=duration(validation), run=duration(run))
+    result.ok(_("{seen}, if nothing stops it early").format(seen=seen) if stops else seen)
 
 
 def _tell_memory(needed: float, free: float | None, what: str, result: CheckResult) -> None:
     result.numbers["memory"] = needed
     if free is None:
-        result.ok(f"memory: {memory_size(needed)} ({what})")
+        result.ok(_("memory: {needed} ({what})").format(needed=memory_size(needed), what=what))
         return
     result.numbers["memory_free"] = free
-    seen = f"memory: about {memory_size(needed)} ({what}), {memory_size(free)} free"
-    remedy = "--data.batch_size N: smaller, with --trainer.accumulate_grad_batches for the same updates"
+    seen = _("memory: about {needed} ({what}), {free} free").format(
+        needed=memory_size(needed), what=what, free=memory_size(free)
+    )
+    remedy = _("--data.batch_size N: smaller, with --trainer.accumulate_grad_batches for the same updates")
     _compare(needed, free, seen, remedy, result)
 
 
@@ -100,8 +104,8 @@ def _tell_disk(summary: ModelSummary, case: Case, result: CheckResult) -> None:
         place = place.parent
     free = shutil.disk_usage(place).free
     result.numbers |= {"disk": needed, "disk_free": free}
-    seen = f"disk: {memory_size(needed)} for checkpoints, {memory_size(free)} free"
-    _compare(needed, free, seen, "--trainer.default_root_dir FOLDER: on a larger disk", result)
+    seen = _("disk: {needed} for checkpoints, {free} free").format(needed=memory_size(needed), free=memory_size(free))
+    _compare(needed, free, seen, _("--trainer.default_root_dir FOLDER: on a larger disk"), result)
 
 
 def _compare(needed: float, free: float, seen: str, remedy: str, result: CheckResult) -> None:

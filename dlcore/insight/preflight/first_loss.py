@@ -14,6 +14,7 @@ from torch.nn import functional
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression, Task
+from dlcore.translation import _
 
 
 def attainable_losses(task: Task | None, targets: Tensor) -> tuple[float, float] | None:
@@ -70,41 +71,45 @@ _BELOW = 0.5
 def check_first_loss(case: Case, result: CheckResult) -> None:
     """Compute the loss of some training batches with the initial weights."""
     if case.trained:
-        result.skip("the weights are those of a checkpoint")
+        result.skip(_("the weights are those of a checkpoint"))
         return
     guess, words = guessing_loss(case)
     if guess is None and case.knows_task:
-        result.skip(f"no known loss of guessing for the task {type(case.task).__name__}")
+        result.skip(_("no known loss of guessing for the task {task}").format(task=type(case.task).__name__))
         return
     model = case.fresh_model()
     if guess is None:
         with torch.no_grad():
             result.numbers["loss"] = loss = case.loss(model, case.batches[0]).item()
         if math.isfinite(loss):
-            result.ok(f"{loss:.4g}; the loss of guessing is known only for dlcore's models")
+            result.ok(_("{loss:.4g}; the loss of guessing is known only for dlcore's models").format(loss=loss))
         else:
-            result.fail(f"the loss is {loss} before the first step", *_too_large(case), expected="a finite loss")
+            seen = _("the loss is {loss} before the first step").format(loss=loss)
+            result.fail(seen, *_too_large(case), expected=_("a finite loss"))
         return
     with torch.no_grad():
         losses = [(case.loss(model, batch).item(), len(batch[1])) for batch in case.batches]
     loss = sum(value * count for value, count in losses) / sum(count for _, count in losses)
     result.numbers |= {"loss": loss, "guess": guess}
     if not math.isfinite(loss):
-        result.fail(f"{loss}, not {words}", *_too_large(case))
+        result.fail(_("{loss}, not {guess}").format(loss=loss, guess=words), *_too_large(case))
     elif loss > _EXCESS * guess + (guess if isinstance(case.task, Regression) else _TOLERANCE):
         note = result.fail if loss > _FAR * guess else result.warn
-        cause = "the first outputs are too large"
+        cause = _("the first outputs are too large")
         if not isinstance(case.task, Regression):
-            cause = "the untrained network is confident in wrong answers"
-        note(f"{loss:.4g}, {loss / guess:,.3g} times {words}: {cause}", *_too_large(case))
+            cause = _("the untrained network is confident in wrong answers")
+        seen = _("{loss:.4g}, {times:,.3g} times {guess}: {cause}")
+        note(seen.format(loss=loss, times=loss / guess, guess=words, cause=cause), *_too_large(case))
     elif not isinstance(case.task, Regression) and loss < _BELOW * _frequencies(case):
         result.warn(
-            f"{loss:.4g}, clearly less than {words}: an untrained network cannot know so much. Are the weights trained "
-            "already, or is the answer among the inputs?",
-            case.flag("data", "ignore", "'[COLUMN]'", "leaves out a column that holds the answer"),
+            _(
+                "{loss:.4g}, clearly less than {guess}: an untrained network cannot know so much. Are the weights "
+                "trained already, or is the answer among the inputs?"
+            ).format(loss=loss, guess=words),
+            case.flag("data", "ignore", "'[COLUMN]'", _("leaves out a column that holds the answer")),
         )
     else:
-        result.ok(f"{loss:.4g}; compare {words}")
+        result.ok(_("{loss:.4g}; compare {guess}").format(loss=loss, guess=words))
 
 
 def guessing_loss(case: Case) -> tuple[float | None, str]:
@@ -112,14 +117,17 @@ def guessing_loss(case: Case) -> tuple[float | None, str]:
     task = case.task
     if isinstance(task, Multiclass | Binary | LanguageModeling):
         count = task.out_features if isinstance(task, LanguageModeling) else task.num_classes
-        kind = "words" if isinstance(task, LanguageModeling) else "classes"
+        said = _("what guessing among {count:,} classes costs (ln {count:,} = {guess:.3g})")
+        if isinstance(task, LanguageModeling):
+            said = _("what guessing among {count:,} words costs (ln {count:,} = {guess:.3g})")
         guess = math.log(count)
-        return guess, f"what guessing among {count:,} {kind} costs (ln {count:,} = {guess:.3g})"
+        return guess, said.format(count=count, guess=guess)
     if isinstance(task, Regression):
         targets = torch.cat([batch[1].reshape(len(batch[1]), -1) for batch in case.batches]).float()
         zero = task.loss(torch.zeros_like(targets), targets).item()
         middle = task.loss(targets.mean(dim=0).expand_as(targets), targets).item()
-        return max(zero, middle), f"what always answering 0 costs ({zero:.4g}; always the mean: {middle:.4g})"
+        said = _("what always answering 0 costs ({zero:.4g}; always the mean: {mean:.4g})")
+        return max(zero, middle), said.format(zero=zero, mean=middle)
     return None, ""
 
 
@@ -133,11 +141,11 @@ def _frequencies(case: Case) -> float:
 def _too_large(case: Case) -> list[str]:
     """Return remedies for first outputs that are too large, the likeliest first."""
     initializer = getattr(case.model.hparams, "initializer", "default")
-    wide = [case.flag("model", "initializer", "default", "torch's own initial weights")] * (initializer != "default")
+    wide = [case.flag("model", "initializer", "default", _("torch's own initial weights"))] * (initializer != "default")
     unit: list[str] = []
     if isinstance(case.task, Regression):
         spread = torch.cat([batch[1].reshape(-1) for batch in case.batches]).float().std().item()
         if 0 < spread < 1:
             power = 10.0 ** math.floor(math.log10(spread))
-            unit = [case.flag("data", "target_unit", f"{power:g}", "in this unit the targets are about 1")]
+            unit = [case.flag("data", "target_unit", f"{power:g}", _("in this unit the targets are about 1"))]
     return [*case.remedies("inputs"), *wide, *unit]

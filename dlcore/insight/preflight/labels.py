@@ -18,6 +18,7 @@ from dlcore.data.array_data import ArrayData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult, listed
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
+from dlcore.translation import _
 
 _FAR = 1000.0  # size of a regression's targets: first answers are near 0
 _HEAVY = 10  # ratio of the most frequent to the rarest class
@@ -32,10 +33,11 @@ def check_labels(case: Case, result: CheckResult) -> None:
         _count_words(case, task, result)
         return
     if task is None:
-        result.skip(f"{type(case.model).__name__} does not tell what its targets are, as dlcore's models do (task)")
+        seen = _("{model} does not tell what its targets are, as dlcore's models do (task)")
+        result.skip(seen.format(model=type(case.model).__name__))
         return
     if not isinstance(data, ArrayData):
-        result.skip(f"{type(data).__name__} does not hold its targets in memory")
+        result.skip(_("{data} does not hold its targets in memory").format(data=type(data).__name__))
         return
     train, val = (data.parts[name].targets[data.parts[name].indices] for name in ("train", "val"))
     if isinstance(task, Regression):
@@ -43,15 +45,19 @@ def check_labels(case: Case, result: CheckResult) -> None:
     elif isinstance(task, Multiclass | Binary):
         _count_classes(case, task, train, val, result)
     else:
-        result.skip(f"nothing known of the task {type(task).__name__}")
+        result.skip(_("nothing known of the task {task}").format(task=type(task).__name__))
 
 
 def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Tensor, result: CheckResult) -> None:
     classes = task.num_classes
     low, high = int(min(train.min(), val.min())), int(max(train.max(), val.max()))
     if low < 0 or high >= classes:
-        seen = f"targets from {low} to {high}, but the model has {classes} classes"
-        result.fail(seen, "leave --model.num_classes out: the data say it", expected=f"0 to {classes - 1}")
+        seen = _("targets from {low} to {high}, but the model has {classes} classes")
+        result.fail(
+            seen.format(low=low, high=high, classes=classes),
+            _("leave --model.num_classes out: the data say it"),
+            expected=_("{low} to {high}").format(low=0, high=classes - 1),
+        )
         return
     names = data_facts(case.datamodule).get("class_names")
     names = [str(name) for name in names or range(classes)]
@@ -60,66 +66,72 @@ def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Te
     right = held_out[commonest] / sum(held_out)
     result.numbers |= {"commonest": max(counts), "rarest": min(counts), "always_the_commonest": right}
     if sum(count > 0 for count in counts) == 1:
-        result.fail(f"all {sum(counts):,} training samples are of one class, {names[commonest]!r}: nothing to learn")
+        seen = _("all {n:,} training samples are of one class, {name!r}: nothing to learn")
+        result.fail(seen.format(n=sum(counts), name=names[commonest]))
         return
     missing = [names[place] for place in range(classes) if not counts[place]]
     unseen = [names[place] for place in range(classes) if not counts[place] and held_out[place]]
     if unseen:
-        result.fail(f"validation has classes that training lacks: {listed(unseen)}", _other_split(case))
+        seen = _("validation has classes that training lacks: {names}").format(names=listed(unseen))
+        result.fail(seen, _other_split(case))
     elif missing:
-        result.warn(f"no training sample of {len(missing)} of {classes} classes: {listed(missing)}")
+        seen = _("no training sample of {n} of {classes} classes: {names}")
+        result.warn(seen.format(n=len(missing), classes=classes, names=listed(missing)))
     unchecked = [names[place] for place in range(classes) if counts[place] and not held_out[place]]
     if unchecked:
-        result.warn(
-            f"no validation sample of {listed(unchecked)}: how well they are learned will not be measured",
-            _other_split(case),
-        )
+        seen = _("no validation sample of {names}: how well they are learned will not be measured")
+        result.warn(seen.format(names=listed(unchecked)), _other_split(case))
     there = [count for count in counts if count]
-    seen = (
-        f"{min(there):,} to {max(there):,} training samples a class"
-        if min(there) < max(there)
-        else f"{min(there):,} training samples of each class"
+    samples = _("{low:,} training samples of each class")
+    if min(there) < max(there):
+        samples = _("{low:,} to {high:,} training samples a class")
+    seen = _("{samples}; always answering {name!r} is right in {right:.1%} of the validation").format(
+        samples=samples.format(low=min(there), high=max(there)), name=names[commonest], right=right
     )
-    seen += f"; always answering {names[commonest]!r} is right in {right:.1%} of the validation"
     uneven = max(there) > _HEAVY * min(there)
     evened = task.class_weights is not None or getattr(case.datamodule, "balanced", False)
     if uneven and not evened:
-        result.warn(f"uneven: {seen}", *_evening(case, counts))
+        result.warn(_("uneven: {seen}").format(seen=seen), *_evening(case, counts))
     else:
-        result.ok(seen + "; class weights or balanced epochs make up for it" * uneven)
+        result.ok(seen + _("; class weights or balanced epochs make up for it") * uneven)
 
 
 def _evening(case: Case, counts: Sequence[int]) -> list[str]:
     """Return the flags that give rare classes more weight."""
-    remedies = [case.flag("data", "balanced", "true", "each class comes equally often")]
+    remedies = [case.flag("data", "balanced", "true", _("each class comes equally often"))]
     if len(counts) <= _MOST_WEIGHTS and all(counts):
         weights = [sum(counts) / (len(counts) * count) for count in counts]
         text = "'[" + ", ".join(f"{weight:.2g}" for weight in weights) + "]'"
-        remedies.append(case.flag("model", "class_weights", text, "each class counts the same in the loss"))
+        remedies.append(case.flag("model", "class_weights", text, _("each class counts the same in the loss")))
     return remedies
 
 
 def _other_split(case: Case) -> str:
-    return case.flag("data", "split_seed", 1, "another choice of the validation samples")
+    return case.flag("data", "split_seed", 1, _("another choice of the validation samples"))
 
 
 def _look_at_numbers(case: Case, train: Tensor, val: Tensor, result: CheckResult) -> None:
     train, val = train.reshape(len(train), -1).double(), val.reshape(len(val), -1).double()
     if not (torch.isfinite(train).all() and torch.isfinite(val).all()):
-        result.fail("some targets are NaN or infinite", expected="finite numbers")
+        result.fail(_("some targets are NaN or infinite"), expected=_("finite numbers"))
         return
     std, mean = (part.mean().item() for part in torch.std_mean(train, dim=0, correction=0))
     error = (val - train.mean(dim=0)).square().mean().sqrt().item()
     result.numbers |= {"mean": mean, "std": std, "rmse_of_the_mean": error}
     if std == 0:
-        result.fail(f"all {len(train):,} training targets are {mean:.4g}: nothing to learn")
+        result.fail(_("all {n:,} training targets are {mean:.4g}: nothing to learn").format(n=len(train), mean=mean))
         return
-    seen = f"targets of mean {mean:.4g} and deviation {std:.4g}; always answering the mean has rmse"
-    seen = f"{seen} {error:.4g} in validation"
+    seen = _(
+        "targets of mean {mean:.4g} and deviation {std:.4g}; always answering the mean has rmse {error:.4g} in "
+        "validation"
+    ).format(mean=mean, std=std, error=error)
     if math.hypot(mean, std) > _FAR:
         factor = 10.0 ** math.floor(math.log10(std))
-        unit = case.flag("data", "target_unit", f"{factor * case.target_unit:g}", "in this unit they are nearer to 0")
-        result.warn(f"large: {seen}", unit if factor >= 10 else "", expected="numbers of about 1")
+        unit = case.flag(
+            "data", "target_unit", f"{factor * case.target_unit:g}", _("in this unit they are nearer to 0")
+        )
+        seen = _("large: {seen}").format(seen=seen)
+        result.warn(seen, unit if factor >= 10 else "", expected=_("numbers of about 1"))
         return
     result.ok(seen)
 
@@ -128,7 +140,7 @@ def _count_words(case: Case, task: LanguageModeling, result: CheckResult) -> Non
     data: Any = case.datamodule
     part = getattr(data, "parts", {}).get("train")
     if part is None or not hasattr(data, "vocabulary"):
-        result.skip("the text is not in memory")
+        result.skip(_("the text is not in memory"))
         return
     tokens = np.asarray(part.tokens[:_MOST_TOKENS]).astype(np.int64)
     counts = np.bincount(tokens, minlength=task.out_features)
@@ -137,8 +149,9 @@ def _count_words(case: Case, task: LanguageModeling, result: CheckResult) -> Non
     nats = float(-(shares * np.log(shares)).sum())
     result.numbers |= {"commonest": float(share), "nats_by_frequency": nats, "tokens": float(len(part.tokens))}
     word = data.vocabulary.text([int(counts.argmax())])
-    shown = repr(word) if word.strip() else "the line break" if word == "\n" else "the end of a document"
-    result.ok(
-        f"{len(part.tokens):,} training tokens; the commonest, {shown}, is {share:.1%} of them; a model that knows "
-        f"only their frequencies has a loss of {nats:.3g} nats"
+    shown = repr(word) if word.strip() else _("the line break") if word == "\n" else _("the end of a document")
+    seen = _(
+        "{n:,} training tokens; the commonest, {token}, is {share:.1%} of them; a model that knows only their "
+        "frequencies has a loss of {nats:.3g} nats"
     )
+    result.ok(seen.format(n=len(part.tokens), token=shown, share=share, nats=nats))

@@ -15,11 +15,12 @@ from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult, listed
 from dlcore.nn import CONVOLUTIONS
 from dlcore.nn import saturated as saturated_values
+from dlcore.translation import N_, _
 
 _SAMPLES = 512
 _VANISHING, _EXPLODING = 1e-3, 1e3  # gradient of the first weights, relative to the last ones
 _LOST = 1e-6
-_USUAL = "about 0.01 to 10"
+_USUAL = N_("about 0.01 to 10")
 _MANY, _ALL = 0.5, 0.99
 
 
@@ -35,12 +36,14 @@ def check_layers(case: Case, result: CheckResult) -> None:
     if not result.findings:
         ratio = result.numbers.get("gradient_ratio")
         dead, saturated = result.numbers.get("dead"), result.numbers.get("saturated")
-        parts = [f"gradient of the first weights {ratio:.2g} times that of the last"] if ratio is not None else []
-        parts += [f"at most {dead:.0%} of a layer's units dead"] if dead else []
-        parts += [f"at most {saturated:.0%} of its values saturated"] if saturated else []
         frozen = int(result.numbers["frozen"])
-        parts += [f"{frozen:,} frozen parameters"] if frozen else []
-        result.ok("; ".join(parts) or "the gradient reaches every parameter")
+        parts = []
+        if ratio is not None:
+            parts.append(_("gradient of the first weights {ratio:.2g} times that of the last").format(ratio=ratio))
+        parts += [_("at most {share:.0%} of a layer's units dead").format(share=dead)] if dead else []
+        parts += [_("at most {share:.0%} of its values saturated").format(share=saturated)] if saturated else []
+        parts += [_("{n:,} frozen parameters").format(n=frozen)] if frozen else []
+        result.ok(_("; ").join(parts) or _("the gradient reaches every parameter"))
 
 
 def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult) -> None:
@@ -50,20 +53,22 @@ def _look_at_parameters(case: Case, model: LightningModule, result: CheckResult)
     unused = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
     if unused:
         result.warn(
-            f"{_listed(unused)} never get a gradient: the network does not use them",
-            "take them out of the model, or use them in forward (over several processes training would stop)",
+            _("{names} never get a gradient: the network does not use them").format(names=_listed(unused)),
+            _("take them out of the model, or use them in forward (over several processes training would stop)"),
         )
     if not any(p.requires_grad for p in parameters.values()):
-        result.fail("all parameters are frozen: nothing can be learned")
+        result.fail(_("all parameters are frozen: nothing can be learned"))
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | CONVOLUTIONS)]
     names = {id(layer): name for name, layer in model.named_modules()}
     alike = [names[id(layer)] for layer in layers[:-1] if _alike(layer.weight)]
     if alike and not case.trained:
-        result.fail(
-            f"all units of {_listed(alike)} have the same weights: they get the same gradient and stay alike, so that "
-            "the layer does no more than one unit would",
-            case.flag("model", "initializer", "default", "torch's own initial weights, drawn by chance"),
+        result.numbers["alike"] = len(alike)
+        seen = _(
+            "all units of {names} have the same weights: they get the same gradient and stay alike, so that the layer "
+            "does no more than one unit would"
         )
+        remedy = case.flag("model", "initializer", "default", _("torch's own initial weights, drawn by chance"))
+        result.fail(seen.format(names=_listed(alike)), remedy)
 
 
 def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) -> None:
@@ -72,25 +77,30 @@ def _look_at_gradients(case: Case, model: LightningModule, result: CheckResult) 
     norms = {name: gradient.norm().item() for name, gradient in gradients.items()}
     broken = [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()]
     if broken:
-        result.fail(f"the gradient is NaN or infinite in {_listed(broken)}", *_calmer(case))
+        result.fail(_("the gradient is NaN or infinite in {names}").format(names=_listed(broken)), *_calmer(case))
         return
     none = [name for name, norm in norms.items() if norm == 0]
     if none and any(result.findings):
         return  # identical units: already reported
     if none:
-        result.fail(f"the gradient is exactly 0 in {_listed(none)}: these layers cannot learn", *_passing(case, model))
+        seen = _("the gradient is exactly 0 in {names}: these layers cannot learn").format(names=_listed(none))
+        result.fail(seen, *_passing(case, model))
         return
     if len(norms) < 2:
         return
     first, last = next(iter(norms)), list(norms)[-1]
     ratio = norms[first] / norms[last]
     result.numbers |= {"gradient_ratio": ratio, "first_gradient": norms[first], "last_gradient": norms[last]}
-    seen = f"the gradient of {_short(first)} is {ratio:.1e} times that of {_short(last)}"
+    between = {"first": _short(first), "ratio": ratio, "last": _short(last)}
     if ratio < _VANISHING:
         note = result.fail if ratio < _LOST else result.warn
-        note(f"vanishing: {seen}: the first layers will hardly learn", *_passing(case, model), expected=_USUAL)
+        seen = _(
+            "vanishing: the gradient of {first} is {ratio:.1e} times that of {last}: the first layers will hardly learn"
+        )
+        note(seen.format(**between), *_passing(case, model), expected=_(_USUAL))
     elif ratio > _EXPLODING:
-        result.fail(f"exploding: {seen}", *_calmer(case), expected=_USUAL)
+        seen = _("exploding: the gradient of {first} is {ratio:.1e} times that of {last}")
+        result.fail(seen.format(**between), *_calmer(case), expected=_(_USUAL))
 
 
 def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]], result: CheckResult) -> None:
@@ -106,25 +116,25 @@ def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]
     if saturated:
         result.numbers["saturated"] = max(saturated.values())
     if not all(torch.isfinite(values).all() for _, values in outputs.values()):
-        result.fail("some activations are NaN or infinite", *_calmer(case))
+        result.fail(_("some activations are NaN or infinite"), *_calmer(case))
         return
-    if any(finding.seen.startswith("all units") for finding in result.findings):
+    if "alike" in result.numbers:
         return
     asleep = [name for name, share in dead.items() if share > _MANY]
     if asleep:
         note = result.fail if max(dead.values()) > _ALL else result.warn
         note(
-            f"{max(dead.values()):.0%} of the units of {_listed(asleep)} answer all samples alike (dead)",
+            _("{share:.0%} of the units of {names} answer all samples alike (dead)").format(
+                share=max(dead.values()), names=_listed(asleep)
+            ),
             *case.remedies("inputs"),
-            case.flag("model", "activation", "'leaky_relu(negative_slope=0.1)'", "lets a gradient through below 0"),
-            case.flag("model", "initializer", "he_normal", "made for ReLU"),
+            case.flag("model", "activation", "'leaky_relu(negative_slope=0.1)'", _("lets a gradient through below 0")),
+            case.flag("model", "initializer", "he_normal", _("made for ReLU")),
         )
     full = [name for name, share in saturated.items() if share > _MANY]
     if full:
-        result.warn(
-            f"{max(saturated.values()):.0%} of the values of {_listed(full)} are saturated: there is hardly a slope",
-            *_calmer(case),
-        )
+        seen = _("{share:.0%} of the values of {names} are saturated: there is hardly a slope")
+        result.warn(seen.format(share=max(saturated.values()), names=_listed(full)), *_calmer(case))
 
 
 def _watch(model: LightningModule) -> dict[str, tuple[nn.Module, Tensor]]:
@@ -160,7 +170,7 @@ def _alike(weight: Tensor) -> bool:
 
 def _calmer(case: Case) -> list[str]:
     """Return flags that make a signal smaller."""
-    usual = case.flag("model", "initializer", "default", "torch's own initial weights")
+    usual = case.flag("model", "initializer", "default", _("torch's own initial weights"))
     chosen = getattr(case.model.hparams, "initializer", "default") != "default"
     return [*case.remedies("inputs"), usual if chosen else ""]
 
@@ -168,10 +178,11 @@ def _calmer(case: Case) -> list[str]:
 def _passing(case: Case, model: LightningModule) -> list[str]:
     """Return flags that help a gradient pass through many layers."""
     steep = any(isinstance(layer, nn.Sigmoid | nn.Tanh) for layer in model.modules())
-    relu = case.flag("model", "activation", "ReLU", "its slope is 1, a sigmoid's at most 1/4") if steep else ""
-    norm = "" if case.normalizes else case.flag("model", "batch_norm", "true", "brings each layer's sums back to 1")
+    relu = case.flag("model", "activation", "ReLU", _("its slope is 1, a sigmoid's at most 1/4")) if steep else ""
+    norm = "" if case.normalizes else case.flag("model", "batch_norm", "true", _("brings each layer's sums back to 1"))
     name = "xavier_normal" if steep else "he_normal"
-    return [*case.remedies("inputs"), relu, norm, case.flag("model", "initializer", name, "keeps the signal's size")]
+    initial = case.flag("model", "initializer", name, _("keeps the signal's size"))
+    return [*case.remedies("inputs"), relu, norm, initial]
 
 
 def _short(name: str) -> str:

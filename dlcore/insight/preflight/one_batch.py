@@ -28,6 +28,7 @@ from dlcore.models import Model
 from dlcore.nn import CONVOLUTIONS, Regression
 from dlcore.optim.factories import class_of
 from dlcore.text import TextBatch
+from dlcore.translation import _, ngettext
 
 _SAMPLES = 32
 _TOKENS = 256
@@ -85,28 +86,37 @@ def check_one_batch(case: Case, result: CheckResult) -> None:
     batch = case.plain_batch(_TOKENS if isinstance(case.batches[0], TextBatch) else _SAMPLES, varied=True)
     levels = attainable_losses(case.task, batch[1]) if case.knows_task else _from_first_loss(case, batch)
     if levels is None:
-        what = f"the task {type(case.task).__name__}" if case.knows_task else "a loss that is not above 0"
-        result.skip(f"no known loss of a perfect answer for {what}")
+        what = _("no known loss of a perfect answer for a loss that is not above 0")
+        if case.knows_task:
+            what = _("no known loss of a perfect answer for the task {task}").format(task=type(case.task).__name__)
+        result.skip(what)
         return
     constant, perfect = levels
     if constant - perfect < 1e-6 * max(abs(constant), 1e-12):
-        result.skip("all targets of the batch are alike: there is nothing to memorise")
+        result.skip(_("all targets of the batch are alike: there is nothing to memorise"))
         return
     trial = _train(case, batch, levels, rate_of_run(case), _STEPS, _SECONDS)
     result.numbers |= {"first": trial.first, "best": trial.best, "steps": len(trial.losses) - 1, "way": trial.way}
-    end = f"{trial.highest:.3g} and {trial.losses[-1]:.3g}" if trial.diverged else f"{trial.best:.3g}"
-    seen = f"loss {trial.first:.3g} → {end} in {_steps(trial)} on {_size(batch)}, learning rate {trial.rate:.2g}"
-    expected = f"towards {perfect:.2g}; always the same answer would cost {constant:.3g}" if case.knows_task else ""
+    end = f"{trial.best:.3g}"
+    if trial.diverged:
+        end = _("{highest:.3g} and {last:.3g}").format(highest=trial.highest, last=trial.losses[-1])
+    seen = _("loss {first:.3g} → {end} in {steps} on {size}, learning rate {rate:.2g}").format(
+        first=trial.first, end=end, steps=_steps(trial), size=_size(batch), rate=trial.rate
+    )
+    expected = _("towards {perfect:.2g}; always the same answer would cost {constant:.3g}")
+    expected = expected.format(perfect=perfect, constant=constant) if case.knows_task else ""
     if not math.isfinite(trial.first):
-        result.fail(f"the loss is {trial.first} before the first step", expected="a finite loss")
+        first = _("the loss is {loss} before the first step").format(loss=trial.first)
+        result.fail(first, expected=_("a finite loss"))
     elif trial.way >= _LEARNED and not trial.diverged:
         result.ok(seen)
     elif not case.knows_task and not trial.diverged and not _still(trial):
-        result.ok(f"{seen}; how low it can get is not known for {type(case.model).__name__}")
+        how_low = _("{seen}; how low it can get is not known for {model}")
+        result.ok(how_low.format(seen=seen, model=type(case.model).__name__))
     elif case.knows_task and _small(case.model, batch) and trial.best < trial.first and not trial.diverged:
-        result.ok(f"{seen}; so small a network cannot memorise the batch")
+        result.ok(_("{seen}; so small a network cannot memorise the batch").format(seen=seen))
     elif trial.timed_out and (len(trial.losses) < _FEW or (len(trial.losses) < _STUCK and trial.falls)):
-        result.ok(f"{seen}, where time was up; it was still falling")
+        result.ok(_("{seen}, where time was up; it was still falling").format(seen=seen))
     else:
         _explain(case, batch, levels, trial, seen, expected, result)
 
@@ -134,22 +144,26 @@ def _explain(
     slow = not trial.diverged and (trial.way >= _BEGUN or faster)
     note = result.warn if slow or _warms_up(case, batch, levels, trial) else result.fail
     if trial.diverged or (better and best.rate < trial.rate):
-        what = "it diverges" if trial.diverged else "it does not settle"
-        cause = f"{what}: the learning rate is too high" if better and best.rate < trial.rate else what
+        cause = _("it diverges") if trial.diverged else _("it does not settle")
+        if better and best.rate < trial.rate:
+            cause = _("{cause}: the learning rate is too high").format(cause=cause)
     elif better and best.rate > trial.rate:
-        cause = "it hardly moves: the learning rate is too low" if _still(trial) else "slow: the learning rate is low"
+        cause = _("slow: the learning rate is low")
+        if _still(trial):
+            cause = _("it hardly moves: the learning rate is too low")
     elif _still(trial) and _target(case):
-        cause = "it hardly moves at any learning rate tried: the targets are far from where answers begin"
+        cause = _("it hardly moves at any learning rate tried: the targets are far from where answers begin")
     elif _still(trial):
-        cause = "it does not move at any learning rate tried: no gradient comes through"
+        cause = _("it does not move at any learning rate tried: no gradient comes through")
     else:
-        cause = "it learns little more than one constant answer, at any learning rate tried"
-    fell = f"with it the loss fell to {best.best:.2g} in {_steps(best)}"
-    rate = f"{_rate_flag(case)} {best.rate:g}: {fell}" if better else ""
+        cause = _("it learns little more than one constant answer, at any learning rate tried")
+    fell = _("with it the loss fell to {loss:.2g} in {steps}").format(loss=best.best, steps=_steps(best))
+    flag = f"{_rate_flag(case)} {best.rate:g}"
+    rate = _("{flag}: {does}").format(flag=flag, does=fell) if better else ""
     others_said = [*case.remedies("layers"), *case.remedies("first loss"), *_target(case)]
     said = [*case.remedies("inputs"), *([] if better else others_said)]
     remedies = dict.fromkeys([*said, rate])
-    note(f"{seen}; {cause}", *remedies, expected=expected)
+    note(_("; ").join([seen, cause]), *remedies, expected=expected)
 
 
 def _warms_up(case: Case, batch: Any, levels: tuple[float, float], trial: Trial) -> bool:
@@ -175,7 +189,7 @@ def _target(case: Case) -> list[str]:
 def _rate_flag(case: Case) -> str:
     """Return the flag that sets the learning rate."""
     if not isinstance(case.model, Model):
-        return f"--{flag}" if (flag := rate_flag(case.model)) else "a learning rate of"
+        return f"--{flag}" if (flag := rate_flag(case.model)) else _("a learning rate of")
     factory = case.model.schedule_factory
     sets_it = factory is not None and class_of(factory) in (OneCycleLR, CyclicLR)
     return "--model.lr_scheduler.max_lr" if sets_it else "--model.optimizer.lr"
@@ -244,8 +258,10 @@ def _small(model: LightningModule, batch: Any) -> bool:
 
 def _steps(trial: Trial) -> str:
     steps = len(trial.losses) - 1
-    return f"{steps} step{'s' * (steps != 1)}"
+    return ngettext("{n} step", "{n} steps", steps).format(n=steps)
 
 
 def _size(batch: Any) -> str:
-    return f"{batch[1].numel():,} tokens" if isinstance(batch, TextBatch) else f"{batch_size_of(batch):,} samples"
+    if isinstance(batch, TextBatch):
+        return _("{n:,} tokens").format(n=batch[1].numel())
+    return _("{n:,} samples").format(n=batch_size_of(batch))

@@ -17,6 +17,7 @@ from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.text_data import TextData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
+from dlcore.translation import _
 
 # Most samples and bytes to inspect per part.
 _SAMPLES, _BYTES = 20_000, 400_000_000
@@ -27,15 +28,15 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     """Compare hashes of the first samples of both sets."""
     data = case.datamodule
     if not isinstance(data, ArrayData | TextData):
-        result.skip(f"{type(data).__name__} does not hold its samples in memory")
+        result.skip(_("{data} does not hold its samples in memory").format(data=type(data).__name__))
         return
     train, val = data.parts["train"], data.parts["val"]
-    unit = "documents" if isinstance(data, TextData) else "samples"
+    unit = _("documents") if isinstance(data, TextData) else _("samples")
     if _same(train, val):
-        seen = f"the training {unit} are also the validation {unit}: val/… does not measure new ones"
+        seen = _("the training {unit} are also the validation {unit}: val/… does not measure new ones ({remedy})")
         # Without held-out samples this is intended, as for the small data of a lesson.
         result.numbers["share"] = 1.0
-        result.ok(f"{seen} ({case.flag('data', 'val_size', 0.2, 'holds some out')})")
+        result.ok(seen.format(unit=unit, remedy=case.flag("data", "val_size", 0.2, _("holds some out"))))
         return
     known = Counter(_hashes(train))
     found = list(_hashes(val))
@@ -44,10 +45,12 @@ def check_overlap(case: Case, result: CheckResult) -> None:
     share, within = again / max(len(found), 1), repeated / max(sum(known.values()), 1)
     result.numbers |= {"share": share, "repeated": float(repeated), "repeated_share": within}
     hashed, count = sum(known.values()), len(train) if isinstance(train, Split) else train.documents
-    compared = f" (compared with {hashed:,} of {count:,})" if hashed < count else ""
-    looked = f"{again:,} of {len(found):,} validation {unit} are copies of training {unit}{compared}"
+    looked = _("{again:,} of {found:,} validation {unit} are copies of training {unit}")
+    looked = looked.format(again=again, found=len(found), unit=unit)
+    if hashed < count:
+        looked += _(" (compared with {hashed:,} of {count:,})").format(hashed=hashed, count=count)
     if repeated:
-        looked += f"; {repeated:,} training {unit} are copies of others"
+        looked += _("; {repeated:,} training {unit} are copies of others").format(repeated=repeated, unit=unit)
     # Rows of a few categories repeat naturally, in training as in validation.
     natural = (
         isinstance(train, Split)
@@ -60,9 +63,9 @@ def check_overlap(case: Case, result: CheckResult) -> None:
         return
     note = result.fail if share > _MOST else result.warn
     note(
-        f"{looked}: val/… will look better than the network is",
-        "take the copies out of the files, or hold out others",
-        expected="none",
+        _("{seen}: val/… will look better than the network is").format(seen=looked),
+        _("take the copies out of the files, or hold out others"),
+        expected=_("none"),
     )
 
 

@@ -20,20 +20,21 @@ from dlcore.insight.preflight.overlap import check_overlap
 from dlcore.insight.preflight.report import CheckResult, PreflightReport
 from dlcore.insight.preflight.run_checks import check_averaging, check_batch_norm, check_monitors, check_updates
 from dlcore.runs import prepare
+from dlcore.translation import N_, _
 
 # In this order: cheap checks that explain others come first; the cost uses up the trainer and comes last.
 CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
-    "inputs": check_inputs,
-    "labels": check_labels,
-    "overlap": check_overlap,
-    "first loss": check_first_loss,
-    "layers": check_layers,
-    "one batch": check_one_batch,
-    "batch norm": check_batch_norm,
-    "updates": check_updates,
-    "averaging": check_averaging,
-    "monitors": check_monitors,
-    "cost": check_cost,
+    N_("inputs"): check_inputs,
+    N_("labels"): check_labels,
+    N_("overlap"): check_overlap,
+    N_("first loss"): check_first_loss,
+    N_("layers"): check_layers,
+    N_("one batch"): check_one_batch,
+    N_("batch norm"): check_batch_norm,
+    N_("updates"): check_updates,
+    N_("averaging"): check_averaging,
+    N_("monitors"): check_monitors,
+    N_("cost"): check_cost,
 }
 
 _TRAINED = ("first loss", "layers", "one batch")  # use passes forward and backward outside of a training
@@ -92,7 +93,8 @@ def _carried_out(name: str, check: Callable[[Case, CheckResult], object], case: 
     result = CheckResult(name)
     try:
         if name in _TRAINED and not case.model.automatic_optimization:
-            result.skip(f"needs a loss from training_step: {type(case.model).__name__} optimises by hand")
+            why = _("needs a loss from training_step: {model} optimises by hand")
+            result.skip(why.format(model=type(case.model).__name__))
         else:
             check(case, result)
     except DlcoreError as error:
@@ -102,5 +104,6 @@ def _carried_out(name: str, check: Callable[[Case, CheckResult], object], case: 
         if os.environ.get("DLCORE_DEBUG"):
             raise
         said = " ".join(str(error).split())
-        result.fail(f"ended with {type(error).__name__}: {said[:300]}", "DLCORE_DEBUG=1 shows where")
+        seen = _("ended with {error}: {said}").format(error=type(error).__name__, said=said[:300])
+        result.fail(seen, _("DLCORE_DEBUG=1 shows where"))
     return result

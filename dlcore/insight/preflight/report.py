@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import reduce
+
+from dlcore.translation import _
 
 
 class Verdict(IntEnum):
@@ -112,4 +115,5 @@ class PreflightReport:
 
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Return the first names, and how many more there are: ``a, b and 3 more``."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    first = reduce(lambda left, right: _("{left}, {right}").format(left=left, right=right), names[:most])
+    return _("{names} and {n} more").format(names=first, n=len(names) - most) if len(names) > most else first

@@ -16,6 +16,7 @@ from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import validated
 from dlcore.lightning_compat import callbacks_of
 from dlcore.runs.batch_size import leaves_one_sample
+from dlcore.translation import _, ngettext
 
 _NOISY = 8  # samples: statistics of fewer are mostly noise
 
@@ -24,7 +25,8 @@ def check_batch_norm(case: Case, result: CheckResult) -> None:
     """Inspect the sizes of an epoch's batches."""
     data = case.datamodule
     if not case.normalizes or not isinstance(data, ArrayData):
-        result.skip("the network has no batch normalisation" if not case.normalizes else "batches of unknown sizes")
+        unknown = _("batches of unknown sizes")
+        result.skip(unknown if case.normalizes else _("the network has no batch normalisation"))
         return
     samples, together = len(data.parts["train"]), data.batch_size * case.trainer.world_size
     rest = samples % together
@@ -36,14 +38,17 @@ def check_batch_norm(case: Case, result: CheckResult) -> None:
         while leaves_one_sample(samples, size, case.trainer.world_size, samples):
             size += 1
         result.fail(
-            f"{samples:,} samples in batches of {together:,} leave a batch of one sample, which has no variance",
-            "--data.drop_last true: leaves it out" if data.batch_size > 1 else "",
+            _("{n:,} samples in batches of {size:,} leave a batch of one sample, which has no variance").format(
+                n=samples, size=together
+            ),
+            _("--data.drop_last true: leaves it out") if data.batch_size > 1 else "",
             f"--data.batch_size {size if data.batch_size > 1 else max(size, 32)}",
         )
         return
-    seen = f"batches of {together:,}, the last of {last:,}"
+    seen = _("batches of {size:,}, the last of {last:,}").format(size=together, last=last)
     if data.batch_size < _NOISY:
-        result.warn(f"{seen}: mean and variance of so few samples are mostly chance", "--data.batch_size 32")
+        seen = _("{seen}: mean and variance of so few samples are mostly chance").format(seen=seen)
+        result.warn(seen, "--data.batch_size 32")
     else:
         result.ok(seen)
 
@@ -57,14 +62,18 @@ def check_updates(case: Case, result: CheckResult) -> None:
     schedule = case.schedule
     if not isinstance(schedule, SchedulePreview):
         if case.endless:
-            result.warn("the run has no end", "--trainer.max_epochs 20", expected="an end")
+            result.warn(_("the run has no end"), "--trainer.max_epochs 20", expected=_("an end"))
         else:
             result.fail(str(schedule))
         return
     epoch, total = schedule.steps_per_epoch, len(schedule.rates)
     result.numbers |= {"epoch": epoch, "run": total}
     epochs = math.ceil(total / epoch)
-    seen = f"{epoch:,} an epoch, {total:,} in the run of {epochs:,} epoch{'s' * (epochs != 1)}"
+    seen = ngettext(
+        "{epoch:,} an epoch, {total:,} in the run of {epochs:,} epoch",
+        "{epoch:,} an epoch, {total:,} in the run of {epochs:,} epochs",
+        epochs,
+    ).format(epoch=epoch, total=total, epochs=epochs)
     if total >= _FEW_UPDATES or isinstance(case.optimizer(case.fresh_model()), LBFGS):
         result.ok(seen)
         return
@@ -76,10 +85,12 @@ def check_updates(case: Case, result: CheckResult) -> None:
         size = 2 ** max(3, math.floor(math.log2(max(together, 8))))
         if size < data.batch_size:
             steps = math.ceil(len(data.parts["train"]) / size / case.trainer.world_size)
-            remedies.insert(0, f"--data.batch_size {size}: {steps:,} updates an epoch")
+            remedy = _("--data.batch_size {size}: {steps:,} updates an epoch")
+            remedies.insert(0, remedy.format(size=size, steps=steps))
     if case.trainer.limit_train_batches not in (1.0, None):
-        remedies.insert(0, "--trainer.limit_train_batches 1.0: whole epochs")
-    result.warn(f"few: {seen}", *remedies, expected=f"{_FEW_UPDATES} or more in the run")
+        remedies.insert(0, _("--trainer.limit_train_batches 1.0: whole epochs"))
+    expected = _("{n} or more in the run").format(n=_FEW_UPDATES)
+    result.warn(_("few: {seen}").format(seen=seen), *remedies, expected=expected)
 
 
 _LITTLE, _MUCH = 0.007, 0.1  # of the average
@@ -90,22 +101,24 @@ def check_averaging(case: Case, result: CheckResult) -> None:
     callbacks = callbacks_of(case.trainer)
     averaging = next((callback for callback in callbacks if isinstance(callback, WeightAveraging)), None)
     if averaging is None or not isinstance(case.schedule, SchedulePreview):
-        result.skip("no average of the weights" if averaging is None else "the length of the run is not known")
+        unknown = _("the length of the run is not known")
+        result.skip(_("no average of the weights") if averaging is None else unknown)
         return
     steps = len(case.schedule.rates)
     updates = math.ceil(steps / averaging.every_n_steps)
     share = averaging.share_of_first(updates)
     result.numbers |= {"share": share}
-    seen = f"after {steps:,} steps {share:.1%} of the average of the weights are still the weights of the start"
+    seen = _("after {steps:,} steps {share:.1%} of the average of the weights are still the weights of the start")
+    seen = seen.format(steps=steps, share=share)
     if share < _LITTLE or case.trained:
         result.ok(seen)
         return
     say = result.fail if share > _MUCH else result.warn
     say(
-        f"{seen}: validation and checkpoints use it",
-        "" if averaging.warm_up else "--weight_averaging.warm_up true: it looks back over few steps at first",
-        "--weight_averaging off: validate the weights themselves",
-        expected=f"below {_LITTLE:.1%}",
+        _("{seen}: validation and checkpoints use it").format(seen=seen),
+        "" if averaging.warm_up else _("--weight_averaging.warm_up true: it looks back over few steps at first"),
+        _("--weight_averaging off: validate the weights themselves"),
+        expected=_("below {share:.1%}").format(share=_LITTLE),
     )
 
 
@@ -113,10 +126,10 @@ def check_monitors(case: Case, result: CheckResult) -> None:
     """Validate a copy of the model, and check each callback's monitored metric."""
     watching = [each for each in callbacks_of(case.trainer) if isinstance(each, MonitorCallback)]
     if not watching:
-        result.skip("no callback watches a metric")
+        result.skip(_("no callback watches a metric"))
         return
     if not case.validates:
-        result.skip("the run does not validate")
+        result.skip(_("the run does not validate"))
         return
     callbacks = callbacks_of(case.trainer)
     finder = next((each for each in callbacks if isinstance(each, WatchWhatIsLogged)), None)
@@ -126,4 +139,4 @@ def check_monitors(case: Case, result: CheckResult) -> None:
             if callback not in found:
                 callback.check_logged(trainer, model)
     names = dict.fromkeys(found.get(callback, f"{callback.monitor} ({callback.mode})") for callback in watching)
-    result.ok(f"watched: {', '.join(names)}")
+    result.ok(_("watched: {names}").format(names=", ".join(names)))
