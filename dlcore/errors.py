@@ -1,7 +1,7 @@
 """Named errors: each names the argument, the expected value, the received value and the remedy.
 
-The command line prints an error's text on one line and exits with its `exit_code`. It shows a traceback only with
-``DLCORE_DEBUG=1``.
+The command line prints an error's text on one line and exits with its `exit_code`; a notebook shows the same line.
+Both show a traceback only with ``DLCORE_DEBUG=1``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ class DlcoreError(Exception):
 
     exit_code = 2
     spoken = False
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that a notebook shows: IPython calls a method of this name."""
+        if os.environ.get("DLCORE_DEBUG"):
+            return "".join(traceback.format_exception(self)).splitlines()
+        return [f"{type(self).__name__}: {self}"]
 
 
 class ArgumentError(DlcoreError, ValueError):
@@ -121,11 +127,12 @@ class Interrupted(DlcoreError):
     Args:
         message: What was saved and how to continue.
         exit_code: 128 plus the signal's number, as shells report it.
+        checkpoint: File of the saved state; None if nothing was saved.
     """
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, message: str, exit_code: int, checkpoint: Path | None = None) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code, self.checkpoint = exit_code, checkpoint
 
 
 class ProcessLost(DlcoreError):

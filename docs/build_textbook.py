@@ -20,9 +20,13 @@ _WORDS: dict[Language, tuple[str, ...]] = {
 }
 _INTRODUCTION: dict[Language, str] = {
     "en": "Each lesson has a command that shows it. In the terminal: `python -m dlcore lessons`, `lessons 7` for one "
-    "chapter, `lessons run 7` to carry out its commands.",
+    "chapter, `lessons run 7` to carry out its commands. As notebooks: [networks](../notebooks/1_networks.ipynb), "
+    "[FashionMNIST](../notebooks/2_fashion_mnist.ipynb), [images](../notebooks/3_images.ipynb), "
+    "[text](../notebooks/4_text.ipynb).",
     "zh": "每一课都有一条展示它的命令。在终端里：`python -m dlcore lessons` 列出全部，`lessons 7` 看一章，"
-    "`lessons run 7` 依次运行该章的命令。",
+    "`lessons run 7` 依次运行该章的命令。笔记本：[网络](../notebooks/1_networks.ipynb)、"
+    "[FashionMNIST](../notebooks/2_fashion_mnist.ipynb)、[图像](../notebooks/3_images.ipynb)、"
+    "[文本](../notebooks/4_text.ipynb)。",
 }
 
 

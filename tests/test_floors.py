@@ -7,7 +7,10 @@ import dlcore
 
 ROOT = Path(dlcore.__file__).parent
 FLOORS = [
-    {"errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat", "plain_text", "translation"},
+    {
+        *("errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat", "plain_text"),
+        *("translation", "notebook"),
+    },
     {"nn", "optim", "text"},
     {"config"},
     {"tracking", "execution"},

@@ -14,7 +14,8 @@ import dlcore
 
 ROOT = Path(dlcore.__file__).parent
 HERE = ("execution", "lightning_compat.py", "torch_compat.py")  # where they may be touched
-DOCUMENTED = {"_exit", "_replace"}  # public in spite of their underscore: os._exit, namedtuple._replace
+# Public in spite of their underscore: os._exit, namedtuple._replace, what IPython asks objects for.
+DOCUMENTED = {"_exit", "_replace", "_repr_png_"}
 WITHOUT_IT_TOO = {"_mmap"}  # numpy's: asked for, and done without where it is missing
 
 

@@ -10,6 +10,7 @@ from dlcore.callbacks.feature_map_images import FeatureMaps
 from dlcore.callbacks.input_samples import InputSamples
 from dlcore.callbacks.mistakes import Mistakes
 from dlcore.callbacks.non_finite_loss import NonFiniteLoss
+from dlcore.callbacks.notebook_curves import NotebookCurves as NotebookCurves  # fit has it in notebooks
 from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau

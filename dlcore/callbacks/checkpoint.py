@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
 import threading
 import time
@@ -215,6 +216,8 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         if threading.current_thread() is not threading.main_thread():
             return  # in Python, only the main thread can install and run signal handlers
 
+        process = os.getpid()
+
         def note(number: int, frame: Any) -> None:
             if self._signal and number == _HANGUP:
                 return  # both the system and the shell send it; the terminal is gone, so print nothing
@@ -222,6 +225,8 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 raise KeyboardInterrupt
             self._signal = number
+            if os.getpid() != process:
+                return  # a data worker, forked meanwhile: Ctrl-C and a notebook's interrupt reach it too
             with contextlib.suppress(RuntimeError, OSError):  # reentrant print; closed terminal
                 say(
                     trainer,
@@ -263,15 +268,10 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
     def _leave(self, trainer: Trainer) -> None:
         self._give_back_signals()
         number = self._signal or signal.SIGINT
-        kept = (
-            "Nothing was kept: the run has no folder."
-            if self._folder is None
-            else f"The state is in {self._folder / 'last.ckpt'}."
-        )
-        raise Interrupted(
-            f"Interrupted by {signal.Signals(number).name} at step {trainer.global_step:,}. {kept}",
-            exit_code=128 + number,
-        )
+        last = None if self._folder is None else self._folder / "last.ckpt"
+        kept = f"The state is in {last}." if last else "Nothing was kept: the run has no folder."
+        text = f"Interrupted by {signal.Signals(number).name} at step {trainer.global_step:,}. {kept}"
+        raise Interrupted(text, exit_code=128 + number, checkpoint=last)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restore the signal handlers."""

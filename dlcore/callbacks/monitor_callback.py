@@ -173,7 +173,7 @@ class MonitorCallback(MetricCallback):
         """
         now: Any = trainer.callback_metrics.get(self.monitor)
         self._known = now
-        fresh = now is not None and not _same(now, before)
+        fresh = now is not None and not same_value(now, before)
         state = torch.tensor([now is not None, fresh, float(now) if fresh else math.nan], dtype=torch.float64)
         states = torch.stack(of_all_processes(trainer, state, trainer.strategy.root_device))
         logged, value = bool(states[:, 0].any()), states[states[:, 1] > 0, 2]
@@ -210,7 +210,7 @@ class MonitorCallback(MetricCallback):
         return ArgumentError(f"{self._section}.monitor", "a metric that is logged", self.monitor, remedy)
 
 
-def _same(now: Any, before: Any) -> bool:
+def same_value(now: Any, before: Any) -> bool:
     """Return whether two values are the same object; for tensors, the same memory: Lightning returns new tensors."""
     if isinstance(now, Tensor) and isinstance(before, Tensor):
         return now.data_ptr() == before.data_ptr()

@@ -30,13 +30,13 @@ from dlcore.translation import _
 class ProgressDisplay(ProgressBar):
     """Show the progress of a run: a live line while it works, and a table with one line per epoch.
 
-    The live line (batches done, speed over all devices, loss, time left) appears on terminals only. A separate thread
-    draws it; counting costs a training step one or two microseconds. Other output appears above it. Files, pipes and
-    notebooks get only the table, each line as soon as it is known. The table shows the loss and one more metric of
-    training and of validation, the learning rate of the last step, and the seconds since the line before. Of more than
-    200 epochs those without a validation have no line. A star marks the best value so far of the metric that the
-    checkpoints monitor, else of ``val/loss``. If validation runs within an epoch, each validation gets a line, and the
-    epoch is a fraction. ``NO_COLOR`` is respected.
+    The live line (batches done, speed over all devices, loss, time left) appears on terminals only. A separate
+    thread draws it; counting costs a training step one or two microseconds. Other output appears above it. Files
+    and pipes get only the table, each line as soon as it is known (so do notebooks, in which `NotebookCurves` shows
+    more). The table shows the loss and one more metric of training and of validation, the learning rate of the last
+    step, and the seconds since the line before. Of more than 200 epochs those without a validation have no line. A
+    star marks the best value so far of the metric that the checkpoints monitor, else of ``val/loss``. If validation
+    runs within an epoch, each validation gets a line, and the epoch is a fraction. ``NO_COLOR`` is respected.
 
     The loss on the live line is ``train/loss_step`` (or the module's name for it). It is read once per redraw, and only
     if it is a number or a CPU tensor: reading it from a device would slow down training.

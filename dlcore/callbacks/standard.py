@@ -7,12 +7,14 @@ from lightning.pytorch import Callback
 from dlcore.callbacks.checkpoint import Checkpoint
 from dlcore.callbacks.exact_resume import ExactResume
 from dlcore.callbacks.non_finite_loss import NonFiniteLoss
+from dlcore.callbacks.notebook_curves import NotebookCurves
 from dlcore.callbacks.parameter_distribution import ParameterDistribution
 from dlcore.callbacks.progress_display import ProgressDisplay
 from dlcore.callbacks.run_events import RunEvents
 from dlcore.callbacks.run_summary import RunSummary
 from dlcore.callbacks.steps_per_execution import StepsPerExecution
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
+from dlcore.notebook import in_notebook
 
 
 def standard(monitor: str | None = None) -> list[Callback]:
@@ -34,5 +36,6 @@ def standard(monitor: str | None = None) -> list[Callback]:
     checkpoint = Checkpoint() if monitor is None else Checkpoint(monitor=monitor)
     checkpoint.monitor_is_found = monitor is None
     watch: list[Callback] = [WatchWhatIsLogged([checkpoint])] if monitor is None else []
-    shown: list[Callback] = [ProgressDisplay(), RunEvents(), NonFiniteLoss(), ParameterDistribution(), RunSummary()]
+    progress = NotebookCurves() if in_notebook() else ProgressDisplay()
+    shown: list[Callback] = [progress, RunEvents(), NonFiniteLoss(), ParameterDistribution(), RunSummary()]
     return [*watch, StepsPerExecution(), *shown, ExactResume(), checkpoint]

@@ -31,7 +31,8 @@ class PlainConsole(Console):
     """A console that shows text unchanged, except for control characters, which it spells out."""
 
     def __init__(self) -> None:
-        super().__init__(markup=False, highlight=False, emoji=False)
+        # In a notebook print text, one output for all: rich would make one of each paragraph.
+        super().__init__(markup=False, highlight=False, emoji=False, force_jupyter=False)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the printed segments with control characters spelled out; colours are added later, and stay."""

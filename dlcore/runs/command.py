@@ -20,6 +20,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import dlcore.callbacks
 import dlcore.data
 import dlcore.models
+from dlcore.callbacks.notebook_curves import NotebookCurves
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged, undecided
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.merge import names_own_class
@@ -28,6 +29,7 @@ from dlcore.config.request import Request
 from dlcore.config.short_names import with_plain_texts
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
+from dlcore.notebook import in_notebook
 from dlcore.runs.argument_inference import fill_in
 from dlcore.runs.batch_size import BatchNormCheck, keep_batches, no_memory_for_objects
 from dlcore.runs.checkpoint_file import check_weights
@@ -39,6 +41,7 @@ from dlcore.runs.folder import locked, with_absolute_paths
 from dlcore.runs.found_settings import check_finders
 from dlcore.runs.process import let_speak, prepare_process
 from dlcore.runs.resumed_optimization import ResumedOptimization
+from dlcore.runs.run_display import shown_run
 from dlcore.runs.run_record import RunRecord
 from dlcore.runs.settings import Settings
 from dlcore.runs.trainer_setup import as_list, keep_checkpoints_in, make_logger, make_trainer
@@ -212,6 +215,8 @@ class Command(LightningCLI):
     def _make_callbacks(self, config: Namespace, show: bool) -> list[Callback]:
         made = [self._make(section, config) for section in callback_sections() if config[section] is not None]
         shown = [callback for callback in made if show and isinstance(callback, ProgressBar)]
+        if self.request.command == "fit" and in_notebook():
+            shown = [NotebookCurves() for _ in shown]  # the table's place
         others = [callback for callback in made if not isinstance(callback, ProgressBar)]
         return [*self.own_callbacks, *shown, *(others if self.request.command == "fit" else [])]
 
@@ -274,3 +279,7 @@ class Command(LightningCLI):
     def metrics(self) -> dict[str, float]:
         """The latest values of all metrics."""
         return {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+
+    def _repr_markdown_(self) -> str:
+        """Return what a notebook shows of the command."""
+        return shown_run(self.request.command, self.metrics, self.folder)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from lightning.pytorch import Callback
 
+from dlcore.config.allow_list import allow_flag
 from dlcore.config.request import read_request
+from dlcore.errors import Interrupted
 from dlcore.runs.command import Command
 
 
@@ -51,8 +54,17 @@ def fit(*words: str, callbacks: Sequence[Callback] = (), folder: Path | None = N
         words: As for `run`.
         callbacks: Callbacks of the caller, in addition to those of the recipe.
         folder: Folder of a new run; None: the next free ``lightning_logs/<recipe>/version_<N>``.
+
+    In a notebook the curves grow below the cell, and the command that this returns shows the run's summary.
     """
-    return Command(read_request(["fit", *(str(word) for word in words)]), callbacks, folder=folder)
+    try:
+        return Command(read_request(["fit", *(str(word) for word in words)]), callbacks, folder=folder)
+    except Interrupted as error:
+        if error.checkpoint is None:
+            raise
+        go_on = ["--ckpt_path", str(error.checkpoint), *shlex.split(allow_flag(error.checkpoint.parent.parent))]
+        text = f"{error} Go on: fit({', '.join(map(repr, go_on))})"
+        raise Interrupted(text, error.exit_code, error.checkpoint) from error
 
 
 def validate(*words: str) -> Command:

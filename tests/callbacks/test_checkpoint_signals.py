@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -170,3 +171,22 @@ def test_steps_taken_together_end_where_processes_ask_each_other():
     assert keeper.skippable_batches(one, place) == 6
     keeper._asks_at = 7
     assert keeper.skippable_batches(two, place) == 3
+
+
+class Forks(Callback):
+    """Forks a process as a data loader does for a worker, and sends it the signal."""
+
+    def on_train_batch_start(self, trainer, *args):
+        if trainer.global_step == 2:
+            if not (worker := os.fork()):
+                os.kill(os.getpid(), signal.SIGINT)
+                sys.stdout.flush()
+                os._exit(0)
+            os.waitpid(worker, 0)
+
+
+@pytest.mark.process
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_data_worker_says_nothing_of_a_signal(train, capfd):
+    train(Forks())
+    assert "finishing the step" not in capfd.readouterr().out

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcore.errors import ArgumentError
+from dlcore.notebook import Output, in_notebook, png_text
 from dlcore.tracking.figures.style import check_png_path, write_png
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def picture_path(given: str | None, name: str) -> Path:
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Write a picture and print its path; create the folder show/ if necessary."""
+    """Write a picture and print its path, and show it in a notebook; create the folder show/ if necessary."""
     path.parent.mkdir(exist_ok=True)
     write_png(figure, path)
     print(f"picture: {path}")
+    if in_notebook():
+        Output().show({"image/png": png_text(path.read_bytes()), "text/plain": str(path)})

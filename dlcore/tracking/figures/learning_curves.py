@@ -51,7 +51,7 @@ def learning_curves(
     if not drawn:
         expected = f"train/X or val/X for an X of {', '.join(wanted)}"
         raise ArgumentError("columns", expected, sorted(columns), "Nothing was logged yet?")
-    x, unit = _positions(columns)
+    x, unit = positions(columns)
     marks = event_marks(events, columns["step"], x)
     rate = rate_points(columns.get("lr", ()), x, events, unit == "epoch")
     heights = [2.75] * len(drawn) + [1.0] * (rate is not None)
@@ -93,7 +93,7 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
     if name == "loss":
         finite += _draw_steps(axes, columns, x)
     for kind, label, color in _KINDS:
-        at, y = _points(columns.get(f"{kind}/{name}", ()), x)
+        at, y = points(columns.get(f"{kind}/{name}", ()), x)
         if not len(at):
             continue
         finite.append(y[np.isfinite(y)])
@@ -113,7 +113,7 @@ def _draw_quantity(axes: Axes, name: str, columns: Columns, x: np.ndarray, mode:
         style.add_legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, **look)
 
 
-def _points(column: Sequence[float | None], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def points(column: Sequence[float | None], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return positions and values of a column's points; NaN for values that are not finite."""
     there = np.array([value is not None for value in column], dtype=bool)
     values = np.array(column, dtype=np.float64)[there]
@@ -122,7 +122,7 @@ def _points(column: Sequence[float | None], x: np.ndarray) -> tuple[np.ndarray, 
 
 def _draw_steps(axes: Axes, columns: Columns, x: np.ndarray) -> list[np.ndarray]:
     """Draw the loss within the epochs, faint and behind, if it has many more points than the epochs' means."""
-    at, y = _points(columns.get("train/loss_step", ()), x)
+    at, y = points(columns.get("train/loss_step", ()), x)
     epochs = sum(value is not None for value in columns.get("train/loss", ()))
     if not len(at) or (epochs > 1 and len(at) <= 2 * epochs):
         return []
@@ -175,7 +175,7 @@ def _finish_x(charts: np.ndarray, unit: str, x: np.ndarray, columns: Columns) ->
     charts[-1].xaxis.set_major_locator(MaxNLocator(integer=whole, nbins=10, steps=[1, 2, 5, 10]))
 
 
-def _positions(columns: Columns) -> tuple[np.ndarray, str]:
+def positions(columns: Columns) -> tuple[np.ndarray, str]:
     """Return the x position of each row and its unit: epochs completed if all rows have them, else steps.
 
     Epochs counted by Lightning, from 0 and without fractions, cannot be used as positions.

@@ -45,10 +45,13 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER)
+    figure: Any = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER)
+    # A notebook shows the figure if it is a cell's last value; matplotlib alone sees to that for pyplot's figures only.
+    figure._repr_png_ = lambda: to_png(figure)[0]
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.1, wspace=0.02)
     FigureCanvasAgg(figure)
-    return figure
+    made: Figure = figure
+    return made
 
 
 def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = "", grid: bool = True) -> None:
