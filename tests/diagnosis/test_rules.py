@@ -11,6 +11,7 @@ from dlcore.diagnosis import diagnose
 from dlcore.diagnosis.rules import RULES
 from dlcore.diagnosis.run_evidence import read_evidence
 from dlcore.tracking.layer_table import FILE, LayerTable
+from dlcore.tracking.timeline import Timeline
 
 pytestmark = pytest.mark.outcome
 POINTS = "--data=made_up_data.Points"
@@ -105,6 +106,12 @@ def test_the_shape_of_a_curve_is_found_in_a_record_that_has_it_only(name, tmp_pa
     assert finding is not None
     assert (finding.name, finding.kind) == (name, "fault" if name == "worsening" else "note")
     assert rule(name).find(read_evidence(silent)) is None
+
+
+def test_a_rate_that_was_cut_between_two_records_is_not_called_constant(tmp_path):
+    folder = write_run(tmp_path, **FLAT)
+    Timeline(folder / "events.jsonl").write("learning_rate_cut", "Learning rate cut.", 20, 2.0)
+    assert rule("plateau").find(read_evidence(folder)) is None
 
 
 def test_what_a_rate_that_is_too_high_does_to_the_curves_follows_from_it(tmp_path):
