@@ -49,7 +49,7 @@ def is_whole(folder: Path, stamps: Stamps) -> bool:
 
 def tell_damaged(place: Path) -> None:
     """Print that a cache entry is damaged and will be rebuilt."""
-    print(f"dlcore: {place} was cut short, changed or in part removed: it is made anew.", file=sys.stderr)
+    print(f"dlcore: {place} was cut short, changed or in part removed: it is built again.", file=sys.stderr)
 
 
 def open_cache(path: Path) -> Path:

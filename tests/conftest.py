@@ -29,7 +29,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     one process.
     """
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if not config.option.markexpr:  # in each process anew: only what was typed is handed on
+    if not config.option.markexpr:  # in each process again: only what was typed is handed on
         config.option.markexpr = "not matrix and not soak" + " and not process" * whole
     has_cores = config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput")
     if whole and has_cores and config.option.numprocesses is None:

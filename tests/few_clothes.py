@@ -1,4 +1,4 @@
-"""The sample of clothing on a small scale, drawn once in a process: each command of a test would draw it anew."""
+"""The sample of clothing on a small scale, drawn once in a process: each command of a test would draw it again."""
 
 from __future__ import annotations
 

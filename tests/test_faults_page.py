@@ -4,7 +4,7 @@ from faults_page import PAGE, faults, page
 
 
 def test_the_page_is_made_from_the_tests():
-    assert PAGE.read_text(encoding="utf-8") == page(), "make it anew: python tests/faults_page.py"
+    assert PAGE.read_text(encoding="utf-8") == page(), "make it again: python tests/faults_page.py"
 
 
 def test_no_fault_is_listed_twice():

@@ -28,7 +28,7 @@ def fit(tiny_data, make_trainer, tmp_path):
     [
         ({"patience": 2}, [0.9, 0.8, 0.85, 0.81, 0.1, 0.1], 4),
         ({"patience": 1}, [0.9, 0.9, 0.1], 2),  # an equal value is no improvement
-        ({"patience": 2}, [0.9, 0.95, 0.8, 0.85, 0.7, 0.6], 6),  # an improvement starts the count anew
+        ({"patience": 2}, [0.9, 0.95, 0.8, 0.85, 0.7, 0.6], 6),  # an improvement starts the count again
         ({"patience": 2, "monitor": "val/accuracy", "mode": "max"}, [0.5, 0.6, 0.6, 0.55, 0.9], 4),
         ({"patience": 2, "min_delta": 0.1}, [0.9, 0.85, 0.81, 0.1], 3),  # too small to count, and best stays 0.9
         ({"patience": 3, "min_delta": 0.1}, [0.9, 0.85, 0.79, 0.78, 0.77, 0.76, 0.1], 6),

@@ -134,6 +134,6 @@ def test_pages_are_those_that_the_script_writes():
     spec.loader.exec_module(script)
     for chosen in ("en", "zh"):
         for path, text in script.pages(chosen).items():
-            assert path.read_text(encoding="utf-8") == text, f"python {Path('docs/build_textbook.py')} writes it anew"
+            assert path.read_text(encoding="utf-8") == text, f"python {Path('docs/build_textbook.py')} writes it again"
             for target in re.findall(r"!\[.*?\]\((.*?)\)", text):
                 assert (path.parent / target).is_file(), target

@@ -151,7 +151,7 @@ def test_of_several_processes_at_once_one_decodes_and_the_others_wait(folder, tm
 
 @pytest.mark.fault(
     "A process was killed while it decoded pictures",
-    "its leavings are cleared away, the pictures decoded anew",
+    "its leavings are cleared away, the pictures decoded again",
 )
 def test_what_a_killed_process_left_is_cleared_away(folder, tmp_path):
     decoded(folder, names(folder), FORM, keep=True)

@@ -15,7 +15,7 @@ class Points(ArrayData):
 
     Args:
         size: Training samples.
-        noise: Share of the labels that are drawn anew.
+        noise: Share of the labels that are drawn again.
         nan: Makes every third sample NaN.
         batch_size: Training samples in a batch.
     """

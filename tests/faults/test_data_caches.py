@@ -1,4 +1,4 @@
-"""What dlcore keeps of data in its cache, damaged: it is made anew, with a word; what is mapped lives on."""
+"""What dlcore keeps of data in its cache, damaged: it is built again, with a word; what is mapped lives on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import DataError
 
 HALVES = ["春风又绿江南岸", "明月何时照我还", "不知细叶谁裁出", "二月春风似剪刀", "举头望明月", "低头思故乡"]
-ANEW = "was cut short, changed or in part removed: it is made anew."
+ANEW = "was cut short, changed or in part removed: it is built again."
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def make_older(path):
         pytest.param(
             "train.tokens",
             cut,
-            marks=pytest.mark.fault("The token store is cut short", "“… was cut short, changed …: it is made anew.”"),
+            marks=pytest.mark.fault("The token store is cut short", "“… was cut short, changed …: it is built again.”"),
         ),
         pytest.param(
             "train.offsets", cut, marks=pytest.mark.fault("The token store's offsets are cut short", "the same")

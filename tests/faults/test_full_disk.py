@@ -130,7 +130,8 @@ def points_are_whole(folder, written):
             "metrics.csv",
             all_columns,
             marks=pytest.mark.fault(
-                "The disk is full when metrics.csv is written anew for a new column", "the same; the old table is whole"
+                "The disk is full when metrics.csv is written again for a new column",
+                "the same; the old table is whole",
             ),
         ),
         pytest.param(
@@ -174,7 +175,8 @@ def points_are_whole(folder, written):
             "distributions.json",
             lambda folder, written: KeptHistograms(folder).first.step == 0,
             marks=pytest.mark.fault(
-                "The disk is full when distributions.json is written anew", "a warning at the end; the old one is whole"
+                "The disk is full when distributions.json is written again",
+                "a warning at the end; the old one is whole",
             ),
         ),
         pytest.param(

@@ -125,7 +125,7 @@ def test_an_evaluation_replaces_its_own_files_and_no_others(photos, workplace, c
     predict = ("predict", "--ckpt_path=last", "--data.root")
     assert files(*predict, "shots/2024.01") == ["predictions_2024.01.csv"]
     assert files(*predict, "shots/2024.02") == ["predictions_2024.02.csv"]
-    assert files(*predict, str(workplace / "shots" / "2024.02")) == []  # the same anew
+    assert files(*predict, str(workplace / "shots" / "2024.02")) == []  # the same again
     assert files(*predict, "other/2024.02") == ["predictions_2024.02_2.csv"]
     assert "predictions_2024.02_2.csv (3 answers)" in capsys.readouterr().out
     assert files(*predict, "shots/2024.02") == files(*predict, "other/2024.02") == []

@@ -60,7 +60,7 @@ def test_the_cache_of_another_user_is_not_used(workplace, monkeypatch):
         open_cache(cache_folder() / "words")
 
 
-@pytest.mark.fault("another user's tables of words in a shared cache", "nothing: they are made anew")
+@pytest.mark.fault("another user's tables of words in a shared cache", "nothing: they are built again")
 def test_tables_of_another_user_are_not_read(workplace, monkeypatch):
     dictionary = Dictionary("明月 5\n春风 3\n".encode())
     right = list(WordTables.of(dictionary).weights)

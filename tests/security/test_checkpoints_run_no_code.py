@@ -100,7 +100,7 @@ def test_weights_run_no_code(refused, hostile, workplace):
 
 
 @pytest.mark.fault(
-    "a hostile pickle in the cache of pictures", "FOLDER was cut short, changed or in part removed: it is made anew."
+    "a hostile pickle in the cache of pictures", "FOLDER was cut short, changed or in part removed: it is built again."
 )
 def test_the_cache_of_pictures_runs_no_code(hostile, workplace, capsys):
     from PIL import Image
@@ -112,10 +112,10 @@ def test_the_cache_of_pictures_runs_no_code(hostile, workplace, capsys):
     (kept,) = (cache_folder() / "images").rglob("moments.pt")
     write(kept, {"moments": hostile, "broken": {}})
     assert decoded(workplace / "photos", ["a.png"], form, keep=True).pixels.shape == (1, 3, 8, 8)
-    assert "is made anew" in capsys.readouterr().err
+    assert "is built again" in capsys.readouterr().err
 
 
-@pytest.mark.fault("a hostile pickle in the cache of words", "nothing: the tables are made anew")
+@pytest.mark.fault("a hostile pickle in the cache of words", "nothing: the tables are built again")
 def test_the_cache_of_words_runs_no_code(hostile, workplace):
     dictionary = Dictionary("明月 5\n春风 3\n".encode())
     before = np.array(WordTables.of(dictionary).weights)

@@ -74,7 +74,7 @@ def test_a_setting_given_as_text_is_the_same_as_that_of_a_file():
 @pytest.mark.parametrize("content", ['{"variant": "a", "se', '{"variant": "a", "renamed_later": 0}', None])
 @pytest.mark.fault(
     "The record of a study's run is damaged between two starts",
-    "“warning: …/study_run.json … is kept”; the run is done anew beside it",
+    "“warning: …/study_run.json … is kept”; the run is done again beside it",
 )
 def test_a_run_with_checkpoints_whose_record_cannot_be_read_is_never_removed(tmp_path, content):
     first, second = make_plan(STUDY, tmp_path).jobs

@@ -14,7 +14,13 @@ def check(run: Evidence) -> Finding | None:
     """Find many checks since the best one, at a constant learning rate."""
     losses, rates = run.values("val/loss"), run.values("lr")
     # The recorded rates of a short run are few: a cut may lie between them.
-    if run.event("learning_rate_cut") or len(losses) <= _CHECKS or not run.finite or not len(rates) or not np.allclose(rates, rates[0], rtol=1e-3):
+    if (
+        run.event("learning_rate_cut")
+        or len(losses) <= _CHECKS
+        or not run.finite
+        or not len(rates)
+        or not np.allclose(rates, rates[0], rtol=1e-3)
+    ):
         return None
     since = checks_since_best(losses)
     if since < max(_CHECKS, len(losses) / 4):

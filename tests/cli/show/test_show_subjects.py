@@ -21,7 +21,7 @@ def test_activations_are_drawn_into_a_file_named_after_them(shown):
     out, code = shown("show", "activation", "relu", "softmax")
     assert (out, code) == ("picture: show/activation_relu_softmax.png", 0)
     assert is_picture("show/activation_relu_softmax.png")
-    assert shown("show", "activation", "relu", "softmax")[1] == 0  # its own picture may be drawn anew
+    assert shown("show", "activation", "relu", "softmax")[1] == 0  # its own picture may be drawn again
 
 
 def test_all_activations_go_on_one_sheet_where_it_is_wanted(shown):

@@ -2,7 +2,7 @@
 
 Compared is what an eye sees from far: brightness on a grid of 64 places across. Letters are smaller than that, so the
 pictures hold for other fonts, processors and releases of matplotlib; texts are tested in test_gallery.py. To draw them
-anew: ``python tests/tracking/figures/test_reference_pictures.py``; then look at the figures themselves.
+again: ``python tests/tracking/figures/test_reference_pictures.py``; then look at the figures themselves.
 """
 
 import io
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.append(str(Path(__file__).parents[1]))  # for the call that draws them anew
+sys.path.append(str(Path(__file__).parents[1]))  # for the call that draws them again
 from gallery import FIGURES, USUAL, Names
 
 from dlcore.tracking.figures.style import to_png
