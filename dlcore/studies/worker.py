@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import socket
 import sys
@@ -115,17 +116,23 @@ def train(job: Job) -> Record:
 def inspect(job: Job) -> dict[str, Any]:
     """Build a run's objects; return their description, or the error with which it would end; train nothing.
 
+    What is printed or warned of meanwhile goes to standard error, a line each, with the variant's name.
+
     Returns:
         ``parameters``, ``model`` and ``data``, or ``error``.
     """
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        try:
             from dlcore.runs import prepare
 
             command = prepare("fit", *job.words, *device_by_number(job))
             _check_one_device(command.trainer)
-    except Exception as error:
-        return {"error": _said(error)}
+        except Exception as error:
+            return {"error": _said(error)}
+    for line in [*printed.getvalue().splitlines(), *(" ".join(str(each.message).split()) for each in warned)]:
+        print(f"{job.variant}: {line}", file=sys.stderr)
     numbers = sum(parameter.numel() for parameter in command.model.parameters())
     model, data = type(command.model).__name__, type(command.datamodule).__name__
     return {"parameters": numbers, "model": model, "data": data}
