@@ -153,6 +153,23 @@ class Case:
         with self.computing():
             return training_loss(model, batch)
 
+    def scores(self, model: LightningModule, inputs: Any) -> Tensor | None:
+        """Return what `forward` gives for inputs (N, …) in evaluation mode: scores (N, …), one or several a sample.
+
+        None if the inputs are not numbers, or if `forward` needs more than them.
+        """
+        if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+            return None
+        model.eval()
+        try:
+            with torch.no_grad(), self.computing():
+                found = model(inputs)
+        except Exception:  # a forward pass of the user's own may have any signature; the training step is what counts
+            return None
+        finally:
+            model.train()
+        return found.float() if isinstance(found, Tensor) and len(found) == len(inputs) else None
+
     # Settings
 
     def takes(self, section: str, argument: str) -> bool:

@@ -29,6 +29,7 @@ def check_cost(case: Case, result: CheckResult) -> None:
     """Train a copy of the model for some seconds, as the run would, and extrapolate."""
     summary = summarize_model(case.model, case.datamodule)
     on_gpu = case.device.type == "cuda"
+    batch = batch_size_of(case.batches[0])  # before the training, which leaves its loader somewhere within an epoch
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(case.device)
     validation = _validation_seconds(case)
@@ -47,7 +48,7 @@ def check_cost(case: Case, result: CheckResult) -> None:
         memory = float(torch.cuda.get_device_properties(case.device).total_memory)
         _tell_memory(torch.cuda.max_memory_allocated(case.device), memory, _("peak on the GPU"), result)
     else:
-        values = summary.output_bytes * batch_size_of(case.batches[0])
+        values = summary.output_bytes * batch
         kept = summary.weight_bytes + summary.gradient_bytes + (summary.optimizer_bytes or 0)
         parts = _("{kept} weights, gradients, {optimizer}; {values} values of a batch").format(
             kept=memory_size(kept), optimizer=summary.optimizer, values=memory_size(values)

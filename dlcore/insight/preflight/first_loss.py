@@ -73,6 +73,8 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
     if case.trained:
         result.skip(_("the weights are those of a checkpoint"))
         return
+    if _softmax_twice(case, result):
+        return
     guess, words = guessing_loss(case)
     if guess is None and case.knows_task:
         result.skip(_("no known loss of guessing for the task {task}").format(task=type(case.task).__name__))
@@ -110,6 +112,30 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         )
     else:
         result.ok(_("{loss:.4g}; compare {guess}").format(loss=loss, guess=words))
+
+
+def _softmax_twice(case: Case, result: CheckResult) -> bool:
+    """Report outputs that are probabilities already, in a loss that applies softmax to them again."""
+    batch, model = case.batches[0], case.fresh_model(noise=False)
+    if not isinstance(batch, list | tuple) or len(batch) != 2 or not isinstance(batch[1], Tensor):
+        return False
+    scores, targets = case.scores(model, batch[0]), batch[1]
+    if scores is None or scores.dim() != 2 or targets.shape != scores.shape[:1] or targets.is_floating_point():
+        return False
+    ones = torch.ones(len(scores), device=scores.device)
+    if scores.min() < 0 or not torch.allclose(scores.sum(dim=1), ones, atol=1e-3):
+        return False
+    with torch.no_grad():
+        loss = case.loss(model.eval(), batch).item()
+    if not math.isclose(loss, functional.cross_entropy(scores, targets).item(), rel_tol=1e-3):
+        return False
+    least = math.log1p((scores.shape[1] - 1) / math.e)
+    result.numbers |= {"loss": loss, "least": least}
+    seen = _(
+        "the outputs are probabilities already, and the loss applies softmax to them: it cannot fall below {least:.3g}"
+    )
+    result.fail(seen.format(least=least), _("end the network without softmax: cross-entropy has its own"))
+    return True
 
 
 def guessing_loss(case: Case) -> tuple[float | None, str]:

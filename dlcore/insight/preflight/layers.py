@@ -33,6 +33,7 @@ def check_layers(case: Case, result: CheckResult) -> None:
     _look_at_parameters(case, model, result)
     _look_at_gradients(case, model, result)
     _look_at_activations(case, outputs, result)
+    _look_for_activations(case, model, result)
     if not result.findings:
         ratio = result.numbers.get("gradient_ratio")
         dead, saturated = result.numbers.get("dead"), result.numbers.get("saturated")
@@ -135,6 +136,27 @@ def _look_at_activations(case: Case, outputs: dict[str, tuple[nn.Module, Tensor]
     if full:
         seen = _("{share:.0%} of the values of {names} are saturated: there is hardly a slope")
         result.warn(seen.format(share=max(saturated.values()), names=_listed(full)), *_calmer(case))
+
+
+def _look_for_activations(case: Case, model: LightningModule, result: CheckResult) -> None:
+    """Report layers that together are one linear layer: a line between two inputs stays a line."""
+    count = sum(isinstance(layer, nn.Linear | CONVOLUTIONS) for layer in model.modules())
+    batch = case.plain_batch(_SAMPLES)
+    if count < 2 or not isinstance(batch, list | tuple) or not isinstance(batch[0], Tensor) or len(batch[0]) < 4:
+        return
+    one, other = batch[0][0::2], batch[0][1::2]
+    one = one[: len(other)]
+    ends, middle = (case.scores(model, each) for each in (torch.cat([one, other]), (one + other) / 2))
+    if ends is None or middle is None or not torch.isfinite(ends).all():
+        return
+    straight = (ends[: len(one)] + ends[len(one) :]) / 2
+    if ends.std() > 0 and (middle - straight).abs().max() <= 1e-4 * ends.std():
+        result.warn(
+            _(
+                "no activation lies between the {n} layers with weights: together they do no more than one linear layer"
+            ).format(n=count),
+            case.flag("model", "activation", "ReLU", _("between the layers")),
+        )
 
 
 def _watch(model: LightningModule) -> dict[str, tuple[nn.Module, Tensor]]:

@@ -15,6 +15,7 @@ from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import validated
 from dlcore.lightning_compat import callbacks_of
+from dlcore.optim import warmup_factor
 from dlcore.runs.batch_size import leaves_one_sample
 from dlcore.translation import _, ngettext
 
@@ -54,6 +55,7 @@ def check_batch_norm(case: Case, result: CheckResult) -> None:
 
 
 _FEW_UPDATES = 200
+_WARMING = 0.5  # of the run
 _WISHED = 1000
 
 
@@ -74,6 +76,18 @@ def check_updates(case: Case, result: CheckResult) -> None:
         "{epoch:,} an epoch, {total:,} in the run of {epochs:,} epochs",
         epochs,
     ).format(epoch=epoch, total=total, epochs=epochs)
+    if schedule.warmup_steps > _WARMING * total:
+        say = result.fail if schedule.warmup_steps >= total else result.warn
+        share = warmup_factor(total - 1, schedule.warmup_steps)
+        said = _(
+            "the warm-up of {warmup:,} steps takes up the run of {total:,} steps: at its end the learning rate is at "
+            "{share:.0%} of what is set"
+        )
+        say(
+            said.format(warmup=schedule.warmup_steps, total=total, share=share),
+            f"--model.warmup_steps {max(1, total // 20)}",
+        )
+        return
     if total >= _FEW_UPDATES or isinstance(case.optimizer(case.fresh_model()), LBFGS):
         result.ok(seen)
         return

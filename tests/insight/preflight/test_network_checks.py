@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import lightning.pytorch as pl
 import pytest
 import torch
 from torch import nn
@@ -19,6 +20,45 @@ def remedies(result):
 
 
 # The first loss
+
+
+class Plain(pl.LightningModule):
+    """Somebody's classifier of four numbers."""
+
+    def __init__(self, *layers, loss=nn.functional.cross_entropy):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers, self.loss = nn.Sequential(*layers), loss
+
+    def forward(self, x):
+        return self.layers(x)
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return self.loss(self(x), y)
+
+    def validation_step(self, batch, batch_idx):
+        pass
+
+    def configure_optimizers(self):
+        return SGD(self.parameters(), lr=0.1)
+
+
+def test_softmax_before_a_loss_that_has_its_own_is_found(look, make_model):
+    twice = look("first loss", Plain(nn.Linear(4, 3), nn.Softmax(dim=1)))
+    assert twice.verdict is Verdict.FAILED
+    assert twice.numbers["least"] == pytest.approx(-math.log(math.e / (math.e + 2)))
+    assert "it cannot fall below 0.551" in twice.findings[0].seen
+    model = make_model()
+    model.network.append(nn.Softmax(dim=1))
+    assert look("first loss", model).verdict is Verdict.FAILED
+
+
+def test_probabilities_in_a_loss_that_takes_them_are_right(look):
+    def likelihood(shares, y):
+        return nn.functional.nll_loss(shares.log(), y)
+
+    assert look("first loss", Plain(nn.Linear(4, 3), nn.Softmax(dim=1), loss=likelihood)).verdict is Verdict.OK
 
 
 @pytest.mark.filterwarnings("ignore:initializer")
@@ -157,6 +197,30 @@ def test_frozen_and_unused_parameters_are_named(look, make_model):
     result = look("layers", model)
     assert result.numbers["frozen"] == 64
     assert "forgotten, forgotten.bias never get a gradient" in result.findings[0].seen
+
+
+@pytest.mark.parametrize("between", [[], [nn.Identity()], [nn.BatchNorm1d(8)], [nn.Dropout(0.5)]])
+def test_layers_without_activation_between_them_are_one(between, look):
+    result = look("layers", Plain(nn.Linear(4, 8), *between, nn.Linear(8, 3)))
+    assert result.verdict is Verdict.WARNING
+    assert "no activation lies between the 2 layers with weights" in result.findings[-1].seen
+
+
+def test_the_missing_activation_is_a_flag(look, make_model):
+    result = look("layers", make_model(hidden_sizes=(8, 8), activation="identity"))
+    assert remedies(result) == ["--model.activation ReLU: between the layers"]
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Linear(4, 3)],
+        [nn.Linear(4, 8), nn.LeakyReLU(0.9), nn.Linear(8, 3)],
+        [nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3)],
+    ],
+)
+def test_one_layer_and_gentle_activations_are_no_fault(layers, look):
+    assert look("layers", Plain(*layers)).verdict is Verdict.OK
 
 
 # One batch

@@ -45,6 +45,15 @@ def test_updates_of_an_epoch_and_of_the_run_are_counted(look):
     assert look("updates", max_epochs=40, accumulate_grad_batches=4).numbers == {"epoch": 2, "run": 80}
 
 
+def test_a_warm_up_longer_than_the_run_is_found(look, make_model):
+    result = look("updates", make_model(warmup_steps=2800), max_epochs=40)
+    assert result.verdict is Verdict.FAILED
+    assert "at its end the learning rate is at 10% of what is set" in result.findings[0].seen
+    assert result.findings[0].remedies == ("--model.warmup_steps 14",)
+    assert look("updates", make_model(warmup_steps=200), max_epochs=40).verdict is Verdict.WARNING
+    assert look("updates", make_model(warmup_steps=20), max_epochs=40).verdict is Verdict.OK
+
+
 def test_few_updates_come_with_a_smaller_batch(look, make_model, tiny_data):
     result = look("updates", data=tiny_data(batch_size=103), max_epochs=50)
     assert result.verdict is Verdict.WARNING
