@@ -77,7 +77,7 @@ def gradient_flow(case: Case) -> GradientFlow:
     def watch(layer: nn.Module, name: str) -> None:
         def noting(layer: nn.Module, args: Any, output: Any) -> None:
             values = output[0] if isinstance(output, tuple) else output
-            if isinstance(values, Tensor) and values.requires_grad:
+            if isinstance(values, Tensor) and values.requires_grad and values.dim():  # a loss has no dimension
                 found = LayerGradient(name, type(layer).__name__, tuple(values.shape[1:]))
                 calls.append((layer, found))
                 # If the output is used more than once, autograd adds up its gradients first.
@@ -87,7 +87,7 @@ def gradient_flow(case: Case) -> GradientFlow:
 
     for name, layer in model.named_modules():
         # Layers that have no layers of their own.
-        if not isinstance(layer, nn.Sequential | LightningModule | Metric | nn.modules.loss._Loss) and (
+        if not isinstance(layer, nn.Sequential | LightningModule | Metric) and (
             not any(True for _ in layer.children()) or isinstance(layer, nn.RNNBase)
         ):
             watch(layer, name)
