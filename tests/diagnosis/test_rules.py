@@ -121,6 +121,15 @@ def test_what_a_rate_that_is_too_high_does_to_the_curves_follows_from_it(tmp_pat
     assert diagnosis.notes == ()
 
 
+def test_a_rate_at_which_nothing_moves_is_too_low_though_the_loss_wavers(tmp_path):
+    config = with_optimizer("SGD", optimizer={"class_path": "torch.optim.SGD", "init_args": {"lr": 1e-5}})
+    curves = {"train_loss": [2.4388, 2.4330, 2.4448], "train_accuracy": [0.09, 0.09, 0.08]}
+    folder = write_run(tmp_path, config, **curves, val_loss=[2.3756, 2.3866, 2.3801], val_accuracy=[0.06] * 3)
+    layer = {"layer": "linear_1", "kind": "Linear", "update_ratio": 9e-6}
+    LayerTable(folder / FILE).write([{**layer, "step": 60 * step, "epoch": step} for step in range(1, 4)])
+    assert [fault.name for fault in diagnose(folder).faults] == ["learning_rate_too_low"]
+
+
 def test_units_that_died_of_a_jump_of_the_loss_follow_from_the_rate_even_where_the_rest_learned(tmp_path):
     curves = {"train_loss": [2.0, 0.9, 0.8, 0.8], "train_accuracy": [0.5, 0.7, 0.7, 0.7]}
     folder = write_run(tmp_path, with_optimizer("SGD"), train_loss_step=[2.3, 23.0, 1.0, 0.8], **curves)

@@ -25,7 +25,8 @@ def check(run: Evidence) -> Finding | None:
     # With very small steps, the loss hardly changes; then any steady fall counts.
     crept = len(losses) > 2 and run.steps >= _ENOUGH and run.learned_nothing and losses[-1] < losses[0]
     slow = slow or (crept and ratio < 10 * _SLOW and bool((losses[1:] < losses[:-1]).all()))
-    falls = run.still_falls > _FALLS or crept or (certain and run.still_falls >= 0)
+    # If the weights hardly move at all and nothing was learned, the loss only shows the noise of its samples.
+    falls = run.still_falls > _FALLS or crept or (certain and (run.still_falls >= 0 or run.learned_nothing))
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):
         return None
     unsure = math.isnan(ratio) or run.skill("train") > 0.9
