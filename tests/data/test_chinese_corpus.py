@@ -104,11 +104,19 @@ def test_gb18030_is_said(tmp_path, monkeypatch, capsys):
         ({"test_size": 60}, ArgumentError, "test_size: expected at most 59 of 60 documents, got 60"),
         ({"val_size": 1.5}, ArgumentError, "val_size: expected a share"),
         ({"user_dict": "none.txt", "level": "word"}, ArgumentError, "user_dict: expected a file of words"),
+        ({"user_dict": "none.txt"}, ArgumentError, "user_dict: expected nothing where level is char, got 'none.txt'"),
+        ({"dictionary": "none.txt"}, ArgumentError, r"dictionary: expected nothing .*\(--data.dictionary null\)"),
+        ({"hmm": True}, ArgumentError, r"hmm: expected nothing .*\(--data.hmm false\), or set --data.level word"),
+        ({"max_words": 9}, ArgumentError, "max_words: expected nothing where .* or set --data.rare unknown"),
     ],
 )
 def test_bad_settings_name_argument_and_remedy(poems, settings, error, message):
     with pytest.raises(error, match=message):
         corpus(**{"root": poems, **settings}).train_dataloader()
+
+
+def test_most_words_are_most_characters_where_rare_ones_are_unknown(poems):
+    assert len(corpus(poems, max_words=5, rare="unknown").vocabulary) == 2 + 5
 
 
 def test_a_file_that_is_named_twice_is_read_once(poems, capsys):
