@@ -14,6 +14,7 @@ from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number
 from dlcore.text import Vocabulary
 from dlcore.text.corpus import Corpus, token_store
 from dlcore.text.dictionary import Dictionary
+from dlcore.text.encodings import check_encoding, shown_name
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules
 from dlcore.text.token_store import TokenStore
@@ -31,7 +32,7 @@ _CHOICES = {
 class ChineseCorpus(TextData):
     """Chinese text of any size: poems, lyrics, a novel, gigabytes of news, for a model of the next word.
 
-    Files are UTF-8 (with or without byte order mark) or GB18030; the encoding is detected and reported. Line ends,
+    Files are UTF-8 (with or without byte order mark) or GB18030; this is detected and reported. Line ends,
     U+3000 and full-width letters and digits are normalised; Chinese punctuation stays, and a line break is a word. Text
     is segmented once, by all cores, into token ids in dlcore's cache folder (~/.cache/dlcore/texts), memory-mapped.
     Every 20th document is a test document; the vocabulary is that of the training documents, and the checkpoint holds
@@ -40,6 +41,7 @@ class ChineseCorpus(TextData):
     Args:
         root: A text file, a folder of them (.txt, .text), a pattern (news/*.txt), or a list of these.
         builtin: Text that needs no file: lyrics (songs written for dlcore); root takes precedence.
+        encoding: Encoding of all files, by Python's name (big5, shift_jis, utf-16, …); left out: UTF-8 or GB18030.
         documents: What separates documents: blank_line (and files), file, or none (all is one). Fewer than 40 documents
             are cut into pieces at line breaks, so that some can be held out.
         level: Whether tokens are words (segmented by jieba) or characters: word or char.
@@ -93,6 +95,7 @@ class ChineseCorpus(TextData):
         test_size: float = 0.05,
         eval_batch_size: int = 32,
         drop_last: bool = False,
+        encoding: str | None = None,
     ) -> None:
         super().__init__(batch_size, sequence_length, windows, shuffle_documents, eval_batch_size, drop_last)
         if root is None and builtin is None:
@@ -109,6 +112,11 @@ class ChineseCorpus(TextData):
             limit = max_words if rare == "split" else None
             _refuse({"user_dict": user_dict, "dictionary": dictionary, "hmm": hmm or None, "max_words": limit})
         self.root, self.builtin = root, builtin
+        if root is None and encoding is not None:
+            raise ArgumentError(
+                "encoding", "nothing with built-in text", encoding, "Leave it out, or give --data.root."
+            )
+        self.encoding = None if encoding is None else check_encoding(encoding)
         self.level, self.hmm, self.user_dict, self.dictionary = level, hmm, user_dict, dictionary
         self.rules = Rules(documents, min_freq, rare == "split", val_size, test_size, max_words)
         names = [root] if isinstance(root, str) else root or [f"{builtin}, written for dlcore"]
@@ -163,7 +171,7 @@ class ChineseCorpus(TextData):
                 checkpoint's run.
             DataError: A run that continues had another corpus.
         """
-        corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root)
+        corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root, self.encoding)
         if corpus.repeated == 1:
             _say("1 file was named more than once, and is read once")
         elif corpus.repeated:
@@ -267,7 +275,7 @@ def _describe(store: TokenStore) -> None:
     part = next((name for name in ("val", "test") if counts[name]["tokens"]), "train")
     unknown = counts[part]["unknown"] / max(1, counts[part]["tokens"])
     what = "pieces of documents" if store.meta["pieces"] else "documents"
-    encoding = " and ".join(name.upper() for name in store.meta["encodings"])
+    encoding = " and ".join(shown_name(name) for name in store.meta["encodings"])
     characters, tokens = (sum(count[kind] for count in counts.values()) for kind in ("characters", "tokens"))
     _say(
         f"{encoding} text, {what}: {shown}; {characters:,} characters, {tokens:,} tokens; vocabulary "

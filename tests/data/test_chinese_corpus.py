@@ -84,6 +84,15 @@ def test_gb18030_is_said(tmp_path, monkeypatch, capsys):
     assert data.tokenizer.decode(data.parts["test"].document(0).tolist()) == POEMS[19]
 
 
+def test_an_encoding_is_taken_at_ones_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "古.txt").write_bytes("\n\n".join(POEMS).replace("几时", "幾時").encode("utf-16"))
+    data = corpus(str(tmp_path / "古.txt"), encoding="UTF-16")
+    data.facts()
+    assert "data: UTF-16 text, documents: 55 train, 2 val, 3 test" in capsys.readouterr().out
+    assert data.tokenizer.decode(data.parts["test"].document(0).tolist()) == POEMS[19].replace("几时", "幾時")
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
@@ -107,6 +116,13 @@ def test_gb18030_is_said(tmp_path, monkeypatch, capsys):
         ({"user_dict": "none.txt"}, ArgumentError, "user_dict: expected nothing where level is char, got 'none.txt'"),
         ({"dictionary": "none.txt"}, ArgumentError, r"dictionary: expected nothing .*\(--data.dictionary null\)"),
         ({"hmm": True}, ArgumentError, r"hmm: expected nothing .*\(--data.hmm false\), or set --data.level word"),
+        ({"encoding": "gb2313"}, ArgumentError, r"encoding: expected the name of an encoding .*, got 'gb2313'"),
+        ({"encoding": "rot13"}, ArgumentError, "encoding: expected the name of an encoding"),
+        (
+            {"root": None, "builtin": "lyrics", "encoding": "gbk"},
+            ArgumentError,
+            "encoding: expected nothing with built",
+        ),
         ({"max_words": 9}, ArgumentError, "max_words: expected nothing where .* or set --data.rare unknown"),
     ],
 )
