@@ -1,5 +1,7 @@
 """ChineseCorpus as a whole: facts, parts, batches, what is said."""
 
+import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,15 @@ def test_what_a_model_may_ask_for(poems, capsys):
     assert facts["test_characters"] == facts["test_tokens"] - 3
     assert all(isinstance(value, int | str) for value in facts.values())
     assert "data: UTF-8 text, documents: 55 train, 2 val, 3 test;" in capsys.readouterr().out
+
+
+def test_the_entropy_of_words(poems):
+    data = corpus(poems)
+    data.setup("fit")
+    counts = Counter(data.parts["train"].tokens.tolist())
+    total = sum(counts.values())
+    assert data.unigram_entropy == pytest.approx(-sum(n / total * math.log(n / total) for n in counts.values()))
+    assert data.unigram_entropy < math.log(len(data.vocabulary))
 
 
 def test_words_by_jieba(poems):
