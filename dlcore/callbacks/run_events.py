@@ -98,7 +98,7 @@ class RunEvents(MetricCallback):
         """Write the start event, and connect to the loggers' messages."""
         super().on_train_start(trainer, pl_module)
         self._began, self._core_waits = time.monotonic(), CoreWaits(_WATCHED)
-        own = {"command": self.command} if self.command else {}
+        own: dict[str, Any] = {"command": self.command} if self.command else {}
         if trainer.ckpt_path is not None:
             place, step = seen_from_here(Path(trainer.ckpt_path)), trainer.global_step
             text = _("Resumed at step {step:,} (epoch {epoch:g}) from {place}.")
@@ -108,6 +108,9 @@ class RunEvents(MetricCallback):
             parameters = sum(parameter.numel() for parameter in pl_module.parameters())
             text = _("Started: {model} with {parameters:,} parameters.")
             text = text.format(model=type(pl_module).__name__, parameters=parameters)
+            entropy = getattr(getattr(trainer, "datamodule", None), "unigram_entropy", None)
+            if isinstance(entropy, float):  # the loss of counting, for the diagnosis
+                own["unigram_entropy"] = round(entropy, 4)
             record(trainer, "started", text, parameters=parameters, **own)
         for logger in run_loggers(trainer):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)

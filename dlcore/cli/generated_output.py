@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 
 def read_prompts_file(name: str) -> list[str]:
     """Return the prompts of a file, one per line; empty lines are skipped."""
-    from dlcore.text.corpus_files import look_through
+    from dlcore.text.corpus_files import look_through, open_text
 
     path = Path(name).expanduser()
     if not path.is_file():
         raise ArgumentError("--prompts_file", "a text file with a prompt a line", name, "There is no such file.")
-    encoding = look_through(path).encoding
-    content = path.read_text(encoding="utf-8-sig" if encoding == "utf-8" else encoding)
-    prompts = [line for line in content.splitlines() if line.strip()]
+    with path.open("rb") as binary, open_text(look_through(path), binary) as lines:
+        prompts = [line.rstrip("\n") for line in lines if line.strip()]
     if not prompts:
         raise ArgumentError("--prompts_file", "at least one line that is not empty", name)
     return prompts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ _REMEDIES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    logging.getLogger("matplotlib").addFilter(_is_not_of_its_cache)
     with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals():
         try:
             return _dispatch(argv)
@@ -70,6 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             number = getattr(error, "number", signal.SIGINT)
             _print_error(f"Interrupted{f' by {signal.Signals(number).name}' * (number != signal.SIGINT)}.")
             return 128 + number
+
+
+def _is_not_of_its_cache(record: logging.LogRecord) -> bool:
+    """Return whether matplotlib says something of use: without a cache folder it is a second slower, and no more."""
+    return not str(record.msg).startswith(
+        ("mkdir -p failed for path", "Matplotlib created a temporary cache directory")
+    )
 
 
 def _of_the_system(error: OSError) -> str:

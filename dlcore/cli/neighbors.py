@@ -19,6 +19,7 @@ from dlcore.cli.terminal import (
 from dlcore.config.catalogue import settings_info
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, check_number
+from dlcore.text.documents import normalize
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,7 +52,7 @@ def run(argv: list[str]) -> int:
     given = read_options("neighbors", argv, arguments, {"k": "--num", "top_k": "--num", "n": "--num"}, takes_words=True)
     call = Call(**{name: given.get(name) for name in given.values})
     check_number("--num", call.num, at_least=1, whole=True)
-    words = list(dict.fromkeys(given.words))
+    words = list(dict.fromkeys(map(normalize, given.words)))
     if not words:
         raise ArgumentError("neighbors", "one or more words", None, "For example: python -m dlcore neighbors 明月")
     check_files(Request("neighbors", flags=[Flag("ckpt_path", call.ckpt_path)]))

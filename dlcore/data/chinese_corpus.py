@@ -10,10 +10,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from dlcore.data.resumable_data import fill_empty_parts
 from dlcore.data.text_data import TextData
-from dlcore.errors import ArgumentError, DataError, check_number
+from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number
 from dlcore.text import Vocabulary
 from dlcore.text.corpus import Corpus, token_store
 from dlcore.text.dictionary import Dictionary
+from dlcore.text.encodings import check_encoding, shown_name
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules
 from dlcore.text.token_store import TokenStore
@@ -31,7 +32,7 @@ _CHOICES = {
 class ChineseCorpus(TextData):
     """Chinese text of any size: poems, lyrics, a novel, gigabytes of news, for a model of the next word.
 
-    Files are UTF-8 (with or without byte order mark) or GB18030; the encoding is detected and reported. Line ends,
+    Files are UTF-8 (with or without byte order mark) or GB18030; this is detected and reported. Line ends,
     U+3000 and full-width letters and digits are normalised; Chinese punctuation stays, and a line break is a word. Text
     is segmented once, by all cores, into token ids in dlcore's cache folder (~/.cache/dlcore/texts), memory-mapped.
     Every 20th document is a test document; the vocabulary is that of the training documents, and the checkpoint holds
@@ -40,16 +41,18 @@ class ChineseCorpus(TextData):
     Args:
         root: A text file, a folder of them (.txt, .text), a pattern (news/*.txt), or a list of these.
         builtin: Text that needs no file: lyrics (songs written for dlcore); root takes precedence.
+        encoding: Encoding of all files, by Python's name (big5, shift_jis, utf-16, …); left out: UTF-8 or GB18030.
         documents: What separates documents: blank_line (and files), file, or none (all is one). Fewer than 40 documents
             are cut into pieces at line breaks, so that some can be held out.
         level: Whether tokens are words (segmented by jieba) or characters: word or char.
         min_freq: How often a word must occur in the training documents to be kept (a character too, with rare unknown).
         max_words: Most words that are kept, the most frequent (the characters of split ones are added); left out: all
-            that occur often enough. It decides much of the time of a training step.
+            that occur often enough. It decides much of the time of a training step. For characters, with rare unknown.
         rare: What happens to rarer words: split (into characters, so that hardly anything is unknown) or unknown.
-        hmm: Whether jieba's hidden Markov model joins characters into words that its dictionary lacks.
-        user_dict: A file of further words, one per line, optionally with a frequency after a space; UTF-8.
-        dictionary: A file instead of jieba's dictionary: a word, a space and its frequency per line.
+        hmm: Whether jieba's hidden Markov model joins characters into words that its dictionary lacks (level word).
+        user_dict: A file of further words (level word) in UTF-8, one per line: 明月, optionally with a frequency and a
+            tag, 明月 5 n.
+        dictionary: A file instead of jieba's dictionary: a word, a space and its frequency per line (level word).
         batch_size: Rows of a training batch, of each process: streams of text that are read in parallel.
         sequence_length: Tokens of a row in a batch: the gradient goes back through as many.
         windows: Whether training rows are windows at random positions; false: streams that continue from batch to
@@ -92,6 +95,7 @@ class ChineseCorpus(TextData):
         test_size: float = 0.05,
         eval_batch_size: int = 32,
         drop_last: bool = False,
+        encoding: str | None = None,
     ) -> None:
         super().__init__(batch_size, sequence_length, windows, shuffle_documents, eval_batch_size, drop_last)
         if root is None and builtin is None:
@@ -104,7 +108,15 @@ class ChineseCorpus(TextData):
         check_number("min_freq", min_freq, at_least=1, whole=True)
         if max_words is not None:
             check_number("max_words", max_words, at_least=1, whole=True)
+        if level == "char":
+            limit = max_words if rare == "split" else None
+            _refuse({"user_dict": user_dict, "dictionary": dictionary, "hmm": hmm or None, "max_words": limit})
         self.root, self.builtin = root, builtin
+        if root is None and encoding is not None:
+            raise ArgumentError(
+                "encoding", "nothing with built-in text", encoding, "Leave it out, or give --data.root."
+            )
+        self.encoding = None if encoding is None else check_encoding(encoding)
         self.level, self.hmm, self.user_dict, self.dictionary = level, hmm, user_dict, dictionary
         self.rules = Rules(documents, min_freq, rare == "split", val_size, test_size, max_words)
         names = [root] if isinstance(root, str) else root or [f"{builtin}, written for dlcore"]
@@ -159,15 +171,14 @@ class ChineseCorpus(TextData):
                 checkpoint's run.
             DataError: A run that continues had another corpus.
         """
-        corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root)
+        corpus = self._corpus = Corpus.find(str(_LYRICS) if self.root is None else self.root, self.encoding)
         if corpus.repeated == 1:
             _say("1 file was named more than once, and is read once")
         elif corpus.repeated:
             _say(f"{corpus.repeated:,} times a file was named that had been named before; each is read once")
         self._check_words()
         if self._kept is None:
-            words = self.level == "word"
-            cutter = Segmenter(Dictionary.of_files(self.dictionary, self.user_dict) if words else None, self.hmm)
+            cutter = Segmenter(self._read_dictionary() if self.level == "word" else None, self.hmm)
             self.store = token_store(corpus, cutter, self.rules)
             self.tokenizer = Tokenizer(
                 Vocabulary(self.store.words), cutter, self.rules.split, self.store.meta["unknown_characters"]
@@ -214,6 +225,26 @@ class ChineseCorpus(TextData):
                 expected = before[argument]
                 raise ArgumentError(argument, f"{expected}, as in the run of the checkpoint", value, remedy)
             _say(f"{argument} {value} changes nothing: the words are those of the checkpoint")
+        before, given = (
+            self.known_tokenizer.segmenter.dictionary,
+            {"dictionary": self.dictionary, "user_dict": self.user_dict},
+        )
+        if before is not None and any(given.values()):
+            try:
+                same = Dictionary.of_files(**given).digest == before.digest
+            except DlcoreError:
+                same = False
+            if not same:
+                names = " and ".join(f"{argument} {path}" for argument, path in given.items() if path)
+                _say(f"{names}: not the words of the training; text is cut by those, which are in the checkpoint")
+
+    def _read_dictionary(self) -> Dictionary:
+        """Return the dictionary; print the words in it that are never cut."""
+        dictionary = Dictionary.of_files(self.dictionary, self.user_dict)
+        if never := dictionary.never_cut():
+            few = ", ".join(never[:5]) + (f" and {len(never) - 5:,} more" if len(never) > 5 else "")
+            _say(f"words that are never cut, as jieba joins only Chinese characters, letters, digits, +#&._%-: {few}")
+        return dictionary
 
     def _in_kept_words(self, corpus: Corpus, rules: Rules) -> TokenStore:
         """Return the store of a corpus in the checkpoint's vocabulary: the run's own, or one that is built for it."""
@@ -227,6 +258,16 @@ class ChineseCorpus(TextData):
         return token_store(corpus, tokenizer.segmenter, rules)
 
 
+def _refuse(given: dict[str, Any]) -> None:
+    """Refuse arguments that change nothing where tokens are characters."""
+    for argument, value in given.items():
+        if value is not None:
+            without = f"leave it out (--data.{argument} {'false' if value is True else 'null'})"
+            other = ", or set --data.rare unknown" if argument == "max_words" else ""
+            remedy = f"Characters are not cut: {without}, or set --data.level word{other}."
+            raise ArgumentError(argument, "nothing where level is char", value, remedy)
+
+
 def _describe(store: TokenStore) -> None:
     """Print a corpus's size, its encoding, and the share of unknown tokens among those held out."""
     counts = store.meta["parts"]
@@ -234,7 +275,7 @@ def _describe(store: TokenStore) -> None:
     part = next((name for name in ("val", "test") if counts[name]["tokens"]), "train")
     unknown = counts[part]["unknown"] / max(1, counts[part]["tokens"])
     what = "pieces of documents" if store.meta["pieces"] else "documents"
-    encoding = " and ".join(name.upper() for name in store.meta["encodings"])
+    encoding = " and ".join(shown_name(name) for name in store.meta["encodings"])
     characters, tokens = (sum(count[kind] for count in counts.values()) for kind in ("characters", "tokens"))
     _say(
         f"{encoding} text, {what}: {shown}; {characters:,} characters, {tokens:,} tokens; vocabulary "

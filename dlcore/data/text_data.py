@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from dlcore.data.resumable_data import ResumableData, refuse_form
@@ -15,6 +16,8 @@ from dlcore.data.token_streams import TextLoader, TrainStreams, TrainWindows, Wh
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text import NO_TARGET, TextBatch, Tokenizer
 from dlcore.text.token_store import TokenPart
+
+_COUNTED, _SLICE = 1 << 24, 1 << 20  # words
 
 
 class TextData(ResumableData):
@@ -70,6 +73,20 @@ class TextData(ResumableData):
         if self.tokenizer is None:
             self.load()
         return cast(Tokenizer, self.tokenizer)
+
+    @property
+    def unigram_entropy(self) -> float:
+        """Entropy of the training text's word frequencies, in nats: the loss of a model that only counts words.
+
+        Of a text above 16 million words, its beginning is counted.
+        """
+        self.read()
+        part, counts = self.parts["train"], np.zeros(len(self.known_tokenizer.vocabulary), dtype=np.int64)
+        for start in range(0, min(len(part), _COUNTED), _SLICE):
+            counts += np.bincount(part.tokens[start : start + _SLICE], minlength=len(counts))
+        part.release()
+        shares = counts[counts > 0] / counts.sum()
+        return float(-(shares * np.log(shares)).sum())
 
     # Batches
 

@@ -84,7 +84,7 @@ def times(factor: float) -> str:
 
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (
-    *("no_learning", "class_collapse", "underfitting", "overfitting"),
+    *("no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting"),
     *("worsening", "unsteady", "plateau", "stopped_too_early"),
 )
 # Symptoms of steps or inputs that are far too large.

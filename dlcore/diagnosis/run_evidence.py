@@ -65,6 +65,11 @@ class Evidence:
         return int(max((curve.steps[-1] for curve in self.curves.values() if len(curve.steps)), default=0))
 
     @cached_property
+    def updates(self) -> int:
+        """Optimiser steps of the run, also where it ended before a metric was logged."""
+        return max([self.steps, *(int(event.get("step") or 0) for event in self.events)])
+
+    @cached_property
     def epochs(self) -> float:
         """Epochs of the run; NaN if unknown."""
         ends = [float(np.nanmax(curve.epochs)) for curve in self.curves.values() if np.isfinite(curve.epochs).any()]

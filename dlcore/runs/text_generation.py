@@ -19,12 +19,13 @@ from dlcore.runs.checkpoint_file import RECORD_KEY, check_weights, checkpoint_of
 from dlcore.runs.folder import run_folders, runs_root
 from dlcore.text import Tokenizer
 from dlcore.text.constrained_decoding import ConstrainedDecoder
+from dlcore.text.documents import normalize
 from dlcore.text.generation import GeneratedText, OnPiece, generate_texts
 from dlcore.text.network import nearest_words
 from dlcore.text.sampling import Sampling
 from dlcore.text.text_constraints import TextConstraints
 from dlcore.text.tokenizer import Prompt, read_prompt
-from dlcore.text.vocabulary import UNKNOWN
+from dlcore.text.vocabulary import SPECIAL, UNKNOWN
 
 _TRAIN = "python -m dlcore fit -c rnn_lyrics"
 
@@ -176,7 +177,7 @@ def neighbors(
     """Return the nearest words by embedding: ``neighbors("明月")["明月"]`` is [("月明", 0.71), …].
 
     Args:
-        words: Words of the model's vocabulary.
+        words: Words of the model's vocabulary; they are normalised as its text was (Ｑ１ is Q1).
         ckpt_path: A checkpoint, as for `load_text_model`, or its result.
         num: Number of neighbours of each, at least 1.
 
@@ -192,9 +193,10 @@ def neighbors(
     wanted = [words] if isinstance(words, str) else list(words)
     vocabulary = loaded.tokenizer.vocabulary
     for word in wanted:
-        if word not in vocabulary:
-            raise ArgumentError("neighbors", "a word that the model knows", word, _instead(word, loaded))
-    found = nearest_words(loaded.model.embeddings, [vocabulary.id(word) for word in wanted], num)  # type: ignore[arg-type]
+        if normalize(word) not in vocabulary:
+            raise ArgumentError("neighbors", "a word that the model knows", word, _instead(normalize(word), loaded))
+    ids = [vocabulary.id(normalize(word)) for word in wanted]
+    found = nearest_words(loaded.model.embeddings, ids, num)  # type: ignore[arg-type]
     return {
         word: [(vocabulary.words[number], cosine) for number, cosine in near]
         for word, near in zip(wanted, found, strict=True)
@@ -208,8 +210,9 @@ def _instead(word: str, loaded: TextModel) -> str:
     parts = [part for part in dict.fromkeys(known) if not part.isspace()]
     if parts:
         return f"It knows its parts: {' '.join(parts)}"
-    near = nearest(word, vocabulary.words[2:]) or next((other for other in vocabulary.words[2:] if word in other), None)
-    return f"It knows {near}." if near else f"It knows {', '.join(vocabulary.words[3:8])} and others."
+    others = [other for other in vocabulary.words[len(SPECIAL) :] if not other.isspace()]
+    near = nearest(word, others) or next((other for other in others if word.strip() and word in other), None)
+    return f"It knows {near}." if near else f"It knows {', '.join(others[1:6])} and others."
 
 
 def _of(kind: type[TextConstraints] | type[Sampling], settings: dict[str, Any]) -> dict[str, Any]:

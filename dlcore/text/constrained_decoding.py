@@ -83,13 +83,17 @@ class ConstrainedDecoder:
 
     def _check_vocabulary(self) -> None:
         form = self.form
+        name = "line_length" if form.line_length else "acrostic" if form.acrostic else "lines"
         if form.has_lines and self._break == UNKNOWN:
-            name = "line_length" if form.line_length else "acrostic" if form.acrostic else "lines"
             raise ArgumentError(name, "nothing, since the network knows no line breaks", getattr(form, name))
         kind = "han" if form.line_length else "in a line" if form.has_lines else "any"
         if form.unit == "characters" and not bool((self._kinds[kind] & (self._sizes == 1)).any()):
-            remedy = "Count tokens: unit tokens." if kind == "any" else "Leave out what says how lines look."
-            raise ArgumentError("unit", "tokens, since the network knows no word of one character", form.unit, remedy)
+            words = "no Chinese character as a word of its own" if kind == "han" else "no word of one character"
+            if form.has_lines:
+                remedy = "Leave it out, or train on characters: --data.level char, or with --data.rare split."
+                raise ArgumentError(name, f"nothing, since the network knows {words}", getattr(form, name), remedy)
+            remedy = "Count tokens: unit tokens."
+            raise ArgumentError("unit", f"tokens, since the network knows {words}", form.unit, remedy)
 
     # Start of a text
 

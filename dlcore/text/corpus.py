@@ -20,6 +20,7 @@ from dlcore.text.store_building import Rules, build_store
 from dlcore.text.token_store import TokenStore
 
 _VERSION = 1  # increase it when a store changes for reasons other than those below
+_CHECKS = "1"  # increase it when files are checked in another way
 _ROOM = 2.2  # bytes on disk per byte of text, while a store is built
 
 
@@ -32,11 +33,15 @@ class Corpus:
     repeated: int = 0  # how many times a file was named again
 
     @classmethod
-    def find(cls, root: str | Sequence[str]) -> Corpus:
-        """Find and check the files of a corpus; files unchanged since the last time are not read."""
+    def find(cls, root: str | Sequence[str], encoding: str | None = None) -> Corpus:
+        """Find and check the files of a corpus; files unchanged since the last time are not read.
+
+        encoding is that of all files, by Python's name; without it, each is UTF-8 or GB18030.
+        """
         named = named_files(root)
         paths = each_once(named)
-        memory = cache_folder() / "texts" / "files" / f"{hash_of(sorted(map(os.path.realpath, paths)))[:32]}.json"
+        name = hash_of([_CHECKS, encoding or "", *sorted(map(os.path.realpath, paths))])[:32]
+        memory = cache_folder() / "texts" / "files" / f"{name}.json"
         known: dict[str, tuple[str, str]] = {}
         with suppress(OSError, ValueError):
             kept = json.loads(memory.read_text(encoding="utf-8"))
@@ -48,7 +53,10 @@ class Corpus:
             except OSError as error:
                 raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
             key = f"{os.path.realpath(path)} {state.st_size} {state.st_mtime_ns}"
-            file = TextFile(path, state.st_size, *known[key]) if key in known else look_through(path)
+            if key in known:
+                file = TextFile(path, state.st_size, *known[key])
+            else:
+                file = look_through(path, encoding, "--data.encoding")
             files.append(file)
             seen[key] = (file.encoding, file.digest)
         if not any(file.size for file in files):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import codecs
 import glob
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from dlcore.errors import ArgumentError, DataError
+from dlcore.text.encodings import decoder_of, errors_of, other_encoding, shown_name
 
 ENDINGS = (".txt", ".text")
 _BLOCK = 1 << 20  # bytes
@@ -24,8 +27,8 @@ class TextFile:
 
     path: Path  # the file
     size: int  # its bytes
-    encoding: str  # ``utf-8`` or ``gb18030``
-    digest: str  # hash of its content
+    encoding: str  # ``utf-8``, ``gb18030``, or the one that was given
+    digest: str  # hash of its content, and of an encoding that was given
 
 
 def each_once(paths: Sequence[Path]) -> list[Path]:
@@ -34,9 +37,6 @@ def each_once(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         found.setdefault(os.path.realpath(path), path)  # unlike `resolve`, no error for links that form a loop
     return list(found.values())
-
-
-_USUAL = "的一是不了人我在有他這中大來上國說們你，。"  # frequent in any text, in Big5's traditional characters
 
 
 def named_files(root: str | Sequence[str]) -> list[Path]:
@@ -81,84 +81,121 @@ def _below(top: Path) -> Iterator[Path]:
         yield from (path for path in paths if path.is_file() or (path.is_symlink() and not path.exists()))
 
 
-def look_through(path: Path) -> TextFile:
+class _Reading:
+    """Decodes a file block by block; `wrong` is the position of the first byte that it cannot decode, or -1."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding, self.wrong = encoding, -1
+        self._decoder, self._size = decoder_of(encoding), 0
+
+    def add(self, block: bytes) -> str:
+        """Return the text of a block, empty from the first wrong byte on; an empty block is the end."""
+        if self.wrong >= 0:
+            return ""
+        kept = len(self._decoder.getstate()[0])
+        try:
+            text = self._decoder.decode(block, final=not block)
+        except UnicodeError as error:
+            start = error.start if isinstance(error, UnicodeDecodeError) else 0
+            text, self.wrong = "", self._size - kept + start
+        self._size += len(block)
+        return text
+
+
+def look_through(path: Path, encoding: str | None = None, flag: str = "") -> TextFile:
     """Read a file once: find its encoding and its digest.
 
-    If it holds NUL bytes, or is neither UTF-8 nor GB18030, the `DataError` has the position.
+    Args:
+        path: The file.
+        encoding: Its encoding, by Python's name; None: UTF-8 or GB18030, whichever it is.
+        flag: The argument by which a user gives another encoding, for messages; empty if there is none.
+
+    Raises:
+        DataError: It holds NUL characters, or is not in the encoding (with the position), or in a third one.
     """
-    digest = hashlib.blake2b(digest_size=20)
-    size = 0
-    decoder, wrong = codecs.getincrementaldecoder("utf-8")("strict"), -1
-    try:
-        with path.open("rb") as file:
-            while True:
-                block = file.read(_BLOCK)
-                digest.update(block)
-                if size == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                    raise DataError(f"{path}: expected UTF-8 or GB18030, got UTF-16. Save it as UTF-8.")
-                if (nul := block.find(b"\0")) >= 0:
-                    raise DataError(
-                        f"{path}: expected text, got a NUL byte at byte {size + nul:,}: a program's file, or UTF-16."
-                    )
-                if wrong < 0:
-                    kept = len(decoder.getstate()[0])
-                    try:
-                        decoder.decode(block, final=not block)
-                    except UnicodeDecodeError as error:
-                        wrong = size - kept + error.start
-                size += len(block)
-                if not block:
-                    break
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    encoding = "utf-8" if wrong < 0 else _other_encoding(path, wrong)
+    utf_8, given = _Reading("utf-8"), None if encoding is None else _Reading(encoding)
+    digest, size, same = hashlib.blake2b(digest_size=20), 0, True
+    for block in _blocks(path):
+        digest.update(block)
+        text = utf_8.add(block)
+        if given is None:
+            _refuse_zeros(path, block, size, flag)
+        else:
+            other = given.add(block)
+            same = same and other == text
+            expected = f"{path}: expected text in {shown_name(given.encoding)}, got"
+            if given.wrong >= 0:
+                remedy = "Give another encoding, or none: UTF-8 and GB18030 are detected."
+                raise DataError(f"{expected} other bytes, at byte {given.wrong:,}. {remedy}")
+            if "\0" in other:
+                raise DataError(f"{expected} a NUL character: a program's file, or another encoding.")
+        size += len(block)
+    detected = "utf-8" if utf_8.wrong < 0 else "gb18030"
+    if encoding is None:
+        encoding = detected if utf_8.wrong < 0 else _other_encoding(path, utf_8.wrong, flag)
+    elif same and utf_8.wrong < 0:
+        encoding = "utf-8"  # the same text in both, as ASCII is
+    if encoding != detected:  # the same bytes are another text
+        digest.update(encoding.encode())
     return TextFile(path, size, encoding, digest.hexdigest())
 
 
-def _other_encoding(path: Path, wrong: int) -> str:
+def open_text(file: TextFile, binary: IO[bytes]) -> io.TextIOWrapper:
+    """Return the text of a checked file, which is open."""
+    encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
+    return io.TextIOWrapper(binary, encoding, errors_of(file.encoding))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Yield a file's content in blocks; the last one is empty."""
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+            yield b""
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def _refuse_zeros(path: Path, block: bytes, before: int, flag: str) -> None:
+    """Refuse UTF-32 and UTF-16, and a program's file."""
+    marks = {"UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
+    for name, starts in marks.items():
+        if before == 0 and block.startswith(starts):
+            raise DataError(f"{path}: expected UTF-8 or GB18030, got {name}. {_remedy(name.lower(), flag)}")
+    if (nul := block.find(b"\0")) >= 0:
+        also = f" (then {flag} utf-16-le or the like)" if flag else ""
+        what = f"a program's file, or UTF-16 or UTF-32{also}"
+        raise DataError(f"{path}: expected text, got a NUL byte at byte {before + nul:,}: {what}.")
+
+
+def _remedy(encoding: str, flag: str) -> str:
+    return f"Save it as UTF-8, or give its encoding: {flag} {encoding}." if flag else "Save it as UTF-8."
+
+
+def _other_encoding(path: Path, wrong: int, flag: str) -> str:
     """Return GB18030 if a file that is not UTF-8 is in that encoding; raise otherwise."""
-    elsewhere = _first_wrong(path, "gb18030")
-    if elsewhere < 0 and _is_big5(path):
-        raise DataError(f"{path}: expected UTF-8 or GB18030, got text that seems to be Big5. Save it as UTF-8.")
-    if elsewhere < 0 and not _is_damaged_utf8(path):
-        return "gb18030"
-    if elsewhere < 0 or elsewhere <= wrong or _is_damaged_utf8(path):
+    reading = _Reading("gb18030")
+    for block in _blocks(path):
+        reading.add(block)
+    elsewhere = reading.wrong
+    if 0 <= elsewhere < wrong or _is_damaged_utf8(path):
         raise DataError(
             f"{path}: expected UTF-8, got other bytes, at byte {wrong:,}. Repair the file, or save it again."
         )
-    raise DataError(
-        f"{path}: expected UTF-8 or GB18030, got other bytes: not UTF-8 at byte {wrong:,}, not GB18030 at "
-        f"byte {elsewhere:,}."
-    )
-
-
-def _first_wrong(path: Path, encoding: str) -> int:
-    """Return the position of the first byte that cannot be decoded, or -1."""
-    decoder, place = codecs.getincrementaldecoder(encoding)("strict"), 0
     with path.open("rb") as file:
-        while True:
-            block = file.read(_BLOCK)
-            kept = len(decoder.getstate()[0])
-            try:
-                decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                return place - kept + error.start
-            place += len(block)
-            if not block:
-                return -1
-
-
-def _is_big5(path: Path) -> bool:
-    """Return whether the beginning is Chinese in Big5; its bytes are often valid GB18030 too, with rare characters."""
-    with path.open("rb") as file:
-        block = file.read(_BLOCK)
-    try:
-        as_big5 = codecs.getincrementaldecoder("big5")("strict").decode(block)
-    except UnicodeDecodeError:
-        return False
-    as_gb18030 = codecs.getincrementaldecoder("gb18030")("strict").decode(block)
-    usual = [sum(map(text.count, _USUAL)) / len(text) for text in (as_big5, as_gb18030)]
-    return usual[0] > 0.02 and usual[0] > 4 * usual[1]
+        other = other_encoding(file.read(_BLOCK))
+    expected = f"{path}: expected UTF-8 or GB18030, got"
+    if other:
+        raise DataError(f"{expected} text that seems to be {shown_name(other)}. {_remedy(other, flag)}")
+    if elsewhere >= 0:
+        where = f"not UTF-8 at byte {wrong:,}, not GB18030 at byte {elsewhere:,}"
+        raise DataError(f"{expected} other bytes: {where}.{' ' * bool(flag)}{flag and _remedy('NAME', flag)}")
+    if other is not None:
+        sure = f" If it is GB18030: {flag} gb18030." if flag else ""
+        remedy = _remedy("big5, cp932, …", flag)
+        raise DataError(f"{expected} text of rare characters only, which seems to be in another. {remedy}{sure}")
+    return "gb18030"
 
 
 def _is_damaged_utf8(path: Path) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import codecs
 import hashlib
 import importlib.util
 import io
+import re
 import warnings
 import zlib
 from functools import cached_property
@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.errors import ArgumentError, DataError
+from dlcore.text.documents import normalize
+
+# What jieba looks up; each other character is a word of its own.
+LOOKED_UP = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")
 
 _LARGEST = 500_000_000  # bytes; jieba's own has 5 million
+_USER_LINE = re.compile(r"(\S+)( [0-9]+)?( [a-z]+)?")  # jieba's pattern; it takes any other line for one long word
+_SEPARATED = re.compile(r"[,;|、]|[，；][0-9.]")  # a list, or a column that something else than a space separates
 
 
 class Dictionary:
@@ -32,13 +38,19 @@ class Dictionary:
 
     @classmethod
     def of_files(cls, dictionary: str | None, user_dict: str | None) -> Dictionary:
-        """Read a file instead of jieba's dictionary, and a file of further words; invalid entries are a `DataError`."""
-        words = _content("dictionary", dictionary)
-        made = cls(words, _content("user_dict", user_dict) or b"", dictionary or user_dict or "")
-        if words is not None:
-            _check_words(words, dictionary or "")
-        _check_user(made.user, user_dict or "")
-        return made
+        """Read a file instead of jieba's dictionary, and a file of further words, normalised as the text is.
+
+        A line of another form is a `DataError` with its number.
+        """
+        words = None if dictionary is None else _words(dictionary)
+        user = b"" if user_dict is None else _user_words(user_dict)
+        return cls(words, user, dictionary or user_dict or "")
+
+    def never_cut(self) -> list[str]:
+        """Return the words, apart from jieba's own, that are never cut: with a character that jieba never joins."""
+        lines = ((self.words or b"") + self.user).decode("utf-8").split("\n")
+        words = (line.split(" ")[0] for line in lines)
+        return [word for word in words if word and not LOOKED_UP.fullmatch(word)]
 
     @cached_property
     def content(self) -> bytes:
@@ -57,10 +69,13 @@ class Dictionary:
         tokenizer = jieba.Tokenizer()
         tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(io.BytesIO(self.content))
         tokenizer.initialized = True
-        before = set(jieba.finalseg.Force_Split_Words)
-        tokenizer.load_userdict(io.BytesIO(self.user))
-        split = jieba.finalseg.Force_Split_Words - before
-        jieba.finalseg.Force_Split_Words -= split  # they belong to this dictionary alone
+        # jieba keeps these words for the whole process: neither take another dictionary's nor leave this one's.
+        others, jieba.finalseg.Force_Split_Words = jieba.finalseg.Force_Split_Words, set()
+        try:
+            tokenizer.load_userdict(io.BytesIO(self.user))
+            split = jieba.finalseg.Force_Split_Words
+        finally:
+            jieba.finalseg.Force_Split_Words = others
         return tokenizer.FREQ, tokenizer.total, sorted(split)
 
     def state(self) -> dict[str, Any]:
@@ -113,38 +128,51 @@ def jieba_words() -> bytes:
     return (Path(found.origin).parent / "dict.txt").read_bytes()
 
 
-def _content(argument: str, path: str | None) -> bytes | None:
-    if path is None:
-        return None
+def _lines(argument: str, path: str) -> list[tuple[int, str]]:
+    """Return the lines of a file that are not blank, normalised, with their numbers."""
     file = Path(path).expanduser()
     if not file.is_file():
         raise ArgumentError(argument, "a file of words", path, "That is a folder." if file.is_dir() else "")
-    lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
-    return b"".join(line + b"\n" for line in lines if line.strip())
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        got = repr(content.split(b"\n")[number - 1][:60].decode("utf-8", "replace"))
+        raise DataError(f"{path}, line {number:,}: expected UTF-8, got {got}. Save the file as UTF-8.") from None
+    lines = enumerate(normalize(text).split("\n"), 1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
 
 
-def _check_words(content: bytes, name: str) -> None:
-    total = 0
-    for number, line in enumerate(content.splitlines(), 1):
+def _joined(lines: list[tuple[int, str]]) -> bytes:
+    return "".join(f"{line}\n" for _, line in lines).encode("utf-8")
+
+
+def _words(path: str) -> bytes:
+    lines, total = _lines("dictionary", path), 0
+    for number, line in lines:
         try:
-            word, frequency = line.strip().decode("utf-8").split(" ")[:2]
+            word, frequency = line.split(" ")[:2]
             count = int(frequency)
         except ValueError:
             count, word = -1, ""
         if count < 0 or not word:
-            raise DataError(
-                f"{name}, line {number:,}: expected a word, a space and its frequency, in UTF-8, got "
-                f"{line[:60].decode('utf-8', 'replace')!r}."
-            )
+            raise DataError(f"{path}, line {number:,}: expected a word, a space and its frequency, got {line[:60]!r}.")
         total += count
     if not total:
-        raise DataError(f"{name}: expected words with frequencies, got none.")
+        raise DataError(f"{path}: expected words with frequencies, got none.")
+    return _joined(lines)
 
 
-def _check_user(content: bytes, name: str) -> None:
-    for number, line in enumerate(content.splitlines(), 1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError:
-            got = repr(line[:60].decode("utf-8", "replace"))
-            raise DataError(f"{name}, line {number:,}: expected UTF-8, got {got}.") from None
+def _user_words(path: str) -> bytes:
+    lines = _lines("user_dict", path)
+    for number, line in lines:
+        found = _USER_LINE.fullmatch(line)
+        if not found or _SEPARATED.search(found[1]):
+            raise DataError(
+                f"{path}, line {number:,}: expected a word, or with it a frequency, a whole number (明月 5), and a tag "
+                f"of small letters (明月 5 n), with one space between them, got {line[:60]!r}."
+            )
+    if not lines:
+        raise DataError(f"{path}: expected words, one a line, got none.")
+    return _joined(lines)

@@ -8,7 +8,6 @@ Not NFKC, which turns ，！？ into ASCII: Chinese punctuation is kept.
 
 from __future__ import annotations
 
-import io
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dlcore.errors import DataError
-from dlcore.text.corpus_files import TextFile
+from dlcore.text.corpus_files import TextFile, open_text
 
 Documents = Literal["blank_line", "file", "none"]
 
@@ -61,8 +60,7 @@ def read_blocks(files: Sequence[TextFile], documents: Documents, characters: int
     """
     for number, file in enumerate(files):
         joins = documents == "none" and number < len(files) - 1
-        encoding = "utf-8-sig" if file.encoding == "utf-8" else file.encoding
-        with file.path.open("rb") as binary, io.TextIOWrapper(binary, encoding) as source:
+        with file.path.open("rb") as binary, open_text(file, binary) as source:
             rest, place_before = "", 0
             while True:
                 try:

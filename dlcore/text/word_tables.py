@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from dlcore.cache import cache_folder, cached_entry
-from dlcore.text.dictionary import Dictionary
+from dlcore.text.dictionary import LOOKED_UP, Dictionary
 
-_VERSION = 1
-_CUT = re.compile(r"[\u4E00-\u9FD5a-zA-Z0-9+#&._%\-]+")  # what jieba looks up; other characters are words of their own
+_VERSION = 2  # increase it when the tables of the same words change
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: Fibonacci hashing
 _CHARACTERS = 1 << 16
 
@@ -55,7 +53,7 @@ class WordTables:
     def _make(cls, dictionary: Dictionary) -> WordTables:
         frequencies, total, force_split = dictionary.read()
         log_total = math.log(total)
-        words = [word for word in frequencies if _CUT.fullmatch(word)]
+        words = [word for word in frequencies if LOOKED_UP.fullmatch(word)]
         number = {word: node for node, word in enumerate(words)}
         parents = np.array([number.get(word[:-1], -1) for word in words], dtype=np.int32)
         characters = np.array([ord(word[-1]) for word in words], dtype=np.int32)

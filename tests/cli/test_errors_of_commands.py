@@ -1,5 +1,6 @@
 """Bad input costs one line: it names the argument, what was expected, what came and the remedy, never a traceback."""
 
+import logging
 import sys
 
 import pytest
@@ -252,3 +253,12 @@ def test_debug_shows_the_traceback(monkeypatch, capsys, workplace):
     monkeypatch.setenv("DLCORE_DEBUG", "1")
     assert main(["fit", "--model.dropout", "7"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_matplotlib_says_nothing_of_a_cache_that_cannot_be_written(capsys, caplog):
+    assert main(["--version"]) == 0
+    log = logging.getLogger("matplotlib")
+    log.warning("mkdir -p failed for path %s: %s", "/gone", "Not a directory")
+    log.warning("Matplotlib created a temporary cache directory at %s because …", "/tmp/x")
+    log.warning("findfont: Font family 'X' not found.")
+    assert [record.message for record in caplog.records] == ["findfont: Font family 'X' not found."]

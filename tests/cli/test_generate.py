@@ -10,7 +10,7 @@ import pytest
 from lightning.pytorch import Trainer
 
 import dlcore
-from dlcore.cli.generated_output import Output
+from dlcore.cli.generated_output import Output, read_prompts_file
 from dlcore.cli.main import main
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
@@ -95,6 +95,11 @@ def test_prompts_come_from_a_file_and_texts_go_to_one(generate, tmp_path):
     texts = [json.loads(line)["text"] for line in target.read_text(encoding="utf-8").splitlines()]
     assert [text[:2] for text in texts] == ["明月", "春风"]
     assert {path.name for path in tmp_path.iterdir()} == {"prompts.txt", "文.jsonl"}
+
+
+def test_a_prompt_ends_at_a_line_break_only(tmp_path):
+    (tmp_path / "prompts.txt").write_text("明\u2028月\n春\x0c风\r\n\n\x85夜 \n", encoding="utf-8")
+    assert read_prompts_file(str(tmp_path / "prompts.txt")) == ["明\u2028月", "春\x0c风", "\x85夜 "]
 
 
 def test_lines_have_their_form(generate):

@@ -1,5 +1,7 @@
 """ChineseCorpus as a whole: facts, parts, batches, what is said."""
 
+import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,15 @@ def test_what_a_model_may_ask_for(poems, capsys):
     assert facts["test_characters"] == facts["test_tokens"] - 3
     assert all(isinstance(value, int | str) for value in facts.values())
     assert "data: UTF-8 text, documents: 55 train, 2 val, 3 test;" in capsys.readouterr().out
+
+
+def test_the_entropy_of_words(poems):
+    data = corpus(poems)
+    data.setup("fit")
+    counts = Counter(data.parts["train"].tokens.tolist())
+    total = sum(counts.values())
+    assert data.unigram_entropy == pytest.approx(-sum(n / total * math.log(n / total) for n in counts.values()))
+    assert data.unigram_entropy < math.log(len(data.vocabulary))
 
 
 def test_words_by_jieba(poems):
@@ -84,6 +95,15 @@ def test_gb18030_is_said(tmp_path, monkeypatch, capsys):
     assert data.tokenizer.decode(data.parts["test"].document(0).tolist()) == POEMS[19]
 
 
+def test_an_encoding_is_taken_at_ones_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "古.txt").write_bytes("\n\n".join(POEMS).replace("几时", "幾時").encode("utf-16"))
+    data = corpus(str(tmp_path / "古.txt"), encoding="UTF-16")
+    data.facts()
+    assert "data: UTF-16 text, documents: 55 train, 2 val, 3 test" in capsys.readouterr().out
+    assert data.tokenizer.decode(data.parts["test"].document(0).tolist()) == POEMS[19].replace("几时", "幾時")
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
@@ -104,11 +124,26 @@ def test_gb18030_is_said(tmp_path, monkeypatch, capsys):
         ({"test_size": 60}, ArgumentError, "test_size: expected at most 59 of 60 documents, got 60"),
         ({"val_size": 1.5}, ArgumentError, "val_size: expected a share"),
         ({"user_dict": "none.txt", "level": "word"}, ArgumentError, "user_dict: expected a file of words"),
+        ({"user_dict": "none.txt"}, ArgumentError, "user_dict: expected nothing where level is char, got 'none.txt'"),
+        ({"dictionary": "none.txt"}, ArgumentError, r"dictionary: expected nothing .*\(--data.dictionary null\)"),
+        ({"hmm": True}, ArgumentError, r"hmm: expected nothing .*\(--data.hmm false\), or set --data.level word"),
+        ({"encoding": "gb2313"}, ArgumentError, r"encoding: expected the name of an encoding .*, got 'gb2313'"),
+        ({"encoding": "rot13"}, ArgumentError, "encoding: expected the name of an encoding"),
+        (
+            {"root": None, "builtin": "lyrics", "encoding": "gbk"},
+            ArgumentError,
+            "encoding: expected nothing with built",
+        ),
+        ({"max_words": 9}, ArgumentError, "max_words: expected nothing where .* or set --data.rare unknown"),
     ],
 )
 def test_bad_settings_name_argument_and_remedy(poems, settings, error, message):
     with pytest.raises(error, match=message):
         corpus(**{"root": poems, **settings}).train_dataloader()
+
+
+def test_most_words_are_most_characters_where_rare_ones_are_unknown(poems):
+    assert len(corpus(poems, max_words=5, rare="unknown").vocabulary) == 2 + 5
 
 
 def test_a_file_that_is_named_twice_is_read_once(poems, capsys):

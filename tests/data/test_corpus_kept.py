@@ -24,19 +24,36 @@ def test_characters_are_those_of_the_words_at_hand(poems, tmp_path):
             assert target < 2 or characters == len(words[target])
 
 
-@pytest.mark.parametrize("settings", [{"min_freq": 9}, {"max_words": 5}, {"rare": "unknown"}, {"level": "word"}])
+@pytest.mark.parametrize("settings", [{"min_freq": 9}, {"max_words": 5}, {"rare": "unknown"}, {"level": "char"}])
 def test_words_that_a_checkpoint_settles_are_not_asked_for_in_vain(poems, settings, capsys):
-    first = corpus(poems)
+    settings = {"level": "word", **settings}
+    first = corpus(poems, level="word")
     first.setup("fit")
-    ((name, value),) = settings.items()
+    name, value = [*settings.items()][-1]
     message = rf"{name}: expected .*, as in the run of the checkpoint, got '?{value}"
     with pytest.raises(ArgumentError, match=message):
         later(poems, first.state_dict(), stage="fit", **settings)
     capsys.readouterr()
     later(poems, first.state_dict(), **settings)
     assert f"data: {name} {value} changes nothing: the words are those of the checkpoint" in capsys.readouterr().out
-    later(poems, first.state_dict())
+    later(poems, first.state_dict(), level="word")
     assert "changes nothing" not in capsys.readouterr().out
+
+
+def test_another_dictionary_than_the_checkpoints_is_told(poems, tmp_path, capsys):
+    words = tmp_path / "词.txt"
+    words.write_text("几时有\n李·白\n", encoding="utf-8")
+    first = corpus(poems, level="word", user_dict=str(words))
+    first.setup("fit")
+    assert "几时有" in first.vocabulary
+    assert "data: words that are never cut, as jieba joins only" in (said := capsys.readouterr().out)
+    assert said.count("李·白") == 1
+    later(poems, first.state_dict(), stage="fit", level="word", user_dict=str(words))
+    assert "the words of the training" not in capsys.readouterr().out
+    for content in ("青天\n", "bad  5\n", None):
+        words.unlink() if content is None else words.write_text(content, encoding="utf-8")
+        later(poems, first.state_dict(), level="word", user_dict=str(words))
+        assert f"data: user_dict {words}: not the words of the training;" in capsys.readouterr().out
 
 
 def later(root, kept, stage="test", **settings):

@@ -53,6 +53,16 @@ def test_neighbors_are_the_nearest_by_cosine(loaded):
         assert sorted((cosine for _, cosine in near), reverse=True) == [cosine for _, cosine in near]
     with pytest.raises(ArgumentError, match="expected a word that the model knows"):
         neighbors("Xyz", loaded)
+    for blank in ("", " "):
+        with pytest.raises(
+            ArgumentError, match=r"a word that the model knows, got ' ?'\. It knows \S+, .* and others\.$"
+        ):
+            neighbors(blank, loaded)
+
+
+def test_a_word_is_normalised_as_the_text_was(loaded):
+    marked = "\ufeff明月"
+    assert neighbors(marked, loaded, num=2) == {marked: neighbors("明月", loaded, num=2)["明月"]}
 
 
 def test_cosines_by_hand():

@@ -6,7 +6,7 @@ import pytest
 
 from dlcore.errors import ArgumentError, DataError
 from dlcore.text.corpus import Corpus
-from dlcore.text.corpus_files import each_once, look_through, named_files
+from dlcore.text.corpus_files import each_once, look_through, named_files, open_text
 
 POEM = "静夜思\n床前明月光，\n疑是地上霜。\n举头望明月，\n低头思故乡。\n"
 
@@ -132,7 +132,7 @@ def test_a_file_that_may_not_be_read(write):
 def test_files_that_have_not_changed_are_not_read_again(write, own_cache, monkeypatch):
     path = write("a.txt", POEM)
     first = Corpus.find(str(path))
-    monkeypatch.setattr("dlcore.text.corpus.look_through", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("dlcore.text.corpus.look_through", lambda *_: pytest.fail("read again"))
     assert Corpus.find(str(path)) == first
     path.write_text(POEM + "完")
     with pytest.raises(pytest.fail.Exception, match="read again"):
@@ -179,3 +179,75 @@ def test_big5_is_named_and_not_taken_for_gb18030(tmp_path):
     simplified = tmp_path / "简体.txt"
     simplified.write_bytes("我们在这里说话，他是一个不说话的人。\n人来人往。\n".encode("gb18030") * 30)
     assert look_through(simplified).encoding == "gb18030"
+
+
+JAPANESE = "これは日本語の文章です。私は東京に住んでいます。今日は天気がいいですね。\n" * 9
+KOREAN = "안녕하세요 저는 학생입니다 오늘은 날씨가 좋습니다. 모든 국민은 법 앞에 평등하다.\n" * 9
+RUSSIAN = "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.\n" * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "name", "given"),
+    [
+        (JAPANESE, "shift_jis", "Shift-JIS", "cp932"),
+        (JAPANESE, "euc_jp", "EUC-JP", "euc_jp"),
+        (KOREAN, "euc_kr", "EUC-KR", "cp949"),
+        (RUSSIAN, "koi8-r", "KOI8-R", "koi8-r"),
+        (RUSSIAN, "cp1251", "CP1251", "cp1251"),
+        (RUSSIAN.replace(" ", ""), "cp1251", "CP1251", "cp1251"),
+        (RUSSIAN.upper(), "koi8-r", "KOI8-R", "koi8-r"),
+        ("國家圖書館舉辦書展，歡迎大家來參觀選購，這是他們的一大優惠。" * 9, "big5", "Big5", "big5"),
+        (POEM, "utf-32", "UTF-32", "utf-32"),
+        (POEM, "utf-16", "UTF-16", "utf-16"),
+    ],
+)
+def test_other_encodings_are_named_and_can_be_given(write, own_cache, text, written, name, given):
+    path = write("文.txt", text.encode(written))
+    with pytest.raises(DataError, match=rf"文\.txt: expected UTF-8 or GB18030, got .*{name}\. Save it as UTF-8\."):
+        look_through(path)
+    with pytest.raises(DataError, match=rf"Save it as UTF-8, or give its encoding: --data\.encoding {given}\."):
+        Corpus.find(str(path))
+    (found,) = Corpus.find(str(path), given).files
+    with path.open("rb") as binary, open_text(found, binary) as source:
+        assert source.read() == text
+    assert found.encoding == given
+
+
+def test_rare_characters_only_are_not_taken_for_chinese(write, own_cache):
+    rare = write("a.txt", "東京都交通局長公告令和五年度入札参加資格".encode("shift_jis") * 20)
+    with pytest.raises(
+        DataError, match=r"got text of rare characters only.* If it is GB18030: --data\.encoding gb18030"
+    ):
+        Corpus.find(str(rare))
+    assert Corpus.find(str(rare), "gb18030").files[0].encoding == "gb18030"
+    few = write("b.txt", "龘𠮷".encode("gb18030") * 10)
+    assert look_through(few).encoding == "gb18030"
+
+
+def test_the_euro_sign_of_code_page_936(write):
+    content = (POEM * 9 + "价格").encode("gbk") + b"\x80100\n"
+    for place in (0, 1, 2):  # also where a block ends
+        path = write("a.txt", b"a" * ((1 << 20) - len(content) + 4 + place) + b"\n" + content)
+        found = look_through(path)
+        assert found.encoding == "gb18030"
+        with path.open("rb") as binary, open_text(found, binary) as source:
+            assert source.read().endswith("价格€100\n")
+
+
+def test_a_given_encoding_must_fit(write, own_cache):
+    path = write("a.txt", POEM.encode("gb18030"))
+    with pytest.raises(DataError, match=r"a\.txt: expected text in UTF-8, got other bytes, at byte 0\. Give another"):
+        Corpus.find(str(path), "utf-8")
+    with pytest.raises(DataError, match=r"expected text in LATIN-1, got a NUL character"):
+        look_through(write("b.txt", b"a\0b"), "latin-1")
+
+
+def test_a_given_encoding_makes_another_text_only_where_it_is_one(write, own_cache):
+    for content in (POEM.encode(), POEM.encode("gb18030"), b"plain ASCII\n"):
+        path = write("a.txt", content)
+        plain = look_through(path)
+        assert look_through(path, plain.encoding) == plain
+    assert look_through(path, "cp1252") == look_through(path, "gb18030") == plain
+    path = write("b.txt", "模模".encode("gb18030"))  # valid UTF-8 too
+    assert look_through(path, "gb18030").encoding == "gb18030"
+    assert look_through(path, "gb18030").digest != look_through(path).digest

@@ -252,7 +252,14 @@ def test_a_form_that_cannot_be_is_refused(form, message):
     [
         (["明月", "春风"], {}, "unit: expected tokens, since the network knows no word of one character"),
         (["明", "月"], {"line_length": 5}, "line_length: expected nothing, since the network knows no line breaks"),
-        (["\n", "明月"], {"line_length": 5}, "unit"),
+        (
+            ["\n", "明月"],
+            {"line_length": 5},
+            "line_length: expected nothing, since the network knows no Chinese character",
+        ),
+        (["\n", "a", "b"], {"line_length": 5}, "line_length: expected nothing, since .* no Chinese character"),
+        (["\n", "明月"], {"acrostic": "明"}, "acrostic: expected nothing, since the network knows no word of one"),
+        (["\n", "明月"], {"lines": 2}, "lines: expected nothing, since the network knows no word of one character"),
     ],
 )
 def test_a_vocabulary_that_cannot_have_the_form_is_refused(words, form, message):

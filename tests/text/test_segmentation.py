@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dlcore.cache import locked
+from dlcore.text import word_tables
 from dlcore.text.dictionary import Dictionary, quiet_jieba
 from dlcore.text.documents import normalize
 from dlcore.text.segmentation import FIRST_OTHER, Segmenter
@@ -204,7 +205,7 @@ def test_words_do_not_depend_on_what_stands_behind_a_line_break(make_segmenter):
 def test_tables_are_kept_for_the_user_alone(own_cache, monkeypatch):
     dictionary = Dictionary("甲乙 5\n丙 2\n".encode())
     first = WordTables.of(dictionary)
-    (place,) = (own_cache / "words").glob("*-1")  # the lock lies beside it
+    (place,) = (own_cache / "words").glob(f"*-{word_tables._VERSION}")  # the lock lies beside it
     assert place.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in place.iterdir()} == {0o600}
     monkeypatch.setattr(Dictionary, "read", lambda self: pytest.fail("read again"))
@@ -223,7 +224,7 @@ def test_tables_without_a_cache(own_cache):
 def test_damaged_tables_are_made_anew(own_cache):
     dictionary = Dictionary("甲乙 5\n丙 2\n".encode())
     WordTables.of(dictionary)
-    (place,) = (own_cache / "words").glob("*-1")  # the lock lies beside it
+    (place,) = (own_cache / "words").glob(f"*-{word_tables._VERSION}")  # the lock lies beside it
     (place / "keys.npy").write_bytes(b"")
     assert Segmenter(dictionary).cut("甲乙丙") == ["甲乙", "丙"]
 
@@ -232,7 +233,7 @@ def test_tables_that_another_process_makes_are_waited_for(own_cache, tmp_path, m
     (tmp_path / "词.txt").write_text("明月 5\n东风 3\n", encoding="utf-8")
     dictionary = Dictionary.of_files(str(tmp_path / "词.txt"), None)
     made = WordTables._make(dictionary)
-    place = own_cache / "words" / f"{dictionary.digest[:32]}-1"
+    place = own_cache / "words" / f"{dictionary.digest[:32]}-{word_tables._VERSION}"
     monkeypatch.setattr(WordTables, "_make", lambda dictionary: pytest.fail("made twice"))
     with ThreadPoolExecutor(1) as pool:
         with locked(place.with_name("lock")):

@@ -94,7 +94,7 @@ def test_another_version_of_jiebas_dictionary_is_noticed(tokenizer, monkeypatch)
         ("甲乙 -3\n", "line 1: expected a word"),
         ("甲乙 0\n", "expected words with frequencies, got none"),
         ("", "expected words with frequencies, got none"),
-        (b"\xff\xfe", "line 1: expected a word"),
+        (b"\xff\xfe", "line 1: expected UTF-8"),
     ],
 )
 def test_dictionaries_that_are_none(tmp_path, content, message):

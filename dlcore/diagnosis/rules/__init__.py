@@ -17,8 +17,8 @@ _NAMES = (
     # State of the units
     "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
     # Result
-    "average_trails", "few_samples", "no_learning", "class_collapse", "underfitting", "overfitting", "worsening",
-    "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
+    "average_trails", "few_samples", "no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting",
+    "worsening", "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
     # Duration
     "busy_machine",
 )  # fmt: skip

@@ -1,0 +1,50 @@
+"""A text model no better than counting words, or than guessing: mostly after too few updates."""
+
+import math
+
+from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
+from dlcore.diagnosis.run_evidence import Evidence
+from dlcore.translation import N_, _, ngettext
+
+_FEW = 100  # updates
+_GUESSES = 0.98  # of ln V
+
+
+def check(run: Evidence) -> Finding | None:
+    """Compare the loss with ln V and with the entropy of the training text's word frequencies."""
+    if run.is_classifier or not run.settings.number("model.vocab_size") >= 2 or not run.finite:
+        return None
+    counting = float((run.event("started") or {}).get("unigram_entropy", math.nan))
+    losses = {f"{part}/loss": run.last(f"{part}/loss") for part in ("train", "val")}
+    loss = min((value for value in losses.values() if not math.isnan(value)), default=math.nan)
+    few = 0 < run.updates < _FEW
+    if loss > _GUESSES * run.chance_loss:
+        text = _("the loss {loss} is that of guessing (ln V = {chance})")
+    elif loss > counting:
+        text = _("the loss {loss} is above the {counting} of a model that only counts how often each word occurs")
+    elif math.isnan(loss) and few:
+        text = _("the run ended before its loss was measured")
+    else:
+        return None
+    text = text.format(loss=short(loss), chance=short(run.chance_loss), counting=short(counting))
+    if few:
+        said = ngettext("{text}; {n} update is too few", "{text}; {n} updates are too few", run.updates)
+        text = said.format(text=text, n=run.updates)
+    limited = few and run.settings.number("trainer.max_steps") > 0
+    return Finding(
+        text,
+        "certain",
+        numbers={
+            "ln_vocab_size": run.chance_loss,
+            "unigram_entropy": counting,
+            "updates": float(run.updates),
+            **{name: value for name, value in losses.items() if not math.isnan(value)},
+        },
+        flags=run.settings.flag("trainer.max_steps", -1) if limited else (),
+        advice=_("train longer: hundreds of updates, or smaller batches")
+        if few
+        else _("another learning rate (python -m dlcore lr_find), or a longer training"),
+    )
+
+
+RULE = Rule(N_("text not learned"), check, tuple(name for name in STUCK if name != "no_learning"))
