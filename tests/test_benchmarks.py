@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from forked import CONTEXT
 
-pytestmark = pytest.mark.process
-
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -45,6 +43,7 @@ def carry_out(script, words, said):
     runpy.run_path(script, run_name="__main__")
 
 
+@pytest.mark.process
 @pytest.mark.real_data
 def test_the_mlps_loop(ask):
     said = ask("mlp_loop", "--batch_size=100", "--epochs=1", "--samples=1000", "--repeats=1")
@@ -52,6 +51,7 @@ def test_the_mlps_loop(ask):
     assert [line.split()[0] for line in said.splitlines()[1:]] == ["wall"] * 5 + ["CPU"] * 5
 
 
+@pytest.mark.process
 @pytest.mark.real_data
 def test_any_module(ask):
     said = ask("any_module", "--batch_size=500", "--epochs=2", "--samples=2000", "--repeats=1")
@@ -59,6 +59,7 @@ def test_any_module(ask):
     assert said.count("times raw") == 3
 
 
+@pytest.mark.matrix
 @pytest.mark.real_data
 def test_late_steps(ask):
     said = ask("late_steps", "--batch_size=500", "--epochs=5", "--samples=2000")
@@ -66,11 +67,13 @@ def test_late_steps(ask):
     assert "weights bit-equal" in said
 
 
+@pytest.mark.process
 @pytest.mark.real_data
 def test_two_processes(ask):
     assert "weights bit-equal" in ask("ddp_loop", "--batch_size=500", "--epochs=2", "--samples=4000", "--repeats=1")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("question", "words"),
     [

@@ -19,7 +19,7 @@ from dlcore.tracking.figures import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EXAMPLES = ("show background", "show background --every 2 --queue 1")
+EXAMPLES = ("show background", "show background --steps 24 --every 2 --queue 1")
 _BATCH, _SIZES = 64, (784, 256, 10)
 _WAYS = ("none", "drawn by the training", "drawn by a worker")
 Span = tuple[float, float]

@@ -46,9 +46,7 @@ RUNS = {
 ALWAYS = {
     "pixels 0 to 255",
     "Adam 0.1",
-    "5,000 samples by heart",
     "the textbook's own",
-    "dropout",
     "the default recipe",
 }
 

@@ -59,10 +59,13 @@ def test_an_error_is_printed_once(tmp_path):
         ),
         pytest.param(
             (f"--master_port={free_port()}",),
-            marks=pytest.mark.fault(
-                "the same with torchrun's static rendezvous, which keeps the dead processes' addresses",
-                "Started again: the run in … goes on from its last checkpoint.",
-            ),
+            marks=[
+                pytest.mark.matrix,
+                pytest.mark.fault(
+                    "the same with torchrun's static rendezvous, which keeps the dead processes' addresses",
+                    "Started again: the run in … goes on from its last checkpoint.",
+                ),
+            ],
         ),
     ],
     ids=["standalone", "static"],
