@@ -3,12 +3,17 @@
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["dlcore*"]), "dlcore.data.lyrics", "dlcore.configs", "dlcore.configs.studies"],
+    packages=[
+        *find_packages(include=["dlcore*"]),
+        *("dlcore.configs", "dlcore.configs.studies", "dlcore.studies.templates", "dlcore.data.lyrics"),
+        "dlcore.locale.zh_CN.LC_MESSAGES",
+    ],
     package_dir={"dlcore.configs": "configs"},
     package_data={
-        "dlcore": ["py.typed", "locale/*/LC_MESSAGES/*.mo"],
+        "dlcore": ["py.typed"],
+        "dlcore.locale.zh_CN.LC_MESSAGES": ["*.mo"],
         "dlcore.configs": ["*.yaml"],
-        "dlcore.studies": ["templates/*"],
+        "dlcore.studies.templates": ["*"],
         "dlcore.configs.studies": ["*.yaml"],
         "dlcore.data.lyrics": ["*"],
         "dlcore.textbook": ["lessons.yaml"],

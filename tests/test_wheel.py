@@ -66,12 +66,14 @@ def test_all_of_it_works_in_an_empty_folder(installed, tmp_path):
                 file.write(text)
     (tmp_path / "commands").write_text(COMMANDS, encoding="utf-8")
     surroundings = os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    surroundings["DLCORE_LANG"] = "zh_CN"  # the catalogue is there too
     program = f"import dlcore\nassert {str(installed)!r} in dlcore.__file__, dlcore.__file__\n{PROGRAM}"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "cnn_fashion_mnist" in done.stdout
+    assert "训练结束" in done.stdout
     assert re.search(r"\$ generate.*\n明月", done.stdout), done.stdout
 
 
