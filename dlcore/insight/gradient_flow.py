@@ -18,6 +18,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from dlcore.errors import FitError
 from dlcore.insight.preflight.case import Case
 from dlcore.tracking.figures import style
 
@@ -70,7 +71,16 @@ def gradient_flow(case: Case) -> GradientFlow:
 
     Args:
         case: The recipe's model and data. They are not changed.
+
+    Raises:
+        FitError: No parameter learns.
     """
+    parameters = list(case.model.parameters())
+    if parameters and not any(parameter.requires_grad for parameter in parameters):
+        raise FitError(
+            f"model: expected parameters that learn, got none in {type(case.model).__name__}: all are frozen. Set "
+            "requires_grad of those that shall learn."
+        )
     model, batch = case.fresh_model(noise=False), case.plain_batch(_SAMPLES)
     calls: list[tuple[nn.Module, LayerGradient]] = []
 

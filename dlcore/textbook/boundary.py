@@ -38,7 +38,7 @@ def boundary(
     optimizer_lr: float = 0.03,
     steps: int = 1000,
     seed: int = 0,
-    encoding: str = "utf-8",
+    encoding: str | None = None,
 ) -> Demonstration:
     """What a perceptron divides the plane into, and what each of its hidden units responds to.
 
@@ -52,7 +52,7 @@ def boundary(
         optimizer_lr: Adam's learning rate.
         steps: Updates, 1 to 100,000.
         seed: Seed of the weights.
-        encoding: Encoding of a file, by Python's name (``gb18030``, …).
+        encoding: Encoding of a file, by Python's name (``gb18030``, …); null: UTF-8.
 
     Returns:
         The demonstration; its `values` are ``accuracy``, ``losses`` of all steps and the trained ``network``.
@@ -99,16 +99,18 @@ def boundary(
     return Demonstration(style.finish(drawing.figure), [table], notes, values, drawing.animation)
 
 
-def _points(data: str, encoding: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _points(data: str, encoding: str | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return points (N, 2), the class of each from 0 (N,), and the names of the classes."""
     import pandas as pd
 
     if data in POINTS:
+        if encoding is not None:
+            raise ArgumentError("encoding", "nothing with built-in points", encoding, "Leave it out, or give a file.")
         table = builtin_table(data)
     elif data.lower().endswith((".csv", ".txt", ".tsv")):
         try:
             path = Path(data).expanduser()
-            table = read_csv(path, detect_form(path, encoding, "auto", "auto"))
+            table = read_csv(path, detect_form(path, encoding or "utf-8", "auto", "auto"))
         except OSError as error:
             raise DataError(f"--data: could not read {data!r}: {error.strerror}.") from error
         except DataError as error:  # the data module's reader names the data module's flags

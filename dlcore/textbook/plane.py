@@ -61,7 +61,10 @@ def plane(
     rows = torch.column_stack([torch.ones_like(wanted), inputs])
     best, _, rank, _ = np.linalg.lstsq(rows.numpy(), wanted.numpy(), rcond=None)
     if rank < rows.shape[1]:
-        raise ArgumentError("points", "points that determine a plane: not all on a line, no constant input", "others")
+        expected = "points that determine a plane: not all on one line, and no input the same for all"
+        raise ArgumentError("points", expected, [list(point) for point in points])
+    if not torch.isfinite(wanted.square()).all():
+        raise ArgumentError("targets", "numbers whose squares are finite", list(targets))
 
     scaled = (inputs - inputs.mean(0)) / inputs.std(0, correction=0)
     curvature = torch.column_stack([torch.ones_like(wanted), scaled])
@@ -71,12 +74,15 @@ def plane(
     layer = nn.Linear(inputs.shape[1], 1).double()
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    optimizer, errors = torch.optim.SGD(layer.parameters(), lr=lr), list[float]()
-    while len(errors) <= max_steps and (len(errors) < 2 or abs(errors[-2] - errors[-1]) >= tolerance):
+    optimizer, errors, settled = torch.optim.SGD(layer.parameters(), lr=lr), list[float](), False
+    while True:
         loss = nn.functional.mse_loss(layer(scaled)[:, 0], wanted)
+        errors.append(loss.item() ** 0.5)
+        settled = len(errors) > 1 and abs(errors[-2] - errors[-1]) < tolerance
+        if settled or len(errors) > max_steps:
+            break
         optimizer.zero_grad()
         loss.backward()
-        errors.append(loss.item() ** 0.5)
         optimizer.step()
     slopes = layer.weight.detach()[0] / inputs.std(0, correction=0)
     learned = torch.cat([layer.bias.detach() - slopes @ inputs.mean(0), slopes])
@@ -87,7 +93,11 @@ def plane(
         ("plane", *names, "rmse"),
         [(name, *map(number, each.tolist()), number(rmse[name])) for name, each in planes.items()],
     )
-    notes = [f"{len(errors):,} steps with rate {lr:g}. With a rate of {2 / steepest:.4g} or more the error would grow."]
+    end = f"a step changed the error by less than {tolerance:g}" if settled else "more were not allowed (--max_steps)"
+    notes = [
+        f"{len(errors) - 1:,} steps with rate {lr:g}: {end}.",
+        f"With a rate of {2 / steepest:.4g} or more each step would make the error worse.",
+    ]
     values: dict[str, object] = {
         "learned": learned.tolist(), "least_squares": best.tolist(), "rmse": list(rmse.values()), "errors": errors,
     }  # fmt: skip
@@ -122,7 +132,7 @@ def _figure(inputs: Tensor, targets: Tensor, planes: dict[str, Tensor], errors: 
         left.set_zlabel("y")
     style.add_legend(left, loc="upper right")
     right = figure.add_subplot(1, 2, 2)
-    right.plot(range(1, len(errors) + 1), errors, color=style.VERMILION, linewidth=2, label="gradient descent")
+    right.plot(range(len(errors)), errors, color=style.VERMILION, linewidth=2, label="gradient descent")
     right.axhline(least, color=style.BLUE, linewidth=1.5, label="least squares")
     style.add_legend(right)
     style.style_axes(right, "", "step", "root mean squared error")

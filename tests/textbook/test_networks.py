@@ -99,6 +99,8 @@ def test_boundary_of_a_file(tmp_path):
     with pytest.raises(DataError, match="expected text in utf-8"):
         boundary(str(path))
     assert len(boundary(str(path), [4], steps=1, encoding="gb18030").values["losses"]) == 2
+    with pytest.raises(ArgumentError, match="encoding: expected nothing with built-in points"):
+        boundary("moons", encoding="gb18030")
     path.write_text("")
     with pytest.raises(DataError, match="empty file"):
         boundary(str(path))

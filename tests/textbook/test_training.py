@@ -160,6 +160,7 @@ def test_linear_regression_of_the_chapter_ends_near_least_squares():
     errors = values["errors"]
     assert all(before > after for before, after in pairwise(errors))
     assert errors[-2] - errors[-1] < 1e-4 <= errors[-3] - errors[-2]
+    assert len(plane(max_steps=3).values["errors"]) == 4  # before each step, and after the last
 
 
 def test_linear_regression_of_one_input_is_a_line():
@@ -173,6 +174,7 @@ def test_linear_regression_of_one_input_is_a_line():
         ({"lr": 0.9}, "lr: expected a rate below 0.8173"),
         ({"points": [[1], [1]], "targets": [1, 2]}, "points: expected points that determine a plane"),
         ({"points": [[1, 2, 3]]}, "points: expected lists of one number each, or of two"),
+        ({"targets": [1e200] * 5}, "targets: expected numbers whose squares are finite"),
         ({"targets": [1]}, "targets: expected 5 numbers"),
     ],
 )

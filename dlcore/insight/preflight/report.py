@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import reduce
 
 from dlcore.translation import _
 
@@ -115,5 +114,5 @@ class PreflightReport:
 
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Return the first names, and how many more there are: ``a, b and 3 more``."""
-    first = reduce(lambda left, right: _("{left}, {right}").format(left=left, right=right), names[:most])
+    first = _("{left}, {right}").format(left="", right="").join(names[:most])
     return _("{names} and {n} more").format(names=first, n=len(names) - most) if len(names) > most else first

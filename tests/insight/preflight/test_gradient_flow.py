@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from dlcore.errors import FitError
 from dlcore.insight.gradient_flow import draw_gradient_flow, gradient_flow
 from dlcore.insight.preflight.case import Case
 
@@ -56,3 +57,8 @@ def test_a_deep_network_of_sigmoids_loses_its_gradient(make_trainer, make_model,
     flow = gradient_flow(Case(make_model(hidden_sizes=(20,) * 5, activation="Sigmoid"), tiny_data(), make_trainer()))
     assert all(each.factor < 1 for each in flow.layers[:-1])
     assert flow.layers[0].output < 1e-3 * flow.layers[-1].output
+
+
+def test_a_frozen_model_is_a_line(make_trainer):
+    with pytest.raises(FitError, match="expected parameters that learn, got none in Chain"):
+        gradient_flow(Case(Chain().requires_grad_(False), Ones(), make_trainer()))
