@@ -74,16 +74,17 @@ def plane(
     layer = nn.Linear(inputs.shape[1], 1).double()
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    optimizer, errors, settled = torch.optim.SGD(layer.parameters(), lr=lr), list[float](), False
+    errors, settled = list[float](), False
     while True:
         loss = nn.functional.mse_loss(layer(scaled)[:, 0], wanted)
         errors.append(loss.item() ** 0.5)
         settled = len(errors) > 1 and abs(errors[-2] - errors[-1]) < tolerance
         if settled or len(errors) > max_steps:
             break
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        gradients = torch.autograd.grad(loss, list(layer.parameters()))
+        with torch.no_grad():  # torch.optim takes seconds to import
+            for parameter, gradient in zip(layer.parameters(), gradients, strict=True):
+                parameter.sub_(lr * gradient)
     slopes = layer.weight.detach()[0] / inputs.std(0, correction=0)
     learned = torch.cat([layer.bias.detach() - slopes @ inputs.mean(0), slopes])
     planes = {"learned": learned, "least squares": torch.from_numpy(best)}
