@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from lightning.pytorch.utilities import rank_zero_only
 
+from dlcore.data.corpus_notes import corpus_notes
 from dlcore.data.resumable_data import fill_empty_parts
 from dlcore.data.text_data import TextData
 from dlcore.errors import ArgumentError, DataError, DlcoreError, check_number
 from dlcore.text import Vocabulary
 from dlcore.text.corpus import Corpus, token_store
 from dlcore.text.dictionary import Dictionary
-from dlcore.text.encodings import check_encoding, shown_name
+from dlcore.text.encodings import check_encoding
 from dlcore.text.segmentation import Segmenter
 from dlcore.text.store_building import Rules
 from dlcore.text.token_store import TokenStore
@@ -183,7 +184,6 @@ class ChineseCorpus(TextData):
             self.tokenizer = Tokenizer(
                 Vocabulary(self.store.words), cutter, self.rules.split, self.store.meta["unknown_characters"]
             )
-            _describe(self.store)
         elif self._kept["corpus"]["digest"] == corpus.digest:
             for argument, value in self._held_out().items():
                 if value != (expected := self._kept["corpus"][argument]):
@@ -198,6 +198,9 @@ class ChineseCorpus(TextData):
             )
         else:
             self.store = self._in_kept_words(corpus, replace(self.rules, val_size=0, test_size=0))
+        other = self._kept is not None and self._kept["corpus"]["digest"] != corpus.digest
+        for note in corpus_notes(self.store, self.known_tokenizer.split, other):
+            _say(note)
         self.parts = fill_empty_parts(self.store.parts())
         self.in_pieces = self.store.meta["pieces"]
 
@@ -266,23 +269,6 @@ def _refuse(given: dict[str, Any]) -> None:
             other = ", or set --data.rare unknown" if argument == "max_words" else ""
             remedy = f"Characters are not cut: {without}, or set --data.level word{other}."
             raise ArgumentError(argument, "nothing where level is char", value, remedy)
-
-
-def _describe(store: TokenStore) -> None:
-    """Print a corpus's size, its encoding, and the share of unknown tokens among those held out."""
-    counts = store.meta["parts"]
-    shown = ", ".join(f"{count['documents']:,} {name}" for name, count in counts.items())
-    part = next((name for name in ("val", "test") if counts[name]["tokens"]), "train")
-    unknown = counts[part]["unknown"] / max(1, counts[part]["tokens"])
-    what = "pieces of documents" if store.meta["pieces"] else "documents"
-    encoding = " and ".join(shown_name(name) for name in store.meta["encodings"])
-    characters, tokens = (sum(count[kind] for count in counts.values()) for kind in ("characters", "tokens"))
-    _say(
-        f"{encoding} text, {what}: {shown}; {characters:,} characters, {tokens:,} tokens; vocabulary "
-        f"{len(store.words) + 2:,}, unknown {unknown:.2%} of {'all' if part == 'train' else 'held-out'} tokens"
-    )
-    if part == "train":
-        _say("nothing is held out (val_size and test_size are 0): metrics are those of the training text")
 
 
 @rank_zero_only

@@ -15,6 +15,9 @@ from torchmetrics import Metric
 from torchmetrics.classification import BinaryAUROC
 from torchmetrics.utilities.data import dim_zero_cat
 
+# Bits to specify a character that no model knows: one of Unicode's code points.
+SPELLING_BITS = math.log2(0x110000)
+
 
 def sum_dtype() -> torch.dtype:
     """Return float64, which counts exactly up to 2^53; float32 on a machine with MPS, which has no float64."""
@@ -126,7 +129,8 @@ class LanguageModelMetrics(_Sums):
     """Sums over tokens: nats, characters, unknown words, correct predictions. Positions without a target do not count.
 
     Perplexity is exp(loss), and depends on the vocabulary. Bits per character are all bits, including ends of
-    documents, divided by all characters: they are comparable between vocabularies of words and of characters.
+    documents and the spelling of unknown words (`SPELLING_BITS` for each of their characters), divided by all
+    characters: they are comparable between vocabularies, and a model gains nothing by knowing fewer words.
 
     Args:
         accuracy: Whether to count correct predictions.
@@ -136,13 +140,13 @@ class LanguageModelMetrics(_Sums):
 
     full_state_update = False
     nats: Tensor
-    counts: Tensor  # tokens, characters, unknown words, correct predictions (4,)
+    counts: Tensor  # tokens, characters, unknown words, their characters, correct predictions (5,)
 
     def __init__(self, accuracy: bool = False, unknown: int = 0, ignore_index: int = -100) -> None:
         super().__init__()
         self.accuracy, self.unknown, self.ignore_index = accuracy, unknown, ignore_index
         self.add_state("nats", torch.zeros((), dtype=sum_dtype()), dist_reduce_fx="sum")
-        self.add_state("counts", torch.zeros(4, dtype=sum_dtype()), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(5, dtype=sum_dtype()), dist_reduce_fx="sum")
 
     def update(self, loss: Tensor, preds: Tensor, target: Tensor, characters: Tensor | None = None) -> None:
         """Add a batch: its mean loss in nats, its targets (…), and the number of characters of each; None: 1.
@@ -155,20 +159,21 @@ class LanguageModelMetrics(_Sums):
         # A batch without targets has no mean.
         self.nats.addcmul_(torch.where(tokens > 0, loss.detach().to(dtype), 0.0), tokens.to(dtype))
         counted = there if characters is None else characters * there
+        unknown = target == self.unknown
         right = torch.zeros_like(tokens)
         if self.accuracy:
             right = (preds.detach().argmax(dim=-1) == target).sum() if preds.dim() else preds
-        sums = (tokens, counted.sum(dtype=dtype), (target == self.unknown).sum(), right)
+        sums = (tokens, counted.sum(dtype=dtype), unknown.sum(), (counted * unknown).sum(dtype=dtype), right)
         self.counts.add_(torch.stack([total.to(dtype) for total in sums]))
 
     def compute(self) -> dict[str, Tensor]:
         """Return the metrics by name; ``loss`` is in nats per token, ``count`` the number of tokens."""
-        tokens, characters, unknown, right = self.counts
+        tokens, characters, unknown, spelled, right = self.counts
         loss = self.nats / tokens
         found = {
             "loss": loss,
             "perplexity": loss.exp(),
-            "bits_per_character": self.nats / math.log(2) / characters,
+            "bits_per_character": (self.nats / math.log(2) + SPELLING_BITS * spelled) / characters,
             "unknown_share": unknown / tokens,
             "count": tokens,
         }

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.nn import LanguageModeling
+from dlcore.nn.metrics import SPELLING_BITS
 from dlcore.plain_text import csv_cell
 from dlcore.runs.evaluation_files import class_names, output_files, remember
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.text import END
+from dlcore.text import END, UNKNOWN
 from dlcore.tracking.run_file import replace_file, replacing
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def write_documents(
     """Write a row for each document: how well the model predicts it.
 
     The columns: ``index``, the document's index in the data, from 0; ``tokens``, including its end; ``characters``;
-    ``bits per character``; ``beginning``, its first line. A document without end, because the batches were limited, is
+    ``bits per character``, with the spelling of unknown words; ``beginning``, its first line. A document without end, because the batches were limited, is
     left out.
 
     Args:
@@ -149,17 +150,18 @@ def write_documents(
         writer = csv.writer(file)
         writer.writerow(["index", "tokens", "characters", "bits per character", "beginning"])
         together = torch.cat(list(answers), dim=-1).float().cpu()
-        for index, tokens, nats, characters in _documents(together, first_documents):
+        for index, tokens, total, characters in _documents(together, first_documents):
             beginning = text(tokens[:_LONGEST]).strip().partition("\n")[0][:_LONGEST]
-            bits = f"{nats / math.log(2) / characters:.4f}" if characters else ""
+            bits = f"{total / characters:.4f}" if characters else ""
             writer.writerow([index, len(tokens), round(characters), bits, csv_cell(beginning)])
             count += 1
     return count
 
 
 def _documents(answers: Tensor, first_documents: Sequence[int]) -> Iterator[tuple[int, list[int], float, float]]:
-    """Yield index, tokens, sum of nats and sum of characters of each document."""
+    """Yield index, tokens, sum of bits and sum of characters of each document."""
     targets, nats, characters = answers
+    bits = nats.double() / math.log(2) + SPELLING_BITS * characters * (targets == UNKNOWN)
     for row, (tokens, first) in enumerate(zip(targets.long(), first_documents, strict=True)):
         begin = 0
         for index, end in enumerate((tokens == END).nonzero().flatten().tolist(), first):
@@ -167,7 +169,7 @@ def _documents(answers: Tensor, first_documents: Sequence[int]) -> Iterator[tupl
             yield (
                 index,
                 tokens[piece].tolist(),
-                nats[row, piece].double().sum().item(),
+                bits[row, piece].sum().item(),
                 characters[row, piece].double().sum().item(),
             )
             begin = end + 1

@@ -1,5 +1,6 @@
 """What a checkpoint keeps of a corpus, and how other text is met with it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,20 @@ def test_words_that_a_checkpoint_settles_are_not_asked_for_in_vain(poems, settin
     assert f"data: {name} {value} changes nothing: the words are those of the checkpoint" in capsys.readouterr().out
     later(poems, first.state_dict(), level="word")
     assert "changes nothing" not in capsys.readouterr().out
+
+
+def test_text_unlike_that_of_the_training_is_told_so(poems, tmp_path, capsys):
+    first = corpus(poems)
+    first.setup("fit")
+    (tmp_path / "ja.txt").write_text("いろはにほへと ちりぬるを\n\nわかよたれそ つねならむ", encoding="utf-8")
+    capsys.readouterr()
+    later(str(tmp_path / "ja.txt"), first.state_dict())
+    said = capsys.readouterr().out
+    assert "documents: 2, not the text of the training: all of it is evaluated; 25 characters" in said
+    assert re.search(r"unknown [6-9]\d\.\d\d% of all tokens", said)
+    assert "warning, more than 1% is unknown" in said
+    later(poems, first.state_dict())
+    assert "not the text of the training" not in capsys.readouterr().out
 
 
 def test_another_dictionary_than_the_checkpoints_is_told(poems, tmp_path, capsys):

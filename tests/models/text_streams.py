@@ -40,7 +40,7 @@ class StreamLoader:
         for number in range(done, len(self)):
             piece = slice(number * self.time, (number + 1) * self.time)
             targets = self.targets[:, piece]
-            characters = (targets > 1).float()
+            characters = ((targets >= 0) & (targets != 1)).float()
             yield TextBatch(self.inputs[:, piece], targets, characters, continues=number > 0)
 
     def state_dict(self) -> dict[str, Any]:

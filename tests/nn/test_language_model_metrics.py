@@ -36,10 +36,22 @@ def test_metrics_by_hand():
     assert metrics["count"] == 5
     assert metrics["loss"] == pytest.approx(bits * math.log(2) / 5)
     assert metrics["perplexity"] == pytest.approx(2 ** (bits / 5))
-    assert metrics["bits_per_character"] == pytest.approx(bits / 6)
+    # The unknown word of one character is spelled out, as one of Unicode's 1,114,112 code points.
+    assert metrics["bits_per_character"] == pytest.approx((bits + math.log2(1_114_112)) / 6)
     assert metrics["unknown_share"] == pytest.approx(1 / 5)
     # A half beats a sixth and ties with nothing; a quarter each is a tie that the first word wins: 0.
     assert metrics["accuracy"] == pytest.approx(3 / 5)
+
+
+def test_a_model_gains_nothing_by_knowing_fewer_words():
+    """Text of two words of two characters, each as likely: known, one unknown, all unknown and certain."""
+    task, characters, bits = LanguageModeling(3), torch.tensor([[2.0, 2.0, 2.0, 2.0]]), []
+    for targets, chances in (([1, 2, 1, 2], [0.0, 0.5, 0.5]), ([1, 0, 1, 0], [0.5, 0.5, 0.0]), ([0] * 4, [1.0, 0, 0])):
+        outputs = torch.tensor(chances).log().expand(1, 4, 3)
+        metrics = add(task.metrics(""), task, outputs, torch.tensor([targets]), characters)
+        bits.append(values(metrics)["bits_per_character"])
+    spelled = math.log2(0x110000)
+    assert bits == pytest.approx([0.5, 0.5 + spelled / 2, spelled], rel=1e-6)
 
 
 def test_accuracy_is_counted_in_an_evaluation_only():
@@ -80,7 +92,7 @@ def test_a_batch_without_targets_is_nothing():
     assert all(math.isnan(value) for value in found.values())
     metrics.update(loss=torch.tensor(math.nan), preds=outputs, target=nothing)  # a mean of nothing
     add(metrics, task, scores(), TARGETS, CHARACTERS)
-    assert values(metrics)["bits_per_character"] == pytest.approx(1.5)
+    assert values(metrics)["bits_per_character"] == pytest.approx((9 + math.log2(0x110000)) / 6)
 
 
 def test_adding_keeps_no_graph():
