@@ -136,8 +136,8 @@ def write_documents(
     """Write a row for each document: how well the model predicts it.
 
     The columns: ``index``, the document's index in the data, from 0; ``tokens``, including its end; ``characters``;
-    ``bits per character``, with the spelling of unknown words; ``beginning``, its first line. A document without end, because the batches were limited, is
-    left out.
+    ``bits per character``, with the spelling of unknown words; ``beginning``, its first line. A document without end,
+    because the batches were limited, is left out.
 
     Args:
         path: The file.
