@@ -22,6 +22,7 @@ from dlcore.tracking.histogram import HistogramTensors, count_histogram
 # Maximum number of values per batch for a layer's statistics and its histogram: more would not change them much.
 _MOST_SUMMED = 2**21
 _MOST_COUNTED = 2**18
+_FEW = 16  # samples: the mean of fewer differs by chance
 _NO_LAYER = (Metric, MetricCollection)
 _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
 
@@ -150,6 +151,35 @@ class ActivationWatch:
 def _first(output: Tensor, most: int) -> Tensor:
     """Return the outputs of the first samples, with at most `most` values, but at least one sample."""
     return output[: max(most * len(output) // output.numel(), 1)]
+
+
+class InputsWatch:
+    """Summary of the inputs of a network's next forward pass, of any mode.
+
+    Args:
+        model: The network.
+        name: Name of the row.
+    """
+
+    def __init__(self, model: nn.Module, name: str) -> None:
+        self.row: dict[str, Any] | None = None  # mean, std, maximum; None if inputs are few, or no numbers
+        self._name = name
+        self._handle = model.register_forward_pre_hook(self._see)
+
+    def close(self) -> dict[str, Any] | None:
+        """Remove the hook and return the row."""
+        self._handle.remove()
+        return self.row
+
+    @torch.no_grad()
+    def _see(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        first = inputs[0] if inputs else None
+        if self.row is not None or not isinstance(first, Tensor) or not first.is_floating_point():
+            return
+        if first.dim() and len(first) >= _FEW and first.numel():
+            values = _Values(None, self._name)
+            values.add(_first(first, _MOST_SUMMED))
+            self.row = values.row(self._name)
 
 
 _KEPT = ("_count", "_sums", "_low", "_high", "_saturates")

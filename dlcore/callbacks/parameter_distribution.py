@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from dlcore.callbacks.activation_watch import ActivationWatch
+from dlcore.callbacks.activation_watch import ActivationWatch, InputsWatch
 from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
 from dlcore.callbacks.metric_callback import epochs_done
 from dlcore.callbacks.weight_watch import WeightWatch
@@ -78,6 +78,8 @@ class ParameterDistribution(Callback):
         self._loggers: list[RunLogger] = []
         self._is_look = False
         self._last_look = -1
+        self._validation_seen = False
+        self._validation_inputs: InputsWatch | None = None
         self._window = 0  # batches over which activations are accumulated; 0 before the first batch
         self._resumed: dict[str, Any] = {}  # activation sums of the interrupted run
 
@@ -107,6 +109,7 @@ class ParameterDistribution(Callback):
         self._loggers = loggers  # set last: if reading a file fails, there is nothing to draw
         self._refresh = Refresh(expected=_FIRST_FIGURE)
         self._is_look, self._last_look, self._window = False, trainer.global_step, 0
+        self._validation_seen = "validation inputs" in self._table.layers
         self._activations.load_state_dict(self._resumed, pl_module.device)
         self._resumed = {}
         if trainer.global_step == 0:
@@ -151,6 +154,18 @@ class ParameterDistribution(Callback):
             if self._is_look:
                 self._is_look = False
                 self._inspect(trainer, pl_module)
+
+    def on_validation_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Look at the first validation inputs, which should be like those of training."""
+        if self._loggers and not self._validation_seen:
+            self._validation_seen, self._validation_inputs = True, InputsWatch(pl_module, "validation inputs")
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Record them."""
+        watch, self._validation_inputs = self._validation_inputs, None
+        if watch is not None and (row := watch.close()) is not None:
+            rows = _Rows([row], trainer.global_step, epochs_done(trainer))
+            self._loggers[0].background.submit(self._table.write, rows)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the final weights if not yet done, and draw the overviews."""

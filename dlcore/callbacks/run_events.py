@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dlcore.callbacks.logged_figures import run_loggers
 from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here
+from dlcore.callbacks.module_facts import module_facts
 from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.translation import _, ngettext
@@ -111,7 +112,7 @@ class RunEvents(MetricCallback):
             entropy = getattr(getattr(trainer, "datamodule", None), "unigram_entropy", None)
             if isinstance(entropy, float):  # the loss of counting, for the diagnosis
                 own["unigram_entropy"] = round(entropy, 4)
-            record(trainer, "started", text, parameters=parameters, **own)
+            record(trainer, "started", text, parameters=parameters, module=module_facts(trainer, pl_module), **own)
         for logger in run_loggers(trainer):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)
 

@@ -89,14 +89,14 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
 
 
 def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...]) -> None:
-    from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS
+    from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS, VAL_INPUTS
 
     if not findings:
         return
     print_heading(console, heading)
     rows: list[tuple[Finding | None, Text | str]] = []
     for finding in findings:
-        layer = _(finding.layer) if finding.layer in (INPUTS, OUTPUTS) else finding.layer
+        layer = _(finding.layer) if finding.layer in (INPUTS, OUTPUTS, VAL_INPUTS) else finding.layer
         where = f" [{layer}]" if layer and layer not in finding.text else ""
         said = _("{text}.") if finding.kind == "note" else _("{text}. ({confidence})")
         rows.append((finding, said.format(text=f"{finding.text}{where}", confidence=_(finding.confidence))))

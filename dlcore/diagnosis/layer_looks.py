@@ -14,7 +14,7 @@ import numpy as np
 from dlcore.translation import N_
 
 # Rows that describe no layer.
-INPUTS, OUTPUTS = N_("inputs"), N_("outputs")
+INPUTS, OUTPUTS, VAL_INPUTS = N_("inputs"), N_("outputs"), N_("validation inputs")
 
 
 class LayerLooks:
@@ -41,10 +41,10 @@ class LayerLooks:
         return self._numbers.get(name, np.full(len(self.layer), np.nan))
 
     def layers_with(self, column: str) -> list[str]:
-        """Return the layers with a value in a column, from input to output, without the rows inputs and outputs."""
+        """Return the layers with a value in a column, from input to output, without the rows of inputs and outputs."""
         there = ~np.isnan(self.column(column))
         names = dict.fromkeys(self.layer[there])
-        return [name for name in names if name not in (INPUTS, OUTPUTS)]
+        return [name for name in names if name not in (INPUTS, OUTPUTS, VAL_INPUTS)]
 
     def over_time(self, layer: str, column: str) -> tuple[np.ndarray, np.ndarray]:
         """Return steps and values of a layer, without empty cells."""

@@ -223,6 +223,12 @@ class Evidence:
         """The largest of the layers' update ratios (each the median over the records); NaN if unknown."""
         return max(self.layers.update_ratios.values(), default=math.nan)
 
+    @cached_property
+    def module(self) -> dict[str, Any]:
+        """Facts about the module and its optimisers, as `module_facts` of the callbacks records them; may be empty."""
+        facts = (self.event("started") or {}).get("module")
+        return facts if isinstance(facts, dict) else {}
+
     def event(self, kind: str) -> dict[str, Any] | None:
         """Return the last event of a kind; None if there is none."""
         return next((event for event in reversed(self.events) if event.get("kind") == kind), None)

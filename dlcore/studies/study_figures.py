@@ -109,7 +109,7 @@ def _spreads(table: Mapping[str, Sequence[Any]]) -> dict[str, Points]:
     """Return epochs and standard deviations of each hidden layer's values."""
     looks: dict[str, tuple[list[float], list[float]]] = {}
     for layer, kind, epoch, std in zip(table["layer"], table["kind"], table["epoch"], table["std"], strict=True):
-        if kind not in ("inputs", "outputs") and not math.isnan(std):
+        if kind not in ("inputs", "outputs", "validation inputs") and not math.isnan(std):
             epochs, values = looks.setdefault(layer, ([], []))
             epochs.append(epoch)
             values.append(std)

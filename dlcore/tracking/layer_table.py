@@ -29,7 +29,7 @@ class LayerTable:
     The columns, each empty if it does not apply:
 
     - ``step`` (optimiser steps completed), ``epoch`` (epochs completed), ``layer``, ``kind`` (the layer's torch class;
-      the network's ``inputs`` and ``outputs`` have rows of that kind).
+      the network's ``inputs`` and ``outputs``, and the first ``validation inputs``, have rows of that kind).
     - For weights with two dimensions or more: ``weight_norm`` (L2), ``weight_std``, ``weight_max`` (largest magnitude),
       ``gradient_norm`` (L2, before clipping), ``update_ratio`` (‖change in the step‖ / ‖weights before it‖) and
       ``unit_spread`` (largest difference between two units' weights of the same input: 0 if all units are equal).
@@ -52,6 +52,7 @@ class LayerTable:
         self.path = path
         rows = _rows(path) if path.exists() else []
         kept = [row for row in rows if last_step is None or float(row["step"]) <= last_step]
+        self.layers = {row["layer"] for row in kept}  # that an earlier session recorded
         replace_file(path, _lines([dict(zip(COLUMNS, COLUMNS, strict=True)), *kept]))
 
     def write(self, rows: Iterable[Cells]) -> None:

@@ -57,7 +57,7 @@ class Timeline:
             text: Description for users, with the reason: one or two sentences in one line.
             step: Optimiser steps completed.
             epoch: Epochs completed, with a fraction; None if unknown.
-            numbers: Further numbers and strings of the event, by any name.
+            numbers: Further numbers and strings of the event, or lists and dictionaries of them, by any name.
 
         Raises:
             ArgumentError: Unknown kind.
@@ -115,6 +115,10 @@ def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | str) or value is None:
         return value
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     number = float(value)
     return number if math.isfinite(number) else str(number)
 

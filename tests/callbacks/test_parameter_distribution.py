@@ -101,7 +101,8 @@ def test_the_table_says_what_there_is_to_say(fit):
         "linear_1", "linear_2", "output",
     ]  # fmt: skip
     after = [layer for layer, step in zip(table["layer"], table["step"], strict=True) if step == 7]
-    assert after == ["linear_1", "linear_2", "output", "inputs", "activation_1", "activation_2", "outputs"]
+    hidden = ["activation_1", "activation_2"]
+    assert after == ["linear_1", "linear_2", "output", "inputs", *hidden, "outputs", "validation inputs"]
     assert of(table, "activation_1", "kind") == ["ReLU"]
     assert of(table, "linear_1", "epoch") == [1]
     assert 0 < of(table, "outputs", "top_share")[0] <= 1

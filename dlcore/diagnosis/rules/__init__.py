@@ -10,15 +10,16 @@ from dlcore.diagnosis.rule import Rule
 _NAMES = (
     # Inputs and initial settings
     "inputs_not_finite", "unscaled_target", "unscaled_input", "tiny_input", "single_class", "constant_initialization",
-    "wide_initialization", "uneven_class_weights",
+    "wide_initialization", "uneven_class_weights", "softmax_twice", "no_activation", "frozen_parameters",
     # Size of the steps
-    "strong_penalty", "tight_clipping", "rate_cut_to_nothing", "exploding_gradients", "learning_rate_too_high",
-    "not_finite",
+    "endless_warmup", "strong_decay", "strong_penalty", "strong_dropout", "tiny_norm_batch", "tight_clipping",
+    "rate_cut_to_nothing", "exploding_gradients", "learning_rate_too_high", "not_finite",
     # State of the units
     "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
     # Result
-    "average_trails", "few_samples", "no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting",
-    "worsening", "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
+    "average_trails", "validation_unlike_training", "few_samples", "label_noise", "no_learning", "text_not_learned",
+    "class_collapse", "underfitting", "overfitting", "worsening", "unsteady", "plateau", "stopped_too_early",
+    "validation_not_comparable",
     # Duration
     "busy_machine",
 )  # fmt: skip

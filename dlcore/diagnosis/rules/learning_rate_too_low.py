@@ -33,12 +33,6 @@ def check(run: Evidence) -> Finding | None:
     text = _("{rate} is low").format(rate=run.settings.rate)
     advice = _("take a larger learning rate (python -m dlcore lr_find suggests one), or train longer")
     flags = run.settings.changed_rate(min(max(1e-3 / ratio, 3), 100) if ratio > 0 else 10)
-    warmup = run.settings.number("model.warmup_steps")
-    if warmup > 2 * run.steps:  # its factor is low, not the rate
-        flags = run.settings.flag("model.warmup_steps", run.steps // 20)
-        advice = _("take fewer steps of warm-up, or train longer")
-        text = _("the run of {steps:,} steps ended within its warm-up of {warmup:,.0f} steps")
-        text = text.format(steps=run.steps, warmup=warmup)
     if not math.isnan(ratio):
         sign = _(": no layer's weights change by more than {ratio} of their size in a step (1e-3 is usual)")
         text += sign.format(ratio=short(ratio))

@@ -1,0 +1,42 @@
+"""Facts about a module and its optimisers."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from dlcore.callbacks.module_facts import module_facts
+
+
+def facts(model, *optimizers, batch_size=None):
+    trainer = SimpleNamespace(optimizers=list(optimizers), train_dataloader=SimpleNamespace(batch_size=batch_size))
+    return module_facts(trainer, model)
+
+
+def test_a_plain_module_has_none():
+    model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    assert facts(model, torch.optim.Adam(model.parameters())) == {}
+    assert facts(nn.Identity()) == {}
+    # Manual optimisation may create its optimisers later.
+    assert facts(model) == {}
+
+
+def test_frozen_and_forgotten_parameters_are_named():
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(4)))
+    model[0].requires_grad_(False)
+    found = facts(model, torch.optim.SGD(model[3].parameters(), lr=0.1))
+    assert found["frozen"] == {"names": ["0.weight", "0.bias"], "count": 2, "values": 6}
+    assert found["left_out"] == {"names": ["1.weight", "1.bias", "2.weight"], "count": 4, "values": 12}
+
+
+def test_settings_of_layers_and_optimisers():
+    model = nn.Sequential(nn.Dropout(0.1), nn.Dropout2d(0.9), nn.BatchNorm1d(3), nn.Linear(3, 1))
+    adam = torch.optim.AdamW(model.parameters(), lr=0.001, weight_decay=50)
+    assert facts(model, adam, batch_size=2) == {"dropout": 0.9, "batch_norm": 2, "decay": pytest.approx(0.05)}
+    groups = [{"params": model[2].parameters()}, {"params": model[3].parameters(), "weight_decay": 0.1}]
+    sgd = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    assert facts(model, sgd) == {"dropout": 0.9, "decay": pytest.approx(0.1), "momentum": 0.9}
+    # Adam's decay is scaled with the gradients; a rate may be a tensor.
+    adam = torch.optim.Adam(model.parameters(), lr=torch.tensor(0.1), weight_decay=50, foreach=False)
+    assert facts(model, adam) == {"dropout": 0.9}
