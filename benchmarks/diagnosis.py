@@ -1,0 +1,244 @@
+"""Recall and false alarms of `explain`: train runs that are sick on purpose, and healthy ones, and read its findings.
+
+Run: python benchmarks/diagnosis.py [--seeds 3] [--only WORD] [--jobs 2] [--json FILE]
+
+Each sickness has one or more strengths and the names of the rules that would be right; it counts as found if one of
+them is among the faults (of a sickness that may be meant, among the notes too). A healthy run is a false alarm if there
+is any fault. The data are the real FashionMNIST (Debian's dataset-fashion-mnist) and dlcore's built-in tables and
+songs; runs are short, on one thread each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from joblib import Parallel, delayed
+
+CUT = ("--trainer.limit_train_batches=250", "--trainer.max_epochs=4", "--trainer.limit_val_batches=2")
+MLP = ("-c", "mlp_textbook", "--model.optimizer=Adam", "--model.optimizer.lr=0.001", *CUT)
+SICK = (*MLP, "--data=sick_data.SickFashionMNIST")
+CNN = (
+    "-c",
+    "cnn_fashion_mnist",
+    "--weight_averaging=off",
+    "--model.channels=[8,16]",
+    "--trainer.limit_train_batches=120",
+)
+CNN += ("--trainer.max_epochs=3", "--trainer.limit_val_batches=2", "--data.batch_size=64")
+TABLE = ("-c", "mlp_table_binary", "--trainer.max_epochs=25")
+NUMBER = ("-c", "mlp_table_regression", "--trainer.max_epochs=40")
+TEXT = ("-c", "rnn_lyrics", "--model.hidden_size=64", "--model.embedding_dim=64", "--trainer.max_epochs=4")
+
+
+class Case(NamedTuple):
+    """A kind of run."""
+
+    name: str
+    right: tuple[str, ...]  # rules that name it; empty: healthy
+    flags: tuple[str, ...]
+
+
+SICKNESSES = [
+    *(Case("wrong labels", ("label_noise",), (*SICK, f"--data.wrong={n}")) for n in (0.3, 0.5, 0.7)),
+    Case("warm-up of 20,000 steps", ("endless_warmup",), (*MLP, "--model.warmup_steps=20000")),
+    Case("warm-up of 3,000 steps", ("endless_warmup",), (*MLP, "--model.warmup_steps=3000")),
+    Case("softmax twice", ("softmax_twice",), (*MLP, "--model=sick_data.SoftmaxMLP")),
+    Case("softmax twice, CNN", ("softmax_twice",), (*CNN, "--model=sick_data.SoftmaxCNN")),
+    Case("first layer frozen", ("frozen_parameters",), (*MLP, "--model=sick_data.FrozenMLP")),
+    Case("optimiser without most layers", ("frozen_parameters",), (*MLP, "--model=sick_data.ForgetfulMLP")),
+    Case(
+        "gradient cut off",
+        ("frozen_parameters",),
+        (*MLP, "--model=sick_data.DetachedMLP", "--model.hidden_sizes=[64,64]"),
+    ),
+    Case("validation inverted", ("validation_unlike_training",), (*SICK, "--data.invert_validation=true")),
+    Case("validation darker", ("validation_unlike_training",), (*SICK, "--data.brighten_validation=0.004")),
+    Case("sorted by class", ("single_class",), (*SICK, "--data.sort=true", "--data.train_size=8000")),
+    Case(
+        "three layers, no activation",
+        ("no_activation",),
+        (*MLP, "--model.activation=Identity", "--model.hidden_sizes=[64,64,64]"),
+    ),
+    *(Case(f"dropout {n}", ("strong_dropout",), (*MLP, f"--model.dropout={n}")) for n in (0.95, 0.99)),
+    *(
+        Case(
+            f"AdamW, decay {n}",
+            ("strong_decay", "strong_penalty"),
+            (*MLP, "--model.optimizer=AdamW", f"--model.optimizer.weight_decay={n}"),
+        )
+        for n in (10, 50)
+    ),
+    Case("batch norm, batches of 2", ("tiny_norm_batch",), (*MLP, "--model.batch_norm=true", "--data.batch_size=2")),
+    Case(
+        "average longer than the run",
+        ("average_trails",),
+        (*MLP, "--weight_averaging=on", "--weight_averaging.decay=0.9999", "--weight_averaging.warm_up=false"),
+    ),
+    Case("all pictures alike", ("no_learning", "constant_input", "class_collapse"), (*SICK, "--data.blank=true")),
+    Case("labels by chance", ("no_learning", "overfitting"), (*SICK, "--data.permute=true")),
+    Case(
+        "majority of 97%",
+        ("class_collapse", "few_samples", "validation_unlike_training"),
+        (*SICK, "--data.majority=0.97", "--trainer.max_epochs=2"),
+    ),
+    Case(
+        "pixels 0 to 255",
+        ("unscaled_input",),
+        (*MLP, "--model.optimizer=SGD", "--model.optimizer.lr=0.01", "--data.scale=1"),
+    ),
+    Case("rate 0.3", ("learning_rate_too_high",), (*MLP, "--model.optimizer.lr=0.3")),
+    Case("rate 1e-6", ("learning_rate_too_low",), (*MLP, "--model.optimizer.lr=1e-6")),
+    Case("zeros", ("constant_initialization",), (*MLP, "--model.initializer=zeros")),
+    Case(
+        "clipping at 1e-6",
+        ("tight_clipping",),
+        (*MLP, "--model.optimizer=SGD", "--model.optimizer.lr=0.01", "--trainer.gradient_clip_val=1e-6"),
+    ),
+    Case(
+        "six sigmoids",
+        ("vanishing_gradients",),
+        (
+            *MLP,
+            "--model.optimizer=SGD",
+            "--model.optimizer.lr=0.01",
+            "--model.activation=Sigmoid",
+            "--model.hidden_sizes=[100,100,100,100,100,100]",
+        ),
+    ),
+    Case("500 samples by heart", ("overfitting",), (*SICK, "--data.train_size=500", "--trainer.max_epochs=60")),
+    Case(
+        "table, rate 1",
+        ("learning_rate_too_high", "dead_units"),
+        (*TABLE, "--model.optimizer=SGD", "--model.optimizer.lr=300"),
+    ),
+    Case("table, warm-up", ("endless_warmup",), (*TABLE, "--model.warmup_steps=10000")),
+    Case(
+        "text, rate 1e-6",
+        ("learning_rate_too_low", "text_not_learned"),
+        (*TEXT, "--model.lr_scheduler=null", "--model.optimizer.lr=1e-6"),
+    ),
+    Case("text, 12 steps", ("text_not_learned",), (*TEXT, "--trainer.max_steps=12")),
+    Case(
+        "text by heart",
+        ("overfitting",),
+        (
+            *TEXT,
+            "--model.lr_scheduler=null",
+            "--model.hidden_size=256",
+            "--model.output_dropout=0",
+            "--model.embedding_dropout=0",
+            "--model.word_dropout=0",
+            "--trainer.max_epochs=12",
+            "--early_stopping=off",
+        ),
+    ),
+]
+HEALTHY = [
+    *(Case(f"MLP {size}", (), (*MLP, f"--model.hidden_sizes={size}")) for size in ("[64]", "[256]", "[128,64]", "[]")),
+    *(Case(f"MLP {name}", (), (*MLP, f"--model.activation={name}")) for name in ("Tanh", "GELU", "LeakyReLU", "SiLU")),
+    *(Case(f"MLP {n} a batch", (), (*MLP, f"--data.batch_size={n}")) for n in (8, 16, 64, 128)),
+    *(Case(f"MLP dropout {n}", (), (*MLP, f"--model.dropout={n}")) for n in (0.2, 0.5, 0.7)),
+    Case("MLP batch norm", (), (*MLP, "--model.batch_norm=true")),
+    Case("MLP AdamW", (), (*MLP, "--model.optimizer=AdamW", "--model.optimizer.weight_decay=0.1")),
+    Case(
+        "MLP SGD momentum",
+        (),
+        (
+            *MLP,
+            "--model.optimizer=SGD",
+            "--model.optimizer.lr=0.01",
+            "--model.optimizer.momentum=0.9",
+            "--model.optimizer.weight_decay=0.0005",
+        ),
+    ),
+    Case("MLP cosine", (), (*MLP, "--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=4")),
+    Case("MLP warm-up", (), (*MLP, "--model.warmup_steps=100")),
+    Case("MLP label smoothing", (), (*MLP, "--model.loss=cross_entropy(label_smoothing=0.1)")),
+    Case("MLP sick data without a flaw", (), SICK),
+    Case("MLP wrong labels 3%", (), (*SICK, "--data.wrong=0.03")),
+    Case("MLP averaged", (), (*MLP, "--weight_averaging=on")),
+    Case("the default recipe", (), ("-c", "mlp_fashion_mnist", *CUT)),
+    Case("CNN", (), CNN),
+    Case("CNN flipped", (), (*CNN, "--data.flip=0.5", "--data.shift=2")),
+    Case("circles", (), ("-c", "cnn_circles", "--trainer.max_epochs=4")),
+    Case("table", (), TABLE),
+    Case("table of numbers", (), NUMBER),
+    Case(
+        "plane",
+        (),
+        (
+            "-c",
+            "linear_regression",
+        ),
+    ),
+    Case("moons", (), (*TABLE, "--data.builtin=moons")),
+    Case("text", (), TEXT),
+    Case("text, GRU", (), (*TEXT, "--model.cell=gru")),
+    Case("text, characters", (), (*TEXT, "--data.level=char")),
+]
+
+
+def train(case: Case, seed: int) -> tuple[list[str], list[str]]:
+    """Train a run; return the names of the faults and of the notes."""
+    import contextlib
+    import io
+    import warnings
+
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from dlcore.diagnosis import diagnose
+    from dlcore.runs import fit
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        os.chdir(folder)
+        fixed = ("--trainer.accelerator=cpu", "--progress_display=off", "--non_finite_loss=off", "--run_summary=off")
+        run = fit(*case.flags, f"--seed_everything={seed}", *fixed)
+        found = diagnose(run.folder)
+        os.chdir("/")
+    return [each.name for each in found.faults], [each.name for each in found.notes]
+
+
+def main() -> None:
+    """Train all, and print a line for each kind of run, and both shares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default="", help="kinds of run whose name has this in it")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="a file for the numbers")
+    arguments = parser.parse_args()
+    cases = [case for case in SICKNESSES + HEALTHY if arguments.only in case.name]
+    pairs = [(case, seed) for case in cases for seed in range(arguments.seeds)]
+    began = time.perf_counter()
+    results = Parallel(n_jobs=arguments.jobs)(delayed(train)(case, seed) for case, seed in pairs)
+    found: dict[str, list[tuple[list[str], list[str]]]] = {}
+    for (case, _), result in zip(pairs, results, strict=True):
+        found.setdefault(case.name, []).append(result)
+    counts = {"sick": [0, 0], "healthy": [0, 0]}  # right, of
+    for case in cases:
+        runs = found[case.name]
+        good = [bool({*faults, *notes} & {*case.right}) if case.right else not faults for faults, notes in runs]
+        kind = counts["sick" if case.right else "healthy"]
+        kind[0], kind[1] = kind[0] + sum(good), kind[1] + len(good)
+        said = "; ".join(sorted({", ".join(faults) or "nothing" for faults, _ in runs}))
+        print(f"{sum(good)} of {len(good)}  {case.name}: {said}")
+    (right, sick), (silent, healthy) = counts["sick"], counts["healthy"]
+    print(
+        f"named right: {right} of {sick} sick runs; false alarms: {healthy - silent} of {healthy} healthy runs; "
+        f"{(time.perf_counter() - began) / 60:.0f} min"
+    )
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"counts": counts, "found": found}, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

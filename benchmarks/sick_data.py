@@ -1,0 +1,134 @@
+"""FashionMNIST with a flaw, and modules with a flaw, for benchmarks/diagnosis.py. They know nothing of its rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcore.data import FashionMNIST
+from dlcore.data.array_data import Split
+from dlcore.models import CNN, MLP
+
+
+class SickFashionMNIST(FashionMNIST):
+    """FashionMNIST with a flaw.
+
+    Args:
+        batch_size: Samples in a training batch.
+        scale: Pixels are divided by this number.
+        val_size: Number of validation samples.
+        train_size: Number of training samples; 0: all.
+        wrong: Share of the training labels that are drawn by chance.
+        sort: Whether training samples of a class stand together, and batches hold one class.
+        invert_validation: Whether validation pictures are negatives.
+        brighten_validation: Number by which validation pixels (0 to 255) are multiplied.
+        blank: Whether all pictures are the first one.
+        majority: Share of the training samples that are of class 0; 0: as they are.
+        permute: Whether the labels of all parts are drawn by chance.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 32,
+        scale: float = 255.0,
+        val_size: int = 5000,
+        train_size: int = 0,
+        wrong: float = 0.0,
+        sort: bool = False,
+        invert_validation: bool = False,
+        brighten_validation: float = 1.0,
+        blank: bool = False,
+        majority: float = 0.0,
+        permute: bool = False,
+    ) -> None:
+        super().__init__(batch_size, scale, val_size=val_size)
+        self.train_size, self.wrong, self.sort, self.invert_validation = train_size, wrong, sort, invert_validation
+        self.brighten_validation, self.blank, self.majority, self.permute = (
+            brighten_validation,
+            blank,
+            majority,
+            permute,
+        )
+
+    def load(self) -> dict[str, Split]:
+        """Read the files and add the flaw."""
+        parts = super().load()
+        train = parts["train"]
+        generator = torch.Generator().manual_seed(1)
+        chosen = train.indices[: self.train_size or None]
+        targets = train.targets[chosen].clone()
+        if self.majority:
+            first, others = chosen[targets == 0], chosen[targets != 0]
+            chosen = torch.cat([first, others[: round(len(first) * (1 - self.majority) / self.majority)]])
+            targets = train.targets[chosen].clone()
+        if self.wrong or self.permute:
+            drawn = torch.rand(len(targets), generator=generator) < (1.0 if self.permute else self.wrong)
+            targets = torch.where(drawn, torch.randint(10, targets.shape, generator=generator), targets)
+        inputs = (
+            train.inputs[chosen[:1]].expand(len(chosen), *train.inputs.shape[1:])
+            if self.blank
+            else train.inputs[chosen]
+        )
+        order = targets.argsort() if self.sort else torch.arange(len(targets))
+        parts["train"] = Split(inputs[order].contiguous(), targets[order], torch.arange(len(targets)))
+        val = parts["val"]
+        seen = val.inputs[val.indices]
+        seen = 255 - seen if self.invert_validation else (seen * self.brighten_validation).clamp(max=255).to(seen.dtype)
+        known = val.targets[val.indices]
+        known = torch.randint(10, known.shape, generator=generator) if self.permute else known
+        parts["val"] = replace(val, inputs=seen.contiguous(), targets=known, indices=torch.arange(len(known)))
+        return parts
+
+    @property
+    def training_order(self) -> dict[str, Any]:
+        """The order of training: as it stands, if the classes are sorted."""
+        return super().training_order | ({"seed": None} if self.sort else {})
+
+
+class SoftmaxMLP(MLP):
+    """It returns probabilities to a loss that expects raw scores."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return probabilities (N, K)."""
+        return super().forward(inputs).softmax(1)
+
+
+class FrozenMLP(MLP):
+    """Its first layer is frozen."""
+
+    def configure_optimizers(self) -> Any:
+        """Freeze the first layer."""
+        for parameter in list(self.parameters())[:2]:
+            parameter.requires_grad = False
+        return super().configure_optimizers()
+
+
+class ForgetfulMLP(MLP):
+    """Its optimiser holds the last layer only."""
+
+    def configure_optimizers(self) -> Any:
+        """Return an optimiser of the last layer."""
+        return torch.optim.Adam(list(self.parameters())[-2:], lr=0.001)
+
+
+class DetachedMLP(MLP):
+    """No gradient reaches the layers before the last one."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Cut the graph before the last layer."""
+        *layers, last = self.network.children()
+        with torch.no_grad():
+            for layer in layers:
+                inputs = layer(inputs)
+        return last(inputs)
+
+
+class SoftmaxCNN(CNN):
+    """It returns probabilities to a loss that expects raw scores."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return probabilities (N, K)."""
+        return super().forward(inputs).softmax(1)
