@@ -71,6 +71,20 @@ def test_classes_of_ones_own_are_trained_as_their_page_says(workplace, monkeypat
     assert {"train_loss", "val_loss", "train_acc", "val_acc", "largest_weight"} <= set(rows[0])
 
 
+@pytest.mark.process
+def test_every_command_of_the_text_page_runs_in_order(workplace):
+    text = (README.parent / "docs" / "text.md").read_text(encoding="utf-8")
+    (workplace / "poem.txt").write_text("床前明月光\n疑是地上霜\n\n举头望明月\n低头思故乡\n", encoding="utf-8")
+    for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line.split("  #")[0].replace(" FILE", " poem.txt"))[3:]
+            if words[0] == "fit":
+                words += ["--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=1"]
+            elif words[0] == "study":  # trained elsewhere
+                words = ["study", "show", words[1]]
+            assert main(words) == 0, line
+
+
 def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
     for kind, text in BLOCKS:
         if kind == "python" and text.startswith("# "):
