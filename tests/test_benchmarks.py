@@ -51,7 +51,7 @@ def test_the_mlps_loop(ask):
     assert [line.split()[0] for line in said.splitlines()[1:]] == ["wall"] * 5 + ["CPU"] * 5
 
 
-@pytest.mark.process
+@pytest.mark.matrix
 @pytest.mark.real_data
 def test_any_module(ask):
     said = ask("any_module", "--batch_size=500", "--epochs=2", "--samples=2000", "--repeats=1")
@@ -67,13 +67,13 @@ def test_late_steps(ask):
     assert "weights bit-equal" in said
 
 
-@pytest.mark.process
+@pytest.mark.matrix
 @pytest.mark.real_data
 def test_two_processes(ask):
     assert "weights bit-equal" in ask("ddp_loop", "--batch_size=500", "--epochs=2", "--samples=4000", "--repeats=1")
 
 
-@pytest.mark.process
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("question", "words"),
     [
