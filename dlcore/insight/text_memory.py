@@ -9,12 +9,12 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from dlcore.callbacks.logged_figures import evaluating
 from dlcore.errors import FitError
 from dlcore.insight.short_training import read_data
-from dlcore.text.memory import TextMemory, measure_memory
+from dlcore.text.memory import MemoryReport, measure_memory
 
 
 def memory_of_run(
     model: LightningModule, datamodule: LightningDataModule, lags: int = 64, windows: int = 64, seed: int = 0
-) -> TextMemory:
+) -> MemoryReport:
     """Measure what a text model remembers, on the validation text of its data.
 
     Args:

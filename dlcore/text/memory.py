@@ -6,6 +6,7 @@ Shapes: K lags, V vocabulary.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ _END = re.compile(r"\n\n+")
 
 
 @dataclass(frozen=True)
-class TextMemory:
+class MemoryReport:
     """What a text network remembers.
 
     Attributes:
@@ -38,8 +39,7 @@ class TextMemory:
         by_position: Their loss by position in the document.
         by_frequency: Their loss by frequency of the token in the training text.
         samples: Figures of generated texts.
-        held_out: The same of as many held-out tokens.
-        sample_tokens: Number of tokens of each of the two.
+        held_out: The same of held-out text of equal length.
     """
 
     gradient: list[float]
@@ -48,7 +48,6 @@ class TextMemory:
     by_frequency: list[Bin]
     samples: TextStatistics
     held_out: TextStatistics
-    sample_tokens: int
 
     @property
     def reach(self) -> int | None:
@@ -73,7 +72,7 @@ def measure_memory(
     num_samples: int = 8,
     sample_length: int = 64,
     seed: int = 0,
-) -> TextMemory:
+) -> MemoryReport:
     """Measure what a text network remembers.
 
     Args:
@@ -84,7 +83,7 @@ def measure_memory(
         lags: Greatest lag (K) of the gradient, at least 1.
         windows: Pieces of text over which the gradient is averaged, at least 1.
         most_tokens: Held-out tokens whose loss is computed, about.
-        num_samples: Texts that are generated, at temperature 1 from all words; fewer if there is less held-out text.
+        num_samples: Texts that are generated, at temperature 1 from all words.
         sample_length: Tokens of each.
         seed: Seed of their random numbers, at least 0.
 
@@ -92,21 +91,36 @@ def measure_memory(
         ArgumentError: There is hardly any held-out text, or the model has no embedding.
         CheckpointError: The network's scores are not finite.
     """
+    vocabulary = tokenizer.vocabulary
     gradient = gradient_by_lag(model, held_out.tokens, lags, windows)
     losses = token_losses(model, held_out_documents(held_out, most_tokens))
-    counts = training.word_counts(len(tokenizer.vocabulary))
-    sample_length = min(sample_length, len(held_out))
-    num_samples = max(1, min(num_samples, len(held_out) // sample_length))
-    source, vocabulary = training_text(training, tokenizer.vocabulary), tokenizer.vocabulary
-    return TextMemory(
-        gradient,
-        float(losses.losses.mean()),
-        losses.by_position(),
-        losses.by_frequency(counts),
-        text_statistics(_samples(model, tokenizer, num_samples, sample_length, seed), source),
-        text_statistics(held_out_pieces(held_out, vocabulary, num_samples, sample_length), source),
-        num_samples * sample_length,
+    frequencies = losses.by_frequency(training.word_counts(len(vocabulary)))
+    texts = _samples(model, tokenizer, num_samples, sample_length, seed)
+    compared = sample_statistics(texts, training_text(training, vocabulary), held_out, vocabulary)
+    return MemoryReport(gradient, float(losses.losses.mean()), losses.by_position(), frequencies, *compared)
+
+
+def sample_statistics(
+    texts: Sequence[str], training: str, held_out: TokenPart, vocabulary: Vocabulary
+) -> tuple[TextStatistics, TextStatistics]:
+    """Return the figures of generated texts, and those of as many pieces of held-out text with as many characters.
+
+    Args:
+        texts: The generated texts; in each, an empty line is the end of a document.
+        training: The result of `training_text`.
+        held_out: The held-out text; its pieces are spread evenly over it.
+        vocabulary: Its words.
+    """
+    starts = np.linspace(0, len(held_out) - min(max(map(len, texts)), len(held_out)), len(texts)).astype(np.int64)
+    pieces = [
+        vocabulary.text(held_out.tokens[start : start + len(text)].tolist())[: len(text)]
+        for start, text in zip(starts.tolist(), texts, strict=True)
+    ]
+    ours, theirs = (
+        text_statistics([document for text in each for document in _documents(text)], training)
+        for each in (texts, pieces)
     )
+    return ours, theirs
 
 
 def training_text(part: TokenPart, vocabulary: Vocabulary, most: int = _SEARCHED) -> str:
@@ -115,17 +129,10 @@ def training_text(part: TokenPart, vocabulary: Vocabulary, most: int = _SEARCHED
     ids = np.asarray(part.tokens[: int(part.offsets[max(last, 1)])]).tolist()
     part.release()
     text = "".join(_UNKNOWN if number == UNKNOWN else vocabulary.text([number]) for number in ids)
-    return joined(documents_of(text))
+    return joined(_documents(text))
 
 
-def held_out_pieces(part: TokenPart, vocabulary: Vocabulary, count: int, length: int) -> list[str]:
-    """Return documents, or parts of them, in `count` pieces of `length` tokens, spread evenly over a part."""
-    starts = np.linspace(0, max(len(part) - length, 0), count).astype(np.int64)
-    texts = (vocabulary.text(np.asarray(part.tokens[start : start + length]).tolist()) for start in starts)
-    return [document for text in texts for document in documents_of(text)]
-
-
-def documents_of(text: str) -> list[str]:
+def _documents(text: str) -> list[str]:
     """Return the documents of a text, where the end of a document is an empty line."""
     return [document for document in _END.split(text) if document]
 
@@ -135,5 +142,4 @@ def _samples(model: nn.Module, tokenizer: Tokenizer, count: int, length: int, se
     guide = ConstrainedDecoder(TextConstraints(length, unit="tokens"), tokenizer.vocabulary, device)
     network: Any = model.scores
     prompt = read_prompt("", tokenizer)
-    texts = generate_texts(network, guide, [prompt], Sampling(top_k=0), count, seed)
-    return [document for text in texts for document in documents_of(text.generated)]
+    return [text.generated for text in generate_texts(network, guide, [prompt], Sampling(top_k=0), count, seed)]

@@ -12,7 +12,7 @@ from dlcore.errors import ArgumentError, check_number
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dlcore.text.memory import TextMemory
+    from dlcore.text.memory import MemoryReport
     from dlcore.text.token_losses import Bin
 
 SUBJECT = Subject(
@@ -90,7 +90,7 @@ def _with_text_checkpoint(words: Words) -> Words:
     return words
 
 
-def _gradient(memory: TextMemory) -> Table:
+def _gradient(memory: MemoryReport) -> Table:
     table = new_table("lag", ">gradient", ">of lag 0", ">share up to it")
     total, norms = sum(memory.gradient), memory.gradient
     for lag in sorted({*(each for each in _SHOWN if each < len(norms)), memory.reach or 0}):
@@ -108,7 +108,7 @@ def _losses(head: str, bins: Sequence[Bin]) -> Table:
     return table
 
 
-def _samples(memory: TextMemory) -> Table:
+def _samples(memory: MemoryReport) -> Table:
     table = new_table("text", ">characters", ">distinct-1", ">distinct-2", ">distinct-3", ">longest copy")
     for name, text in (("samples", memory.samples), ("held-out", memory.held_out)):
         shares = (f"{share:.3f}" for share in text.distinct)
@@ -116,7 +116,7 @@ def _samples(memory: TextMemory) -> Table:
     return table
 
 
-def _summary(memory: TextMemory) -> str:
+def _summary(memory: MemoryReport) -> str:
     if memory.reach is None:
         reached = "No gradient comes back, or it is not finite."
     else:

@@ -17,8 +17,9 @@ _NAMES = (
     # State of the units
     "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
     # Result
-    "average_trails", "few_samples", "no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting",
-    "worsening", "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
+    "average_trails", "few_samples", "no_learning", "text_not_learned", "exploding_gradients_through_time",
+    "vanishing_gradients_through_time", "class_collapse", "underfitting", "overfitting", "copied_text", "worsening",
+    "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
     # Duration
     "busy_machine",
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcore.text.copied_text import TextStatistics
-from dlcore.text.memory import TextMemory
+from dlcore.text.memory import MemoryReport
 from dlcore.text.token_losses import Bin
 from dlcore.tracking.figures import style
 from dlcore.tracking.figures.fonts import drawable
@@ -21,7 +21,7 @@ _LOWEST = 1e-6  # of the greatest norm: what is below is not drawn
 _LONGEST_COPY = 14  # characters that are shown
 
 
-def text_memory(memory: TextMemory, title: str, sequence_length: int | None = None) -> Figure:
+def text_memory(memory: MemoryReport, title: str, sequence_length: int | None = None) -> Figure:
     """Draw how far back the loss reaches, the loss by position and by frequency, and how much of a text is copied.
 
     Args:
@@ -41,7 +41,7 @@ def text_memory(memory: TextMemory, title: str, sequence_length: int | None = No
     return style.finish(figure)
 
 
-def _draw_gradient(axes: Axes, memory: TextMemory, sequence_length: int | None) -> None:
+def _draw_gradient(axes: Axes, memory: MemoryReport, sequence_length: int | None) -> None:
     norms = np.asarray(memory.gradient, dtype=np.float64)
     top = float(np.nanmax(np.where(np.isfinite(norms), norms, np.nan))) if np.isfinite(norms).any() else 0.0
     shown = np.where(np.isfinite(norms) & (norms > _LOWEST * top), norms, np.nan)
