@@ -103,10 +103,13 @@ def regularizers(run: Evidence) -> tuple[str, ...]:
 STUCK = (
     *("no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting"),
     *("worsening", "unsteady", "plateau", "stopped_too_early"),
-    *("exploding_gradients_through_time", "vanishing_gradients_through_time"),
+    "vanishing_gradients_through_time",
 )
 # Symptoms of steps or inputs that are far too large.
-THROWN_OFF = ("exploding_gradients", "learning_rate_too_high", "not_finite", "saturated_units", "dead_units", *STUCK)
+THROWN_OFF = (
+    *("exploding_gradients", "learning_rate_too_high", "not_finite", "exploding_gradients_through_time"),
+    *("saturated_units", "dead_units", *STUCK),
+)
 
 
 @dataclass(frozen=True)

@@ -105,13 +105,17 @@ def sample_statistics(
 ) -> tuple[TextStatistics, TextStatistics]:
     """Return the figures of generated texts, and those of as many pieces of held-out text with as many characters.
 
+    Only as many texts count as the held-out text has pieces for.
+
     Args:
-        texts: The generated texts; in each, an empty line is the end of a document.
+        texts: The generated texts, at least one; in each, an empty line is the end of a document.
         training: The result of `training_text`.
         held_out: The held-out text; its pieces are spread evenly over it.
         vocabulary: Its words.
     """
-    starts = np.linspace(0, len(held_out) - min(max(map(len, texts)), len(held_out)), len(texts)).astype(np.int64)
+    longest = max(1, *map(len, texts))
+    texts = texts[: max(1, len(held_out) // longest)]
+    starts = np.linspace(0, max(len(held_out) - longest, 0), len(texts)).astype(np.int64)
     pieces = [
         vocabulary.text(held_out.tokens[start : start + len(text)].tolist())[: len(text)]
         for start, text in zip(starts.tolist(), texts, strict=True)

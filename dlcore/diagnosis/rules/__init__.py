@@ -13,13 +13,13 @@ _NAMES = (
     "wide_initialization", "uneven_class_weights",
     # Size of the steps
     "strong_penalty", "tight_clipping", "rate_cut_to_nothing", "exploding_gradients", "learning_rate_too_high",
-    "not_finite",
+    "not_finite", "exploding_gradients_through_time",
     # State of the units
     "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
     # Result
-    "average_trails", "few_samples", "no_learning", "text_not_learned", "exploding_gradients_through_time",
-    "vanishing_gradients_through_time", "class_collapse", "underfitting", "overfitting", "copied_text", "worsening",
-    "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
+    "average_trails", "few_samples", "no_learning", "text_not_learned", "vanishing_gradients_through_time",
+    "class_collapse", "underfitting", "overfitting", "copied_text", "worsening", "unsteady", "plateau",
+    "stopped_too_early", "validation_not_comparable",
     # Duration
     "busy_machine",
 )  # fmt: skip

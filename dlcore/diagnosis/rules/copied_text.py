@@ -5,7 +5,7 @@ from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
 _TIMES, _LONGER = 2, 12  # characters: compared with held-out text of equal length
-_LEAST = 200  # characters of the samples
+_LEAST = 100  # characters of the samples
 
 
 def check(run: Evidence) -> Finding | None:
