@@ -1,5 +1,6 @@
 """Text models: what they learned against counting, what they remember, what they copy, and healthy ones."""
 
+import itertools
 import json
 import math
 
@@ -49,12 +50,14 @@ def test_a_model_that_has_learned_is_left_alone(first_fault):
 
 @pytest.fixture
 def diagnosed(tmp_path):
+    numbers = itertools.count()
+
     def find(steps=2000, cell="lstm", counts=(5.66, 4.6), memory=None, **curves):
         model = {"class_path": "dlcore.models.TextRNN", "init_args": {"vocab_size": 1503, "cell": cell, "dropout": 0.0}}
         model["init_args"] |= {"output_dropout": 0.0, "optimizer": {"class_path": "Adam", "init_args": {"lr": 0.004}}}
         data = {"class_path": "dlcore.data.ChineseCorpus", "init_args": {"sequence_length": 35}}
         config = {"model": model, "data": data, "trainer": {"gradient_clip_val": None}, "early_stopping": None}
-        folder = write_run(tmp_path, config, lr=[0.004], **curves)
+        folder = write_run(tmp_path / str(next(numbers)), config, lr=[0.004], **curves)
         unigrams, pairs = counts
         events = [
             {"kind": "started", "step": 0, "unigram_entropy": unigrams, "bigram_loss": pairs},
@@ -149,9 +152,14 @@ def test_a_validation_that_rises_by_a_tenth_of_a_nat_is_overfitting(diagnosed):
 def test_a_loss_that_stays_above_that_of_counting_pairs(diagnosed):
     above = {"train_loss": [5.4, 5.2, 5.1, 5.1, 5.1, 5.1], "val_loss": [5.4, 5.2, 5.1, 5.1, 5.1, 5.1]}
     found = diagnosed(memory=USUAL, **above).first
-    assert found.name == "text_not_learned"
+    assert (found.name, found.confidence) == ("text_not_learned", "likely")
     assert "the validation loss 5.1 stays above the 4.6 of a model that only counts pairs of words" in found.text
-    # A run that ended while it improved, or was short, is not accused.
+    found = diagnosed(13, memory=USUAL, train_loss=[6.4], val_loss=[5.61]).first
+    said = "the loss 5.61 is above the 4.6 of a model that only counts pairs of words; 13 updates are too few"
+    assert found.text == said
+    # A run that overfits has learned more than pairs; one that ended while it improved, or was short, is not accused.
+    memorised = above | {"train_loss": [5.4, 5.2, 5.0, 4.5, 4.0, 3.0]}
+    assert diagnosed(memory=USUAL, **memorised).first is None
     falling = {name: [5.6, 5.5, 5.4, 5.3, 5.2, 5.1] for name in above}
     assert diagnosed(memory=USUAL, **falling).first is None
     assert diagnosed(memory=USUAL, **{name: losses[-2:] for name, losses in above.items()}).first is None

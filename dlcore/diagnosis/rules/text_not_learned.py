@@ -21,7 +21,7 @@ def check(run: Evidence) -> Finding | None:
     counting, pairs = run.counting("unigram_entropy"), run.counting("bigram_loss")
     losses = {f"{part}/loss": run.last(f"{part}/loss") for part in ("train", "val")}
     loss = min((value for value in losses.values() if not math.isnan(value)), default=math.nan)
-    few = 0 < run.updates < _FEW
+    few, certain = 0 < run.updates < _FEW, True
     if loss > _GUESSES * run.chance_loss:
         text = _("the loss {loss} is that of guessing (ln V = {chance})")
     elif loss > counting:
@@ -33,8 +33,10 @@ def check(run: Evidence) -> Finding | None:
             )
     elif math.isnan(loss) and few:
         text = _("the run ended before its loss was measured")
-    elif not few and _settled_above(run.values("val/loss"), pairs):
-        loss = float(np.min(run.values("val/loss")))
+    elif few and loss > pairs:
+        text = _("the loss {loss} is above the {pairs} of a model that only counts pairs of words")
+    elif loss > pairs and _settled_above(run.values("val/loss"), pairs):
+        loss, certain = float(np.min(run.values("val/loss"))), False
         text = _(
             "the validation loss {loss} stays above the {pairs} of a model that only counts pairs of words, and falls "
             "no more"
@@ -49,7 +51,7 @@ def check(run: Evidence) -> Finding | None:
     limited = few and run.settings.number("trainer.max_steps") > 0
     return Finding(
         text,
-        "certain",
+        "certain" if certain else "likely",
         numbers={
             "ln_vocab_size": run.chance_loss,
             "unigram_entropy": counting,

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlcore.text.copied_text import TextStatistics
-from dlcore.text.memory import MemoryReport
-from dlcore.text.token_losses import Bin
 from dlcore.tracking.figures import style
 from dlcore.tracking.figures.fonts import drawable
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # they need torch, which what reads a run does without
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from dlcore.text.copied_text import TextStatistics
+    from dlcore.text.memory import MemoryReport
+    from dlcore.text.token_losses import Bin
 
 _LOWEST = 1e-6  # of the greatest norm: what is below is not drawn
 _LONGEST_COPY = 14  # characters that are shown
