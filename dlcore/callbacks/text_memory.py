@@ -39,7 +39,7 @@ class TextMemory(Callback):
         ArgumentError: A value is out of range, or the run is not about text.
     """
 
-    def __init__(self, lags: int = 64, windows: int = 16, num_tokens: int = 3000, seed: int = 0) -> None:
+    def __init__(self, lags: int = 64, windows: int = 12, num_tokens: int = 2000, seed: int = 0) -> None:
         check_number("lags", lags, at_least=1, at_most=4096, whole=True)
         check_number("windows", windows, at_least=1, at_most=4096, whole=True)
         check_number("num_tokens", num_tokens, at_least=1, whole=True)

@@ -49,6 +49,7 @@ def _draw_gradient(axes: Axes, memory: MemoryReport, sequence_length: int | None
     axes.plot(range(len(norms)), shown, "o-", color=style.BLUE, markersize=3, linewidth=1.6)
     if top > 0:
         axes.set_yscale("log")
+        axes.minorticks_off()  # their labels are many, and slow to draw
     axes.set_xlim(-1, len(norms))
     if memory.reach is not None:
         label = f"95% of it within lag {memory.reach}"
