@@ -26,6 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dlcore.text.copied_text import distinct, joined, longest_copy
+
 CODE_POINTS = 0x110000
 FALLBACK = (0.5, 1.0, 1.5)  # discounts if the counts of counts give none, in very small texts
 
@@ -194,44 +196,6 @@ class KneserNey:
         return self._probabilities(contexts, np.arange(self.alphabet.known + 1))
 
 
-def distinct_2(documents: list[str]) -> float:
-    """Return the fraction of distinct bigrams of characters among all, within documents, without line breaks."""
-    lines = [document.replace("\n", "") for document in documents]
-    bigrams = [line[start : start + 2] for line in lines for start in range(len(line) - 1)]
-    return len(set(bigrams)) / max(1, len(bigrams))
-
-
-def _spans(documents: list[str], length: int, powers: np.ndarray) -> np.ndarray:
-    """Return a hash of each span of `length` characters within a document."""
-    hashes = []
-    for document in documents:
-        if len(document) >= length:
-            codes = np.frombuffer(document.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
-            sums = np.concatenate([[np.uint64(0)], np.cumsum(codes * powers[: len(codes)])])
-            starts = len(codes) - length + 1
-            hashes.append((sums[length:] - sums[:starts]) * powers[::-1][:starts])
-    return np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
-
-
-def longest_copy(samples: list[str], training: list[str]) -> str:
-    """Return the longest span of characters, including line breaks, that a sample shares with a training document."""
-    longest = max(map(len, samples + training))
-    powers = np.cumprod(np.full(longest, 0x9E3779B97F4A7C15, dtype=np.uint64))  # odd, modulo 2 to the 64
-    low, high = 0, max(map(len, samples))
-    while low < high:  # binary search: a copied span contains copied spans of all smaller lengths
-        length = (low + high + 1) // 2
-        if np.isin(_spans(samples, length, powers), _spans(training, length, powers)).any():
-            low = length
-        else:
-            high = length - 1
-    text = "\x00".join(training)
-    spans = {sample[start : start + low] for sample in samples for start in range(len(sample) - low + 1)}
-    found = [span for span in spans if span in text] if low else [""]
-    if not found:
-        raise RuntimeError("two spans have the same hash: the longest copied span is not known")
-    return min(found)
-
-
 def compare(samples: list[str], training: list[str], held_out: list[str]) -> None:
     """Print the two figures of generated documents, and those of as many held-out characters."""
     budget = sum(map(len, samples))
@@ -242,9 +206,9 @@ def compare(samples: list[str], training: list[str], held_out: list[str]) -> Non
         alike.append(document[:budget])
         budget -= len(alike[-1])
     for name, documents in (("samples", samples), ("held out", alike)):
-        span = longest_copy(documents, training)
+        span = longest_copy(documents, joined(training))
         print(
-            f"{name:>9}: {sum(map(len, documents)):,} characters, distinct-2 {distinct_2(documents):.3f}, "
+            f"{name:>9}: {sum(map(len, documents)):,} characters, distinct-2 {distinct(documents, 2):.3f}, "
             f"longest span copied from training {len(span)} characters: {span.replace(chr(10), ' / ')}"
         )
 

@@ -20,7 +20,7 @@ from dlcore.runs import fit
 PACKAGES = {"models": dlcore.models, "data": dlcore.data, "callbacks": dlcore.callbacks}
 CLASSES = [(package, name) for package in PACKAGES for name in class_names(package)]
 
-OF_TEXT = ("text_samples", "token_loss", "word_embeddings")  # callbacks that want a text model
+OF_TEXT = ("text_memory", "text_samples", "token_loss", "word_embeddings")  # callbacks that want a text model
 
 
 @pytest.mark.parametrize(("package", "name"), CLASSES)

@@ -139,15 +139,6 @@ def test_documents_are_parted_by_blank_lines(kneser_ney: ModuleType, tmp_path: P
     assert kneser_ney.read_documents(path) == ["春\n夏", "秋", "冬"]
 
 
-def test_the_longest_copied_span_and_distinct_2_are_found(kneser_ney: ModuleType) -> None:
-    training = ["山上有一棵松\n松下有人", "江水向东流"]
-    assert kneser_ney.longest_copy(["我在松\n松下有酒", "东流"], training) == "松\n松下有"
-    assert kneser_ney.longest_copy(["水向"], training) == "水向"
-    assert kneser_ney.longest_copy(["人江水"], training) == "江水"  # not over the border of two documents
-    assert kneser_ney.longest_copy(["猫"], training) == ""
-    assert kneser_ney.distinct_2(["雨雨雨", "雨\n雪"]) == pytest.approx(2 / 3)
-
-
 @pytest.mark.process
 def test_the_script_prints_its_figures(tmp_path: Path) -> None:
     text = tmp_path / "lyrics.txt"

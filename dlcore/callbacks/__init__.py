@@ -17,6 +17,7 @@ from dlcore.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from dlcore.callbacks.run_summary import RunSummary
 from dlcore.callbacks.standard import standard as standard
 from dlcore.callbacks.steps_per_execution import StepsPerExecution as StepsPerExecution  # fit has a flag for it
+from dlcore.callbacks.text_memory import TextMemory
 from dlcore.callbacks.text_samples import TextSamples
 from dlcore.callbacks.token_loss_images import TokenLoss
 from dlcore.callbacks.weight_averaging import WeightAveraging
@@ -35,6 +36,7 @@ __all__ = [  # noqa: RUF022
     "Mistakes",
     "TextSamples",
     "TokenLoss",
+    "TextMemory",
     "WordEmbeddings",
     "RunSummary",
     "ExactResume",

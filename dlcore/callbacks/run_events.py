@@ -109,9 +109,10 @@ class RunEvents(MetricCallback):
             parameters = sum(parameter.numel() for parameter in pl_module.parameters())
             text = _("Started: {model} with {parameters:,} parameters.")
             text = text.format(model=type(pl_module).__name__, parameters=parameters)
-            entropy = getattr(getattr(trainer, "datamodule", None), "unigram_entropy", None)
-            if isinstance(entropy, float):  # the loss of counting, for the diagnosis
-                own["unigram_entropy"] = round(entropy, 4)
+            for name in ("unigram_entropy", "bigram_loss"):  # the losses of counting words, for the diagnosis
+                counted = getattr(getattr(trainer, "datamodule", None), name, None)
+                if isinstance(counted, float):
+                    own[name] = round(counted, 4)
             record(trainer, "started", text, parameters=parameters, module=module_facts(trainer, pl_module), **own)
         for logger in run_loggers(trainer):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)

@@ -71,16 +71,18 @@ def run(argv: list[str]) -> int:
 def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     console.print(Text(str(diagnosis.folder), style=HEADING), soft_wrap=True)
     print_paragraph(console, diagnosis.summary, indent=2)
+    found = [*diagnosis.faults, *(finding for finding, cause in diagnosis.consequences), *diagnosis.notes]
+    column = max((cell_len(finding.title) for finding in found), default=0) + 4  # two blanks on each side
     if diagnosis.faults:
-        _print_findings(console, _("What is wrong"), diagnosis.faults)
+        _print_findings(console, _("What is wrong"), diagnosis.faults, column)
         if diagnosis.consequences:
             print_heading(console, _("What follows from it"))
-            _print_columns(console, [(finding, finding.text) for finding, cause in diagnosis.consequences])
+            _print_columns(console, [(finding, finding.text) for finding, cause in diagnosis.consequences], column)
     else:
         print_heading(console, diagnosis.verdict[:1].upper() + diagnosis.verdict[1:])
         for clause in diagnosis.healthy:
             print_paragraph(console, _("{text}.").format(text=clause[:1].upper() + clause[1:]), indent=2)
-    _print_findings(console, _("Worth knowing"), diagnosis.notes)
+    _print_findings(console, _("Worth knowing"), diagnosis.notes, column)
     if diagnosis.missing:
         print_heading(console, _("What could not be examined"))
         for sentence in diagnosis.missing:
@@ -88,7 +90,7 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     _print_next(console, diagnosis)
 
 
-def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...]) -> None:
+def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...], column: int) -> None:
     from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS, VAL_INPUTS
 
     if not findings:
@@ -106,13 +108,10 @@ def _print_findings(console: Console, heading: str, findings: tuple[Finding, ...
         if finding.advice:
             said = "{remedy}" if finding.flags else attempt
             rows.append((None, Text(said.format(remedy=finding.advice), style=QUIET)))
-    _print_columns(console, rows)
+    _print_columns(console, rows, column)
 
 
-def _print_columns(console: Console, rows: list[tuple[Finding | None, Text | str]]) -> None:
-    from dlcore.diagnosis.rules import RULES
-
-    column = max(cell_len(_(rule.title)) for rule in RULES) + 4  # two blanks on each side
+def _print_columns(console: Console, rows: list[tuple[Finding | None, Text | str]], column: int) -> None:
     print_columns(console, [("" if finding is None else finding.title, text) for finding, text in rows], column=column)
 
 

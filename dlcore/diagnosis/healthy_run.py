@@ -15,7 +15,7 @@ from dlcore.translation import _, ngettext
 
 def summary(run: Evidence) -> str:
     """Describe length and result of a run: ``5 epochs, 9,375 steps; at the end: loss …; accuracy …``."""
-    length = _("{steps:,} steps").format(steps=run.steps)
+    length = _("{steps:,} steps").format(steps=run.updates)
     if math.isfinite(run.epochs):
         epochs = ngettext("{n:g} epoch", "{n:g} epochs", 2 - (run.epochs == 1)).format(n=run.epochs)
         length = _("{epochs}, {steps}").format(epochs=epochs, steps=length)
@@ -26,12 +26,13 @@ def summary(run: Evidence) -> str:
         known = [f"{word} {_number(metric, value)}" for word, value in values.items() if not math.isnan(value)]
         if known:
             ends.append(_("{metric} {values}").format(metric=_words(metric), values=_(", ").join(known)))
+    ends += [_counting(run)] if ends and _counting(run) else []
     return _("{length}; at the end: {ends}").format(length=length, ends=_("; ").join(ends)) if ends else length
 
 
 def reasons(run: Evidence) -> tuple[str, ...]:
     """Return the reasons, a clause each: the result, the gap to training, and the state of the layers."""
-    return tuple(clause for clause in (_result(run), _gap(run), _layers(run)) if clause)
+    return tuple(clause for clause in (_result(run), _against_counting(run), _gap(run), _layers(run)) if clause)
 
 
 def _parts() -> dict[str, str]:
@@ -64,6 +65,22 @@ def _result(run: Evidence) -> str:
     if place > 0:
         said = _("{part} improved until {where} ({metric} {first} to {best})")
     return said.format(part=_parts()[part], metric=_words(name), first=first, best=best, where=where)
+
+
+def _counting(run: Evidence) -> str:
+    """Return the losses of counting for a text model; empty if they are not known."""
+    one, two = run.counting("unigram_entropy"), run.counting("bigram_loss")
+    if math.isnan(one) or math.isnan(two):
+        return ""
+    return _("counting tokens alone gives {one}, counting pairs {two}").format(one=short(one), two=short(two))
+
+
+def _against_counting(run: Evidence) -> str:
+    losses = run.values("val/loss")
+    if not len(losses) or not _counting(run):
+        return ""
+    said = _("the best validation loss is {loss}: {counting}")
+    return said.format(loss=short(float(np.nanmin(losses))), counting=_counting(run))
 
 
 def _gap(run: Evidence) -> str:

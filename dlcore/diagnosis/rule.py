@@ -82,13 +82,34 @@ def times(factor: float) -> str:
     return _("{n} times").format(n=f"{factor:,.0f}" if 10 <= factor < 1e6 else short(factor))
 
 
+def regularizers(run: Evidence) -> tuple[str, ...]:
+    """Return flags of up to two regularisers that are not on yet."""
+    settings = run.settings
+    brakes: tuple[str, ...] = ()
+    if not settings.dropouts:
+        # Not a text model's model.dropout, which is between recurrent layers: with one layer there is none.
+        name = "model.output_dropout" if settings.has("model.output_dropout") else "model.dropout"
+        brakes += settings.flag(name, 0.3)
+    if not settings.is_on("early_stopping"):
+        brakes += settings.flag("early_stopping", "on")
+    if not settings.augmentations and settings.text("data") == "ImageFolder":
+        brakes += settings.flag("data.flip", 0.5)
+    if settings.number("model.optimizer.weight_decay") == 0:
+        brakes += settings.flag("model.optimizer.weight_decay", 0.0001)
+    return brakes[:2]
+
+
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (
     *("no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting"),
     *("worsening", "unsteady", "plateau", "stopped_too_early"),
+    "vanishing_gradients_through_time",
 )
 # Symptoms of steps or inputs that are far too large.
-THROWN_OFF = ("exploding_gradients", "learning_rate_too_high", "not_finite", "saturated_units", "dead_units", *STUCK)
+THROWN_OFF = (
+    *("exploding_gradients", "learning_rate_too_high", "not_finite", "exploding_gradients_through_time"),
+    *("saturated_units", "dead_units", *STUCK),
+)
 
 
 @dataclass(frozen=True)

@@ -118,10 +118,14 @@ class Evidence:
     # Results of guessing
 
     @cached_property
+    def is_text(self) -> bool:
+        """Whether the run is a model of text, which predicts the next token."""
+        return "val/bits_per_character" in self.curves or self.settings.text("model") == "TextRNN"
+
+    @cached_property
     def is_classifier(self) -> bool:
         """Whether the run is a classification; text models do not count."""
-        is_text = "val/bits_per_character" in self.curves or self.settings.text("model") == "TextRNN"
-        return not is_text and ("train/accuracy" in self.curves or "val/accuracy" in self.curves)
+        return not self.is_text and ("train/accuracy" in self.curves or "val/accuracy" in self.curves)
 
     @cached_property
     def num_classes(self) -> int | None:
@@ -152,6 +156,15 @@ class Evidence:
         words = self.settings.number("model.vocab_size")
         classes = self.num_classes or (words if words >= 2 else None)
         return math.log(classes) if classes else math.nan
+
+    def counting(self, name: str) -> float:
+        """Return the loss of a model that only counts tokens, nats per token; NaN if unknown.
+
+        Args:
+            name: ``unigram_entropy`` (each token) or ``bigram_loss`` (pairs; attained on the validation text).
+        """
+        value = (self.event("started") or {}).get(name)
+        return float(value) if isinstance(value, int | float) else math.nan
 
     @cached_property
     def prior_loss(self) -> float:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from dlcore.insight.preflight import PreflightReport, check_recipe, check_training
     from dlcore.insight.schedule_preview import SchedulePreview, preview_schedule
     from dlcore.insight.table_columns import summarize_table
+    from dlcore.insight.text_memory import memory_of_run
 
 __all__ = [
     "GradientReport", "ModelSummary", "PreflightReport", "RangeTest", "SchedulePreview", "activation_curve",
-    "check_gradients", "check_recipe", "check_training", "config_lines", "find_learning_rate", "preview_schedule",
-    "summarize_model", "summarize_pictures", "summarize_table",
+    "check_gradients", "check_recipe", "check_training", "config_lines", "find_learning_rate", "memory_of_run",
+    "preview_schedule", "summarize_model", "summarize_pictures", "summarize_table",
 ]  # fmt: skip
 _FILES = {
     "activation_curves": ("activation_curve",),
@@ -31,6 +32,7 @@ _FILES = {
     "preflight": ("PreflightReport", "check_recipe", "check_training"),
     "schedule_preview": ("SchedulePreview", "preview_schedule"),
     "table_columns": ("summarize_table",),
+    "text_memory": ("memory_of_run",),
 }
 
 

@@ -9,9 +9,6 @@ import numpy as np
 
 from dlcore.data import ChineseCorpus
 from dlcore.errors import ArgumentError
-from dlcore.text.token_store import TokenPart
-
-_SLICE = 1 << 22  # tokens counted at a time
 
 
 @dataclass(frozen=True)
@@ -37,15 +34,6 @@ def summarize_corpus(data: ChineseCorpus) -> list[PartSummary]:
             spread = (int(lengths[0]), int(lengths[len(lengths) // 2]), int(lengths[-1]))
             summaries.append(PartSummary(name, **count, lengths=spread))
     return summaries
-
-
-def word_counts(part: TokenPart, size: int) -> np.ndarray:
-    """Return how often each of the vocabulary's `size` words occurs in a part (V,)."""
-    counts = np.zeros(size, dtype=np.int64)
-    for start in range(0, len(part), _SLICE):
-        counts += np.bincount(part.tokens[start : start + _SLICE], minlength=size)
-        part.release()
-    return counts
 
 
 def document_words(data: ChineseCorpus, part: str, index: int) -> list[str]:

@@ -57,7 +57,7 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
     Raises:
         CheckpointError: There is none, it cannot be read, or it is not from a text model.
     """
-    path = _find(str(ckpt_path), root or runs_root(), name)
+    path = find_text_checkpoint(str(ckpt_path), root, name)
     checkpoint = read_checkpoint(path)
     record = checkpoint.get(RECORD_KEY)
     if record is None:
@@ -86,8 +86,12 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
     return TextModel(model.eval().double(), tokenizer, path)
 
 
-def _find(wanted: str, root: Path, name: str | None) -> Path:
-    """Return the checkpoint's file; for ``best`` and ``last`` without a recipe, in the newest run of a text model."""
+def find_text_checkpoint(wanted: str, root: Path | None = None, name: str | None = None) -> Path:
+    """Return the checkpoint's file; for ``best`` and ``last`` without a recipe, in the newest run of a text model.
+
+    Takes what `load_text_model` takes, and raises its errors.
+    """
+    root = root or runs_root()
     if wanted not in ("best", "last") or name is not None:
         path = find_checkpoint(wanted, root, name)
         if not path.exists():

@@ -25,6 +25,7 @@ from dlcore.errors import ArgumentError
 
 TRAIN, VAL, TEST = 0, 1, 2
 NAMES = ("train", "val", "test")
+_SLICE = 1 << 20  # tokens counted at a time
 
 
 def part_of_each(count: int, val_size: float, test_size: float) -> np.ndarray:
@@ -78,6 +79,19 @@ class TokenPart:
     def document(self, number: int) -> np.ndarray:
         """Return the tokens of one document, without its END."""
         return self.tokens[self.offsets[number] : self.offsets[number + 1] - 1]
+
+    def word_counts(self, vocab_size: int, most: int | None = None) -> np.ndarray:
+        """Return how often each word occurs (V,), int64.
+
+        Args:
+            vocab_size: Number of words (V).
+            most: Count only as many tokens from the beginning; None: all.
+        """
+        counts = np.zeros(vocab_size, dtype=np.int64)
+        for start in range(0, min(len(self), most or len(self)), _SLICE):
+            counts += np.bincount(self.tokens[start : start + _SLICE], minlength=vocab_size)
+            self.release()
+        return counts
 
     def __len__(self) -> int:
         return len(self.tokens)

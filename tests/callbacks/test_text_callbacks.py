@@ -5,12 +5,13 @@ import warnings
 
 import pytest
 
-from dlcore.callbacks import TextSamples, TokenLoss, WordEmbeddings
+from dlcore.callbacks import TextMemory, TextSamples, TokenLoss, WordEmbeddings
 from dlcore.callbacks.text_samples import as_markdown, tag
 from dlcore.callbacks.word_embeddings import label
 from dlcore.errors import ArgumentError
 from dlcore.models import MLP
 from dlcore.text.generation import GeneratedText
+from dlcore.tracking.timeline import read_events
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,10 @@ def events(text_run):
 
 def test_texts_for_the_same_prompts_are_shown_at_each_validation(events):
     tags = [f"samples/{name}/text_summary" for name in ("1 beginning of a text", "2 明月", "3 *A* <b>|")]
-    assert [name for name in events.Tags()["tensors"] if name.startswith("samples/")] == tags
+    copies = "samples/copies/text_summary"
+    assert [name for name in events.Tags()["tensors"] if name.startswith("samples/")] == [copies, *tags]
+    table = events.Tensors(copies)[-1].tensor_proto.string_val[0].decode()
+    assert re.search(r"\| samples \| \d\d \| \d+ \| .*\n\| held-out text \| \d\d \| \d+ \| ", table)
     for name in tags:
         steps = [event.step for event in events.Tensors(name)]
         assert len(set(steps)) == 2
@@ -56,6 +60,17 @@ def test_the_loss_of_each_token_is_a_picture(events, text_run):
     assert (text_run / "token_loss.png").stat().st_size > 5000
 
 
+def test_the_memory_of_the_network_is_a_picture_and_an_event(events, text_run):
+    assert "text_memory/network" in events.Tags()["images"]
+    assert (text_run / "memory.png").stat().st_size > 20_000
+    found = [event for event in read_events(text_run) if event["kind"] == "text_memory"]
+    assert len(found) == 1
+    assert 0 <= found[0]["reach"] <= found[0]["lags"] == 64
+    assert found[0]["copied_held_out"] > 0
+    assert found[0]["text"].startswith("Memory: 95% of the gradient lies within lag ")
+    assert "Memory: 95% of the gradient" in (text_run / "summary.md").read_text(encoding="utf-8")
+
+
 def test_the_projector_has_words_and_vectors(text_run):
     (folder,) = text_run.glob("*/words")
     labels = (folder / "metadata.tsv").read_text(encoding="utf-8").split("\n")[:-1]
@@ -74,7 +89,7 @@ def test_a_label_is_one_cell_of_one_line(word, shown):
     assert label(word) == shown
 
 
-@pytest.mark.parametrize("callback", [TextSamples, TokenLoss, WordEmbeddings])
+@pytest.mark.parametrize("callback", [TextMemory, TextSamples, TokenLoss, WordEmbeddings])
 def test_a_run_without_text_is_refused(callback, make_trainer, tiny_data):
     trainer = make_trainer(callbacks=[callback()])
     with pytest.raises(ArgumentError, match=r"expected a text model, which has scores \(TextRNN\), got 'MLP'.* off"):
@@ -89,6 +104,10 @@ def test_a_run_without_text_is_refused(callback, make_trainer, tiny_data):
         (TextSamples, {"every_n_epochs": 0}, "every_n_epochs"),
         (TokenLoss, {"num_tokens": 0}, "num_tokens"),
         (TokenLoss, {"document": -1}, "document"),
+        (TextMemory, {"lags": 0}, "lags"),
+        (TextMemory, {"windows": 0}, "windows"),
+        (TextMemory, {"num_tokens": 0}, "num_tokens"),
+        (TextMemory, {"seed": -1}, "seed"),
         (WordEmbeddings, {"num_words": 1}, "num_words"),
     ],
 )

@@ -7,7 +7,7 @@ from dlcore.cli.show.data_tables import show_corpus
 from dlcore.cli.show.subject import read_words
 from dlcore.data import ChineseCorpus
 from dlcore.errors import ArgumentError
-from dlcore.insight.corpus_summary import PartSummary, document_words, summarize_corpus, word_counts
+from dlcore.insight.corpus_summary import PartSummary, document_words, summarize_corpus
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_parts_are_counted(songs):
 
 
 def test_words_are_counted(songs):
-    counts = dict(zip(songs.vocabulary.words, word_counts(songs.parts["train"], 7).tolist(), strict=True))
+    counts = dict(zip(songs.vocabulary.words, songs.parts["train"].word_counts(7).tolist(), strict=True))
     assert counts == {"<unk>": 0, "<end>": 37, "月": 820 - 20 - 21 - 40, "\n": 37, " ": 37, "b": 37, "光": 37}
 
 

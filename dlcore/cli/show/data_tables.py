@@ -21,7 +21,7 @@ from dlcore.cli.show.subject import Words
 from dlcore.cli.terminal import new_table, open_console, print_columns
 from dlcore.data import ChineseCorpus
 from dlcore.errors import ArgumentError
-from dlcore.insight.corpus_summary import PartSummary, document_words, summarize_corpus, word_counts
+from dlcore.insight.corpus_summary import PartSummary, document_words, summarize_corpus
 from dlcore.insight.table_columns import ColumnSummary, summarize_table
 from dlcore.runs import Command
 from dlcore.tracking.figures.column_sheet import column_sheet
@@ -85,7 +85,7 @@ def show_corpus(words: Words, data: ChineseCorpus, part: str, index: int) -> Non
     console = open_console()
     document = document_words(data, part, index)
     vocabulary = data.vocabulary
-    counts = word_counts(data.parts["train"], len(vocabulary))
+    counts = data.parts["train"].word_counts(len(vocabulary))
     size = f"{data.batch_size:,} rows of {data.sequence_length:,} tokens, {len(data.train_dataloader()):,} an epoch"
     rows = [("data", f"ChineseCorpus: {data.source}"), ("words", f"{len(vocabulary):,}"), ("a batch", size)]
     if data.in_pieces:

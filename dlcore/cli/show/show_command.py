@@ -12,7 +12,7 @@ from dlcore.cli.terminal import HEADING, open_console, print_examples, print_hin
 from dlcore.errors import UnknownNameError
 
 # Each is a module of this package with a SUBJECT and a `run(argv)`; imported on demand.
-SUBJECTS = ("data", "model", "activation", "schedule", "gradients", "config")
+SUBJECTS = ("data", "model", "activation", "schedule", "gradients", "memory", "config")
 
 
 def run(argv: list[str]) -> int:

@@ -14,12 +14,13 @@ _NAMES = (
     # Size of the steps
     "endless_warmup", "strong_decay", "strong_penalty", "strong_dropout", "tiny_norm_batch", "tight_clipping",
     "rate_cut_to_nothing", "exploding_gradients", "learning_rate_too_high", "not_finite",
+    "exploding_gradients_through_time",
     # State of the units
     "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
     # Result
     "average_trails", "validation_unlike_training", "few_samples", "label_noise", "no_learning", "text_not_learned",
-    "class_collapse", "underfitting", "overfitting", "worsening", "unsteady", "plateau", "stopped_too_early",
-    "validation_not_comparable",
+    "vanishing_gradients_through_time", "class_collapse", "underfitting", "overfitting", "copied_text", "worsening",
+    "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
     # Duration
     "busy_machine",
 )  # fmt: skip

@@ -58,5 +58,10 @@ def _grown(layers: LayerLooks, step: int) -> float:
 
 
 RULE = Rule(
-    N_("exploding gradients"), check, ("not_finite", "learning_rate_too_high", "dead_units", "saturated_units", *STUCK)
+    N_("exploding gradients"),
+    check,
+    (
+        *("not_finite", "learning_rate_too_high", "exploding_gradients_through_time", "dead_units", "saturated_units"),
+        *STUCK,
+    ),
 )

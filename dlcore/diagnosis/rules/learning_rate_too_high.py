@@ -75,6 +75,9 @@ def _result(run: Evidence) -> str:
 RULE = Rule(
     N_("learning rate too high"),
     check,
-    ("not_finite", "saturated_units", "dead_units", "learning_rate_too_low", *STUCK),
+    (
+        *("not_finite", "exploding_gradients_through_time", "saturated_units", "dead_units", "learning_rate_too_low"),
+        *STUCK,
+    ),
     is_cause=True,
 )

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import smoothed
-from dlcore.diagnosis.rule import Finding, Rule, percent, short
+from dlcore.diagnosis.rule import Finding, Rule, percent, regularizers, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -20,14 +20,16 @@ def check(run: Evidence) -> Finding | None:
     val, train = run.curve("val/loss"), run.curve("train/loss")
     if len(val.values) < 4 or not run.finite or len(train.values) != len(val.values):
         return None
+    # A text model's loss in nats never comes near 0: compare the perplexity.
+    val_losses, train_losses = (np.exp(each.values) if run.is_text else each.values for each in (val, train))
     # Smooth the curve, so that one lucky check does not turn the rest into a rise.
-    smooth = smoothed(val.values)
+    smooth = smoothed(val_losses)
     best = int(np.argmin(smooth))
-    if min(smooth.min(), train.values.min()) <= 0:  # relative changes need positive losses
+    if min(smooth.min(), train_losses.min()) <= 0:  # relative changes need positive losses
         return None
-    end, train_end = float(smooth[-1]), float(smoothed(train.values)[-1])
+    end, train_end = float(smooth[-1]), float(smoothed(train_losses)[-1])
     rise = end / float(smooth[best]) - 1
-    fall = 1 - train_end / float(train.values[best])
+    fall = 1 - train_end / float(train_losses[best])
     points = run.last("train/accuracy") - run.last("val/accuracy")
     if not (rise > _RISE and fall > _FALL and end > _GAP * train_end) or points < _POINTS:
         return None
@@ -48,24 +50,9 @@ def check(run: Evidence) -> Finding | None:
         "certain" if rise > 0.2 and end > 2 * train_end else "likely",
         numbers={"lowest": float(val.values[lowest]), "rise": rise, "gap": end / train_end},
         step=int(val.steps[lowest]),
-        flags=_flags(run),
+        flags=regularizers(run),
         advice=_("more data or augmentation, dropout, weight decay, fewer units, or stop at the best check"),
     )
 
 
-def _flags(run: Evidence) -> tuple[str, ...]:
-    """Return flags of up to two regularisers that are not on yet."""
-    settings = run.settings
-    brakes: tuple[str, ...] = ()
-    if not settings.dropouts:
-        brakes += settings.flag("model.dropout" if settings.has("model.dropout") else "model.output_dropout", 0.3)
-    if not settings.is_on("early_stopping"):
-        brakes += settings.flag("early_stopping", "on")
-    if not settings.augmentations and settings.text("data") == "ImageFolder":
-        brakes += settings.flag("data.flip", 0.5)
-    if settings.number("model.optimizer.weight_decay") == 0:
-        brakes += settings.flag("model.optimizer.weight_decay", 0.0001)
-    return brakes[:2]
-
-
-RULE = Rule(N_("overfitting"), check, ("worsening", "plateau", "unsteady", "stopped_too_early"))
+RULE = Rule(N_("overfitting"), check, ("copied_text", "worsening", "plateau", "unsteady", "stopped_too_early"))

@@ -11,6 +11,7 @@ from dlcore.tracking.figures.overlaid_curves import Family, overlaid_curves
 from dlcore.tracking.figures.parameter_histograms import parameter_histograms
 from dlcore.tracking.figures.picture_grids import captioned_pictures, image_grid, worst_predictions
 from dlcore.tracking.figures.pixels import hand_made_features, pixel_values
+from dlcore.tracking.figures.text_memory import text_memory
 from dlcore.tracking.figures.token_loss import token_loss
 
 __all__ = [
@@ -18,5 +19,5 @@ __all__ = [
     "column_sheet",
     "confusion_matrix", "feature_maps", "hand_made_features", "image_grid", "kernels", "layer_maps", "layer_overview",
     "learning_curves", "lr_range", "overlaid_curves", "parameter_histograms", "pixel_values", "schedule_curve",
-    "token_loss", "worst_predictions",
+    "text_memory", "token_loss", "worst_predictions",
 ]  # fmt: skip

@@ -154,3 +154,37 @@ def test_back_propagation_of_a_recipe_is_told_layer_by_layer(shown):
     assert "layer class output ∂L/∂output factor ∂L/∂weight" in out
     assert out.index("output Linear 10") < out.index("activation_1 ReLU 8") < out.index("linear_1 Linear 8")
     assert is_picture("show/backprop_mlp_textbook.png")
+
+
+TINY_TEXT = ("-c", "rnn_lyrics", "--model.embedding_dim=8", "--model.hidden_size=8", "--trainer.accelerator=cpu")
+
+
+def test_the_memory_of_a_text_network_before_and_after_training(shown):
+    lags = ("--lags=12", "--windows=3")
+    out, code = shown("show", "memory", *TINY_TEXT, *lags)
+    assert code == 0
+    assert "lag gradient of lag 0 share up to it" in out
+    assert "position in the document tokens nats per token" in out
+    assert "times in the training text tokens nats per token" in out
+    assert "text characters distinct-1 distinct-2 distinct-3 longest copy" in out
+    assert "% of the gradient lies within lag" in out
+    assert "Longest span copied from the training text: “" in out
+    assert is_picture("show/memory_rnn_lyrics.png")
+    few = ("--trainer.max_steps=2", "--trainer.limit_val_batches=1", "--progress_display=off")
+    shown("fit", *TINY_TEXT, *few, "--text_memory.lags=4", "--text_memory.windows=2")
+    assert is_picture_of_a_run("lightning_logs/rnn_lyrics/version_0/memory.png")
+    shown("fit", *SMALL, "-c", "mlp_textbook", "--trainer.fast_dev_run=true")  # not a text model: passed over
+    assert shown("show", "memory", "--ckpt_path=last", *lags, "--out=记忆.png")[1] == 0
+    assert is_picture("记忆.png")
+
+
+def is_picture_of_a_run(path):
+    with Image.open(path) as image:
+        return image.size[0] > 500
+
+
+def test_memory_is_of_text_only(error):
+    assert "expected a text model, which has scores (TextRNN), got MLP" in error("show", "memory", "-c", "mlp_textbook")
+    assert "expected a checkpoint of a text model" in error("show", "memory")
+    assert "expected a checkpoint of a text model in lightning_logs" in error("show", "memory", "--ckpt_path=best")
+    assert "--lags: expected a number at least 1" in error("show", "memory", *TINY_TEXT, "--lags=0")

@@ -11,6 +11,9 @@ import torch
 
 from dlcore.insight.activation_curves import activation_curve
 from dlcore.insight.picture_features import picture_features
+from dlcore.text.copied_text import TextStatistics
+from dlcore.text.memory import MemoryReport
+from dlcore.text.token_losses import Bin
 from dlcore.tracking import count_histogram, figures
 from dlcore.tracking.figures.column_sheet import ColumnValues
 from dlcore.tracking.figures.convolutions import LayerMaps
@@ -157,6 +160,15 @@ def _token_loss(names: Names) -> object:
     return figures.token_loss(tokens, np.linspace(0, 9, len(tokens)).tolist(), 8.0, f"Passage of {names(2)}")
 
 
+def _text_memory(names: Names) -> object:
+    bins = [Bin(2**power, 2 ** (power + 1) - 1, 6 - power / 4, 10**power % 97 + 1) for power in range(9)]
+    samples = TextStatistics(512, f"\n{names(1)}，", (0.56, 0.95, 1.0))
+    held_out = TextStatistics(512, f"{names(2) * 5}", (0.45, 0.92, 0.98))
+    norms = np.geomspace(3, 1e-9, 65).tolist()
+    report = MemoryReport(norms, 4.4, bins, bins[:4], samples, held_out)
+    return figures.text_memory(report, f"Memory of {names(0)}", 35)
+
+
 def _schedule_curve(names: Names) -> object:
     notes = [f"ReduceLROnPlateau cuts when val/{names(0)} does not get better, which no preview can know. " * 2]
     return figures.schedule_curve(np.linspace(0.1, 0.001, 500), 50, f"{names(0)} over 10 epochs", notes)
@@ -211,6 +223,7 @@ FIGURES: dict[str, Callable[[Names], object]] = {
     "parameter_histograms": _parameter_histograms,
     "pixel_values": _pixel_values,
     "schedule_curve": _schedule_curve,
+    "text_memory": _text_memory,
     "token_loss": _token_loss,
     "variant_histograms": _variant_histograms,
     "worst_predictions": _worst_predictions,
