@@ -39,8 +39,7 @@ def run(argv: list[str]) -> int:
 def print_overview() -> None:
     """Print each subject with its summary and an example."""
     console = open_console()
-    console.print(Text("Show: look before training", style=HEADING))
-    print_paragraph(console, "Pictures go to show/*.png, tables to the terminal.")
+    console.print(Text("Show: tables in the terminal, pictures in show/*.png", style=HEADING))
     console.print()
     subjects: list[Subject] = [importlib.import_module(f"dlcore.cli.show.{name}").SUBJECT for name in SUBJECTS]
     print_names(console, [(f"python -m dlcore {each.command}", each.summary) for each in subjects], column=36)
