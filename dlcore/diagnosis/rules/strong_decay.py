@@ -28,4 +28,9 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("strong decay"), check, ("strong_penalty", "learning_rate_too_low", "dead_units", *STUCK), is_cause=True)
+RULE = Rule(
+    N_("strong decay"),
+    check,
+    ("strong_penalty", "learning_rate_too_low", "dead_units", "vanishing_gradients_through_time", *STUCK),
+    is_cause=True,
+)
