@@ -28,7 +28,7 @@ CNN = (
     "-c",
     "cnn_fashion_mnist",
     "--weight_averaging=off",
-    "--model.channels=[8,16]",
+    "--model.channels=[8,16,16]",
     "--trainer.limit_train_batches=120",
 )
 CNN += ("--trainer.max_epochs=3", "--trainer.limit_val_batches=2", "--data.batch_size=64")
@@ -219,18 +219,19 @@ def main() -> None:
     cases = [case for case in SICKNESSES + HEALTHY if arguments.only in case.name]
     pairs = [(case, seed) for case in cases for seed in range(arguments.seeds)]
     began = time.perf_counter()
-    results = Parallel(n_jobs=arguments.jobs)(delayed(train)(case, seed) for case, seed in pairs)
+    results = Parallel(n_jobs=arguments.jobs, return_as="generator")(delayed(train)(*pair) for pair in pairs)
     found: dict[str, list[tuple[list[str], list[str]]]] = {}
-    for (case, _), result in zip(pairs, results, strict=True):
-        found.setdefault(case.name, []).append(result)
     counts = {"sick": [0, 0], "healthy": [0, 0]}  # right, of
-    for case in cases:
-        runs = found[case.name]
+    for (case, _), result in zip(pairs, results, strict=True):
+        runs = found.setdefault(case.name, [])
+        runs.append(result)
+        if len(runs) < arguments.seeds:
+            continue
         good = [bool({*faults, *notes} & {*case.right}) if case.right else not faults for faults, notes in runs]
         kind = counts["sick" if case.right else "healthy"]
         kind[0], kind[1] = kind[0] + sum(good), kind[1] + len(good)
         said = "; ".join(sorted({", ".join(faults) or "nothing" for faults, _ in runs}))
-        print(f"{sum(good)} of {len(good)}  {case.name}: {said}")
+        print(f"{sum(good)} of {len(good)}  {case.name}: {said}", flush=True)
     (right, sick), (silent, healthy) = counts["sick"], counts["healthy"]
     print(
         f"named right: {right} of {sick} sick runs; false alarms: {healthy - silent} of {healthy} healthy runs; "
