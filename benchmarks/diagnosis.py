@@ -46,7 +46,7 @@ class Case(NamedTuple):
 
 
 SICKNESSES = [
-    *(Case("wrong labels", ("label_noise",), (*SICK, f"--data.wrong={n}")) for n in (0.3, 0.5, 0.7)),
+    *(Case(f"wrong labels {n}", ("label_noise",), (*SICK, f"--data.wrong={n}")) for n in (0.3, 0.5, 0.7)),
     Case("warm-up of 20,000 steps", ("endless_warmup",), (*MLP, "--model.warmup_steps=20000")),
     Case("warm-up of 3,000 steps", ("endless_warmup",), (*MLP, "--model.warmup_steps=3000")),
     Case("softmax twice", ("softmax_twice",), (*MLP, "--model=sick_data.SoftmaxMLP")),

@@ -25,4 +25,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("strong dropout"), check, STUCK, ("validation_not_comparable",), is_cause=True)
+RULE = Rule(N_("strong dropout"), check, ("label_noise", *STUCK), ("validation_not_comparable",), is_cause=True)

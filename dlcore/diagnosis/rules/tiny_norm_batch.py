@@ -24,4 +24,9 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("tiny norm batch"), check, ("unsteady", "underfitting", "validation_not_comparable"), is_cause=True)
+RULE = Rule(
+    N_("tiny norm batch"),
+    check,
+    ("label_noise", "unsteady", "underfitting", "validation_not_comparable"),
+    is_cause=True,
+)
