@@ -15,10 +15,10 @@ from dlcore.data.batches import BatchLoader
 from dlcore.data.resumable_data import fill_empty_parts
 from dlcore.data.tables.row_splits import part_size
 from dlcore.data.texts.padded_batches import PaddedBatches
-from dlcore.data.texts.remarks import check_labels, check_texts, describe
+from dlcore.data.texts.remarks import check_labels, check_texts, class_indices, describe
 from dlcore.data.texts.sources import TextReader, Texts
 from dlcore.data.texts.splits import split_texts
-from dlcore.data.texts.words import CutTexts, cut_texts
+from dlcore.data.texts.words import CutTexts, cut_texts, texts_by_tokens
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
 from dlcore.plain_text import printable
 from dlcore.text import END, Tokenizer
@@ -130,7 +130,7 @@ class LabelledText(ArrayData):
         self.tokenizer: Tokenizer | None = None
         self.class_names: list[str] = []
         self._kept: dict[str, Any] | None = None
-        self._found: dict[str, Any] = {}  # the texts of the part that was read last, by their token ids
+        self._read_last: tuple[Split, dict[tuple[int, ...], str]] | None = None  # for `text_of`
 
     # What is known before and after the texts are read
 
@@ -158,20 +158,13 @@ class LabelledText(ArrayData):
         return cast(Tokenizer, self.tokenizer)  # not None once texts are read
 
     def text_of(self, row: Tensor, part: str = "val") -> str:
-        """Return the text of a row of token ids (T,) of a part; an unknown word is □ where texts are files."""
-        ids = [number for number in row.tolist() if number != END]
-        if self._found.get("part") is not self.parts[part]:
-            split = self.parts[part]
-            texts = (
-                {}
-                if split.names is None or self.facts()["sample_names"] == "file"
-                else {
-                    tuple(own[own != END].tolist()): split.names[index]
-                    for index, own in zip(split.indices.tolist(), split.inputs[split.indices], strict=True)
-                }
-            )
-            self._found = {"part": split, "texts": texts}
-        return self._found["texts"].get(tuple(ids)) or self._tokenizer.decode(ids)
+        """Return the text of a row of token ids (T,) of a part; where texts are files, its words, unknown ones as □."""
+        split = self.parts[part]
+        if self._read_last is None or self._read_last[0] is not split:
+            of_files = self.facts()["sample_names"] == "file"
+            self._read_last = split, {} if of_files else texts_by_tokens(split)
+        ids = tuple(row[row != END].tolist())
+        return self._read_last[1].get(ids) or self._tokenizer.decode(ids)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `ArrayData`, and all that is needed to read other texts like the training texts."""
@@ -198,13 +191,13 @@ class LabelledText(ArrayData):
     def load(self) -> dict[str, Split]:
         """Read and cut the texts; without a checkpoint, make vocabulary and classes from those that train."""
         needed = self.stage != "predict"
-        texts = self._read("path", self.path, needed) if self.path else self._folder(needed)
+        texts = self._read_source(needed)
         if self._kept is None:
             return self._cut(texts, None)
         self._check_words(self._kept["texts"])
-        if self._kept["texts"]["digest"] == texts.digest:
+        if self._kept["texts"].get("digest") == texts.digest:
             for argument, value in self._held_out().items():
-                if value != (expected := self._kept["texts"][argument]):
+                if value != (expected := self._kept["texts"].get(argument, value)):
                     why = "Else training texts would be held out. To start a new training, leave out --ckpt_path."
                     raise ArgumentError(argument, f"{expected!r}, as in the run of the checkpoint", value, why)
             return self._cut(texts, self._tokenizer)
@@ -216,13 +209,12 @@ class LabelledText(ArrayData):
         whole = self._whole(texts, needed)
         return {"val": whole, "test": whole}
 
-    def _read(self, argument: str, name: str, needed: bool = True) -> Texts:
-        return self.reader.table(argument, name, needed)
-
-    def _folder(self, needed: bool) -> Texts:
+    def _read_source(self, label_needed: bool) -> Texts:
+        if self.path is not None:
+            return self.reader.table("path", self.path, label_needed)
         if self.root is None:
             return self.reader.builtin(self.builtin or "")
-        found = self.reader.folder(self.root, needed)
+        found = self.reader.folder(self.root, label_needed)
         if (outside := self.reader.outside(self.root)) and any(found.labels):
             _say(f"{self.root}: {len(outside):,} files outside the class folders are not read, such as {outside[0]}")
         return found
@@ -237,7 +229,8 @@ class LabelledText(ArrayData):
     def _check_words(self, kept: dict[str, Any]) -> None:
         """Check arguments against the checkpoint's words: a fit refuses others, an evaluation prints a note."""
         for argument in _OF_WORDS:
-            value, before = getattr(self, argument), kept[argument]
+            value = getattr(self, argument)
+            before = kept.get(argument, value)
             if value != before and self.stage == "fit":
                 remedy = "The words stay those of the checkpoint; to train with others, leave out --ckpt_path."
                 raise ArgumentError(argument, f"{before!r}, as in the run of the checkpoint", value, remedy)
@@ -271,7 +264,7 @@ class LabelledText(ArrayData):
         for name, path in self._others().items():
             if path is not None:
                 needed = name == "val" or self.stage != "predict"
-                parts[name] = self._whole(self._read(f"{name}_path", path, needed), needed)
+                parts[name] = self._whole(self.reader.table(f"{name}_path", path, needed), needed)
         for note in describe(texts, parts, words, tokenizer.vocabulary, self.class_names):
             _say(note)
         return fill_empty_parts(parts)
@@ -284,19 +277,10 @@ class LabelledText(ArrayData):
         return Split(inputs, targets, torch.from_numpy(kept), texts.shown)
 
     def _targets(self, texts: Texts, kept: np.ndarray, needed: bool = True) -> Tensor:
-        """Return class indices (N,); -1 where the label is missing, or unknown and not needed."""
-        place = {name: number for number, name in enumerate(self.class_names)}
-        found = torch.tensor([place.get(label, -1) for label in texts.labels])
-        unknown = [row for row in kept[(found[kept] < 0).numpy()].tolist() if texts.labels[row]]
-        if unknown:
-            shown = f"{texts.labels[unknown[0]]!r} in row {unknown[0] + 1:,}"
-            if needed:
-                raise DataError(
-                    f"{texts.where}: expected labels of the training ({', '.join(self.class_names[:12])}), got {shown} "
-                    f"({len(unknown):,} such rows). Correct them, or leave them out of the file."
-                )
-            _say(f"{texts.where}: {len(unknown):,} labels are no class of the training, such as {shown}: left open")
-        return found
+        codes, note = class_indices(texts, kept, self.class_names, needed)
+        if note:
+            _say(note)
+        return torch.from_numpy(codes)
 
     def _rows(self, words: CutTexts, where: str) -> Tensor:
         inputs, lengths = words.rows(self._tokenizer.vocabulary, self.max_length)

@@ -60,6 +60,25 @@ def _natural(name: str) -> tuple[int, int, str]:
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
+def class_indices(texts: Texts, kept: np.ndarray, names: list[str], needed: bool) -> tuple[np.ndarray, str]:
+    """Return class indices (N,), -1 where a label is missing; and a note about labels that are no class.
+
+    In a row that is used such a label is a `DataError`, unless no labels are needed.
+    """
+    place = {name: number for number, name in enumerate(names)}
+    codes = np.array([place.get(label, -1) for label in texts.labels], dtype=np.int64)
+    unknown = [row for row in kept[codes[kept] < 0].tolist() if texts.labels[row]]
+    if not unknown:
+        return codes, ""
+    shown = f"{texts.labels[unknown[0]]!r} in row {unknown[0] + 1:,}"
+    if needed:
+        raise DataError(
+            f"{texts.where}: expected labels of the training ({', '.join(names[:_SHOWN])}), got {shown} "
+            f"({len(unknown):,} such rows). Correct them, or leave them out of the file."
+        )
+    return codes, f"{texts.where}: {len(unknown):,} labels are no class of the training, such as {shown}: left open"
+
+
 def describe(
     texts: Texts, parts: Mapping[str, Split], words: CutTexts, vocabulary: Vocabulary, names: list[str]
 ) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcore.data.array_data import Split
 from dlcore.text import END, Tokenizer, Vocabulary
 from dlcore.text.documents import BLOCK, Block, normalize
 from dlcore.text.parallel_segmentation import cut_blocks
@@ -101,3 +102,10 @@ def _blocks(texts: Sequence[str]) -> Iterator[Block]:
 def words_of(text: str, tokenizer: Tokenizer) -> list[str]:
     """Return the words of one text, as `cut_texts` cuts it."""
     return [word for word in tokenizer.segmenter.cut(normalize(text)) if not word.isspace()]
+
+
+def texts_by_tokens(part: Split) -> dict[tuple[int, ...], str]:
+    """Return the texts of a part whose samples are named by them, by their token ids."""
+    names, rows = part.names or (), part.inputs[part.indices]
+    chosen = zip(part.indices.tolist(), rows, strict=True)
+    return {tuple(row[row != END].tolist()): names[index] for index, row in chosen}
