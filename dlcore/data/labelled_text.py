@@ -145,7 +145,7 @@ class LabelledText(ArrayData):
         if self.tokenizer is None:
             self.parts = self.load()
         return {
-            "vocab_size": len(self._tokenizer.vocabulary),
+            "vocab_size": len(self.known_tokenizer.vocabulary),
             "num_classes": len(self.class_names),
             "class_names": self.class_names,
             "tasks": ["multiclass"],
@@ -154,7 +154,8 @@ class LabelledText(ArrayData):
         }
 
     @property
-    def _tokenizer(self) -> Tokenizer:
+    def known_tokenizer(self) -> Tokenizer:
+        """The tokenizer, once the texts are read or a checkpoint is known."""
         return cast(Tokenizer, self.tokenizer)  # not None once texts are read
 
     def text_of(self, row: Tensor, part: str = "val") -> str:
@@ -164,7 +165,7 @@ class LabelledText(ArrayData):
             of_files = self.facts()["sample_names"] == "file"
             self._read_last = split, {} if of_files else texts_by_tokens(split)
         ids = tuple(row[row != END].tolist())
-        return self._read_last[1].get(ids) or self._tokenizer.decode(ids)
+        return self._read_last[1].get(ids) or self.known_tokenizer.decode(ids)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `ArrayData`, and all that is needed to read other texts like the training texts."""
@@ -200,7 +201,7 @@ class LabelledText(ArrayData):
                 if value != (expected := self._kept["texts"].get(argument, value)):
                     why = "Else training texts would be held out. To start a new training, leave out --ckpt_path."
                     raise ArgumentError(argument, f"{expected!r}, as in the run of the checkpoint", value, why)
-            return self._cut(texts, self._tokenizer)
+            return self._cut(texts, self.known_tokenizer)
         if self.stage == "fit":
             raise DataError(
                 f"{self.source}: expected the texts of the training, got texts that were changed since or others: "
@@ -272,7 +273,7 @@ class LabelledText(ArrayData):
     def _whole(self, texts: Texts, needed: bool) -> Split:
         """Return a part with all texts of a further source, in the known words."""
         kept = check_texts(texts, self.missing, needed)
-        words = cut_texts(texts.texts, self._tokenizer.segmenter)
+        words = cut_texts(texts.texts, self.known_tokenizer.segmenter)
         inputs, targets = self._rows(words, texts.where), self._targets(texts, kept, needed)
         return Split(inputs, targets, torch.from_numpy(kept), texts.shown)
 
@@ -283,7 +284,7 @@ class LabelledText(ArrayData):
         return torch.from_numpy(codes)
 
     def _rows(self, words: CutTexts, where: str) -> Tensor:
-        inputs, lengths = words.rows(self._tokenizer.vocabulary, self.max_length)
+        inputs, lengths = words.rows(self.known_tokenizer.vocabulary, self.max_length)
         longer = int((words.lengths > self.max_length).sum())
         if longer:
             _say(

@@ -14,6 +14,7 @@ from dlcore.data.tables.cells import CellFormat
 from dlcore.data.tables.csv_file import detect_form, read_csv
 from dlcore.data.topics import topic_sentences
 from dlcore.errors import ArgumentError, DataError, UnknownNameError
+from dlcore.plain_text import shell_word
 from dlcore.text.corpus_files import ENDINGS, look_through, named_files, open_text
 from dlcore.text.documents import normalize
 from dlcore.text.encodings import check_encoding
@@ -180,6 +181,5 @@ def _place(argument: str, wanted: Column, names: Sequence[str], where: str) -> i
         if not -len(names) <= wanted < len(names):
             raise ArgumentError(argument, f"a place from {-len(names)} to {len(names) - 1}, or a name", wanted)
         return wanted
-    shown = ", ".join(map(repr, names[:12])) + ", …" * (len(names) > 12)
-    remedy = f"{where} has {shown}: --data.{argument} NAME, or a place, from 0, and --data.header false without names."
+    remedy = f"Choose one: --data.{argument} {shell_word(names[0])}, or its place in {where}, from 0."
     raise UnknownNameError(f"column (in data.{argument})", wanted, names, remedy)
