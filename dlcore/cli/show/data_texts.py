@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,11 @@ def show_texts(words: Words, data: LabelledText, part: str, index: int) -> None:
     """Print a summary of labelled texts, and of each class its text number `index` in a part."""
     if "out" in words.given:
         raise ArgumentError("--out", "data that are drawn (of texts there is no picture)", words.given["out"])
+    split, names = data.parts[part], data.class_names
+    targets = split.targets[split.indices]
+    most = int(torch.bincount(targets, minlength=1).max())
+    if index >= most:
+        raise ArgumentError("--index", f"a text of a class in {part}, 0 to {most - 1:,}", index)
     console = open_console()
     facts = data.facts()
     rows = [
@@ -29,16 +35,11 @@ def show_texts(words: Words, data: LabelledText, part: str, index: int) -> None:
     ]
     print_columns(console, rows, column=14, indent=0)
     console.print(_classes(data))
-    split, names = data.parts[part], data.class_names
-    targets = split.targets[split.indices]
     for number, name in enumerate(names):
         own = split.indices[targets == number]
         if index < len(own):
             head = f"\n{name}, text {index:,} of {part}: "
             console.print(Text.assemble((head, "bold"), _text(split, int(own[index]), data)))
-    if not any(index < int((targets == number).sum()) for number in range(len(names))):
-        most = int(np.bincount(targets.numpy(), minlength=1).max())
-        raise ArgumentError("--index", f"a text of a class in {part}, 0 to {most - 1:,}", index)
 
 
 def _classes(data: LabelledText) -> Table:
