@@ -159,7 +159,10 @@ class LabelledText(ArrayData):
         return cast(Tokenizer, self.tokenizer)  # not None once texts are read
 
     def text_of(self, row: Tensor, part: str = "val") -> str:
-        """Return the text of a row of token ids (T,) of a part; where texts are files, its words, unknown ones as □."""
+        """Return a text with the token ids of a row (T,) of a part; where texts are files, its words, unknown ones as □.
+
+        Of several texts that differ in unknown words only, it is one.
+        """
         split = self.parts[part]
         if self._read_last is None or self._read_last[0] is not split:
             of_files = self.facts()["sample_names"] == "file"

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+from dlcore.config import strict_yaml
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _COUNTS = {"own": 8, "plain": 5, "mixed": 3}  # sentences of a template, of those for all topics: for each topic
@@ -36,7 +36,8 @@ def topic_sentences() -> list[TopicSentence]:
     Plain templates are the same for all topics. A mixed one mentions two topics and is about one of them, which only
     the order of its words tells: "not q but p", "rather P than Q", "p is like q".
     """
-    read = yaml.safe_load((Path(__file__).parent / "templates.yaml").read_text(encoding="utf-8"))
+    path = Path(__file__).parent / "templates.yaml"
+    read = strict_yaml.load(path.read_text(encoding="utf-8"), path.name)
     shared, topics = _lists(read["shared"]), {topic: _lists(own) for topic, own in read["topics"].items()}
     templates = [("own", text, [topic]) for topic, own in read["topics"].items() for text in own["templates"]]
     templates += [(kind, text, list(topics)) for kind in ("plain", "mixed") for text in read[kind]]
