@@ -26,6 +26,7 @@ from dlcore.text.dictionary import Dictionary
 from dlcore.text.segmentation import Segmenter
 
 _BUILTIN = ("topics",)
+_KEPT = ("tokenizer", "classes", "texts")  # in a checkpoint
 _OF_WORDS = ("level", "user_dict", "min_freq", "max_words")  # arguments that determine the words
 
 
@@ -137,8 +138,8 @@ class LabelledText(ArrayData):
     def expect(self, task: str | None, kept: dict[str, Any] | None) -> None:
         """Use what a checkpoint holds: words, classes, and which texts they were."""
         if kept and kept.get("tokenizer"):
-            self._kept = {name: kept[name] for name in ("tokenizer", "classes", "texts")}
-            self.tokenizer, self.class_names = Tokenizer.from_state(kept["tokenizer"]), list(kept["classes"])
+            self._kept = {"classes": [], "texts": {}, **{name: kept[name] for name in _KEPT if name in kept}}
+            self.tokenizer, self.class_names = Tokenizer.from_state(kept["tokenizer"]), list(self._kept["classes"])
 
     def facts(self) -> dict[str, Any]:
         """Return what a model may ask for; read the texts if no checkpoint holds words and classes."""
@@ -159,10 +160,7 @@ class LabelledText(ArrayData):
         return cast(Tokenizer, self.tokenizer)  # not None once texts are read
 
     def text_of(self, row: Tensor, part: str = "val") -> str:
-        """Return a text with the token ids of a row (T,) of a part; where texts are files, its words, unknown ones as □.
-
-        Of several texts that differ in unknown words only, it is one.
-        """
+        """Return a text of a part that has the token ids of a row (T,); of files its words, unknown ones as □."""
         split = self.parts[part]
         if self._read_last is None or self._read_last[0] is not split:
             of_files = self.facts()["sample_names"] == "file"

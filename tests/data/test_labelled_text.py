@@ -234,7 +234,7 @@ def test_what_was_read_is_said(table, capsys):
     assert "24 texts" in said
     assert "vocabulary" in said
     assert "unknown" in said
-    assert "one training text only of 中评" in said
+    assert "at most one training text of 中评" in said
     assert "1 texts occur with different labels" in said
 
 
@@ -363,6 +363,12 @@ def test_the_order_follows_from_seed_and_epoch():
     assert one.order(2).equal(other.order(2))
     assert not one.order(2).equal(one.order(3))
     assert not one.order(2).equal(loader(100, batch_size=8, seed=4).order(2))
+
+
+def test_a_smaller_last_batch_is_of_any_length_and_few_samples_are_one():
+    last = torch.cat([list(loader(100, batch_size=8, seed=seed))[-1][1] for seed in range(20)])
+    assert lengths_of(100)[last].float().mean() < 20  # of 1 to 29
+    assert sorted(loader(5, batch_size=8, seed=0).order(0).tolist()) == [0, 1, 2, 3, 4]
 
 
 def test_processes_share_a_batch_of_one_width():

@@ -39,11 +39,12 @@ class PaddedBatches(BatchLoader):
         if self.seed is None:
             return order
         size = self.batch_size * self.world_size
-        group = torch.arange(len(order)) // (size * _TOGETHER)
-        by_length = (group * (int(self.lengths.max()) + 1) + self.lengths[order]).argsort(stable=True)
         whole = len(order) // size
-        batches = order[by_length[: whole * size]].view(whole, size)[epoch_order(whole, self.seed + 1, epoch)]
-        return torch.cat([batches.flatten(), order[by_length[whole * size :]]])
+        head, rest = order[: whole * size], order[whole * size :]  # the smaller last batch is of any length
+        group = torch.arange(len(head)) // (size * _TOGETHER)
+        by_length = (group * (int(self.lengths.max()) + 1) + self.lengths[head]).argsort(stable=True)
+        batches = head[by_length].view(whole, size)[epoch_order(whole, self.seed + 1, epoch)]
+        return torch.cat([batches.flatten(), rest])
 
     def batches(self, epoch: int, first: int) -> Iterator[Any]:
         """Yield the batches of an epoch, from index `first` on."""

@@ -97,8 +97,8 @@ def describe(
     )
     if not held:
         yield "nothing is held out (val_size and test_size are 0): metrics are those of the training texts"
-    if single := [name for name in names if counts[name] == 1]:
-        yield f"one training text only of {', '.join(single[:_SHOWN])}: too few to learn from or to be measured"
+    if single := [name for name in names if counts[name] <= 1]:
+        yield f"at most one training text of {', '.join(single[:_SHOWN])}: too few to learn from or to be measured"
     most, least = max(counts.values()), min(counts.values())
     if most >= 10 * least > 10:
         yield (
