@@ -74,6 +74,13 @@ def test_columns_are_found_by_place_in_a_file_without_names(table):
         read(path, text=1, label=0)
 
 
+def test_a_quotation_mark_that_swallows_rows_is_refused(table):
+    lines = [f"{label}\t{text}" for text, label in rows()]
+    lines[3], lines[8] = lines[3].replace("\t", '\t"'), lines[8] + '"'
+    with pytest.raises(DataError, match=r"expected one text in row 4, got several lines with a tab in them"):
+        read(table(lines, "news.tsv"), text=1, label=0, header=False)
+
+
 def test_another_encoding_is_named_or_given(table):
     path = table(csv_of(rows()), encoding="utf-16")
     with pytest.raises(DataError, match=r"--data\.encoding utf-16"):

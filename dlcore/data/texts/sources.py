@@ -102,7 +102,16 @@ class TextReader:
         encoding = given if given and given.startswith(("utf-16", "utf-32")) else None
         encoding = encoding or look_through(path, given, "--data.encoding").encoding
         form = detect_form(path, encoding, self.separator, header, (), _TextCells())
-        return read_csv(path, form, form.names)
+        table = read_csv(path, form, form.names)
+        for name in form.names if form.separator == "\t" else ():
+            rows = [row for row, cell in enumerate(_cells(table[name]), 1) if "\n" in cell and "\t" in cell]
+            if rows:
+                raise DataError(
+                    f"{path}: expected one text in row {rows[0]:,}, got several lines with a tab in them: a quotation "
+                    "mark at the beginning of a text is closed lines later. Remove it, or put the whole text in "
+                    "quotation marks and double those within it."
+                )
+        return table
 
     def folder(self, name: str, label_needed: bool = True) -> Texts:
         """Read a folder of class folders of text files, which may lie in folders train, val and test.
