@@ -16,6 +16,7 @@ setup(
         "dlcore.studies.templates": ["*"],
         "dlcore.configs.studies": ["*.yaml"],
         "dlcore.data.lyrics": ["*"],
+        "dlcore.data.topics": ["templates.yaml"],
         "dlcore.textbook": ["lessons.yaml"],
     },
 )

@@ -24,6 +24,8 @@ study scaling --quick --dry_run
 show data -c mlp_table_binary
 fit -c rnn_lyrics {QUICK} --model.embedding_dim=8 --model.hidden_size=8
 generate --prompt 明月 --length 10
+fit -c cnn_topics {QUICK} --model.embedding_dim=8 --model.hidden_size=8
+predict --ckpt_path best --text 今天股市大涨
 fit --model my_model.Bottleneck {QUICK}
 fit --model my_model.Classifier --data my_data.Digits --trainer.callbacks my_callback.LargestWeight {QUICK}
 """

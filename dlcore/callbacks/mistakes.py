@@ -1,10 +1,11 @@
-"""A classifier's mistakes: the confusion matrix of each validation, and the worst-predicted pictures.
+"""A classifier's mistakes: the confusion matrix of each validation, and the worst-predicted pictures or texts.
 
-Shapes: N batch, K classes, W worst samples.
+Shapes: N batch, K classes, T tokens, W worst samples.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast, final
 
@@ -21,26 +22,32 @@ from dlcore.callbacks.logged_figures import (
     facts_of,
     log_figure,
     name_of,
+    run_loggers,
     say_without_run_logger,
     shown,
 )
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, check_number
+from dlcore.lightning_compat import data_module_of
+from dlcore.text import END
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.picture_grids import worst_predictions
+from dlcore.tracking.run_page import table
+
+_LONGEST = 300  # characters of a text
 
 
 @final
 class Mistakes(MetricCallback):
-    """Shows a classifier's mistakes: the confusion matrix of each validation, and the worst-predicted pictures.
+    """Shows a classifier's mistakes: the confusion matrix of each validation, and the worst-predicted samples.
 
     The worst samples are those whose true class has the lowest predicted probability. Only the samples to show are
     kept, batch by batch, on the device. Figures are drawn in the background for TensorBoard; those of the last
-    validation are val_confusion.png and val_worst.png in the run's folder. For data that are no pictures, only the
-    matrix is shown.
+    validation are val_confusion.png and val_worst.png in the run's folder. Texts (data with a `text_of`) are a table
+    in TensorBoard. For data that are neither pictures nor texts, only the matrix is shown.
 
     Args:
-        worst: How many pictures, 0 to 128; 0 shows the matrix only.
+        worst: How many pictures or texts, 0 to 128; 0 shows the matrix only.
         every_n_epochs: Epochs from one figure to the next, at least 1; an epoch with several validations shows each.
 
     Raises:
@@ -52,6 +59,8 @@ class Mistakes(MetricCallback):
         check_number("every_n_epochs", every_n_epochs, at_least=1, whole=True)
         self.worst, self.every_n_epochs = worst, every_n_epochs
         self._shape: tuple[int, ...] | None = None
+        self._text_of: Callable[[Tensor], str] | None = None
+        self._width = 0  # tokens of the longest text
         self._hook: RemovableHandle | None = None
         self._outputs: Tensor | None = None
         self._kept: WorstSamples | None = None
@@ -65,6 +74,10 @@ class Mistakes(MetricCallback):
             name = type(getattr(pl_module, "task", pl_module)).__name__.lower()
             raise ArgumentError("mistakes", "a model that learns classes", name, "Switch it off: --mistakes off")
         self._shape = facts_of(trainer).get("image_shape")
+        data: Any = data_module_of(trainer)
+        self._text_of = getattr(data, "text_of", None)
+        if self._text_of is not None:
+            self._width = data.parts["val"].inputs.shape[1]
 
     # During a validation
 
@@ -72,7 +85,7 @@ class Mistakes(MetricCallback):
         """Start to collect samples every `every_n_epochs`."""
         turn = (trainer.current_epoch + 1) % self.every_n_epochs == 0
         self._looked = turn and trainer.state.fn == "fit" and not trainer.sanity_checking
-        if self._looked and self.worst and self._shape is not None:
+        if self._looked and self.worst and (self._shape is not None or self._text_of is not None):
             self._kept = WorstSamples(self.worst)
             # Get the network's outputs by a hook: `validation_step` does not return them, and recomputing is slow.
             self._hook = pl_module.register_forward_hook(self._take)
@@ -96,6 +109,8 @@ class Mistakes(MetricCallback):
             return
         answers, self._outputs = self._outputs, None
         inputs, targets = batch
+        if self._text_of is not None:  # each batch is as wide as its longest text
+            inputs = functional.pad(inputs, (0, self._width - inputs.shape[1]), value=END)
         self._kept.add(inputs, targets, answers if len(targets) else None)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -130,6 +145,11 @@ class Mistakes(MetricCallback):
         drawn = kept.read() if kept is not None else None
         draw = partial(confusion_matrix, counts, names, f"Validation at epoch {epoch}")
         log_figure(trainer, "mistakes/confusion", draw, "val_confusion.png")
+        if drawn is not None and self._text_of is not None:
+            rows, *others = drawn
+            texts = [self._text_of(row) for row in rows]
+            for logger in run_loggers(trainer):
+                logger.log_text("mistakes/worst", _as_table(texts, names, *others), trainer.global_step)
         if drawn is not None and self._shape is not None:
             pictures, true, preds, true_shares, shares = drawn
             draw = partial(
@@ -143,6 +163,18 @@ class Mistakes(MetricCallback):
                 black_and_white(trainer),
             )
             log_figure(trainer, "mistakes/worst", draw, "val_worst.png")
+
+
+def _as_table(
+    texts: Sequence[str], names: list[str], true: Tensor, preds: Tensor, true_shares: Tensor, shares: Tensor
+) -> str:
+    """Return a table in Markdown: text, class and prediction with their probabilities."""
+    rows = []
+    values = (values.tolist() for values in (true, preds, true_shares, shares))
+    for text, label, pred, true_share, share in zip(texts, *values, strict=True):
+        shown = f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
+        rows.append([shown, f"{name_of(names, label)} {true_share:.1%}", f"{name_of(names, pred)} {share:.1%}"])
+    return "\n".join(table(["text", "class", "predicted"], rows))
 
 
 class WorstSamples:

@@ -198,6 +198,10 @@ def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, name
     print_heading(console, "Checkpoint")
     which = "The best or the last checkpoint of the newest run, or a checkpoint's file."
     rows = [flag_row("--ckpt_path", "best|last|FILE", which), flag_row("--allow", "PACKAGE,…", _ALLOW)]
+    if command == "predict":
+        shown = "A text for a text classifier (-c rnn_topics); several: --text TEXT --text TEXT. No other flag."
+        rows.insert(1, flag_row("--text", "TEXT", shown))
+        rows.insert(2, flag_row("--texts_file", "FILE", "A file with a text a line, UTF-8 or GB18030."))
     print_columns(console, rows, column=_COLUMN)
     print_heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")

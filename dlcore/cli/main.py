@@ -124,6 +124,10 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     request = read_request(["--help" if word == "--help-all" else word for word in argv])
     check_files(request)
+    if command == "predict" and any(flag.name in ("text", "texts_file") for flag in request.flags):
+        from dlcore.cli import predict_text
+
+        return predict_text.run(request)
     from dlcore.cli.trainer_commands import run_trainer_command
 
     if any(flag.name == "help" or flag.name.endswith(".help") for flag in request.flags):

@@ -21,9 +21,11 @@ from dlcore.callbacks.data_facts import data_words, device_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word, short_path, tensorboard_command
 from dlcore.config.allow_list import allow_flag
+from dlcore.data import LabelledText
 from dlcore.diagnosis import Diagnosis, diagnose
 from dlcore.errors import DlcoreError, RunFileError, never_fatal
 from dlcore.insight.linear_plane import planes
+from dlcore.insight.text_baseline import text_baseline
 from dlcore.lightning_compat import data_module_of
 from dlcore.plain_text import printable
 from dlcore.runs import Command
@@ -127,12 +129,24 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
     if (count := getattr(command.model, "evaluated", None)) is not None:
         rows[_(command.model.task.unit)] = f"{count:,}"
     if command.request.command == "test":
+        rows |= _baseline(command)
         try:
             rows |= {_("kept in"): "\n".join(short_path(path) for path in write_test_report(command))}
         except RunFileError as error:  # read-only run folder: the measurements are shown above
             rows[_("not kept")] = str(error)
     _print_rows(console, command.request.command, rows)
     warn_of_sample(console, command.datamodule)
+
+
+def _baseline(command: Command) -> dict[str, str]:
+    """Return what a model without word order reaches on the same texts; empty for other data."""
+    data = command.datamodule
+    if not isinstance(data, LabelledText) or command.model.evaluated != len(data.parts["test"]):
+        return {}
+    share = None
+    with never_fatal("TF-IDF and logistic regression", print):
+        share = text_baseline(data, "test")
+    return {} if share is None else {_("beside it"): _("TF-IDF and logistic regression: {n:.1%}").format(n=share)}
 
 
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
@@ -196,6 +210,8 @@ def _uses(command: Command, checkpoint: Path) -> list[str]:
         lines.append(f"python -m dlcore generate {words}")  # dlcore's own: it needs neither data nor --allow
     elif is_overridden("predict_step", model) and is_overridden("predict_dataloader", data):
         lines.append(f"python -m dlcore predict {with_own}")
+        if type(model) is dlcore.models.TextClassifier:
+            lines.append(f"python -m dlcore predict {words} --text " + shell_word(_("a text of your own")))
     return lines
 
 

@@ -6,7 +6,7 @@ Shapes: N samples of a part, B batch size, * the shape of a sample.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -183,7 +183,11 @@ class ArrayData(ResumableData):
             chosen = self._residence.take(chosen)
         fetch = chosen.fetch_numbered if numbered else chosen.fetch
         options |= {**self.process, "device": chosen.inputs.device}
-        return BatchLoader(fetch, chosen.indices, batch_size, **options)
+        return self.loader(chosen, fetch, batch_size, **options)
+
+    def loader(self, part: Split, fetch: Callable[[Tensor], Any], batch_size: int, **options: Any) -> BatchLoader:
+        """Return the batches of a part; a subclass may return a loader of its own, with the same options."""
+        return BatchLoader(fetch, part.indices, batch_size, **options)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scale a batch on the device where it is used: the transfer to a GPU has the compact form."""

@@ -2,13 +2,18 @@
 
 from dlcore.runs.command import Command
 from dlcore.runs.run import fit, predict, prepare, run, test, validate
+from dlcore.runs.text_classification import ClassifiedText, TextClassifierModel, classify, load_text_classifier
 from dlcore.runs.text_generation import TextModel, generate, load_text_model, neighbors
 
 __all__ = [
+    "ClassifiedText",
     "Command",
+    "TextClassifierModel",
     "TextModel",
+    "classify",
     "fit",
     "generate",
+    "load_text_classifier",
     "load_text_model",
     "neighbors",
     "predict",

@@ -32,9 +32,9 @@ _LONGEST = 40  # characters of a document's first line to write
 def write_predictions(command: Command) -> tuple[Path, int]:
     """Write the predictions of ``predict``, one row per sample.
 
-    The columns: ``index``, the sample's index in the data, from 0; ``file``, if samples are files; for a classifier
-    ``predicted``, ``probability of`` each class and, if known, ``target``; for a regression ``predicted NAME`` and, if
-    known, ``NAME``. For a text model, one row per document (`write_documents`).
+    The columns: ``index``, the sample's index in the data, from 0; ``file`` or ``text``, if samples are that; for a
+    classifier ``predicted``, ``probability of`` each class and, if known, ``target``; for a regression ``predicted
+    NAME`` and, if known, ``NAME``. For a text model, one row per document (`write_documents`).
 
     Predictions that are not one row per sample are saved unchanged, as a list of batches, in ``predictions.pt``
     (``torch.load`` reads it).
@@ -91,7 +91,9 @@ def _write(command: Command, path: Path) -> int:
     with replacing(path) as file:
         writer = csv.writer(file)
         files = getattr(part, "names", None)
-        writer.writerow(map(csv_cell, ["index", *(["file"] if files else []), *header, *known]))
+        writer.writerow(
+            map(csv_cell, ["index", *([facts.get("sample_names", "file")] if files else []), *header, *known])
+        )
         for number, index in enumerate(indices.tolist()):
             writer.writerow(
                 [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,18 +58,15 @@ def load_text_model(ckpt_path: str | Path = "best", name: str | None = None, roo
         CheckpointError: There is none, it cannot be read, or it is not from a text model.
     """
     path = find_text_checkpoint(str(ckpt_path), root, name)
-    checkpoint = read_checkpoint(path)
-    record = checkpoint.get(RECORD_KEY)
-    if record is None:
-        raise CheckpointError(f"{path}: holds no config of dlcore's, so that nobody knows which model it is of.")
-    model_class = _class_of(record["config"])
+    checkpoint, config = read_with_config(path)
+    model_class = class_of(config)
     if not hasattr(model_class, "scores"):
-        what = _class_path(record["config"], "model").rpartition(".")[2] or "model without a name"
+        what = class_path(config, "model").rpartition(".")[2] or "model without a name"
         raise CheckpointError(
             f"{path}: expected a text model's checkpoint, got one of {what}, which writes no text. For its answers: "
             f"python -m dlcore predict --ckpt_path {shell_word(str(path))}. To train one that writes: {_TRAIN}"
         )
-    kept = checkpoint.get(_class_path(record["config"], "data").rpartition(".")[2])
+    kept = checkpoint.get(class_path(config, "data").rpartition(".")[2])
     if not isinstance(kept, dict) or "tokenizer" not in kept:
         raise CheckpointError(f"{path}: holds no vocabulary. Train with data that keep it: {_TRAIN}")
     try:
@@ -91,35 +88,57 @@ def find_text_checkpoint(wanted: str, root: Path | None = None, name: str | None
 
     Takes what `load_text_model` takes, and raises its errors.
     """
-    root = root or runs_root()
+    return newest_of(_writes_text, "a text model", _TRAIN, wanted, root or runs_root(), name)
+
+
+def read_with_config(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the content of a checkpoint, and the config of its run."""
+    checkpoint = read_checkpoint(path)
+    record = checkpoint.get(RECORD_KEY)
+    if record is None:
+        raise CheckpointError(f"{path}: holds no config of dlcore's, so that nobody knows which model it is of.")
+    return checkpoint, record["config"]
+
+
+def newest_of(
+    fits: Callable[[dict[str, Any]], bool], kind: str, train: str, wanted: str, root: Path, name: str | None
+) -> Path:
+    """Return a checkpoint's file; for ``best`` and ``last`` without a recipe, in the newest run whose config fits.
+
+    kind and train are for the error if there is none: the kind of model, and the command that trains one.
+    """
     if wanted not in ("best", "last") or name is not None:
         path = find_checkpoint(wanted, root, name)
         if not path.exists():
             raise CheckpointError(f"{wanted}: expected best, last, a run's folder or a file that is there.")
         return path
     for folder in reversed(run_folders(root)):
-        if any((folder / "checkpoints").glob("*.ckpt")) and _writes_text(folder / "config.yaml"):
+        if any((folder / "checkpoints").glob("*.ckpt")) and fits(_config_of(folder / "config.yaml")):
             return checkpoint_of_run(folder, wanted)
     raise CheckpointError(
-        f"--ckpt_path {wanted}: expected a checkpoint of a text model in {root}, but there is none. Train one first: "
-        f"{_TRAIN}"
+        f"--ckpt_path {wanted}: expected a checkpoint of {kind} in {root}, but there is none. Train one first: {train}"
     )
 
 
-def _writes_text(config: Path) -> bool:
+def _config_of(path: Path) -> dict[str, Any]:
     try:
-        content = strict_yaml.load(recipe_text(config), str(config))
+        content = strict_yaml.load(recipe_text(path), str(path))
     except ConfigError:
-        return False
-    return isinstance(content, dict) and hasattr(_class_of(content), "scores")
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _class_of(config: dict[str, Any]) -> Any:
+def _writes_text(config: dict[str, Any]) -> bool:
+    return hasattr(class_of(config), "scores")
+
+
+def class_of(config: dict[str, Any]) -> Any:
     """Return the model's class, only from dlcore: a checkpoint must not cause the import of other code."""
-    return getattr(dlcore.models, _class_path(config, "model").removeprefix("dlcore.models."), None)
+    return getattr(dlcore.models, class_path(config, "model").removeprefix("dlcore.models."), None)
 
 
-def _class_path(config: dict[str, Any], section: str) -> str:
+def class_path(config: dict[str, Any], section: str) -> str:
+    """Return the path of the class that a config names in a section; empty without one."""
     chosen = config.get(section)
     found = chosen.get("class_path") if isinstance(chosen, dict) else chosen
     return found if isinstance(found, str) else ""

@@ -6,10 +6,11 @@ import torch
 from tiny_pictures import FigureKeeper, TinyCNN, TinyPictures, texts
 from torch.nn import functional
 
-from dlcore.callbacks import Mistakes
+from dlcore.callbacks import Mistakes, mistakes
 from dlcore.callbacks.mistakes import WorstSamples
+from dlcore.data import LabelledText
 from dlcore.errors import ArgumentError
-from dlcore.models import MLP
+from dlcore.models import MLP, TextClassifier
 from dlcore.tracking import RunLogger
 
 
@@ -192,3 +193,32 @@ def test_a_regression_is_told_that_it_has_no_classes(fit, tiny_data):
 def test_bad_arguments_are_named(settings, said):
     with pytest.raises(ArgumentError, match=said):
         Mistakes(**settings)
+
+
+def test_the_worst_texts_are_a_table_of_the_texts_themselves(make_trainer, monkeypatch, tmp_path):
+    lines = [f"{'好坏'[n % 2]}{'很' * (n % 5)}|第{n}条,{'佳差'[n % 2]}" for n in range(60)]
+    (tmp_path / "评论.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    data = LabelledText(str(tmp_path / "评论.csv"), level="char", min_freq=1, eval_batch_size=4)
+    logged = []
+
+    class Keeper(FigureKeeper):
+        def log_text(self, tag, text, step):
+            logged.append((tag, text, step))
+
+    keeper = Keeper(monkeypatch)
+    monkeypatch.setattr(mistakes, "run_loggers", lambda trainer: [keeper])
+    facts = data.facts()
+    sizes = {name: facts[name] for name in ("vocab_size", "num_classes")}
+    model = TextClassifier(embedding_dim=4, hidden_size=4, **sizes)
+    trainer = make_trainer(max_epochs=1, callbacks=[Mistakes(worst=3)])
+    trainer.fit(model, data)
+    assert [(tag, step) for tag, _, step in logged] == [("mistakes/worst", trainer.global_step)]
+    table = logged[0][1].splitlines()
+    assert len(table) == 5
+    split = data.parts["val"]
+    model.eval()
+    inputs = split.inputs[split.indices].long()
+    losses = functional.cross_entropy(model(inputs), split.targets[split.indices], reduction="none")
+    worst = split.names[split.indices[losses.argmax()]]
+    assert table[2].startswith(f"| {worst.replace('|', chr(92) + '|')} | ")
+    assert list(keeper.drawn) == ["mistakes/confusion"]

@@ -6,7 +6,7 @@ import itertools
 import random
 from typing import NamedTuple
 
-NETWORKS = ("mlp", "cnn", "rnn")
+NETWORKS = ("mlp", "cnn", "rnn", "texts")
 PLACES = ("mid_epoch", "last_batch", "epoch_end", "validation")
 FAULTS = ("SIGTERM", "SIGINT", "SIGKILL", "exception")
 WORLD_SIZES = (1, 2)

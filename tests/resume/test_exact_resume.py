@@ -13,7 +13,7 @@ from PIL import Image
 from trained_process import FAILED, train
 
 CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGKILL": -9, "exception": FAILED}
-ROOTS = {"mlp": "shapes", "cnn": "shapes", "rnn": "poems.txt"}
+ROOTS = {"mlp": "shapes", "cnn": "shapes", "rnn": "poems.txt", "texts": "texts"}
 COMMON = ("--trainer.max_epochs=3", "--trainer.log_every_n_steps=3", "--checkpoint.every_n_steps=2")
 WORDS = {
     "mlp": (
@@ -32,12 +32,17 @@ WORDS = {
         *("--data.batch_size=8", "--data.sequence_length=12", "--data.eval_batch_size=4", "--data.min_freq=1"),
         *("--data.val_size=0.2", "--data.test_size=0.1", "--text_samples.every_n_epochs=1"),
     ),
+    "texts": (
+        *("-c", "rnn_topics", "--model.embedding_dim=6", "--model.hidden_size=6", "--model.num_layers=2"),
+        *("--model.layer_dropout=0.2", "--model.word_dropout=0.2", "--data.level=char", "--data.batch_size=12"),
+        *("--data.eval_batch_size=8", "--reduce_lr_on_plateau.patience=0"),
+    ),
 }
 
 
 @pytest.fixture(scope="session")
 def data(once):
-    """A folder with data of the three kinds."""
+    """A folder with data of all kinds."""
     return once("resume_data", write_data)
 
 
@@ -51,6 +56,10 @@ def write_data(folder):
     words = "春江潮水连海平明月共生滟随波千万里何处无照人"
     poems = ("".join(random.choice(list(words), 30)) for _ in range(60))
     (folder / "poems.txt").write_text("\n\n".join(poems), encoding="utf-8")
+    for number in range(150):
+        (folder / "texts" / "春秋"[number % 2]).mkdir(parents=True, exist_ok=True)
+        text = "".join(random.choice(list(words), random.integers(1, 20)))
+        (folder / "texts" / "春秋"[number % 2] / f"{number}.txt").write_text(text, encoding="utf-8")
 
 
 class Run:

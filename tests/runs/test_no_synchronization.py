@@ -85,6 +85,8 @@ SHORT = ("--trainer.max_epochs=1", "--trainer.limit_train_batches=40", "--traine
         ("-c", "cnn_circles", "--data.batch_size=8"),
         ("-c", "cnn_images", "--data.batch_size=8", "--data.mixup=0.2", "--data.cutmix=1"),
         ("-c", "rnn_lyrics", "--data.batch_size=4", "--data.sequence_length=8", "--model.optimizer=AdamW"),
+        ("-c", "rnn_topics", "--data.batch_size=8"),
+        ("-c", "cnn_topics", "--data.batch_size=8"),
         ("-c", "mlp_table_binary", "--data.batch_size=8"),
     ],
     ids=lambda flags: flags[1],

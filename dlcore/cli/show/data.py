@@ -14,10 +14,10 @@ SUBJECT = Subject(
     "Of pictures: the grid, a row a class; one of them as its array, with the value on each pixel; its channels, "
     "histogram, gradients and edges; and what augmentation makes of it. Of a table: each column's kind, range, mean, "
     "categories and missing values, and a histogram of each, coloured by the target. Of a corpus: its parts, its most "
-    "frequent words, and a document with the cuts between its words. Of any other LightningDataModule: the first batch "
-    "of each loader.",
+    "frequent words, and a document with the cuts between its words. Of labelled texts: the classes, the words typical "
+    "of each, and a text of each. Of any other LightningDataModule: the first batch of each loader.",
     (
-        Option("part", "train", "Which pictures or documents: train, val or test."),
+        Option("part", "train", "Which pictures, documents or texts: train, val or test."),
         Option("index", "0", "Which of them is shown in detail, counted from 0."),
         Option(
             "out",
@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int:
     index = int(words.number("index", 0, whole=True))
     check_number("--index", index, at_least=0)
     from dlcore.cli.show.prepared import prepared
-    from dlcore.data import ArrayData, ChineseCorpus, Table
+    from dlcore.data import ArrayData, ChineseCorpus, LabelledText, Table
     from dlcore.insight.picture_data import image_shape
     from dlcore.insight.short_training import read_data
 
@@ -53,6 +53,12 @@ def run(argv: list[str]) -> int:
 
         read_data(datamodule)
         show_corpus(words, datamodule, part, index)
+        return 0
+    if isinstance(datamodule, LabelledText):
+        from dlcore.cli.show.data_texts import show_texts
+
+        read_data(datamodule)
+        show_texts(words, datamodule, part, index)
         return 0
     if not isinstance(datamodule, ArrayData) or image_shape(datamodule) is None:
         _refuse_choice(words, "of this class the first batch of each loader is shown", ("part", "index", "out"))

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from dlcore.callbacks.data_facts import data_facts
+from dlcore.data import LabelledText
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.short_training import tensors_of
-from dlcore.text import UNKNOWN, TextBatch
+from dlcore.text import END, UNKNOWN, TextBatch
 from dlcore.translation import _
 
 # Initial weights expect inputs of about 1 (Glorot and Bengio 2010; LeCun et al. 1998, "Efficient backprop").
@@ -22,7 +23,7 @@ _MANY_UNKNOWN = 0.1
 
 def check_inputs(case: Case, result: CheckResult) -> None:
     """Inspect some training batches, as the network gets them."""
-    if isinstance(case.batches[0], TextBatch):
+    if isinstance(case.batches[0], TextBatch) or isinstance(case.datamodule, LabelledText):
         _check_tokens(case, result)
         return
     if case.knows_task:
@@ -96,8 +97,10 @@ def _largest(case: Case, inputs: Tensor) -> str:
 
 
 def _check_tokens(case: Case, result: CheckResult) -> None:
-    tokens = torch.cat([batch.inputs.flatten() for batch in case.batches])
+    tokens = torch.cat([batch[0].flatten() for batch in case.batches])
     words = int(getattr(case.task, "out_features", data_facts(case.datamodule).get("vocab_size", 0)))
+    if isinstance(case.datamodule, LabelledText):
+        tokens, words = tokens[tokens != END], int(getattr(case.model, "hparams", {}).get("vocab_size", words))
     low, high = tokens.min().item(), tokens.max().item()
     unknown = (tokens == UNKNOWN).float().mean().item()
     result.numbers |= {"unknown": unknown, "tokens": len(tokens), "largest": high, "words": words}

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.data.array_data import ArrayData
+from dlcore.errors import never_fatal
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult, listed
+from dlcore.insight.text_baseline import text_baseline
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression
 from dlcore.translation import _
 
@@ -94,6 +96,12 @@ def _count_classes(case: Case, task: Multiclass | Binary, train: Tensor, val: Te
         result.warn(_("uneven: {seen}").format(seen=seen), *_evening(case, counts))
     else:
         result.ok(seen + _("; class weights or balanced epochs make up for it") * uneven)
+    with never_fatal("TF-IDF and logistic regression", print):
+        share = text_baseline(case.datamodule, "val")
+        if share is not None:
+            result.numbers["baseline"] = share
+            baseline = _("TF-IDF and logistic regression, which know no order of words, are right in {share:.1%} of it")
+            result.ok(baseline.format(share=share))
 
 
 def _evening(case: Case, counts: Sequence[int]) -> list[str]:

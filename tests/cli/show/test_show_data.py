@@ -60,6 +60,18 @@ def test_missing_values_are_counted(shown):
     assert "town categories 6 a (12), b (6)" in out
 
 
+def test_labelled_texts_are_told_class_by_class(shown):
+    lines = [f"{'球赛很好看' if n % 2 else '股市又跌了'}{n},{'体育' if n % 2 else '财经'}" for n in range(40)]
+    Path("news.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    words = ("show", "data", "-c", "cnn_topics", "--data.path=news.csv", "--data.level=char")
+    out, code = shown(*words, "--index=1", "--part=test")
+    assert code == 0
+    assert "texts 28 train, 6 val, 6 test" in out
+    assert "体育 14 3 3" in out
+    assert "财经, text 1 of test: 股|市|又|跌|了|" in out
+    assert main([*words, "--index=99"]) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,0 +1,1 @@
+"""Parts of `LabelledText`: its sources, words, split and batches."""
