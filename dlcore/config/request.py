@@ -129,7 +129,8 @@ def check_files(request: Request) -> None:
         read_recipe(find_recipe(recipe))
     wanted = request.value("ckpt_path")
     if wanted in (None, "null"):
-        if request.command != "fit" and not any(flag.name in ("help", "print_config") for flag in request.flags):
+        without = {"help", "print_config"} | ({"text", "texts_file"} if request.command == "predict" else set())
+        if request.command != "fit" and not any(flag.name in without for flag in request.flags):
             raise ArgumentError(
                 "--ckpt_path",
                 "the checkpoint to work with",

@@ -51,7 +51,7 @@ def test_from_a_table_to_answers_for_new_texts(recipe, reviews, capsys):
     assert [answer["predicted"] for answer in answers] == ["佳", "差"]
     assert [answer["text"] for answer in answers] == ["早餐好而不坏", "服务不好只有坏"]
     (reviews / "评论.csv").unlink()
-    assert main(["predict", "--ckpt_path=best", "--text", "早餐好而不坏龘", "--text=服务不好只有坏"]) == 0
+    assert main(["predict", "--text", "早餐好而不坏龘", "--text=服务不好只有坏"]) == 0
     said = capsys.readouterr().out
     assert "龘" in said
     assert "for it" in said
