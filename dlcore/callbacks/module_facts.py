@@ -7,9 +7,11 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from dlcore.nn import BATCH_NORMS
 
 _MOST = 3  # names that are kept
+_DROPOUTS = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDropout | nn.FeatureAlphaDropout
 
 
 def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
@@ -33,10 +35,10 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     if held and (left_out := [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in held]):
         facts["left_out"] = _listed(left_out)
     layers = list(model.modules())
-    if dropouts := [layer.p for layer in layers if isinstance(layer, nn.modules.dropout._DropoutNd)]:
+    if dropouts := [layer.p for layer in layers if isinstance(layer, _DROPOUTS)]:
         facts["dropout"] = max(dropouts)
     size = getattr(trainer.train_dataloader, "batch_size", None)
-    if isinstance(size, int) and any(isinstance(layer, _BatchNorm) for layer in layers):
+    if isinstance(size, int) and any(isinstance(layer, BATCH_NORMS) for layer in layers):
         facts["batch_norm"] = size
     return facts | _steps(trainer)
 

@@ -188,7 +188,8 @@ def test_figures_are_drawn_at_the_end(fit, tmp_path):
 def test_the_overview_is_drawn_while_the_training_goes_on_too(fit, monkeypatch):
     monkeypatch.setattr(parameter_distribution, "_FIRST_FIGURE", 0.0)
     events, _ = fit()
-    assert [event.step for event in events.Images("layers")] == [0, 14]  # the next would be due a hundred times later
+    steps = [event.step for event in events.Images("layers")]
+    assert (steps[0], steps[-1]) == (0, 14)  # between them as often as the machine's speed allows
 
 
 def test_figures_are_drawn_of_a_run_that_fails_too(fit, tmp_path):
