@@ -106,3 +106,15 @@ def poems(tmp_path, monkeypatch, word_tables):
     path = tmp_path / "诗词.txt"
     path.write_text("\n\n".join(POEMS), encoding="utf-8")
     return str(path)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write a table; give its path."""
+
+    def write(lines, name="评论.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_bytes("\n".join(lines).encode(encoding))
+        return str(path)
+
+    return write

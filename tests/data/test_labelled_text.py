@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 import torch
+from labelled_rows import BAD, GOOD, csv_of, read, rows, texts_of
 
 from dlcore.data import LabelledText
-from dlcore.data.texts.padded_batches import PaddedBatches
 from dlcore.data.texts.splits import cut_groups
 from dlcore.data.texts.words import cut_texts, words_of
 from dlcore.data.topics import topic_sentences
@@ -14,41 +14,6 @@ from dlcore.errors import ArgumentError, DataError, UnknownNameError
 from dlcore.text import END, UNKNOWN, Tokenizer
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.segmentation import Segmenter
-
-GOOD, BAD = "这部电影很好看我很喜欢", "房间又脏又吵服务太差"
-
-
-def rows(count=20):
-    return [(f"{(GOOD, BAD)[n % 2]}第{n}次", ("好评", "差评")[n % 2]) for n in range(count)]
-
-
-@pytest.fixture
-def table(tmp_path):
-    """Write a table; give its path."""
-
-    def write(lines, name="评论.csv", encoding="utf-8"):
-        path = tmp_path / name
-        path.write_bytes("\n".join(lines).encode(encoding))
-        return str(path)
-
-    return write
-
-
-def csv_of(pairs, head="评论,情感"):
-    return [head, *(f"{text},{label}" for text, label in pairs)]
-
-
-def read(path=None, level="char", **settings):
-    names = {"text": "评论", "label": "情感"} if path else {}
-    data = LabelledText(path, level=level, **{**names, **settings})
-    data.setup("fit")
-    return data
-
-
-def texts_of(data, part):
-    split = data.parts[part]
-    return [split.names[index] for index in split.indices.tolist()]
-
 
 # Forms of files
 
@@ -285,102 +250,3 @@ def test_a_single_class_and_missing_files_are_answered_in_words(table, tmp_path)
         read(str(tmp_path))
     with pytest.raises(ArgumentError, match="path: expected a CSV file with a column of texts"):
         LabelledText()
-
-
-# With a checkpoint
-
-
-def kept(path, **settings):
-    return read(path, **settings).state_dict()
-
-
-def later(path, state, stage="test", **settings):
-    data = LabelledText(path, **{"text": "评论", "label": "情感", "level": "char", **settings})
-    data.expect(None, state)
-    data.setup(stage)
-    data.test_dataloader()
-    return data
-
-
-def test_the_state_is_plain_and_other_texts_are_read_in_its_words(table, tmp_path):
-    path = table(csv_of(rows()))
-    torch.save(kept(path), tmp_path / "state")
-    state = torch.load(tmp_path / "state", weights_only=True)
-    data = later(table(["评论", "很好龘"], "新.csv"), state, "predict")
-    assert data.facts()["class_names"] == ["好评", "差评"]
-    split = data.parts["test"]
-    vocabulary = data.tokenizer.vocabulary
-    assert split.inputs.tolist() == [[vocabulary.id("很"), vocabulary.id("好"), UNKNOWN]]
-    assert split.targets.tolist() == [-1]
-
-
-def test_the_texts_of_the_training_are_parted_as_in_the_run(table):
-    path = table(csv_of(rows()))
-    first, state = read(path), kept(path)
-    data = later(path, state)
-    assert data.parts["test"].indices.equal(first.parts["test"].indices)
-    assert data.parts["test"].inputs.equal(first.parts["test"].inputs)
-    with pytest.raises(ArgumentError, match=r"split_seed: expected 0, as in the run of the checkpoint"):
-        later(path, state, split_seed=1)
-    with pytest.raises(DataError, match="expected the texts of the training, got texts that were changed"):
-        later(table(csv_of(rows(30)), "mehr.csv"), state, "fit")
-
-
-def test_other_words_are_refused_by_a_fit_and_change_nothing_later(table, capsys):
-    path = table(csv_of(rows()))
-    with pytest.raises(ArgumentError, match="min_freq: expected 2, as in the run of the checkpoint"):
-        later(path, kept(path), "fit", min_freq=5)
-    later(path, kept(path), min_freq=5)
-    assert "min_freq 5 changes nothing" in capsys.readouterr().out
-
-
-def test_a_rows_text_is_found_again(table):
-    data = read(table(csv_of(rows())))
-    split = data.parts["val"]
-    shown = [data.text_of(row) for row in split.inputs[split.indices].long()]
-    assert shown == texts_of(data, "val")
-
-
-# Batches
-
-
-def lengths_of(count):
-    return torch.randint(1, 30, (count,), generator=torch.Generator().manual_seed(0))
-
-
-def loader(count, **options):
-    lengths = lengths_of(count)
-    inside = torch.arange(30) < lengths.unsqueeze(1)
-    rows = torch.where(inside, 5, END)
-    return PaddedBatches(lengths, lambda indices: (rows[indices], indices), torch.arange(count), **options)
-
-
-def test_each_sample_comes_once_and_batches_are_as_wide_as_their_longest_row():
-    batches = list(loader(330, batch_size=8, seed=3))
-    assert sorted(torch.cat([indices for _, indices in batches]).tolist()) == list(range(330))
-    assert [len(indices) for _, indices in batches] == [8] * 41 + [2]
-    for rows, indices in batches:
-        assert rows.shape[1] == lengths_of(330)[indices].max()
-    computed = sum(rows.numel() for rows, _ in batches)
-    assert computed < 1.3 * lengths_of(330).sum()
-
-
-def test_the_order_follows_from_seed_and_epoch():
-    one, other = loader(100, batch_size=8, seed=3), loader(100, batch_size=8, seed=3)
-    assert one.order(2).equal(other.order(2))
-    assert not one.order(2).equal(one.order(3))
-    assert not one.order(2).equal(loader(100, batch_size=8, seed=4).order(2))
-
-
-def test_a_smaller_last_batch_is_of_any_length_and_few_samples_are_one():
-    last = torch.cat([list(loader(100, batch_size=8, seed=seed))[-1][1] for seed in range(20)])
-    assert lengths_of(100)[last].float().mean() < 20  # of 1 to 29
-    assert sorted(loader(5, batch_size=8, seed=0).order(0).tolist()) == [0, 1, 2, 3, 4]
-
-
-def test_processes_share_a_batch_of_one_width():
-    shares = [list(loader(50, batch_size=4, seed=1, rank=rank, world_size=2)) for rank in range(2)]
-    whole = list(loader(50, batch_size=8, seed=1))
-    for one, other, (rows, indices) in zip(*shares, whole, strict=True):
-        assert sorted([*one[1].tolist(), *other[1].tolist()]) == sorted(indices.tolist())
-        assert one[0].shape[1] == other[0].shape[1] == rows.shape[1]
