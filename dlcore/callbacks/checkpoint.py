@@ -18,9 +18,10 @@ from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
 from dlcore.callbacks.metric_callback import record, say
 from dlcore.callbacks.monitor_callback import MonitorCallback, is_better
 from dlcore.errors import ArgumentError, Interrupted, check_number
-from dlcore.execution.loop import write_step
+from dlcore.execution.loop import write_step, write_step_early
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.lightning_compat import is_fast_dev_run, log_interval, validation_follows
+from dlcore.tracking import RunLogger
 from dlcore.tracking.run_file import link_file
 from dlcore.translation import _
 
@@ -152,6 +153,8 @@ class Checkpoint(MonitorCallback, LightningCheckpoint):
         ends = 0 <= trainer.max_steps <= step or (stops and step >= (trainer.min_steps or 0))
         due = self.every_n_steps is not None and step // self.every_n_steps > self._step_before // self.every_n_steps
         if due or signalled or ends:
+            # Write the row before the checkpoint: a kill between the two would lose it. RunLogger takes it only once.
+            write_step_early(trainer, [each for each in trainer.loggers if isinstance(each, RunLogger)])
             self._save(trainer)
         if signalled:
             write_step(trainer)

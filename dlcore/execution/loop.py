@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from lightning.fabric.utilities import rank_zero_info
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.loops.fetchers import _DataFetcher, _DataLoaderIterDataFetcher
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.plugins.precision import DoublePrecision, HalfPrecision, MixedPrecision, Precision
@@ -220,3 +221,12 @@ def write_step(trainer: Trainer) -> None:
     """Send the current step's values to the loggers, as Lightning does after `on_train_batch_end`."""
     trainer._logger_connector.on_batch_end()
     trainer._logger_connector.update_train_step_metrics()
+
+
+def write_step_early(trainer: Trainer, loggers: list[Logger]) -> None:
+    """Send the current step's values to some of the loggers; Lightning sends them to all after `on_train_batch_end`."""
+    every, trainer.loggers = trainer.loggers, loggers
+    try:
+        trainer._logger_connector.update_train_step_metrics()
+    finally:
+        trainer.loggers = every

@@ -62,6 +62,12 @@ class MetricsCsv:
         """The step of the last row; None without rows."""
         return self._tail[-1].step if self._tail else None
 
+    def news(self, metrics: Mapping[str, float], step: int) -> dict[str, float]:
+        """Return the values that a step's row does not hold yet: a resumed run logs the end of an epoch again."""
+        place = bisect.bisect_left(self._tail, step, key=lambda row: row.step)
+        known = self._tail[place].cells if place < len(self._tail) and self._tail[place].step == step else {}
+        return {name: value for name, value in metrics.items() if known.get(name) != _format(value)}
+
     def write(self, metrics: Mapping[str, float], step: int) -> None:
         """Write values into a step's row; a new value replaces an old one.
 

@@ -125,10 +125,10 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write numbers as curves and as a row of ``metrics.csv``, validation last. ``epoch`` is only a column.
+        """Write the numbers that a step does not have yet as curves and into its row of ``metrics.csv``.
 
         Args:
-            metrics: Numbers or tensors with one element by name; NaN and infinity are allowed.
+            metrics: Numbers or tensors with one element by name; NaN and infinity are allowed. ``epoch`` is a column.
             step: Their step; None for the latest logged one.
 
         Raises:
@@ -138,7 +138,10 @@ class RunLogger(Logger):
         if self.position is not None and isinstance(metrics.get("epoch"), int):  # Lightning's count
             step, numbers["epoch"] = self.position()
         _, step = self.experiment, self._note_step(step)  # `experiment` opens the table too
-        curves = {name: float(value) for name, value in numbers.items() if name != "epoch"}
+        news = numbers if self._table is None else self._table.news(numbers, step)
+        curves = {name: float(value) for name, value in news.items() if name != "epoch"}
+        if not curves:
+            return
         self._add(self._session.begin(), step)
         self._add(scalars_summary(curves), step)
         if self._table is not None:

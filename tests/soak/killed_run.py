@@ -16,6 +16,8 @@ from forked import CONTEXT
 from lightning.pytorch import Callback
 from many_fits import write_numbers
 
+from dlcore.tracking.event_files import _records, find_event_files
+
 
 @dataclass
 class Kills:
@@ -139,3 +141,29 @@ def _fit(work: Path, epochs: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         fit(*words(epochs), callbacks=[Tells(work / "begun")], folder=folder)
     os._exit(0)
+
+
+def points(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """The curves of a run by tag, as its event files hold them."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for path in find_event_files(folder):
+        content = path.read_bytes()
+        assert sum(len(record) for record, _ in _records(content)) == len(content), path
+        for _, event in _records(content):
+            assert event is not None, path
+            for value in event.summary.value:
+                if value.HasField("simple_value"):
+                    curves.setdefault(value.tag, []).append((event.step, value.simple_value))
+    return curves
+
+
+def first_differences(mine: dict[str, list], theirs: dict[str, list]) -> dict[str, tuple]:
+    """Of each column that differs, the lengths, and the first row that does with the rows around it."""
+    found = {}
+    for name in mine.keys() | theirs.keys():
+        one, other = mine.get(name, []), theirs.get(name, [])
+        if one != other:
+            pairs = enumerate(zip(one, other, strict=False))
+            row = next((row for row, (left, right) in pairs if left != right), min(len(one), len(other)))
+            found[name] = (len(one), len(other), row, one[max(row - 2, 0) : row + 3], other[max(row - 2, 0) : row + 3])
+    return found

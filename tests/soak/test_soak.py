@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from killed_run import train_killed, train_whole
+from killed_run import first_differences, points, train_killed, train_whole
 from many_fits import measure_fits, write_numbers
 
 from dlcore.errors import CheckpointError
 from dlcore.runs.checkpoint_file import read_checkpoint
 from dlcore.tracking import read_metrics
-from dlcore.tracking.event_files import _records, find_event_files
 from dlcore.tracking.timeline import read_events
 
 COUNTED = ("files", "threads", "children", "temporary", "alive")
@@ -44,32 +43,6 @@ def test_fits_leave_nothing_behind_in_their_process(tmp_path, fits, settled, bou
     print(f"memory grows by {grows:,.0f} bytes a fit")
     if bound is not None:  # a few fits are too few to tell a slope from noise
         assert grows < bound
-
-
-def points(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """The curves of a run by tag, as its event files hold them."""
-    curves: dict[str, list[tuple[int, float]]] = {}
-    for path in find_event_files(folder):
-        content = path.read_bytes()
-        assert sum(len(record) for record, _ in _records(content)) == len(content), path
-        for _, event in _records(content):
-            assert event is not None, path
-            for value in event.summary.value:
-                if value.HasField("simple_value"):
-                    curves.setdefault(value.tag, []).append((event.step, value.simple_value))
-    return curves
-
-
-def first_differences(mine: dict[str, list], theirs: dict[str, list]) -> dict[str, tuple]:
-    """Of each column that differs, the lengths, and the first row that does with the rows around it."""
-    found = {}
-    for name in mine.keys() | theirs.keys():
-        one, other = mine.get(name, []), theirs.get(name, [])
-        if one != other:
-            pairs = enumerate(zip(one, other, strict=False))
-            row = next((row for row, (left, right) in pairs if left != right), min(len(one), len(other)))
-            found[name] = (len(one), len(other), row, one[max(row - 2, 0) : row + 3], other[max(row - 2, 0) : row + 3])
-    return found
 
 
 def is_resumable(folder: Path) -> bool:
