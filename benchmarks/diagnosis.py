@@ -81,12 +81,37 @@ SICKNESSES = [
         ("average_trails",),
         (*MLP, "--weight_averaging=on", "--weight_averaging.decay=0.9999", "--weight_averaging.warm_up=false"),
     ),
-    Case("all pictures alike", ("no_learning", "constant_input", "class_collapse"), (*SICK, "--data.blank=true")),
+    Case("all pictures alike", ("constant_input",), (*SICK, "--data.blank=true")),
     Case("labels by chance", ("no_learning", "overfitting"), (*SICK, "--data.permute=true")),
     Case(
         "majority of 97%",
-        ("class_collapse", "few_samples", "validation_unlike_training"),
+        ("class_collapse", "other_class_shares"),
         (*SICK, "--data.majority=0.97", "--trainer.max_epochs=2"),
+    ),
+    Case("500 samples 20 times", ("repeated_samples",), (*SICK, "--data.train_size=500", "--data.repeat=20")),
+    *(Case(f"validation copied {n}", ("copied_validation",), (*SICK, f"--data.leak={n}")) for n in (0.3, 1)),
+    Case("labels from 1", ("unused_class",), (*SICK, "--data.shift=1")),
+    *(
+        Case(
+            f"momentum {n}",
+            ("strong_momentum",),
+            (*MLP, "--model.optimizer=SGD", "--model.optimizer.lr=0.01", f"--model.optimizer.momentum={n}"),
+        )
+        for n in (0.995, 0.999)
+    ),
+    Case("Adam, beta 0.999", ("strong_momentum",), (*MLP, "--model.optimizer.betas=[0.999,0.999]")),
+    Case(
+        "cosine over steps, stepped by epoch",
+        ("schedule_out_of_step",),
+        (*MLP, "--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=1000"),
+    ),
+    *(
+        Case(
+            f"validation in training mode, {flag}",
+            ("validation_in_training_mode",),
+            (*MLP, "--model=sick_data.NoisyValidationMLP", f"--model.{flag}"),
+        )
+        for flag in ("dropout=0.5", "batch_norm=true")
     ),
     Case(
         "pixels 0 to 255",
@@ -164,19 +189,45 @@ HEALTHY = [
     Case("MLP sick data without a flaw", (), SICK),
     Case("MLP wrong labels 3%", (), (*SICK, "--data.wrong=0.03")),
     Case("MLP averaged", (), (*MLP, "--weight_averaging=on")),
+    *(
+        Case(f"MLP {name} {lr}", (), (*MLP, f"--model.optimizer={name}", f"--model.optimizer.lr={lr}"))
+        for name, lr in (
+            *(("Adam", 0.0003), ("Adam", 0.003), ("NAdam", 0.001), ("RMSprop", 0.0005), ("Adagrad", 0.01)),
+            *(("SGD", 0.1), ("SGD", 0.03), ("Adadelta", 1.0), ("RAdam", 0.001), ("Adamax", 0.002)),
+        )
+    ),
+    *(
+        Case(f"MLP {flags}", (), (*MLP, *(f"--{flag}" for flag in flags.split())))
+        for flags in (
+            "model.initializer=he_normal",
+            "model.initializer=xavier_uniform",
+            "trainer.gradient_clip_val=1",
+            "trainer.accumulate_grad_batches=2",
+            "trainer.precision=bf16-mixed",
+            "model.dropout=0.3 model.batch_norm=true",
+            "model.hidden_sizes=[256,128,64] model.batch_norm=true",
+            "model.hidden_sizes=[1000]",
+            "data.invert=true",
+            "early_stopping=on reduce_lr_on_plateau=on",
+        )
+    ),
+    Case("MLP few samples, many epochs", (), (*SICK, "--data.train_size=8000", "--trainer.max_epochs=4")),
+    Case("MLP one cycle", (), (*MLP, "--model.lr_scheduler=OneCycleLR", "--model.lr_scheduler.max_lr=0.003")),
     Case("the default recipe", (), ("-c", "mlp_fashion_mnist", *CUT)),
     Case("CNN", (), CNN),
     Case("CNN flipped", (), (*CNN, "--data.flip=0.5", "--data.shift=0.1")),
-    Case("table", (), TABLE),
-    Case("table of numbers", (), NUMBER),
-    Case(
-        "plane",
-        (),
-        (
-            "-c",
-            "linear_regression",
-        ),
+    *(
+        Case(f"CNN {flag}", (), (*CNN, f"--{flag}"))
+        for flag in ("model.dropout=0.3", "model.activation=GELU", "model.optimizer.lr=0.003", "data.batch_size=128")
     ),
+    Case("table", (), TABLE),
+    Case("table, dropout", (), (*TABLE, "--model.dropout=0.2")),
+    Case("table, wide", (), (*TABLE, "--model.hidden_sizes=[64,64]")),
+    Case("table of numbers", (), NUMBER),
+    Case("table of numbers, GELU", (), (*NUMBER, "--model.activation=GELU")),
+    Case("plane", (), ("-c", "linear_regression")),
+    Case("topics, RNN", (), ("-c", "rnn_topics", "--trainer.max_epochs=5")),
+    Case("topics, CNN", (), ("-c", "cnn_topics", "--trainer.max_epochs=5")),
     Case("moons", (), (*TABLE, "--data.builtin=moons")),
     Case("text", (), TEXT),
     Case("text, GRU", (), (*TEXT, "--model.cell=gru")),

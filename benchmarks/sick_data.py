@@ -28,6 +28,9 @@ class SickFashionMNIST(FashionMNIST):
         blank: Whether all pictures are the first one.
         majority: Share of the training samples that are of class 0; 0: as they are.
         permute: Whether the labels of all parts are drawn by chance.
+        repeat: How often each training sample occurs.
+        leak: Share of the validation samples that are taken from training.
+        shift: Number added to all labels.
     """
 
     def __init__(
@@ -43,6 +46,9 @@ class SickFashionMNIST(FashionMNIST):
         blank: bool = False,
         majority: float = 0.0,
         permute: bool = False,
+        repeat: int = 1,
+        leak: float = 0.0,
+        shift: int = 0,
     ) -> None:
         super().__init__(batch_size, scale, val_size=val_size)
         self.train_size, self.wrong, self.sort, self.invert_validation = train_size, wrong, sort, invert_validation
@@ -52,6 +58,7 @@ class SickFashionMNIST(FashionMNIST):
             majority,
             permute,
         )
+        self.repeat, self.leak, self.shift = repeat, leak, shift
 
     def load(self) -> dict[str, Split]:
         """Read the files and add the flaw."""
@@ -72,15 +79,25 @@ class SickFashionMNIST(FashionMNIST):
             if self.blank
             else train.inputs[chosen]
         )
-        order = targets.argsort() if self.sort else torch.arange(len(targets))
-        parts["train"] = Split(inputs[order].contiguous(), targets[order], torch.arange(len(targets)))
+        order = targets.argsort() if self.sort else torch.arange(len(targets)).repeat(self.repeat)
+        parts["train"] = Split(inputs[order].contiguous(), targets[order] + self.shift, torch.arange(len(order)))
         val = parts["val"]
         seen = val.inputs[val.indices]
         seen = 255 - seen if self.invert_validation else (seen * self.brighten_validation).clamp(max=255).to(seen.dtype)
         known = val.targets[val.indices]
         known = torch.randint(10, known.shape, generator=generator) if self.permute else known
+        known = known + self.shift
+        if self.leak:
+            count = round(self.leak * len(known))
+            seen, known = seen.clone(), known.clone()
+            seen[:count], known[:count] = inputs[:count], targets[:count] + self.shift
         parts["val"] = replace(val, inputs=seen.contiguous(), targets=known, indices=torch.arange(len(known)))
         return parts
+
+    def facts(self) -> dict[str, Any]:
+        """Return the facts; labels that are shifted need more classes."""
+        facts = super().facts()
+        return facts | ({"num_classes": 10 + self.shift, "class_names": None} if self.shift else {})
 
     @property
     def training_order(self) -> dict[str, Any]:
@@ -132,3 +149,11 @@ class SoftmaxCNN(CNN):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return probabilities (N, K)."""
         return super().forward(inputs).softmax(1)
+
+
+class NoisyValidationMLP(MLP):
+    """It validates in training mode."""
+
+    def on_validation_start(self) -> None:
+        """Turn dropout and batch normalisation on."""
+        self.train()

@@ -216,6 +216,7 @@ class _Values:
         # Features are in the last dimension of (N, units) and (N, T, units), channels in the second of maps.
         units = 1 if values.dim() in (4, 5) else values.dim() - 1
         others = [dim for dim in range(values.dim()) if dim != units] or [0]
+        others = [0] if self.kind == "inputs" else others  # each number of a sample counts
         low, high = values.amin(others), values.amax(others)
         if self._sums is None:
             self._sums, self._low, self._high = sums, low, high
@@ -238,7 +239,7 @@ class _Values:
             "maximum": torch.maximum(self._low.abs().amax(), self._high.abs().amax()),
             "not_finite": not_finite,
         }
-        if self.module is not None:
+        if self.module is not None or self.kind == "inputs":
             row["dead"] = (self._low == self._high).float().mean()
             if self._saturates:
                 row["saturated"] = hits / self._count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,9 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     - ``batch_norm``: samples in a batch of one process, if the module has batch normalisation.
     - ``decay``: the largest product of learning rate and weight decay, if the optimiser shrinks the weights by that
       share at each step (AdamW, SGD; with momentum m divided by 1 - m).
-    - ``momentum``: the largest momentum of an optimiser that does not scale its steps.
+    - ``momentum``: the largest momentum of an optimiser (of Adam and its kin the first beta).
+    - ``schedule``: of a learning-rate schedule of a set length, ``{"name": its class, "interval": "step" or "epoch",
+      "length": calls, "steps": optimiser steps of the run, "epochs": epochs of the run}``.
     """
     facts: dict[str, Any] = {}
     held = {
@@ -40,7 +43,25 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     size = getattr(trainer.train_dataloader, "batch_size", None)
     if isinstance(size, int) and any(isinstance(layer, BATCH_NORMS) for layer in layers):
         facts["batch_norm"] = size
-    return facts | _steps(trainer)
+    return facts | _steps(trainer) | _schedule(trainer)
+
+
+def layers_in_training_mode(model: nn.Module) -> list[str]:
+    """Return the names of the dropout and batch normalisation layers that are in training mode."""
+    noisy = BATCH_NORMS | _DROPOUTS
+    return [name for name, layer in model.named_modules() if layer.training and isinstance(layer, noisy)]
+
+
+def _schedule(trainer: Trainer) -> dict[str, Any]:
+    for config in trainer.lr_scheduler_configs:
+        names = (name for name in ("total_steps", "T_max", "total_iters") if hasattr(config.scheduler, name))
+        length = _number(getattr(config.scheduler, next(names, ""), None))
+        steps, epochs = trainer.estimated_stepping_batches, trainer.max_epochs or 0
+        if length > 0 and epochs > 0 and math.isfinite(steps):
+            name = type(config.scheduler).__name__
+            facts = {"name": name, "interval": config.interval, "length": int(length)}
+            return {"schedule": facts | {"steps": int(steps), "epochs": epochs}}
+    return {}
 
 
 def _listed(parameters: list[tuple[str, nn.Parameter]]) -> dict[str, Any]:
@@ -53,10 +74,11 @@ def _steps(trainer: Trainer) -> dict[str, float]:
     decays, momenta = [0.0], [0.0]
     for optimizer in trainer.optimizers:
         for group in optimizer.param_groups:
-            momentum = _number(group.get("momentum"))
+            momentum = _number(group.get("momentum")) or _number(next(iter(group.get("betas") or ()), None))
             shrinks = group.get("decoupled_weight_decay") or type(optimizer).__name__ in ("AdamW", "SGD", "Lion")
+            slowed = max(1 - _number(group.get("momentum")), 1e-6)  # momentum repeats a decay
             if shrinks:
-                decays.append(_number(group.get("lr")) * _number(group.get("weight_decay")) / max(1 - momentum, 1e-6))
+                decays.append(_number(group.get("lr")) * _number(group.get("weight_decay")) / slowed)
             momenta.append(momentum)
     found = {"decay": max(decays), "momentum": max(momenta)}
     return {name: value for name, value in found.items() if value > 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import time
@@ -15,10 +16,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dlcore.callbacks.logged_figures import run_loggers
-from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here
-from dlcore.callbacks.module_facts import module_facts
+from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here, validates_in_fit
+from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts
+from dlcore.callbacks.sample_facts import sample_facts
 from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
+from dlcore.tracking.run_file import SAMPLES, replace_file
 from dlcore.translation import _, ngettext
 
 _NANOSECONDS = 1e-9
@@ -78,6 +81,7 @@ class RunEvents(MetricCallback):
         self.command = command
         self._began: float | None = None
         self._core_waits: CoreWaits | None = None
+        self._modes_known = False
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Do nothing: the loggers check each number."""
@@ -114,8 +118,22 @@ class RunEvents(MetricCallback):
                 if isinstance(counted, float):
                     own[name] = round(counted, 4)
             record(trainer, "started", text, parameters=parameters, module=module_facts(trainer, pl_module), **own)
+            parts = getattr(getattr(trainer, "datamodule", None), "parts", None)
+            for logger in run_loggers(trainer) if trainer.is_global_zero and isinstance(parts, dict) else []:
+                logger.background.submit(_write_samples, Path(logger.log_dir), parts)
+        self._modes_known = False
         for logger in run_loggers(trainer):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report layers that are in training mode while the model validates."""
+        super().on_validation_end(trainer, pl_module)
+        if self._modes_known or not validates_in_fit(trainer):
+            return
+        self._modes_known = True
+        if names := layers_in_training_mode(pl_module):
+            text = _("Validation runs with {name} in training mode: its result depends on chance or on the batch.")
+            self.tell(trainer, "training_mode", text.format(name=names[0]), layers=names[:3], count=len(names))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the finish event."""
@@ -155,6 +173,11 @@ class RunEvents(MetricCallback):
 
     def _seconds(self) -> float:
         return round(time.monotonic() - (self._began or time.monotonic()), 1)
+
+
+def _write_samples(folder: Path, parts: dict[str, Any]) -> None:
+    if facts := sample_facts(parts):
+        replace_file(folder / SAMPLES, json.dumps(facts).encode())
 
 
 def _position(trainer: Trainer) -> tuple[int, float]:

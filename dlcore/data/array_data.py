@@ -6,7 +6,7 @@ Shapes: N samples of a part, B batch size, * the shape of a sample.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,12 @@ class Split:
     def fetch_numbered(self, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what `fetch` returns, and the indices: `ArrayData.augment` draws random numbers by sample index."""
         return *self.fetch(indices), indices
+
+    def hashes(self, most: int) -> Iterator[int]:
+        """Yield a hash of each of at most `most` samples, spread over the part; copies have the same."""
+        for chosen in self.indices[:: -(-len(self) // most)].split(1000):
+            for row in self.inputs.index_select(0, chosen).numpy():
+                yield hash(row.tobytes())
 
     def __len__(self) -> int:
         return len(self.indices)

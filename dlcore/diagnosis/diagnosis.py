@@ -57,7 +57,7 @@ class Diagnosis:
         if self.faults:
             return self.faults[0].title
         if self.poor:
-            return _("{poor}, and no known reason for it was found").format(poor=self.poor)
+            return _("nothing known is wrong, but {poor}").format(poor=self.poor)
         return _("nothing wrong was found")
 
     def lines(self) -> list[str]:
@@ -137,10 +137,14 @@ def _poor(run: Evidence) -> str:
     """Describe a poor result; empty if the result is not poor."""
     if run.poor:
         return _("the result is poor")
-    if not run.validation_is_poor:
-        return ""
     name, write = ("accuracy", percent) if run.is_classifier else ("r2", short)
     word = _("accuracy") if run.is_classifier else "R²"
+    if run.below_linear:
+        said = _("the best validation {metric}, {val}, is below {linear}, that of a linear model on the same samples")
+        best = float(np.nanmax(run.values(f"val/{name}")))
+        return said.format(metric=word, val=write(best), linear=write(run.linear))
+    if not run.validation_is_poor:
+        return ""
     train = run.last(f"train/{name}")
     said = _("validation is poor ({metric} {val})")
     if not math.isnan(train):

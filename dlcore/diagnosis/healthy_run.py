@@ -31,8 +31,9 @@ def summary(run: Evidence) -> str:
 
 
 def reasons(run: Evidence) -> tuple[str, ...]:
-    """Return the reasons, a clause each: the result, the gap to training, and the state of the layers."""
-    return tuple(clause for clause in (_result(run), _against_counting(run), _gap(run), _layers(run)) if clause)
+    """Return the reasons, a clause each: the result, simple models beside it, the gap to training, the layers."""
+    clauses = _result(run), _against_counting(run), _against_linear(run), _gap(run), _layers(run)
+    return tuple(clause for clause in clauses if clause)
 
 
 def _parts() -> dict[str, str]:
@@ -81,6 +82,13 @@ def _against_counting(run: Evidence) -> str:
         return ""
     said = _("the best validation loss is {loss}: {counting}")
     return said.format(loss=short(float(np.nanmin(losses))), counting=_counting(run))
+
+
+def _against_linear(run: Evidence) -> str:
+    if math.isnan(run.linear) or math.isnan(run.last("val/accuracy" if run.is_classifier else "val/r2")):
+        return ""
+    write = percent if run.is_classifier else short
+    return _("a linear model on the same samples comes to {linear}").format(linear=write(run.linear))
 
 
 def _gap(run: Evidence) -> str:

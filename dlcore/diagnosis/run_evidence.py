@@ -5,7 +5,9 @@ Shapes: P points of a curve, K classes.
 
 from __future__ import annotations
 
+import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +20,7 @@ from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS, LayerLooks
 from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.tracking.curves import LoggedCurve, logged_curves
 from dlcore.tracking.layer_table import FILE, read_layers
+from dlcore.tracking.run_file import SAMPLES
 from dlcore.tracking.timeline import read_events
 from dlcore.translation import _
 
@@ -35,6 +38,7 @@ class Evidence:
     curves: dict[str, LoggedCurve] = field(default_factory=dict)  # its metrics, by name
     layers: LayerLooks = field(default_factory=LayerLooks)  # its layer table; empty if the run has none
     events: tuple[dict[str, Any], ...] = ()  # its recorded events, in order
+    samples: dict[str, Any] = field(default_factory=dict)  # facts about its samples (`sample_facts`); may be empty
 
     # Curves
 
@@ -220,6 +224,23 @@ class Evidence:
         below = (train - chance) / (1 - chance) - skill
         return skill < _LITTLE[self.is_classifier] or below > _FAR_BELOW
 
+    @cached_property
+    def below_linear(self) -> bool:
+        """Whether the best validation result is clearly below that of a linear model on the same samples."""
+        name, linear = ("accuracy" if self.is_classifier else "r2"), self.linear
+        values = self.values(f"val/{name}")
+        if math.isnan(linear) or not len(values):
+            return False
+        held_out = sum(self.samples.get("classes", {}).get("val", ())) or 100
+        noise = 2 * math.sqrt(max(linear * (1 - linear), 0.0) / held_out)
+        return bool(np.nanmax(values) < linear - 0.02 - noise)
+
+    @property
+    def linear(self) -> float:
+        """The validation accuracy (R² for a regression) of a linear model; NaN if unknown."""
+        value = self.samples.get("linear")
+        return float(value) if isinstance(value, int | float) else math.nan
+
     # Layers
 
     def input(self, column: str) -> float:
@@ -255,4 +276,8 @@ def read_evidence(folder: Path) -> Evidence:
         ConfigError: Its config is not plain YAML.
     """
     layers = LayerLooks(read_layers(folder) if (folder / FILE).is_file() else {})
-    return Evidence(folder, RunSettings.read(folder), logged_curves(folder), layers, tuple(read_events(folder)))
+    samples: Any = {}
+    with suppress(OSError, ValueError):  # an older run, or a damaged file: rules that need it are silent
+        samples = json.loads((folder / SAMPLES).read_text(encoding="utf-8"))
+    facts = samples if isinstance(samples, dict) else {}
+    return Evidence(folder, RunSettings.read(folder), logged_curves(folder), layers, tuple(read_events(folder)), facts)

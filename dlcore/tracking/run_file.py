@@ -133,6 +133,7 @@ def link_file(source: Path, target: Path) -> None:
 
 
 RUNS_FOLDER = "lightning_logs"
+SAMPLES = "samples.json"  # of a run: facts about its samples
 _VERSION = re.compile(r"version_(\d+)")
 
 

@@ -5,18 +5,21 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from torch.optim import lr_scheduler
 
-from dlcore.callbacks.module_facts import module_facts
+from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts
 
 
-def facts(model, *optimizers, batch_size=None):
-    trainer = SimpleNamespace(optimizers=list(optimizers), train_dataloader=SimpleNamespace(batch_size=batch_size))
+def facts(model, *optimizers, batch_size=None, schedules=()):
+    loader = SimpleNamespace(batch_size=batch_size)
+    trainer = SimpleNamespace(optimizers=list(optimizers), train_dataloader=loader, lr_scheduler_configs=schedules)
+    trainer.max_epochs, trainer.estimated_stepping_batches = 10, 1000
     return module_facts(trainer, model)
 
 
 def test_a_plain_module_has_none():
     model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
-    assert facts(model, torch.optim.Adam(model.parameters())) == {}
+    assert facts(model, torch.optim.SGD(model.parameters())) == {}
     assert facts(nn.Identity()) == {}
     # Manual optimisation may create its optimisers later.
     assert facts(model) == {}
@@ -33,10 +36,35 @@ def test_frozen_and_forgotten_parameters_are_named():
 def test_settings_of_layers_and_optimisers():
     model = nn.Sequential(nn.Dropout(0.1), nn.Dropout2d(0.9), nn.BatchNorm1d(3), nn.Linear(3, 1))
     adam = torch.optim.AdamW(model.parameters(), lr=0.001, weight_decay=50)
-    assert facts(model, adam, batch_size=2) == {"dropout": 0.9, "batch_norm": 2, "decay": pytest.approx(0.05)}
+    assert facts(model, adam, batch_size=2) == {
+        "dropout": 0.9,
+        "batch_norm": 2,
+        "decay": pytest.approx(0.05),
+        "momentum": 0.9,
+    }
     groups = [{"params": model[2].parameters()}, {"params": model[3].parameters(), "weight_decay": 0.1}]
     sgd = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     assert facts(model, sgd) == {"dropout": 0.9, "decay": pytest.approx(0.1), "momentum": 0.9}
     # Adam's decay is scaled with the gradients; a rate may be a tensor.
     adam = torch.optim.Adam(model.parameters(), lr=torch.tensor(0.1), weight_decay=50, foreach=False)
-    assert facts(model, adam) == {"dropout": 0.9}
+    assert facts(model, adam) == {"dropout": 0.9, "momentum": 0.9}
+
+
+def test_the_length_of_a_schedule():
+    model = nn.Linear(2, 1)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def schedule(scheduler, interval):
+        config = SimpleNamespace(scheduler=scheduler, interval=interval)
+        return facts(model, sgd, schedules=[config]).get("schedule")
+
+    cosine = schedule(lr_scheduler.CosineAnnealingLR(sgd, T_max=1000), "epoch")
+    assert cosine == {"name": "CosineAnnealingLR", "interval": "epoch", "length": 1000, "steps": 1000, "epochs": 10}
+    assert schedule(lr_scheduler.OneCycleLR(sgd, max_lr=1, total_steps=50), "step")["length"] == 50
+    assert schedule(lr_scheduler.ExponentialLR(sgd, gamma=0.9), "epoch") is None
+
+
+def test_layers_in_training_mode_are_named():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    assert layers_in_training_mode(model) == ["1", "2"]
+    assert layers_in_training_mode(model.eval()) == []

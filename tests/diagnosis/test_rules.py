@@ -86,11 +86,13 @@ def rule(name):
 
 
 def test_every_rule_has_a_run():
-    # Of curves that are made up: in test_diagnosis.py, test_poor_validation.py, test_degenerate_records.py and
-    # test_text_runs.py; and in test_run_events.py, since a machine is not made busy.
+    # Of curves that are made up: in test_diagnosis.py, test_poor_validation.py, test_degenerate_records.py,
+    # test_text_runs.py and test_recorded_facts.py; and in test_run_events.py, since a machine is not made busy.
     elsewhere = {"unscaled_target", "rate_cut_to_nothing", "average_trails", "single_class", "few_samples"}
     elsewhere |= {"text_not_learned", "copied_text", "busy_machine"}
     elsewhere |= {"vanishing_gradients_through_time", "exploding_gradients_through_time"}
+    elsewhere |= {"constant_input", "other_class_shares", "unused_class", "unequal_targets", "schedule_out_of_step"}
+    elsewhere |= {"strong_momentum", "validation_in_training_mode", "copied_validation", "repeated_samples"}
     assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES, *RECORDS} | elsewhere
 
 

@@ -33,4 +33,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("single class"), check, ("learning_rate_too_high", *STUCK), is_cause=True)
+RULE = Rule(N_("single class"), check, ("learning_rate_too_high", "dead_units", *STUCK), is_cause=True)

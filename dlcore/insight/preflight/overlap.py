@@ -85,10 +85,7 @@ def _hashes(part: Any) -> Iterator[int]:
     if isinstance(part, Split):
         first = part.inputs[:1]
         most = min(_SAMPLES, max(1, _BYTES // max(first.numel() * first.element_size(), 1)))
-        # Spread over the whole set, which may be sorted by class.
-        for chosen in part.indices[:: -(-len(part) // most)].split(1000):
-            for row in part.inputs.index_select(0, chosen).numpy():
-                yield hash(row.tobytes())
+        yield from part.hashes(most)
         return
     offsets = np.asarray(part.offsets[: _SAMPLES + 1]).astype(np.int64)
     for begin, end in pairwise(offsets):

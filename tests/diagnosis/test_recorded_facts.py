@@ -1,0 +1,117 @@
+"""Rules that read recorded facts: of the samples, of the module and of its schedule."""
+
+import json
+
+import pytest
+from made_up_runs import with_optimizer, write_run
+
+from dlcore.diagnosis import diagnose
+from dlcore.diagnosis.layer_looks import INPUTS
+from dlcore.tracking.layer_table import FILE, LayerTable
+from dlcore.tracking.run_file import SAMPLES
+from dlcore.tracking.timeline import Timeline
+
+WELL = {"train_accuracy": [0.6, 0.8, 0.85, 0.86], "val_accuracy": [0.6, 0.8, 0.84, 0.85]}
+WELL |= {"train_loss": [1.0, 0.6, 0.5, 0.45], "val_loss": [1.0, 0.6, 0.5, 0.46]}
+BADLY = WELL | {"train_accuracy": [0.1, 0.12, 0.14, 0.2], "val_accuracy": [0.1, 0.12, 0.14, 0.2]}
+TEN = [100] * 10
+SCHEDULE = {"name": "CosineAnnealingLR", "steps": 1000, "epochs": 10}
+
+
+@pytest.fixture
+def names(tmp_path):
+    """Give the names of the faults and of the notes of a run with these facts."""
+
+    def names(curves, samples=None, module=None, events=(), config=None):
+        folder = write_run(tmp_path, config or with_optimizer("SGD"), **curves)
+        (folder / SAMPLES).write_text(json.dumps(samples or {}))
+        timeline = Timeline(folder / "events.jsonl")
+        timeline.write("started", "Started.", 0, 0.0, module=module or {})
+        for kind, numbers in events:
+            timeline.write(kind, "Told.", 10, 1.0, **numbers)
+        found = diagnose(folder)
+        notes = [each.name for each in found.notes if each.name != "stopped_too_early"]  # the curves are short
+        return [each.name for each in found.faults], notes
+
+    return names
+
+
+@pytest.mark.parametrize(
+    ("curves", "samples", "faults", "notes"),
+    [
+        # Class 0 is 97% of the training and a tenth of the validation.
+        (WELL, {"classes": {"train": [970, *[3] * 9], "val": TEN}}, ["other_class_shares"], []),
+        (WELL, {"classes": {"train": TEN, "val": [90, 110, *TEN[2:]]}}, [], []),
+        (WELL, {"classes": {"train": TEN, "val": [9, 1, 0, 0, 0, 0, 0, 0, 0, 0]}}, [], []),  # few: by chance
+        # Labels that count from 1, and validation of a class that nobody learned.
+        (WELL, {"classes": {"train": [0, *TEN[1:]], "val": [0, *TEN[1:]]}}, [], ["unused_class"]),
+        (WELL, {"classes": {"train": [0, *TEN[1:]], "val": TEN}}, ["unused_class"], []),
+        (WELL, {"distinct": 500, "hashed": 10_000}, [], ["repeated_samples"]),
+        (BADLY, {"distinct": 500, "hashed": 10_000}, ["repeated_samples"], []),
+        (WELL, {"distinct": 9_000, "hashed": 10_000, "copied": 0.01}, [], []),
+        (WELL, {"copied": 0.3}, ["copied_validation"], []),
+    ],
+)
+def test_facts_of_the_samples(curves, samples, faults, notes, names):
+    assert names(curves, samples) == (faults, notes)
+
+
+def test_targets_of_which_one_is_far_larger(names):
+    curves = {"train_loss": [3.0, 2.0, 1.9, 1.9], "val_loss": [3.0, 2.0, 1.9, 1.9], "val_r2": [0.1, 0.5, 0.6, 0.6]}
+    config = {"trainer": {"max_epochs": 4}}
+    assert names(curves, {"target_spreads": [0.01, 5.0]}, config=config)[0] == ["unequal_targets"]
+    assert names(curves, {"target_spreads": [0.5, 5.0]}, config=config)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({"interval": "epoch", "length": 1000}, True),  # stepped ten times of a thousand
+        ({"interval": "step", "length": 10}, True),  # a hundred half waves
+        ({"interval": "epoch", "length": 10}, False),
+        ({"interval": "step", "length": 1000}, False),
+        ({"interval": "epoch", "length": 50}, False),  # the run is cut short on purpose
+        ({"interval": "step", "length": 100}, False),  # swings on purpose
+    ],
+)
+def test_a_schedule_that_counts_in_another_unit_than_it_is_stepped(facts, found, names):
+    assert names(WELL, module={"schedule": SCHEDULE | facts})[0] == ["schedule_out_of_step"] * found
+
+
+def test_momentum_near_one(names):
+    assert names(BADLY, module={"momentum": 0.999})[0] == ["strong_momentum"]
+    assert names(WELL, module={"momentum": 0.999}) == ([], ["strong_momentum"])  # 40 steps in all
+    assert names(BADLY, module={"momentum": 0.9})[0] == []
+
+
+def test_dropout_that_drops_in_validation(names):
+    events = [("training_mode", {"layers": ["network.dropout_1"], "count": 1})]
+    assert names(WELL, events=events)[0] == ["validation_in_training_mode"]
+
+
+def test_pictures_all_alike(tmp_path):
+    folder = write_run(tmp_path, with_optimizer("SGD"), **BADLY)
+    row = {"layer": INPUTS, "kind": INPUTS, "mean": 0.3, "std": 0.3}
+    table = LayerTable(folder / FILE)
+    table.write([{**row, "step": 10 * step, "epoch": step, "dead": 1.0} for step in range(1, 5)])
+    assert diagnose(folder).first.name == "constant_input"
+    # Borders of pictures are often constant.
+    table.write([{**row, "step": 50, "epoch": 5, "dead": 0.6}])
+    assert "constant_input" not in [each.name for each in diagnose(folder).faults]
+
+
+def test_a_result_below_a_linear_model_is_not_called_well(names, tmp_path):
+    samples = {"classes": {"train": TEN, "val": TEN}, "linear": 0.95}
+    assert names(WELL, samples) == ([], [])
+    found = diagnose(tmp_path)
+    said = "nothing known is wrong, but the best validation accuracy, 85%, is below 95%, that of a linear model"
+    assert found.verdict == f"{said} on the same samples"
+    names(WELL, samples | {"linear": 0.8})
+    assert diagnose(tmp_path).verdict == "nothing wrong was found"
+
+
+def test_a_damaged_file_of_facts_is_as_good_as_none(tmp_path):
+    folder = write_run(tmp_path, with_optimizer("SGD"), **WELL)
+    for content in ("{", "[1]", '{"classes": 3, "distinct": "x", "linear": "y"}'):
+        (folder / SAMPLES).write_text(content)
+        diagnose(folder).lines()
