@@ -6,6 +6,7 @@ Shapes: N samples, K classes; a layer's outputs are (N, units), (N, channels, â€
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
@@ -22,6 +23,7 @@ from dlcore.tracking.histogram import HistogramTensors, count_histogram
 # Maximum number of values per batch for a layer's statistics and its histogram: more would not change them much.
 _MOST_SUMMED = 2**21
 _MOST_COUNTED = 2**18
+_MOST_CLASSES = 1000
 _FEW = 16  # samples: the mean of fewer differs by chance
 _NO_LAYER = (Metric, MetricCollection)
 _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
@@ -92,13 +94,22 @@ class ActivationWatch:
         self._passed = False
         self.counts_histograms = last
 
-    def end_batch(self, targets: Any) -> None:
-        """Count a batch's targets: class indices (N,) or probabilities (N, K)."""
-        if self._answers is not None and isinstance(targets, Tensor) and len(targets):
+    def end_batch(self, batch: Any) -> None:
+        """Count a batch's targets: class indices (N,) or probabilities (N, K). Use its inputs if no hook saw them."""
+        inputs, targets = batch[:2] if isinstance(batch, tuple | list) and len(batch) > 1 else (batch, None)
+        if not self._passed:  # the module calls its forward without its hooks
+            self._add("inputs", None, inputs)
+        if not isinstance(targets, Tensor) or not targets.dim() or not len(targets):
+            return
+        if targets.dim() == 1 and not targets.is_floating_point():
+            classes = targets
+        elif self._answers is not None:
             classes = targets.argmax(1) if targets.dim() == 2 and targets.shape[1] > 1 else targets.reshape(-1).round()
-            if self._targets is None:
-                self._targets = torch.zeros_like(self._answers)
-            _count_classes(self._targets, classes)
+        else:
+            return
+        if self._targets is None:
+            self._targets = torch.zeros(_MOST_CLASSES, device=classes.device)
+        _count_classes(self._targets, classes)
 
     def close(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
         """Remove the hooks and return the results."""
@@ -110,9 +121,11 @@ class ActivationWatch:
         histograms = {name: each.histogram for name, each in self._seen.items() if each.histogram is not None}
         if inputs is not None:
             rows.insert(0, inputs.row("inputs"))
-        if outputs is not None:
-            shares = {"top_share": _top(self._answers), "top_target": _top(self._targets)}
-            rows.append(outputs.row("outputs") | {name: share for name, share in shares.items() if share is not None})
+        shares = {"top_share": _top(self._answers), "top_target": _top(self._targets)}
+        if outputs is not None or self._targets is not None:
+            unseen = {"layer": "outputs", "kind": "outputs", "not_finite": 0}
+            row = unseen if outputs is None else outputs.row("outputs")
+            rows.append(row | {name: share for name, share in shares.items() if share is not None})
         self._reset()
         return rows, histograms
 
@@ -132,7 +145,9 @@ class ActivationWatch:
         if isinstance(output, Tensor) and output.dim():  # not a loss: a strategy's wrapper calls the whole step
             self._add("outputs", None, output)
         task = getattr(module, "task", None)
-        if isinstance(output, Tensor) and output.dim() == 2 and len(output) and isinstance(task, Multiclass | Binary):
+        scores = isinstance(output, Tensor) and output.dim() == 2 and len(output) > 0
+        # Of other modules, take each row of several numbers as scores; integer targets will tell.
+        if scores and (isinstance(task, Multiclass | Binary) or (task is None and output.shape[1] > 1)):
             if self._answers is None:
                 self._answers = torch.zeros(max(output.shape[1], 2), device=output.device)
             answers = (output.detach()[:, 0] > 0) if isinstance(task, Binary) else output.detach().argmax(1)
@@ -163,16 +178,19 @@ class InputsWatch:
 
     def __init__(self, model: nn.Module, name: str) -> None:
         self.row: dict[str, Any] | None = None  # mean, std, maximum; None if inputs are few, or no numbers
-        self._name = name
+        self._name, self._called = name, False
         self._handle = model.register_forward_pre_hook(self._see)
 
-    def close(self) -> dict[str, Any] | None:
-        """Remove the hook and return the row."""
+    def close(self, batch: Any = None) -> dict[str, Any] | None:
+        """Remove the hook and return the row; take the batch's inputs if the hook has not been called."""
         self._handle.remove()
+        if not self._called:
+            self._see(None, batch if isinstance(batch, tuple | list) else (batch,))
         return self.row
 
     @torch.no_grad()
-    def _see(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def _see(self, module: nn.Module | None, inputs: Sequence[Any]) -> None:
+        self._called = True
         first = inputs[0] if inputs else None
         if self.row is not None or not isinstance(first, Tensor) or not first.is_floating_point():
             return
@@ -216,7 +234,7 @@ class _Values:
         # Features are in the last dimension of (N, units) and (N, T, units), channels in the second of maps.
         units = 1 if values.dim() in (4, 5) else values.dim() - 1
         others = [dim for dim in range(values.dim()) if dim != units] or [0]
-        others = [0] if self.kind == "inputs" else others  # each number of a sample counts
+        others = [0] if self.kind in ("inputs", "outputs") else others  # each number of a sample counts
         low, high = values.amin(others), values.amax(others)
         if self._sums is None:
             self._sums, self._low, self._high = sums, low, high
@@ -239,7 +257,8 @@ class _Values:
             "maximum": torch.maximum(self._low.abs().amax(), self._high.abs().amax()),
             "not_finite": not_finite,
         }
-        if self.module is not None or self.kind == "inputs":
+        several = self._count > self._low.numel()  # samples: one alone is always the same
+        if self.module is not None or (several and self.kind in ("inputs", "outputs")):
             row["dead"] = (self._low == self._high).float().mean()
             if self._saturates:
                 row["saturated"] = hits / self._count

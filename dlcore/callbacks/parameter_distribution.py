@@ -150,7 +150,7 @@ class ParameterDistribution(Callback):
     ) -> None:
         """Record after the step, if it is due."""
         if self._loggers and self._activations.is_open:
-            self._activations.end_batch(batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None)
+            self._activations.end_batch(batch)
             if self._is_look:
                 self._is_look = False
                 self._inspect(trainer, pl_module)
@@ -160,10 +160,12 @@ class ParameterDistribution(Callback):
         if self._loggers and not self._validation_seen:
             self._validation_seen, self._validation_inputs = True, InputsWatch(pl_module, "validation inputs")
 
-    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any
+    ) -> None:
         """Record them."""
         watch, self._validation_inputs = self._validation_inputs, None
-        if watch is not None and (row := watch.close()) is not None:
+        if watch is not None and (row := watch.close(batch)) is not None:
             rows = _Rows([row], trainer.global_step, epochs_done(trainer))
             self._loggers[0].background.submit(self._table.write, rows)
 

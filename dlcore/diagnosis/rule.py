@@ -102,7 +102,7 @@ def regularizers(run: Evidence) -> tuple[str, ...]:
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (
     *("no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting"),
-    *("worsening", "unsteady", "plateau", "stopped_too_early"),
+    *("worsening", "unsteady", "plateau", "stopped_too_early", "constant_output"),
     "vanishing_gradients_through_time",
 )
 # Symptoms of steps or inputs that are far too large.

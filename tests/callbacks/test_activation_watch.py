@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from dlcore.callbacks import activation_watch
-from dlcore.callbacks.activation_watch import ActivationWatch
+from dlcore.callbacks.activation_watch import ActivationWatch, InputsWatch
 from dlcore.errors import ArgumentError
 from dlcore.nn import Binary, Multiclass
 
@@ -22,7 +22,7 @@ def watched(model, *batches, targets=None, pattern="hidden"):
     for number, batch in enumerate(batches):
         watch.start_batch(last=number == len(batches) - 1)
         model(batch)
-        watch.end_batch(targets[number] if targets else None)
+        watch.end_batch((batch, targets[number] if targets else None))
     rows, histograms = watch.close()
     return {row["layer"]: row for row in rows}, histograms
 
@@ -164,7 +164,7 @@ def test_of_a_batch_that_passes_several_times_the_first_time_counts():
     watch.start_batch(last=True)
     for scale in (1, 10, 100):  # as L-BFGS does within a step
         model(scale * torch.tensor([[1.0, 3.0]]))
-    watch.end_batch(torch.tensor([1]))
+    watch.end_batch((None, torch.tensor([1])))
     rows, histograms = watch.close()
     assert [row["layer"] for row in rows] == ["inputs", "0", "outputs"]
     assert [row["maximum"].item() for row in rows] == [3, 3, 3]
@@ -182,3 +182,46 @@ def test_a_loss_is_no_output_of_a_layer():
     assert "inputs" in rows
     rows, _ = watched(nn.Sequential(nn.Linear(3, 2), Step()), torch.ones(2, 3), pattern="*")
     assert set(rows) == {"inputs", "0"}
+
+
+class OwnForward(nn.Module):
+    """It calls its forward directly, so that its hooks are not called."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 3)
+
+    def forward(self, inputs):
+        return self.layer(inputs)
+
+
+def test_a_module_whose_hooks_are_not_called_gives_its_inputs_and_classes():
+    model, batch = OwnForward(), (torch.randn(32, 2), torch.zeros(32, dtype=torch.long))
+    watch = ActivationWatch(model)
+    watch.open()
+    watch.start_batch(last=True)
+    model.forward(batch[0])
+    watch.end_batch(batch)
+    rows = {row["layer"]: row for row in watch.close()[0]}
+    assert rows["inputs"]["mean"].item() == pytest.approx(batch[0].mean().item(), abs=1e-5)
+    assert rows["outputs"]["top_target"] == 1
+    validation = InputsWatch(model, "validation inputs")
+    model.forward(batch[0])
+    assert validation.close(batch)["mean"].item() == pytest.approx(batch[0].mean().item(), abs=1e-5)
+
+
+def test_the_classes_of_a_module_without_a_task_and_outputs_that_are_all_alike():
+    model, batch = nn.Linear(2, 3), (torch.randn(32, 2), torch.arange(32) % 2)
+    for constant in (False, True):
+        if constant:
+            nn.init.zeros_(model.weight)
+        watch = ActivationWatch(model)
+        watch.open()
+        watch.start_batch(last=True)
+        model(batch[0])
+        watch.end_batch(batch)
+        row = watch.close()[0][-1]
+        assert row["layer"] == "outputs"
+        assert row["dead"].item() == constant
+        assert row["top_target"].item() == 0.5
+        assert not constant or row["top_share"].item() == 1

@@ -6,7 +6,7 @@ import pytest
 from made_up_runs import with_optimizer, write_run
 
 from dlcore.diagnosis import diagnose
-from dlcore.diagnosis.layer_looks import INPUTS
+from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS
 from dlcore.tracking.layer_table import FILE, LayerTable
 from dlcore.tracking.run_file import SAMPLES
 from dlcore.tracking.timeline import Timeline
@@ -98,6 +98,15 @@ def test_pictures_all_alike(tmp_path):
     # Borders of pictures are often constant.
     table.write([{**row, "step": 50, "epoch": 5, "dead": 0.6}])
     assert "constant_input" not in [each.name for each in diagnose(folder).faults]
+
+
+def test_a_network_that_ignores_its_input_is_named_by_its_losses_alone(tmp_path):
+    folder = write_run(
+        tmp_path, {"trainer": {"max_epochs": 4}}, valid_loss=[2.3026] * 4, train_loss=[20.0, 2.3026, 2.3026, 2.3026]
+    )
+    row = {"layer": OUTPUTS, "kind": OUTPUTS, "mean": 0.0, "std": 0.0}
+    LayerTable(folder / FILE).write([{**row, "step": 10 * step, "epoch": step, "dead": 1.0} for step in range(1, 5)])
+    assert [each.name for each in diagnose(folder).faults] == ["constant_output"]
 
 
 def test_a_result_below_a_linear_model_is_not_called_well(names, tmp_path):

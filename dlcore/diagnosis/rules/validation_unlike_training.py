@@ -21,7 +21,8 @@ def check(run: Evidence) -> Finding | None:
     apart, ratio = abs(other - mean) / std, spread / std
     if not (apart > _APART or ratio > _RATIO or ratio < 1 / _RATIO):
         return None
-    poor = run.validation_is_poor or run.skill("train") - run.skill("val") > 0.1
+    far = run.last("val/loss") > 1.5 * run.last("train/loss")
+    poor = run.validation_is_poor or far or run.skill("train") - run.skill("val") > 0.1
     return Finding(
         _(
             "validation inputs are unlike those of training from the first check on: mean {other} against {mean}, "
