@@ -52,10 +52,13 @@ def test_an_error_is_printed_once(tmp_path):
     [
         pytest.param(
             ("--standalone",),
-            marks=pytest.mark.fault(
-                "SIGKILL of a worker under torchrun --max_restarts 3",
-                "Started again: the run in … goes on from its last checkpoint. (the end is the same, bit for bit)",
-            ),
+            marks=[
+                pytest.mark.matrix,
+                pytest.mark.fault(
+                    "SIGKILL of a worker under torchrun --max_restarts 3",
+                    "Started again: the run in … goes on from its last checkpoint. (the end is the same, bit for bit)",
+                ),
+            ],
         ),
         pytest.param(
             (f"--master_port={free_port()}",),

@@ -181,12 +181,12 @@ def forget(state, name):
     [
         ("mlp", 1, ("random", "metrics", "attributes", "optimizer", "plateau", "place")),
         ("mlp", 1, ("gradients",)),
-        ("mlp", 2, ("metrics", "random")),
+        pytest.param("mlp", 2, ("metrics", "random"), marks=pytest.mark.matrix),
         ("cnn", 1, ("schedule", "averaged weights")),
         ("cnn", 2, ("statistics",)),
         ("cnn", 2, ("statistics_are_given", "averaging_statistics")),
         ("rnn", 1, ("attributes",)),
-        ("rnn", 2, ("attributes",)),
+        pytest.param("rnn", 2, ("attributes",), marks=pytest.mark.matrix),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, tuple) else None,
 )

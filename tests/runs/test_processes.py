@@ -65,7 +65,10 @@ def wait_for(path: Path, pattern: str, seconds: float = 90) -> Path:
     raise TimeoutError(pattern)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [pytest.param(signal.SIGINT, 130, marks=pytest.mark.matrix), (signal.SIGTERM, 143)],
+)
 def test_a_signal_saves_and_says_how_to_go_on(start, tmp_path, number, code):
     process = start("fit", "--trainer.max_epochs=500", "--data.batch_size=20", "--trainer.log_every_n_steps=5")
     table = wait_for(tmp_path, "lightning_logs/*/version_0/metrics.csv")
