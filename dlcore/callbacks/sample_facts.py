@@ -13,6 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
 # Samples that are hashed, and from which the linear model learns.
 _HASHED, _LEARNED = 20_000, 3_000
+_BYTES = 100_000_000  # at most that are read for either
 _NUMBERS, _LEAST = 4_096, 32  # of a sample: at most for the linear model, at least for copies to be no chance
 _SIDE = 32  # to which larger pictures are averaged
 _CLASSES = 100
@@ -53,11 +54,14 @@ def sample_facts(parts: dict[str, Any]) -> dict[str, Any]:
 def _copies(train: Any, val: Any) -> dict[str, Any]:
     if train.inputs[:1].numel() < _LEAST:
         return {}
-    seen = list(train.hashes(_HASHED))
+    most = min(_HASHED, _BYTES // train.inputs[:1].nbytes)
+    if not most:
+        return {}
+    seen = list(train.hashes(most))
     facts: dict[str, Any] = {"distinct": len(set(seen)), "hashed": len(seen)}
     # Without held-out samples, training samples validate on purpose.
     if train.inputs is not val.inputs or not torch.isin(val.indices, train.indices).any():
-        known, held_out = set(seen), list(val.hashes(_HASHED))
+        known, held_out = set(seen), list(val.hashes(most))
         facts["copied"] = round(sum(digest in known for digest in held_out) / len(held_out), 4)
     return facts
 
@@ -74,6 +78,8 @@ def _linear(train: Any, val: Any, classes: int) -> float | None:
     middle = wanted.mean(0)
     gram = inputs.T @ inputs / len(inputs) + _RIDGE * torch.eye(inputs.shape[1])
     answers = seen @ torch.linalg.solve(gram, inputs.T @ (wanted - middle) / len(inputs)) + middle
+    if not answers.isfinite().all():
+        return None
     if classes:
         score = (answers.argmax(1) == known).float().mean()
     else:
@@ -84,8 +90,9 @@ def _linear(train: Any, val: Any, classes: int) -> float | None:
 
 def _some(part: Any) -> tuple[Tensor | None, Tensor]:
     """Return samples (M, F), spread over the part, and their targets; no samples if they are too large."""
-    chosen = part.indices[:: -(-len(part) // _LEARNED)]
-    inputs, targets = part.fetch(chosen)
+    if part.inputs[:1].nbytes * _LEARNED > _BYTES:
+        return None, part.targets
+    inputs, targets = part.fetch(part.indices[:: -(-len(part) // _LEARNED)])
     if inputs.dim() == 4 and inputs[0].numel() > _NUMBERS and max(inputs.shape[2:]) > _SIDE:
         inputs = adaptive_avg_pool2d(inputs.float(), _SIDE)
     return (inputs.flatten(1).float() if inputs[0].numel() <= _NUMBERS else None), targets

@@ -47,7 +47,8 @@ def test_training_samples_that_validate_on_purpose_are_no_copies():
 
 
 def test_large_pictures_are_averaged_and_few_numbers_repeat_by_nature():
-    facts = sample_facts(parts(noise(300, 3, 100, 90), torch.arange(300) % 2))
+    pictures = torch.randint(256, (300, 3, 100, 90), dtype=torch.uint8)
+    facts = sample_facts(parts(pictures, torch.arange(300) % 2))
     assert "linear" in facts
     assert "distinct" not in sample_facts(parts(torch.ones(300, 3), torch.arange(300) % 2))
 
@@ -55,3 +56,20 @@ def test_large_pictures_are_averaged_and_few_numbers_repeat_by_nature():
 @pytest.mark.parametrize("given", [{}, {"train": [1, 2], "val": [3]}, {"train": None}])
 def test_other_parts_have_none(given):
     assert sample_facts(given) == {}
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e30])
+def test_numbers_that_are_not_finite_cost_only_the_linear_model(odd):
+    inputs = noise(1000, 40)
+    inputs[::3] = odd
+    facts = sample_facts(parts(inputs, (inputs[:, 0] > 0).long()))
+    assert sum(facts["classes"]["train"]) == 800
+    assert "linear" not in facts or odd == 1e30
+    targets = inputs[:, 0].clone()
+    assert "linear" not in sample_facts(parts(noise(1000, 40), targets)) or odd == 1e30
+
+
+def test_samples_that_are_too_large_are_left_out(monkeypatch):
+    monkeypatch.setattr("dlcore.callbacks.sample_facts._BYTES", 100)
+    facts = sample_facts(parts(noise(300, 40), torch.arange(300) % 2))
+    assert list(facts) == ["classes"]
