@@ -87,9 +87,9 @@ def _stepped_per_epoch(part: Any, frequency: int, preview: SchedulePreview, case
     long = math.isfinite(length) and (length * frequency >= _FAR * epochs or 0.9 <= length / steps <= 1.1)
     if not long or length <= epochs or rates[-1] < _MOVES * rates.max():
         return False
-    seen = _("{name} is stepped once an epoch: in {epochs:,} epochs the rate goes only from {first:.3g} to {last:.3g}")
+    seen = _("{name} is stepped once an epoch: in {epochs:,} epochs the rate falls by only {share:.1%}")
     result.warn(
-        seen.format(name=type(part).__name__, epochs=epochs, first=rates[0], last=rates[-1]),
+        seen.format(name=type(part).__name__, epochs=epochs, share=1 - rates[-1] / rates.max()),
         *_shorter(case, part, argument, epochs),
         *_other_unit(case, "step"),
     )

@@ -5,6 +5,7 @@ Shapes: N samples, K classes.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
@@ -63,12 +64,16 @@ def _inputs(case: Case, batch: Any) -> Tensor | None:
 
 
 def _compare_inputs(train: Tensor, val: Tensor, result: CheckResult) -> None:
-    if not (torch.isfinite(train).all() and torch.isfinite(val).all()):
+    if not torch.isfinite(train).all():
         return  # the check of the inputs reports it
+    if not torch.isfinite(val).all():
+        result.fail(_("some inputs are NaN or infinite, in training none"), expected=_("finite numbers"))
+        return
     words, numbers = [], []
     for name, rows in (("train", train), ("val", val)):
         mean = rows[:, 0].mean().item()
         std = max(rows[:, 1].mean().item() - mean**2, 0.0) ** 0.5
+        mean = mean if abs(mean) > 1e-4 * std else 0.0
         low, high = rows[:, 2].min().item(), rows[:, 3].max().item()
         result.numbers |= {f"{name}_mean": mean, f"{name}_std": std}
         said = _("mean {mean:.3g}, standard deviation {std:.3g}, from {low:.3g} to {high:.3g}")
@@ -79,7 +84,10 @@ def _compare_inputs(train: Tensor, val: Tensor, result: CheckResult) -> None:
         return
     ratio = spread / std
     unlike = abs(other - mean) > _APART * std or not 1 / _RATIO <= ratio <= _RATIO
-    if not unlike or ttest_ind(train[:, :2], val[:, :2], equal_var=False).pvalue.min() > _CHANCE:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # samples that are all the same, or one only
+        chances = ttest_ind(train[:, :2], val[:, :2], equal_var=False).pvalue
+    if not unlike or not (chances <= _CHANCE).any():
         seen = _("inputs as in training: mean {val:.3g} and {train:.3g}, standard deviation {spread:.3g} and {std:.3g}")
         result.ok(seen.format(val=other, train=mean, spread=spread, std=std))
         return
@@ -97,7 +105,7 @@ def _compare_classes(case: Case, train: Tensor, val: Tensor, result: CheckResult
     if distance > max(_DISTANCE, usual):  # a sampler may make up for it
         batches = first_batches(case.loader)
         given = joined(batch[:2] if isinstance(case.datamodule, ArrayData) else batch for batch in batches)
-        if given is not None:
+        if given is not None and given.min() >= 0:
             shares, distance, usual = min((shares, distance, usual), _difference(given, val), key=itemgetter(1))
     result.numbers["distance"] = distance
     if distance <= max(_DISTANCE, usual):

@@ -43,6 +43,19 @@ def test_inputs_that_were_prepared_otherwise_are_found(prepare, verdict, look, p
         assert "; in training: mean " in worst(result)
 
 
+def test_validation_inputs_that_are_no_numbers_fail(look, plain_net, plain_data):
+    broken = pictures(200, 1)
+    broken[7, 2] = torch.nan
+    result = look("validation", plain_net(), plain_data((pictures(640, 0), EVEN), (broken, EVEN[:200])))
+    assert result.verdict is Verdict.FAILED
+    assert worst(result) == "some inputs are NaN or infinite, in training none"
+
+
+def test_one_sample_proves_nothing(look, plain_net, plain_data):
+    data = plain_data((pictures(640, 0), EVEN), (255 * torch.ones(1, 4), EVEN[:1]), shuffle=True)
+    assert look("validation", plain_net(), data).verdict is Verdict.OK
+
+
 def test_classes_that_come_one_after_the_other_are_no_difference(look, plain_net, plain_data):
     """Validation sets are often sorted: their first batch is not like the training."""
     classes = EVEN.sort().values
