@@ -66,3 +66,9 @@ def multiply_rates(schedule: Any, factor: float) -> None:
             setattr(schedule, name, [rate * factor for rate in getattr(schedule, name)])
     for part in getattr(schedule, "_schedulers", ()):  # of a chained or sequential schedule
         multiply_rates(part, factor)
+
+
+def single_schedules(schedule: Any) -> list[Any]:
+    """Return a schedule, or those within a chained or sequential one (`_schedulers`, torch 2.15)."""
+    parts = getattr(schedule, "_schedulers", ())
+    return [each for part in parts for each in single_schedules(part)] or [schedule]

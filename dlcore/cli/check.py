@@ -21,11 +21,12 @@ SUBJECT = Subject(
     "check",
     "Check a recipe before a long run: can it learn, and what will it cost?",
     "[-c RECIPE] [--flag VALUE ...]",
-    "In some seconds: the scale of the inputs, the balance of the labels, samples that are in training and validation, "
-    "the first loss against that of guessing, the gradient in each layer, whether one small batch can be learned by "
-    "heart with the recipe's learning rate, batch normalisation, the number of updates, the average of the weights, "
-    "time, memory and disk. Each failure comes with the flag that corrects it. Nothing is saved: no run, no weights. "
-    "Exit code 1 if a check fails, 0 with warnings only.",
+    "In some seconds: the scale of the inputs, the balance of the labels, batches sorted by class, a validation set "
+    "unlike the training set, samples that are in both, the first loss against that of guessing, the gradient in each "
+    "layer, whether one small batch can be learned by heart with the recipe's learning rate, batch normalisation, the "
+    "number of updates, weight decay and momentum, a schedule counted in steps and stepped in epochs or the reverse, "
+    "the average of the weights, time, memory and disk. Each failure comes with the flag that corrects it. Nothing is "
+    "saved: no run, no weights. Exit code 1 if a check fails, 0 with warnings only.",
     (),
     ("check -c cnn_images --data.root photos/", "check -c mlp_textbook --data.scale 1"),
 )

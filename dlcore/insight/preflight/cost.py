@@ -192,7 +192,7 @@ class _Stopwatch(Callback):
 def duration(seconds: float) -> str:
     """Format a duration in a suitable unit."""
     if seconds < 1:
-        return f"{1000 * seconds:.2g} ms" if seconds < 0.1 else f"{1000 * seconds:.0f} ms"
+        return f"{1000 * seconds:.2g} ms" if seconds < 0.0995 else f"{1000 * seconds:.0f} ms"
     if seconds < 100:
         return f"{seconds:.2g} s"
     if seconds < 100 * 60:

@@ -10,6 +10,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
 from dlcore.errors import DlcoreError
 from dlcore.insight.preflight.case import Case
+from dlcore.insight.preflight.class_order import check_class_order
 from dlcore.insight.preflight.cost import check_cost
 from dlcore.insight.preflight.first_loss import check_first_loss
 from dlcore.insight.preflight.inputs import check_inputs
@@ -18,7 +19,15 @@ from dlcore.insight.preflight.layers import check_layers
 from dlcore.insight.preflight.one_batch import check_one_batch
 from dlcore.insight.preflight.overlap import check_overlap
 from dlcore.insight.preflight.report import CheckResult, PreflightReport
-from dlcore.insight.preflight.run_checks import check_averaging, check_batch_norm, check_monitors, check_updates
+from dlcore.insight.preflight.run_checks import (
+    check_averaging,
+    check_batch_norm,
+    check_monitors,
+    check_optimizer,
+    check_updates,
+)
+from dlcore.insight.preflight.schedule_units import check_schedule
+from dlcore.insight.preflight.validation_set import check_validation
 from dlcore.runs import prepare
 from dlcore.translation import N_, _
 
@@ -26,12 +35,16 @@ from dlcore.translation import N_, _
 CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
     N_("inputs"): check_inputs,
     N_("labels"): check_labels,
+    N_("order"): check_class_order,
+    N_("validation"): check_validation,
     N_("overlap"): check_overlap,
     N_("first loss"): check_first_loss,
     N_("layers"): check_layers,
     N_("one batch"): check_one_batch,
     N_("batch norm"): check_batch_norm,
     N_("updates"): check_updates,
+    N_("optimizer"): check_optimizer,
+    N_("schedule"): check_schedule,
     N_("averaging"): check_averaging,
     N_("monitors"): check_monitors,
     N_("cost"): check_cost,

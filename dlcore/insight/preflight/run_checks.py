@@ -1,12 +1,16 @@
-"""Checks of a run's settings: batch normalisation, number of updates, averaging of weights, monitored metrics."""
+"""Checks of a run's settings: batch normalisation, updates, optimiser, averaging of weights, monitored metrics."""
 
 from __future__ import annotations
 
+import inspect
 import math
+from types import SimpleNamespace
+from typing import Any
 
 from torch.optim import LBFGS
 
 from dlcore.callbacks import WeightAveraging
+from dlcore.callbacks.module_facts import module_facts
 from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
 from dlcore.data.array_data import ArrayData
@@ -105,6 +109,65 @@ def check_updates(case: Case, result: CheckResult) -> None:
         remedies.insert(0, _("--trainer.limit_train_batches 1.0: whole epochs"))
     expected = _("{n} or more in the run").format(n=_FEW_UPDATES)
     result.warn(_("few: {seen}").format(seen=seen), *remedies, expected=expected)
+
+
+_SHRINKS, _EATS = 0.004, 0.02  # share of the weights that a step takes away: a warning (as of `explain`), a failure
+_GOOD_SHRINKS = 0.001
+_SLOW = 0.99  # momentum
+
+
+def check_optimizer(case: Case, result: CheckResult) -> None:
+    """Compute what weight decay takes away at each step, and the steps that momentum averages over."""
+    model = case.fresh_model()
+    optimizer = case.optimizer(model)
+    name, groups = type(optimizer).__name__, optimizer.param_groups
+    trainer: Any = SimpleNamespace(optimizers=[optimizer], train_dataloader=None)
+    decay = module_facts(trainer, model).get("decay", 0.0)
+    schedule, set_rate = case.schedule, float(groups[0]["lr"])
+    if isinstance(schedule, SchedulePreview) and set_rate > 0:
+        decay *= schedule.rates.mean() / set_rate
+    momentum = max(float(group.get("momentum") or next(iter(group.get("betas", ())), 0.0)) for group in groups)
+    averaged = 1 / (1 - momentum) if momentum < 1 else math.inf
+    result.numbers |= {"decay": float(decay), "averaged": averaged}
+    if decay > _SHRINKS:
+        note = result.fail if decay > _EATS else result.warn
+        good = min(0.01, _GOOD_SHRINKS / decay * max(float(group["weight_decay"]) for group in groups))
+        seen = _("each step of {name} takes {share:.2g}% of all weights away: only the last {n:,.0f} steps count")
+        note(
+            seen.format(name=name, share=100 * decay, n=1 / decay),
+            _optimizer_setting(case, "weight_decay", f"{good:.1g}"),
+            expected=_("below {share:.1%}").format(share=_SHRINKS),
+        )
+    if momentum >= 1:
+        seen = _("momentum {momentum:g} forgets no gradient: the steps only grow")
+        result.fail(seen.format(momentum=momentum), _slower(case, groups))
+    elif averaged >= 1 / (1 - _SLOW) - 1e-6:
+        seen = _("momentum {momentum:g} averages the gradients of about {n:,.0f} steps")
+        if isinstance(schedule, SchedulePreview):
+            seen = _("momentum {momentum:g} averages the gradients of about {n:,.0f} steps; the run has {run:,}")
+        run = len(getattr(schedule, "rates", ()))
+        said = seen.format(momentum=momentum, n=averaged, run=run)
+        result.warn(said, _slower(case, groups), expected=_("about 10"))
+    if not result.findings:
+        parts = [_("momentum averages about {n:.0f} gradients").format(n=averaged)] if momentum else []
+        parts += [_("weight decay takes {share:.2g}% of the weights a step").format(share=100 * decay)] if decay else []
+        result.ok(_("; ").join([name, *parts]))
+
+
+def _slower(case: Case, groups: list[dict[str, Any]]) -> str:
+    """Return the setting of the usual momentum."""
+    if groups[0].get("momentum"):
+        return _optimizer_setting(case, "momentum", "0.9")
+    return _optimizer_setting(case, "betas", f"'[0.9, {groups[0]['betas'][1]:g}]'")
+
+
+def _optimizer_setting(case: Case, argument: str, value: str) -> str:
+    """Return a setting of the optimiser: a flag, or words for a module that creates its own."""
+    chosen = inspect.signature(type(case.model)).parameters.get("optimizer")
+    if chosen is not None and "Optimizer" in str(chosen.annotation):
+        return f"--model.optimizer.{argument} {value}"
+    own = case.flag("model", argument, value)
+    return own or _("{setting} in configure_optimizers").format(setting=f"{argument}={value.strip(chr(39))}")
 
 
 _LITTLE, _MUCH = 0.007, 0.1  # of the average

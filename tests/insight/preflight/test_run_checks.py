@@ -135,7 +135,14 @@ def test_free_memory_is_the_smaller_of_machine_and_container(monkeypatch, tmp_pa
 
 
 def test_units_are_those_one_would_say():
-    assert [duration(s) for s in (0.0021, 0.25, 5.3, 150, 9000)] == ["2.1 ms", "250 ms", "5.3 s", "2.5 min", "2.5 h"]
+    assert [duration(s) for s in (0.0021, 0.0997, 0.25, 5.3, 150, 9000)] == [
+        "2.1 ms",
+        "100 ms",
+        "250 ms",
+        "5.3 s",
+        "2.5 min",
+        "2.5 h",
+    ]
     assert [memory_size(n) for n in (44, 6620, 9.39e6, 2.4e10)] == ["44 B", "6.62 kB", "9.39 MB", "24 GB"]
 
 
