@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
+from torch.optim import Optimizer
 
 from dlcore.nn import BATCH_NORMS
 
@@ -43,7 +44,7 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     size = getattr(trainer.train_dataloader, "batch_size", None)
     if isinstance(size, int) and any(isinstance(layer, BATCH_NORMS) for layer in layers):
         facts["batch_norm"] = size
-    return facts | _steps(trainer) | _schedule(trainer)
+    return facts | step_facts(trainer.optimizers) | _schedule(trainer)
 
 
 def layers_in_training_mode(model: nn.Module) -> list[str]:
@@ -69,10 +70,10 @@ def _listed(parameters: list[tuple[str, nn.Parameter]]) -> dict[str, Any]:
     return {"names": names, "count": len(parameters), "values": sum(each.numel() for _, each in parameters)}
 
 
-def _steps(trainer: Trainer) -> dict[str, float]:
-    """Return ``decay`` and ``momentum`` of the optimisers."""
+def step_facts(optimizers: Sequence[Optimizer]) -> dict[str, float]:
+    """Return ``decay`` and ``momentum`` of the optimisers, see `module_facts`; what is 0 is left out."""
     decays, momenta = [0.0], [0.0]
-    for optimizer in trainer.optimizers:
+    for optimizer in optimizers:
         for group in optimizer.param_groups:
             momentum = _number(group.get("momentum")) or _number(next(iter(group.get("betas") or ()), None))
             shrinks = group.get("decoupled_weight_decay") or type(optimizer).__name__ in ("AdamW", "SGD", "Lion")

@@ -5,8 +5,8 @@ from dlcore.diagnosis.rule import Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
-_APART = 0.5  # difference of the means, in standard deviations of the training inputs
-_RATIO = 2.0  # of the standard deviations
+APART = 0.5  # difference of the means, in standard deviations of the training inputs
+RATIO = 2.0  # of the standard deviations
 
 
 def check(run: Evidence) -> Finding | None:
@@ -19,7 +19,7 @@ def check(run: Evidence) -> Finding | None:
     if not std > 0 or not spread >= 0:
         return None
     apart, ratio = abs(other - mean) / std, spread / std
-    if not (apart > _APART or ratio > _RATIO or ratio < 1 / _RATIO):
+    if not (apart > APART or ratio > RATIO or ratio < 1 / RATIO):
         return None
     far = run.last("val/loss") > 1.5 * run.last("train/loss")
     poor = run.validation_is_poor or far or run.skill("train") - run.skill("val") > 0.1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
-from types import SimpleNamespace
 from typing import Any
 
 from torch.optim import LBFGS
 
 from dlcore.callbacks import WeightAveraging
-from dlcore.callbacks.module_facts import module_facts
+from dlcore.callbacks.module_facts import step_facts
 from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
 from dlcore.data.array_data import ArrayData
@@ -121,12 +120,11 @@ def check_optimizer(case: Case, result: CheckResult) -> None:
     model = case.fresh_model()
     optimizer = case.optimizer(model)
     name, groups = type(optimizer).__name__, optimizer.param_groups
-    trainer: Any = SimpleNamespace(optimizers=[optimizer], train_dataloader=None)
-    decay = module_facts(trainer, model).get("decay", 0.0)
+    facts = step_facts([optimizer])
+    decay, momentum = facts.get("decay", 0.0), facts.get("momentum", 0.0)
     schedule, set_rate = case.schedule, float(groups[0]["lr"])
     if isinstance(schedule, SchedulePreview) and set_rate > 0:
         decay *= schedule.rates.mean() / set_rate
-    momentum = max(float(group.get("momentum") or next(iter(group.get("betas", ())), 0.0)) for group in groups)
     averaged = 1 / (1 - momentum) if momentum < 1 else math.inf
     result.numbers |= {"decay": float(decay), "averaged": averaged}
     if decay > _SHRINKS:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dlcore.callbacks.data_facts import data_facts
 from dlcore.data.array_data import ArrayData
+from dlcore.diagnosis.rules.validation_unlike_training import APART, RATIO
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.drawn_samples import classes_of_set, drawn_samples, first_batches, joined
 from dlcore.insight.preflight.report import CheckResult
@@ -25,9 +26,7 @@ from dlcore.insight.short_training import tensors_of
 from dlcore.nn import LanguageModeling, Regression
 from dlcore.translation import _
 
-# As in the diagnosis of a run: dlcore/diagnosis/rules/validation_unlike_training.py.
-_APART = 0.5  # difference of the means, in standard deviations of the training inputs
-_RATIO, _FAR = 2.0, 10.0  # of the standard deviations: a warning, a failure
+_FAR = 10.0  # ratio of the standard deviations: a failure
 _DISTANCE = 0.25  # of the shares of the classes
 _CHANCE = 1e-4  # probability that chance alone makes such a difference
 
@@ -83,7 +82,7 @@ def _compare_inputs(train: Tensor, val: Tensor, result: CheckResult) -> None:
     if not std > 0:
         return
     ratio = spread / std
-    unlike = abs(other - mean) > _APART * std or not 1 / _RATIO <= ratio <= _RATIO
+    unlike = abs(other - mean) > APART * std or not 1 / RATIO <= ratio <= RATIO
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # samples that are all the same, or one only
         chances = ttest_ind(train[:, :2], val[:, :2], equal_var=False).pvalue
