@@ -29,6 +29,12 @@ def language() -> Language:
     return "zh" if chosen.lower().startswith("zh") else "en"
 
 
+def unknown_language() -> str:
+    """Return the value of DLCORE_LANG if dlcore does not speak that language; else an empty string."""
+    chosen = os.environ.get("DLCORE_LANG", "")
+    return "" if chosen.lower().startswith(("zh", "en", "c.", "posix")) or chosen.lower() in ("", "c") else chosen
+
+
 def _(message: str) -> str:
     """Return a message in the reader's language.
 

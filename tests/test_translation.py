@@ -11,7 +11,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 import dlcore
-from dlcore.translation import N_, _, language, ngettext
+from dlcore.cli.main import main
+from dlcore.translation import N_, _, language, ngettext, unknown_language
 
 FOLDER = Path(dlcore.__file__).parent / "locale" / "zh_CN" / "LC_MESSAGES"
 ROOT = FOLDER.parents[3]
@@ -78,6 +79,18 @@ def test_the_language_is_that_of_dlcore_lang_or_the_locale(variables, expected, 
         monkeypatch.setenv(name, value)
     assert language() == expected
     assert _("Results") == {"en": "Results", "zh": "结果"}[expected]
+
+
+@pytest.mark.parametrize("chosen", ["en_US.UTF-8", "zh", "C.UTF-8", "POSIX", ""])
+def test_a_language_that_is_spoken(chosen, monkeypatch):
+    monkeypatch.setenv("DLCORE_LANG", chosen)
+    assert unknown_language() == ""
+
+
+def test_a_language_that_is_not_spoken_is_an_error(monkeypatch, capsys):
+    monkeypatch.setenv("DLCORE_LANG", "fr")
+    assert main([]) == 2
+    assert "DLCORE_LANG: expected en or zh_CN, got 'fr'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("chosen", ["en", "zh_CN"])

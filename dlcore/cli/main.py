@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 from dlcore.cli.streams_and_signals import ending_signals, lasting_streams
 from dlcore.config.request import COMMANDS, check_files, read_request
-from dlcore.errors import DlcoreError, ProcessLost, UnknownNameError
+from dlcore.errors import ArgumentError, DlcoreError, ProcessLost, UnknownNameError
 from dlcore.plain_text import printable
 from dlcore.processes import rank_of_process, says_it
+from dlcore.translation import unknown_language
 
 # Commands beside those of Lightning's trainer: the module of each, whose `run` takes the words after the command.
 _MODULES = {
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("matplotlib").addFilter(_is_not_of_its_cache)
     with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals():
         try:
+            if wrong := unknown_language():
+                raise ArgumentError("DLCORE_LANG", "en or zh_CN", wrong, "Leave it out: the locale decides.")
             return _dispatch(argv)
         except DlcoreError as error:
             of_all = isinstance(error, ProcessLost)
