@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 from torchmetrics import Metric
 
 from dlcore.torch_compat import leaves, multiply_rates
@@ -26,7 +27,9 @@ _OTHER_DATA = (
 def cause_and_remedy(model: LightningModule, batch: Any, trainer: Trainer) -> tuple[str, str]:
     """Return the cause and the remedy, a sentence each."""
     now = next((float(each.param_groups[0]["lr"]) for each in trainer.optimizers), 0.0)
-    flag = "--model.optimizer.lr " if hasattr(model, "optimizer_factory") else ""  # one of dlcore's models
+    cycles = any(isinstance(each.scheduler, OneCycleLR | CyclicLR) for each in trainer.lr_scheduler_configs)
+    flag = "--model.lr_scheduler.max_lr " if cycles else "--model.optimizer.lr "
+    flag = flag if hasattr(model, "optimizer_factory") else ""  # one of dlcore's models
     smaller_steps = _SMALLER_STEPS.format(now=now, lr=now / 10, flag=flag)
     if lost := parameters_not_finite(model):
         name, count = next(iter(lost.items()))

@@ -13,12 +13,14 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 from torch import Tensor
 from torch.nn.parameter import is_lazy
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from dlcore.errors import ArgumentError, FitError
 from dlcore.execution.loop import ExecutionLoop
 from dlcore.execution.per_batch_hooks import needs_each_batch
 from dlcore.lightning_compat import callbacks_of, copy_without_trainer
 from dlcore.models import Model
+from dlcore.optim.factories import class_of
 from dlcore.runs.batch_size import BatchNormCheck
 
 
@@ -225,6 +227,9 @@ def batch_size_of(batch: Any) -> int:
 
 
 def rate_flag(model: LightningModule) -> str:
-    """Return the flag that sets a model's learning rate; empty if there is none."""
+    """Return the flag that sets a model's learning rate, or its schedule's highest; empty if there is none."""
+    factory = model.schedule_factory if isinstance(model, Model) else None
+    if factory is not None and class_of(factory) in (OneCycleLR, CyclicLR):
+        return "model.lr_scheduler.max_lr"
     arguments = inspect.signature(type(model)).parameters
     return next((flag for argument, flag in _RATES.items() if argument in arguments), "")

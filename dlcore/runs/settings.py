@@ -103,6 +103,7 @@ class Settings:
         self.name = request.name or file_name(title)
         self._check_seed()
         self._check_steps_per_execution()
+        self._check_rate()
 
     def _lay(self, layer: Layer) -> None:
         self.layers.append(layer)
@@ -150,6 +151,20 @@ class Settings:
     def chosen(self, section: str) -> set[str]:
         """Return the names of a section's arguments that recipes, checkpoint or flags set."""
         return {name.removeprefix(f"{section}.") for name, value in self.pairs() if value is not None}
+
+    def _check_rate(self) -> None:
+        """Refuse a learning rate that the schedule would replace."""
+        schedule = self.classes.get("model.lr_scheduler", "").rpartition(".")[2]
+        flags = {flag.name.replace(".init_args.", "."): flag.value for flag in self.request.flags}
+        rate = flags.get("model.optimizer.lr")
+        if rate is None or schedule not in ("OneCycleLR", "CyclicLR") or "model.lr_scheduler.max_lr" in flags:
+            return
+        raise ArgumentError(
+            "model.optimizer.lr",
+            f"none, since {schedule} sets the rate of every step",
+            rate,
+            f"Give the highest one: --model.lr_scheduler.max_lr {rate}",
+        )
 
     def _check_seed(self) -> None:
         """Check the seed; a resumed run must keep it, and with it the order of its samples."""

@@ -21,6 +21,11 @@ from dlcore.cli.main import main
         ("fit --trainer.max_epoch 1", "Did you mean 'max_epochs'?"),
         ("fit --early_stoping.patience 2", "Did you mean --early_stopping.patience?"),
         ("fit --early_stopping.patiens 2", "Did you mean 'patience'?"),
+        (
+            "fit -c rnn_lyrics --model.optimizer.lr 10",
+            "model.optimizer.lr: expected none, since OneCycleLR sets the rate of every step, got '10'. Give the "
+            "highest one: --model.lr_scheduler.max_lr 10",
+        ),
         ("fit --model.optimizer.lrr 1", "Unknown argument of Adam (in --model.optimizer.lrr): 'lrr'"),
         ("fit --model MLPP", "Unknown model class (in --model): 'MLPP'. Did you mean 'MLP'?"),
         ("fit --data FashionMINST", "Did you mean 'FashionMNIST'?"),

@@ -17,7 +17,6 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import nn
 from torch.optim import LBFGS, Adadelta
-from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.first_loss import attainable_losses
@@ -26,7 +25,6 @@ from dlcore.insight.schedule_preview import SchedulePreview
 from dlcore.insight.short_training import batch_size_of, rate_flag
 from dlcore.models import Model
 from dlcore.nn import CONVOLUTIONS, Regression
-from dlcore.optim.factories import class_of
 from dlcore.text import TextBatch
 from dlcore.translation import _, ngettext
 
@@ -188,11 +186,7 @@ def _target(case: Case) -> list[str]:
 
 def _rate_flag(case: Case) -> str:
     """Return the flag that sets the learning rate."""
-    if not isinstance(case.model, Model):
-        return f"--{flag}" if (flag := rate_flag(case.model)) else _("a learning rate of")
-    factory = case.model.schedule_factory
-    sets_it = factory is not None and class_of(factory) in (OneCycleLR, CyclicLR)
-    return "--model.lr_scheduler.max_lr" if sets_it else "--model.optimizer.lr"
+    return f"--{flag}" if (flag := rate_flag(case.model)) else _("a learning rate of")
 
 
 def _train(case: Case, batch: Any, levels: tuple[float, float], rate: float, steps: int, seconds: float) -> Trial:
