@@ -102,13 +102,14 @@ def regularizers(run: Evidence) -> tuple[str, ...]:
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (
     *("no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting"),
-    *("worsening", "unsteady", "plateau", "stopped_too_early", "constant_output"),
+    *("worsening", "unsteady", "plateau", "stopped_too_early"),
     "vanishing_gradients_through_time",
 )
+NO_PROGRESS = ("constant_output", *STUCK)  # with outputs that ignore the input
 # Symptoms of steps or inputs that are far too large.
 THROWN_OFF = (
     *("exploding_gradients", "learning_rate_too_high", "not_finite", "exploding_gradients_through_time"),
-    *("saturated_units", "dead_units", *STUCK),
+    *("saturated_units", "dead_units", *NO_PROGRESS),
 )
 
 

@@ -59,6 +59,7 @@ def test_a_run_leaves_a_picture_and_a_page(train):
         "curves.png",
         "events.jsonl",
         "metrics.csv",
+        "samples.json",
         "summary.md",
     ]
 

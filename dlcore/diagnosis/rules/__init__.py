@@ -17,10 +17,10 @@ _NAMES = (
     "tiny_norm_batch", "tight_clipping", "rate_cut_to_nothing", "exploding_gradients", "learning_rate_too_high",
     "not_finite", "exploding_gradients_through_time",
     # State of the units
-    "saturated_units", "vanishing_gradients", "constant_output", "dead_units", "learning_rate_too_low", "large_batch",
+    "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
     # Result
     "average_trails", "validation_unlike_training", "validation_in_training_mode", "copied_validation",
-    "repeated_samples", "few_samples", "label_noise", "no_learning", "text_not_learned",
+    "repeated_samples", "few_samples", "label_noise", "constant_output", "no_learning", "text_not_learned",
     "vanishing_gradients_through_time", "class_collapse", "underfitting", "overfitting", "copied_text", "worsening",
     "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
     # Duration

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -48,6 +48,13 @@ def _is_constant(run: Evidence, layer: str) -> bool:
 RULE = Rule(
     N_("constant initialization"),
     check,
-    ("learning_rate_too_high", *STUCK, "vanishing_gradients", "dead_units", "saturated_units", "learning_rate_too_low"),
+    (
+        "learning_rate_too_high",
+        *NO_PROGRESS,
+        "vanishing_gradients",
+        "dead_units",
+        "saturated_units",
+        "learning_rate_too_low",
+    ),
     is_cause=True,
 )

@@ -1,7 +1,7 @@
 """Inputs that are the same for every sample: nothing distinguishes them."""
 
 from dlcore.diagnosis.layer_looks import INPUTS
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -24,5 +24,5 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-_SYMPTOMS = ("repeated_samples", "dead_units", "vanishing_gradients", "learning_rate_too_low", *STUCK)
+_SYMPTOMS = ("repeated_samples", "dead_units", "vanishing_gradients", "learning_rate_too_low", *NO_PROGRESS)
 RULE = Rule(N_("constant input"), check, _SYMPTOMS)

@@ -29,5 +29,5 @@ def check(run: Evidence) -> Finding | None:
 RULE = Rule(
     N_("constant output"),
     check,
-    ("dead_units", "no_learning", "text_not_learned", "class_collapse", "underfitting", "plateau", "stopped_too_early"),
+    ("no_learning", "text_not_learned", "class_collapse", "underfitting", "plateau", "stopped_too_early"),
 )

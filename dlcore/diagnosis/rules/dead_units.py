@@ -1,6 +1,6 @@
 """Units with the same output for every input: a ReLU that is never above 0 gets no gradient and stays dead."""
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -35,4 +35,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("dead units"), check, (*STUCK, "learning_rate_too_low"))
+RULE = Rule(N_("dead units"), check, (*NO_PROGRESS, "learning_rate_too_low"))

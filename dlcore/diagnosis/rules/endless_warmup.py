@@ -1,6 +1,6 @@
 """A warm-up of the learning rate that is longer than the run."""
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -25,4 +25,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("endless warmup"), check, ("learning_rate_too_low", *STUCK), is_cause=True)
+RULE = Rule(N_("endless warmup"), check, ("learning_rate_too_low", *NO_PROGRESS), is_cause=True)

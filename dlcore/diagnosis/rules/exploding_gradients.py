@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlcore.diagnosis.layer_looks import LayerLooks
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -62,6 +62,6 @@ RULE = Rule(
     check,
     (
         *("not_finite", "learning_rate_too_high", "exploding_gradients_through_time", "dead_units", "saturated_units"),
-        *STUCK,
+        *NO_PROGRESS,
     ),
 )

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, times
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, times
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -32,4 +32,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("exploding gradients through time"), check, STUCK)
+RULE = Rule(N_("exploding gradients through time"), check, NO_PROGRESS)

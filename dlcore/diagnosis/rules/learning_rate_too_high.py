@@ -2,7 +2,7 @@
 
 import math
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short, times
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -77,7 +77,7 @@ RULE = Rule(
     check,
     (
         *("not_finite", "exploding_gradients_through_time", "saturated_units", "dead_units", "learning_rate_too_low"),
-        *STUCK,
+        *NO_PROGRESS,
     ),
     is_cause=True,
 )

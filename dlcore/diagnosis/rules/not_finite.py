@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -37,4 +37,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("not finite"), check, ("saturated_units", "dead_units", "vanishing_gradients", *STUCK))
+RULE = Rule(N_("not finite"), check, ("saturated_units", "dead_units", "vanishing_gradients", *NO_PROGRESS))

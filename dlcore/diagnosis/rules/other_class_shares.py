@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -31,5 +31,5 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-_SYMPTOMS = ("overfitting", "validation_unlike_training", "single_class", *STUCK)
+_SYMPTOMS = ("overfitting", "validation_unlike_training", "single_class", *NO_PROGRESS)
 RULE = Rule(N_("other class shares"), check, _SYMPTOMS, is_cause=True)

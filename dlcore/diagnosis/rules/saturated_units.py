@@ -1,6 +1,6 @@
 """Saturated sigmoids and tanhs: at their flat ends, almost no gradient passes."""
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -29,4 +29,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("saturated units"), check, (*STUCK, "vanishing_gradients", "learning_rate_too_low"))
+RULE = Rule(N_("saturated units"), check, (*NO_PROGRESS, "vanishing_gradients", "learning_rate_too_low"))

@@ -1,7 +1,7 @@
 """Training batches with one class only: samples sorted by class and not shuffled, or almost no other class."""
 
 from dlcore.diagnosis.layer_looks import OUTPUTS
-from dlcore.diagnosis.rule import STUCK, Finding, Rule
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -33,4 +33,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("single class"), check, ("learning_rate_too_high", "dead_units", *STUCK), is_cause=True)
+RULE = Rule(N_("single class"), check, ("learning_rate_too_high", "dead_units", *NO_PROGRESS), is_cause=True)

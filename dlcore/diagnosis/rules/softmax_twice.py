@@ -3,7 +3,7 @@
 import math
 
 from dlcore.diagnosis.layer_looks import OUTPUTS
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -35,4 +35,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("softmax twice"), check, ("learning_rate_too_low", "vanishing_gradients", *STUCK), is_cause=True)
+RULE = Rule(N_("softmax twice"), check, ("learning_rate_too_low", "vanishing_gradients", *NO_PROGRESS), is_cause=True)

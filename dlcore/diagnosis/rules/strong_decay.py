@@ -1,6 +1,6 @@
 """Weight decay that shrinks the weights as fast as the steps grow them."""
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -31,6 +31,6 @@ def check(run: Evidence) -> Finding | None:
 RULE = Rule(
     N_("strong decay"),
     check,
-    ("strong_penalty", "learning_rate_too_low", "dead_units", "vanishing_gradients_through_time", *STUCK),
+    ("strong_penalty", "learning_rate_too_low", "dead_units", "vanishing_gradients_through_time", *NO_PROGRESS),
     is_cause=True,
 )

@@ -1,6 +1,6 @@
 """Dropout so strong that hardly anything passes."""
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -25,4 +25,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("strong dropout"), check, ("label_noise", *STUCK), ("validation_not_comparable",), is_cause=True)
+RULE = Rule(N_("strong dropout"), check, ("label_noise", *NO_PROGRESS), ("validation_not_comparable",), is_cause=True)

@@ -1,6 +1,6 @@
 """Weight decay, L1 or L2 so strong that the weights shrink towards 0."""
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, short
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -49,7 +49,7 @@ RULE = Rule(
     check,
     (
         *("learning_rate_too_high", "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low"),
-        *STUCK,
+        *NO_PROGRESS,
     ),
     is_cause=True,
 )

@@ -1,6 +1,6 @@
 """Gradients clipped to a tiny share of their norm, so that the steps are small at any learning rate."""
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -39,5 +39,8 @@ def check(run: Evidence) -> Finding | None:
 
 
 RULE = Rule(
-    N_("tight clipping"), check, ("vanishing_gradients", "learning_rate_too_low", "large_batch", *STUCK), is_cause=True
+    N_("tight clipping"),
+    check,
+    ("vanishing_gradients", "learning_rate_too_low", "large_batch", *NO_PROGRESS),
+    is_cause=True,
 )

@@ -3,7 +3,7 @@
 import math
 
 from dlcore.diagnosis.layer_looks import INPUTS
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -50,6 +50,6 @@ def check(run: Evidence) -> Finding | None:
 RULE = Rule(
     N_("tiny input"),
     check,
-    (*STUCK, "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch"),
+    (*NO_PROGRESS, "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch"),
     is_cause=True,
 )

@@ -1,7 +1,7 @@
 """Class weights so different that the network predicts the heaviest class whenever it is uncertain."""
 
 from dlcore.diagnosis.layer_looks import OUTPUTS
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, percent, times
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, percent, times
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -33,4 +33,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("uneven class weights"), check, ("dead_units", *STUCK), is_cause=True)
+RULE = Rule(N_("uneven class weights"), check, ("dead_units", *NO_PROGRESS), is_cause=True)

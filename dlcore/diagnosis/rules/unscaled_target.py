@@ -2,7 +2,7 @@
 
 import math
 
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -38,6 +38,6 @@ def check(run: Evidence) -> Finding | None:
 RULE = Rule(
     N_("unscaled target"),
     check,
-    ("exploding_gradients", "learning_rate_too_high", "learning_rate_too_low", *STUCK),
+    ("exploding_gradients", "learning_rate_too_high", "learning_rate_too_low", *NO_PROGRESS),
     is_cause=True,
 )

@@ -1,7 +1,7 @@
 """Gradients that shrink from layer to layer in the backward pass, so that the first layers hardly learn."""
 
 from dlcore.diagnosis.layer_looks import LayerLooks
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short, times
+from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short, times
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -64,4 +64,4 @@ def _relative_gradients(layers: LayerLooks) -> dict[str, float]:
     return sizes
 
 
-RULE = Rule(N_("vanishing gradients"), check, (*STUCK, "dead_units", "learning_rate_too_low"))
+RULE = Rule(N_("vanishing gradients"), check, (*NO_PROGRESS, "dead_units", "learning_rate_too_low"))
