@@ -23,7 +23,7 @@ from dlcore.tracking.histogram import HistogramTensors, count_histogram
 # Maximum number of values per batch for a layer's statistics and its histogram: more would not change them much.
 _MOST_SUMMED = 2**21
 _MOST_COUNTED = 2**18
-_MOST_CLASSES = 1000
+_CLASSES = 10_000  # that are counted of a module whose number of classes is not known
 _FEW = 16  # samples: the mean of fewer differs by chance
 _NO_LAYER = (Metric, MetricCollection)
 _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
@@ -108,7 +108,8 @@ class ActivationWatch:
         else:
             return
         if self._targets is None:
-            self._targets = torch.zeros(_MOST_CLASSES, device=classes.device)
+            count = _CLASSES if self._answers is None else max(_CLASSES, len(self._answers))
+            self._targets = torch.zeros(count, device=classes.device)
         _count_classes(self._targets, classes)
 
     def close(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:

@@ -129,8 +129,7 @@ class Evidence:
     @cached_property
     def is_classifier(self) -> bool:
         """Whether the run is a classification; text models do not count."""
-        scored = all(len(self.layers.over_time(OUTPUTS, name)[1]) for name in ("top_share", "top_target"))
-        return not self.is_text and (scored or "train/accuracy" in self.curves or "val/accuracy" in self.curves)
+        return not self.is_text and ("train/accuracy" in self.curves or "val/accuracy" in self.curves)
 
     @cached_property
     def num_classes(self) -> int | None:

@@ -33,10 +33,10 @@ class LayerTable:
     - For weights with two dimensions or more: ``weight_norm`` (L2), ``weight_std``, ``weight_max`` (largest magnitude),
       ``gradient_norm`` (L2, before clipping), ``update_ratio`` (‖change in the step‖ / ‖weights before it‖) and
       ``unit_spread`` (largest difference between two units' weights of the same input: 0 if all units are equal).
-    - For activations: ``mean``, ``std``, ``maximum`` (largest magnitude); for hidden units ``dead`` (share of units
-      with the same value for all samples) and ``saturated`` (share of values where the activation's derivative is below
-      1% of its maximum); for a classifier's outputs ``top_share`` (share of the samples with the most common
-      prediction) and ``top_target`` (share of the most common target).
+    - For activations: ``mean``, ``std``, ``maximum`` (largest magnitude); for hidden units, inputs and outputs ``dead``
+      (share of them with the same value for all samples); for hidden units ``saturated`` (share of values where the
+      activation's derivative is below 1% of its maximum); for a classifier's outputs ``top_share`` (share of samples with
+      the most common prediction) and ``top_target`` (share of the most common target).
     - ``not_finite``: how many of the layer's numbers are NaN or infinite.
 
     Args:

@@ -8,6 +8,8 @@ from dlcore.translation import N_, _
 
 def check(run: Evidence) -> Finding | None:
     """Compare the most common prediction with the most common target in the last record."""
+    if not run.is_classifier:  # outputs of an autoencoder, say, are no predictions
+        return None
     answer, target = run.layers.last(OUTPUTS, "top_share"), run.layers.last(OUTPUTS, "top_target")
     # With two classes, one prediction is always common, so the limit is higher. A network that still learns may also
     # prefer a class; that is no collapse.
