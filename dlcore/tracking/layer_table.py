@@ -35,8 +35,8 @@ class LayerTable:
       ``unit_spread`` (largest difference between two units' weights of the same input: 0 if all units are equal).
     - For activations: ``mean``, ``std``, ``maximum`` (largest magnitude); for hidden units, inputs and outputs ``dead``
       (share of them with the same value for all samples); for hidden units ``saturated`` (share of values where the
-      activation's derivative is below 1% of its maximum); for a classifier's outputs ``top_share`` (share of samples with
-      the most common prediction) and ``top_target`` (share of the most common target).
+      activation's derivative is below 1% of its maximum); for a classifier's outputs ``top_share`` (share of samples
+      with the most common prediction) and ``top_target`` (share of the most common target).
     - ``not_finite``: how many of the layer's numbers are NaN or infinite.
 
     Args:
