@@ -269,7 +269,7 @@ def train(case: Case, seed: int) -> Result:
         os.chdir("/")
     flags = [] if found.first is None else [word for flag in found.first.flags for word in flag.split(" ", 1)]
     accuracies, losses = evidence.values("val/accuracy"), evidence.values("val/loss")
-    score = float(np.nanmax(accuracies) if len(accuracies) else -np.nanmin(losses))
+    score = float(np.nanmax(accuracies) if len(accuracies) else -np.nanmin(losses, initial=np.inf))
     return Result([each.name for each in found.faults], [each.name for each in found.notes], flags, score)
 
 
