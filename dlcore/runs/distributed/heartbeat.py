@@ -18,6 +18,7 @@ import torch
 _BEAT = 1.0  # seconds between heartbeats
 _LONGEST = 4096  # bytes per read; lines are shorter
 _CONNECT = 10.0  # seconds to wait for a connection
+_CLOSE = 1.0  # seconds that a process waits for its peers to have read its last state
 
 
 @dataclass
@@ -104,9 +105,22 @@ class Wire:
             peer.heard = time.monotonic()
 
     def close(self) -> None:
-        """Send the last state and close all connections."""
+        """Send the last state and close all connections, after the peers have read it.
+
+        A connection that is closed with unread messages is reset, and the peer loses what it has not read yet.
+        """
         with contextlib.suppress(OSError):
             self.exchange(0)
+        for peer in self.peers.values():
+            if peer.connection is not None and not peer.closed:
+                with contextlib.suppress(OSError):
+                    peer.connection.shutdown(socket.SHUT_WR)
+        end = time.monotonic() + _CLOSE
+        while time.monotonic() < end and any(peer.connection and not peer.closed for peer in self.peers.values()):
+            with contextlib.suppress(OSError):
+                for key, _ in self._selector.select(0.05):
+                    if key.data is not None:
+                        self._receive(key.data, key.fileobj)
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
@@ -155,6 +169,7 @@ class Wire:
         elif not content:
             peer.closed = time.monotonic()
             self._selector.unregister(connection)
+            connection.close()
             return
         peer.heard = time.monotonic()
         *lines, peer.unread = (peer.unread + content)[-2 * _LONGEST :].split(b"\n")
