@@ -15,6 +15,7 @@ from dlcore.diagnosis.rule import Finding, Rule, percent, short
 from dlcore.diagnosis.rules import RULES
 from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.errors import never_fatal
+from dlcore.tracking.run_file import SAMPLES
 from dlcore.translation import _
 
 _MOST_LINES = 5  # of the short form
@@ -192,6 +193,8 @@ def _missing(run: Evidence) -> tuple[str, ...]:
                 "ParameterDistribution{on}."
             ).format(on=on)
         )
+    if not run.samples and (run.folder / SAMPLES).exists():
+        found.append(_("{file} cannot be read: what it says of the samples was not checked.").format(file=SAMPLES))
     if not run.settings.values:
         found.append(_("Without config.yaml the settings are not known: remedies are in words."))
     if "val/loss" not in run.curves:

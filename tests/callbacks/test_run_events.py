@@ -1,6 +1,5 @@
 """What callbacks write down as events: by whom, when, and what the terminal shows of it."""
 
-import json
 import math
 import signal
 
@@ -275,32 +274,3 @@ def test_the_diagnosis_has_it_that_the_machine_was_busy(threads, remedy, fit, wa
     (note,) = [note for note in diagnose(folder).notes if note.name == "busy_machine"]
     assert "threads waited 41.4% of the time for a core that other processes used" in note.text
     assert note.advice == remedy
-
-
-class Drops(ScriptedModel):
-    """It validates in training mode."""
-
-    def __init__(self, values):
-        super().__init__(values)
-        self.drop = torch.nn.Dropout(0.5)
-
-    def on_validation_start(self):
-        self.train()
-
-
-@pytest.mark.parametrize(("kind", "told"), [(Drops, ["drop"]), (ScriptedModel, None)])
-def test_layers_that_are_in_training_mode_while_the_model_validates(
-    kind, told, tiny_data, make_trainer, folder, capsys
-):
-    logger = RunLogger(folder, "mine")
-    make_trainer(callbacks=[RunEvents()], logger=logger, max_epochs=2).fit(kind([0.9, 0.8]), tiny_data(size=20))
-    events = [event for event in read_events(folder) if event["kind"] == "training_mode"]
-    assert [event["layers"] for event in events] == [told] * (told is not None)
-    assert ("Validation runs with drop in training mode" in capsys.readouterr().out) is (told is not None)
-
-
-def test_facts_of_the_samples_are_in_the_folder(fit, folder):
-    fit([0.9, 0.8])
-    facts = json.loads((folder / "samples.json").read_text())
-    assert sum(facts["classes"]["train"]) == 20
-    assert facts["linear"] > 0

@@ -119,8 +119,11 @@ def test_a_result_below_a_linear_model_is_not_called_well(names, tmp_path):
     assert diagnose(tmp_path).verdict == "nothing wrong was found"
 
 
-def test_a_damaged_file_of_facts_is_as_good_as_none(tmp_path):
+def test_a_damaged_file_of_facts_is_named(tmp_path):
     folder = write_run(tmp_path, with_optimizer("SGD"), **WELL)
-    for content in ("{", "[1]", '{"classes": 3, "distinct": "x", "linear": "y"}'):
+    for content in ("{", "[1]"):
         (folder / SAMPLES).write_text(content)
-        diagnose(folder).lines()
+        said = "samples.json cannot be read: what it says of the samples was not checked."
+        assert said in diagnose(folder).missing
+    (folder / SAMPLES).write_text('{"classes": 3, "distinct": "x", "linear": "y"}')
+    assert any("other_class_shares" in line for line in diagnose(folder).failed)
