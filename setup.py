@@ -6,12 +6,14 @@ setup(
     packages=[
         *find_packages(include=["dlcore*"]),
         *("dlcore.configs", "dlcore.configs.studies", "dlcore.studies.templates", "dlcore.data.lyrics"),
+        "dlcore.cli.templates",
         "dlcore.locale.zh_CN.LC_MESSAGES",
     ],
     package_dir={"dlcore.configs": "configs"},
     package_data={
         "dlcore": ["py.typed"],
         "dlcore.locale.zh_CN.LC_MESSAGES": ["*.mo"],
+        "dlcore.cli.templates": ["*"],
         "dlcore.configs": ["*.yaml"],
         "dlcore.studies.templates": ["*"],
         "dlcore.configs.studies": ["*.yaml"],

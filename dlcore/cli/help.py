@@ -53,6 +53,7 @@ COMMANDS = {
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
     "study": "Train several variants, compare them in one picture, judge the study's claims.",
     "explain": "Say why a run went well or badly, and what to try.",
+    "why": "Show which pixels, columns or words decided a trained model's answer, and check it.",
     "compare": "Compare runs: settings, metrics, the step from which they differ, one picture.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }

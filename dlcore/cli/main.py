@@ -30,6 +30,7 @@ _MODULES = {
     "recipes": "dlcore.cli.recipes",
     "show": "dlcore.cli.show.show_command",
     "study": "dlcore.cli.study.study_command",
+    "why": "dlcore.cli.why.why_command",
 }
 # Long commands that keep their results: they continue if nobody reads their output.
 _WORK = (*COMMANDS, "study", "lr_find")

@@ -45,8 +45,8 @@ def run(request: Request) -> int:
     answers = classify(texts, loaded)
     console = open_console()
     for answer in answers[:_MOST]:
-        console.print(_with_colours(answer), soft_wrap=True)
-        print_columns(console, [(Text(name, style=QUIET), said) for name, said in _rows(answer)], column=12)
+        console.print(colored_words(answer), soft_wrap=True)
+        print_columns(console, [(Text(name, style=QUIET), said) for name, said in rows_of_answer(answer)], column=12)
         console.print()
     if len(answers) > _MOST:
         console.print(_("{n:,} more texts are in the file.").format(n=len(answers) - _MOST))
@@ -60,7 +60,7 @@ def run(request: Request) -> int:
     return 0
 
 
-def _with_colours(answer: ClassifiedText) -> Text:
+def colored_words(answer: ClassifiedText) -> Text:
     """Return the text with its words in colours; a word of little influence has none."""
     largest = max(map(abs, answer.contributions), default=0.0)
     shown = Text()
@@ -77,7 +77,8 @@ def _with_colours(answer: ClassifiedText) -> Text:
     return shown.append(rest, style=QUIET)
 
 
-def _rows(answer: ClassifiedText) -> list[tuple[str, str]]:
+def rows_of_answer(answer: ClassifiedText) -> list[tuple[str, str]]:
+    """Return classes and words of an answer, as rows of name and text."""
     separator = _(", ")
     classes = [f"{name} {share:.1%}" for name, share in list(answer.probabilities.items())[:_SHOWN]]
     rows = [(_("class"), separator.join(classes))]

@@ -24,6 +24,7 @@ from dlcore.data.drawn_clothing import CLASS_NAMES, draw_clothing
 from dlcore.data.idx_files import read_idx
 from dlcore.data.images.augmentation import Augmentation
 from dlcore.data.images.counter_random import SampleDraws
+from dlcore.data.images.decoding import PixelFormat, decode_picture
 from dlcore.errors import ArgumentError, DataError, check_number
 from dlcore.translation import N_
 
@@ -165,6 +166,11 @@ class FashionMNIST(ArrayData):
     def transform(self, inputs: Tensor) -> Tensor:
         """Convert pictures (B, 28, 28), uint8, to (B, 1, 28, 28), float32, divided by `scale`."""
         return inputs.unsqueeze(1).float().div_(self.scale)
+
+    def read_picture(self, path: Path) -> Tensor:
+        """Return a picture from elsewhere as the network gets those of the set: grey (1, 1, 28, 28), a centred crop."""
+        pixels = decode_picture(path, PixelFormat((28, 28), 1, "crop"))[:, 0]
+        return self.transform(255 - pixels if self.invert else pixels)
 
     @property
     def augments(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from dlcore.data.images.augmentation import Augmentation, Normalization, given, 
 from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
-from dlcore.data.images.decoding import PixelFormat
+from dlcore.data.images.decoding import PixelFormat, decode_picture
 from dlcore.data.images.image_files import Found, class_targets, find_pictures, part_places
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
@@ -259,6 +260,11 @@ class ImageFolder(ArrayData):
     def _count(self, train: np.ndarray) -> None:
         names = self._class_names()
         self._counts = np.bincount(class_targets(self._found, names)[train], minlength=len(names)).tolist()
+
+    def read_picture(self, path: Path) -> Tensor:
+        """Return a picture from elsewhere as the network gets those of the folder (1, C, H, W)."""
+        levels = self._kept.get("levels")
+        return self.transform(decode_picture(path, replace(self.form, levels=tuple(levels) if levels else None)))
 
     # Batches
 

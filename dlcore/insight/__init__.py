@@ -1,4 +1,4 @@
-"""Analysis before training: data, model shape, gradients, learning rate, config."""
+"""Analysis: before training data, model shape, gradients, learning rate, config; after it, what decides an answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlcore.insight.activation_curves import activation_curve
+    from dlcore.insight.attribution import attribute, explain_picture, explain_row, explain_table, load_trained
     from dlcore.insight.config_sources import config_lines
     from dlcore.insight.gradient_check import GradientReport, check_gradients
     from dlcore.insight.lr_range_test import RangeTest, find_learning_rate
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GradientReport", "ModelSummary", "PreflightReport", "RangeTest", "SchedulePreview", "activation_curve",
-    "check_gradients", "check_recipe", "check_training", "config_lines", "find_learning_rate", "memory_of_run",
-    "preview_schedule", "summarize_model", "summarize_pictures", "summarize_table",
+    "attribute", "check_gradients", "check_recipe", "check_training", "config_lines", "explain_picture", "explain_row",
+    "explain_table", "find_learning_rate", "load_trained", "memory_of_run", "preview_schedule", "summarize_model",
+    "summarize_pictures", "summarize_table",
 ]  # fmt: skip
 _FILES = {
     "activation_curves": ("activation_curve",),
+    "attribution": ("attribute", "explain_picture", "explain_row", "explain_table", "load_trained"),
     "config_sources": ("config_lines",),
     "gradient_check": ("GradientReport", "check_gradients"),
     "lr_range_test": ("RangeTest", "find_learning_rate"),

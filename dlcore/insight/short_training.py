@@ -35,7 +35,7 @@ def read_data(datamodule: LightningDataModule) -> None:
         datamodule.prepare_data()
         datamodule.setup("fit")
     except ArgumentError as error:
-        raise _named(error, datamodule) from error
+        raise named_as_flag(error, datamodule) from error
 
 
 def train_loader(datamodule: LightningDataModule, trainer: Trainer | None = None) -> Any:
@@ -45,7 +45,7 @@ def train_loader(datamodule: LightningDataModule, trainer: Trainer | None = None
     try:
         return datamodule.train_dataloader()
     except ArgumentError as error:
-        raise _named(error, datamodule) from error
+        raise named_as_flag(error, datamodule) from error
 
 
 def first_samples(datamodule: LightningDataModule, count: int) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,8 @@ def first_samples(datamodule: LightningDataModule, count: int) -> tuple[Tensor, 
     return inputs, targets
 
 
-def _named(error: ArgumentError, datamodule: LightningDataModule) -> ArgumentError:
+def named_as_flag(error: ArgumentError, datamodule: LightningDataModule) -> ArgumentError:
+    """Return the error of a data module's argument with the argument's full name, ``data.root``."""
     return error.within("data") if error.argument in inspect.signature(type(datamodule)).parameters else error
 
 

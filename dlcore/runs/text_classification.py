@@ -138,7 +138,7 @@ def _classified(text: str, loaded: TextClassifierModel) -> ClassifiedText:
     words = whole[: loaded.max_length]
     ids = torch.tensor([vocabulary.id(word) for word in words])
     shorter = [torch.cat([ids[:place], ids[place + 1 :]]) for place in range(len(ids))]
-    logs = torch.cat(list(_log_probabilities([ids, *shorter], loaded.model)))
+    logs = torch.cat(list(log_probabilities([ids, *shorter], loaded.model)))
     best = int(logs[0].argmax())
     shares = dict(zip(loaded.class_names, logs[0].exp().tolist(), strict=True))
     ordered = dict(sorted(shares.items(), key=lambda pair: -pair[1]))
@@ -148,7 +148,7 @@ def _classified(text: str, loaded: TextClassifierModel) -> ClassifiedText:
 
 
 @torch.no_grad()
-def _log_probabilities(rows: Sequence[Tensor], model: TextClassifier) -> Iterator[Tensor]:
+def log_probabilities(rows: Sequence[Tensor], model: TextClassifier) -> Iterator[Tensor]:
     """Yield log probabilities (B, K) of rows of tokens, a batch at a time."""
     size = max(1, _TOGETHER // max(1, len(rows[0])))
     for start in range(0, len(rows), size):

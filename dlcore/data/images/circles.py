@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dlcore.cache import cache_folder, cached_entry
 from dlcore.data.drawn_clothing.portable_random import Draws, Floats
+from dlcore.errors import ArgumentError
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
 
@@ -64,8 +65,34 @@ def write_circles(folder: Path) -> None:
             advance(job.result())
 
 
+def circle_ring(part: str, number: int, width: float = 3.0) -> NDArray[np.bool_]:
+    """Return where the circle's line lies in a picture of the set (S, S): pixels within `width` of it.
+
+    Args:
+        part: ``train``, ``val`` or ``test``.
+        number: Number of the picture in its part, as in its file's name; even, since the others have no circle.
+        width: Greatest distance from the line, in pixels.
+
+    Raises:
+        ArgumentError: There is no such picture, or it has no circle.
+    """
+    count = COUNTS.get(part, 0)
+    if not 0 <= number < count or number % 2:
+        raise ArgumentError("number", f"an even number below {count:,}, a picture with a circle", number)
+    start = number // _BATCH * _BATCH
+    with_circle = (np.arange(start, min(start + _BATCH, count)) % 2) == 0
+    _, inside = _drawn(with_circle, list(COUNTS).index(part), start)
+    ring: NDArray[np.bool_] = np.abs(inside[number - start]) <= width
+    return ring
+
+
 def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]:
     """Draw pictures (B, S, S, 3), 0 to 255, with a circle or without (B,); the same key gives the same pictures."""
+    return _drawn(with_circle, *key)[0]
+
+
+def _drawn(with_circle: NDArray[np.bool_], *key: int) -> tuple[NDArray[np.uint8], Floats]:
+    """Return pictures, and how far each pixel lies within the shape that decides (B, S, S), below 0 outside."""
     n = len(with_circle)
     draws = Draws(n, *key)
     # One channel at a time, (B, S, S): numpy is several times slower when the last dimension has only three entries.
@@ -78,7 +105,8 @@ def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]
     for number in range(_MOST_SHAPES):
         decides = number == _MOST_SHAPES - 1  # drawn last: nothing covers it
         color = [np.clip(level + draws.sign() * draws.uniform(0.15, 0.45), 0, 1) for level in ground]
-        cover = _cover(draws, with_circle & decides)
+        inside = _inside(draws, with_circle & decides)
+        cover = np.clip(inside + 0.5, 0, 1).astype(np.float32)
         cover *= ((number < shapes - 1) | decides)[:, None, None]
         for channel, level in zip(canvas, color, strict=True):
             channel += cover * (level[:, None, None] - channel)
@@ -86,11 +114,11 @@ def draw_circles(with_circle: NDArray[np.bool_], *key: int) -> NDArray[np.uint8]
     for number, channel in enumerate(canvas):
         channel += 0.05 * draws.speckle(SIDE, SIDE).transpose(2, 0, 1)
         pictures[..., number] = np.clip(channel, 0, 1) * 255 + 0.5
-    return pictures
+    return pictures, inside
 
 
-def _cover(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:
-    """Return the share of each pixel that a shape covers (B, S, S): a polygon, or a circle of the same area."""
+def _inside(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:
+    """Return how far each pixel lies within a shape (B, S, S): a polygon, or a circle of the same area."""
     corners = np.floor(draws.uniform(3, 6))
     radius, turn = draws.uniform(*_RADIUS), draws.uniform(0, 2 * np.pi)
     reach = radius * np.sqrt(2 * np.pi / (corners * np.sin(2 * np.pi / corners)))  # of the corners: the area is πr²
@@ -103,7 +131,6 @@ def _cover(draws: Draws, is_circle: NDArray[np.bool_]) -> Floats:
         # A triangle repeats its first side as the fourth.
         angle = (turn + 2 * np.pi / corners * (side % corners))[:, None, None].astype(np.float32)
         beyond = np.maximum(beyond, across * np.cos(angle) + down * np.sin(angle))
-    inside = np.where(
+    return np.where(
         is_circle[:, None, None], radius[:, None, None] - np.hypot(across, down), apothem[:, None, None] - beyond
     )
-    return np.clip(inside + 0.5, 0, 1).astype(np.float32)

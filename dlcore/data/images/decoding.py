@@ -142,6 +142,19 @@ def _decode_jpegs(
     return places + rows.start, decoder.moments(pixels[places]), others
 
 
+def decode_picture(path: Path, form: PixelFormat) -> Tensor:
+    """Decode one file: bytes (1, C, H, W).
+
+    Raises:
+        DataError: It is no picture, too large or damaged.
+    """
+    try:
+        pixels = decoder.decode(path, form.size, form.channels, form.resize, form.levels or decoder.WHOLE)
+    except decoder.BrokenPicture as error:
+        raise DataError(f"{path}: expected a picture (JPEG, PNG, WebP, …), but {error}.") from error
+    return torch.from_numpy(pixels)[None]
+
+
 @contextmanager
 def _process(target: Path, form: PixelFormat) -> Iterator[subprocess.Popen[str]]:
     # -P: do not search the program's folder for modules.

@@ -1,6 +1,7 @@
 """All figures of dlcore. matplotlib is imported when the first one is drawn."""
 
 from dlcore.tracking.figures.activations import activation_overlay, activation_rows, activation_sheet
+from dlcore.tracking.figures.attribution import Bars, MapRow, attribution_bars, attribution_maps
 from dlcore.tracking.figures.column_sheet import column_sheet
 from dlcore.tracking.figures.confusion_matrix import confusion_matrix
 from dlcore.tracking.figures.convolutions import feature_maps, kernels
@@ -15,8 +16,8 @@ from dlcore.tracking.figures.text_memory import text_memory
 from dlcore.tracking.figures.token_loss import token_loss
 
 __all__ = [
-    "Family", "LayerMap", "activation_overlay", "activation_rows", "activation_sheet", "captioned_pictures",
-    "column_sheet",
+    "Bars", "Family", "LayerMap", "MapRow", "activation_overlay", "activation_rows", "activation_sheet",
+    "attribution_bars", "attribution_maps", "captioned_pictures", "column_sheet",
     "confusion_matrix", "feature_maps", "hand_made_features", "image_grid", "kernels", "layer_maps", "layer_overview",
     "learning_curves", "lr_range", "overlaid_curves", "parameter_histograms", "pixel_values", "schedule_curve",
     "text_memory", "token_loss", "worst_predictions",

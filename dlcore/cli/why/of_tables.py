@@ -1,0 +1,98 @@
+"""``why`` of tables: all columns over the test split, or the columns of one row."""
+
+from __future__ import annotations
+
+from dlcore.cli.why.report import Report, check_note, percent
+from dlcore.insight.attribution import Sample, Trained, explain_row, explain_table
+from dlcore.insight.attribution.tables import REPEATS
+from dlcore.runs.evaluation_files import name_of_data
+from dlcore.tracking.figures import Bars, attribution_bars
+from dlcore.translation import _
+
+
+def report_of_table(trained: Trained) -> Report:
+    """Return the report of all columns."""
+    reason = explain_table(trained)
+    permutation, gradients = reason.permutation, reason.gradients
+    name = trained.command.settings.name
+    title = _("What decides the answers of {name}?").format(name=name)
+    falls = _("R² falls by") if reason.score == "R²" else _("cross-entropy rises by (nats)")
+    size = _("mean size, in the target's unit") if reason.score == "R²" else _("mean size, in log odds")
+    charts = [
+        Bars(_("Permutation importance"), falls, permutation.mean.tolist(), permutation.std.tolist()),
+        Bars(_("Integrated gradients"), size, gradients.mean.tolist(), gradients.std.tolist()),
+    ]
+    note = _("Lines: standard deviation over {n} shuffles; over {rows:,} rows.").format(n=REPEATS, rows=reason.rows)
+    order = permutation.mean.argsort(descending=True, stable=True).tolist()
+    table = [
+        [
+            reason.columns[place],
+            *(f"{float(each[place]):.4f}" for each in (permutation.mean, permutation.std)),
+            *(f"{float(each[place]):.3g}" for each in (gradients.mean, gradients.std)),
+        ]
+        for place in order
+    ]
+    heads = [_("column"), ">" + falls, ">±", ">" + _("integrated gradients"), ">±"]
+    part = _("{n:,} of {total:,} rows of the test split").format(n=reason.rows, total=reason.of_rows)
+    return Report(
+        trained.command.settings.checkpoint_path,
+        "_".join(filter(None, ("columns", name_of_data(trained.command.request)))),
+        title,
+        attribution_bars(reason.columns, charts, title, note),
+        [(_("rows"), part)],
+        heads,
+        table,
+        {_("permutation importance"): permutation.check, _("integrated gradients"): gradients.check},
+        notes=[_permutation_note(), _gradients_note(), check_note()],
+        hints=[_("One row: {command}").format(command="python -m dlcore why --index 3")],
+    )
+
+
+def report_of_row(trained: Trained, sample: Sample) -> Report:
+    """Return the report of one row."""
+    reason = explain_row(trained, sample)
+    answer = trained.named(reason.answer)
+    name = _("sample {index:,} of the test split").format(index=sample.index)
+    title = _("Why “{answer}”? {name}").format(answer=answer, name=name)
+    is_number = trained.reading.task == "regression"
+    said = answer if is_number else f"{answer} {percent(reason.strength)}"
+    unit = _("of the prediction") if is_number else _("of the log odds")
+    label = _("share {unit}").format(unit=unit)
+    names = [f"{column} = {value}" for column, value in zip(reason.columns, reason.values, strict=True)]
+    chart = Bars(_("Integrated gradients"), label, reason.contributions.tolist())
+    order = reason.contributions.abs().argsort(descending=True, stable=True).tolist()
+    table = [
+        [reason.columns[place], reason.values[place], f"{float(reason.contributions[place]):+.3g}"] for place in order
+    ]
+    target = [] if sample.target is None else [(_("target"), trained.named(sample.target))]
+    legend = (
+        _("Orange raises the number, blue lowers it.") if is_number else _("Orange speaks for the answer, blue against it.")
+    )
+    return Report(
+        trained.command.settings.checkpoint_path,
+        "_".join(filter(None, (f"index_{sample.index}", name_of_data(trained.command.request)))),
+        title,
+        attribution_bars(names, [chart], title, f"{_('answer')}: {said}. {legend}"),
+        [*target, (_("answer"), said)],
+        [_("column"), ">" + _("value"), ">" + label],
+        table,
+        {_("integrated gradients"): reason.check},
+        notes=[_gradients_note(), check_note()],
+        hints=[_("All columns: {command}").format(command="python -m dlcore why")],
+    )
+
+
+def _permutation_note() -> str:
+    return _(
+        "Permutation importance: by how much the held-out loss rises (of a regression: R² falls) when the values of a "
+        "column are shuffled among the rows (Breiman 2001; scikit-learn's). Columns that say the same share their "
+        "importance: one of them alone may seem to be of no use."
+    )
+
+
+def _gradients_note() -> str:
+    return _(
+        "Integrated gradients: the gradient along the straight path from the baseline to the row, times their "
+        "difference; the inputs of one category are summed (Sundararajan et al. 2017, arXiv:1703.01365). Baseline: the "
+        "mean of the training rows, so that what is usual explains nothing."
+    )

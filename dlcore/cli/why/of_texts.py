@@ -1,0 +1,117 @@
+"""``why`` of texts: what each word says for a class, or for the next word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.text import Text
+
+from dlcore.cli.predict_text import colored_words, rows_of_answer
+from dlcore.cli.why.report import Report, check_note, parts_left_out, percent
+from dlcore.errors import CheckpointError
+from dlcore.insight.attribution import TextReason, explain_next, explain_text
+from dlcore.models import TextClassifier
+from dlcore.runs import load_text_classifier, load_text_model
+from dlcore.runs.folder import runs_root
+from dlcore.runs.text_generation import class_of, class_path, newest_of, read_with_config
+from dlcore.tracking.figures import Bars, attribution_bars
+from dlcore.translation import _, ngettext
+
+_TRAIN = "python -m dlcore fit -c rnn_topics"
+_TITLE = 24  # characters of a text in a title
+
+
+def report_of_text(text: str, ckpt_path: str, name: str | None) -> Report:
+    """Return the report of a text, for a text classifier or a text model.
+
+    Args:
+        text: The text.
+        ckpt_path: ``best`` or ``last`` of the newest run of a model of text, a run's folder, or a file.
+        name: Search only the runs of this recipe; None: all runs.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, or it is of a model of another kind.
+    """
+    path = newest_of(
+        lambda config: _reads_text(class_of(config)), "a model of text", _TRAIN, ckpt_path, runs_root(), name
+    )
+    _checkpoint, config = read_with_config(path)
+    kind = class_of(config)
+    if not _reads_text(kind):
+        what = class_path(config, "model").rpartition(".")[2] or "model without a name"
+        raise CheckpointError(
+            f"{path}: expected a checkpoint of a model of text for --text, got one of {what}. Leave --text out: "
+            f"python -m dlcore why --index 0. To train a model of text: {_TRAIN}"
+        )
+    short = text.strip().replace("\n", " ")
+    short = f"{short[:_TITLE]}…" if len(short) > _TITLE else short
+    if kind is TextClassifier:
+        reason, answer = explain_text(text, load_text_classifier(path))
+        title = _("Why “{answer}”? {name}").format(answer=next(iter(reason.answers)), name=short)
+        return _report(reason, path, title, colored_words(answer), rows_of_answer(answer), [_class_note()])
+    reason = explain_next(text, load_text_model(path))
+    best = next(iter(reason.answers))
+    title = _("Why “{word}” after “{text}”?").format(word=best, text=short)
+    rows = [(_("next"), _(", ").join(f"{word} {percent(share)}" for word, share in reason.answers.items()))]
+    if reason.reach is not None:
+        back = ngettext("{n} token", "{n} tokens", reason.reach + 1).format(n=reason.reach + 1)
+        rows.append((_("looks back"), _("95% of the gradient comes from the last {tokens}").format(tokens=back)))
+    if reason.unknown:
+        rows.append((_("unknown"), _(", ").join(reason.unknown)))
+    if reason.not_read:
+        rows.append((_("not read"), parts_left_out(reason.not_read)))
+    shown = Text().join(Text(word, "red" if share < 0 else "green") for word, share in _shares(reason))
+    return _report(reason, path, title, shown, rows, [_next_note()])
+
+
+def _reads_text(kind: object) -> bool:
+    return kind is TextClassifier or hasattr(kind, "scores")
+
+
+def _report(
+    reason: TextReason, path: Path, title: str, shown: Text, rows: list[tuple[str, str]], notes: list[str]
+) -> Report:
+    numbered = [f"{place} {word}" for place, word in enumerate(reason.words, start=1)]
+    charts = [Bars(_("Left out"), _("the answer falls by (nats)"), reason.contributions.tolist(), order=False)]
+    heads = [_("word"), ">" + _("falls by (nats)")]
+    table = [[word, f"{share:+.3f}"] for word, share in zip(reason.words, reason.contributions.tolist(), strict=True)]
+    if reason.gradients is not None:
+        charts.append(Bars(_("Gradient by embedding"), _("norm"), reason.gradients.tolist(), order=False))
+        heads.append(">" + _("gradient"))
+        table = [[*row, f"{norm:.3g}"] for row, norm in zip(table, reason.gradients.tolist(), strict=True)]
+    answer, share = next(iter(reason.answers.items()))
+    note = f"{_('answer')}: {answer} {percent(share)}. {_('Orange speaks for the answer, blue against it.')}"
+    return Report(
+        path,
+        "text",
+        title,
+        attribution_bars(numbered, charts, title, note),
+        rows,
+        heads,
+        table,
+        {_("leaving words out"): reason.check},
+        words=_shares(reason),
+        shown=shown,
+        notes=[*notes, check_note()],
+    )
+
+
+def _shares(reason: TextReason) -> list[tuple[str, float]]:
+    """Return the words with their shares of the greatest contribution."""
+    greatest = float(reason.contributions.abs().max()) or 1.0
+    return list(zip(reason.words, (reason.contributions / greatest).tolist(), strict=True))
+
+
+def _class_note() -> str:
+    return _(
+        "By how many nats the log probability of the class falls when a word is left out (occlusion; Li, Monroe and "
+        "Jurafsky 2016, arXiv:1612.08220)."
+    )
+
+
+def _next_note() -> str:
+    return _(
+        "By how many nats the log probability of the most probable next word falls when a word is left out (Li, Monroe "
+        "and Jurafsky 2016, arXiv:1612.08220); and the norm of the gradient of its loss by each word's embedding, "
+        "which shows how far back the network looks at all. Over a whole corpus: show memory."
+    )

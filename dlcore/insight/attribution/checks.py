@@ -1,0 +1,118 @@
+"""Two checks of a map of importance: deletion, and a network with randomised weights.
+
+Shapes: P parts of an input (pixels, columns, words), * their shape, M inputs with parts deleted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from dlcore.insight.short_training import detached_copy
+from dlcore.translation import _
+
+SHARE = 0.2  # of the parts that are deleted
+_DRAWS = 20  # random deletions
+NETWORKS = 3  # networks with randomised weights
+_LIKE = 0.5  # rank correlation from which a map is that of any network
+_LEAST = 0.01  # by how much the deletion must be better, as a share of the answer
+_FEWEST = 5  # parts from which a fifth can be deleted
+
+Deleted = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class MapCheck:
+    """What the checks of a map found.
+
+    Attributes:
+        before: Strength of the answer: its probability, of a regression 0.
+        deleted: The same after the most important parts were deleted; of a regression minus the answer's change.
+        at_random: Mean of it over random deletions of as many parts.
+        correlation: Mean rank correlation with the maps of networks with randomised weights; NaN without one.
+        count: Number of parts that were deleted; 0: there are too few for this check.
+        scale: Size of the answer: less than 1% of it counts as no difference.
+    """
+
+    before: float
+    deleted: float
+    at_random: float
+    correlation: float
+    count: int
+    scale: float
+
+    @property
+    def fails(self) -> list[str]:
+        """The reasons why the map does not explain the answer, in the reader's language; empty if it does."""
+        reasons = []
+        if self.count and not self.at_random - self.deleted > _LEAST * self.scale:
+            reasons.append(_("deleting what it marks changes the answer no more than deleting at random"))
+        if not math.isnan(self.correlation) and self.correlation >= _LIKE:
+            reasons.append(_("a network with random weights gives nearly the same map"))
+        return reasons
+
+
+def check_map(
+    importance: Tensor,
+    delete: Deleted,
+    of_random_networks: Iterable[Tensor],
+    change: float | None = None,
+    seed: int = 0,
+) -> MapCheck:
+    """Check whether a map explains an answer.
+
+    - Deletion: without the most important fifth of the parts, the answer must be weaker than without as many at random
+      (mean of 20 draws). Of a picture, a draw moves the deleted region to another place, around its borders: scattered
+      pixels would be noise of another kind. Reference: Petsiuk, Das and Saenko (2018), arXiv:1806.07421.
+    - Randomised weights: a map that shows what the network has learned is another one for a network that has learned
+      nothing. Reference: Adebayo et al. (2018), "Sanity checks for saliency maps", arXiv:1810.03292.
+
+    Args:
+        importance: The map (*), signed.
+        delete: Returns the strength of the answer (M,) for inputs without the parts in masks (M, *).
+        of_random_networks: Maps of networks with randomised weights (*), for the same answer.
+        change: Of a regression: by how much the answer changes when all parts are deleted. A part is then important by
+            its size, whatever its sign, and `delete` returns minus the answer's change.
+        seed: Seed of the draws.
+    """
+    from scipy.stats import spearmanr
+
+    ranked = (importance if change is None else importance.abs()).double().flatten().cpu()
+    count = max(1, round(SHARE * len(ranked))) if len(ranked) >= _FEWEST else 0
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.zeros(len(ranked), dtype=torch.bool)
+    mask[ranked.argsort(descending=True, stable=True)[:count]] = True
+    masks = [torch.zeros_like(mask), mask]
+    for _draw in range(_DRAWS):
+        if importance.dim() == 2:
+            shifts = [int(torch.randint(1, max(side, 2), (), generator=generator)) for side in importance.shape]
+            masks.append(mask.view(importance.shape).roll(shifts, (0, 1)).flatten())
+        else:
+            masks.append(mask[torch.randperm(len(mask), generator=generator)])
+    before, deleted, *others = delete(torch.stack(masks).view(-1, *importance.shape)).tolist()
+    values = importance.double().flatten().cpu().numpy()
+    correlations = []
+    for other in of_random_networks:
+        theirs = other.double().flatten().cpu().numpy()
+        if len(values) > 2 and np.ptp(values) and np.ptp(theirs):  # of equal ranks there is no correlation
+            correlations.append(float(spearmanr(values, theirs).statistic))
+    correlation = float(np.mean(correlations)) if correlations else math.nan
+    scale = before if change is None else change
+    return MapCheck(before, deleted, float(np.mean(others)), correlation, count, scale)
+
+
+@torch.no_grad()
+def randomized(model: LightningModule, seed: int) -> LightningModule:
+    """Return a copy of a model with the values of each parameter in random order: it has learned nothing."""
+    other = detached_copy(model)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in other.parameters():
+        order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+        parameter.copy_(parameter.flatten()[order].view_as(parameter))
+    return other
