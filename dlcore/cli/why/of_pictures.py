@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from dlcore.cli.why.report import Report, check_note, percent
+from dlcore.cli.why.report import Report, check_note, for_and_against, percent, why_again
 from dlcore.errors import DataError
 from dlcore.insight.attribution import (
     MapCheck,
@@ -39,12 +39,12 @@ def report_of_picture(trained: Trained, sample: Sample, methods: Sequence[str] |
         [bool(check.fails) for check in reason.checks.values()],
         reason.limits,
     )
-    figure = attribution_maps([row], [_("picture"), *map(method_name, reason.maps)], title, _legend())
+    figure = attribution_maps([row], [_("picture"), *map(method_name, reason.maps)], title, for_and_against())
     rows = [(_("picture of"), name), *_known(trained, sample), (_("answer"), answer)]
     for method, (mass, area) in reason.on_circle.items():
         rows.append((_("on the circle"), f"{method_name(method)}: {_mass(mass, area)}"))
     notes = [_notes(method) for method in reason.maps]
-    hint = _("The surest mistakes: {command}").format(command="python -m dlcore why --mistakes")
+    hint = _("The surest mistakes: {command}").format(command=why_again(trained, "--mistakes"))
     return Report(
         trained.command.settings.checkpoint_path,
         _file(trained, sample),
@@ -90,13 +90,13 @@ def report_of_mistakes(trained: Trained, methods: Sequence[str] | None = None) -
         trained.command.settings.checkpoint_path,
         "_".join(filter(None, ("mistakes", name_of_data(trained.command.request)))),
         title,
-        attribution_maps(rows, headings, title, _legend()),
+        attribution_maps(rows, headings, title, for_and_against()),
         [(_("mistakes"), _("{n:,} of {total:,} ({share:.1%})").format(n=wrong, total=total, share=wrong / total))],
         [_("index"), *named, _("target"), _("answer"), ">" + _("probability")],
         table,
         checks=checks,
         notes=[_explained(), _notes(method), baseline_note(trained), check_note()],
-        hints=[_("One of them: {command}").format(command=f"python -m dlcore why --index {samples[0].index}")],
+        hints=[_("One of them: {command}").format(command=why_again(trained, f"--index {samples[0].index}"))],
     )
 
 
@@ -121,8 +121,8 @@ def baseline_note(trained: Trained) -> str:
 
 def _explained() -> str:
     return _(
-        "Explained are the log odds of the answer, log p/(1 − p); of a regression the number. Orange pixels speak for the "
-        "answer, blue ones against it."
+        "Explained are the log odds of the answer, log p/(1 − p); of a regression its first output. Orange pixels "
+        "speak for the answer, blue ones against it."
     )
 
 
@@ -142,10 +142,6 @@ def _notes(method: str) -> str:
         ),
     }
     return notes[method]
-
-
-def _legend() -> str:
-    return _("Orange speaks for the answer, blue against it.")
 
 
 def _answer(trained: Trained, reason: PictureReason) -> str:

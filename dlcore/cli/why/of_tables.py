@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.cli.why.report import Report, check_note, percent
+from dlcore.cli.why.report import Report, check_note, for_and_against, percent, why_again
 from dlcore.insight.attribution import Sample, Trained, explain_row, explain_table
 from dlcore.insight.attribution.tables import REPEATS
 from dlcore.runs.evaluation_files import name_of_data
@@ -19,8 +19,8 @@ def report_of_table(trained: Trained) -> Report:
     falls = _("R² falls by") if reason.score == "R²" else _("cross-entropy rises by (nats)")
     size = _("mean size, in the target's unit") if reason.score == "R²" else _("mean size, in log odds")
     charts = [
-        Bars(_("Permutation importance"), falls, permutation.mean.tolist(), permutation.std.tolist()),
-        Bars(_("Integrated gradients"), size, gradients.mean.tolist(), gradients.std.tolist()),
+        Bars(_("Permutation importance"), falls, permutation.mean.tolist(), permutation.std.tolist(), signed=False),
+        Bars(_("Integrated gradients"), size, gradients.mean.tolist(), gradients.std.tolist(), signed=False),
     ]
     note = _("Lines: standard deviation over {n} shuffles; over {rows:,} rows.").format(n=REPEATS, rows=reason.rows)
     order = permutation.mean.argsort(descending=True, stable=True).tolist()
@@ -32,19 +32,19 @@ def report_of_table(trained: Trained) -> Report:
         ]
         for place in order
     ]
-    heads = [_("column"), ">" + falls, ">±", ">" + _("integrated gradients"), ">±"]
+    heads = [_("column"), ">" + _("permutation"), ">±", ">" + _("gradients"), ">±"]
     part = _("{n:,} of {total:,} rows of the test split").format(n=reason.rows, total=reason.of_rows)
     return Report(
         trained.command.settings.checkpoint_path,
         "_".join(filter(None, ("columns", name_of_data(trained.command.request)))),
         title,
         attribution_bars(reason.columns, charts, title, note),
-        [(_("rows"), part)],
+        [(_("rows"), part), (_("permutation"), falls), (_("gradients"), size)],
         heads,
         table,
-        {_("permutation importance"): permutation.check, _("integrated gradients"): gradients.check},
+        {_("permutation"): permutation.check, _("gradients, row by row"): gradients.check},
         notes=[_permutation_note(), _gradients_note(), check_note()],
-        hints=[_("One row: {command}").format(command="python -m dlcore why --index 3")],
+        hints=[_("One row: {command}").format(command=why_again(trained, "--index 3"))],
     )
 
 
@@ -56,8 +56,7 @@ def report_of_row(trained: Trained, sample: Sample) -> Report:
     title = _("Why “{answer}”? {name}").format(answer=answer, name=name)
     is_number = trained.reading.task == "regression"
     said = answer if is_number else f"{answer} {percent(reason.strength)}"
-    unit = _("of the prediction") if is_number else _("of the log odds")
-    label = _("share {unit}").format(unit=unit)
+    label = _("share of the prediction") if is_number else _("share of the log odds")
     names = [f"{column} = {value}" for column, value in zip(reason.columns, reason.values, strict=True)]
     chart = Bars(_("Integrated gradients"), label, reason.contributions.tolist())
     order = reason.contributions.abs().argsort(descending=True, stable=True).tolist()
@@ -65,9 +64,7 @@ def report_of_row(trained: Trained, sample: Sample) -> Report:
         [reason.columns[place], reason.values[place], f"{float(reason.contributions[place]):+.3g}"] for place in order
     ]
     target = [] if sample.target is None else [(_("target"), trained.named(sample.target))]
-    legend = (
-        _("Orange raises the number, blue lowers it.") if is_number else _("Orange speaks for the answer, blue against it.")
-    )
+    legend = _("Orange raises the number, blue lowers it.") if is_number else for_and_against()
     return Report(
         trained.command.settings.checkpoint_path,
         "_".join(filter(None, (f"index_{sample.index}", name_of_data(trained.command.request)))),
@@ -78,7 +75,7 @@ def report_of_row(trained: Trained, sample: Sample) -> Report:
         table,
         {_("integrated gradients"): reason.check},
         notes=[_gradients_note(), check_note()],
-        hints=[_("All columns: {command}").format(command="python -m dlcore why")],
+        hints=[_("All columns: {command}").format(command=why_again(trained))],
     )
 
 

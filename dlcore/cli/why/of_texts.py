@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.text import Text
 
 from dlcore.cli.predict_text import colored_words, rows_of_answer
-from dlcore.cli.why.report import Report, check_note, parts_left_out, percent
+from dlcore.cli.why.report import Report, check_note, for_and_against, parts_left_out, percent
 from dlcore.errors import CheckpointError
 from dlcore.insight.attribution import TextReason, explain_next, explain_text
 from dlcore.models import TextClassifier
@@ -18,7 +18,7 @@ from dlcore.tracking.figures import Bars, attribution_bars
 from dlcore.translation import _, ngettext
 
 _TRAIN = "python -m dlcore fit -c rnn_topics"
-_TITLE = 24  # characters of a text in a title
+_TITLE, _WEAK = 24, 0.1  # characters of a text in a title; share of the greatest contribution
 
 
 def report_of_text(text: str, ckpt_path: str, name: str | None) -> Report:
@@ -60,7 +60,8 @@ def report_of_text(text: str, ckpt_path: str, name: str | None) -> Report:
         rows.append((_("unknown"), _(", ").join(reason.unknown)))
     if reason.not_read:
         rows.append((_("not read"), parts_left_out(reason.not_read)))
-    shown = Text().join(Text(word, "red" if share < 0 else "green") for word, share in _shares(reason))
+    styles = {True: "red", False: "green"}
+    shown = Text().join(Text(word, styles[share < 0] if abs(share) > _WEAK else "") for word, share in _shares(reason))
     return _report(reason, path, title, shown, rows, [_next_note()])
 
 
@@ -72,15 +73,17 @@ def _report(
     reason: TextReason, path: Path, title: str, shown: Text, rows: list[tuple[str, str]], notes: list[str]
 ) -> Report:
     numbered = [f"{place} {word}" for place, word in enumerate(reason.words, start=1)]
-    charts = [Bars(_("Left out"), _("the answer falls by (nats)"), reason.contributions.tolist(), order=False)]
+    charts = [Bars(_("Left out"), _("the answer falls by (nats)"), reason.contributions.tolist(), ranked=False)]
     heads = [_("word"), ">" + _("falls by (nats)")]
     table = [[word, f"{share:+.3f}"] for word, share in zip(reason.words, reason.contributions.tolist(), strict=True)]
     if reason.gradients is not None:
-        charts.append(Bars(_("Gradient by embedding"), _("norm"), reason.gradients.tolist(), order=False))
+        charts.append(
+            Bars(_("Gradient by embedding"), _("norm"), reason.gradients.tolist(), ranked=False, signed=False)
+        )
         heads.append(">" + _("gradient"))
         table = [[*row, f"{norm:.3g}"] for row, norm in zip(table, reason.gradients.tolist(), strict=True)]
     answer, share = next(iter(reason.answers.items()))
-    note = f"{_('answer')}: {answer} {percent(share)}. {_('Orange speaks for the answer, blue against it.')}"
+    note = f"{_('answer')}: {answer} {percent(share)}. {for_and_against()}"
     return Report(
         path,
         "text",
@@ -93,6 +96,7 @@ def _report(
         words=_shares(reason),
         shown=shown,
         notes=[*notes, check_note()],
+        hints=[_("Green words speak for the answer, red ones against it.")],
     )
 
 

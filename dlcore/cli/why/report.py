@@ -24,6 +24,8 @@ from dlcore.translation import _, language, ngettext
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from dlcore.insight.attribution import Trained
+
 FOLDER = "why"
 
 
@@ -65,7 +67,7 @@ class Report:
         console = open_console()
         if self.shown is not None:
             console.print(self.shown, soft_wrap=True)
-        print_columns(console, [(Text(name, style=QUIET), text) for name, text in self.rows], column=14, indent=0)
+        print_columns(console, [(Text(name, style=QUIET), text) for name, text in self.rows], column=16, indent=0)
         for heads, rows in self.tables():
             table = new_table(*heads)
             for row in rows:
@@ -76,7 +78,7 @@ class Report:
             print_paragraph(console, Text(line, style="red"))
         console.print()
         paths = [(_("picture"), short_path(png)), (_("page"), short_path(page))]
-        print_columns(console, [(Text(name, style=QUIET), path) for name, path in paths], column=14, indent=0)
+        print_columns(console, [(Text(name, style=QUIET), path) for name, path in paths], column=16, indent=0)
         if self.hints:
             print_hints(console, *self.hints)
 
@@ -117,10 +119,10 @@ def check_cells(check: MapCheck) -> list[str]:
     """Return the numbers of a check as texts, and whether it is passed."""
     is_change = check.before == 0  # of a regression: by how much the answer changes
     before, deleted, at_random = (
-        _("changes by {x:.3g}").format(x=-value) if is_change else f"{value:.1%}"
+        _("changes by {x:.3g}").format(x=-value) if is_change else percent(value)
         for value in (check.before, check.deleted, check.at_random)
     )
-    verdict = _("no") if check.fails else _("yes") if check.count else _("not checked: too few parts")
+    verdict = _("no") if check.fails else _("yes") if check.count else _("too few parts")
     cells = [deleted, at_random] if check.count else ["–", "–"]
     correlation = "–" if math.isnan(check.correlation) else f"ρ {check.correlation:.2f}"
     return ["–" if is_change else before, *cells, correlation, verdict]
@@ -135,6 +137,17 @@ def check_note() -> str:
         "correlation with theirs (Adebayo et al. 2018, arXiv:1810.03292), and from 0.5 on the map says little of what "
         "was learned."
     )
+
+
+def for_and_against() -> str:
+    """Return what the colours of a figure mean."""
+    return _("Orange speaks for the answer, blue against it.")
+
+
+def why_again(trained: Trained, *words: str) -> str:
+    """Return the command that explains something else of the same model."""
+    line = trained.command.request.line().replace("dlcore test", "dlcore why", 1)
+    return " ".join([line, *words])
 
 
 def percent(share: float) -> str:

@@ -91,11 +91,8 @@ def run(argv: list[str]) -> int:
 
     trained = load_trained(*words)
     if hasattr(trained.model, "scores") or hasattr(trained.data, "text_of"):
-        got = repr(str(picture)) if picture else None
-        kind = type(trained.model).__name__
-        raise ArgumentError(
-            "--text", f"a text for a text model ({kind})", got, "For example: python -m dlcore why --text 明月"
-        )
+        expected = f"a text, since {type(trained.model).__name__} is a model of text"
+        raise ArgumentError("--text", expected, str(picture) if picture else None, "For example: --text 明月")
     _report(trained, call, picture).show()
     return 0
 

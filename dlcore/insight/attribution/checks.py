@@ -1,6 +1,6 @@
 """Two checks of a map of importance: deletion, and a network with randomised weights.
 
-Shapes: P parts of an input (pixels, columns, words), * their shape, M inputs with parts deleted.
+Shapes: N inputs, P parts of an input (pixels, columns, words), * their shape, M inputs with parts deleted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DRAWS = 20  # random deletions
 NETWORKS = 3  # networks with randomised weights
 _LIKE = 0.5  # rank correlation from which a map is that of any network
 _LEAST = 0.01  # by how much the deletion must be better, as a share of the answer
-_FEWEST = 5  # parts from which a fifth can be deleted
+_FEWEST = 3  # parts from which a fifth can be deleted
 
 Deleted = Callable[[Tensor], Tensor]
 
@@ -81,8 +81,6 @@ def check_map(
             its size, whatever its sign, and `delete` returns minus the answer's change.
         seed: Seed of the draws.
     """
-    from scipy.stats import spearmanr
-
     ranked = (importance if change is None else importance.abs()).double().flatten().cpu()
     count = max(1, round(SHARE * len(ranked))) if len(ranked) >= _FEWEST else 0
     generator = torch.Generator().manual_seed(seed)
@@ -96,15 +94,52 @@ def check_map(
         else:
             masks.append(mask[torch.randperm(len(mask), generator=generator)])
     before, deleted, *others = delete(torch.stack(masks).view(-1, *importance.shape)).tolist()
-    values = importance.double().flatten().cpu().numpy()
-    correlations = []
-    for other in of_random_networks:
-        theirs = other.double().flatten().cpu().numpy()
-        if len(values) > 2 and np.ptp(values) and np.ptp(theirs):  # of equal ranks there is no correlation
-            correlations.append(float(spearmanr(values, theirs).statistic))
-    correlation = float(np.mean(correlations)) if correlations else math.nan
+    correlation = rank_correlation(importance, of_random_networks)
     scale = before if change is None else change
     return MapCheck(before, deleted, float(np.mean(others)), correlation, count, scale)
+
+
+def check_rows(
+    importance: Tensor,
+    delete: Deleted,
+    of_random_networks: Iterable[Tensor],
+    change: float | None = None,
+    seed: int = 0,
+) -> MapCheck:
+    """Check maps of several inputs together, as `check_map` does: from each its own most important fifth is deleted.
+
+    Args:
+        importance: Maps of the inputs (N, P).
+        delete: Returns the mean strength of the answers (1,) for inputs without the parts in masks (1, N, P).
+        of_random_networks: Maps of networks with randomised weights (N, P).
+        change: As for `check_map`.
+        seed: Seed of the draws.
+    """
+    ranked = importance if change is None else importance.abs()
+    count = max(1, round(SHARE * ranked.shape[1])) if ranked.shape[1] >= _FEWEST else 0
+    generator = torch.Generator().manual_seed(seed)
+    none = torch.zeros_like(ranked, dtype=torch.bool)
+    top = none.scatter(1, ranked.topk(count, dim=1).indices, True)
+    draws = [torch.rand(ranked.shape, generator=generator).topk(count, dim=1).indices for _draw in range(_DRAWS)]
+    masks = [none, top, *(none.scatter(1, places, True) for places in draws)]
+    before, deleted, *others = (float(delete(mask[None])) for mask in masks)
+    sizes = (each.abs().mean(0) for each in of_random_networks)
+    correlation = rank_correlation(importance.abs().mean(0), sizes)
+    scale = before if change is None else change
+    return MapCheck(before, deleted, float(np.mean(others)), correlation, count, scale)
+
+
+def rank_correlation(importance: Tensor, others: Iterable[Tensor]) -> float:
+    """Return the mean of Spearman's rank correlation of a map with others; NaN where ranks are equal, or too few."""
+    from scipy.stats import spearmanr
+
+    values = importance.double().flatten().cpu().numpy()
+    found = []
+    for other in others:
+        theirs = other.double().flatten().cpu().numpy()
+        if len(values) > 2 and np.ptp(values) and np.ptp(theirs):
+            found.append(float(spearmanr(values, theirs).statistic))
+    return float(np.mean(found)) if found else math.nan
 
 
 @torch.no_grad()

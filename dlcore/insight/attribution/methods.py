@@ -157,7 +157,7 @@ def last_feature_maps(model: nn.Module, inputs: Tensor) -> nn.Module:
     places = [place for place in places if seen[place][1][2:] != (1, 1)] or places
     if not places:
         raise ArgumentError(
-            "method", "integrated_gradients or occlusion, for a network without convolutions", "grad_cam",
+            "--method", "integrated_gradients or occlusion, for a network without convolutions", "grad_cam",
             "Type: --method integrated_gradients",
         )  # fmt: skip
     layer, shape = seen[places[-1]]

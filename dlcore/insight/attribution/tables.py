@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dlcore.data.tables.encoding import Encoding, OneHot
 from dlcore.errors import DataError, FitError
-from dlcore.insight.attribution.checks import NETWORKS, MapCheck, check_map, randomized
+from dlcore.insight.attribution.checks import NETWORKS, MapCheck, check_map, check_rows, randomized
 from dlcore.insight.attribution.methods import attribute, outputs_of
 from dlcore.insight.attribution.reading import Reading
 from dlcore.insight.attribution.trained import Sample, Trained
@@ -100,7 +100,7 @@ class _Rows:
         self.columns = list(widths)
         # The column of each input (F,): a category's inputs belong together.
         self.column_of = torch.arange(len(widths)).repeat_interleave(torch.tensor(list(widths.values())))
-        self.baseline = _mean_row(trained, inputs)
+        self.baseline = _mean_row(trained).to(inputs)
         self.outputs = outputs_of(trained.model, inputs)
         self.answers = self.reading.answers(self.outputs)
 
@@ -114,10 +114,10 @@ class _Rows:
         return self.by_column(found["integrated_gradients"])
 
     def delete(self, masks: Tensor) -> Tensor:
-        """Return the mean strength of the answers (M,) when the columns in masks (M, P) have their baseline's value."""
+        """Return the mean strength of the answers (M,) without the columns in masks (M, P) or (M, N, P)."""
         whole = self.reading.strength(self.outputs, self.answers)
         found = []
-        for mask in masks[:, self.column_of].to(self.inputs.device):
+        for mask in masks[..., self.column_of].to(self.inputs.device):
             changed = torch.where(mask, self.baseline, self.inputs)
             after = self.reading.strength(outputs_of(self.trained.model, changed), self.answers)
             found.append((-(after - whole).abs() if self.is_number else after).mean())
@@ -171,9 +171,9 @@ def explain_table(trained: Trained, seed: int = 0) -> TableReason:
         numbers = np.tile(np.arange(len(inputs))[:, None], (1, len(rows.columns)))
 
         def scored(_: Any, chosen: np.ndarray, given: np.ndarray) -> float:
-            source = torch.from_numpy(chosen)[:, rows.column_of].to(inputs.device)
+            source = torch.tensor(chosen)[:, rows.column_of].to(inputs.device)
             outputs = outputs_of(model, inputs.gather(0, source))
-            return score(rows.reading, outputs.cpu(), torch.from_numpy(given))
+            return score(rows.reading, outputs.cpu(), torch.tensor(given))
 
         return permutation_importance(
             _Fitted(), numbers, target.numpy(), scoring=scored, n_repeats=repeats, random_state=seed
@@ -181,17 +181,18 @@ def explain_table(trained: Trained, seed: int = 0) -> TableReason:
 
     found = permuted(trained.model, REPEATS)
     mean, std = torch.from_numpy(found.importances_mean), torch.from_numpy(found.importances_std)
-    sizes = rows.contributions(trained.model).abs()
+    shares = rows.contributions(trained.model)
+    sizes = shares.abs()
     others = [randomized(trained.model, number) for number in range(NETWORKS)]
     their_falls = [torch.from_numpy(permuted(other, _FEW_REPEATS).importances_mean) for other in others]
-    their_sizes = [rows.contributions(other).abs().mean(0) for other in others]
+    their_shares = [rows.contributions(other) for other in others]
     change = rows.change
     return TableReason(
         rows.columns,
         len(inputs),
         total,
         ColumnScores(mean, std, check_map(mean, rows.delete, their_falls, change)),
-        ColumnScores(sizes.mean(0), sizes.std(0), check_map(sizes.mean(0), rows.delete, their_sizes, change)),
+        ColumnScores(sizes.mean(0), sizes.std(0), check_rows(shares, rows.delete, their_shares, change)),
         "R²" if rows.is_number else "cross-entropy",
     )
 
@@ -227,16 +228,17 @@ def _values(rows: _Rows) -> list[str]:
     return found
 
 
-def _mean_row(trained: Trained, inputs: Tensor) -> Tensor:
-    """Return the mean of the training rows as inputs (1, F); of data without them, that of the given rows."""
-    train = getattr(trained.data, "parts", {}).get("train")
-    if trained.part is None or train is None:
-        return inputs.mean(0, keepdim=True)
-    total, chosen = torch.zeros(inputs.shape[1], dtype=torch.float64), train.indices
-    transform: Callable[[Tensor], Tensor] = trained.data.transform
-    for piece in chosen.split(MOST_ROWS):
-        total += transform(train.inputs.index_select(0, piece)).double().sum(0)
-    return (total / len(chosen)).to(inputs)[None]
+def _mean_row(trained: Trained) -> Tensor:
+    """Return the mean of the training rows as inputs (1, F); where they are not at hand, that of the test split."""
+    train = getattr(trained.data, "parts", {}).get("train") if trained.part is not None else None
+    if train is None:
+        pieces = (inputs for inputs, _ in trained.batches())
+    else:
+        transform: Callable[[Tensor], Tensor] = trained.data.transform
+        pieces = (transform(train.inputs.index_select(0, piece)) for piece in train.indices.split(MOST_ROWS))
+    sums = [(each.double().sum(0), len(each)) for each in pieces]
+    total = torch.stack([each for each, _ in sums]).sum(0)
+    return (total / sum(count for _, count in sums)).float()[None]
 
 
 class _Fitted:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LARGE, _SMALL = 2.7, 1.25  # inches of a picture, of one sample and of several
 _TALLEST = 1.6  # height of a picture as part of its width
 _STRONGEST = 0.995  # the quantile of a map's sizes that has the full colour
-_BAR, _MOST_BARS = 0.24, 30  # inches; bars of a chart
+_BAR, _MOST_BARS, _WIDEST_NAME = 0.24, 30, 2.6  # inches of a bar; bars of a chart; inches
 
 
 @dataclass(frozen=True)
@@ -105,18 +105,20 @@ class Bars:
         label: Name and unit of the numbers.
         values: A number for each name.
         spreads: Its standard deviation, drawn as a line; empty: none.
-        order: Whether the bars are ranked by size; else they stay in the order of the names.
+        ranked: Whether the bars are ranked by size; else they stay in the order of the names.
+        signed: Whether the sign has a meaning: bars above 0 are then orange, those below blue, and ranked without it.
     """
 
     title: str
     label: str
     values: Sequence[float]
     spreads: Sequence[float] = ()
-    order: bool = True
+    ranked: bool = True
+    signed: bool = True
 
 
 def attribution_bars(names: Sequence[str], charts: Sequence[Bars], title: str, note: str = "") -> Figure:
-    """Draw charts of bars side by side, at most 30 bars each: those above 0 orange, those below blue.
+    """Draw charts of bars side by side, at most 30 bars each.
 
     Args:
         names: What the bars are of: columns or words.
@@ -139,15 +141,15 @@ def attribution_bars(names: Sequence[str], charts: Sequence[Bars], title: str, n
 
 def _draw_bars(axes: Axes, names: Sequence[str], chart: Bars, shown: int) -> None:
     values = np.asarray(chart.values, dtype=np.float64)
-    largest = np.argsort(-np.abs(values), kind="stable")[:shown]
-    order = largest if chart.order else np.sort(largest)
-    colors = [style.VERMILION if values[place] > 0 else style.BLUE for place in order]
+    largest = np.argsort(-np.abs(values) if chart.signed else -values, kind="stable")[:shown]
+    order = largest if chart.ranked else np.sort(largest)
+    colors = [style.VERMILION if chart.signed and values[place] > 0 else style.BLUE for place in order]
     spreads = np.asarray(chart.spreads, dtype=np.float64)[order] if len(chart.spreads) else None
     look = {"ecolor": style.INK, "elinewidth": 1.1, "capsize": 2}
     axes.barh(range(len(order)), values[order], color=colors, height=0.72, xerr=spreads, error_kw=look)
     title = f"{chart.title} ({shown}/{len(names)})" if shown < len(names) else chart.title
     style.style_axes(axes, title, chart.label)
-    axes.set_yticks(range(len(order)), [fit_text(names[place], 1.7, style.TICK_SIZE) for place in order])
+    axes.set_yticks(range(len(order)), [fit_text(names[place], _WIDEST_NAME, style.TICK_SIZE) for place in order])
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.axvline(0, color=style.QUIET, linewidth=0.8)
     axes.grid(axis="y", visible=False)
