@@ -37,9 +37,19 @@ def file_name(chapter: Chapter) -> str:
 
 
 def picture(chapter: Chapter, place: int) -> Path | None:
-    """Return the picture of a lesson; None if its first command draws none without data."""
-    words = chapter.lessons[place].commands[0].split()
-    drawn = words[0] == "show" and words[1] not in ("model", "data", "gradients") and "--data.batch_size" not in words
+    """Return the picture of a lesson; None if its first command draws none without data.
+
+    That of a command `why` needs a trained network: it is not drawn again.
+    """
+    commands = chapter.lessons[place].commands
+    words = commands[0].split()
+    drawn = commands[1:2] and commands[1].startswith("why ")
+    drawn = (
+        drawn
+        or words[0] == "show"
+        and words[1] not in ("model", "data", "gradients")
+        and "--data.batch_size" not in words
+    )
     return PICTURES / f"{chapter.number:02d}-{place + 1}.png" if drawn else None
 
 
@@ -84,7 +94,7 @@ def draw_pictures() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     for chapter in read_chapters("en"):
         for place, lesson in enumerate(chapter.lessons):
-            if path := picture(chapter, place):
+            if (path := picture(chapter, place)) and lesson.commands[0].startswith("show "):
                 path.unlink(missing_ok=True)
                 main([*shlex.split(lesson.commands[0]), "--out", str(path)])
                 if path.stat().st_size > _LARGE:

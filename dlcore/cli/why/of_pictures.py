@@ -30,7 +30,7 @@ def report_of_picture(trained: Trained, sample: Sample, methods: Sequence[str] |
     name = sample.name or _("sample {index:,} of the test split").format(index=sample.index)
     title = _("Why “{answer}”? {name}").format(answer=trained.named(reason.answer), name=name)
     checks = {method_name(method): check for method, check in reason.checks.items()}
-    captions = ["\n".join([*([_target(trained, sample)] * (sample.target is not None)), f"{_('answer')}: {answer}"])]
+    captions = ["\n".join([*([_target(trained, sample)] * (sample.target is not None)), _named(_("answer"), answer)])]
     captions += [_caption(reason.checks[method], reason.on_circle.get(method)) for method in reason.maps]
     row = MapRow(
         reason.picture.numpy(),
@@ -42,7 +42,7 @@ def report_of_picture(trained: Trained, sample: Sample, methods: Sequence[str] |
     figure = attribution_maps([row], [_("picture"), *map(method_name, reason.maps)], title, for_and_against())
     rows = [(_("picture of"), name), *_known(trained, sample), (_("answer"), answer)]
     for method, (mass, area) in reason.on_circle.items():
-        rows.append((_("on the circle"), f"{method_name(method)}: {_mass(mass, area)}"))
+        rows.append((_("on the circle"), _named(method_name(method), _mass(mass, area))))
     notes = [_notes(method) for method in reason.maps]
     hint = _("The surest mistakes: {command}").format(command=why_again(trained, "--mistakes"))
     return Report(
@@ -75,8 +75,9 @@ def report_of_mistakes(trained: Trained, methods: Sequence[str] | None = None) -
         true = explain_picture(trained, sample, [method], checked=False, answer=int(sample.target or 0))
         number = f"--index {sample.index}"
         answer, target = trained.named(given.answer), trained.named(sample.target or 0)
-        captions = [number, f"{answer} {percent(share)}", f"{target} {percent(true.strength)}"]
         check = checks[number] = given.checks[method]
+        fails = [_("does not explain the answer")] if check.fails else []
+        captions = [number, "\n".join([f"{answer} {percent(share)}", *fails]), f"{target} {percent(true.strength)}"]
         maps = [each.maps[method] for each in (given, true)]
         maps = [each.clamp_min(0) if method == "grad_cam" else each for each in maps]
         rows.append(
@@ -149,8 +150,12 @@ def _answer(trained: Trained, reason: PictureReason) -> str:
     return named if trained.reading.task == "regression" else f"{named} {percent(reason.strength)}"
 
 
+def _named(name: str, value: str) -> str:
+    return _("{name}: {value}").format(name=name, value=value)
+
+
 def _target(trained: Trained, sample: Sample) -> str:
-    return f"{_('target')}: {trained.named(sample.target or 0)}"
+    return _named(_("target"), trained.named(sample.target or 0))
 
 
 def _known(trained: Trained, sample: Sample) -> list[tuple[str, str]]:

@@ -131,11 +131,11 @@ def check_cells(check: MapCheck) -> list[str]:
 def check_note() -> str:
     """Return how the checks are to be read."""
     return _(
-        "The checks. “without it”: the fifth that matters most is replaced by the baseline; the answer must fall by "
-        "more than without a fifth “at random”, the mean of 20 draws (of a picture, a draw moves that fifth to another "
-        "place). “weights”: networks whose weights are in random order must give another map; ρ is the mean rank "
+        "The checks. “without it”: the fifth that matters most becomes the baseline (words are left out); the answer "
+        "must fall by more than without a fifth “at random”, the mean of 20 draws (of a picture, a draw moves that "
+        "fifth to another place). “weights”: networks whose weights are in random order must give another map; ρ is the mean rank "
         "correlation with theirs (Adebayo et al. 2018, arXiv:1810.03292), and from 0.5 on the map says little of what "
-        "was learned."
+        "was learned. An answer that rests on what is absent fails too: only what is there can be deleted."
     )
 
 
@@ -152,7 +152,7 @@ def why_again(trained: Trained, *words: str) -> str:
 
 def percent(share: float) -> str:
     """Return a probability as text, never rounded to 0% or 100%."""
-    return "< 0.1%" if share < 0.0005 else "> 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
+    return "< 0.1%" if share < 0.0005 else "> 99.9%" if share >= 0.9995 else f"{share:.1%}"
 
 
 def parts_left_out(count: int) -> str:

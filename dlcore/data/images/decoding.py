@@ -152,7 +152,7 @@ def decode_picture(path: Path, form: PixelFormat) -> Tensor:
         pixels = decoder.decode(path, form.size, form.channels, form.resize, form.levels or decoder.WHOLE)
     except decoder.BrokenPicture as error:
         raise DataError(f"{path}: expected a picture (JPEG, PNG, WebP, …), but {error}.") from error
-    return torch.from_numpy(pixels)[None]
+    return torch.tensor(pixels)[None]
 
 
 @contextmanager
