@@ -39,18 +39,13 @@ def file_name(chapter: Chapter) -> str:
 def picture(chapter: Chapter, place: int) -> Path | None:
     """Return the picture of a lesson; None if its first command draws none without data.
 
-    That of a command `why` needs a trained network: it is not drawn again.
+    That of a command `why` needs a trained network, so it is not drawn again.
     """
     commands = chapter.lessons[place].commands
     words = commands[0].split()
-    drawn = commands[1:2] and commands[1].startswith("why ")
-    drawn = (
-        drawn
-        or words[0] == "show"
-        and words[1] not in ("model", "data", "gradients")
-        and "--data.batch_size" not in words
-    )
-    return PICTURES / f"{chapter.number:02d}-{place + 1}.png" if drawn else None
+    shown = words[0] == "show" and words[1] not in ("model", "data", "gradients") and "--data.batch_size" not in words
+    explained = any(command.startswith("why ") for command in commands)
+    return PICTURES / f"{chapter.number:02d}-{place + 1}.png" if shown or explained else None
 
 
 def page(chapter: Chapter, language: Language) -> str:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlcore.insight.activation_curves import activation_curve
-    from dlcore.insight.attribution import attribute, explain_picture, explain_row, explain_table, load_trained
+    from dlcore.insight.attribution.methods import attribute
+    from dlcore.insight.attribution.pictures import explain_picture
+    from dlcore.insight.attribution.tables import explain_row, explain_table
+    from dlcore.insight.attribution.trained import load_trained
     from dlcore.insight.config_sources import config_lines
     from dlcore.insight.gradient_check import GradientReport, check_gradients
     from dlcore.insight.lr_range_test import RangeTest, find_learning_rate
@@ -26,7 +29,10 @@ __all__ = [
 ]  # fmt: skip
 _FILES = {
     "activation_curves": ("activation_curve",),
-    "attribution": ("attribute", "explain_picture", "explain_row", "explain_table", "load_trained"),
+    "attribution.methods": ("attribute",),
+    "attribution.pictures": ("explain_picture",),
+    "attribution.tables": ("explain_row", "explain_table"),
+    "attribution.trained": ("load_trained",),
     "config_sources": ("config_lines",),
     "gradient_check": ("GradientReport", "check_gradients"),
     "lr_range_test": ("RangeTest", "find_learning_rate"),

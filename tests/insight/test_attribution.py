@@ -10,9 +10,10 @@ from torch import nn
 from dlcore.data.images import circles
 from dlcore.errors import ArgumentError, FitError, UnknownNameError
 from dlcore.insight import attribute
-from dlcore.insight.attribution import Reading, check_map, mass_within, randomized
-from dlcore.insight.attribution.checks import check_rows
+from dlcore.insight.attribution.checks import check_map, randomized
 from dlcore.insight.attribution.methods import last_feature_maps
+from dlcore.insight.attribution.pictures import mass_within
+from dlcore.insight.attribution.reading import Reading
 from dlcore.models import CNN, MLP
 
 ROWS = Reading("regression")
@@ -171,11 +172,11 @@ def test_rows_are_checked_each_by_its_own_most_important_columns():
     weights = torch.rand(30, 10, generator=torch.Generator().manual_seed(0))
 
     def delete(masks):
-        return (weights * ~masks).sum(2).mean(1)
+        return (weights * ~masks).sum(2).mean(1)  # of all rows
 
     noise = [torch.rand(30, 10, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2, 3)]
-    assert check_rows(weights, delete, noise).fails == []
-    assert check_rows(-weights, delete, noise).fails
+    assert check_map(weights, delete, noise, by_row=True).fails == []
+    assert check_map(-weights, delete, noise, by_row=True).fails
 
 
 def test_randomised_weights_are_the_same_numbers_in_another_order():

@@ -8,14 +8,9 @@ from pathlib import PurePath
 
 from dlcore.cli.why.report import Report, check_note, for_and_against, percent, why_again
 from dlcore.errors import DataError
-from dlcore.insight.attribution import (
-    MapCheck,
-    PictureReason,
-    Sample,
-    Trained,
-    explain_picture,
-    methods_for,
-)
+from dlcore.insight.attribution.checks import MapCheck
+from dlcore.insight.attribution.pictures import PictureReason, explain_picture, methods_for
+from dlcore.insight.attribution.trained import Sample, Trained
 from dlcore.runs.evaluation_files import name_of_data
 from dlcore.tracking.figures import MapRow, attribution_maps
 from dlcore.translation import _
@@ -163,7 +158,7 @@ def _known(trained: Trained, sample: Sample) -> list[tuple[str, str]]:
 
 
 def _caption(check: MapCheck, on_circle: tuple[float, float] | None) -> str:
-    if check.before == 0:
+    if check.of_number:
         lines = [_("without its fifth: changes by {x:.3g}").format(x=-check.deleted)]
         lines.append(_("at random: by {x:.3g}").format(x=-check.at_random))
     else:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dlcore.cli.why.report import Report, check_note, for_and_against, percent, why_again
-from dlcore.insight.attribution import Sample, Trained, explain_row, explain_table
-from dlcore.insight.attribution.tables import REPEATS
+from dlcore.insight.attribution.tables import REPEATS, explain_row, explain_table
+from dlcore.insight.attribution.trained import Sample, Trained
 from dlcore.runs.evaluation_files import name_of_data
 from dlcore.tracking.figures import Bars, attribution_bars
 from dlcore.translation import _

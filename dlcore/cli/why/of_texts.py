@@ -9,7 +9,7 @@ from rich.text import Text
 from dlcore.cli.predict_text import colored_words, rows_of_answer
 from dlcore.cli.why.report import Report, check_note, for_and_against, parts_left_out, percent
 from dlcore.errors import CheckpointError
-from dlcore.insight.attribution import TextReason, explain_next, explain_text
+from dlcore.insight.attribution.texts import TextReason, explain_next, explain_text
 from dlcore.models import TextClassifier
 from dlcore.runs import load_text_classifier, load_text_model
 from dlcore.runs.folder import runs_root

@@ -24,7 +24,7 @@ from dlcore.translation import _, language, ngettext
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from dlcore.insight.attribution import Trained
+    from dlcore.insight.attribution.trained import Trained
 
 FOLDER = "why"
 
@@ -117,15 +117,14 @@ class Report:
 
 def check_cells(check: MapCheck) -> list[str]:
     """Return the numbers of a check as texts, and whether it is passed."""
-    is_change = check.before == 0  # of a regression: by how much the answer changes
     before, deleted, at_random = (
-        _("changes by {x:.3g}").format(x=-value) if is_change else percent(value)
+        _("changes by {x:.3g}").format(x=-value) if check.of_number else percent(value)
         for value in (check.before, check.deleted, check.at_random)
     )
     verdict = _("no") if check.fails else _("yes") if check.count else _("too few parts")
     cells = [deleted, at_random] if check.count else ["–", "–"]
     correlation = "–" if math.isnan(check.correlation) else f"ρ {check.correlation:.2f}"
-    return ["–" if is_change else before, *cells, correlation, verdict]
+    return ["–" if check.of_number else before, *cells, correlation, verdict]
 
 
 def check_note() -> str:
@@ -133,9 +132,10 @@ def check_note() -> str:
     return _(
         "The checks. “without it”: the fifth that matters most becomes the baseline (words are left out); the answer "
         "must fall by more than without a fifth “at random”, the mean of 20 draws (of a picture, a draw moves that "
-        "fifth to another place). “weights”: networks whose weights are in random order must give another map; ρ is the mean rank "
-        "correlation with theirs (Adebayo et al. 2018, arXiv:1810.03292), and from 0.5 on the map says little of what "
-        "was learned. An answer that rests on what is absent fails too: only what is there can be deleted."
+        "fifth to another place). “weights”: networks whose weights are in random order must give another map; ρ is "
+        "the mean rank correlation with theirs (Adebayo et al. 2018, arXiv:1810.03292), and from 0.5 on the map says "
+        "little of what was learned. An answer that rests on what is absent fails too: only what is there can be "
+        "deleted."
     )
 
 

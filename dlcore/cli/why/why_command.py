@@ -24,7 +24,7 @@ from dlcore.errors import ArgumentError, FitError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
     from dlcore.cli.why.report import Report
-    from dlcore.insight.attribution import Trained
+    from dlcore.insight.attribution.trained import Trained
 
 SUMMARY = (
     "Which parts of the input decided a trained model's answer: pixels, columns, words. Each map is checked: without "
@@ -87,7 +87,7 @@ def run(argv: list[str]) -> int:
             raise ArgumentError(passed[0], "--ckpt_path alone beside --text", passed[-1], remedy)
         report_of_text(call.text, call.ckpt_path, given.run_name()).show()
         return 0
-    from dlcore.insight.attribution import load_trained
+    from dlcore.insight.attribution.trained import load_trained
 
     trained = load_trained(*words)
     if hasattr(trained.model, "scores") or hasattr(trained.data, "text_of"):

@@ -38,6 +38,7 @@ class MapCheck:
         correlation: Mean rank correlation with the maps of networks with randomised weights; NaN without one.
         count: Number of parts that were deleted; 0: there are too few for this check.
         scale: Size of the answer: less than 1% of it counts as no difference.
+        of_number: Whether it is a regression's.
     """
 
     before: float
@@ -46,6 +47,7 @@ class MapCheck:
     correlation: float
     count: int
     scale: float
+    of_number: bool = False
 
     @property
     def fails(self) -> list[str]:
@@ -63,6 +65,7 @@ def check_map(
     delete: Deleted,
     of_random_networks: Iterable[Tensor],
     change: float | None = None,
+    by_row: bool = False,
     seed: int = 0,
 ) -> MapCheck:
     """Check whether a map explains an answer.
@@ -79,57 +82,31 @@ def check_map(
         of_random_networks: Maps of networks with randomised weights (*), for the same answer.
         change: Of a regression: by how much the answer changes when all parts are deleted. A part is then important by
             its size, whatever its sign, and `delete` returns minus the answer's change.
+        by_row: Whether the map holds maps of several inputs (N, P): from each its own most important fifth is deleted.
         seed: Seed of the draws.
     """
-    ranked = (importance if change is None else importance.abs()).double().flatten().cpu()
-    count = max(1, round(SHARE * len(ranked))) if len(ranked) >= _FEWEST else 0
-    generator = torch.Generator().manual_seed(seed)
-    mask = torch.zeros(len(ranked), dtype=torch.bool)
-    mask[ranked.argsort(descending=True, stable=True)[:count]] = True
-    masks = [torch.zeros_like(mask), mask]
-    for _draw in range(_DRAWS):
-        if importance.dim() == 2:
-            shifts = [int(torch.randint(1, max(side, 2), (), generator=generator)) for side in importance.shape]
-            masks.append(mask.view(importance.shape).roll(shifts, (0, 1)).flatten())
-        else:
-            masks.append(mask[torch.randperm(len(mask), generator=generator)])
-    before, deleted, *others = delete(torch.stack(masks).view(-1, *importance.shape)).tolist()
-    correlation = rank_correlation(importance, of_random_networks)
-    scale = before if change is None else change
-    return MapCheck(before, deleted, float(np.mean(others)), correlation, count, scale)
-
-
-def check_rows(
-    importance: Tensor,
-    delete: Deleted,
-    of_random_networks: Iterable[Tensor],
-    change: float | None = None,
-    seed: int = 0,
-) -> MapCheck:
-    """Check maps of several inputs together, as `check_map` does: from each its own most important fifth is deleted.
-
-    Args:
-        importance: Maps of the inputs (N, P).
-        delete: Returns the mean strength of the answers (1,) for inputs without the parts in masks (1, N, P).
-        of_random_networks: Maps of networks with randomised weights (N, P).
-        change: As for `check_map`.
-        seed: Seed of the draws.
-    """
-    ranked = importance if change is None else importance.abs()
+    ranked = (importance if change is None else importance.abs()).double().cpu()
+    ranked = ranked.reshape(len(ranked) if by_row else 1, -1)
     count = max(1, round(SHARE * ranked.shape[1])) if ranked.shape[1] >= _FEWEST else 0
     generator = torch.Generator().manual_seed(seed)
     none = torch.zeros_like(ranked, dtype=torch.bool)
-    top = none.scatter(1, ranked.topk(count, dim=1).indices, True)
-    draws = [torch.rand(ranked.shape, generator=generator).topk(count, dim=1).indices for _draw in range(_DRAWS)]
-    masks = [none, top, *(none.scatter(1, places, True) for places in draws)]
-    before, deleted, *others = (float(delete(mask[None])) for mask in masks)
-    sizes = (each.abs().mean(0) for each in of_random_networks)
-    correlation = rank_correlation(importance.abs().mean(0), sizes)
-    scale = before if change is None else change
-    return MapCheck(before, deleted, float(np.mean(others)), correlation, count, scale)
+    top = none.scatter(1, ranked.argsort(dim=1, descending=True, stable=True)[:, :count], True)
+
+    def draw() -> Tensor:
+        if importance.dim() == 1 or by_row:
+            return none.scatter(1, torch.rand(ranked.shape, generator=generator).argsort(dim=1)[:, :count], True)
+        shifts = [int(torch.randint(1, max(side, 2), (), generator=generator)) for side in importance.shape]
+        return top.view(importance.shape).roll(shifts, (0, 1)).view_as(top)
+
+    masks = torch.stack([none, top, *(draw() for _ in range(_DRAWS))])
+    before, deleted, *others = delete(masks.view(-1, *importance.shape)).tolist()
+    compared = [each.abs().mean(0) if by_row else each for each in (importance, *of_random_networks)]
+    correlation = _rank_correlation(compared[0], compared[1:])
+    at_random, scale = float(np.mean(others)), before if change is None else change
+    return MapCheck(before, deleted, at_random, correlation, count, scale, change is not None)
 
 
-def rank_correlation(importance: Tensor, others: Iterable[Tensor]) -> float:
+def _rank_correlation(importance: Tensor, others: Iterable[Tensor]) -> float:
     """Return the mean of Spearman's rank correlation of a map with others; NaN where ranks are equal, or too few."""
     from scipy.stats import spearmanr
 

@@ -18,6 +18,7 @@ from dlcore.errors import FitError
 from dlcore.insight.attribution.checks import NETWORKS, MapCheck, check_map, randomized
 from dlcore.insight.attribution.methods import METHODS, attribute, outputs_of
 from dlcore.insight.attribution.trained import Sample, Trained
+from dlcore.text.network import check_finite
 
 _CIRCLE = re.compile(r"(?:(train|val|test)/)?circle/(\d{5})\.png")
 
@@ -82,6 +83,7 @@ def explain_picture(
         raise FitError(f"data: expected pictures (1, C, H, W), got {tuple(inputs.shape)} from {trained.data}.")
     methods = methods_for(trained.model) if methods is None else methods
     outputs = outputs_of(trained.model, inputs)
+    check_finite(outputs)
     answers = reading.answers(outputs) if answer is None else torch.tensor([answer], device=outputs.device)
     maps = {
         name: each[0]

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from dlcore.data.tables.encoding import Encoding, OneHot
 from dlcore.errors import DataError, FitError
-from dlcore.insight.attribution.checks import NETWORKS, MapCheck, check_map, check_rows, randomized
+from dlcore.insight.attribution.checks import NETWORKS, MapCheck, check_map, randomized
 from dlcore.insight.attribution.methods import attribute, outputs_of
 from dlcore.insight.attribution.reading import Reading
 from dlcore.insight.attribution.trained import Sample, Trained
+from dlcore.text.network import check_finite
 
 MOST_ROWS = 2000
 REPEATS = 20
@@ -102,6 +103,7 @@ class _Rows:
         self.column_of = torch.arange(len(widths)).repeat_interleave(torch.tensor(list(widths.values())))
         self.baseline = _mean_row(trained).to(inputs)
         self.outputs = outputs_of(trained.model, inputs)
+        check_finite(self.outputs)
         self.answers = self.reading.answers(self.outputs)
 
     def by_column(self, values: Tensor) -> Tensor:
@@ -192,7 +194,7 @@ def explain_table(trained: Trained, seed: int = 0) -> TableReason:
         len(inputs),
         total,
         ColumnScores(mean, std, check_map(mean, rows.delete, their_falls, change)),
-        ColumnScores(sizes.mean(0), sizes.std(0), check_rows(shares, rows.delete, their_shares, change)),
+        ColumnScores(sizes.mean(0), sizes.std(0), check_map(shares, rows.delete, their_shares, change, by_row=True)),
         "R²" if rows.is_number else "cross-entropy",
     )
 
