@@ -113,7 +113,7 @@ def test_columns_of_a_table_and_of_a_row(workplace, capsys):
 def test_a_regression_is_explained_by_its_number(workplace, capsys):
     fit("-c", "mlp_table_regression", *QUIET, "--trainer.max_epochs=3")
     assert "R² falls by" in said_of(capsys)
-    assert "changes by" in said_of(capsys, "--index=0")
+    assert "Δ " in said_of(capsys, "--index=0")
 
 
 def test_the_next_word_of_a_text_model(text_run, capsys, monkeypatch):

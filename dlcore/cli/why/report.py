@@ -118,7 +118,7 @@ class Report:
 def check_cells(check: MapCheck) -> list[str]:
     """Return the numbers of a check as texts, and whether it is passed."""
     before, deleted, at_random = (
-        _("changes by {x:.3g}").format(x=-value) if check.of_number else percent(value)
+        f"Δ {-value:.3g}" if check.of_number else percent(value)
         for value in (check.before, check.deleted, check.at_random)
     )
     verdict = _("no") if check.fails else _("yes") if check.count else _("too few parts")

@@ -16,7 +16,7 @@ from dlcore.errors import ArgumentError, ConfigError, FitError, UnknownNameError
 from dlcore.insight.attribution.reading import Reading
 
 METHODS = ("grad_cam", "integrated_gradients", "occlusion")
-_STEPS = 50  # of the path from the baseline to the input
+_STEPS = 32  # of the path from the baseline to the input
 _TOGETHER = 64  # inputs of a batch
 _WINDOWS = 7  # windows of occlusion side by side; each moves by half of its side
 
