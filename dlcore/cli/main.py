@@ -30,6 +30,7 @@ _MODULES = {
     "recipes": "dlcore.cli.recipes",
     "show": "dlcore.cli.show.show_command",
     "study": "dlcore.cli.study.study_command",
+    "try": "dlcore.cli.try_page.try_command",
     "why": "dlcore.cli.why.why_command",
 }
 # Long commands that keep their results: they continue if nobody reads their output.

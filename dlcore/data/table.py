@@ -262,6 +262,11 @@ class Table(ArrayData):
         targets = target.encode(rows.target, kept, where) if rows.target else target.unknown(len(inputs))
         return Split(inputs, targets, torch.from_numpy(kept))
 
+    def read_rows(self, rows: DataFrame) -> Tensor:
+        """Return rows from elsewhere as the network gets those of the table (N, F); they need no target."""
+        read = self.reader.further(rows, "rows", self._known, target_needed=False)
+        return self.transform(self._encode(read, np.arange(len(rows))))
+
     def _encode(self, rows: Rows, kept: np.ndarray) -> Tensor:
         """Return all rows as stored in memory (N, C); print the notes about them."""
         inputs, notes = self._known.encoding.encode(rows.columns)

@@ -1,0 +1,1 @@
+"""``try``: a page on this machine, on which a trained model answers."""
