@@ -104,11 +104,9 @@ def _known(targets: Tensor, names: Sequence[str] | None) -> bool:
 
 def _classes(answers: Tensor, names: Sequence[str]) -> list[list[str]]:
     """Return the predicted class and the probability of each, for each row."""
-    best = answers.argmax(dim=1).tolist()
-    return [
-        [csv_cell(names[winner]), *(f"{value:.6f}" for value in row)]
-        for winner, row in zip(best, answers.tolist(), strict=True)
-    ]
+    cells, numbers = [csv_cell(name) for name in names], "\n".join(["%.6f"] * answers.shape[1])
+    pairs = zip(answers.argmax(dim=1).tolist(), answers.tolist(), strict=True)
+    return [[cells[best], *(numbers % tuple(row)).split("\n")] for best, row in pairs]
 
 
 def few_answers(path: Path) -> dict[str, str]:

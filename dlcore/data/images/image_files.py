@@ -207,12 +207,14 @@ def _pictures_below(folder: Path, root: Path, ignored: Counter[str]) -> list[str
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not is_hidden(name))
+        # Once a folder, since relpath takes longer than anything else here.
+        above, within = os.path.join(path, ""), os.path.join(os.path.relpath(path, root), "")  # noqa: PTH118
+        within = within.removeprefix(f".{os.sep}")
         for name in sorted(files):
             if is_hidden(name):
                 continue
-            whole = os.path.join(path, name)  # noqa: PTH118
-            if (ending := _kind(whole)) in ENDINGS:
-                names.append(os.path.relpath(whole, root))
+            if (ending := _kind(above + name)) in ENDINGS:
+                names.append(within + name)
             else:
                 ignored[ending] += 1
     return names
