@@ -7,6 +7,7 @@ setup(
         *find_packages(include=["dlcore*"]),
         *("dlcore.configs", "dlcore.configs.studies", "dlcore.studies.templates", "dlcore.data.lyrics"),
         "dlcore.locale.zh_CN.LC_MESSAGES",
+        "dlcore.export.scripts",
     ],
     package_dir={"dlcore.configs": "configs"},
     package_data={
