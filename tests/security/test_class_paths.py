@@ -6,7 +6,7 @@ import sys
 import jsonargparse
 import pytest
 import torch
-from forked_command import command
+from forked_command import command as carry_out
 
 from dlcore.cli.main import main
 from dlcore.config.allow_list import AllowList, is_within
@@ -260,6 +260,6 @@ def test_a_module_beside_the_user_named_as_ours_is_not_ours(tmp_path):
         (work / f"{name}.py").write_text("open('hostile_code_ran', 'w').close()\nclass Net: pass\n")
         (work / f"{name}.yaml").write_text(f"model: {name}.Net\n{DATA}")
         # The folder is the first that modules are looked for in, as behind ``python -m``.
-        ended = command(work, "fit", "-c", f"{name}.yaml", before=(sys.path.insert, 0, ""))
+        ended = carry_out(work, "fit", "-c", f"{name}.yaml", before=(sys.path.insert, 0, ""))
         ended.check(2, NOT_OURS)
     assert not (work / "hostile_code_ran").exists()
