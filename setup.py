@@ -8,6 +8,7 @@ setup(
         *("dlcore.configs", "dlcore.configs.studies", "dlcore.studies.templates", "dlcore.data.lyrics"),
         "dlcore.cli.templates",
         "dlcore.locale.zh_CN.LC_MESSAGES",
+        "dlcore.export.scripts",
     ],
     package_dir={"dlcore.configs": "configs"},
     package_data={

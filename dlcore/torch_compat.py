@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -72,3 +72,18 @@ def single_schedules(schedule: Any) -> list[Any]:
     """Return a schedule, or those within a chained or sequential one (`_schedulers`, torch 2.15)."""
     parts = getattr(schedule, "_schedulers", ())
     return [each for part in parts for each in single_schedules(part)] or [schedule]
+
+
+@contextmanager
+def dynamic_recurrent_layers() -> Iterator[None]:
+    """Let torch.export trace LSTM and GRU layers for any number of steps (`torch.export._patches`, torch 2.14).
+
+    Else it makes a copy of the layer for each step. torch.onnx.export does the same by itself.
+    """
+    from torch.export import _patches  # here, since its import is slow
+
+    with ExitStack() as stack:
+        for name in ("register_lstm_while_loop_decomposition", "register_gru_while_loop_decomposition"):
+            if (register := getattr(_patches, name, None)) is not None:
+                stack.enter_context(register())
+        yield

@@ -31,6 +31,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if not config.option.markexpr:  # in each process again: only what was typed is handed on
         config.option.markexpr = "not matrix and not soak" + " and not process" * whole
+    elif config.option.markexpr == "process":  # a case of the matrix may lie in a file of processes
+        config.option.markexpr = "process and not matrix and not soak"
     has_cores = config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput")
     if whole and has_cores and config.option.numprocesses is None:
         config.option.numprocesses, config.option.dist = "auto", "worksteal"

@@ -169,27 +169,29 @@ def word_tables(once: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def text_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def text_run(once: Callable[..., Path]) -> Path:
     """The folder of a run that trained a text model for two epochs on a few hundred short poems, in seconds.
 
     Its working folder is three folders up; the corpus is gone.
     """
     from dlcore.runs import fit
 
-    place = tmp_path_factory.mktemp("text_run")
-    signs = random.Random(0)
-    halves = ["春风又绿江南岸", "明月何时照我还", "不知细叶谁裁出", "二月春风似剪刀", "举头望明月", "低头思故乡"]
-    poems = ["，\n".join(signs.sample(halves, 4)) + "。" for _ in range(300)]
-    (place / "poems.txt").write_text("\n\n".join(poems), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place)
-        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
-        fit(
-            *("-c", "rnn_lyrics", "--data.root=poems.txt", "--data.level=word", "--trainer.max_epochs=2"),
-            "--trainer.accelerator=cpu",
-            *("--model.embedding_dim=16", "--model.hidden_size=24", "--progress_display=off", "--word_embeddings=on"),
-            *("--text_samples.prompts=['', '明月', '*A* <b>|']", "--text_samples.length=20", "--token_loss=on"),
-        )
-        (place / "poems.txt").unlink()
-        shutil.rmtree(place / "cache")
-    return place / "lightning_logs" / "rnn_lyrics" / "version_0"
+    def make(place: Path) -> None:
+        signs = random.Random(0)
+        halves = ["春风又绿江南岸", "明月何时照我还", "不知细叶谁裁出", "二月春风似剪刀", "举头望明月", "低头思故乡"]
+        poems = ["，\n".join(signs.sample(halves, 4)) + "。" for _ in range(300)]
+        (place / "poems.txt").write_text("\n\n".join(poems), encoding="utf-8")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(place)
+            patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+            fit(
+                *("-c", "rnn_lyrics", "--data.root=poems.txt", "--data.level=word", "--trainer.max_epochs=2"),
+                "--trainer.accelerator=cpu",
+                *("--model.embedding_dim=16", "--model.hidden_size=24", "--progress_display=off"),
+                *("--text_samples.prompts=['', '明月', '*A* <b>|']", "--text_samples.length=20", "--token_loss=on"),
+                "--word_embeddings=on",
+            )
+            (place / "poems.txt").unlink()
+            shutil.rmtree(place / "cache")
+
+    return once("text_run", make) / "lightning_logs" / "rnn_lyrics" / "version_0"

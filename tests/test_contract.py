@@ -59,7 +59,12 @@ def test_each_recipe_stops_early_and_cuts_the_rate_or_says_why_not(name, section
     assert recipe[section] or re.search(rf"[Nn]o {section}(, no \w+)?: \w", header)
 
 
-@pytest.mark.parametrize("name", recipe_names())
+LONG = {"cnn_images", "rnn_corpus"}  # the classes of cnn_circles and rnn_lyrics, a larger network
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.matrix] * (name in LONG)) for name in recipe_names()]
+)
 def test_each_recipe_trains_saves_resumes_and_is_evaluated(name, workplace, small, capsys):
     if class_and_arguments(read_recipe(find_recipe(name))["data"])[1].get("builtin") == "linear_regression":
         # Five points cannot be parted as pictures can; a point a batch gives as many steps.

@@ -17,7 +17,7 @@ FLOORS = [
     {"diagnosis"},
     {"models", "data", "callbacks"},
     {"runs"},
-    {"studies", "insight", "textbook"},
+    {"studies", "insight", "textbook", "export"},
     {"cli"},
     {"__main__"},
 ]

@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 def read_prompts_file(
     name: str, flag: str = "--prompts_file", expected: str = "a text file with a prompt a line"
 ) -> list[str]:
-    """Return the prompts of a file, one per line; empty lines are skipped. flag and expected are for errors."""
+    """Return the prompts of a file, one per line; empty lines are skipped. flag and expected are for errors.
+
+    ``-`` is standard input.
+    """
     from dlcore.text.corpus_files import look_through, open_text
 
     path = Path(name).expanduser()
-    if not path.is_file():
-        raise ArgumentError(flag, expected, name, "There is no such file.")
-    with path.open("rb") as binary, open_text(look_through(path), binary) as lines:
-        prompts = [line.rstrip("\n") for line in lines if line.strip()]
+    if name == "-":
+        prompts = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+    elif not path.is_file():
+        raise ArgumentError(flag, expected, name, "There is no such file. Standard input is -")
+    else:
+        with path.open("rb") as binary, open_text(look_through(path), binary) as lines:
+            prompts = [line.rstrip("\n") for line in lines if line.strip()]
     if not prompts:
         raise ArgumentError(flag, "at least one line that is not empty", name)
     return prompts

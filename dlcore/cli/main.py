@@ -23,6 +23,7 @@ _MODULES = {
     "check": "dlcore.cli.check",
     "compare": "dlcore.cli.compare",
     "explain": "dlcore.cli.explain",
+    "export": "dlcore.cli.export",
     "generate": "dlcore.cli.generate",
     "lessons": "dlcore.cli.lessons",
     "lr_find": "dlcore.cli.lr_find",

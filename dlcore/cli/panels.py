@@ -31,7 +31,7 @@ from dlcore.plain_text import printable
 from dlcore.runs import Command
 from dlcore.runs.evaluation_files import write_test_report
 from dlcore.runs.folder import run_of_checkpoint
-from dlcore.runs.predictions import write_predictions
+from dlcore.runs.predictions import few_answers, write_predictions
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.translation import _, ngettext
 
@@ -49,6 +49,9 @@ class StartPanel(Callback):
             console = PlainConsole()
             _print_rows(console, "dlcore fit", _facts(trainer, pl_module, self.folder))
             warn_of_sample(console, data_module_of(trainer))
+
+
+_FEW = 5  # predictions that are shown
 
 
 def print_end(command: Command, seconds: float) -> None:
@@ -153,9 +156,10 @@ def _end_of_prediction(console: Console, command: Command, seconds: float) -> No
     path, count = write_predictions(command)
     what = _("{path} ({n:,} batches as predict_step gave them: no table can be made of them)")
     if path.suffix == ".csv":
-        what = _("{path} ({n:,} answers)")
+        what = ngettext("{path} ({n:,} answer)", "{path} ({n:,} answers)", count)
     rows = {
         _("checkpoint"): short_path(command.settings.checkpoint_path),
+        **({} if count > _FEW else few_answers(path)),
         _("kept in"): what.format(path=short_path(path), n=count),
     }
     run = run_of_checkpoint(command.settings.checkpoint_path)

@@ -103,7 +103,7 @@ def _write(answers: Sequence[ClassifiedText], names: Sequence[str], checkpoint: 
     folder = run_of_checkpoint(checkpoint)
     if folder is None or not os.access(folder, os.W_OK):
         folder = Path()
-    path = folder / f"predictions_text{f'_{file_name(Path(file).stem)}' if file else ''}.csv"
+    path = folder / f"predictions_text{f'_{file_name(Path(file).stem)}' if file and file != '-' else ''}.csv"
     with replacing(path) as target:
         writer = csv.writer(target)
         writer.writerow(map(csv_cell, ["index", "text", "predicted", *(f"probability of {name}" for name in names)]))

@@ -59,11 +59,13 @@ class Request:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
         recipes: Names of recipes or files, in order; later ones override earlier ones.
         flags: All other flags, in order; they override the recipes, whatever the order.
+        inputs: Files, folders and patterns to predict: the words that are no flags.
     """
 
     command: str
     recipes: list[str] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
 
     def value(self, name: str) -> str | None:
         """Return the last value of a flag, or None."""
@@ -75,7 +77,7 @@ class Request:
 
     def line(self) -> str:
         """Return the command line that repeats the request; without passwords and keys, because it is saved."""
-        words = [f"-c {shell_word(recipe)}" for recipe in self.recipes]
+        words = [*map(shell_word, self.inputs), *(f"-c {shell_word(recipe)}" for recipe in self.recipes)]
         for flag in self.flags:
             switches = {"null": "off", "{}": "on"} if flag.name in callback_sections() else {}
             value = switches.get(flag.value or "", flag.value)
@@ -103,6 +105,9 @@ def read_request(argv: Sequence[str]) -> Request:
             value = attached if equals else None
             if word == "-h":
                 name = "help"
+            elif request.command == "predict" and (word == "-" or not word.startswith(("-", "—", "–", "－"))):
+                request.inputs.append(word)
+                continue
             elif not word.startswith("--"):
                 remedy = remedy_for_word(word)
                 raise ConfigError(

@@ -21,7 +21,7 @@ from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.decoding import PixelFormat, decode_picture
-from dlcore.data.images.image_files import Found, class_targets, find_pictures, part_places
+from dlcore.data.images.image_files import Found, class_targets, find_pictures, find_unsorted, part_places
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
@@ -41,7 +41,7 @@ class ImageFolder(ArrayData):
     predict needs no class folders, and its answers name the files.
 
     Args:
-        root: The folder.
+        root: The folder; for predict also a picture, a pattern (photos/**/*.jpg) or a list of these.
         builtin: Pictures that need no folder: circles ("is there a circle?", 13,000 pictures of 48 × 48, drawn by
             dlcore as PNG files at the first use); root takes precedence.
         size: Height and width of all pictures after decoding, in pixels: 64, or [96, 128].
@@ -81,7 +81,7 @@ class ImageFolder(ArrayData):
 
     def __init__(
         self,
-        root: str | None = None,
+        root: str | list[str] | None = None,
         builtin: Literal["circles"] | None = None,
         size: int | tuple[int, int] = 64,
         resize: Literal["crop", "squash", "pad"] = "crop",
@@ -127,7 +127,8 @@ class ImageFolder(ArrayData):
         self.augmentation = Augmentation(flip, crop, shift, rotate, color, erase)
         self.mixing = Mixing(mixup, cutmix)
         self.cache, self.skip_broken = cache, skip_broken
-        self.source = root if root is not None else f"{builtin}, drawn by dlcore"
+        named = root if isinstance(root, str) or root is None else ", ".join(root[:3]) + ", …" * (len(root) > 3)
+        self.source = named if named is not None else f"{builtin}, drawn by dlcore"
         self._kept: dict[str, Any] = {}  # what a checkpoint holds
         self._counts: list[int] | None = None
         self._levels: tuple[int, int] | None = None  # of 16-bit pictures: the values that became 0 and 255
@@ -175,7 +176,16 @@ class ImageFolder(ArrayData):
 
     @cached_property
     def _found(self) -> Found:
-        return find_pictures(str(circles_folder()) if self.root is None else self.root)
+        root = str(circles_folder()) if self.root is None else self.root
+        kept = self._kept
+        if self.stage == "predict" and kept and (not isinstance(root, str) or _real(root) != kept["root"]):
+            found = find_unsorted(root, kept["class_names"])
+            if found is not None:
+                return found
+        if not isinstance(root, str):
+            remedy = "Only predict, with --ckpt_path, takes several."
+            raise ArgumentError("root", "one folder with a folder of pictures for each class", root, remedy)
+        return find_pictures(root)
 
     def _class_names(self) -> list[str]:
         if self._kept:
@@ -291,3 +301,7 @@ class ImageFolder(ArrayData):
 
     def _statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
         return tensors(self.normalization, device)
+
+
+def _real(root: str) -> str:
+    return str(Path(root).expanduser().resolve())

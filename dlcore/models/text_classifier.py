@@ -124,7 +124,7 @@ class TextClassifier(Model):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of tokens (N, T)."""
         # An empty text counts as one token, so that it has a mean and a maximum.
-        lengths = (inputs != END).cumprod(dim=1).sum(dim=1).clamp_min(1)
+        lengths = ((inputs == END).cumsum(dim=1) == 0).sum(dim=1).clamp_min(1)
         if self.training and self.word_dropout:
             dropped = torch.rand(inputs.shape, device=inputs.device) < self.word_dropout
             inputs = torch.where(dropped & within(lengths, inputs.shape[1]), UNKNOWN, inputs)

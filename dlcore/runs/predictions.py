@@ -26,6 +26,7 @@ from dlcore.tracking.run_file import replace_file, replacing
 if TYPE_CHECKING:
     from dlcore.runs.command import Command
 
+_ROWS = 10_000  # that are written together: all would fill the memory
 _LONGEST = 40  # characters of a document's first line to write
 
 
@@ -73,35 +74,55 @@ def _write(command: Command, path: Path) -> int:
     names = class_names(command)
     part: Any = getattr(command.datamodule, "parts", {}).get("test")
     indices = part.indices[: len(answers)] if part is not None else torch.arange(len(answers))
-    targets = _targets(part.targets[indices], names) if part is not None else []
+    has_targets = part is not None and _known(part.targets[indices], names)
     if names is None:
         header, known = _regression_header(facts.get("target_name"), answers.shape[1])
-        columns = _numbers(answers)
     else:
         # The user's own module may return logits.
         word = "probability" if bool(((answers >= 0) & (answers <= 1)).all()) else "score"
         header, known = ["predicted", *(f"{word} of {name}" for name in names)], ["target"]
-        best = answers.argmax(dim=1).tolist()
-        columns = [
-            [csv_cell(names[winner]), *(f"{value:.6f}" for value in row)]
-            for winner, row in zip(best, answers.tolist(), strict=True)
-        ]
-    if not any(any(row) for row in targets):  # new rows, without targets
-        known, targets = [], []
+    files = getattr(part, "names", None)
+    named = [facts.get("sample_names", "file")] if files else []
     with replacing(path) as file:
         writer = csv.writer(file)
-        files = getattr(part, "names", None)
-        writer.writerow(
-            map(csv_cell, ["index", *([facts.get("sample_names", "file")] if files else []), *header, *known])
-        )
-        for number, index in enumerate(indices.tolist()):
-            writer.writerow(
-                [
-                    *(index, *([csv_cell(files[index])] if files else [])),
-                    *(*columns[number], *(targets[number] if targets else [])),
-                ]
-            )
+        writer.writerow(map(csv_cell, ["index", *named, *header, *(known if has_targets else [])]))
+        for own, chosen in zip(answers.split(_ROWS), indices.split(_ROWS), strict=True):
+            columns: list[list[list[str]]] = [[[str(index)] for index in chosen.tolist()]]
+            if files:
+                columns.append([[csv_cell(files[index])] for index in chosen.tolist()])
+            columns.append(_numbers(own) if names is None else _classes(own, names))
+            if has_targets:
+                columns.append(_targets(part.targets[chosen], names))
+            writer.writerows([cell for cells in row for cell in cells] for row in zip(*columns, strict=True))
     return len(answers)
+
+
+def _known(targets: Tensor, names: Sequence[str] | None) -> bool:
+    """Return whether any target is known: new rows have classes below 0, or NaN."""
+    return bool((targets >= 0).any() if names is not None else (~targets.isnan()).any())
+
+
+def _classes(answers: Tensor, names: Sequence[str]) -> list[list[str]]:
+    """Return the predicted class and the probability of each, for each row."""
+    cells, numbers = [csv_cell(name) for name in names], "\n".join(["%.6f"] * answers.shape[1])
+    pairs = zip(answers.argmax(dim=1).tolist(), answers.tolist(), strict=True)
+    return [[cells[best], *(numbers % tuple(row)).split("\n")] for best, row in pairs]
+
+
+def few_answers(path: Path) -> dict[str, str]:
+    """Return the answer to each sample of a small table of predictions, by the sample's name; empty for other files."""
+    if path.suffix != ".csv":
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = {}
+    for row in rows:
+        answer = row.get("predicted", "")
+        share = row.get(f"probability of {answer}")
+        numbers = [f"{key} {value}" for key, value in row.items() if key.startswith(("predicted ", "predicted_"))]
+        named = row.get("file") or row.get("text") or row["index"]
+        found[named[:_LONGEST]] = (answer or ", ".join(numbers)) + (f" {float(share):.1%}" if share else "")
+    return found if all(found.values()) else {}
 
 
 def is_table(command: Command) -> bool:

@@ -31,6 +31,7 @@ from dlcore.plain_text import file_name
 from dlcore.runs.argument_inference import places_for_facts
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint, warn_of_newer
 from dlcore.runs.folder import runs_root, with_absolute_paths
+from dlcore.runs.inputs import flag_of_inputs
 
 # The trainer settings of a run that an evaluation of its checkpoint needs too.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -96,6 +97,8 @@ class Settings:
         self.config.pop("ckpt_path", None)
         self.config = without_replaced_classes(self.config, request)
         self.classes = chosen_classes(self.config, request)
+        if request.inputs:
+            request.flags.append(flag_of_inputs(request.inputs, self.classes.get("data", "")))
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
         # A checkpoint may come from anybody: the name in it must not lead out of the folder of runs.

@@ -3,47 +3,36 @@
 import os
 import re
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from forked_command import command
 from PIL import Image
 from run_pages import events_of, in_both, page_of
 
-from dlcore.callbacks import run_summary
 from dlcore.cli.main import main
 from dlcore.runs import fit
 from dlcore.tracking import read_metrics
 from dlcore.tracking.timeline import read_events
 
 
+def end_this_process():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 @pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_a_process_that_is_ended_by_sigterm_leaves_all_that_was_handed_over(tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
     words = [
         *("fit", "-c", "mlp_table_binary", "--trainer.max_epochs=100000", "--early_stopping=off"),
-        *("--trainer.log_every_n_steps=1", "--parameter_distribution=on"),
+        *("--trainer.log_every_n_steps=1", "--parameter_distribution=on", "--trainer.accelerator=cpu"),
     ]
-    settings = {"PYTHONPATH": str(Path(run_summary.__file__).parents[2]), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "dlcore", *words],
-        cwd=tmp_path,
-        env={**os.environ, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        said = ""
-        for line in process.stdout:
-            said += line
-            if re.match(r" *5 ", line):
-                process.send_signal(signal.SIGTERM)
-                break
-        said += process.stdout.read()
-    assert process.returncode == 128 + signal.SIGTERM, said
-    folder = tmp_path / "lightning_logs" / "mlp_table_binary" / "version_0"
-    step = int(re.search(r"Interrupted by SIGTERM at step ([\d,]+)", said)[1].replace(",", ""))
+    ended = command(work, *words, at_step=(50, end_this_process))
+    ended.check(128 + signal.SIGTERM)
+    folder = work / "lightning_logs" / "mlp_table_binary" / "version_0"
+    step = int(re.search(r"Interrupted by SIGTERM at step ([\d,]+)", ended.said)[1].replace(",", ""))
+    assert step >= 50
     events = read_events(folder)
     assert [events[0]["kind"], events[-1]["kind"]] == ["started", "interrupted"]
     assert events[0]["command"].startswith("python -m dlcore fit -c mlp_table_binary --trainer.max_epochs 100000")

@@ -2,14 +2,14 @@ import json
 import os
 import pty
 import re
-import subprocess
+import select
 import sys
 from pathlib import Path
 
 import pytest
+from forked import CONTEXT
 from lightning.pytorch import Trainer
 
-import dlcore
 from dlcore.cli.generated_output import Output, read_prompts_file
 from dlcore.cli.main import main
 from dlcore.errors import ArgumentError
@@ -200,21 +200,29 @@ def test_without_a_text_model_it_says_how_to_train_one(refused, tmp_path, monkey
     assert "Train one first: python -m dlcore fit -c rnn_lyrics" in refused("generate")
 
 
+def write_to(terminal, folder):
+    """Of a process of its own: write a text to a terminal."""
+    os.chdir(folder)
+    os.dup2(os.open(terminal, os.O_WRONLY | os.O_NOCTTY), 1)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    os._exit(main(["generate", "--prompt=明月", "--length=200"]))
+
+
 @pytest.mark.process
 def test_a_text_appears_as_it_is_written(place):
     reader, terminal = pty.openpty()
-    env = os.environ | {"PYTHONPATH": str(Path(dlcore.__file__).parent.parent)}
-    words = [sys.executable, "-m", "dlcore", "generate", "--prompt=明月", "--length=200"]
-    with subprocess.Popen(words, cwd=place, env=env, stdout=terminal, stderr=subprocess.DEVNULL) as process:
-        os.close(terminal)
-        chunks = []
-        try:
-            while chunk := os.read(reader, 4096):
-                chunks.append(chunk)
-        except OSError:  # how a terminal says that its other end is closed
-            pass
+    process = CONTEXT.Process(target=write_to, args=(os.ttyname(terminal), place))
+    process.start()
+    chunks = []
+    while True:
+        alive = process.exitcode is None  # asked before: what it has written last is there
+        if select.select([reader], [], [], 0.1)[0]:
+            chunks.append(os.read(reader, 4096))
+        elif not alive:
+            break
+    os.close(terminal)
     os.close(reader)
-    assert process.returncode == 0
+    assert process.exitcode == 0
     text = b"".join(chunks).decode().replace("\r\n", "\n")
     assert text.startswith("明月")
     assert len(text) == 2 + 200 + 1

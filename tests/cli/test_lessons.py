@@ -66,7 +66,12 @@ def test_recipes_and_studies_of_the_commands_are_there(command):
         assert (REPOSITORY / "configs" / "studies" / f"{words[1]}.yaml").is_file()
 
 
-@pytest.mark.parametrize("command", LIGHT)
+LONG = {"show boundary --data spiral --hidden_sizes [32,32] --steps 3000"}  # the other boundaries take fewer steps
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(command, marks=[pytest.mark.matrix] * (command in LONG)) for command in LIGHT]
+)
 def test_each_command_prints_its_table_and_draws_its_picture(command, workplace, capsys):
     assert main([*shlex.split(command), "--out", "drawn.png"]) == 0
     said = capsys.readouterr().out

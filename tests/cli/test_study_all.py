@@ -1,11 +1,12 @@
-"""``study all``: several studies as one, in real processes of tiny runs."""
+"""``study all``: several studies as one, in forked processes of tiny runs."""
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from forked_command import command, fork_workers
 
-from dlcore.cli.main import main
 from dlcore.cli.study import study_request
 from dlcore.studies import find_study
 
@@ -36,19 +37,34 @@ claims:
 
 
 @pytest.fixture
-def _two_studies(workplace, monkeypatch):
-    paths = {name: workplace / f"{name}.yaml" for name in ("eins", "zwei")}
-    for path, text in zip(paths.values(), (FIRST, SECOND), strict=True):
-        path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(study_request, "study_names", lambda: list(paths))
-    monkeypatch.setattr(study_request, "find_study", lambda name: paths[name] if name in paths else find_study(name))
-    monkeypatch.setenv("COLUMNS", "100")
+def study(tmp_path):
+    """A command in a working folder with these two studies alone; what it printed, and its exit code."""
+    work = tmp_path / "work"
+    work.mkdir()
+    for name, text in (("eins", FIRST), ("zwei", SECOND)):
+        (work / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+    def run(*words):
+        ended = command(work, "study", *words, before=(only_two,), seconds=120)
+        assert "Traceback" not in ended.err, ended
+        return ended.out, ended.code
+
+    run.work = work
+    return run
 
 
-@pytest.mark.usefixtures("_two_studies")
-def test_all_studies_share_a_pool_a_table_and_a_report(workplace, capsys):
-    assert main(["study", "all", "--quick", "--trainer.accelerator", "cpu"]) == 1  # one variant cannot be trained
-    out = capsys.readouterr().out
+def only_two():
+    """In the command's process: no other studies are there."""
+    paths = {name: Path(f"{name}.yaml").resolve() for name in ("eins", "zwei")}
+    study_request.study_names = lambda: list(paths)
+    study_request.find_study = lambda name: paths[name] if name in paths else find_study(name)
+    fork_workers()
+
+
+@pytest.mark.process
+def test_all_studies_share_a_pool_a_table_and_a_report(study):
+    out, code = study("all", "--quick", "--trainer.accelerator", "cpu")
+    assert code == 1  # one variant cannot be trained
     assert "All 2 studies (quick): 3 runs to do; 2 at a time." in out
     assert "/3  zwei: broken, seed 0: failed: model.dropout: expected a number" in out
     # A study's verdicts are told when it ends, and all of them at the end.
@@ -57,7 +73,7 @@ def test_all_studies_share_a_pool_a_table_and_a_report(workplace, capsys):
     assert re.search(r"SKIPPED +none learns less\n +left out of a quick study: 'none' is not trained", out)
     assert re.search(r"INCONCLUSIVE +broken is better\n +broken: –; none: \d\d\.\d%", out)
     assert "3 claims: 1 confirmed, 1 inconclusive, 1 skipped" in out
-    logs = workplace / "lightning_logs"
+    logs = study.work / "lightning_logs"
     assert sorted(path.name for path in logs.iterdir()) == [
         "studies_quick.html",
         "study_eins_quick",
@@ -72,19 +88,22 @@ def test_all_studies_share_a_pool_a_table_and_a_report(workplace, capsys):
     assert (logs / "study_eins_quick" / "report.html").is_file()
     # Nothing is repeated but what failed.
     before = (logs / "study_eins_quick" / "快" / "seed_0" / "study_run.json").stat().st_mtime_ns
-    assert main(["study", "all", "--quick", "--trainer.accelerator", "cpu"]) == 1
-    assert "1 run to do, 2 done before" in capsys.readouterr().out
+    out, code = study("all", "--quick", "--trainer.accelerator", "cpu")
+    assert code == 1
+    assert "1 run to do, 2 done before" in out
     assert (logs / "study_eins_quick" / "快" / "seed_0" / "study_run.json").stat().st_mtime_ns == before
     # A single study, quick, is the same one.
-    assert main(["study", "eins", "--quick", "--trainer.accelerator", "cpu"]) == 0
-    assert "Eins <b> (quick): all 1 runs are done" in capsys.readouterr().out
+    out, code = study("eins", "--quick", "--trainer.accelerator", "cpu")
+    assert code == 0
+    assert "Eins <b> (quick): all 1 runs are done" in out
     assert json.loads((logs / "study_eins_quick" / "results.json").read_text())["quick"] is True
 
 
-@pytest.mark.usefixtures("_two_studies")
-def test_dry_run_lists_the_runs_of_all_and_what_is_not_judged(capsys):
-    assert main(["study", "all", "--quick", "--dry_run"]) == 1
-    out = " ".join(capsys.readouterr().out.split())
+@pytest.mark.process
+def test_dry_run_lists_the_runs_of_all_and_what_is_not_judged(study):
+    out, code = study("all", "--quick", "--dry_run")
+    assert code == 1
+    out = " ".join(out.split())
     assert "Eins <b> (quick)" in out
     assert "not judged: none learns less ('none' is not trained)" in out
     assert re.search(r"broken 0 cannot be trained", out)

@@ -1,22 +1,16 @@
 """Two processes read the streams of one."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from corpus_poems import model_and_data
 from lightning.pytorch import Trainer
+from world import together
 
 pytestmark = pytest.mark.process
 
-PROGRAM = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from test_corpus_processes import train
-train(sys.argv[2], 4, sys.argv[3], devices=2, strategy="ddp")
-"""
+
+def train_share(rank, root, folder):
+    train(root, 4, folder, devices=2, strategy="ddp")
 
 
 def train(root, batch_size, folder, **settings):
@@ -30,21 +24,16 @@ def train(root, batch_size, folder, **settings):
 
 
 def test_two_processes_read_the_streams_of_one(poems, tmp_path, one_thread):
-    (tmp_path / "program.py").write_text(PROGRAM)
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    words = [str(Path(__file__).parent), poems, str(tmp_path / "two")]
-    done = subprocess.run(
-        [sys.executable, "program.py", *words], cwd=tmp_path, capture_output=True, text=True, timeout=200
-    )
-    assert done.returncode == 0, done.stderr
+    together(train_share, poems, tmp_path / "two")
     train(poems, 8, tmp_path / "one")
     one = torch.load(tmp_path / "one" / "0.pt")
     two = [torch.load(tmp_path / "two" / f"{rank}.pt") for rank in range(2)]
     assert len(one) == len(two[0]) == len(two[1]) > 5
     for batch, *shares in zip(one, *two, strict=True):
         for field in range(3):  # inputs, targets, characters
-            together = torch.empty_like(batch[field])
-            together[0::2], together[1::2] = shares[0][field], shares[1][field]
-            assert torch.equal(together, batch[field])
+            both = torch.empty_like(batch[field])
+            both[0::2], both[1::2] = shares[0][field], shares[1][field]
+            assert torch.equal(both, batch[field])
         assert batch[3] == shares[0][3] == shares[1][3]

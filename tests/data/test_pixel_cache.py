@@ -1,12 +1,11 @@
 """Pictures are decoded once, kept as bytes, and never met when they are old; many processes may start at once."""
 
 import os
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
+from forked import CONTEXT
 from image_files import write_classes
 from PIL import Image
 
@@ -115,23 +114,17 @@ def test_pixels_are_mapped_not_read(folder, tmp_path):
     assert found.pixels[0, 0, 0, 0] == 77
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from dlcore.data.images.decoding import PixelFormat
-from dlcore.data.images import pixel_cache
-
-real = pixel_cache.decode_files
-def counted(*arguments):
-    print("decoded", flush=True)
-    return real(*arguments)
-pixel_cache.decode_files = counted
-folder = Path(sys.argv[1])
-names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
-while not Path(sys.argv[2]).exists():
-    pass
-print(int(pixel_cache.decoded(folder, names, PixelFormat((4, 4), 3, "crop"), True).pixels.sum()))
-"""
+def decode_when_told(folder, place, number):
+    """Of a process of its own: how often it decoded, and the sum that it got, into ``place/answer.number``."""
+    os.environ["XDG_CACHE_HOME"] = str(place / "cache")
+    calls, real = [], pixel_cache.decode_files
+    pixel_cache.decode_files = lambda *arguments: calls.append(1) or real(*arguments)
+    chosen = names(folder)
+    (place / f"ready.{number}").touch()
+    while not (place / "go").exists():
+        pass
+    total = int(decoded(folder, chosen, FORM, keep=True).pixels.sum())
+    (place / f"answer.{number}").write_text(f"{len(calls)} {total}")
 
 
 @pytest.mark.fault(
@@ -139,14 +132,19 @@ print(int(pixel_cache.decoded(folder, names, PixelFormat((4, 4), 3, "crop"), Tru
     "one decodes, the others wait",
 )
 def test_of_several_processes_at_once_one_decodes_and_the_others_wait(folder, tmp_path):
-    command = [sys.executable, "-c", PROGRAM, str(folder), str(tmp_path / "go")]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    time.sleep(1)
+    processes = [CONTEXT.Process(target=decode_when_told, args=(folder, tmp_path, number)) for number in range(3)]
+    for process in processes:
+        process.start()
+    end = time.monotonic() + 60
+    while len(list(tmp_path.glob("ready.*"))) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
     (tmp_path / "go").touch()
-    answers = [process.communicate(timeout=120)[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    answers = [path.read_text() for path in tmp_path.glob("answer.*")]
     total = int(decoded(folder, names(folder), FORM, keep=True).pixels.sum())
-    assert sorted(answers) == sorted([["decoded", str(total)], [str(total)], [str(total)]])
+    assert sorted(answers) == [f"0 {total}", f"0 {total}", f"1 {total}"]
 
 
 @pytest.mark.fault(

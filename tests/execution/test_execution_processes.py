@@ -1,15 +1,27 @@
 """Executions in two processes: the same training as Lightning's, to the bit."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+import torch
+from side_by_side import assert_same
+from two_processes import train, train_both_ways
+from world import together
 
-pytestmark = pytest.mark.process
+
+def check_same(folder):
+    for rank in (0, 1):
+        plain, quick = (torch.load(folder / f"{fast}.{rank}", weights_only=False) for fast in (False, True))
+        assert plain["step"] > 5
+        assert_same(plain, quick)
 
 
+@pytest.mark.process
 def test_two_processes_train_the_same(tmp_path):
-    script = Path(__file__).with_name("two_processes.py")
-    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=280, check=False)
-    assert done.stdout.strip().endswith("the same"), done.stderr[-3000:]
+    together(train_both_ways, tmp_path)
+    check_same(tmp_path)
+
+
+@pytest.mark.matrix
+def test_two_processes_that_lightning_spawns_train_the_same(tmp_path):
+    for fast in (False, True):  # the trainer and its callbacks are pickled on the way
+        train(tmp_path / str(fast), fast, "ddp_spawn")
+    check_same(tmp_path)

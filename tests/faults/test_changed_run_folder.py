@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from forked_command import FIT, command
+from sick_table import write_numbers
 
 from dlcore.tracking import read_metrics
 
@@ -15,11 +16,27 @@ RUN = Path("lightning_logs/mlp_table_binary/version_0")
 GO_ON = ("fit", "--ckpt_path=last", "--trainer.max_epochs=5")
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A working folder with a finished run; its copies read the table that is in it."""
+    folder = tmp_path_factory.mktemp("finished") / "work"
+    folder.mkdir()
+    write_numbers(folder / "numbers.csv")
+    command(folder, *FIT).check(0)
+    return folder
+
+
 @pytest.fixture
-def trained(work):
+def trained(work, finished):
     """A working folder with a finished run, whose folder is given."""
-    command(work, *FIT).check(0)
+    shutil.copytree(finished / "lightning_logs", work / "lightning_logs")
     return work / RUN
+
+
+@pytest.fixture
+def trained_here(work):
+    """The same, of a run on the table of this folder."""
+    command(work, *FIT).check(0)
 
 
 def first_share(path, share):
@@ -164,14 +181,14 @@ def test_a_newer_checkpoint_is_said_to_be_one(work, trained):
     "The table was changed between start and resume",
     "“numbers.csv: expected the rows of the training, got a file that was changed since or another one …”",
 )
-def test_a_checkpoint_of_other_rows(work, trained):
+def test_a_checkpoint_of_other_rows(work, trained_here):
     text = (work / "numbers.csv").read_text()
     (work / "numbers.csv").write_text(text.replace("yes", "perhaps", 1))
     command(work, *GO_ON).check(2, "numbers.csv: expected the rows of the training, got a file that was changed since")
 
 
 @pytest.mark.fault("The table is gone when the run goes on", "“data.path: expected a CSV file, got '…/numbers.csv'. …”")
-def test_a_checkpoint_whose_data_are_gone(work, trained):
+def test_a_checkpoint_whose_data_are_gone(work, trained_here):
     (work / "numbers.csv").unlink()
     command(work, *GO_ON).check(2, f"data.path: expected a CSV file, got '{work / 'numbers.csv'}'. It is not there.")
 

@@ -25,10 +25,13 @@ def killed(work, number, rank, **variables):
     [
         pytest.param(
             1,
-            marks=pytest.mark.fault(
-                "SIGKILL of one of two processes under torchrun",
-                "dlcore: process 1 of 2 (pid …) is gone: killed, perhaps for want of memory. The others end, …",
-            ),
+            marks=[
+                pytest.mark.matrix,
+                pytest.mark.fault(
+                    "SIGKILL of one of two processes under torchrun",
+                    "dlcore: process 1 of 2 (pid …) is gone: killed, perhaps for want of memory. The others end, …",
+                ),
+            ],
         ),
         pytest.param(
             0,
@@ -123,6 +126,7 @@ def empty(work):
     return left == []
 
 
+@pytest.mark.matrix
 @pytest.mark.fault(
     "SIGKILL of a process that Lightning's launcher has started",
     "dlcore: process 1 of 2 (pid …) was ended by SIGKILL. The others end, …; exit code 1",

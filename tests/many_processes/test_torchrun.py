@@ -39,6 +39,7 @@ def test_two_machines_end_as_one_does(tmp_path, whole):
     assert said(tmp_path).count("dlcore fit ──") == 1
 
 
+@pytest.mark.matrix  # test_lost_process.py has it of forked processes
 def test_an_error_is_printed_once(tmp_path):
     words = (TORCHRUN, "--standalone", "--nproc_per_node=2", "-m", "dlcore", "fit", *TABLE, "--model.dropout=3")
     with command(tmp_path, *words) as process:

@@ -37,8 +37,10 @@ def test_a_folder_of_ones_own_is_learned_and_new_pictures_are_answered_by_name(p
     assert main(["test", "--ckpt_path=best"]) == 0
     write(workplace, "new", 30, 2)
     write(workplace, "new/deep", 200, 1)
-    assert main(["predict", "--ckpt_path=last", "--data.root", str(workplace / "new")]) == 2
-    assert "got others: deep" in " ".join(capsys.readouterr().err.split())
+    assert main(["predict", "--ckpt_path=last", str(workplace / "new")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the folders deep are no classes of the training: pictures are predicted without targets" in said
+    assert "deep/0.png 亮" in said
     assert main(["predict", "--ckpt_path=last", "--data.root", str(workplace / "new" / "deep")]) == 0
     rows = list(csv.DictReader(io.StringIO((run / "predictions_deep.csv").read_text(encoding="utf-8"))))
     assert [(row["file"], row["predicted"]) for row in rows] == [("0.png", "亮")]
@@ -133,3 +135,34 @@ def test_an_evaluation_replaces_its_own_files_and_no_others(photos, workplace, c
     assert files("predict", "--ckpt_path=last", "--data.root=shots/2024.02", "--data.eval_batch_size=1") == [
         "predictions_2024.02_3.csv"
     ]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (["new/0.png"], {"0.png": "暗"}),
+        (["new/0.png", "new/a/b/0.png"], {"0.png": "暗", "a/b/0.png": "亮"}),
+        (["new/**/*.png"], {"0.png": "暗", "1.png": "暗", "a/b/0.png": "亮"}),
+        (["new/a", "new/1.png"], {"a/b/0.png": "亮", "1.png": "暗"}),
+    ],
+)
+def test_files_patterns_and_nested_folders_are_predicted(photos, workplace, capsys, inputs, expected):
+    assert main(["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, "--trainer.max_epochs=3"]) == 0
+    write(workplace, "new", 30, 2)
+    write(workplace, "new/a/b", 200, 1)
+    assert main(["predict", *inputs, "--ckpt_path=best"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    answers = dict(row.split()[:2] for row in rows if row.split()[:1] and row.split()[0].endswith(".png"))
+    assert answers == expected
+
+
+def test_pictures_that_are_not_there_or_empty_are_named(photos, workplace, capsys):
+    assert main(["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, "--trainer.max_epochs=1"]) == 0
+    (workplace / "empty.jpg").touch()
+    for words, message in (
+        (["nothing.png"], "got 'nothing.png'. There is nothing of that name."),
+        (["empty.jpg"], "empty.jpg (it is empty)"),
+        (["*.webp"], "got '*.webp'. There is nothing of that name."),
+    ):
+        assert main(["predict", *words, "--ckpt_path=best"]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())

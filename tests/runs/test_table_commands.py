@@ -1,6 +1,7 @@
 """Commands on tables: from a CSV file to trained network, test and answers for new rows."""
 
 import csv
+import io
 
 import numpy as np
 import pytest
@@ -91,6 +92,21 @@ def test_answers_for_new_rows(patients, workplace):
     best.eval()
     expected = best.task.predict(best(inputs))[:, 1].tolist()
     assert [float(row["probability of 病"]) for row in rows] == pytest.approx(expected, abs=1e-5)
+
+
+def test_rows_on_standard_input_are_answered_on_the_terminal(patients, workplace, monkeypatch, capsys):
+    run = binary(patients)
+    content = "\n".join(patients.read_text(encoding="utf-8").splitlines()[:3]).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+    assert main(["predict", "-", "--ckpt_path=best"]) == 0
+    rows = read(run.folder / "predictions_stdin.csv")
+    said = capsys.readouterr().out
+    assert len(rows) == 2
+    for row in rows:
+        share = float(row["probability of " + row["predicted"]])
+        assert f"{row['index']}           {row['predicted']} {share:.1%}" in said
+    assert main(["predict", "a.csv", "b.csv", "--ckpt_path=best"]) == 2
+    assert "predict: expected one file of rows, got ['a.csv', 'b.csv']" in capsys.readouterr().err
 
 
 def test_answers_of_a_regression_are_numbers_in_the_unit_of_the_target(patients, workplace):

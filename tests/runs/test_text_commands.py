@@ -2,12 +2,10 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
+from world import World
 
 from dlcore import runs
 from dlcore.cli.main import main
@@ -98,16 +96,9 @@ def test_answers_to_several_files_have_a_plain_name(poems, workplace):
 @pytest.mark.process
 def test_two_processes_train_and_evaluate_as_one(poems, workplace):
     """Equal steps, and the perplexity that one process finds, to five digits."""
-    program = "import sys\nfrom dlcore.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
-    (workplace / "program.py").write_text(program)
-    words = [*poems, "--data.batch_size=4", "--trainer.devices=2", "--trainer.accelerator=cpu"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        environment.pop(name, None)
-    done = subprocess.run(
-        [sys.executable, "program.py", "fit", *words], env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    words = ["fit", *poems, "--data.batch_size=4", "--trainer.accelerator=cpu"]
+    world = World(workplace, [words, words])
+    assert world.end(200) == [0, 0], world.said()
     folder = workplace / "lightning_logs" / "rnn_lyrics" / "version_0"
     (row,) = [row for row in rows_of(folder / "metrics.csv") if row["val/loss"]]
     kept = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)

@@ -1,13 +1,12 @@
 """What a file may name: classes of which a run is made. Anything else is refused before it is imported."""
 
 import json
-import os
-import subprocess
 import sys
 
 import jsonargparse
 import pytest
 import torch
+from forked_command import command as carry_out
 
 from dlcore.cli.main import main
 from dlcore.config.allow_list import AllowList, is_within
@@ -254,14 +253,13 @@ def test_the_parser_of_other_programs_is_left_as_it_was(workplace):
 
 @pytest.mark.process
 def test_a_module_beside_the_user_named_as_ours_is_not_ours(tmp_path):
-    """A fresh process in a folder that holds `dlcore_extra.py` and `torchmetrics_x.py` imports neither."""
+    """A process in a folder that holds `dlcore_extra.py` and `torchmetrics_x.py` imports neither."""
+    work = tmp_path / "work"
+    work.mkdir()
     for name in ("dlcore_extra", "torchmetrics_x"):
-        (tmp_path / f"{name}.py").write_text("open('hostile_code_ran', 'w').close()\nclass Net: pass\n")
-        (tmp_path / f"{name}.yaml").write_text(f"model: {name}.Net\n{DATA}")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    for name in ("dlcore_extra", "torchmetrics_x"):
-        command = [sys.executable, "-m", "dlcore", "fit", "-c", f"{name}.yaml"]
-        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-        assert ended.returncode == 2, ended.stderr
-        assert NOT_OURS in ended.stderr
-    assert not (tmp_path / "hostile_code_ran").exists()
+        (work / f"{name}.py").write_text("open('hostile_code_ran', 'w').close()\nclass Net: pass\n")
+        (work / f"{name}.yaml").write_text(f"model: {name}.Net\n{DATA}")
+        # The folder is the first that modules are looked for in, as behind ``python -m``.
+        ended = carry_out(work, "fit", "-c", f"{name}.yaml", before=(sys.path.insert, 0, ""))
+        ended.check(2, NOT_OURS)
+    assert not (work / "hostile_code_ran").exists()

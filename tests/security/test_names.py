@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_command import command, fork_workers
 from PIL import Image
 
 from dlcore.cli.main import main
@@ -172,22 +173,24 @@ def test_markdown_shows_names_to_the_letter():
     assert "\n" not in escaped("a\n# b\n\n<img src=x>")
 
 
-@pytest.mark.figures
+@pytest.mark.process
 @pytest.mark.fault(
     "a study whose title, variants and claims hold HTML", "the text, to the letter, in report.html and results.csv"
 )
-def test_a_report_shows_text_and_no_html(workplace, monkeypatch):
+def test_a_report_shows_text_and_no_html(tmp_path):
     bad = "<script>alert(1)</script>"
-    Path("evil.yaml").write_text(
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "evil.yaml").write_text(
         f"title: {bad}\nabout: {bad}\nrecipe: mlp_table_binary\n"
         "settings: {trainer.max_epochs: 1, trainer.accelerator: cpu, early_stopping: null}\n"
         f"variants:\n  '{bad}': {{data.batch_size: 64}}\n  '=1+1': {{data.batch_size: 32}}\n"
         f"claims:\n- says: {bad}\n  holds: accuracy('=1+1') > 2\n  textbook: {bad}\n  why_not: {bad}\n"
     )
-    main(["study", "evil.yaml", "--jobs=1"])
-    (report,) = workplace.rglob("report.html")
+    command(work, "study", "evil.yaml", "--jobs=1", before=(fork_workers,)).check(0)
+    (report,) = work.rglob("report.html")
     page = report.read_text("utf-8")
     assert "&lt;script&gt;" in page
     assert "<script" not in page
-    (table,) = workplace.rglob("results.csv")
+    (table,) = work.rglob("results.csv")
     assert "\n'=1+1," in table.read_text("utf-8")

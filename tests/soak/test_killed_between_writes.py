@@ -13,7 +13,7 @@ from dlcore.tracking import RunLogger, read_metrics
 
 WORDS = (
     *("-c", "mlp_table_binary", "--data.path=numbers.csv", "--data.target=sick", "--model.hidden_sizes=[8]"),
-    *("--data.batch_size=16", "--early_stopping=off", "--progress_display=off", "--run_summary=off"),
+    *("--data.batch_size=32", "--early_stopping=off", "--progress_display=off", "--run_summary=off"),
     *("--trainer.log_every_n_steps=1", "--trainer.accelerator=cpu", "--trainer.max_epochs=2"),
 )
 

@@ -26,7 +26,7 @@ def slope(values):
     ("fits", "settled", "bound"),
     [
         # The first fits fill caches (fonts, parsers, kernels): what they leave is not held against them.
-        pytest.param(16, 10, None, id="few"),
+        pytest.param(12, 8, None, id="few"),
         pytest.param(1000, 500, 20_000, id="thousand", marks=pytest.mark.soak),
     ],
 )
@@ -60,7 +60,7 @@ def is_resumable(folder: Path) -> bool:
 
 @pytest.mark.parametrize(
     ("kills", "epochs"),
-    [pytest.param(5, 40, id="few"), pytest.param(200, 1200, id="two-hundred", marks=pytest.mark.soak)],
+    [pytest.param(3, 40, id="few"), pytest.param(200, 1200, id="two-hundred", marks=pytest.mark.soak)],
 )
 @pytest.mark.timeout(3600)
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(tmp_path, kills, epochs):

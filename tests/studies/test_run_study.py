@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked_command import beside, command, fork_workers, until_there
 
 import dlcore
 
@@ -35,31 +36,44 @@ claims:
 
 @pytest.fixture
 def work(tmp_path):
-    (tmp_path / "研究.yaml").write_text(TEXT, encoding="utf-8")
-    return tmp_path
-
-
-def start(work, *words, **settings):
-    root = str(Path(dlcore.__file__).parents[1])
-    env = os.environ | {"PYTHONPATH": root, "COLUMNS": "110", "XDG_CACHE_HOME": str(work / "cache")}
-    command = [sys.executable, "-m", "dlcore", "study", *words]
-    return subprocess.Popen(
-        command,
-        cwd=work,
-        env=env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Tests that run in a shell's background would else hand on that Ctrl-C is to be ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **settings,
-    )
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "研究.yaml").write_text(TEXT, encoding="utf-8")
+    return folder
 
 
 def study(work, *words):
-    process = start(work, *words)
-    out, err = process.communicate(timeout=250)
-    return process.returncode, out, err
+    """What the command does, whose processes are forked off it."""
+    ended = command(work, "study", *words, before=(ready,), seconds=250)
+    assert "Traceback" not in ended.err, ended
+    return ended.code, ended.out, ended.err
+
+
+def real_study(work, *words):
+    """The same of a real interpreter, whose processes are joblib's: each imports what it needs."""
+    root = str(Path(dlcore.__file__).parents[1])
+    env = os.environ | {"PYTHONPATH": root, "COLUMNS": "110", "XDG_CACHE_HOME": str(work / "cache")}
+    words = [sys.executable, "-m", "dlcore", "study", *words]
+    done = subprocess.run(words, cwd=work, env=env, text=True, capture_output=True, timeout=250, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def begin(work, *words):
+    """Begin such a command: what gives its pid, and what waits for its end."""
+    end = beside(work, "study", *words, before=(begun,), seconds=250)
+    until_there(work / "pid", 60)
+    return int((work / "pid").read_text()), end
+
+
+def ready():
+    sys.path.insert(0, "")  # as behind ``python -m``
+    fork_workers()
+
+
+def begun():
+    ready()
+    Path("pid.new").write_text(str(os.getpid()))
+    Path("pid.new").rename("pid")
 
 
 def ended(group):
@@ -88,7 +102,7 @@ def check_report(text):
 
 
 def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
-    code, out, err = study(work, "研究.yaml")
+    code, out, err = real_study(work, "研究.yaml")
     assert (code, err) == (0, "")
     folder = work / "lightning_logs" / "study_研究"
     assert {name: record["status"] for name, record in records(work).items()} == {
@@ -138,18 +152,13 @@ def test_a_study_is_trained_drawn_judged_and_not_repeated(work):
 )
 def test_a_study_that_is_killed_goes_on_where_it_stopped(work):
     # One run at a time: the first ends, the second is killed in the middle, with the process that waits for it.
-    long = ("研究.yaml", "--trainer.max_epochs", "25", "--jobs", "1")
-    process = start(work, *long, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 200
-        second = work / "lightning_logs" / "study_研究" / "慢" / "seed_0"
-        while not (second / "checkpoints" / "last.ckpt").is_file() and time.monotonic() < deadline:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
-    finally:
-        process.kill()
-        process.communicate()
-    time.sleep(1.5)  # the orphan notices and ends
+    long = ("研究.yaml", "--trainer.max_epochs", "40", "--jobs", "1")
+    pid, end = begin(work, *long)
+    second = work / "lightning_logs" / "study_研究" / "慢" / "seed_0"
+    until_there(second / "checkpoints" / "last.ckpt", 200)
+    os.kill(pid, signal.SIGKILL)
+    assert end().code == -signal.SIGKILL
+    assert ended(pid)  # the orphan notices
     left = records(work)
     assert (left["快_0.1/seed_0"]["status"], left["慢/seed_0"]["status"]) == ("done", "running")
     first = (second.parents[1] / "快_0.1" / "seed_0" / "metrics.csv").stat().st_mtime_ns
@@ -158,7 +167,7 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(work):
     assert "1 run to do, 1 of them from where it stopped, 1 done before" in out
     after = records(work)
     assert sorted(after) == ["快_0.1/seed_0", "慢/seed_0"]
-    assert (after["慢/seed_0"]["status"], after["慢/seed_0"]["epochs"]) == ("done", 25)
+    assert (after["慢/seed_0"]["status"], after["慢/seed_0"]["epochs"]) == ("done", 40)
     assert (second.parents[1] / "快_0.1" / "seed_0" / "metrics.csv").stat().st_mtime_ns == first
 
 
@@ -167,18 +176,16 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(work):
     "“Interrupted. What is done is kept in …; the same command goes on.”; no process is left",
 )
 def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(work):
-    process = start(work, "研究.yaml", "--trainer.max_epochs", "5000", start_new_session=True)
+    pid, end = begin(work, "研究.yaml", "--trainer.max_epochs", "5000")
     folder = work / "lightning_logs" / "study_研究"
     deadline = time.monotonic() + 200
     while len(list(folder.glob("*/*/checkpoints/last.ckpt"))) < 2 and time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # what a terminal does
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.strip().splitlines()[-1].startswith("dlcore: Interrupted. What is done is kept in lightning_logs/study_")
-    assert "Traceback" not in out + err
-    assert ended(process.pid)
+    os.killpg(pid, signal.SIGINT)  # what a terminal does
+    left = end()
+    left.check(130)
+    assert left.err.strip().splitlines()[-1].startswith("dlcore: Interrupted. What is done is kept in lightning_logs/")
+    assert ended(pid)
 
 
 @pytest.mark.fault(
@@ -192,9 +199,8 @@ def test_a_process_that_dies_is_a_failure_of_its_run_alone(work):
     )
     text = TEXT.replace("{model.optimizer.lr: 0.1}", "{model: deadly.Deadly}")
     (work / "研究.yaml").write_text(text, encoding="utf-8")
-    process = start(work, "研究.yaml", "--trainer.max_epochs", "1", "--allow", "deadly")
-    out, err = process.communicate(timeout=250)
-    assert process.returncode == 1, err
+    code, out, err = study(work, "研究.yaml", "--trainer.max_epochs", "1", "--allow", "deadly")
+    assert code == 1, err
     found = {name: record["status"] for name, record in records(work).items()}
     assert found == {"快_0.1/seed_0": "failed", "慢/seed_0": "done"}
     assert "Its process died" in out

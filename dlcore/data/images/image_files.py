@@ -9,16 +9,26 @@ Shapes: M files.
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from dlcore.cache import hash_of
-from dlcore.data.images.layout import PARTS, check_shared, is_hidden, listed, part_folders, subfolders, unreadable
+from dlcore.data.images.layout import (
+    PARTS,
+    check_shared,
+    is_hidden,
+    listed,
+    part_folders,
+    part_of,
+    subfolders,
+    unreadable,
+)
 from dlcore.data.resumable_data import fill_empty_parts
 from dlcore.data.tables.row_splits import cut
 from dlcore.errors import ArgumentError, DataError
@@ -44,6 +54,7 @@ class Found:
     # pictures next to the class folders; they have no class and are not read
     beside: list[str] = field(default_factory=list)
     without: dict[str, list[str]] = field(default_factory=dict)  # for val and test, the classes without pictures
+    note: str = ""  # what is to be said about the folder
 
     @property
     def is_cut(self) -> bool:
@@ -87,6 +98,53 @@ def find_pictures(root: str) -> Found:
             found.parts[part] = range(start, len(found.names))
     check_shared(top, found.names, depth=1 if parts else 0)
     return found
+
+
+def find_unsorted(root: str | Sequence[str], class_names: Collection[str], most: int = 3) -> Found | None:
+    """Find pictures to predict that are not sorted into the classes; None for a folder that is.
+
+    Args:
+        root: A picture, a folder with pictures in it and its subfolders, a pattern (``photos/**/*.jpg``), or a list of
+            these.
+        class_names: The classes of the training.
+        most: Folders that the note about other names shows.
+    """
+    if not isinstance(root, str) or not Path(root).expanduser().is_dir():
+        files = _named_pictures([root] if isinstance(root, str) else root)
+        top = Path(os.path.commonpath([str(path.parent) for path in files]))
+        return Found(top, [], [str(path.relative_to(top)) for path in files], [-1] * len(files))
+    top = Path(root).expanduser()
+    folders = subfolders(top)
+    if set(folders) <= set(class_names) or (any(map(part_of, folders)) and part_folders(top)):
+        return None
+    found = Found(top, [])
+    found.names = _pictures_below(top, top, found.ignored)
+    found.targets = [-1] * len(found.names)
+    if not found.names:
+        raise DataError(f"{top}: expected {_PICTURES}, got {_instead(found.ignored)}.")
+    others = [name for name in folders if name not in class_names]
+    shown = ", ".join(others[:most]) + ", …" * (len(others) > most)
+    found.note = f"{top}: the folders {shown} are no classes of the training: pictures are predicted without targets"
+    return found
+
+
+def _named_pictures(roots: Sequence[str]) -> list[Path]:
+    """Return pictures, absolute, each once, in the order of files, folders and patterns that name them."""
+    files: dict[Path, None] = {}
+    for root in roots:
+        path = Path(root).expanduser()
+        if path.is_dir():
+            named = [path / name for name in _pictures_below(path, path, Counter())]
+        elif path.is_file():
+            named = [path]
+        else:
+            matches = glob.glob(str(path), recursive=True) if glob.has_magic(root) else []  # noqa: PTH207
+            named = [Path(each) for each in sorted(matches) if Path(each).suffix.lower() in ENDINGS]
+        if not named:
+            there = "It holds none." if path.is_dir() else "There is nothing of that name."
+            raise ArgumentError("root", "pictures: a file, a folder, a pattern or a list of these", root, there)
+        files |= dict.fromkeys(Path(os.path.abspath(each)) for each in named)  # noqa: PTH100 (links stay)
+    return list(files)
 
 
 def _collect(found: Found, folder: Path, classes: list[str], part: str) -> None:
@@ -149,12 +207,14 @@ def _pictures_below(folder: Path, root: Path, ignored: Counter[str]) -> list[str
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not is_hidden(name))
+        # Once a folder, since relpath takes longer than anything else here.
+        above, within = os.path.join(path, ""), os.path.join(os.path.relpath(path, root), "")  # noqa: PTH118
+        within = within.removeprefix(f".{os.sep}")
         for name in sorted(files):
             if is_hidden(name):
                 continue
-            whole = os.path.join(path, name)  # noqa: PTH118
-            if (ending := _kind(whole)) in ENDINGS:
-                names.append(os.path.relpath(whole, root))
+            if (ending := _kind(above + name)) in ENDINGS:
+                names.append(within + name)
             else:
                 ignored[ending] += 1
     return names

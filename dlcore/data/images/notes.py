@@ -29,6 +29,8 @@ def meet_broken(found: Found, broken: dict[int, str], skip: bool) -> None:
 
 def tell_passed_over(found: Found) -> None:
     """Print which files of the folder are not read, and which classes a part lacks."""
+    if found.note:
+        _say(found.note)
     if found.ignored:
         kinds = ", ".join(f"{count:,} × {ending}" for ending, count in found.ignored.most_common(_SHOWN))
         more = f" and {len(found.ignored) - _SHOWN} endings more" * (len(found.ignored) > _SHOWN)

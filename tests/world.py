@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,42 @@ class World:
         return [line for line in self.said().splitlines() if line.startswith("dlcore") and ": " in line]
 
 
+def together(function: Callable[..., None], *arguments: Any, size: int = 2, seconds: float = 120) -> None:
+    """Call a function of a module in forked processes that a launcher would have started together.
+
+    Args:
+        function: Called with the process's number and `arguments`.
+        arguments: The same for all.
+        size: How many processes.
+        seconds: After which they are killed, and the test fails.
+    """
+    port, began = free_port(), time.monotonic()
+    processes = [CONTEXT.Process(target=_call, args=(rank, size, port, function, arguments)) for rank in range(size)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(max(0.0, began + seconds - time.monotonic()))
+    ended = [process.exitcode for process in processes]
+    for process in processes:
+        process.kill()
+        process.join()
+    assert ended == [0] * size, "it hangs (None), or fails: the error is above"
+
+
+def _call(rank: int, size: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    os.setsid()
+    os.environ |= {**by_torchrun(rank, size, port), "GLOO_SOCKET_IFNAME": "lo"}
+    torch.set_num_threads(1)
+    code = 1
+    try:
+        function(rank, *arguments)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(code)  # whatever threads are left
+
+
 def same(world_size: int, *words: str) -> list[list[str]]:
     """The same words for all processes."""
     return [["fit", *TABLE, *words] for _ in range(world_size)]
@@ -131,8 +168,6 @@ def _run(words: list[str], work: Path, rank: int, variables: dict[str, str], bef
             before(rank)
         code = main(words)
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     with contextlib.suppress(Exception):
         sys.stdout.flush()
@@ -143,7 +178,7 @@ def _run(words: list[str], work: Path, rank: int, variables: dict[str, str], bef
 @contextlib.contextmanager
 def command(work: Path, *words: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A real command; what it has started, in whatever session, is killed at the end. It prints into a file."""
-    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2]), "DLCORE_TEST": str(work)}
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1]), "DLCORE_TEST": str(work)}
     environment = {**os.environ, **own, **variables}
     for name in ("PL_GLOBAL_SEED", "DLCORE_ATTEMPT", "DLCORE_MAIN_PROCESS"):
         environment.pop(name, None)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,20 @@ def within(function: Callable[..., Any], *arguments: Any, seconds: float = 60) -
     finally:
         process.kill()
         process.join()
+
+
+def fork_workers() -> None:
+    """In a command (`before`): let joblib fork a study's processes off it, where each would import everything."""
+    from joblib.externals.loky import reusable_executor
+    from joblib.externals.loky.backend import context
+
+    def end() -> None:  # an interpreter that ends does it with its threads
+        if reusable_executor._executor is not None:
+            reusable_executor._executor.shutdown()
+
+    atexit.register(end)
+    warnings.filterwarnings("ignore", "`fork` start method should not be used")
+    context.set_start_method("fork", force=True)
 
 
 def wait_for(name: str) -> None:

@@ -1,0 +1,29 @@
+"""Answers for the rows of a CSV file: python predict_rows.py model.onnx FILE.csv; needs onnxruntime."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(Path(sys.argv[1]))
+about = json.loads(session.get_modelmeta().custom_metadata_map["dlcore"])
+
+
+def number(text: str, categories: list[str] | None) -> float:
+    """Return a cell as the model takes it: a number, the position of a category, NaN where it is empty."""
+    if not text.strip():
+        return float("nan")
+    if categories is None:
+        return float(text)
+    return categories.index(text.strip()) if text.strip() in categories else -1.0
+
+
+with open(sys.argv[2], encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
+    rows = [[number(row[name], kind) for name, kind in about["columns"].items()] for row in csv.DictReader(file)]
+answers = session.run(None, {"inputs": np.array(rows, dtype=np.float64)})[0]
+for row in answers:
+    best = row.argmax()
+    print(f"{about['classes'][best]} {row[best]:.1%}" if about["classes"] else " ".join(f"{value:g}" for value in row))

@@ -1,0 +1,53 @@
+"""The files, folders and patterns behind ``predict``, as the flag of the data that reads them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import dlcore.data
+from dlcore.config.allow_list import found_at
+from dlcore.config.request import Flag
+from dlcore.errors import ArgumentError
+
+STDIN = "-"
+
+
+def flag_of_inputs(inputs: Sequence[str], data: str) -> Flag:
+    """Return the flag for the inputs: ``--data.path`` for a file of rows, ``--data.root`` for files and folders.
+
+    Args:
+        inputs: A file, folders or patterns; ``-`` is standard input.
+        data: Path of the data's class.
+
+    Raises:
+        ArgumentError: The class takes no such inputs, or not several.
+    """
+    kind = getattr(dlcore.data, data.removeprefix("dlcore.data."), None) or found_at(data)
+    arguments = inspect.signature(kind).parameters
+    names = [name for name in ("path", "root") if name in arguments]
+    if not names:
+        raise ArgumentError("predict", "flags of the data", inputs[0], f"{kind.__name__} has no argument path or root.")
+    name = "root" if names == ["root"] or (len(names) == 2 and not _is_file(inputs[0])) else "path"
+    if name == "root" and STDIN not in inputs:
+        return Flag("data.root", inputs[0] if len(inputs) == 1 else json.dumps(list(inputs), ensure_ascii=False))
+    if len(inputs) > 1:
+        raise ArgumentError("predict", "one file of rows", list(inputs), "Predict them one after the other.")
+    return Flag(f"data.{name}", str(_standard_input()) if inputs[0] == STDIN else inputs[0])
+
+
+def _is_file(name: str) -> bool:
+    return name == STDIN or Path(name).expanduser().is_file()
+
+
+def _standard_input() -> Path:
+    """Write what stands on standard input to a file, and return it; its name gives the predictions theirs."""
+    path = Path(tempfile.mkdtemp(prefix="dlcore"), "stdin")
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
