@@ -119,7 +119,7 @@ def test_a_regression_is_explained_by_its_number(workplace, capsys):
 def test_the_next_word_of_a_text_model(text_run, capsys, monkeypatch):
     monkeypatch.chdir(text_run.parents[2])
     said = said_of(capsys, "--text", "举头望明月，低头思故")
-    assert re.search(r"next +\S", said)
+    assert re.search(r"next word +\S", said)
     assert "95% of the gradient comes from the last" in said
     assert said.startswith("举头望明月")
     assert (text_run / "why" / "text.html").is_file()

@@ -52,7 +52,7 @@ def report_of_text(text: str, ckpt_path: str, name: str | None) -> Report:
     reason = explain_next(text, load_text_model(path))
     best = next(iter(reason.answers))
     title = _("Why “{word}” after “{text}”?").format(word=best, text=short)
-    rows = [(_("next"), _(", ").join(f"{word} {percent(share)}" for word, share in reason.answers.items()))]
+    rows = [(_("next word"), _(", ").join(f"{word} {percent(share)}" for word, share in reason.answers.items()))]
     if reason.reach is not None:
         back = ngettext("{n} token", "{n} tokens", reason.reach + 1).format(n=reason.reach + 1)
         rows.append((_("looks back"), _("95% of the gradient comes from the last {tokens}").format(tokens=back)))

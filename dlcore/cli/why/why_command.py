@@ -18,7 +18,7 @@ from dlcore.cli.terminal import (
     print_paragraph,
     print_usage,
 )
-from dlcore.config.catalogue import settings_info
+from dlcore.config.catalogue import settings_info, summary
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, FitError, UnknownNameError, nearest
 
@@ -167,14 +167,16 @@ def _print_help() -> None:
     print_usage(console, "why [PICTURE] [--option VALUE ...]")
     print_paragraph(console, SUMMARY)
     print_heading(console, "Options")
-    shown = {"ckpt_path": "best|last|FILE", "index": "N", "mistakes": "", "text": "TEXT", "method": "NAME"}
+    shown = {"ckpt_path": "best|last|FILE", "index": "N", "text": "TEXT", "method": "NAME"}
+    options = settings_info("cli/why/why_command.py", "Call").arguments
     rows = [
-        option_row(argument, shown[name])
-        for name, argument in settings_info("cli/why/why_command.py", "Call").arguments.items()
+        option_row(argument, shown[name]) if name in shown else flag_row(f"--{name}", "", summary(argument.help))
+        for name, argument in options.items()
     ]
     rows.insert(0, flag_row("PICTURE", "", "A picture of your own, for a model of pictures."))
     rows.insert(2, flag_row("-c", "RECIPE", "Look among the runs of this recipe only, for best and last."))
     rows.append(flag_row("--data.…", "", "Other data than the run's: any flag of test."))
+    rows.append(flag_row("--allow", "PACKAGE,…", "Packages of your own whose classes the checkpoint may name."))
     print_columns(console, rows, column=_COLUMN)
     without = "Without PICTURE, --index, --mistakes and --text: of a table all columns, of pictures the first sample."
     print_paragraph(console, without)

@@ -10,8 +10,7 @@ import numpy as np
 
 from dlcore.errors import ArgumentError
 from dlcore.tracking.figures import style
-from dlcore.tracking.figures.fonts import drawable
-from dlcore.tracking.figures.mosaic import as_rgb, fit_text
+from dlcore.tracking.figures.mosaic import as_rgb, fit_text, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +62,7 @@ def attribution_maps(rows: Sequence[MapRow], headings: Sequence[str], title: str
     size = style.TICK_SIZE if len(rows) == 1 else style.TICK_SIZE - 1.5
     tall = side * min(height / width, _TALLEST) + 0.19 * lines + 0.12
     wide = max(side, 1.75) + 0.12
-    figure = style.new_figure(max(columns * wide, 5.2) + 0.2, len(rows) * tall + 1.0)
+    figure = style.new_figure(max(columns * wide + 0.2, _title_inches(title, note)), len(rows) * tall + 1.0)
     style.head(figure, title, note)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for number, row in enumerate(rows):
@@ -77,10 +76,17 @@ def attribution_maps(rows: Sequence[MapRow], headings: Sequence[str], title: str
                 spine.set_color(style.FAINT)
             failed = place > 0 and place <= len(row.failed) and row.failed[place - 1]
             color = style.VERMILION if failed else style.INK
-            axes.set_xlabel(drawable(row.captions[place]), fontsize=size, color=color)
+            caption = "\n".join(fit_text(line, wide, size) for line in row.captions[place].split("\n"))
+            axes.set_xlabel(caption, fontsize=size, color=color)
             if number == 0:
-                axes.set_title(drawable(headings[place]), fontsize=style.LABEL_SIZE, color=style.INK, pad=6)
+                axes.set_title(
+                    fit_text(headings[place], wide, style.LABEL_SIZE), fontsize=style.LABEL_SIZE, color=style.INK, pad=6
+                )
     return style.finish(figure)
+
+
+def _title_inches(title: str, note: str) -> float:
+    return max(text_width(title) * style.TITLE_SIZE, text_width(note) * style.TICK_SIZE) / 72 + 0.3
 
 
 def overlaid(grey: np.ndarray, importance: Any) -> np.ndarray:
@@ -132,7 +138,8 @@ def attribution_bars(names: Sequence[str], charts: Sequence[Bars], title: str, n
     if not names or not charts or any(len(chart.values) != len(names) for chart in charts):
         raise ArgumentError("charts", f"at least one with a number for each of {len(names)} names", len(charts))
     shown = min(len(names), _MOST_BARS)
-    figure = style.new_figure(max(6.2, 4.7 * len(charts)), max(shown * _BAR, 0.9) + 1.65)
+    width = max(6.2, 4.7 * len(charts), _title_inches(title, note))
+    figure = style.new_figure(width, max(shown * _BAR, 0.9) + 1.65)
     style.head(figure, title, note)
     for axes, chart in zip(figure.subplots(1, len(charts), squeeze=False)[0], charts, strict=True):
         _draw_bars(axes, names, chart, shown)

@@ -130,6 +130,33 @@ def _column_sheet(names: Names) -> object:
     return figures.column_sheet(columns, generator.integers(0, 3, 200), groups, f"{names(2)}.csv: 200 rows")
 
 
+def _attribution_maps(names: Names) -> object:
+    rows = [
+        figures.MapRow(
+            _pictures(2)[place].numpy(),
+            [_pictures(3)[number, 0].numpy() - 0.5 for number in range(3)],
+            [
+                f"target: {names(place)}\nanswer: {names(4)} 98.0%",
+                *([f"{names(place + 1)}: 12.0%\nat random: 97.0%"] * 3),
+            ],
+            [False, True, False],
+        )
+        for place in range(2)
+    ]
+    return figures.attribution_maps(
+        rows, ["picture", "Grad-CAM", names(2), "occlusion"], f"Why “{names(0)}”?", names(3)
+    )
+
+
+def _attribution_bars(names: Names) -> object:
+    values = np.linspace(1, -0.5, len(names.all)).tolist()
+    charts = [
+        figures.Bars(names(1), "nats", values, [0.1] * len(values), signed=False),
+        figures.Bars("Gradients", f"of {names(2)}", values, ranked=False),
+    ]
+    return figures.attribution_bars(names.all, charts, f"What decides {names(0)}?", "Lines: standard deviation.")
+
+
 def _worst_predictions(names: Names) -> object:
     true, taken = [names(place) for place in range(16)], [names(place + place % 3) for place in range(16)]
     return figures.worst_predictions(_pictures(16), true, taken, [0.01] * 16, [0.98] * 16, f"Worst of {names(0)}")
@@ -209,6 +236,8 @@ FIGURES: dict[str, Callable[[Names], object]] = {
     "activation_overlay": _activation_overlay,
     "activation_rows": _activation_rows,
     "activation_sheet": _activation_sheet,
+    "attribution_bars": _attribution_bars,
+    "attribution_maps": _attribution_maps,
     "column_sheet": _column_sheet,
     "confusion_matrix": _confusion_matrix,
     "feature_maps": _feature_maps,
