@@ -72,7 +72,7 @@ def command(
         seconds: After which the process and its children are killed, and the test fails.
     """
     out, err = work.parent / f"{work.name}.out", work.parent / f"{work.name}.err"
-    process = CONTEXT.Process(target=_run, args=(words, work, out, err, before, at_step, dict(environment or {})))
+    process = CONTEXT.Process(target=run, args=(words, work, out, err, before, at_step, dict(environment or {})))
     process.start()
     process.join(seconds)
     if process.is_alive():
@@ -150,7 +150,7 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def _run(words: Any, work: Path, out: Path, err: Path, before: Any, at_step: Any, environment: Any) -> None:
+def run(words: Any, work: Path, out: Path, err: Path, before: Any, at_step: Any, environment: Any) -> None:
     os.setsid()
     os.chdir(work)
     for number, path in ((1, out), (2, err)):

@@ -1,45 +1,91 @@
 """``try``: the page answers as `predict` does, to this machine only, and says in a line what it cannot answer."""
 
 import csv
+import json
 import os
+import signal
+import time
+import urllib.request
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
+from forked import CONTEXT
+from forked_command import run as run_command
 from PIL import Image
 
 from dlcore.cli.main import main
+from dlcore.cli.try_page.try_command import HOST, free_port
 from dlcore.runs import fit
 
-os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.timeout(300),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),  # of gradio and its server
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 QUICK = ("--trainer.accelerator=cpu", "--progress_display=off", "--early_stopping=off", "--parameter_distribution=off",
          "--run_summary=off")  # fmt: skip
 
 
+class Client:
+    """Asks a page as its own script does.
+
+    Args:
+        address: The page's address.
+    """
+
+    def __init__(self, address):
+        self.address = address
+
+    def open(self, path="/", content=None, headers=None):
+        request = urllib.request.Request(self.address + path, content, headers or {})
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.read().decode(), answer.headers
+
+    def ask(self, name, *values):
+        """The answers of an event; a RuntimeError with the page's message."""
+        content = json.dumps({"data": values}).encode()
+        said, _ = self.open(f"/gradio_api/call/{name}", content, {"Content-Type": "application/json"})
+        said, _ = self.open(f"/gradio_api/call/{name}/{json.loads(said)['event_id']}")
+        kind, _, data = said.strip().splitlines()[-2].partition("event: ")[2], None, said.strip().splitlines()[-1]
+        if kind == "error":
+            raise RuntimeError(data)
+        return json.loads(data.removeprefix("data: "))
+
+    def upload(self, path):
+        head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{path.name}"\r\n\r\n'
+        content = head.encode() + path.read_bytes() + b"\r\n--x--\r\n"
+        said, _ = self.open("/gradio_api/upload", content, {"Content-Type": "multipart/form-data; boundary=x"})
+        return {"path": json.loads(said)[0], "meta": {"_type": "gradio.FileData"}}
+
+
 @pytest.fixture
 def opened():
-    """Open the page of the newest run; return a client of it, and its address."""
-    from gradio_client import Client
-
-    from dlcore.cli.try_page.pages import page_of
-    from dlcore.cli.try_page.try_command import HOST, free_port, launch
-
-    pages = []
+    """Run ``try`` in a process of its own, on the newest run below the working folder; return a client."""
+    processes = []
 
     def open_page(ckpt_path="last"):
-        port = free_port(7900, False)
-        pages.append(page_of(ckpt_path, None, ()))
-        launch(pages[-1], port)
-        return Client(f"http://{HOST}:{port}", verbose=False), f"http://{HOST}:{port}"
+        port, work = free_port(7900, False), Path.cwd()
+        words = ["try", "--ckpt_path", ckpt_path, "--port", str(port)]
+        out = work / "said"
+        process = CONTEXT.Process(target=run_command, args=(words, work, out, work / "errors", (), (), {}))
+        process.start()
+        processes.append((process, work))
+        client, end = Client(f"http://{HOST}:{port}"), time.monotonic() + 120
+        while time.monotonic() < end:
+            assert process.is_alive(), (work / "errors").read_text()
+            try:
+                client.open()
+                return client
+            except OSError:
+                time.sleep(0.2)
+        raise TimeoutError(out.read_text())
 
     yield open_page
-    for page in pages:
-        page.blocks.close(verbose=False)
+    for process, work in processes:
+        os.kill(process.pid, signal.SIGINT)
+        process.join(20)
+        ended = process.exitcode
+        process.kill()
+        process.join()
+        assert ended == 0, (work / "errors").read_text()
+        assert "Traceback" not in (work / "errors").read_text()
 
 
 def first_row(path):
@@ -60,57 +106,56 @@ def clothes(workplace, small):
 
 
 def test_a_picture_is_answered_to_this_machine_only(clothes, workplace, opened):
-    import httpx
-    from gradio_client import handle_file
-
-    client, address = opened()
+    page = opened()
     Image.new("L", (40, 60), 90).save("图.png")
-    label, maps = client.predict(handle_file("图.png"), api_name="/picture")
+    label, maps = page.ask("picture", page.upload(Path("图.png")))
     assert label["label"] in clothes.datamodule.facts()["class_names"]
-    assert Image.open(maps if isinstance(maps, str) else maps["path"]).size[0] > 300
+    assert maps["path"].endswith(".png")
     Path("empty.png").touch()
     Path("text.png").write_text("no picture")
-    for name in ("empty.png", "text.png"):
-        with pytest.raises(Exception, match=r"(?i)picture|image|error"):
-            client.predict(handle_file(name), api_name="/picture")
-    assert httpx.get(address, headers={"Host": "stranger.example:7900"}).status_code == 421
-    policy = httpx.get(address).headers["content-security-policy"]
-    assert "default-src 'self'" in policy
+    for name, message in (("empty.png", "it is empty"), ("text.png", "its content is no picture of a kind")):
+        with pytest.raises(RuntimeError, match=message):
+            page.ask("picture", page.upload(Path(name)))
+    with pytest.raises(RuntimeError, match="picture: expected a picture: drop one, got nothing"):
+        page.ask("picture", None)
+    with pytest.raises(HTTPError, match="421"):
+        page.open(headers={"Host": "stranger.example:7900"})
+    assert "default-src 'self'" in page.open()[1]["content-security-policy"]
+    assert Path("said").read_text().count(f"http://{HOST}:") == 1
 
 
 def test_a_row_is_answered_as_by_predict(workplace, opened):
     rows = "\n".join(f"{20 + n % 50},{['no', 'yes'][n % 2]},{['well', 'sick'][n % 50 > 20]}" for n in range(100))
     Path("人.csv").write_text("年龄,smokes,state\n" + rows, encoding="utf-8")
     run = fit("-c", "mlp_table_binary", "--data.path=人.csv", "--data.target=state", *QUICK, "--trainer.max_epochs=2")
-    client, _ = opened()
-    label, _ = client.predict(55, "yes", api_name="/row")
+    page = opened()
+    label, _ = page.ask("row", 55, "yes")
     Path("new.csv").write_text("年龄,smokes\n55,yes\n", encoding="utf-8")
     assert main(["predict", "--ckpt_path=last", "--data.path=new.csv"]) == 0
     check_label(label, first_row(run.folder / "predictions_new.csv"))
-    with pytest.raises(Exception, match="年龄: expected a value, got nothing"):
-        client.predict(None, "yes", api_name="/row")
+    with pytest.raises(RuntimeError, match="expected a value, got nothing"):
+        page.ask("row", None, "yes")
 
 
 def test_a_text_is_classified(workplace, opened):
     run = fit("-c", "rnn_topics", *QUICK, "--trainer.max_epochs=1", "--trainer.limit_train_batches=5",
               "--model.hidden_size=8", "--model.embedding_dim=8")  # fmt: skip
-    client, _ = opened()
+    page = opened()
     text = "今天的股票又涨了"
-    label, words = client.predict(text, api_name="/text")
+    label, words = page.ask("text", text)
     assert main(["predict", "--ckpt_path=last", "--text", text]) == 0
     check_label(label, first_row(run.folder / "predictions_text.csv"))
     assert "".join(each["token"] for each in words) == text
-    for wrong, message in ((" ", "expected a text with at least one word"), ("长" * 3000, "at most 2,000 characters")):
-        with pytest.raises(Exception, match=message):
-            client.predict(wrong, api_name="/text")
+    for wrong, message in ((" ", "expected a text with at least one word"), ("长" * 2001, "expected at most 2,000")):
+        with pytest.raises(RuntimeError, match=message):
+            page.ask("text", wrong)
 
 
 def test_a_text_model_writes_as_generate(text_run, monkeypatch, opened):
     from dlcore.runs import generate
 
     monkeypatch.chdir(text_run.parents[2])
-    client, _ = opened()
-    written = client.predict("明月", 20, 1.0, 7, api_name="/write")
+    (written,) = opened().ask("write", "明月", 20, 1.0, 7)
     assert written == generate("明月", "last", seed=7, length=20, unit="tokens")[0].text
 
 

@@ -93,7 +93,7 @@ def _pictures(trained: Trained) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=320):
             with gr.Tab(_("Picture")):
-                file = gr.Image(type="filepath", sources=["upload", "clipboard"], label=_("picture"), height=300)
+                file = _Dropped(sources=["upload", "clipboard"], label=_("picture"), height=300)
                 ask_file = gr.Button(_("Answer"), variant="primary")
             with gr.Tab(_("Draw")):
                 drawing = _sketchpad(isinstance(trained.data, FashionMNIST) and not trained.data.invert)
@@ -105,6 +105,16 @@ def _pictures(trained: Trained) -> None:
     ask_drawing.click(_told(functools.partial(answer_to_drawing, trained)), drawing, [label, maps], api_name="drawing")
 
 
+class _Dropped(gr.Image):
+    """A picture as it was dropped: gradio's own reading has no limits, and no words for a broken file."""
+
+    is_template = True  # shown as its base class
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the path of the file."""
+        return None if payload is None else payload.path
+
+
 def _figure() -> gr.Image:
     return gr.Image(show_label=False, type="pil", format="png", interactive=False, buttons=["download"])
 
@@ -112,9 +122,10 @@ def _figure() -> gr.Image:
 def _sketchpad(is_dark: bool) -> gr.Sketchpad:
     """Return a field to draw on: white on black where the training pictures are so."""
     paper, pen = ("black", "#ffffff") if is_dark else ("white", "#000000")
-    value = Image.new("RGB", (280, 280), paper)
+    sheet = Image.new("RGB", (280, 280), paper)
+    value: Any = {"background": sheet, "layers": [], "composite": sheet}
     return gr.Sketchpad(
-        value={"background": value, "layers": [], "composite": value}, type="pil", image_mode="RGB", layers=False,
+        value=value, type="pil", image_mode="RGB", layers=False,
         transforms=(), canvas_size=(280, 280), fixed_canvas=True, label=_("drawing"), format="png",
         brush=gr.Brush(default_size=14, colors=[pen], default_color=pen, color_mode="fixed"),
     )  # fmt: skip
