@@ -52,7 +52,7 @@ def report_of_row(trained: Trained, sample: Sample) -> Report:
     """Return the report of one row."""
     reason = explain_row(trained, sample)
     answer = trained.named(reason.answer)
-    name = _("sample {index:,} of the test split").format(index=sample.index)
+    name = sample.name or _("sample {index:,} of the test split").format(index=sample.index)
     title = _("Why “{answer}”? {name}").format(answer=answer, name=name)
     is_number = trained.reading.task == "regression"
     said = answer if is_number else f"{answer} {percent(reason.strength)}"
