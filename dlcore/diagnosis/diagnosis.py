@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from dlcore.diagnosis.healthy_run import reasons, summary
-from dlcore.diagnosis.rule import Finding, Rule, percent, short
+from dlcore.diagnosis.rule import FEW_UPDATES, Finding, Rule, percent, short
 from dlcore.diagnosis.rules import RULES
 from dlcore.diagnosis.run_evidence import Evidence, read_evidence
 from dlcore.errors import never_fatal
 from dlcore.tracking.run_file import SAMPLES
-from dlcore.translation import _
+from dlcore.translation import _, ngettext
 
 _MOST_LINES = 5  # of the short form
 
@@ -117,7 +117,7 @@ def diagnose(folder: str | Path) -> Diagnosis:
         with never_fatal("the summary", failed.append):
             said = summary(run)
         with never_fatal("the reasons", failed.append):
-            poor = _poor(run)
+            poor = _after_few_updates(run, _poor(run))
             healthy = () if faults or poor else reasons(run)
     missing = (*_missing(run), *failed)
     return Diagnosis(run.folder, said, faults, consequences, notes, healthy, missing, poor, tuple(failed))
@@ -151,6 +151,14 @@ def _poor(run: Evidence) -> str:
     if not math.isnan(train):
         said = _("validation is poor ({metric} {val}, training {train})")
     return said.format(metric=word, val=write(run.last(f"val/{name}")), train=write(train))
+
+
+def _after_few_updates(run: Evidence, poor: str) -> str:
+    """Add that a poor result comes from a short training."""
+    if not poor or not 0 < run.updates < FEW_UPDATES:
+        return poor
+    said = ngettext("{poor}; {n} step is too few to judge by", "{poor}; {n} steps are too few to judge by", run.updates)
+    return said.format(poor=poor, n=run.updates)
 
 
 def weigh(

@@ -99,6 +99,7 @@ def regularizers(run: Evidence) -> tuple[str, ...]:
     return brakes[:2]
 
 
+FEW_UPDATES = 100  # optimiser steps by which nothing can be judged
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (
     *("no_learning", "text_not_learned", "class_collapse", "underfitting", "overfitting"),

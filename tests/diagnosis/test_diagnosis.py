@@ -121,7 +121,7 @@ def test_a_poor_run_without_a_known_reason_is_not_called_well(tmp_path):
     # Better than chance from the first check on, and still far from good: no rule knows why.
     losses, accuracies = [2.0, 1.99, 1.98], [0.3, 0.31, 0.32]
     diagnosis = diagnose(write_run(tmp_path, train_loss=losses, train_accuracy=accuracies))
-    assert diagnosis.lines()[0] == "nothing known is wrong, but the result is poor"
+    assert diagnosis.lines()[0] == "nothing known is wrong, but the result is poor; 30 steps are too few to judge by"
 
 
 def test_one_hidden_unit_is_named_also_in_a_run_that_still_falls(tmp_path):

@@ -5,11 +5,10 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import fall_at_end
-from dlcore.diagnosis.rule import STUCK, Finding, Rule, short
+from dlcore.diagnosis.rule import FEW_UPDATES, STUCK, Finding, Rule, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _, ngettext
 
-_FEW = 100  # updates
 _GUESSES = 0.98  # of ln V
 _CHECKS, _STILL = 5, 0.002  # a curve of so many checks that falls by less a check, relatively, falls no more
 
@@ -21,7 +20,7 @@ def check(run: Evidence) -> Finding | None:
     counting, pairs = run.counting("unigram_entropy"), run.counting("bigram_loss")
     losses = {f"{part}/loss": run.last(f"{part}/loss") for part in ("train", "val")}
     loss = min((value for value in losses.values() if not math.isnan(value)), default=math.nan)
-    few, certain = 0 < run.updates < _FEW, True
+    few, certain = 0 < run.updates < FEW_UPDATES, True
     if loss > _GUESSES * run.chance_loss:
         text = _("the loss {loss} is that of guessing (ln V = {chance})")
     elif loss > counting:
