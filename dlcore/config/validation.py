@@ -23,6 +23,7 @@ from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.optim.factories import needs_metric
 
 _PARSER_FLAGS = ("help", "help-all", "print_config")  # the parser's own flags
+DECISION_FLAGS = ("threshold", "calibrate")  # of test, with or without a value
 _KEYS_OF_CLASS = ("class_path", "init_args", "dict_kwargs")
 _PACKAGES: dict[str, Package] = {"model": "models", "data": "data"}
 # Names of the same settings in other tools and textbooks.
@@ -81,6 +82,8 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
         meant = _ALSO_CALLED.get(section.lower()) or nearest(section, known) or _full_name(section, classes)
         remedy = f"Did you mean --{'.'.join((meant, *keys))}?" if meant else f"See: python -m dlcore {command} --help"
         raise UnknownNameError("flag", f"--{flag.name}", [], remedy)
+    if section in DECISION_FLAGS and not keys:
+        return
     if flag.value is None:
         raise ArgumentError(f"--{flag.name}", "a value behind it", None)
     if not keys:
@@ -134,6 +137,7 @@ def arguments_of(section: str, classes: Mapping[str, str]) -> list[str] | None:
 def _sections(command: str) -> list[str]:
     # An evaluation uses no callback of a fit but the progress display.
     steering = ["steps_per_execution", *callback_sections()] if command == "fit" else ["progress_display"]
+    steering += DECISION_FLAGS if command == "test" else ()
     return ["seed_everything", "trainer", "model", "data", "ckpt_path", *steering]
 
 

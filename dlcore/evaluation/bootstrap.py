@@ -59,7 +59,7 @@ def bootstrap(statistic: Statistic, samples: int, seed: int = 0, wanted: int = R
 
     Args:
         statistic: The metrics as a function of weights.
-        samples: Number of samples (N); of text the number of blocks.
+        samples: Number of samples (N); of text the number of documents.
         seed: Seed of the draws.
         wanted: Number of draws (R); fewer are made of more than 200,000 samples (`resamples_of`).
     """
@@ -169,23 +169,22 @@ def mean_statistic(name: str, values: np.ndarray, shares: np.ndarray | None = No
 
 
 def text_statistic(nats: np.ndarray, bits: np.ndarray, counts: np.ndarray) -> Statistic:
-    """Return ``loss``, ``perplexity``, ``bits_per_character``, ``unknown_share`` and ``accuracy`` of blocks of text.
+    """Return ``loss``, ``perplexity``, ``bits_per_character`` and ``unknown_share`` of documents.
 
     Args:
-        nats: Sum of the losses in each block (N,).
-        bits: All bits of each block, with the spelling of unknown words (N,).
-        counts: Tokens, characters, unknown words and correct predictions in each block (4, N).
+        nats: Sum of the losses of each document (N,).
+        bits: All bits of each document, with the spelling of unknown words (N,).
+        counts: Tokens, characters and unknown words of each document (3, N).
     """
 
     def compute(weights: np.ndarray) -> dict[str, np.ndarray]:
-        tokens, characters, unknown, right = (weights @ each for each in counts)
+        tokens, characters, unknown = (weights @ each for each in counts)
         loss = weights @ nats / tokens
         return {
             "loss": loss,
             "perplexity": np.exp(loss),
             "bits_per_character": weights @ bits / characters,
             "unknown_share": unknown / tokens,
-            "accuracy": right / tokens,
         }
 
     return compute

@@ -80,13 +80,16 @@ def class_curves(targets: np.ndarray, scores: np.ndarray) -> ClassCurves | None:
     false_positives, true_positives, _ = roc_curve(targets, scores)
     precision, recall, _ = precision_recall_curve(targets, scores, drop_intermediate=True)
     area, mean = roc_auc_score(targets, scores), average_precision_score(targets, scores)
-    rates, values = _thinned(false_positives, true_positives), _thinned(recall[::-1], precision[::-1])
-    return ClassCurves(*rates, float(area), *values, float(mean), float(targets.mean()))
+    first, second = _points(len(false_positives)), _points(len(recall))
+    return ClassCurves(
+        false_positives[first], true_positives[first], float(area),
+        recall[::-1][second], precision[::-1][second], float(mean), float(targets.mean()),
+    )  # fmt: skip
 
 
-def _thinned(*columns: np.ndarray) -> list[np.ndarray]:
-    chosen = np.unique(np.linspace(0, len(columns[0]) - 1, _POINTS).astype(np.int64))
-    return [column[chosen] for column in columns]
+def _points(count: int) -> np.ndarray:
+    """Return the places of the points that are kept of so many."""
+    return np.unique(np.linspace(0, count - 1, _POINTS).astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = mean_loss(logits, targets, log_temperature.exp().clamp(_COLDEST, _HOTTEST))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     with torch.enable_grad():

@@ -33,8 +33,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     """Write the predictions of ``predict``, one row per sample.
 
     The columns: ``index``, the sample's index in the data, from 0; ``file`` or ``text``, if samples are that; for a
-    classifier ``predicted``, ``probability of`` each class and, if known, ``target``; for a regression ``predicted
-    NAME`` and, if known, ``NAME``. For a text model, one row per document (`write_documents`).
+    classifier ``predicted`` (by the checkpoint's threshold, if it has one), ``probability of`` each class and, if
+    known, ``target``; for a regression ``predicted NAME`` and, if known, ``NAME``. For a text model, one row per
+    document (`write_documents`).
 
     Predictions that are not one row per sample are saved unchanged, as a list of batches, in ``predictions.pt``
     (``torch.load`` reads it).
@@ -81,7 +82,7 @@ def _write(command: Command, path: Path) -> int:
         # The user's own module may return logits.
         word = "probability" if bool(((answers >= 0) & (answers <= 1)).all()) else "score"
         header, known = ["predicted", *(f"{word} of {name}" for name in names)], ["target"]
-        best = answers.argmax(dim=1).tolist()
+        best = command.decision.classes(answers).tolist()
         columns = [
             [csv_cell(names[winner]), *(f"{value:.6f}" for value in row)]
             for winner, row in zip(best, answers.tolist(), strict=True)

@@ -25,7 +25,7 @@ from dlcore.config.recipe import find_recipe, read_recipe
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.config.secrets import forget_hidden
 from dlcore.config.short_names import flag_with_full_name, read_as_factories, with_full_names, with_own_defaults
-from dlcore.config.validation import check_config, check_flag
+from dlcore.config.validation import DECISION_FLAGS, check_config, check_flag
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.plain_text import file_name
 from dlcore.runs.argument_inference import places_for_facts
@@ -112,7 +112,7 @@ class Settings:
 
     def words(self) -> list[str]:
         """Return the command line for the parser."""
-        flags = self.request.without("ckpt_path", "allow")
+        flags = self.request.without("ckpt_path", "allow", *DECISION_FLAGS)
         asked = [flag_with_full_name(flag) for flag in flags if self._counts(flag)]
         # Put a class before its arguments, whatever order was typed: the parser needs the class for them.
         asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))
