@@ -13,6 +13,7 @@ setup(
         "dlcore": ["py.typed"],
         "dlcore.locale.zh_CN.LC_MESSAGES": ["*.mo"],
         "dlcore.configs": ["*.yaml"],
+        "dlcore.runs.templates": ["*"],
         "dlcore.studies.templates": ["*"],
         "dlcore.configs.studies": ["*.yaml"],
         "dlcore.data.lyrics": ["*"],

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,11 +52,12 @@ class Decision:
     error_after: float | None = None
     samples: int = 0
 
-    def classes(self, probabilities: Tensor) -> Tensor:
+    def classes(self, probabilities: np.ndarray) -> np.ndarray:
         """Return the answers (N,) of probabilities (N, K)."""
-        if self.threshold is None or probabilities.shape[1] != 2:
-            return probabilities.argmax(dim=1)
-        return (probabilities[:, 1] > self.threshold).long()
+        if self.threshold is not None and probabilities.shape[1] == 2:
+            return (probabilities[:, 1] > self.threshold).astype(np.int64)
+        best: np.ndarray = probabilities.argmax(axis=1)
+        return best
 
 
 @dataclass(frozen=True)

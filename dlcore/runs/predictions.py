@@ -82,7 +82,7 @@ def _write(command: Command, path: Path) -> int:
         # The user's own module may return logits.
         word = "probability" if bool(((answers >= 0) & (answers <= 1)).all()) else "score"
         header, known = ["predicted", *(f"{word} of {name}" for name in names)], ["target"]
-        best = command.decision.classes(answers).tolist()
+        best = command.decision.classes(answers.numpy()).tolist()
         columns = [
             [csv_cell(names[winner]), *(f"{value:.6f}" for value in row)]
             for winner, row in zip(best, answers.tolist(), strict=True)
