@@ -169,22 +169,23 @@ def mean_statistic(name: str, values: np.ndarray, shares: np.ndarray | None = No
 
 
 def text_statistic(nats: np.ndarray, bits: np.ndarray, counts: np.ndarray) -> Statistic:
-    """Return ``loss``, ``perplexity``, ``bits_per_character`` and ``unknown_share`` of documents.
+    """Return ``loss``, ``perplexity``, ``bits_per_character``, ``unknown_share`` and ``accuracy`` of documents.
 
     Args:
         nats: Sum of the losses of each document (N,).
         bits: All bits of each document, with the spelling of unknown words (N,).
-        counts: Tokens, characters and unknown words of each document (3, N).
+        counts: Tokens, characters, unknown words and correct predictions of each document (4, N).
     """
 
     def compute(weights: np.ndarray) -> dict[str, np.ndarray]:
-        tokens, characters, unknown = (weights @ each for each in counts)
+        tokens, characters, unknown, right = (weights @ each for each in counts)
         loss = weights @ nats / tokens
         return {
             "loss": loss,
             "perplexity": np.exp(loss),
             "bits_per_character": weights @ bits / characters,
             "unknown_share": unknown / tokens,
+            "accuracy": right / tokens,
         }
 
     return compute

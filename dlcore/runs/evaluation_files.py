@@ -134,7 +134,7 @@ def write_test_report(
             pictures["confusion_matrix"] = to_png(drawn)[0]
     title, subject = _("Test of {run}").format(run=run_title(folder)), _subject(command)
     with never_fatal("the figure", tell):
-        if (figure := report_figure(report, f"{subject}, {run_title(folder)}")) is not None:
+        if (figure := report_figure(report, f"{run_title(folder)}: {subject}")) is not None:
             pictures["test"] = to_png(figure)[0]
     wanted |= {f"{name}.png": content for name, content in pictures.items()}
     with never_fatal("the page", tell):

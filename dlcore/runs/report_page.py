@@ -18,6 +18,7 @@ from dlcore.runs.evaluation_report import ClassReport, EvaluationReport, NumberR
 from dlcore.runs.text_report import TextReport
 from dlcore.translation import N_, _, language
 
+_LEAST_GAP = 0.02  # of mean probability and accuracy, to be spoken of
 _CRITERIA = {"f1": N_("the best F1"), "balanced_accuracy": N_("the best balanced accuracy")}
 
 
@@ -141,6 +142,11 @@ def _words_of_classes(report: EvaluationReport, content: ClassReport) -> list[st
         "Its probabilities are off by {error:.1%} on average: of 100 answers given with 90%, about 90 should be right."
     )
     words.append(said.format(error=content.calibration.error))
+    sure = content.probabilities.max(axis=1).mean()
+    if abs(sure - (content.probabilities.argmax(axis=1) == targets).mean()) > _LEAST_GAP:
+        too_sure = _("It is too sure: on average it gives its answer {sure:.1%}. test --calibrate corrects that.")
+        too_careful = _("It is too careful: on average it gives its answer {sure:.1%}. test --calibrate corrects that.")
+        words.append((too_sure if sure > right else too_careful).format(sure=sure))
     return words
 
 
@@ -149,8 +155,8 @@ def _words_of_numbers(content: NumberReport) -> list[str]:
     off, guess = np.abs(errors).mean(), np.abs(content.targets - np.median(content.targets, axis=0)).mean()
     return [
         _(
-            "Over {n:,} test samples, a prediction is off by {off:.4g} on average, as large "
-            "errors count as small ones (MAE). Always answering the median would be off by {guess:.4g}."
+            "Over {n:,} test samples, a prediction is off by {off:.4g} on average (MAE). Always answering the median "
+            "of the targets would be off by {guess:.4g}."
         ).format(n=len(errors), off=off, guess=guess),
         _(
             "RMSE weighs large errors more. R² is the share of the targets' variance that the predictions explain: 1 "

@@ -103,7 +103,7 @@ def _estimates(
     def sums(values: np.ndarray) -> np.ndarray:
         return np.bincount(losses.documents, values)
 
-    counts = np.stack([sums(np.ones(len(bits))), sums(characters), sums(losses.tokens == UNKNOWN)])
+    counts = np.stack([sums(np.ones(len(bits))), sums(characters), sums(losses.tokens == UNKNOWN), sums(losses.right)])
     read = counts.shape[1]
     found = bootstrap(text_statistic(sums(losses.losses), sums(bits), counts), read)
     narrower = math.sqrt(read / documents)

@@ -50,12 +50,14 @@ class TokenLosses:
         positions: The position of each in its document (N,), from 1.
         losses: The loss of each (N,), nats.
         documents: The document of each (N,), by its place among the given ones.
+        right: Whether each is the token with the highest score (N,).
     """
 
     tokens: np.ndarray
     positions: np.ndarray
     losses: np.ndarray
     documents: np.ndarray
+    right: np.ndarray
 
     def by_position(self) -> list[Bin]:
         """Return the loss in bins of the position in the document: 1, 2–3, 4–7 and so on; empty ones are left out."""
@@ -120,8 +122,9 @@ def token_losses(model: nn.Module, documents: Sequence[np.ndarray]) -> TokenLoss
             there = targets[:, piece] != NO_TARGET
             positions = np.broadcast_to(np.arange(there.shape[1]) + begin + 1, there.shape)
             owners = np.broadcast_to(np.array(places)[:, None], there.shape)
-            found.append((targets[:, piece][there], positions[there], nats[there], owners[there]))
+            right = (scores.argmax(dim=-1) == wanted).cpu().numpy()
+            found.append((targets[:, piece][there], positions[there], nats[there], owners[there], right[there]))
     if not found:
-        return TokenLosses(*(np.empty(0, dtype=kind) for kind in (np.int64, np.int64, np.float64, np.int64)))
-    tokens, positions, losses, owners = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return TokenLosses(tokens, positions, losses.astype(np.float64), owners)
+        return TokenLosses(*(np.empty(0, dtype=kind) for kind in (np.int64, np.int64, np.float64, np.int64, np.bool_)))
+    tokens, positions, losses, owners, right = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return TokenLosses(tokens, positions, losses.astype(np.float64), owners, right)

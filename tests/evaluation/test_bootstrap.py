@@ -93,12 +93,13 @@ def test_a_mean_may_be_weighted():
 
 
 def test_text_is_drawn_by_documents():
-    nats, counts = np.array([20.0, 10.0]), np.array([[10, 10], [20, 10], [1, 0]], dtype=float)
+    nats, counts = np.array([20.0, 10.0]), np.array([[10, 10], [20, 10], [1, 0], [5, 5]], dtype=float)
     found = bootstrap(text_statistic(nats, nats / math.log(2), counts), 2)
     assert found["loss"].value == pytest.approx(1.5)
     assert found["perplexity"].value == pytest.approx(math.exp(1.5))
     assert found["bits_per_character"].value == pytest.approx(1 / math.log(2))
     assert found["unknown_share"].value == 0.05
+    assert found["accuracy"].value == 0.5
 
 
 def test_metrics_are_drawn_together():

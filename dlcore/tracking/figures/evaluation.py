@@ -49,7 +49,7 @@ def classifier_curves(
     (roc, recall), (reliable, last) = figure.subplots(2, 2)
     shown = [(name, each) for name, each in zip(names, curves, strict=False) if each is not None]
     _draw_curves(roc, recall, shown)
-    _draw_calibration(reliable, calibration, uncalibrated, len(names) == 2)
+    _draw_calibration(reliable, calibration, uncalibrated, _short(names[1]) if len(names) == 2 else "")
     if two_classes is not None:
         _draw_thresholds(last, *two_classes, names[1], threshold)
     else:
@@ -93,7 +93,7 @@ def _draw_curves(roc: Axes, recall: Axes, shown: list[tuple[str, ClassCurves]]) 
         )  # fmt: skip
 
 
-def _draw_calibration(axes: Axes, after: Calibration, before: Calibration | None, binary: bool) -> None:
+def _draw_calibration(axes: Axes, after: Calibration, before: Calibration | None, name: str) -> None:
     axes.plot([0, 1], [0, 1], "--", color=style.QUIET, linewidth=1, zorder=0)
     rows = [(after, style.BLUE, "with the temperature" if before else "probabilities")]
     rows = [(before, style.ORANGE, "without"), *rows] if before else rows
@@ -104,8 +104,9 @@ def _draw_calibration(axes: Axes, after: Calibration, before: Calibration | None
         axes.plot(each.predicted, each.observed, "o-", color=color, markersize=4, linewidth=1.4, label=label)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(0, 1.03)
-    what = ("probability of class 1", "share of class 1") if binary else ("probability of the answer", "share right")
-    style.style_axes(axes, "Calibration", f"{what[0]} (grey: how many samples)", what[1])
+    style.style_axes(axes, "Calibration")
+    axes.set_xlabel(f"probability of {name or 'the answer'} (grey: how many samples)")
+    axes.set_ylabel(f"share of {name}" if name else "share right")
     style.add_legend(axes, loc="upper left")
 
 
@@ -146,7 +147,7 @@ def _draw_thresholds(axes: Axes, positive: np.ndarray, scores: np.ndarray, name:
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.01, 1.03)
     style.style_axes(axes, f"By threshold: {_short(name, escape=False)}", "threshold", "")
-    style.add_legend(axes, loc="lower left")
+    style.add_legend(axes, loc="lower center")
 
 
 def _short(name: str, escape: bool = True) -> str:

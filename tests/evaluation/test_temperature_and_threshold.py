@@ -37,9 +37,7 @@ def test_samples_that_are_all_right_give_a_temperature_within_bounds():
     assert 0.01 <= fit_temperature(torch.tensor([[4.0, 0.0], [0.0, 4.0]]), torch.tensor([0, 1])) < 1
 
 
-@pytest.mark.parametrize(
-    ("criterion", "score"), [("f1", f1_score), ("balanced_accuracy", balanced_accuracy_score)]
-)
+@pytest.mark.parametrize(("criterion", "score"), [("f1", f1_score), ("balanced_accuracy", balanced_accuracy_score)])
 def test_no_other_threshold_is_better(criterion, score):
     generator = np.random.default_rng(0)
     targets = (generator.random(400) < 0.05).astype(int)
