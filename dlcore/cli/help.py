@@ -51,6 +51,7 @@ COMMANDS = {
     "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
     "check": "Check a recipe before a long run: can it learn, what will it cost; exit code 1 if a check fails.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
+    "mistakes": "List the training samples whose label is probably wrong.",
     "study": "Train several variants, compare them in one picture, judge the study's claims.",
     "explain": "Say why a run went well or badly, and what to try.",
     "compare": "Compare runs: settings, metrics, the step from which they differ, one picture.",
@@ -202,6 +203,11 @@ def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, name
         shown = "A text for a text classifier (-c rnn_topics); several: --text TEXT --text TEXT. No other flag."
         rows.insert(1, flag_row("--text", "TEXT", shown))
         rows.insert(2, flag_row("--texts_file", "FILE", "A file with a text a line, UTF-8 or GB18030."))
+    if command == "test":
+        which = "Of two classes: choose the threshold by validation, or give it, and keep it in the checkpoint."
+        rows.insert(1, flag_row("--threshold", "f1|balanced_accuracy|NUMBER|off", which))
+        which = "Fit the temperature of the probabilities by validation, and keep it in the checkpoint."
+        rows.insert(2, flag_row("--calibrate", "on|off", which))
     print_columns(console, rows, column=_COLUMN)
     print_heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")

@@ -162,7 +162,9 @@ def _with_intervals(
         metrics[name] = Estimate(plain.value, estimate.low, estimate.high) if agrees else plain
     without = [name for name, each in metrics.items() if not each.has_interval]
     lacks = [assumed] if assumed else []
-    if without:
+    if samples < 2:
+        lacks.append(_("No intervals: they need at least two samples."))
+    elif without:
         lacks.append(_("No interval: {names}.").format(names=_(", ").join(without)))
     return EvaluationReport(metrics, content, samples, method if len(without) < len(metrics) else "", lacks)
 
