@@ -65,7 +65,7 @@ def run(argv: list[str]) -> int:
         )
         print_paragraph(console, warning)
     else:
-        said = _("Cross-validation: {folds} trainings of {epochs} epochs, each on {share:.0%} of the samples.")
+        said = _("Cross-validation: {folds} trainings (epochs: {epochs}), each on {share:.0%} of the samples.")
         print_paragraph(console, said.format(folds=folds, epochs=epochs, share=1 - 1 / folds))
     tell = lambda fold: print(_("training {n} of {all}").format(n=fold, all=folds), flush=True)  # noqa: E731
     command = prepared(words)

@@ -30,7 +30,7 @@ def report_rows(report: EvaluationReport) -> dict[str, str]:
     if report.method:
         rows[_("in brackets")] = report.method
     if report.lacks:
-        rows[_("lacks")] = "\n".join(report.lacks)
+        rows[_("note")] = "\n".join(report.lacks)
     return rows
 
 
@@ -39,6 +39,9 @@ def print_class_scores(console: Console, report: EvaluationReport) -> None:
     content = report.content
     if not isinstance(content, ClassReport) or len(content.names) > _MOST_CLASSES:
         return
+    if content.decision.threshold is not None:
+        console.print()
+        console.print(_("At the threshold {threshold:.4g}.").format(threshold=content.decision.threshold))
     tables = [class_table(content)]
     if len(content.thresholds) > 1:
         tables.append(threshold_table(content))

@@ -54,8 +54,8 @@ def resamples_of(samples: int, wanted: int = RESAMPLES) -> int:
 def bootstrap(statistic: Statistic, samples: int, seed: int = 0, wanted: int = RESAMPLES) -> dict[str, Estimate]:
     """Return each metric with the interval from the 2.5% to the 97.5% quantile of its draws.
 
-    A metric gets no interval if there are fewer than two samples, or if more than 5% of the draws have no value (a
-    class is missing in them).
+    A metric gets no interval if there are fewer than two samples, if more than 5% of the draws have no value (a class
+    is missing in them), or if all draws agree: of 20 samples that are all right, the next may be wrong.
 
     Args:
         statistic: The metrics as a function of weights.
@@ -85,7 +85,7 @@ def _estimate(value: float, drawn: np.ndarray) -> Estimate:
     if not np.isfinite(value) or len(there) < _LEAST_SHARE * len(drawn):
         return Estimate(value)
     low, high = np.quantile(there, (0.025, 0.975))
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, float(low), float(high)) if low < high else Estimate(value)
 
 
 def class_statistic(

@@ -138,7 +138,7 @@ def write_test_report(
             pictures["test"] = to_png(figure)[0]
     wanted |= {f"{name}.png": content for name, content in pictures.items()}
     with never_fatal("the page", tell):
-        lines = [f"{_('Changed for this test')}: {line}" for line in command.changes]
+        lines = [_("Changed for this test: {line}").format(line=line) for line in command.changes]
         wanted["report.html"] = html_page(report, title, subject, pictures, lines)
     contents = dict(zip(output_files(command, folder, *wanted), wanted.values(), strict=True))
     left = list(contents)

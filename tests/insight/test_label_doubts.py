@@ -74,7 +74,7 @@ def test_each_sample_is_judged_by_a_model_that_has_not_seen_it(workplace):
 def test_the_command_writes_a_table_and_a_picture(workplace, capsys):
     assert main(["mistakes", "--epochs=1", "--num=5", "--folds=2", "--data.val_size=100", "--data.batch_size=32"]) == 0
     said = capsys.readouterr().out
-    assert "Cross-validation: 2 trainings of 1 epochs, each on 50% of the samples." in said
+    assert "Cross-validation: 2 trainings (epochs: 1), each on 50% of the samples." in said
     table = workplace / "show" / "label_errors_mlp_fashion_mnist.csv"
     rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     assert len(rows) > 5
