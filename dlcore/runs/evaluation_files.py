@@ -154,7 +154,7 @@ def write_test_report(
 
 
 def _subject(command: Command) -> str:
-    source = str(getattr(command.datamodule, "source", "") or type(command.datamodule).__name__)
+    source = _(str(getattr(command.datamodule, "source", "") or type(command.datamodule).__name__))
     path = command.settings.checkpoint_path
     return printable(f"{source}; {path.name if path else ''}")
 

@@ -142,11 +142,11 @@ def _words_of_classes(report: EvaluationReport, content: ClassReport) -> list[st
         "Its probabilities are off by {error:.1%} on average: of 100 answers given with 90%, about 90 should be right."
     )
     words.append(said.format(error=content.calibration.error))
-    sure = content.probabilities.max(axis=1).mean()
-    if abs(sure - (content.probabilities.argmax(axis=1) == targets).mean()) > _LEAST_GAP:
+    sure, usual = content.probabilities.max(axis=1).mean(), (content.probabilities.argmax(axis=1) == targets).mean()
+    if abs(sure - usual) > _LEAST_GAP and content.decision.temperature == 1:
         too_sure = _("It is too sure: on average it gives its answer {sure:.1%}. test --calibrate corrects that.")
         too_careful = _("It is too careful: on average it gives its answer {sure:.1%}. test --calibrate corrects that.")
-        words.append((too_sure if sure > right else too_careful).format(sure=sure))
+        words.append((too_sure if sure > usual else too_careful).format(sure=sure))
     return words
 
 

@@ -99,8 +99,8 @@ def _draw_calibration(axes: Axes, after: Calibration, before: Calibration | None
     rows = [(before, style.ORANGE, "without"), *rows] if before else rows
     top = max(after.counts.max(), 1)
     axes.bar(after.predicted, after.counts / top * 0.22, width=0.045, color=style.FAINT, zorder=0)
-    for each, color, name in rows:
-        label = f"{name}: error {each.error:.3f}"
+    for each, color, which in rows:
+        label = f"{which}: error {each.error:.3f}"
         axes.plot(each.predicted, each.observed, "o-", color=color, markersize=4, linewidth=1.4, label=label)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(0, 1.03)
