@@ -5,7 +5,8 @@ from setuptools import find_packages, setup
 setup(
     packages=[
         *find_packages(include=["dlcore*"]),
-        *("dlcore.configs", "dlcore.configs.studies", "dlcore.studies.templates", "dlcore.data.lyrics"),
+        *("dlcore.configs", "dlcore.configs.studies", "dlcore.runs.templates", "dlcore.studies.templates"),
+        "dlcore.data.lyrics",
         "dlcore.locale.zh_CN.LC_MESSAGES",
     ],
     package_dir={"dlcore.configs": "configs"},

@@ -70,7 +70,7 @@ class Command(LightningCLI):
         linked: Arguments of the model that the data gave: ``model.in_features``, ….
         changes: Settings overridden in the merge of a checkpoint's config with recipes and flags, a line each.
         output: The metrics of ``validate`` and ``test``, or the predictions of each batch.
-        outputs: Outputs and targets of the samples of ``test``.
+        kept_outputs: Outputs and targets of the samples of ``test``.
         decision: Temperature and threshold of a classifier in ``test`` and ``predict``.
 
     Raises:
@@ -90,7 +90,7 @@ class Command(LightningCLI):
         self._launch = Launch(request) if act else None
         self.request = request = self._launch.request() if self._launch else request
         self.own_callbacks, self._before, self._act = list(callbacks), before, act
-        self.asked, self.outputs = DecisionRequest.of(request), EvaluationOutputs()
+        self.asked, self.kept_outputs = DecisionRequest.of(request), EvaluationOutputs()
         self.settings = Settings(request)
         self.folder: Path | None = None
         self._wanted_folder, self._only_data = folder, only_data
@@ -225,7 +225,7 @@ class Command(LightningCLI):
         if self.request.command == "fit" and in_notebook():
             shown = [NotebookCurves() for _ in shown]  # the table's place
         others = [callback for callback in made if not isinstance(callback, ProgressBar)]
-        further: dict[str, list[Callback]] = {"fit": others, "test": [self.outputs]}
+        further: dict[str, list[Callback]] = {"fit": others, "test": [self.kept_outputs]}
         return [*self.own_callbacks, *shown, *further.get(self.request.command, [])]
 
     def _add_logger(self, arguments: dict[str, Any]) -> None:

@@ -170,7 +170,7 @@ def _validation_outputs(command: Command) -> tuple[Tensor, Tensor]:
         command.model, datamodule=command.datamodule, ckpt_path=str(command.settings.checkpoint_path),
         weights_only=True, verbose=False,
     )  # fmt: skip
-    outputs, targets = command.outputs.outputs, command.outputs.targets
+    outputs, targets = command.kept_outputs.outputs, command.kept_outputs.targets
     if outputs is None or targets is None or not len(outputs):
         raise DataError("--threshold and --calibrate need validation samples, and the data have none: leave them out.")
     if not outputs.isfinite().all():

@@ -117,7 +117,7 @@ def evaluation_report(command: Command) -> EvaluationReport:
             "their spread is laid around the metric."
         ).format(documents=samples, draws=resamples_of(samples))
         return _with_intervals(report.metrics, found, text, samples, how, "")
-    outputs, targets, why = command.outputs.outputs, command.outputs.targets, command.outputs.why_none
+    outputs, targets, why = command.kept_outputs.outputs, command.kept_outputs.targets, command.kept_outputs.why_none
     if outputs is None or targets is None:
         return _lacking(report, _(why) if why else _("no outputs were kept"))
     if bad := int((~outputs.isfinite()).reshape(len(outputs), -1).any(dim=1).sum()):

@@ -21,7 +21,7 @@ def finished(task, outputs, targets, decision=None, names=None, **metrics):
     data = SimpleNamespace(facts=lambda: {"class_names": names} if names else {})
     kept = SimpleNamespace(outputs=outputs, targets=targets, why_none="")
     return SimpleNamespace(
-        model=model, datamodule=data, outputs=kept, decision=decision or Decision(), output=[metrics]
+        model=model, datamodule=data, kept_outputs=kept, decision=decision or Decision(), output=[metrics]
     )
 
 
