@@ -37,7 +37,7 @@ from dlcore.config.merge import (
     without_replaced_classes,
 )
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
-from dlcore.config.request import read_request
+from dlcore.config.request import DECISION_FLAGS, read_request
 from dlcore.plain_text import without_markup
 
 _COLUMN = 37
@@ -204,10 +204,7 @@ def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, name
         rows.insert(1, flag_row("--text", "TEXT", shown))
         rows.insert(2, flag_row("--texts_file", "FILE", "A file with a text a line, UTF-8 or GB18030."))
     if command == "test":
-        which = "Of two classes: choose the threshold by validation, or give it, and keep it in the checkpoint."
-        rows.insert(1, flag_row("--threshold", "f1|balanced_accuracy|NUMBER|off", which))
-        which = "Fit the temperature of the probabilities by validation, and keep it in the checkpoint."
-        rows.insert(2, flag_row("--calibrate", "on|off", which))
+        rows[1:1] = [flag_row(f"--{name}", *shown) for name, shown in DECISION_FLAGS.items()]
     print_columns(console, rows, column=_COLUMN)
     print_heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")

@@ -17,13 +17,12 @@ from lightning.pytorch import Trainer
 from dlcore.config.allow_list import found_at
 from dlcore.config.catalogue import Package, callback_sections, class_arguments, class_names
 from dlcore.config.merge import NESTED_CLASSES, class_and_arguments, own_name
-from dlcore.config.request import Flag
+from dlcore.config.request import DECISION_FLAGS, Flag
 from dlcore.config.short_names import factory_classes
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.optim.factories import needs_metric
 
 _PARSER_FLAGS = ("help", "help-all", "print_config")  # the parser's own flags
-DECISION_FLAGS = ("threshold", "calibrate")  # of test, with or without a value
 _KEYS_OF_CLASS = ("class_path", "init_args", "dict_kwargs")
 _PACKAGES: dict[str, Package] = {"model": "models", "data": "data"}
 # Names of the same settings in other tools and textbooks.

@@ -26,7 +26,7 @@ from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged, undecided
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.merge import names_own_class
 from dlcore.config.parse_errors import check_null, explain, no_class, own_error, said_by_class
-from dlcore.config.request import Request
+from dlcore.config.request import DECISION_FLAGS, Request
 from dlcore.config.short_names import with_plain_texts
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
@@ -120,6 +120,8 @@ class Command(LightningCLI):
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
             parser.add_argument("--steps_per_execution", type=Steps, default="auto", help=help_text)
+        for name, (_, help_text) in DECISION_FLAGS.items() if self.request.command == "test" else ():
+            parser.add_argument(f"--{name}", type=str | None, default=None, help=help_text)
         for section, name in callback_sections().items():
             callback = getattr(dlcore.callbacks, name)
             parser.add_argument(f"--{section}", type=callback | None, default=None, help=f"Callback {name}; null: off.")

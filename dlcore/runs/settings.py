@@ -22,10 +22,10 @@ from dlcore.config.merge import (
     without_replaced_classes,
 )
 from dlcore.config.recipe import find_recipe, read_recipe
-from dlcore.config.request import Flag, Request, check_files
+from dlcore.config.request import DECISION_FLAGS, Flag, Request, check_files
 from dlcore.config.secrets import forget_hidden
 from dlcore.config.short_names import flag_with_full_name, read_as_factories, with_full_names, with_own_defaults
-from dlcore.config.validation import DECISION_FLAGS, check_config, check_flag
+from dlcore.config.validation import check_config, check_flag
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.plain_text import file_name
 from dlcore.runs.argument_inference import places_for_facts

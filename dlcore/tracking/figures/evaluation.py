@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,8 @@ _MOST_DRAWN = 6  # curves in colours; the others are grey
 _MOST_BARS = 30
 _MOST_POINTS = 5000  # above, shares of a grid
 _LONGEST_NAME = 22
+_OPAQUE: dict[str, Any] = {"frameon": True, "edgecolor": "none", "framealpha": 0.85}  # legends over curves
+_NONE, _TOO_MANY = "no class with samples of it and of others", "not computed for so many classes"
 
 
 def classifier_curves(
@@ -48,7 +50,7 @@ def classifier_curves(
     figure = style.new_figure(11.4, 9.0)
     (roc, recall), (reliable, last) = figure.subplots(2, 2)
     shown = [(name, each) for name, each in zip(names, curves, strict=False) if each is not None]
-    _draw_curves(roc, recall, shown)
+    _draw_curves(roc, recall, shown, _NONE if curves else _TOO_MANY)
     _draw_calibration(reliable, calibration, uncalibrated, _short(names[1]) if len(names) == 2 else "")
     if two_classes is not None:
         _draw_thresholds(last, *two_classes, names[1], threshold)
@@ -58,7 +60,7 @@ def classifier_curves(
     return style.finish(figure)
 
 
-def _draw_curves(roc: Axes, recall: Axes, shown: list[tuple[str, ClassCurves]]) -> None:
+def _draw_curves(roc: Axes, recall: Axes, shown: list[tuple[str, ClassCurves]], why_none: str) -> None:
     worst = sorted(shown, key=lambda pair: pair[1].area)  # the classes that are hardest to tell, in colours
     for place, (name, each) in enumerate(reversed(worst)):
         rank = len(worst) - 1 - place
@@ -80,16 +82,17 @@ def _draw_curves(roc: Axes, recall: Axes, shown: list[tuple[str, ClassCurves]]) 
     if len(worst) == 1:
         share = worst[0][1].share
         recall.axhline(share, linestyle="--", color=style.QUIET, linewidth=1, zorder=0, label=f"guessing  {share:.3f}")
+    corner = "upper right" if worst and worst[0][1].average_precision < 0.5 else "lower left"
     for axes, head in ((roc, "area"), (recall, "average precision")):
         axes.set_xlim(-0.01, 1.01)
         axes.set_ylim(-0.01, 1.03)
         if not worst:
-            axes.text(0.5, 0.5, "no class with samples of it and of others", ha="center", color=style.QUIET)
+            axes.text(0.5, 0.42, why_none, ha="center", color=style.QUIET)
             continue
         handles, _ = axes.get_legend_handles_labels()
         style.add_legend(
-            axes, handles[::-1], loc="lower right" if axes is roc else "lower left", frameon=True, edgecolor="none",
-            framealpha=0.85, title=f"{head}{': ' * bool(note)}{note}", title_fontsize=style.TICK_SIZE,
+            axes, handles[::-1], loc="lower right" if axes is roc else corner, **_OPAQUE,
+            title=f"{head}{': ' * bool(note)}{note}", title_fontsize=style.TICK_SIZE,
         )  # fmt: skip
 
 
@@ -107,7 +110,7 @@ def _draw_calibration(axes: Axes, after: Calibration, before: Calibration | None
     style.style_axes(axes, "Calibration")
     axes.set_xlabel(f"probability of {name or 'the answer'} (grey: how many samples)")
     axes.set_ylabel(f"share of {name}" if name else "share right")
-    style.add_legend(axes, loc="upper left")
+    style.add_legend(axes, loc="upper left", **_OPAQUE)
 
 
 def _draw_scores(axes: Axes, names: Sequence[str], scores: Sequence[ClassScores]) -> None:
@@ -147,7 +150,7 @@ def _draw_thresholds(axes: Axes, positive: np.ndarray, scores: np.ndarray, name:
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.01, 1.03)
     style.style_axes(axes, f"By threshold: {_short(name, escape=False)}", "threshold", "")
-    style.add_legend(axes, loc="lower center")
+    style.add_legend(axes, loc="best", **_OPAQUE)
 
 
 def _short(name: str, escape: bool = True) -> str:
@@ -167,13 +170,14 @@ def regression_errors(predicted: np.ndarray, targets: np.ndarray, names: Sequenc
     figure = style.new_figure(13.2, 4.6)
     left, middle, right = figure.subplots(1, 3)
     residuals = targets - predicted
-    name = drawable(names[0]) if len(names) == 1 else "targets"
+    name = drawable(names[0]) if len(names) == 1 and names[0] != "0" else "values"
     _draw_points(left, targets, predicted, names)
     low, high = min(targets.min(), predicted.min()), max(targets.max(), predicted.max())
     left.plot([low, high], [low, high], "--", color=style.QUIET, linewidth=1)
     _draw_points(middle, predicted, residuals, names)
     middle.axhline(0, linestyle="--", color=style.QUIET, linewidth=1)
-    bins = min(40, max(5, int(np.sqrt(len(residuals)))))
+    equal = np.ptp(residuals) <= 1e-9 * np.abs(residuals).max()  # but for rounding errors
+    bins = 1 if equal else min(40, max(5, int(np.sqrt(len(residuals)))))
     for number in range(min(len(names), _MOST_DRAWN)):
         own = {"color": style.CYCLE[number], "alpha": 0.75 if len(names) == 1 else 0.45}
         right.hist(residuals[:, number], bins=bins, label=drawable(str(names[number])), **own)
@@ -181,7 +185,7 @@ def regression_errors(predicted: np.ndarray, targets: np.ndarray, names: Sequenc
     style.style_axes(left, "Predicted and true", "true", "predicted")
     style.style_axes(middle, "Residuals", "predicted", "true - predicted")
     style.style_axes(right, "Distribution of the residuals", "true - predicted", "samples")
-    left.set_xlabel(f"true: {name}" if len(names) == 1 else "true")
+    left.set_xlabel(f"true {name}" if len(names) == 1 else "true")
     if len(names) > 1:
         style.add_legend(right)
     style.head(figure, title, size=style.TITLE_SIZE + 1)
