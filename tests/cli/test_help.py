@@ -279,5 +279,5 @@ def test_the_trainer_has_every_flag_that_the_help_names():
 
 
 def test_the_commands_are_described_once_each():
-    names = ["fit", "validate", "test", "predict", "generate", "neighbors", "show", "check", "lr_find", "study"]
-    assert list(short_help.COMMANDS) == [*names, "explain", "compare", "recipes"]
+    names = ["fit", "validate", "test", "predict", "generate", "neighbors", "show", "check", "lr_find"]
+    assert list(short_help.COMMANDS) == [*names, "mistakes", "study", "explain", "compare", "recipes"]
