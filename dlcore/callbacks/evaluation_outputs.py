@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from dlcore.nn import LanguageModeling
 from dlcore.translation import N_
 
+_MOST = 200_000_000  # outputs that are kept, in this process: 0.8 GB
 _OF_TEXT = N_("a language model's outputs are not kept: there are as many as words at each token")
 
 
@@ -35,6 +36,7 @@ class EvaluationOutputs(Callback):
         self._hook: RemovableHandle | None = None
         self._latest: Any = None
         self._kept: list[tuple[Tensor, Tensor]] = []
+        self._numbers = 0  # outputs kept so far
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start to collect."""
@@ -47,7 +49,7 @@ class EvaluationOutputs(Callback):
     def _start(self, model: LightningModule) -> None:
         self._let_go()
         self.outputs = self.targets = None
-        self.why_none, self._kept = "", []
+        self.why_none, self._kept, self._numbers = "", [], 0
         if isinstance(getattr(model, "task", None), LanguageModeling):
             self.why_none = _OF_TEXT
         else:
@@ -88,6 +90,10 @@ class EvaluationOutputs(Callback):
             return  # a process without samples in the last batch
         if not isinstance(found, Tensor) or found.dim() not in (1, 2) or len(found) != len(targets):
             self._without(N_("neither forward() nor predict_step() returns a row for each sample"))
+            return
+        self._numbers += found.numel()
+        if self._numbers > _MOST:
+            self._without(N_("there are more than 200 million outputs"))
             return
         self._kept.append((found.detach().float().cpu(), targets.cpu()))
 

@@ -6,9 +6,8 @@ import base64
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 
 from dlcore.evaluation.bootstrap import Estimate
@@ -17,6 +16,9 @@ from dlcore.runs.decision import Decision
 from dlcore.runs.evaluation_report import ClassReport, EvaluationReport, NumberReport
 from dlcore.runs.text_report import TextReport
 from dlcore.translation import N_, _, language
+
+if TYPE_CHECKING:
+    import jinja2
 
 _LEAST_GAP = 0.02  # of mean probability and accuracy, to be spoken of
 _CRITERIA = {"f1": N_("the best F1"), "balanced_accuracy": N_("the best balanced accuracy")}
@@ -90,6 +92,8 @@ def html_page(
 
 @functools.cache
 def _template() -> jinja2.Template:
+    import jinja2  # here: a fit does not need it
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dlcore.runs"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

@@ -5,6 +5,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
+from dlcore.callbacks import evaluation_outputs
 from dlcore.callbacks.evaluation_outputs import EvaluationOutputs
 from dlcore.models import MLP
 
@@ -82,3 +83,10 @@ def test_several_loaders_have_no_report(make_trainer):
     kept = kept_of(make_trainer, model, loaders=[DataLoader(some()), DataLoader(some())])
     assert kept.why_none == "its data have several loaders"
     assert kept.outputs is None
+
+
+def test_outputs_beyond_the_memory_are_not_kept(make_trainer, monkeypatch):
+    monkeypatch.setattr(evaluation_outputs, "_MOST", 10)
+    kept = kept_of(make_trainer, Answering(), loaders=DataLoader(some(), batch_size=2))
+    assert kept.outputs is None
+    assert kept.why_none == "there are more than 200 million outputs"
