@@ -5,7 +5,8 @@ from setuptools import find_packages, setup
 setup(
     packages=[
         *find_packages(include=["dlcore*"]),
-        *("dlcore.configs", "dlcore.configs.studies", "dlcore.studies.templates", "dlcore.data.lyrics"),
+        *("dlcore.configs", "dlcore.configs.studies", "dlcore.runs.templates", "dlcore.studies.templates"),
+        "dlcore.data.lyrics",
         "dlcore.cli.templates",
         "dlcore.locale.zh_CN.LC_MESSAGES",
         "dlcore.export.scripts",
@@ -16,6 +17,7 @@ setup(
         "dlcore.locale.zh_CN.LC_MESSAGES": ["*.mo"],
         "dlcore.cli.templates": ["*"],
         "dlcore.configs": ["*.yaml"],
+        "dlcore.runs.templates": ["*"],
         "dlcore.studies.templates": ["*"],
         "dlcore.configs.studies": ["*.yaml"],
         "dlcore.data.lyrics": ["*"],

@@ -11,7 +11,7 @@ FLOORS = [
         *("errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat", "plain_text"),
         *("translation", "notebook"),
     },
-    {"nn", "optim", "text"},
+    {"nn", "optim", "text", "evaluation"},
     {"config"},
     {"tracking", "execution"},
     {"diagnosis"},

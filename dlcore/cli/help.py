@@ -37,7 +37,7 @@ from dlcore.config.merge import (
     without_replaced_classes,
 )
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
-from dlcore.config.request import read_request
+from dlcore.config.request import DECISION_FLAGS, read_request
 from dlcore.plain_text import without_markup
 
 _COLUMN = 37
@@ -51,9 +51,12 @@ COMMANDS = {
     "show": "Look before training: the data, a model's layers, activations, the learning rate over a run, the config.",
     "check": "Check a recipe before a long run: can it learn, what will it cost; exit code 1 if a check fails.",
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
+    "mistakes": "List the training samples whose label is probably wrong.",
     "study": "Train several variants, compare them in one picture, judge the study's claims.",
     "explain": "Say why a run went well or badly, and what to try.",
     "why": "Show which pixels, columns or words decided a trained model's answer, and check it.",
+    "export": "Write a trained model as a file for other programs: ONNX, torch.export, safetensors.",
+    "try": "Open a page in the browser on which a trained model answers pictures, rows and texts.",
     "compare": "Compare runs: settings, metrics, the step from which they differ, one picture.",
     "recipes": "List the ready-made recipes, show one, or copy one to start your own from.",
 }
@@ -203,6 +206,8 @@ def _print_checkpoint_help(console: Console, command: str, data: ClassInfo, name
         shown = "A text for a text classifier (-c rnn_topics); several: --text TEXT --text TEXT. No other flag."
         rows.insert(1, flag_row("--text", "TEXT", shown))
         rows.insert(2, flag_row("--texts_file", "FILE", "A file with a text a line, UTF-8 or GB18030."))
+    if command == "test":
+        rows[1:1] = [flag_row(f"--{name}", *shown) for name, shown in DECISION_FLAGS.items()]
     print_columns(console, rows, column=_COLUMN)
     print_heading(console, f"Data{': ' * bool(data.name)}{data.name}", data.summary)
     choose = flag_row("--data", "NAME", "Data of another kind.", f"one of: {', '.join(names)}")

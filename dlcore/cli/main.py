@@ -27,6 +27,7 @@ _MODULES = {
     "generate": "dlcore.cli.generate",
     "lessons": "dlcore.cli.lessons",
     "lr_find": "dlcore.cli.lr_find",
+    "mistakes": "dlcore.cli.mistakes",
     "neighbors": "dlcore.cli.neighbors",
     "recipes": "dlcore.cli.recipes",
     "show": "dlcore.cli.show.show_command",
@@ -35,7 +36,7 @@ _MODULES = {
     "why": "dlcore.cli.why.why_command",
 }
 # Long commands that keep their results: they continue if nobody reads their output.
-_WORK = (*COMMANDS, "study", "lr_find")
+_WORK = (*COMMANDS, "study", "lr_find", "mistakes")
 _LESS_MEMORY = "Take smaller batches (--data.batch_size), a smaller model or less data."
 _REMEDIES = {
     errno.ENOSPC: "Make room on that disk.",

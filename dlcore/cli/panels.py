@@ -20,6 +20,7 @@ from dlcore.callbacks import Checkpoint, EarlyStopping
 from dlcore.callbacks.data_facts import data_words, device_words
 from dlcore.callbacks.run_summary import PAGE
 from dlcore.cli.terminal import PlainConsole, shell_word, short_path, tensorboard_command
+from dlcore.cli.test_rows import print_class_scores, report_rows
 from dlcore.config.allow_list import allow_flag
 from dlcore.data import LabelledText
 from dlcore.diagnosis import Diagnosis, diagnose
@@ -30,8 +31,10 @@ from dlcore.lightning_compat import data_module_of
 from dlcore.plain_text import printable
 from dlcore.runs import Command
 from dlcore.runs.evaluation_files import write_test_report
+from dlcore.runs.evaluation_report import evaluation_report, plain_report
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import few_answers, write_predictions
+from dlcore.runs.report_page import in_words
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.translation import _, ngettext
 
@@ -127,17 +130,25 @@ def _diagnosis(command: Command) -> Diagnosis | None:
 
 
 def _end_of_evaluation(console: Console, command: Command, seconds: float) -> None:
+    failed: list[str] = []
+    report = plain_report(command)
+    if command.request.command == "test":
+        with never_fatal("the report", failed.append):
+            report = evaluation_report(command)
     rows = {_("checkpoint"): short_path(command.settings.checkpoint_path)}
-    rows |= {name: f"{value:.4f}" for name, value in (command.output or [{}])[0].items()}
+    rows |= {name: in_words(estimate) for name, estimate in report.metrics.items()}
     if (count := getattr(command.model, "evaluated", None)) is not None:
         rows[_(command.model.task.unit)] = f"{count:,}"
     if command.request.command == "test":
-        rows |= _baseline(command)
+        rows |= _baseline(command) | report_rows(report)
         try:
-            rows |= {_("kept in"): "\n".join(short_path(path) for path in write_test_report(command))}
+            files = write_test_report(command, report, failed.append)
+            rows |= {_("kept in"): "\n".join(short_path(path) for path in files)}
         except RunFileError as error:  # read-only run folder: the measurements are shown above
             rows[_("not kept")] = str(error)
+    rows |= {_("not shown"): "\n".join(failed)} if failed else {}
     _print_rows(console, command.request.command, rows)
+    print_class_scores(console, report)
     warn_of_sample(console, command.datamodule)
 
 

@@ -15,6 +15,14 @@ from dlcore.errors import ArgumentError, CheckpointError, ConfigError, nearest
 from dlcore.plain_text import decoded_name, shell_word
 
 COMMANDS = ("fit", "validate", "test", "predict")
+# Flags of test, with or without a value: possible values, and the meaning.
+DECISION_FLAGS = {
+    "threshold": (
+        "f1|balanced_accuracy|NUMBER|off",
+        "Of two classes: choose the threshold by validation, or give it, and keep it in the checkpoint.",
+    ),
+    "calibrate": ("on|off", "Fit the temperature of the probabilities by validation, and keep it in the checkpoint."),
+}
 _OFF = ("false", "off", "no", "none", "null")
 _ON = ("true", "on", "yes")
 

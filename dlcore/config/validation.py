@@ -17,7 +17,7 @@ from lightning.pytorch import Trainer
 from dlcore.config.allow_list import found_at
 from dlcore.config.catalogue import Package, callback_sections, class_arguments, class_names
 from dlcore.config.merge import NESTED_CLASSES, class_and_arguments, own_name
-from dlcore.config.request import Flag
+from dlcore.config.request import DECISION_FLAGS, Flag
 from dlcore.config.short_names import factory_classes
 from dlcore.errors import ArgumentError, UnknownNameError, nearest
 from dlcore.optim.factories import needs_metric
@@ -81,6 +81,8 @@ def check_flag(flag: Flag, command: str, classes: Mapping[str, str]) -> None:
         meant = _ALSO_CALLED.get(section.lower()) or nearest(section, known) or _full_name(section, classes)
         remedy = f"Did you mean --{'.'.join((meant, *keys))}?" if meant else f"See: python -m dlcore {command} --help"
         raise UnknownNameError("flag", f"--{flag.name}", [], remedy)
+    if section in DECISION_FLAGS and not keys:
+        return
     if flag.value is None:
         raise ArgumentError(f"--{flag.name}", "a value behind it", None)
     if not keys:
@@ -134,6 +136,7 @@ def arguments_of(section: str, classes: Mapping[str, str]) -> list[str] | None:
 def _sections(command: str) -> list[str]:
     # An evaluation uses no callback of a fit but the progress display.
     steering = ["steps_per_execution", *callback_sections()] if command == "fit" else ["progress_display"]
+    steering += DECISION_FLAGS if command == "test" else ()
     return ["seed_everything", "trainer", "model", "data", "ckpt_path", *steering]
 
 

@@ -107,7 +107,7 @@ def load_exportable(ckpt_path: str = "best", name: str | None = None, words: Seq
             f"them when a fit begins: {in_a_line(error)[:200]}"
         ) from error
     about |= {"task": getattr(model, "task", None) and type(model.task).__name__.lower()}
-    about |= {"classes": _class_names(model, command.datamodule)}
+    about |= {"classes": _class_names(model, command.datamodule), "threshold": command.decision.threshold}
     if kind is TextClassifier:
         return _text_classifier(path, model, command.datamodule, about)
     return _samples(path, model, command.datamodule, about)

@@ -28,11 +28,13 @@ class Task(ABC):
         out_features: Number of raw scores per sample.
         unit: Name of what is counted, in the plural, for reports.
         class_weights: Weight of each class in the loss; None: all 1, or no classes.
+        temperature: What a classifier's raw scores are divided by in `predict`; 1 until it is calibrated.
     """
 
     out_features: int
     unit = "samples"
     class_weights: ClassWeights | None = None
+    temperature = 1.0
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ class Multiclass(Task):
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return probabilities (N, K) by softmax."""
-        return outputs.softmax(dim=1)
+        return (outputs / self.temperature).softmax(dim=1)
 
 
 class Binary(Task):
@@ -150,7 +152,7 @@ class Binary(Task):
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Return probabilities (N, 2) of class 0 and class 1, by sigmoid."""
-        positive = outputs.reshape(-1, 1).sigmoid()
+        positive = (outputs.reshape(-1, 1) / self.temperature).sigmoid()
         return torch.cat([1 - positive, positive], dim=1)
 
 

@@ -20,12 +20,13 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import dlcore.callbacks
 import dlcore.data
 import dlcore.models
+from dlcore.callbacks.evaluation_outputs import EvaluationOutputs
 from dlcore.callbacks.notebook_curves import NotebookCurves
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged, undecided
 from dlcore.config.catalogue import callback_sections
 from dlcore.config.merge import names_own_class
 from dlcore.config.parse_errors import check_null, explain, no_class, own_error, said_by_class
-from dlcore.config.request import Request
+from dlcore.config.request import DECISION_FLAGS, Request
 from dlcore.config.short_names import with_plain_texts
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
@@ -33,6 +34,7 @@ from dlcore.notebook import in_notebook
 from dlcore.runs.argument_inference import fill_in
 from dlcore.runs.batch_size import BatchNormCheck, keep_batches, no_memory_for_objects
 from dlcore.runs.checkpoint_file import check_weights
+from dlcore.runs.decision import DecisionRequest, decide, kept_decision
 from dlcore.runs.distributed.agreement import settings_facts
 from dlcore.runs.distributed.restart import Launch
 from dlcore.runs.distributed.supervisor import Together
@@ -68,6 +70,8 @@ class Command(LightningCLI):
         linked: Arguments of the model that the data gave: ``model.in_features``, ….
         changes: Settings overridden in the merge of a checkpoint's config with recipes and flags, a line each.
         output: The metrics of ``validate`` and ``test``, or the predictions of each batch.
+        kept_outputs: Outputs and targets of the samples of ``test``.
+        decision: Temperature and threshold of a classifier in ``test`` and ``predict``.
 
     Raises:
         DlcoreError: The command cannot be run; the message is complete.
@@ -86,6 +90,7 @@ class Command(LightningCLI):
         self._launch = Launch(request) if act else None
         self.request = request = self._launch.request() if self._launch else request
         self.own_callbacks, self._before, self._act = list(callbacks), before, act
+        self.asked, self.kept_outputs = DecisionRequest.of(request), EvaluationOutputs()
         self.settings = Settings(request)
         self.folder: Path | None = None
         self._wanted_folder, self._only_data = folder, only_data
@@ -115,6 +120,8 @@ class Command(LightningCLI):
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
             parser.add_argument("--steps_per_execution", type=Steps, default="auto", help=help_text)
+        for name, (_, help_text) in DECISION_FLAGS.items() if self.request.command == "test" else ():
+            parser.add_argument(f"--{name}", type=str | None, default=None, help=help_text)
         for section, name in callback_sections().items():
             callback = getattr(dlcore.callbacks, name)
             parser.add_argument(f"--{section}", type=callback | None, default=None, help=f"Callback {name}; null: off.")
@@ -157,6 +164,8 @@ class Command(LightningCLI):
         if self.settings.checkpoint:
             check_weights(self.model, self.settings.checkpoint, str(self.settings.checkpoint_path))
             self.changes = self.settings.changes(self.config_dump)
+        checkpoint = self.settings.checkpoint if self.request.command in ("test", "predict") else {}
+        self.decision = kept_decision(checkpoint, self.settings.checkpoint_path, self.model)
         arguments = dict(vars(self._make("trainer", config)))
         named = as_list(arguments["callbacks"])
         let_speak(named)
@@ -218,7 +227,8 @@ class Command(LightningCLI):
         if self.request.command == "fit" and in_notebook():
             shown = [NotebookCurves() for _ in shown]  # the table's place
         others = [callback for callback in made if not isinstance(callback, ProgressBar)]
-        return [*self.own_callbacks, *shown, *(others if self.request.command == "fit" else [])]
+        further: dict[str, list[Callback]] = {"fit": others, "test": [self.kept_outputs]}
+        return [*self.own_callbacks, *shown, *further.get(self.request.command, [])]
 
     def _add_logger(self, arguments: dict[str, Any]) -> None:
         """Choose the run's folder, after everything else has been checked, and add the loggers."""
@@ -254,6 +264,7 @@ class Command(LightningCLI):
         together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer, self.config_dump), met)
         try:
             with self._held:
+                self.decision = decide(self)
                 self.output = getattr(self.trainer, command)(self.model, datamodule=self.datamodule, **arguments)
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from dlcore.callbacks.data_facts import data_facts
-from dlcore.errors import RunFileError
-from dlcore.plain_text import decoded_name, file_name
+from dlcore.errors import RunFileError, never_fatal
+from dlcore.plain_text import decoded_name, file_name, printable
+from dlcore.runs.evaluation_report import EvaluationReport, plain_report
 from dlcore.runs.folder import run_of_checkpoint
+from dlcore.runs.report_content import plain_number, report_figure, report_numbers
+from dlcore.runs.report_page import html_page
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.style import to_png
-from dlcore.tracking.run_file import replace_file
+from dlcore.tracking.run_file import replace_file, run_title
+from dlcore.translation import _
 
 if TYPE_CHECKING:
     from dlcore.config.request import Request
@@ -103,33 +107,39 @@ def class_names(command: Command) -> list[str] | None:
     return facts.get("class_names") or (None if classes is None else [str(k) for k in range(classes)])
 
 
-def write_test_report(command: Command) -> list[Path]:
-    """Write ``test.json`` and ``confusion_matrix.png`` into the checkpoint's run folder.
+def write_test_report(
+    command: Command, report: EvaluationReport | None = None, tell: Callable[[str], object] = print
+) -> list[Path]:
+    """Write a test's report into the checkpoint's run folder: ``test.json``, ``report.html`` and two pictures.
 
-    Other data get other names; files of another evaluation are not replaced (`output_files`).
+    The pictures are ``confusion_matrix.png``, of a classifier, and ``test.png``, if the outputs are known. Other data
+    get other names; files of another evaluation are not replaced (`output_files`).
+
+    Args:
+        command: The test, after its run.
+        report: Its report; None: the logged metrics only.
+        tell: Called with a line if a picture or the page could not be made: the other files are still written.
     """
     checkpoint = command.settings.checkpoint_path
     folder = run_of_checkpoint(checkpoint)
     if checkpoint is None or folder is None:
         return []
-    source = getattr(command.datamodule, "source", "")
-    unit = getattr(getattr(command.model, "task", None), "unit", "samples")
-    confusion = getattr(command.model, "confusion_matrix", None)
-    report = {
-        "data": source,
-        "checkpoint": checkpoint.name,
-        unit: getattr(command.model, "evaluated", None),
-        "overridden": command.changes,  # record where the test's settings differ from the run's
-        # Six digits are more precise than 10,000 samples; JSON has no NaN.
-        **{name: round(value, 6) if math.isfinite(value) else None for name, value in command.output[0].items()},
-    }
-    figure = None
-    if isinstance(confusion, Tensor):
-        names = class_names(command) or []
-        report["confusion_matrix"] = {"class_names": names, "rows_are_targets": confusion.tolist()}
-        figure, _, _ = to_png(confusion_matrix(confusion.cpu().numpy(), names))
-    text = json.dumps(report, ensure_ascii=False, indent=1).encode(errors="replace")
-    wanted = {"test.json": text} | ({} if figure is None else {"confusion_matrix.png": figure})
+    report = plain_report(command) if report is None else report
+    wanted = {"test.json": json.dumps(_numbers(command, report), ensure_ascii=False, indent=1).encode(errors="replace")}
+    pictures: dict[str, bytes] = {}
+    with never_fatal("the confusion matrix", tell):
+        confusion = getattr(command.model, "confusion_matrix", None)
+        if isinstance(confusion, Tensor):
+            drawn = confusion_matrix(confusion.cpu().numpy(), class_names(command) or [])
+            pictures["confusion_matrix"] = to_png(drawn)[0]
+    title, subject = _("Test of {run}").format(run=run_title(folder)), _subject(command)
+    with never_fatal("the figure", tell):
+        if (figure := report_figure(report, f"{run_title(folder)}: {subject}")) is not None:
+            pictures["test"] = to_png(figure)[0]
+    wanted |= {f"{name}.png": content for name, content in pictures.items()}
+    with never_fatal("the page", tell):
+        lines = [_("Changed for this test: {line}").format(line=line) for line in command.changes]
+        wanted["report.html"] = html_page(report, title, subject, pictures, lines)
     contents = dict(zip(output_files(command, folder, *wanted), wanted.values(), strict=True))
     left = list(contents)
     try:
@@ -141,3 +151,30 @@ def write_test_report(command: Command) -> list[Path]:
         missing = ", ".join(path.name for path in left)
         raise RunFileError(folder, f"{error.reason} ({missing})", error.remedy) from error
     return list(contents)
+
+
+def _subject(command: Command) -> str:
+    source = _(str(getattr(command.datamodule, "source", "") or type(command.datamodule).__name__))
+    path = command.settings.checkpoint_path
+    return printable(f"{source}; {path.name if path else ''}")
+
+
+def _numbers(command: Command, report: EvaluationReport) -> dict[str, Any]:
+    """Return the content of ``test.json``."""
+    checkpoint = command.settings.checkpoint_path
+    unit = getattr(getattr(command.model, "task", None), "unit", "samples")
+    confusion = getattr(command.model, "confusion_matrix", None)
+    numbers = {
+        "data": getattr(command.datamodule, "source", ""),
+        "checkpoint": checkpoint and checkpoint.name,
+        unit: getattr(command.model, "evaluated", None),
+        "overridden": command.changes,  # record where the test's settings differ from the run's
+        **{name: plain_number(float(value)) for name, value in command.output[0].items()},
+        **report_numbers(report),
+    }
+    if isinstance(confusion, Tensor):
+        numbers["confusion_matrix"] = {
+            "class_names": class_names(command) or [],
+            "rows_are_targets": confusion.tolist(),
+        }
+    return numbers

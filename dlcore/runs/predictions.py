@@ -25,6 +25,7 @@ from dlcore.tracking.run_file import replace_file, replacing
 
 if TYPE_CHECKING:
     from dlcore.runs.command import Command
+    from dlcore.runs.decision import Decision
 
 _ROWS = 10_000  # that are written together: all would fill the memory
 _LONGEST = 40  # characters of a document's first line to write
@@ -34,8 +35,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     """Write the predictions of ``predict``, one row per sample.
 
     The columns: ``index``, the sample's index in the data, from 0; ``file`` or ``text``, if samples are that; for a
-    classifier ``predicted``, ``probability of`` each class and, if known, ``target``; for a regression ``predicted
-    NAME`` and, if known, ``NAME``. For a text model, one row per document (`write_documents`).
+    classifier ``predicted`` (by the checkpoint's threshold, if it has one), ``probability of`` each class and, if
+    known, ``target``; for a regression ``predicted NAME`` and, if known, ``NAME``. For a text model, one row per
+    document (`write_documents`).
 
     Predictions that are not one row per sample are saved unchanged, as a list of batches, in ``predictions.pt``
     (``torch.load`` reads it).
@@ -90,7 +92,7 @@ def _write(command: Command, path: Path) -> int:
             columns: list[list[list[str]]] = [[[str(index)] for index in chosen.tolist()]]
             if files:
                 columns.append([[csv_cell(files[index])] for index in chosen.tolist()])
-            columns.append(_numbers(own) if names is None else _classes(own, names))
+            columns.append(_numbers(own) if names is None else _classes(own, names, command.decision))
             if has_targets:
                 columns.append(_targets(part.targets[chosen], names))
             writer.writerows([cell for cells in row for cell in cells] for row in zip(*columns, strict=True))
@@ -102,10 +104,10 @@ def _known(targets: Tensor, names: Sequence[str] | None) -> bool:
     return bool((targets >= 0).any() if names is not None else (~targets.isnan()).any())
 
 
-def _classes(answers: Tensor, names: Sequence[str]) -> list[list[str]]:
+def _classes(answers: Tensor, names: Sequence[str], decision: Decision) -> list[list[str]]:
     """Return the predicted class and the probability of each, for each row."""
     cells, numbers = [csv_cell(name) for name in names], "\n".join(["%.6f"] * answers.shape[1])
-    pairs = zip(answers.argmax(dim=1).tolist(), answers.tolist(), strict=True)
+    pairs = zip(decision.classes(answers.numpy()).tolist(), answers.tolist(), strict=True)
     return [[cells[best], *(numbers % tuple(row)).split("\n")] for best, row in pairs]
 
 

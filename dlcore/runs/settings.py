@@ -22,7 +22,7 @@ from dlcore.config.merge import (
     without_replaced_classes,
 )
 from dlcore.config.recipe import find_recipe, read_recipe
-from dlcore.config.request import Flag, Request, check_files
+from dlcore.config.request import DECISION_FLAGS, Flag, Request, check_files
 from dlcore.config.secrets import forget_hidden
 from dlcore.config.short_names import flag_with_full_name, read_as_factories, with_full_names, with_own_defaults
 from dlcore.config.validation import check_config, check_flag
@@ -115,7 +115,7 @@ class Settings:
 
     def words(self) -> list[str]:
         """Return the command line for the parser."""
-        flags = self.request.without("ckpt_path", "allow")
+        flags = self.request.without("ckpt_path", "allow", *DECISION_FLAGS)
         asked = [flag_with_full_name(flag) for flag in flags if self._counts(flag)]
         # Put a class before its arguments, whatever order was typed: the parser needs the class for them.
         asked.sort(key=lambda flag: flag.name not in ("model", "data", *NESTED_CLASSES))

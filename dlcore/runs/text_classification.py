@@ -19,6 +19,7 @@ from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.models import TextClassifier
 from dlcore.plain_text import shell_word
 from dlcore.runs.checkpoint_file import check_weights
+from dlcore.runs.decision import kept_decision
 from dlcore.runs.folder import runs_root
 from dlcore.runs.text_generation import class_of, class_path, newest_of, read_with_config
 from dlcore.text import END, Tokenizer
@@ -102,6 +103,7 @@ def load_text_classifier(
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         ) from error
     check_weights(model, checkpoint, str(path))
+    kept_decision(checkpoint, path, model)
     model.load_state_dict(checkpoint["state_dict"])
     return TextClassifierModel(model.eval().double(), tokenizer, names, max_length, path)
 
@@ -155,4 +157,4 @@ def log_probabilities(rows: Sequence[Tensor], model: TextClassifier) -> Iterator
         batch = pad_sequence(list(rows[start : start + size]), batch_first=True, padding_value=END)
         # A text whose only word is left out is empty: one token of padding.
         batch = batch if batch.shape[1] else batch.new_full((len(batch), 1), END)
-        yield model(batch).log_softmax(dim=1)
+        yield (model(batch) / model.task.temperature).log_softmax(dim=1)

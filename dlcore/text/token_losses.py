@@ -49,11 +49,15 @@ class TokenLosses:
         tokens: The predicted tokens (N,), ends of documents included.
         positions: The position of each in its document (N,), from 1.
         losses: The loss of each (N,), nats.
+        documents: The document of each (N,), by its place among the given ones.
+        right: Whether each is the token with the highest score (N,).
     """
 
     tokens: np.ndarray
     positions: np.ndarray
     losses: np.ndarray
+    documents: np.ndarray
+    right: np.ndarray
 
     def by_position(self) -> list[Bin]:
         """Return the loss in bins of the position in the document: 1, 2–3, 4–7 and so on; empty ones are left out."""
@@ -99,10 +103,11 @@ def token_losses(model: nn.Module, documents: Sequence[np.ndarray]) -> TokenLoss
     device = next(model.parameters()).device
     compute: Any = model.scores
     rows = rows_at_once(model, PIECE)
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    ordered = sorted(documents, key=len)  # rows of a batch are about equally long
+    found: list[tuple[np.ndarray, ...]] = []
+    ordered = sorted(range(len(documents)), key=lambda place: len(documents[place]))  # rows are about equally long
     for first in range(0, len(ordered), rows):
-        batch = ordered[first : first + rows]
+        places = ordered[first : first + rows]
+        batch = [documents[place] for place in places]
         read = np.full((len(batch), max(map(len, batch)) + 1), END, dtype=np.int64)
         targets = np.full_like(read, NO_TARGET)
         for row, document in enumerate(batch):
@@ -116,8 +121,10 @@ def token_losses(model: nn.Module, documents: Sequence[np.ndarray]) -> TokenLoss
             nats = cross_entropy(scores.mT.float(), wanted, ignore_index=NO_TARGET, reduction="none").cpu().numpy()
             there = targets[:, piece] != NO_TARGET
             positions = np.broadcast_to(np.arange(there.shape[1]) + begin + 1, there.shape)
-            found.append((targets[:, piece][there], positions[there], nats[there]))
+            owners = np.broadcast_to(np.array(places)[:, None], there.shape)
+            right = (scores.argmax(dim=-1) == wanted).cpu().numpy()
+            found.append((targets[:, piece][there], positions[there], nats[there], owners[there], right[there]))
     if not found:
-        return TokenLosses(*(np.empty(0, dtype=kind) for kind in (np.int64, np.int64, np.float64)))
-    tokens, positions, losses = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return TokenLosses(tokens, positions, losses.astype(np.float64))
+        return TokenLosses(*(np.empty(0, dtype=kind) for kind in (np.int64, np.int64, np.float64, np.int64, np.bool_)))
+    tokens, positions, losses, owners, right = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return TokenLosses(tokens, positions, losses.astype(np.float64), owners, right)

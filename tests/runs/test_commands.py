@@ -160,7 +160,7 @@ def test_test_reports_metrics_and_confusion(workplace, small):
     rows = torch.tensor(report["confusion_matrix"]["rows_are_targets"])
     assert rows.sum() == 200
     assert report["test/accuracy"] == pytest.approx(rows.trace().item() / 200)
-    assert [path.name for path in paths] == ["test.json", "confusion_matrix.png"]
+    assert [path.name for path in paths] == ["test.json", "confusion_matrix.png", "report.html"]
     assert run.folder == paths[0].parent
 
 

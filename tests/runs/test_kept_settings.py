@@ -111,7 +111,8 @@ def test_a_test_of_a_run_that_may_only_be_read_prints_its_metrics(read_only_run,
     panels.print_end(command, 1.0)
     said = capsys.readouterr().out
     assert f"test/accuracy  {command.output[0]['test/accuracy']:.4f}" in said
-    assert "could not be written: Read-only file system (test.json, confusion_matrix.png)." in said
+    files = "test.json, confusion_matrix.png, test.png, report.html"
+    assert f"could not be written: Read-only file system ({files})." in said
 
 
 def test_predictions_of_a_run_that_may_only_be_read_lie_in_the_working_folder(read_only_run, workplace, capsys):

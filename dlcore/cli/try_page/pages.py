@@ -93,7 +93,7 @@ def _pictures(trained: Trained) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=320):
             with gr.Tab(_("Picture")):
-                file = _Dropped(sources=["upload", "clipboard"], label=_("picture"), height=300)
+                file = _dropped()
                 ask_file = gr.Button(_("Answer"), variant="primary")
             with gr.Tab(_("Draw")):
                 drawing = _sketchpad(isinstance(trained.data, FashionMNIST) and not trained.data.invert)
@@ -105,14 +105,15 @@ def _pictures(trained: Trained) -> None:
     ask_drawing.click(_told(functools.partial(answer_to_drawing, trained)), drawing, [label, maps], api_name="drawing")
 
 
-class _Dropped(gr.Image):
-    """A picture as it was dropped: gradio's own reading has no limits, and no words for a broken file."""
+def _dropped() -> gr.Image:
+    """Return a field for a picture, whose file is given as it was dropped.
 
-    is_template = True  # shown as its base class
-
-    def preprocess(self, payload: Any) -> Any:
-        """Return the path of the file."""
-        return None if payload is None else payload.path
+    gradio's own reading has no limits, and no words for a broken file.
+    """
+    field: Any = gr.Image(type="filepath", sources=["upload", "clipboard"], label=_("picture"), height=300)
+    field.preprocess = lambda payload: None if payload is None else payload.path
+    picture: gr.Image = field
+    return picture
 
 
 def _figure() -> gr.Image:

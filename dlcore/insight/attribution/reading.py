@@ -23,10 +23,12 @@ class Reading:
     Attributes:
         task: What the network was trained for.
         are_probabilities: Whether the outputs of a classifier are probabilities, not raw scores.
+        temperature: Divisor of raw scores, above 0, by which probabilities were calibrated.
     """
 
     task: Literal["multiclass", "binary", "regression"]
     are_probabilities: bool = False
+    temperature: float = 1.0
 
     @classmethod
     def of(cls, model: nn.Module, outputs: Tensor, targets: Tensor | None = None) -> Reading:
@@ -41,7 +43,7 @@ class Reading:
         if isinstance(task, Regression) or (targets is not None and targets.is_floating_point()):
             return cls("binary" if isinstance(task, Binary) else "regression")
         if isinstance(task, Multiclass | Binary):
-            return cls("binary" if isinstance(task, Binary) else "multiclass")
+            return cls("binary" if isinstance(task, Binary) else "multiclass", temperature=task.temperature)
         within = bool(((outputs >= 0) & (outputs <= 1)).all())
         if outputs.shape[1] == 1:
             return cls("binary", within)
@@ -52,9 +54,9 @@ class Reading:
         if self.task == "regression":
             return outputs
         if self.task == "binary":
-            positive = outputs if self.are_probabilities else outputs.sigmoid()
+            positive = outputs if self.are_probabilities else (outputs / self.temperature).sigmoid()
             return torch.cat([1 - positive, positive], dim=1)
-        return outputs if self.are_probabilities else outputs.softmax(1)
+        return outputs if self.are_probabilities else (outputs / self.temperature).softmax(1)
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Return the most probable class of each sample (N,); of a regression 0, its first output."""
