@@ -9,6 +9,7 @@ import jsonargparse
 import lightning.fabric
 import pytest
 import torch
+import torch.export._patches
 from lightning.pytorch import LightningModule, Trainer, callbacks, loops, strategies, trainer
 from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.utilities.combined_loader import CombinedLoader
@@ -136,6 +137,8 @@ NAMES = {
         torch.utils._pytree: tree_leaves""",
     "weights between a recurrent layer's states are dropped": """
         LSTM: _flat_weights _flat_weights_names""",
+    "export --format torch writes recurrent layers for texts of any length": """
+        torch.export: _patches""",
     "somebody who looks at a TextRNN's scores gets them": """
         LSTM: _forward_hooks""",
     "the network that is checked before a fit is a copy without trainer": """

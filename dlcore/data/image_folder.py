@@ -21,7 +21,7 @@ from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.decoding import PixelFormat, decode_picture
-from dlcore.data.images.image_files import Found, class_targets, find_pictures, find_unsorted, part_places
+from dlcore.data.images.image_files import Found, class_targets, find_pictures, find_to_predict, part_places
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
@@ -177,14 +177,8 @@ class ImageFolder(ArrayData):
     @cached_property
     def _found(self) -> Found:
         root = str(circles_folder()) if self.root is None else self.root
-        kept = self._kept
-        if self.stage == "predict" and kept and (not isinstance(root, str) or _real(root) != kept["root"]):
-            found = find_unsorted(root, kept["class_names"])
-            if found is not None:
-                return found
-        if not isinstance(root, str):
-            remedy = "Only predict, with --ckpt_path, takes several."
-            raise ArgumentError("root", "one folder with a folder of pictures for each class", root, remedy)
+        if self.stage == "predict" and self._kept:
+            return find_to_predict(root, self._kept["class_names"], self._kept["root"])
         return find_pictures(root)
 
     def _class_names(self) -> list[str]:
@@ -301,7 +295,3 @@ class ImageFolder(ArrayData):
 
     def _statistics(self, device: torch.device) -> tuple[Tensor, Tensor]:
         return tensors(self.normalization, device)
-
-
-def _real(root: str) -> str:
-    return str(Path(root).expanduser().resolve())

@@ -36,6 +36,7 @@ from dlcore.plain_text import decoded_name
 
 _KINDS = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm avif jp2 j2k ico tga qoi"
 ENDINGS = frozenset(f".{kind}" for kind in _KINDS.split())
+_SHOWN = 3  # folders that a note names
 _PICTURES = "pictures (.jpg, .png, .webp, .bmp, .gif, .tif, …)"
 
 
@@ -67,11 +68,14 @@ class Found:
         return hash_of(self.names)
 
 
-def find_pictures(root: str) -> Found:
+def find_pictures(root: str | Sequence[str]) -> Found:
     """Scan a folder. Names that begin with a dot are skipped, links are followed.
 
     Without pictures, with a class that has none, or with folders that are neither parts nor classes, it is an error.
     """
+    if not isinstance(root, str):
+        remedy = "Only predict, with --ckpt_path, takes several."
+        raise ArgumentError("root", "one folder with a folder of pictures for each class", root, remedy)
     top = Path(root).expanduser()
     if not top.is_dir():
         what = "There is a file of that name." if top.exists() else "There is nothing of that name."
@@ -100,14 +104,14 @@ def find_pictures(root: str) -> Found:
     return found
 
 
-def find_unsorted(root: str | Sequence[str], class_names: Collection[str], most: int = 3) -> Found | None:
-    """Find pictures to predict that are not sorted into the classes; None for a folder that is.
+def find_to_predict(root: str | Sequence[str], class_names: Collection[str], trained_on: str) -> Found:
+    """Find pictures to predict; those that are not sorted into the classes have no targets.
 
     Args:
         root: A picture, a folder with pictures in it and its subfolders, a pattern (``photos/**/*.jpg``), or a list of
             these.
         class_names: The classes of the training.
-        most: Folders that the note about other names shows.
+        trained_on: The folder of the training, absolute.
     """
     if not isinstance(root, str) or not Path(root).expanduser().is_dir():
         files = _named_pictures([root] if isinstance(root, str) else root)
@@ -115,15 +119,16 @@ def find_unsorted(root: str | Sequence[str], class_names: Collection[str], most:
         return Found(top, [], [str(path.relative_to(top)) for path in files], [-1] * len(files))
     top = Path(root).expanduser()
     folders = subfolders(top)
-    if set(folders) <= set(class_names) or (any(map(part_of, folders)) and part_folders(top)):
-        return None
+    is_sorted = set(folders) <= set(class_names) or (any(map(part_of, folders)) and part_folders(top))
+    if is_sorted or str(top.resolve()) == trained_on:
+        return find_pictures(root)
     found = Found(top, [])
     found.names = _pictures_below(top, top, found.ignored)
     found.targets = [-1] * len(found.names)
     if not found.names:
         raise DataError(f"{top}: expected {_PICTURES}, got {_instead(found.ignored)}.")
     others = [name for name in folders if name not in class_names]
-    shown = ", ".join(others[:most]) + ", …" * (len(others) > most)
+    shown = ", ".join(others[:_SHOWN]) + ", …" * (len(others) > _SHOWN)
     found.note = f"{top}: the folders {shown} are no classes of the training: pictures are predicted without targets"
     return found
 
