@@ -84,11 +84,12 @@ DRAWN = {"flip": 0.5, "shift": 0.1, "erase": 0.5}
     ("make", "shape"),
     [
         (lambda: FashionMNIST(offline_sample=True, **DRAWN), (28, 28)),
-        (
+        pytest.param(
             lambda: ImageFolder(
                 builtin="circles", size=16, crop=0.8, rotate=20, color=0.2, mixup=0.2, cutmix=1.0, **DRAWN
             ),
             (3, 16, 16),
+            marks=pytest.mark.process,  # one decodes the drawn pictures, where they are not cached yet
         ),
     ],
     ids=["FashionMNIST", "ImageFolder"],

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from dlcore.errors import ArgumentError, FitError, RunFileError
-from dlcore.export.exportable import Exportable, load_exportable
+from dlcore.export.exportable import Exportable
 from dlcore.export.formats import ENDINGS, Run, check_installed, opened, quantize, runner, write
+from dlcore.export.loading import load_exportable
 from dlcore.runs.folder import run_of_checkpoint
 
 TOLERANCE = 1e-5  # largest difference of answers; of numbers above 1, relative

@@ -182,6 +182,8 @@ def regression_errors(predicted: np.ndarray, targets: np.ndarray, names: Sequenc
         own = {"color": style.CYCLE[number], "alpha": 0.75 if len(names) == 1 else 0.45}
         right.hist(residuals[:, number], bins=bins, label=drawable(str(names[number])), **own)
     right.axvline(0, linestyle="--", color=style.QUIET, linewidth=1)
+    for axes in (left, middle, right):
+        axes.locator_params(axis="x", nbins=5)  # numbers of many digits would cover each other
     style.style_axes(left, "Predicted and true", "true", "predicted")
     style.style_axes(middle, "Residuals", "predicted", "true - predicted")
     style.style_axes(right, "Distribution of the residuals", "true - predicted", "samples")

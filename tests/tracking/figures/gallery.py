@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from dlcore.evaluation.curves import calibration, class_curves, class_scores
 from dlcore.insight.activation_curves import activation_curve
 from dlcore.insight.picture_features import picture_features
 from dlcore.text.copied_text import TextStatistics
@@ -157,6 +158,29 @@ def _attribution_bars(names: Names) -> object:
     return figures.attribution_bars(names.all, charts, f"What decides {names(0)}?", "Lines: standard deviation.")
 
 
+def _classifier_curves(names: Names) -> object:
+    random = np.random.default_rng(0)
+    count = len(names.all)
+    targets = random.integers(count, size=400)
+    shares = random.dirichlet(np.ones(count), 400)
+    shares[np.arange(400), targets] += random.random(400)
+    shares /= shares.sum(1, keepdims=True)
+    curves = [class_curves(targets == place, shares[:, place]) for place in range(count)]
+    scores, found = class_scores(targets, shares.argmax(1), count), calibration(shares, targets)
+    return figures.classifier_curves(names.all, curves, scores, found, found, f"Test of {names(0)}")
+
+
+def _regression_errors(names: Names) -> object:
+    random = np.random.default_rng(0)
+    targets = random.normal(size=(60, 1))
+    return figures.regression_errors(targets + 0.2, targets, [names(0)], f"Test of {names(1)}")
+
+
+def _text_bins(names: Names) -> object:
+    bins = [(f"{1 << place}", 6.0 + place / 10, 100 * place) for place in range(1, 7)]
+    return figures.text_bins(bins, bins, 6.3, f"Test of {names(0)}")
+
+
 def _worst_predictions(names: Names) -> object:
     true, taken = [names(place) for place in range(16)], [names(place + place % 3) for place in range(16)]
     return figures.worst_predictions(_pictures(16), true, taken, [0.01] * 16, [0.98] * 16, f"Worst of {names(0)}")
@@ -238,6 +262,7 @@ FIGURES: dict[str, Callable[[Names], object]] = {
     "activation_sheet": _activation_sheet,
     "attribution_bars": _attribution_bars,
     "attribution_maps": _attribution_maps,
+    "classifier_curves": _classifier_curves,
     "column_sheet": _column_sheet,
     "confusion_matrix": _confusion_matrix,
     "feature_maps": _feature_maps,
@@ -251,7 +276,9 @@ FIGURES: dict[str, Callable[[Names], object]] = {
     "overlaid_curves": _overlaid_curves,
     "parameter_histograms": _parameter_histograms,
     "pixel_values": _pixel_values,
+    "regression_errors": _regression_errors,
     "schedule_curve": _schedule_curve,
+    "text_bins": _text_bins,
     "text_memory": _text_memory,
     "token_loss": _token_loss,
     "variant_histograms": _variant_histograms,
