@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,16 @@ def pictures(workplace):
     return workplace
 
 
-@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+@pytest.fixture(autouse=True)
+def quick_times(monkeypatch):
+    """Speed is measured, but hardly."""
+    monkeypatch.setattr(exporter, "_SECONDS", 0.001)
+    monkeypatch.setattr(exporter, "_ROUNDS", 1)
+
+
+@pytest.mark.parametrize(
+    "resize", ["crop", *(pytest.param(each, marks=pytest.mark.matrix) for each in ("pad", "squash"))]
+)
 def test_a_picture_gets_the_answer_of_predict(pictures, capsys, resize):
     fit("-c", "cnn_images", "--data.root=照片", "--data.size=[16,24]", f"--data.resize={resize}", *QUICK,
         "--model.channels=[4]", "--model.kernel_size=3", "--trainer.max_epochs=1")  # fmt: skip
@@ -75,17 +85,28 @@ def test_a_picture_gets_the_answer_of_predict(pictures, capsys, resize):
     assert printed[0].endswith(f"{row['predicted']} {share(row):.1%}")
 
 
-@pytest.fixture
-def people(workplace):
-    """A table with numbers and names; whoever is above 40 and smokes is sick."""
-    random = np.random.default_rng(0)
+@pytest.fixture(scope="module")
+def table_run(tmp_path_factory):
+    """A run on a table with numbers and names; whoever is above 40 and smokes is sick."""
+    random, place = np.random.default_rng(0), tmp_path_factory.mktemp("people")
     rows = [["年龄", "smokes", "sick"]]
     for _ in range(120):
         age, smokes = int(random.integers(20, 70)), ["no", "yes"][random.integers(2)]
         rows.append([age, smokes, "yes" if age > 40 and smokes == "yes" else "no"])
-    with (workplace / "人.csv").open("w", encoding="utf-8", newline="") as file:
+    with (place / "人.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
-    return fit("-c", "mlp_table_binary", "--data.path=人.csv", "--data.target=sick", *QUICK, "--trainer.max_epochs=3")
+    words = ("-c", "mlp_table_binary", "--data.path=人.csv", "--data.target=sick", *QUICK, "--trainer.max_epochs=3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        fit(*words)
+    return place
+
+
+@pytest.fixture
+def people(table_run, workplace):
+    """The run's folder, in a working folder of the test's own."""
+    shutil.copytree(table_run, workplace, dirs_exist_ok=True)
+    return workplace / "lightning_logs" / "mlp_table_binary" / "version_0"
 
 
 @pytest.mark.parametrize("format", ["onnx", "torch", "safetensors"])
@@ -100,14 +121,13 @@ def test_rows_get_the_answers_of_predict(people, format):
     assert len({speed.score for speed in made.speeds}) == 1
     Path("new.csv").write_text("smokes,年龄\nyes,50\nno,21\nperhaps,30\n", encoding="utf-8")
     assert main(["predict", "--ckpt_path=best", "--data.path=new.csv"]) == 0
-    rows = rows_of(people.folder / "predictions_new.csv")
+    rows = rows_of(people / "predictions_new.csv")
     expected = [f"{row['predicted']} {share(row):.1%}" for row in rows]
     assert run_script(Path("out").resolve(), "predict_rows.py", Path("new.csv").resolve()).splitlines() == expected
 
 
 def test_without_its_data_a_model_is_compared_on_random_samples(people, capsys):
-    Path("人.csv").unlink()
-    assert main(["export"]) == 0
+    assert main(["export", "--data.path=gone.csv"]) == 0
     assert "64 random samples, since the test samples are not here" in " ".join(capsys.readouterr().out.split())
 
 
@@ -122,7 +142,7 @@ def test_a_text_gets_the_answer_of_predict(workplace, capsys):
     assert printed.startswith(f"{text}: {row['predicted']} {share(row):.1%}")
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("cell", ["lstm", *(pytest.param(each, marks=pytest.mark.matrix) for each in ("gru", "rnn"))])
 def test_a_text_model_writes_what_generate_writes(workplace, cell):
     fit("-c", "rnn_lyrics", f"--model.cell={cell}", *QUICK, "--trainer.max_steps=30", "--model.hidden_size=32",
         "--model.embedding_dim=32", "--text_samples=off", "--text_memory=off")  # fmt: skip
@@ -135,7 +155,7 @@ def test_a_text_model_writes_what_generate_writes(workplace, cell):
         assert printed == expected
 
 
-@pytest.mark.parametrize("format", ["onnx", "torch"])
+@pytest.mark.parametrize("format", ["onnx", pytest.param("torch", marks=pytest.mark.matrix)])
 def test_a_module_of_somebody_else(workplace, format):
     Path("own_net.py").write_text(
         "import torch\nfrom lightning.pytorch import LightningModule\n"
@@ -166,7 +186,7 @@ def test_a_file_with_other_answers_is_refused_and_not_kept(people, monkeypatch, 
     monkeypatch.setattr(exporter, "opened", lambda *_: lambda *inputs: (torch.full((len(inputs[0]), 2), 0.5),))
     assert main(["export"]) == 2
     assert "model.onnx: expected answers that agree to 1e-05, got a difference of" in capsys.readouterr().err
-    assert list((people.folder / "export").iterdir()) == []
+    assert list((people / "export").iterdir()) == []
 
 
 @pytest.mark.parametrize(
