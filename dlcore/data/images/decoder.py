@@ -39,6 +39,7 @@ COMMON = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 OTHERS = ("TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "TGA", "MPO", "QOI")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MB of RGB
 MAX_BYTES = 1_000_000_000  # of a file; as many pixels of uncompressed 16-bit RGBA are 0.7 GB
+_TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels, the limit"
 WHOLE = (0, 65535)
 _NARROW = 32768  # values of 16 bits that span less would have fewer than 128 grey levels
 _COARSE = 64  # least maximum of 16-bit colours of which only the upper byte is known: else too few levels are left
@@ -72,7 +73,7 @@ def decode_and_measure(
             with _open(path) as image:
                 return _decode(image, path, size, channels, resize, levels)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise BrokenPicture(f"it has more than {MAX_PIXELS:,} pixels, the limit") from error
+        raise BrokenPicture(_TOO_LARGE) from error
     except FileNotFoundError as error:
         link = os.path.islink(path)  # noqa: PTH114
         raise BrokenPicture("it is a broken link" if link else "it no longer exists") from error
@@ -92,10 +93,29 @@ def _open(path: str | Path) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     if (size := os.stat(path).st_size) > MAX_BYTES:  # noqa: PTH116 (faster)
         raise BrokenPicture(f"it has {size:,} bytes, more than any picture")
+    if _webp_pixels(path) > MAX_PIXELS:
+        raise BrokenPicture(_TOO_LARGE)
     try:
         return Image.open(path, formats=COMMON)
     except UnidentifiedImageError:
         return Image.open(path, formats=_others())
+
+
+def _webp_pixels(path: str | Path) -> int:
+    """Return the pixels that a WebP file claims; 0 for other files.
+
+    Pillow before 13 reserves memory for all of them before it compares them with its limit.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 (faster)
+        head = file.read(30)
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
+        return 0
+    if head[12:16] == b"VP8X":
+        return (int.from_bytes(head[24:27], "little") + 1) * (int.from_bytes(head[27:30], "little") + 1)
+    if head[12:16] == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+    return (int.from_bytes(head[26:28], "little") & 0x3FFF) * (int.from_bytes(head[28:30], "little") & 0x3FFF)
 
 
 @cache
