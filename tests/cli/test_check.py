@@ -83,7 +83,9 @@ def test_recipes_of_circles_are_healthy(recipe, workplace, one_thread):
     assert (report.failed, report.warnings) == ([], [])
 
 
-@pytest.mark.parametrize("recipe", ["mlp_fashion_mnist", "mlp_textbook", "cnn_fashion_mnist"])
+@pytest.mark.parametrize(
+    "recipe", ["mlp_fashion_mnist", "mlp_textbook", pytest.param("cnn_fashion_mnist", marks=pytest.mark.matrix)]
+)
 def test_recipes_of_clothing_are_healthy_on_the_sample(recipe, workplace, one_thread):
     small = ("--data.val_size=100", "--trainer.max_epochs=40", "--trainer.accelerator=cpu")
     report = check_recipe("-c", recipe, *small)

@@ -81,6 +81,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.matrix  # beside README's two commands, the text commands and many_processes/
 def test_two_processes_train_one_run(tmp_path):
     small = ("--data.val_size=101", "--data.batch_size=40", "--trainer.max_epochs=2", "--trainer.limit_train_batches=5")
     (tmp_path / "program.py").write_text(PROGRAM)
