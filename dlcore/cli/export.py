@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlcore.cli.show.subject import Option, Subject, read_words
-from dlcore.cli.terminal import new_table, one_line_warnings, open_console, print_columns, print_hints, short_path
+from dlcore.cli.terminal import new_table, one_line_warnings, open_console, print_columns, short_path
 from dlcore.config.recipe import find_recipe, recipe_name
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.plain_text import shell_word
@@ -72,7 +72,9 @@ def _print(made: Export) -> None:
     arguments = {"classify_pictures.py": "photo.jpg", "predict_rows.py": "rows.csv", "write_text.py": "明月"}
     argument = _("'a text of your own'") if script == "classify_texts.py" else arguments.get(script, "")
     line = f"cd {shell_word(short_path(made.path.parent))} && python {script} {made.path.name} {argument}".rstrip()
-    print_hints(console, _("To use it: {command}").format(command=line))
+    console.print(
+        _("To use it: {command}").format(command=line), soft_wrap=True
+    )  # not wrapped: it must be copied whole
 
 
 def _inputs(made: Export) -> str:
