@@ -74,7 +74,7 @@ def _print(made: Export) -> None:
     line = f"cd {shell_word(short_path(made.path.parent))} && python {script} {made.path.name} {argument}".rstrip()
     console.print(
         _("To use it: {command}").format(command=line), soft_wrap=True
-    )  # not wrapped: it must be copied whole
+    )  # it is copied
 
 
 def _inputs(made: Export) -> str:
