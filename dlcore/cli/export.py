@@ -72,9 +72,7 @@ def _print(made: Export) -> None:
     arguments = {"classify_pictures.py": "photo.jpg", "predict_rows.py": "rows.csv", "write_text.py": "明月"}
     argument = _("'a text of your own'") if script == "classify_texts.py" else arguments.get(script, "")
     line = f"cd {shell_word(short_path(made.path.parent))} && python {script} {made.path.name} {argument}".rstrip()
-    console.print(
-        _("To use it: {command}").format(command=line), soft_wrap=True
-    )  # it is copied
+    console.print(_("To use it: {command}").format(command=line), soft_wrap=True)  # it is copied
 
 
 def _inputs(made: Export) -> str:
