@@ -32,6 +32,9 @@ def run(request: Request) -> int:
     if others:
         remedy = "Leave it out: words and classes are in the checkpoint, and nothing else is read."
         raise ArgumentError(f"--{others[0].name}", "--ckpt_path alone beside --text", others[0].value, remedy)
+    if request.inputs:
+        remedy = "A text with blanks stands in quotation marks; several are several --text."
+        raise ArgumentError("--text", "one text behind it, and no other words", request.inputs[0], remedy)
     texts = [flag.value or "" for flag in request.flags if flag.name == "text"]
     for text in texts:
         if not text.strip():

@@ -162,7 +162,7 @@ def _compare(exported: Exportable, run: Run, name: str) -> tuple[float, int]:
     if not expected.isfinite().all():
         raise FitError(f"{exported.path}: the network's answers are not finite: its training diverged.")
     difference = _difference(found, expected)
-    if difference > TOLERANCE:
+    if not difference <= TOLERANCE:  # a NaN is no agreement
         raise _refused(name, f"answers that agree to {TOLERANCE:g}, got a difference of {difference:.2g}")
     return difference, len(expected)
 
@@ -182,7 +182,7 @@ def _compare_words(exported: Exportable, run: Run, name: str) -> float:
         difference = max(difference, _difference(found, scores))
         best, chosen = scores[:, 1:].topk(2), found[:, 1:].argmax(dim=1)
         apart = best.values[:, 0] - best.values[:, 1] > 1e-4  # else rounding decides
-        if bool(((best.indices[:, 0] != chosen) & apart).any()):
+        if bool(((best.indices[:, 0] != chosen) & apart).any()) or not found.isfinite().all():
             raise _refused(name, "the same words as torch writes, got others")
         # The second text takes the second best word, so that it is another one; neither has an unknown word.
         tokens = best.indices.diagonal() + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import json
 import shutil
@@ -47,7 +48,9 @@ def _is_file(name: str) -> bool:
 
 def _standard_input() -> Path:
     """Write what stands on standard input to a file, and return it; its name gives the predictions theirs."""
-    path = Path(tempfile.mkdtemp(prefix="dlcore"), "stdin")
+    folder = tempfile.mkdtemp(prefix="dlcore")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder, "stdin")
     with path.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     return path

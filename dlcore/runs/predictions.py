@@ -124,7 +124,7 @@ def few_answers(path: Path) -> dict[str, str]:
         numbers = [f"{key} {value}" for key, value in row.items() if key.startswith(("predicted ", "predicted_"))]
         named = row.get("file") or row.get("text") or row["index"]
         found[named[:_LONGEST]] = (answer or ", ".join(numbers)) + (f" {float(share):.1%}" if share else "")
-    return found if all(found.values()) else {}
+    return found if all(found.values()) and len(found) == len(rows) else {}  # equal texts have one name
 
 
 def is_table(command: Command) -> bool:

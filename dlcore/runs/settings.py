@@ -98,7 +98,10 @@ class Settings:
         self.config = without_replaced_classes(self.config, request)
         self.classes = chosen_classes(self.config, request)
         if request.inputs:
-            request.flags.append(flag_of_inputs(request.inputs, self.classes.get("data", "")))
+            flag = flag_of_inputs(request.inputs, self.classes.get("data", ""))
+            if (other := request.value(flag.name)) is not None:
+                raise ArgumentError(f"--{flag.name}", f"nothing beside {request.inputs[0]}", other, "Leave one out.")
+            request.flags.append(flag)
         for flag in request.flags:
             check_flag(flag, request.command, self.classes)
         # A checkpoint may come from anybody: the name in it must not lead out of the folder of runs.

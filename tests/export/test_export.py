@@ -151,8 +151,7 @@ def test_a_text_model_writes_what_generate_writes(workplace, cell):
     # The longest that greedy decoding of both allows alike: without the end of a document.
     expected = generate("明月", "last", length=12, unit="tokens", do_sample=False)[0].text
     printed = run_script(made.path.parent, "write_text.py", "明月", "12", "0").rstrip("\n")
-    if "\n\n" not in expected:
-        assert printed == expected
+    assert printed.startswith(expected.partition("\n\n")[0])
 
 
 @pytest.mark.parametrize("format", ["onnx", pytest.param("torch", marks=pytest.mark.matrix)])
@@ -182,8 +181,9 @@ def test_a_module_of_somebody_else(workplace, format):
     assert made.difference <= 1e-5
 
 
-def test_a_file_with_other_answers_is_refused_and_not_kept(people, monkeypatch, capsys):
-    monkeypatch.setattr(exporter, "opened", lambda *_: lambda *inputs: (torch.full((len(inputs[0]), 2), 0.5),))
+@pytest.mark.parametrize("answer", [0.5, float("nan")])
+def test_a_file_with_other_answers_is_refused_and_not_kept(people, monkeypatch, capsys, answer):
+    monkeypatch.setattr(exporter, "opened", lambda *_: lambda *inputs: (torch.full((len(inputs[0]), 2), answer),))
     assert main(["export"]) == 2
     assert "model.onnx: expected answers that agree to 1e-05, got a difference of" in capsys.readouterr().err
     assert list((people / "export").iterdir()) == []

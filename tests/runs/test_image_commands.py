@@ -160,6 +160,7 @@ def test_pictures_that_are_not_there_or_empty_are_named(photos, workplace, capsy
     assert main(["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, "--trainer.max_epochs=1"]) == 0
     (workplace / "empty.jpg").touch()
     for words, message in (
+        (["empty.jpg", "--data.root=x"], "--data.root: expected nothing beside empty.jpg, got 'x'. Leave one out."),
         (["nothing.png"], "got 'nothing.png'. There is nothing of that name."),
         (["empty.jpg"], "empty.jpg (it is empty)"),
         (["*.webp"], "got '*.webp'. There is nothing of that name."),

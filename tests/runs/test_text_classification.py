@@ -82,6 +82,7 @@ def test_texts_of_a_file_are_classified(reviews, capsys):
     assert [row["text"] for row in read(run.folder / "predictions_text_文.csv")] == ["好而不坏", "坏而不好"]
     for words, message in (
         (["--text="], "--text: expected a text behind it, got nothing"),
+        (["--text", "好", "坏"], "--text: expected one text behind it, and no other words, got '坏'"),
         (["--texts_file=gone.txt"], "--texts_file: expected a text file with a text a line, got 'gone.txt'"),
         (["--text=好", "--data.level=word"], "--data.level: expected --ckpt_path alone beside --text, got 'word'"),
     ):
