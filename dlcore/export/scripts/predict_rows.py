@@ -22,7 +22,12 @@ def number(text: str, categories: list[str] | None) -> float:
 
 
 with open(sys.argv[2], encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
-    rows = [[number(row[name], kind) for name, kind in about["columns"].items()] for row in csv.DictReader(file)]
+    table = csv.DictReader(file)
+    if missing := set(about["columns"]) - set(table.fieldnames or ()):
+        sys.exit(
+            f"{sys.argv[2]}: expected the columns of the training, got a file without {', '.join(sorted(missing))}"
+        )
+    rows = [[number(row[name], kind) for name, kind in about["columns"].items()] for row in table]
 answers = session.run(None, {"inputs": np.array(rows, dtype=np.float64)})[0]
 for row in answers:
     best = row.argmax()
