@@ -25,7 +25,11 @@ from dlcore.data.idx_files import read_idx
 from dlcore.data.images.augmentation import Augmentation
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoding import PixelFormat, decode_picture
+from dlcore.data.images.image_files import class_targets, find_to_predict
+from dlcore.data.images.notes import meet_broken, say, tell_passed_over
+from dlcore.data.images.pixel_cache import decoded
 from dlcore.errors import ArgumentError, DataError, check_number
+from dlcore.plain_text import decoded_name
 from dlcore.translation import N_
 
 # Name of each file and the SHA-256 of its uncompressed content.
@@ -38,6 +42,7 @@ FILES = {
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SYSTEM_PACKAGE = "dataset-fashion-mnist"
 DOWNLOAD_TIMEOUT = 20.0  # seconds without new bytes
+_FORM = PixelFormat((28, 28), 1, "crop")  # of pictures from elsewhere
 _RAW = Path("FashionMNIST", "raw")  # where torchvision puts the files
 
 
@@ -62,6 +67,8 @@ class FashionMNIST(ArrayData):
             ending with an error; printed at start and end, and kept in the run's record.
         eval_batch_size: Samples in a batch of validation, test and prediction; it changes speed and memory only.
         drop_last: Leave out an epoch's last batch when it is smaller than the others.
+        pictures: Pictures of any size that predict reads instead of the set: a file, a folder, a pattern
+            (photos/**/*.jpg) or a list of these. Their centre is cropped, in grey.
 
     Shape:
         - Inputs: (B, 1, 28, 28), float32, 0 to 255/scale.
@@ -92,6 +99,7 @@ class FashionMNIST(ArrayData):
         offline_sample: bool = False,
         eval_batch_size: int = 1000,
         drop_last: bool = False,
+        pictures: str | list[str] | None = None,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, drop_last)
         check_number("scale", scale, above=0)
@@ -99,6 +107,7 @@ class FashionMNIST(ArrayData):
         self.scale, self.invert, self.val_size, self.split_seed = scale, invert, val_size, split_seed
         self.augmentation = Augmentation(flip=flip, shift=shift, erase=erase)
         self.root, self.download, self.offline_sample = root, download, offline_sample
+        self.pictures = pictures
         self.source = ""
         self.is_sample = False
         self.why_sample = N_("the download was not tried") if download else N_("--data.download is false")
@@ -119,7 +128,8 @@ class FashionMNIST(ArrayData):
 
     def prepare_data(self) -> None:
         """Download the files if they are not on this machine; try once. One process per machine does this."""
-        if self._tried or not self.download or self.root is not None or self._find() is not None:
+        needs_set = self.download and self.root is None and self.pictures is None
+        if self._tried or not needs_set or self._find() is not None:
             return
         self._tried = True
         # Imported here: only a download needs torchvision, and its import is slow.
@@ -134,6 +144,9 @@ class FashionMNIST(ArrayData):
 
     def load(self) -> dict[str, Split]:
         """Read the files, or draw the sample."""
+        if self.pictures is not None:
+            part = self._own_pictures(self.pictures)
+            return {"val": part, "test": part}
         folder = self._find()
         if folder is None and not self.offline_sample:
             raise DataError(
@@ -167,9 +180,33 @@ class FashionMNIST(ArrayData):
         """Convert pictures (B, 28, 28), uint8, to (B, 1, 28, 28), float32, divided by `scale`."""
         return inputs.unsqueeze(1).float().div_(self.scale)
 
+    def _own_pictures(self, pictures: str | list[str]) -> Split:
+        if self.stage != "predict":
+            raise ArgumentError("pictures", "nothing, unless predict reads them", pictures, "Leave it out.")
+        found = find_to_predict(pictures, CLASS_NAMES, argument="pictures")
+        tell_passed_over(found)
+        read = decoded(found.root, found.names, _FORM, keep=False)
+        meet_broken(found, read.broken, skip=None)
+        targets = torch.from_numpy(class_targets(found, CLASS_NAMES))
+        pixels = read.pixels[:, 0]
+        self._tell_background(pixels)
+        names = [decoded_name(name) for name in found.names]
+        return Split(255 - pixels if self.invert else pixels, targets, torch.arange(len(pixels)), names)
+
+    def _tell_background(self, pixels: Tensor) -> None:
+        """Print a note where pictures (N, 28, 28) have a bright border: those of the set have a black one."""
+        border = torch.cat([pixels[:, [0, -1]].flatten(1), pixels[:, :, [0, -1]].flatten(1)], dim=1)
+        bright = int((border.float().mean(1) > 127).sum())
+        if bright and not self.invert:
+            say(
+                f"{bright:,} of {len(pixels):,} pictures have a bright background, those of the training a black one. "
+                "--data.invert true turns bright and dark over"
+            )
+
     def read_picture(self, path: Path) -> Tensor:
         """Return a picture from elsewhere as the network gets those of the set: grey (1, 1, 28, 28), a centred crop."""
-        pixels = decode_picture(path, PixelFormat((28, 28), 1, "crop"))[:, 0]
+        pixels = decode_picture(path, _FORM)[:, 0]
+        self._tell_background(pixels)
         return self.transform(255 - pixels if self.invert else pixels)
 
     @property

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from dlcore.insight.activation_curves import activation_curve
     from dlcore.insight.attribution.methods import attribute
     from dlcore.insight.attribution.pictures import explain_picture
-    from dlcore.insight.attribution.tables import explain_row, explain_table
+    from dlcore.insight.attribution.tables import explain_rows, explain_table
     from dlcore.insight.attribution.trained import load_trained
     from dlcore.insight.config_sources import config_lines
     from dlcore.insight.gradient_check import GradientReport, check_gradients
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GradientReport", "ModelSummary", "PreflightReport", "RangeTest", "SchedulePreview", "activation_curve",
-    "attribute", "check_gradients", "check_recipe", "check_training", "config_lines", "explain_picture", "explain_row",
+    "attribute", "check_gradients", "check_recipe", "check_training", "config_lines", "explain_picture", "explain_rows",
     "explain_table", "find_learning_rate", "load_trained", "memory_of_run", "preview_schedule", "summarize_model",
     "summarize_pictures", "summarize_table",
 ]  # fmt: skip
@@ -31,7 +31,7 @@ _FILES = {
     "activation_curves": ("activation_curve",),
     "attribution.methods": ("attribute",),
     "attribution.pictures": ("explain_picture",),
-    "attribution.tables": ("explain_row", "explain_table"),
+    "attribution.tables": ("explain_rows", "explain_table"),
     "attribution.trained": ("load_trained",),
     "config_sources": ("config_lines",),
     "gradient_check": ("GradientReport", "check_gradients"),

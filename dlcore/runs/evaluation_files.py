@@ -84,7 +84,7 @@ def name_of_data(request: Request) -> str:
 
     It is the name of the file or folder; ``other`` for a pattern or a list.
     """
-    data = request.value("data.path") or request.value("data.root")
+    data = request.value("data.path") or request.value("data.root") or request.value("data.pictures")
     if not data:
         return ""
     path = Path(data).expanduser()

@@ -22,6 +22,8 @@ STDIN = "-"
 def flag_of_inputs(inputs: Sequence[str], data: str) -> Flag:
     """Return the flag for the inputs: ``--data.path`` for a file of rows, ``--data.root`` for files and folders.
 
+    Data with an argument `pictures` (FashionMNIST) get ``--data.pictures``.
+
     Args:
         inputs: A file, folders or patterns; ``-`` is standard input.
         data: Path of the data's class.
@@ -31,12 +33,13 @@ def flag_of_inputs(inputs: Sequence[str], data: str) -> Flag:
     """
     kind = getattr(dlcore.data, data.removeprefix("dlcore.data."), None) or found_at(data)
     arguments = inspect.signature(kind).parameters
-    names = [name for name in ("path", "root") if name in arguments]
+    # Where there are pictures, root is the folder of the training.
+    names = [name for name in ("pictures", "path", "root") if name in arguments][: 1 if "pictures" in arguments else 2]
     if not names:
         raise ArgumentError("predict", "flags of the data", inputs[0], f"{kind.__name__} has no argument path or root.")
-    name = "root" if names == ["root"] or (len(names) == 2 and not _is_file(inputs[0])) else "path"
-    if name == "root" and STDIN not in inputs:
-        return Flag("data.root", inputs[0] if len(inputs) == 1 else json.dumps(list(inputs), ensure_ascii=False))
+    name = names[-1] if names[0] != "path" or (len(names) == 2 and not _is_file(inputs[0])) else "path"
+    if name != "path" and STDIN not in inputs:
+        return Flag(f"data.{name}", inputs[0] if len(inputs) == 1 else json.dumps(list(inputs), ensure_ascii=False))
     if len(inputs) > 1:
         raise ArgumentError("predict", "one file of rows", list(inputs), "Predict them one after the other.")
     return Flag(f"data.{name}", str(_standard_input()) if inputs[0] == STDIN else inputs[0])

@@ -108,12 +108,47 @@ def test_columns_of_a_table_and_of_a_row(workplace, capsys):
     assert "class" not in said
     answer = re.search(r"answer +(.) ", said)[1]
     assert answer in "甲乙"
+    said = said_of(capsys, "-c", "mlp_table_binary", "--mistakes")
+    index, target, answer = re.search(r"(\d+) +([甲乙]) +([甲乙]) +[\d.]+% ", said).groups()
+    assert target != answer
+    trained = load_trained("--ckpt_path", "best")
+    sample = trained.sample(int(index))
+    assert trained.named(sample.target) == target
+    assert (trained.model(sample.inputs) > 0).item() == trained.names.index(answer)
+    # The surest of them come first.
+    shares = [float(share) for share in re.findall(r" ([\d.]+)% +\S+ = ", said)]
+    assert shares == sorted(shares, reverse=True)
 
 
 def test_a_regression_is_explained_by_its_number(workplace, capsys):
     fit("-c", "mlp_table_regression", *QUIET, "--trainer.max_epochs=3")
     assert "R² falls by" in said_of(capsys)
     assert "Δ " in said_of(capsys, "--index=0")
+    rows = re.findall(r"^ *(\d+) +([\d.]+) +(-?[\d.]+) +([+-][\d.]+)", said_of(capsys, "--mistakes"), re.MULTILINE)
+    assert len(rows) == 10
+    errors = [float(error) for *_, error in rows]
+    assert errors == sorted(errors, key=abs, reverse=True)
+    for _, target, answer, error in rows:
+        assert float(answer) - float(target) == pytest.approx(float(error), abs=0.2)
+
+
+def test_the_words_that_mislead_a_text_classifier(workplace, capsys):
+    """In the training texts 甲 goes with good; in the test texts it goes with bad."""
+    rows = [(f"{word}字{number}", label) for number in range(60) for word, label in (("甲", "好"), ("乙", "坏"))]
+    turned = [("甲字乙", "坏"), ("甲字", "坏"), ("乙字", "坏"), ("甲甲", "好")]
+    for name, chosen in (("训练.csv", rows), ("测试.csv", turned)):
+        with (workplace / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label"), *chosen])
+    data = ("--data.path=训练.csv", "--data.test_path=测试.csv", "--data.level=char")
+    steps = ("--trainer.max_epochs=15", "--model.optimizer.lr=0.02", "--early_stopping=off")
+    run = fit("-c", "cnn_topics", *data, *steps, *QUIET)
+    said = said_of(capsys, "--mistakes")
+    assert re.search(r"mistakes +[12] of 4", said)
+    assert re.search(r"1 +坏 +好 +\S+% +甲字 +甲 \(\+", said)
+    assert (run.folder / "why" / "mistakes.png").is_file()
+    assert "\n甲字\n" in said_of(capsys, "--index=1")
+    assert main(["why", "--mistakes", "--method=occlusion"]) == 2
+    assert "--method: expected a model of pictures" in capsys.readouterr().err
 
 
 def test_the_next_word_of_a_text_model(text_run, capsys, monkeypatch):
@@ -160,7 +195,6 @@ def test_errors_are_one_line_with_a_remedy(pictures, capsys):
             ["huge.png"],
             "expected a model of pictures (ImageFolder, FashionMNIST) for a picture, got MLP trained on Table",
         ),
-        (["--mistakes"], "--mistakes: expected a model of pictures"),
         (["--method=grad_cam"], "--method: expected a model of pictures"),
     ):
         assert main(["why", *words]) == 2

@@ -156,6 +156,29 @@ def test_files_patterns_and_nested_folders_are_predicted(photos, workplace, caps
     assert answers == expected
 
 
+def test_a_model_of_fashion_mnist_reads_pictures_from_elsewhere(workplace, small, capsys):
+    assert main(["fit", "-c", "mlp_fashion_mnist", *small, "--trainer.max_epochs=1"]) == 0
+    write(workplace, "own", 20, 1)
+    Image.new("L", (300, 200), 250).save("own/白.png")
+    capsys.readouterr()
+    assert main(["predict", "own", "own/0.png", "--ckpt_path=best"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 2 pictures have a bright background, those of the training a black one. --data.invert true" in said
+    assert "2 answers" in said
+    assert main(["predict", "own/白.png", "--ckpt_path=best"]) == 0
+    [path] = workplace.rglob("predictions_白.csv")
+    [row] = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+    assert row["file"] == "白.png"
+    (workplace / "empty.jpg").touch()
+    for words, message in (
+        (["predict", "empty.jpg"], "empty.jpg (it is empty). Repair or remove them."),
+        (["predict", "gone.jpg"], "data.pictures: expected pictures: a file, a folder, a pattern or a list of these"),
+        (["test", "--data.pictures=own"], "data.pictures: expected nothing, unless predict reads them, got 'own'"),
+    ):
+        assert main([*words, "--ckpt_path=best"]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+
+
 def test_pictures_that_are_not_there_or_empty_are_named(photos, workplace, capsys):
     assert main(["fit", "-c", "mlp_circles", "--data.root", str(photos), *SMALL, "--trainer.max_epochs=1"]) == 0
     (workplace / "empty.jpg").touch()

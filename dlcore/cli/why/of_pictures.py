@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from dlcore.cli.why.report import Report, check_note, for_and_against, percent, why_again
-from dlcore.errors import DataError
+from dlcore.cli.why.report import Report, check_note, for_and_against, no_mistakes, percent, why_again
+from dlcore.errors import ArgumentError
 from dlcore.insight.attribution.checks import MapCheck
 from dlcore.insight.attribution.pictures import PictureReason, explain_picture, methods_for
 from dlcore.insight.attribution.trained import Sample, Trained
@@ -56,11 +56,14 @@ def report_of_mistakes(trained: Trained, methods: Sequence[str] | None = None) -
     """Return the report of the wrong answers of which the model is surest.
 
     Raises:
+        ArgumentError: The model has no classes.
         DataError: There is no wrong answer.
     """
+    if trained.reading.task == "regression":
+        raise ArgumentError("--mistakes", "a classifier", type(trained.model).__name__, "Type: --index 0")
     samples, shares, wrong, total = trained.mistakes(_MISTAKES)
     if not samples:
-        raise DataError(f"--mistakes: expected a wrong answer, but all {total:,} of the test split are right.")
+        raise no_mistakes(total)
     method = (methods or methods_for(trained.model))[0]
     rows: list[MapRow] = []
     checks: dict[str, MapCheck] = {}

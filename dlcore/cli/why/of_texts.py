@@ -1,24 +1,38 @@
-"""``why`` of texts: what each word says for a class, or for the next word."""
+"""``why`` of texts: what each word says for a class or for the next word, and which words mislead a classifier."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from rich.text import Text
 
 from dlcore.cli.predict_text import colored_words, rows_of_answer
-from dlcore.cli.why.report import Report, check_note, for_and_against, parts_left_out, percent
+from dlcore.cli.why.report import (
+    LISTED_MISTAKES,
+    MOST_MISTAKES,
+    Report,
+    check_note,
+    for_and_against,
+    no_mistakes,
+    parts_left_out,
+    percent,
+    why_again,
+)
 from dlcore.errors import CheckpointError
-from dlcore.insight.attribution.texts import TextReason, explain_next, explain_text
+from dlcore.insight.attribution.texts import TextReason, explain_mistakes, explain_next, explain_text
+from dlcore.insight.attribution.trained import Trained
 from dlcore.models import TextClassifier
 from dlcore.runs import load_text_classifier, load_text_model
+from dlcore.runs.evaluation_files import name_of_data
 from dlcore.runs.folder import runs_root
 from dlcore.runs.text_generation import class_of, class_path, newest_of, read_with_config
 from dlcore.tracking.figures import Bars, attribution_bars
 from dlcore.translation import _, ngettext
 
 _TRAIN = "python -m dlcore fit -c rnn_topics"
-_TITLE, _WEAK = 24, 0.1  # characters of a text in a title; share of the greatest contribution
+_TITLE, _CELL = 24, 40  # characters of a text in a title, and in a table
+_WEAK, _NAMED = 0.1, 3  # share of the greatest contribution; words that are named beside a mistake
 
 
 def report_of_text(text: str, ckpt_path: str, name: str | None) -> Report:
@@ -43,8 +57,7 @@ def report_of_text(text: str, ckpt_path: str, name: str | None) -> Report:
             f"{path}: expected a checkpoint of a model of text for --text, got one of {what}. Leave --text out: "
             f"python -m dlcore why --index 0. To train a model of text: {_TRAIN}"
         )
-    short = text.strip().replace("\n", " ")
-    short = f"{short[:_TITLE]}…" if len(short) > _TITLE else short
+    short = _shortened(text, _TITLE)
     if kind is TextClassifier:
         reason, answer = explain_text(text, load_text_classifier(path))
         title = _("Why “{answer}”? {name}").format(answer=next(iter(reason.answers)), name=short)
@@ -63,6 +76,53 @@ def report_of_text(text: str, ckpt_path: str, name: str | None) -> Report:
     styles = {True: "red", False: "green"}
     shown = Text().join(Text(word, styles[share < 0] if abs(share) > _WEAK else "") for word, share in _shares(reason))
     return _report(reason, path, title, shown, rows, [_next_note()])
+
+
+def report_of_mistakes(trained: Trained) -> Report:
+    """Return the report of a text classifier's wrong answers of which it is surest.
+
+    Raises:
+        DataError: There is none.
+    """
+    samples, shares, wrong, total = trained.mistakes(MOST_MISTAKES)
+    if not samples:
+        raise no_mistakes(total)
+    reasons, misled = explain_mistakes(trained, samples), Counter[str]()
+    table, checks = [], {}
+    for place, (sample, share, reason) in enumerate(zip(samples, shares, reasons, strict=True)):
+        falls = Counter[str]()
+        for word, contribution in zip(reason.words, reason.contributions.tolist(), strict=True):
+            falls[word] += contribution
+        misled.update(falls)
+        if place < LISTED_MISTAKES:
+            said = _(", ").join(f"{word} ({fall:+.2f})" for word, fall in falls.most_common(_NAMED) if fall > 0)
+            target, answer = trained.named(sample.target or 0), next(iter(reason.answers))
+            text = _shortened(trained.text(sample), _CELL)
+            table.append([str(sample.index), target, answer, percent(share), text, said])
+            checks[f"--index {sample.index}"] = reason.check
+    name = trained.command.settings.name
+    title = _("Which words mislead {name}?").format(name=name)
+    note = _("Sum over {n:,} wrong answers. Orange speaks for the wrong class, blue against it.").format(n=len(samples))
+    chart = Bars(_("Left out"), _("the wrong answer falls by (nats)"), list(misled.values()))
+    count = _("{n:,} of {total:,} ({share:.1%})").format(n=wrong, total=total, share=wrong / total)
+    heads = [">" + _("index"), _("target"), _("answer"), ">" + _("probability"), _("text"), _("led to it most")]
+    return Report(
+        trained.command.settings.checkpoint_path,
+        "_".join(filter(None, ("mistakes", name_of_data(trained.command.request)))),
+        title,
+        attribution_bars(list(misled), [chart], title, note),
+        [(_("mistakes"), count)],
+        heads,
+        table,
+        checks,
+        notes=[_class_note(), check_note()],
+        hints=[_("One of them: {command}").format(command=why_again(trained, f"--index {samples[0].index}"))],
+    )
+
+
+def _shortened(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return f"{line[:most]}…" if len(line) > most else line
 
 
 def _reads_text(kind: object) -> bool:

@@ -14,6 +14,7 @@ import jinja2
 from rich.text import Text
 
 from dlcore.cli.terminal import QUIET, new_table, open_console, print_columns, print_hints, print_paragraph, short_path
+from dlcore.errors import DataError
 from dlcore.insight.attribution.checks import MapCheck
 from dlcore.plain_text import file_name, printable
 from dlcore.runs.folder import run_of_checkpoint
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from dlcore.insight.attribution.trained import Trained
 
 FOLDER = "why"
+MOST_MISTAKES, LISTED_MISTAKES = 50, 10  # of rows or texts: that are explained together; that are listed
 
 
 @dataclass
@@ -153,6 +155,11 @@ def why_again(trained: Trained, *words: str) -> str:
 def percent(share: float) -> str:
     """Return a probability as text, never rounded to 0% or 100%."""
     return "< 0.1%" if share < 0.0005 else "> 99.9%" if share >= 0.9995 else f"{share:.1%}"
+
+
+def no_mistakes(total: int) -> DataError:
+    """Return the error that there is no wrong answer."""
+    return DataError(f"--mistakes: expected a wrong answer, but all {total:,} of the test split are right.")
 
 
 def parts_left_out(count: int) -> str:

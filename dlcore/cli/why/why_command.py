@@ -34,6 +34,7 @@ SUMMARY = (
 _COLUMN = 37
 _METHODS = ("grad_cam", "integrated_gradients", "occlusion")  # of dlcore.insight.attribution, without importing torch
 _PASSED = ("data", "trainer", "allow")  # flags of `test`
+_OF_TEXTS = "Leave it out: of texts it is occlusion."
 _EXAMPLES = (
     "why --index 7",
     "why photo.jpg --ckpt_path best -c cnn_images",
@@ -41,6 +42,7 @@ _EXAMPLES = (
     "why -c mlp_table_binary",
     "why -c mlp_table_binary --index 3",
     "why -c rnn_topics --text 昨晚的球赛很精彩",
+    "why -c rnn_topics --mistakes",
     "why -c rnn_lyrics --text 明月",
 )
 
@@ -52,7 +54,8 @@ class Call:
     Args:
         ckpt_path: The best or the last checkpoint of the newest run, a run's folder, or a file.
         index: A sample of the test split, by its place in it, from 0.
-        mistakes: The wrong answers of the test split of which the model is surest, on one page.
+        mistakes: The wrong answers of the test split of which the model is surest, on one page; of a regression the
+            largest errors.
         text: A text: what each word says for the class, or for the next word.
         method: Of pictures: grad_cam, integrated_gradients or occlusion alone; left out, all that fit the model.
     """
@@ -90,7 +93,8 @@ def run(argv: list[str]) -> int:
     from dlcore.insight.attribution.trained import load_trained
 
     trained = load_trained(*words)
-    if hasattr(trained.model, "scores") or hasattr(trained.data, "text_of"):
+    asks_split = trained.of_texts and (call.mistakes or call.index is not None)
+    if (hasattr(trained.model, "scores") or trained.of_texts) and not asks_split:
         expected = f"a text, since {type(trained.model).__name__} is a model of text"
         raise ArgumentError("--text", expected, str(picture) if picture else None, "For example: --text 明月")
     _report(trained, call, picture).show()
@@ -98,8 +102,15 @@ def run(argv: list[str]) -> int:
 
 
 def _report(trained: Trained, call: Call, picture: Path | None) -> Report:
-    from dlcore.cli.why import of_pictures, of_tables
+    from dlcore.cli.why import of_pictures, of_tables, of_texts
 
+    if trained.of_texts:
+        if call.method is not None:
+            raise ArgumentError("--method", "a model of pictures", call.method, _OF_TEXTS)
+        if call.mistakes:
+            return of_texts.report_of_mistakes(trained)
+        text = trained.text(trained.sample(call.index or 0))
+        return of_texts.report_of_text(text, str(trained.command.settings.checkpoint_path), None)
     methods = None if call.method is None else (call.method,)
     if picture is not None:
         return of_pictures.report_of_picture(trained, trained.picture(picture), methods)
@@ -112,10 +123,11 @@ def _report(trained: Trained, call: Call, picture: Path | None) -> Report:
     if dimensions != 2:
         shape = tuple(sample.inputs.shape)
         raise FitError(f"data: expected pictures (N, C, H, W) or rows (N, F), got {shape} from {type(trained.data)}.")
-    for option, value in (("--method", call.method), ("--mistakes", call.mistakes or None)):
-        if value is not None:
-            what = f"a model of pictures ({type(trained.data).__name__} gives rows of numbers)"
-            raise ArgumentError(option, what, value, "Leave it out; one row: --index 3")
+    if call.method is not None:
+        what = f"a model of pictures ({type(trained.data).__name__} gives rows of numbers)"
+        raise ArgumentError("--method", what, call.method, "Leave it out; one row: --index 3")
+    if call.mistakes:
+        return of_tables.report_of_mistakes(trained)
     if call.index is None:
         return of_tables.report_of_table(trained)
     return of_tables.report_of_row(trained, sample)
@@ -149,7 +161,7 @@ def _check(call: Call, given: OwnOptions) -> Path | None:
     if call.text is not None and not call.text.strip():
         raise ArgumentError("--text", "a text behind it", call.text or None)
     if call.text is not None and call.method is not None:
-        raise ArgumentError("--method", "a model of pictures", call.method, "Leave it out: of texts it is occlusion.")
+        raise ArgumentError("--method", "a model of pictures", call.method, _OF_TEXTS)
     if not given.words:
         return None
     path = Path(given.words[0]).expanduser()

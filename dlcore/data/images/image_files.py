@@ -104,7 +104,9 @@ def find_pictures(root: str | Sequence[str]) -> Found:
     return found
 
 
-def find_to_predict(root: str | Sequence[str], class_names: Collection[str], trained_on: str) -> Found:
+def find_to_predict(
+    root: str | Sequence[str], class_names: Collection[str], trained_on: str = "", argument: str = "root"
+) -> Found:
     """Find pictures to predict; those that are not sorted into the classes have no targets.
 
     Args:
@@ -112,9 +114,10 @@ def find_to_predict(root: str | Sequence[str], class_names: Collection[str], tra
             these.
         class_names: The classes of the training.
         trained_on: The folder of the training, absolute.
+        argument: Name of the argument that gives root, for messages.
     """
     if not isinstance(root, str) or not Path(root).expanduser().is_dir():
-        files = _named_pictures([root] if isinstance(root, str) else root)
+        files = _named_pictures([root] if isinstance(root, str) else root, argument)
         top = Path(os.path.commonpath([str(path.parent) for path in files]))
         return Found(top, [], [str(path.relative_to(top)) for path in files], [-1] * len(files))
     top = Path(root).expanduser()
@@ -133,7 +136,7 @@ def find_to_predict(root: str | Sequence[str], class_names: Collection[str], tra
     return found
 
 
-def _named_pictures(roots: Sequence[str]) -> list[Path]:
+def _named_pictures(roots: Sequence[str], argument: str) -> list[Path]:
     """Return pictures, absolute, each once, in the order of files, folders and patterns that name them."""
     files: dict[Path, None] = {}
     for root in roots:
@@ -147,7 +150,7 @@ def _named_pictures(roots: Sequence[str]) -> list[Path]:
             named = [Path(each) for each in sorted(matches) if Path(each).suffix.lower() in ENDINGS]
         if not named:
             there = "It holds none." if path.is_dir() else "There is nothing of that name."
-            raise ArgumentError("root", "pictures: a file, a folder, a pattern or a list of these", root, there)
+            raise ArgumentError(argument, "pictures: a file, a folder, a pattern or a list of these", root, there)
         files |= dict.fromkeys(Path(os.path.abspath(each)) for each in named)  # noqa: PTH100 (links stay)
     return list(files)
 

@@ -14,35 +14,38 @@ from dlcore.plain_text import printable
 _SHOWN = 8  # broken files that a message names
 
 
-def meet_broken(found: Found, broken: dict[int, str], skip: bool) -> None:
-    """Report the files that cannot be decoded, by index, with the reason: an error, unless they are to be skipped."""
+def meet_broken(found: Found, broken: dict[int, str], skip: bool | None) -> None:
+    """Report the files that cannot be decoded, by index, with the reason: an error, unless they are to be skipped.
+
+    None: they cannot be skipped.
+    """
     if not broken:
         return
     shown = "; ".join(f"{found.names[place]} ({reason})" for place, reason in list(broken.items())[:_SHOWN])
     more = f"; and {len(broken) - _SHOWN:,} more" * (len(broken) > _SHOWN)
     what = f"{len(broken):,} of {len(found.names):,} files cannot be decoded: {shown}{more}"
     if not skip:
-        remedy = "Repair or remove them, or leave them out: --data.skip_broken true."
+        remedy = "Repair or remove them" + ", or leave them out: --data.skip_broken true" * (skip is not None) + "."
         raise DataError(f"{found.root}: {what}. {remedy}")
-    _say(f"{what}. They are left out")
+    say(f"{what}. They are left out")
 
 
 def tell_passed_over(found: Found) -> None:
     """Print which files of the folder are not read, and which classes a part lacks."""
     if found.note:
-        _say(found.note)
+        say(found.note)
     if found.ignored:
         kinds = ", ".join(f"{count:,} × {ending}" for ending, count in found.ignored.most_common(_SHOWN))
         more = f" and {len(found.ignored) - _SHOWN} endings more" * (len(found.ignored) > _SHOWN)
         count = found.ignored.total()
         what = "1 file is no picture" if count == 1 else f"{count:,} files are no pictures"
-        _say(f"{what} of a kind that is read here: {kinds}{more}")
+        say(f"{what} of a kind that is read here: {kinds}{more}")
     if found.beside:
         count, more = len(found.beside), ", …" * (len(found.beside) > 3)
         what = "1 picture is" if count == 1 else f"{count:,} pictures are"
-        _say(f"{what} outside the class folders and not read: {', '.join(found.beside[:3])}{more}")
+        say(f"{what} outside the class folders and not read: {', '.join(found.beside[:3])}{more}")
     for part, names in found.without.items():
-        _say(f"{part} has no pictures of {listed(names)}: nothing is measured of them")
+        say(f"{part} has no pictures of {listed(names)}: nothing is measured of them")
 
 
 def tell_levels(pictures: Pictures) -> None:
@@ -53,7 +56,7 @@ def tell_levels(pictures: Pictures) -> None:
     beyond = span[0] < levels[0] or span[1] > levels[1]
     values = "the training's" if beyond else "all"
     cut_off = f"; these pictures hold {span[0]:,} to {span[1]:,}: what lies beyond is cut off" * beyond
-    _say(
+    say(
         f"16-bit pictures: {values} values lie in {levels[0]:,} to {levels[1]:,}, which become 0 to 255 (of 0 to "
         f"65,535 they would use {(levels[1] - levels[0]) // 257 + 1} of 256 levels){cut_off}"
     )
@@ -64,12 +67,13 @@ def tell_counts(class_names: list[str], counts: list[int]) -> None:
     by_size = sorted(zip(counts, class_names, strict=True))
     (least, rare), (most, common) = by_size[0], by_size[-1]
     if most >= 2 * least:
-        _say(
+        say(
             f"classes differ in size: {most:,} training pictures of {common}, {least:,} of {rare}. --data.balanced "
             "true shows each class equally often"
         )
 
 
 @rank_zero_only
-def _say(note: str) -> None:
+def say(note: str) -> None:
+    """Print a note about the data, once for all processes."""
     print(printable(f"data: {note}."))

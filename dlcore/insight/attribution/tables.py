@@ -5,7 +5,7 @@ Shapes: N rows, F inputs of the network, P columns, M deletions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,24 +63,22 @@ class TableReason:
 
 
 @dataclass(frozen=True)
-class RowReason:
-    """Why a model answered so to a row.
+class RowsReason:
+    """Why a model answered so to rows.
 
     Attributes:
-        sample: The row.
-        answer: The class that the model answers; of a regression the number.
-        strength: The class's probability; of a regression the number again.
+        answers: The class that the model answers to each row; of a regression the number (N,).
+        strengths: The class's probability; of a regression the number again (N,).
         columns: Names of the columns (P).
-        values: Their values in the row, as text (P).
-        contributions: Integrated gradients of each column (P,): positive ones speak for the answer.
+        values: Their values in each row, as text (N lists of P).
+        contributions: Integrated gradients of each column (N, P): positive ones speak for the answer.
         check: The checks of the contributions.
     """
 
-    sample: Sample
-    answer: float
-    strength: float
+    answers: list[float]
+    strengths: list[float]
     columns: list[str]
-    values: list[str]
+    values: list[list[str]]
     contributions: Tensor
     check: MapCheck
 
@@ -199,23 +197,24 @@ def explain_table(trained: Trained, seed: int = 0) -> TableReason:
     )
 
 
-def explain_row(trained: Trained, sample: Sample) -> RowReason:
-    """Explain the answer to a row by integrated gradients from the mean of the training rows, column by column.
+def explain_rows(trained: Trained, samples: Sequence[Sample]) -> RowsReason:
+    """Explain the answers to rows by integrated gradients from the mean of the training rows, column by column.
 
     Raises:
-        FitError: The input is no row of numbers.
+        FitError: The inputs are no rows of numbers.
     """
-    rows = _Rows(trained, sample.inputs)
-    shares = rows.contributions(trained.model)[0]
-    others = (rows.contributions(randomized(trained.model, seed))[0] for seed in range(NETWORKS))
-    check = check_map(shares, rows.delete, others, rows.change)
-    answer = float(rows.outputs[0, 0]) if rows.is_number else float(rows.answers[0])
-    strength = float(rows.reading.strength(rows.outputs, rows.answers)[0])
-    return RowReason(sample, answer, strength, rows.columns, _values(rows), shares, check)
+    rows = _Rows(trained, torch.cat([sample.inputs for sample in samples]))
+    shares = rows.contributions(trained.model)
+    others = (rows.contributions(randomized(trained.model, seed)) for seed in range(NETWORKS))
+    check = check_map(shares, rows.delete, others, rows.change, by_row=True)
+    answers = rows.outputs[:, 0] if rows.is_number else rows.answers
+    strengths = rows.reading.strength(rows.outputs, rows.answers)
+    values = [_values(rows, place) for place in range(len(samples))]
+    return RowsReason(answers.tolist(), strengths.tolist(), rows.columns, values, shares, check)
 
 
-def _values(rows: _Rows) -> list[str]:
-    row, found, place = rows.inputs[0].double().cpu(), [], 0
+def _values(rows: _Rows, number: int) -> list[str]:
+    row, found, place = rows.inputs[number].double().cpu(), [], 0
     if rows.encoding is None:
         return [f"{value:.4g}" for value in row.tolist()]
     for kept in rows.encoding.columns.values():

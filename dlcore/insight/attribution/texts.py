@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from dlcore.data.texts.words import words_of
 from dlcore.errors import ArgumentError
 from dlcore.insight.attribution.checks import NETWORKS, MapCheck, check_map, randomized
+from dlcore.insight.attribution.trained import Sample, Trained
 from dlcore.runs.text_classification import ClassifiedText, TextClassifierModel, classify, log_probabilities
 from dlcore.runs.text_generation import TextModel
 from dlcore.text.gradient_by_lag import gradient_by_lag, reach
@@ -65,14 +67,34 @@ def explain_text(text: str, loaded: TextClassifierModel) -> tuple[TextReason, Cl
     ids = torch.tensor([vocabulary.id(word) for word in words_of(text, loaded.tokenizer)[: loaded.max_length]])
     place = loaded.class_names.index(next(iter(answer.probabilities)))
 
-    def of(model: Any) -> LogProbabilities:
-        return lambda rows: torch.cat(list(log_probabilities(rows, model)))[:, place]
-
+    of = partial(_of_class, place=place)
     contributions = torch.tensor(answer.contributions)
     networks = [of(randomized(loaded.model, seed)) for seed in range(NETWORKS)]
     check = _check(contributions, ids, of(loaded.model), networks)
     shares, unknown, cut_off = answer.probabilities, answer.unknown, answer.cut_off
     return TextReason(answer.words, contributions, shares, check, not_read=cut_off, unknown=unknown), answer
+
+
+def explain_mistakes(trained: Trained, samples: Sequence[Sample]) -> list[TextReason]:
+    """Explain the classes that a text classifier gave to samples, by leaving out each word (occlusion)."""
+    words = trained.data.known_tokenizer.vocabulary.words
+    networks: list[Any] = [randomized(trained.model, seed) for seed in range(NETWORKS)]
+    found = []
+    for sample in samples:
+        ids = sample.inputs[0].cpu()
+        ids = ids[ids != END]
+        [logs] = log_probabilities([ids], trained.model)
+        best = logs[0].exp().topk(min(_SHOWN, logs.shape[1]))
+        answers = {trained.named(place): share for share, place in zip(*map(Tensor.tolist, best), strict=True)}
+        of = partial(_of_class, place=int(best.indices[0]))
+        contributions = _left_out(ids, of(trained.model))
+        check = _check(contributions, ids, of(trained.model), list(map(of, networks)))
+        found.append(TextReason([_shown(words[number]) for number in ids.tolist()], contributions, answers, check))
+    return found
+
+
+def _of_class(model: Any, place: int) -> LogProbabilities:
+    return lambda rows: torch.cat(list(log_probabilities(rows, model)))[:, place]
 
 
 def explain_next(text: str, loaded: TextModel) -> TextReason:

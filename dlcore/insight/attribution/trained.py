@@ -23,6 +23,7 @@ from dlcore.errors import ArgumentError, FitError
 from dlcore.insight.attribution.methods import outputs_of
 from dlcore.insight.attribution.reading import Reading
 from dlcore.insight.short_training import named_as_flag
+from dlcore.models import TextClassifier
 from dlcore.nn import Task
 from dlcore.runs import Command, prepare
 from dlcore.runs.evaluation_files import class_names
@@ -86,6 +87,15 @@ class Trained:
         inputs, targets = next(self.batches())
         return Reading.of(self.model, outputs_of(self.model, inputs), targets)
 
+    @property
+    def of_texts(self) -> bool:
+        """Whether the model is a classifier of texts, whose inputs are token ids."""
+        return isinstance(self.model, TextClassifier) and hasattr(self.data, "text_of")
+
+    def text(self, sample: Sample) -> str:
+        """Return the text of a sample of a classifier of texts."""
+        return str(self.data.text_of(sample.inputs[0].cpu(), "test"))
+
     def named(self, answer: float) -> str:
         """Return an answer or a target as text: a class by its name, a number with four digits."""
         if self.reading.task == "regression":
@@ -131,7 +141,7 @@ class Trained:
     def _transferred(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         moved = self.data.transfer_batch_to_device(batch, self.device, 0)
         inputs, targets = self.data.on_after_batch_transfer(moved, 0)
-        if not inputs.is_floating_point():
+        if not inputs.is_floating_point() and not self.of_texts:
             raise FitError(
                 f"data: expected inputs of floating-point numbers, got {inputs.dtype} from {type(self.data).__name__}. "
                 "Of a text model: python -m dlcore why --text 明月"
@@ -189,33 +199,31 @@ class Trained:
 
     @torch.no_grad()
     def mistakes(self, count: int) -> tuple[list[Sample], list[float], int, int]:
-        """Return the wrong answers of which the model is surest, in the test split.
+        """Return the wrong answers of which the model is surest; of a regression those with the largest errors.
 
         Returns:
-            The samples (`count` at most), the probability of the answer to each, the number of wrong answers, and the
-            number of samples.
-
-        Raises:
-            ArgumentError: The model has no classes.
+            Of the test split: the samples (`count` at most); the probability of each answer, of a regression its error
+            (the first output less its target); the number of wrong answers, of a regression of all with a target; and
+            the number of samples.
         """
-        if self.reading.task == "regression":
-            raise ArgumentError("--mistakes", "a classifier", type(self.model).__name__, "Type: --index 0")
         kept: list[tuple[float, Sample]] = []
         wrong = total = 0
         for inputs, targets in self.batches():
             outputs = outputs_of(self.model, inputs)
-            answers = self.reading.answers(outputs)
-            shares, true = self.reading.strength(outputs, answers), targets.flatten().round().long()
-            errs = (answers != true) & (true >= 0)
+            if self.reading.task == "regression":
+                sizes = outputs[:, 0] - targets.reshape(len(targets), -1)[:, 0]
+                errs = ~sizes.isnan()
+            else:
+                answers, true = self.reading.answers(outputs), targets.flatten().round().long()
+                sizes, errs = self.reading.strength(outputs, answers), (answers != true) & (true >= 0)
             wrong += int(errs.sum())
-            best = torch.where(errs, shares, -torch.inf).topk(min(count, len(shares)))
-            for share, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-                if share >= 0:
+            for place in torch.where(errs, sizes.abs(), -torch.inf).topk(min(count, len(sizes))).indices.tolist():
+                if errs[place]:
                     row = inputs[place : place + 1], targets[place : place + 1]
-                    kept.append((share, self._sample(row, total + place)))
-            kept = sorted(kept, key=lambda pair: -pair[0])[:count]
+                    kept.append((float(sizes[place]), self._sample(row, total + place)))
+            kept = sorted(kept, key=lambda pair: -abs(pair[0]))[:count]
             total += len(inputs)
-        return [sample for _, sample in kept], [share for share, _ in kept], wrong, total
+        return [sample for _, sample in kept], [size for size, _ in kept], wrong, total
 
 
 def load_trained(*words: str) -> Trained:
