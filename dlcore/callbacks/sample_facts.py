@@ -16,6 +16,7 @@ _HASHED, _LEARNED = 20_000, 3_000
 _BYTES = 100_000_000  # at most that are read for either
 _NUMBERS, _LEAST = 4_096, 32  # of a sample: at most for the linear model, at least for copies to be no chance
 _SIDE = 32  # to which larger pictures are averaged
+_WORDS = 2_048  # numbers of a bag of words
 _CLASSES = 100
 _RIDGE = 0.3  # for inputs of variance 1
 
@@ -27,7 +28,8 @@ def sample_facts(parts: dict[str, Any]) -> dict[str, Any]:
     - ``target_spreads``: the smallest and the largest standard deviation of the columns of targets.
     - ``distinct``, ``hashed``: how many of the hashed training samples differ, and how many were hashed.
     - ``copied``: share of the validation samples that are also training samples, though they are held out.
-    - ``linear``: validation accuracy (R² for numbers) of ridge regression on at most 3,000 training samples.
+    - ``linear``: validation accuracy (R² for numbers) of ridge regression on at most 3,000 training samples; of rows of
+      token ids on which of them occur (a bag of words, hashed).
 
     Args:
         parts: The parts ``train`` and ``val``, each with inputs (M, *), targets (M,) or (M, O) and indices.
@@ -95,4 +97,6 @@ def _some(part: Any) -> tuple[Tensor | None, Tensor]:
     inputs, targets = part.fetch(part.indices[:: -(-len(part) // _LEARNED)])
     if inputs.dim() == 4 and inputs[0].numel() > _NUMBERS and max(inputs.shape[2:]) > _SIDE:
         inputs = adaptive_avg_pool2d(inputs.float(), _SIDE)
+    if inputs.dim() == 2 and not inputs.is_floating_point() and inputs.dtype != torch.uint8:
+        return torch.zeros(len(inputs), _WORDS).scatter_(1, inputs.long() % _WORDS, 1.0), targets
     return (inputs.flatten(1).float() if inputs[0].numel() <= _NUMBERS else None), targets

@@ -25,6 +25,13 @@ def test_classes_and_a_rule_that_a_linear_model_finds():
     assert facts["copied"] == 0
 
 
+def test_token_ids_are_words_not_numbers():
+    """Whether word 7 occurs, at any place, decides the class."""
+    tokens = torch.randint(2, 40, (1000, 12), dtype=torch.int16, generator=torch.Generator().manual_seed(0))
+    facts = sample_facts(parts(tokens, (tokens == 7).any(1).long()))
+    assert facts["linear"] > 0.95
+
+
 def test_numbers():
     inputs = noise(1000, 40)
     targets = inputs[:, :2] * torch.tensor([1.0, 100.0])
