@@ -28,6 +28,7 @@ from dlcore.data.images.decoding import PixelFormat, decode_picture
 from dlcore.data.images.image_files import class_targets, find_to_predict
 from dlcore.data.images.notes import meet_broken, say, tell_passed_over
 from dlcore.data.images.pixel_cache import decoded
+from dlcore.data.splits import HoldOut
 from dlcore.errors import ArgumentError, DataError, check_number
 from dlcore.plain_text import decoded_name
 from dlcore.translation import N_
@@ -105,6 +106,7 @@ class FashionMNIST(ArrayData):
         check_number("scale", scale, above=0)
         check_number("val_size", val_size, at_least=0, below=60000, whole=True)
         self.scale, self.invert, self.val_size, self.split_seed = scale, invert, val_size, split_seed
+        self._hold_out = HoldOut(val_size, 0, split_seed)
         self.augmentation = Augmentation(flip=flip, shift=shift, erase=erase)
         self.root, self.download, self.offline_sample = root, download, offline_sample
         self.pictures = pictures
@@ -125,6 +127,16 @@ class FashionMNIST(ArrayData):
             "source": self.source,
             "is_sample": self.is_sample,
         }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of `ArrayData`, and which training samples validate."""
+        return {**super().state_dict(), "held_out": self._hold_out.state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue in the order of the resumed run; the same samples must validate."""
+        super().load_state_dict(state)
+        if self.stage in ("fit", "validate"):  # the test samples are always the same
+            self._hold_out.check(state.get("held_out", {}))
 
     def prepare_data(self) -> None:
         """Download the files if they are not on this machine; try once. One process per machine does this."""

@@ -20,13 +20,20 @@ from dlcore.data.images.augmentation import Augmentation, Normalization, given, 
 from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
-from dlcore.data.images.decoding import PixelFormat, decode_picture
-from dlcore.data.images.image_files import Found, class_targets, find_pictures, find_to_predict, part_places
+from dlcore.data.images.decoding import decode_picture, pixel_format
+from dlcore.data.images.image_files import (
+    Found,
+    class_targets,
+    find_pictures,
+    find_to_predict,
+    part_places,
+)
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
 from dlcore.data.images.pixel_cache import decoded
-from dlcore.errors import ArgumentError, DataError, check_number
+from dlcore.data.splits import HoldOut, check_pattern
+from dlcore.errors import ArgumentError, DataError
 from dlcore.plain_text import decoded_name, shell_word
 
 
@@ -55,6 +62,10 @@ class ImageFolder(ArrayData):
             below 1 a share, from 1 on a number; 0 validates on the test pictures.
         test_size: Pictures that test if there is no test folder, chosen likewise; 0: the validation pictures.
         split_seed: Determines the choice of the validation and test pictures.
+        folds: Cross-validation: one of so many folds tests instead of test_size; 0: none. All in turn: study --folds 5
+        fold: The fold that tests, from 0.
+        group: A regular expression: pictures in whose paths it (its first brackets) finds the same text stay in one
+            part or fold: '(patient[0-9]+)_'.
         balanced: Whether each class occurs equally often in an epoch, however many pictures it has.
         flip: Probability with which a training picture is mirrored left to right.
         crop: Smallest share of a training picture's area, in (0, 1], that a random crop keeps; 1: no crop.
@@ -91,6 +102,9 @@ class ImageFolder(ArrayData):
         val_size: float = 0.1,
         test_size: float = 0.1,
         split_seed: int = 0,
+        folds: int = 0,
+        fold: int = 0,
+        group: str | None = None,
         balanced: bool = False,
         flip: float = 0.0,
         crop: float = 1.0,
@@ -108,22 +122,14 @@ class ImageFolder(ArrayData):
         super().__init__(batch_size, eval_batch_size, drop_last)
         if root is None and builtin is None:
             raise ArgumentError("root", "a folder", None, "Or pictures that need none: --data.builtin circles.")
-        for argument, value, allowed in (
-            ("builtin", builtin, ("circles", None)),
-            ("resize", resize, ("crop", "squash", "pad")),
-            ("channels", channels, (1, 3)),
-        ):
-            if value not in allowed:
-                raise ArgumentError(argument, " or ".join(str(choice) for choice in allowed if choice), value)
-        sides = (size, size) if isinstance(size, int) else tuple(size)
-        if len(sides) != 2:
-            raise ArgumentError("size", "a number, or [height, width]", size)
-        for side in sides:
-            check_number("size", side, at_least=1, at_most=10_000, whole=True)
+        if builtin not in ("circles", None):
+            raise ArgumentError("builtin", "circles", builtin)
         self.root, self.builtin = root, builtin
-        self.form = PixelFormat((sides[0], sides[1]), channels, resize)
+        self.form = pixel_format(size, channels, resize)
         self.normalization = self._given = given(normalize, channels)
-        self.val_size, self.test_size, self.split_seed, self.balanced = val_size, test_size, split_seed, balanced
+        check_pattern(group)
+        self.hold_out, self.group = HoldOut(val_size, test_size, split_seed, folds, fold), group
+        self.balanced = balanced
         self.augmentation = Augmentation(flip, crop, shift, rotate, color, erase)
         self.mixing = Mixing(mixup, cutmix)
         self.cache, self.skip_broken = cache, skip_broken
@@ -165,6 +171,7 @@ class ImageFolder(ArrayData):
             self._kept = {name: facts[name] for name in ("class_names", "class_counts", "normalization")}
             self._kept |= {"root": str(found.root.resolve()), "fingerprint": found.fingerprint}
             self._kept["levels"] = self._levels and list(self._levels)
+            self._kept["hold_out"] = {**self.hold_out.state(found.own), "group": self.group}
         return {**super().state_dict(), "pictures": self._kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -220,21 +227,12 @@ class ImageFolder(ArrayData):
                 raise DataError(f"{found.root}: expected pictures in {part} that can be decoded, got none.")
         if not self._kept and self.stage in (None, "fit"):
             self._count(usable["train"])
-            if lost := [name for name, count in zip(self._class_names(), self._counts or [], strict=True) if not count]:
-                raise DataError(
-                    f"{found.root}: expected pictures of each class that can be decoded, got none of: "
-                    f"{', '.join(lost)}. Repair them, or take their folders away."
-                )
-            if not self.balanced:
-                tell_counts(self._class_names(), self._counts or [])
+            tell_counts(found, self._class_names(), self._counts or [], self.balanced)
         if self.normalization is None:
             pixels = self.form.size[0] * self.form.size[1]
             self.normalization = measured(pictures.moments[torch.from_numpy(usable["train"])], pixels)
-        names = [decoded_name(name) for name in found.names]
-        return {
-            part: Split(pictures.pixels, torch.from_numpy(targets), torch.from_numpy(chosen), names)
-            for part, chosen in usable.items()
-        }
+        names, labels = [decoded_name(name) for name in found.names], torch.from_numpy(targets)
+        return {part: Split(pictures.pixels, labels, torch.from_numpy(own), names) for part, own in usable.items()}
 
     def _whole(self) -> dict[str, np.ndarray]:
         """Return all pictures of a folder other than the one of the training, for an evaluation; else nothing."""
@@ -245,7 +243,10 @@ class ImageFolder(ArrayData):
         if fitting and self._kept and set(found.class_names) != set(self._kept["class_names"]):
             missing = sorted(set(self._kept["class_names"]) - set(found.class_names))
             raise DataError(f"{found.root}: expected all classes of the run that continues, got none of: {missing}.")
-        if not self._kept or not found.is_cut or self._kept["fingerprint"] == found.fingerprint:
+        if self._kept and self._kept["fingerprint"] == found.fingerprint:
+            self.hold_out.check(self._kept.get("hold_out", {}), found.own, group=self.group)
+            return {}
+        if not self._kept or not found.is_cut:
             return {}
         if fitting or self._kept["root"] == str(found.root.resolve()):
             raise DataError(
@@ -259,7 +260,7 @@ class ImageFolder(ArrayData):
     def _cut(self) -> dict[str, np.ndarray]:
         found = self._found
         targets = class_targets(found, self._class_names())
-        return part_places(found, targets, self.val_size, self.test_size, self.split_seed)
+        return part_places(found, targets, self.hold_out, self.group)
 
     def _count(self, train: np.ndarray) -> None:
         names = self._class_names()

@@ -13,7 +13,7 @@ from torch import Tensor
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import BatchLoader
 from dlcore.data.resumable_data import fill_empty_parts
-from dlcore.data.tables.row_splits import part_size
+from dlcore.data.splits import HoldOut
 from dlcore.data.texts.padded_batches import PaddedBatches
 from dlcore.data.texts.remarks import check_labels, check_texts, class_indices, describe
 from dlcore.data.texts.sources import TextReader, Texts
@@ -63,6 +63,9 @@ class LabelledText(ArrayData):
         test_size: Texts that test, chosen likewise before them; 0 tests on the validation texts, without those on the
             training texts. Not used with test_path or a folder test.
         split_seed: Determines the choice of the validation and test texts.
+        folds: Cross-validation: one of so many folds tests instead of test_size; 0: none. All in turn: study --folds 5
+        fold: The fold that tests, from 0.
+        group: A column, by name or place, whose texts of equal value stay in one part or fold (one writer).
         val_path: A file of the form of path, whose texts validate.
         test_path: A file of the form of path, whose texts test.
         batch_size: Texts in a training batch, of each process.
@@ -98,6 +101,9 @@ class LabelledText(ArrayData):
         val_size: float = 0.15,
         test_size: float = 0.15,
         split_seed: int = 0,
+        folds: int = 0,
+        fold: int = 0,
+        group: int | str | None = None,
         val_path: str | None = None,
         test_path: str | None = None,
         batch_size: int = 32,
@@ -108,8 +114,6 @@ class LabelledText(ArrayData):
         for argument, number in (("min_freq", min_freq), ("max_length", max_length), ("max_words", max_words)):
             if number is not None:
                 check_number(argument, number, at_least=1, whole=True)
-        for argument, size in (("val_size", val_size), ("test_size", test_size)):
-            part_size(argument, size, 1)
         for argument, choice, allowed in (("level", level, ("word", "char")), ("missing", missing, ("error", "drop"))):
             if choice not in allowed:  # jsonargparse checks the command line only
                 raise ArgumentError(argument, " or ".join(allowed), choice)
@@ -122,11 +126,12 @@ class LabelledText(ArrayData):
             remedy = "Characters are not cut: leave it out (--data.user_dict null), or set --data.level word."
             raise ArgumentError("user_dict", "nothing where level is char", user_dict, remedy)
         self.path, self.root, self.builtin = path, root, builtin
-        self.reader = TextReader(text, label, header, separator, encoding)
+        self.reader = TextReader(text, label, header, separator, encoding, group)
         self.level, self.user_dict, self.missing = level, user_dict, missing
         self.min_freq, self.max_words, self.max_length = min_freq, max_words, max_length
-        self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
+        self.hold_out = HoldOut(val_size, test_size, split_seed, folds, fold)
         self.val_path, self.test_path = val_path, test_path
+        self._own = [name for name, file in self._others().items() if file is not None]
         self.source = path or root or f"built-in {builtin}"
         self.tokenizer: Tokenizer | None = None
         self.class_names: list[str] = []
@@ -198,10 +203,8 @@ class LabelledText(ArrayData):
             return self._cut(texts, None)
         self._check_words(self._kept["texts"])
         if self._kept["texts"].get("digest") == texts.digest:
-            for argument, value in self._held_out().items():
-                if value != (expected := self._kept["texts"].get(argument, value)):
-                    why = "Else training texts would be held out. To start a new training, leave out --ckpt_path."
-                    raise ArgumentError(argument, f"{expected!r}, as in the run of the checkpoint", value, why)
+            others = {"missing": self.missing, "group": self.reader.group}
+            self.hold_out.check(self._kept["texts"], self._own, **others)
             return self._cut(texts, self.known_tokenizer)
         if self.stage == "fit":
             raise DataError(
@@ -224,10 +227,6 @@ class LabelledText(ArrayData):
     def _others(self) -> dict[str, str | None]:
         return {"test": self.test_path, "val": self.val_path}
 
-    def _held_out(self) -> dict[str, Any]:
-        """Return what determines which texts are held out."""
-        return {name: getattr(self, name) for name in ("missing", "val_size", "test_size", "split_seed")}
-
     def _check_words(self, kept: dict[str, Any]) -> None:
         """Check arguments against the checkpoint's words: a fit refuses others, an evaluation prints a note."""
         for argument in _OF_WORDS:
@@ -245,9 +244,7 @@ class LabelledText(ArrayData):
         if tokenizer is None:
             self.class_names = check_labels(texts, kept)
         targets = self._targets(texts, kept)
-        sizes = {"test_size": self.test_size, "val_size": self.val_size}
-        sizes |= {f"{name}_size": 0.0 for name, path in self._others().items() if path is not None}
-        chosen = split_texts(texts, kept, targets.numpy(), sizes, self.split_seed)
+        chosen = split_texts(texts, kept, targets.numpy(), self.hold_out, self._own)
         if tokenizer is None:
             segmenter = Segmenter(None if self.level == "char" else Dictionary.of_files(None, self.user_dict))
         else:
@@ -258,8 +255,8 @@ class LabelledText(ArrayData):
             trains[chosen["train"]] = True
             tokenizer = Tokenizer(words.vocabulary(trains, self.min_freq, self.max_words), segmenter, split=False)
             self.tokenizer = tokenizer
-            words_of = {name: getattr(self, name) for name in _OF_WORDS}
-            state = {"digest": texts.digest, **self._held_out(), **words_of}
+            held_out = {**self.hold_out.state(self._own), "missing": self.missing, "group": self.reader.group}
+            state = {"digest": texts.digest, **held_out, **{name: getattr(self, name) for name in _OF_WORDS}}
             self._kept = {"tokenizer": tokenizer.state(), "classes": self.class_names, "texts": state}
         inputs = self._rows(words, texts.where)
         parts = {name: Split(inputs, targets, torch.from_numpy(rows), texts.shown) for name, rows in chosen.items()}

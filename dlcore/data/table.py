@@ -12,12 +12,12 @@ from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.resumable_data import fill_empty_parts
+from dlcore.data.splits import HoldOut
 from dlcore.data.tables.builtin import BUILTIN, builtin_table
 from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
 from dlcore.data.tables.encoding import Encoding, Schema
-from dlcore.data.tables.row_splits import cut, part_size
 from dlcore.data.tables.rows import RowReader, Rows
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
@@ -75,6 +75,9 @@ class Table(ArrayData):
         test_size: Rows that test, chosen likewise before them; 0 tests on the validation rows, without those on the
             training rows.
         split_seed: Determines the choice of the validation and test rows.
+        folds: Cross-validation: one of so many folds tests instead of test_size; 0: none. All in turn: study --folds 5
+        fold: The fold that tests, from 0.
+        group: A column, by name, whose rows of equal value stay in one part or fold (one patient); it is no input.
         val_path: A CSV file whose rows validate, with the same columns; val_size is then not used.
         test_path: A CSV file whose rows test, with the same columns; test_size is then not used.
         batch_size: Rows in a training batch, of each process; for a million rows choose thousands.
@@ -112,6 +115,9 @@ class Table(ArrayData):
         val_size: float = 0.2,
         test_size: float = 0.2,
         split_seed: int = 0,
+        folds: int = 0,
+        fold: int = 0,
+        group: str | None = None,
         val_path: str | None = None,
         test_path: str | None = None,
         batch_size: int = 32,
@@ -121,8 +127,6 @@ class Table(ArrayData):
         super().__init__(batch_size, eval_batch_size, drop_last)
         check_number("max_categories", max_categories, at_least=2)
         check_number("target_unit", target_unit, above=0)
-        for argument, size in (("val_size", val_size), ("test_size", test_size)):
-            part_size(argument, size, 1)
         if builtin is not None and builtin not in BUILTIN:
             raise UnknownNameError("built-in table (in data.builtin)", builtin, BUILTIN)
         if path is None and builtin is None:
@@ -136,15 +140,18 @@ class Table(ArrayData):
         self.path, self.target, self.builtin = path, target, builtin
         ignored, named, marks = ([text] if isinstance(text, str) else text for text in (ignore, categorical, na_values))
         cells = CellFormat(NumberFormat(decimal, thousands), tuple(marks))
-        self.reader = RowReader(encoding, separator, header, ignored, named, cells)
+        self.reader = RowReader(encoding, separator, header, ignored, named, cells, group)
         self.max_categories, self.missing = max_categories, missing
         self.standardize, self.target_unit = standardize, target_unit
         self.task = None if task == "auto" else task
-        self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
+        self.hold_out = HoldOut(val_size, test_size, split_seed, folds, fold)
         self.val_path, self.test_path = val_path, test_path
         self.source = f"built-in table {builtin}" if path is None else path
         self.schema: Schema | None = None
         self._wish: str | None = None
+        self._own = [name for name, file in (("val", val_path), ("test", test_path)) if file is not None]
+        self._rules = {"missing": missing, "group": group}  # with hold_out they determine which rows are held out
+        self._held_out: dict[str, Any] = {}  # the same in a checkpoint
 
     # What is known before and after the rows are read
 
@@ -152,7 +159,7 @@ class Table(ArrayData):
         """Use the model's task, and what a checkpoint holds of the columns."""
         self._wish = task
         if kept and kept.get("table"):
-            self.schema = Schema.from_state(kept["table"])
+            self.schema, self._held_out = Schema.from_state(kept["table"]), kept.get("held_out", {})
 
     def facts(self) -> dict[str, Any]:
         """Return what a model may ask for, and the rows' origin; read them unless a checkpoint has the columns."""
@@ -176,7 +183,8 @@ class Table(ArrayData):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of `ArrayData`, and all that is needed to read new rows like the training rows."""
-        return {**super().state_dict(), "table": self.schema.state() if self.schema is not None else None}
+        table = self.schema.state() if self.schema is not None else None
+        return {**super().state_dict(), "table": table, "held_out": {**self.hold_out.state(self._own), **self._rules}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue in the order of the resumed run, with its columns."""
@@ -205,6 +213,7 @@ class Table(ArrayData):
             rows, target_name = self.reader.first(source, self.source, self.target)
             return self._cut(rows, target_name, path, content)
         if known.fingerprint == content:
+            self.hold_out.check(self._held_out, self._own, **self._rules)
             rows = self.reader.further(source, self.source, known, target_needed=True)
             return self._cut(rows, known.target.name, path, content)
         if self.stage == "fit" or (path and path == known.path):
@@ -226,12 +235,9 @@ class Table(ArrayData):
             task = self.task or self._wish
             target = Target.of(goal.take(kept), target_name, rows.where, task, bool(self.task), self.target_unit)
         targets = target.encode(goal, kept, rows.where)
-        sizes = {
-            "test_size": self.test_size if self.test_path is None else 0,
-            "val_size": self.val_size if self.val_path is None else 0,
-        }
         classes = targets.numpy()[kept] if target.classes is not None else None
-        train, test, val = cut(kept, classes, sizes, self.split_seed)
+        groups = None if rows.groups is None else rows.groups[kept]
+        train, test, val = self.hold_out.cut(kept, classes, groups, self._own)
         if self.schema is None:
             encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where)
             self.schema = Schema(encoding, target, rows.names, rows.header, path, content)

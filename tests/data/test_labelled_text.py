@@ -7,7 +7,7 @@ import torch
 from labelled_rows import BAD, GOOD, csv_of, read, rows, texts_of
 
 from dlcore.data import LabelledText
-from dlcore.data.texts.splits import cut_groups
+from dlcore.data.splits import cut_groups
 from dlcore.data.texts.words import cut_texts, words_of
 from dlcore.data.topics import topic_sentences
 from dlcore.errors import ArgumentError, DataError, UnknownNameError

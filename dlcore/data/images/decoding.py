@@ -27,7 +27,7 @@ from torch import Tensor
 
 from dlcore.data.images import decoder
 from dlcore.data.images.jpegs import decode_jpeg
-from dlcore.errors import DataError
+from dlcore.errors import ArgumentError, DataError, check_number
 from dlcore.processes import cores
 from dlcore.progress_bar import progress_bar
 
@@ -49,6 +49,23 @@ class PixelFormat:
     def row_bytes(self) -> int:
         """Bytes of one picture."""
         return self.channels * self.size[0] * self.size[1]
+
+
+def pixel_format(size: int | Sequence[int], channels: int, resize: str) -> PixelFormat:
+    """Return the form of pictures after a check of each value.
+
+    Raises:
+        ArgumentError: size is no side or no two of 1 to 10,000 pixels, or a choice does not exist.
+    """
+    for argument, value, allowed in (("resize", resize, ("crop", "squash", "pad")), ("channels", channels, (1, 3))):
+        if value not in allowed:
+            raise ArgumentError(argument, " or ".join(map(str, allowed)), value)
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2:
+        raise ArgumentError("size", "a number, or [height, width]", size)
+    for side in sides:
+        check_number("size", side, at_least=1, at_most=10_000, whole=True)
+    return PixelFormat((sides[0], sides[1]), channels, resize)
 
 
 def decode_files(

@@ -30,7 +30,7 @@ from dlcore.data.images.layout import (
     unreadable,
 )
 from dlcore.data.resumable_data import fill_empty_parts
-from dlcore.data.tables.row_splits import cut
+from dlcore.data.splits import HoldOut, groups_by_name
 from dlcore.errors import ArgumentError, DataError
 from dlcore.plain_text import decoded_name
 
@@ -61,6 +61,11 @@ class Found:
     def is_cut(self) -> bool:
         """Whether the split is random: some part has no folder of its own."""
         return len(self.parts) < len(PARTS)
+
+    @property
+    def own(self) -> list[str]:
+        """Of ``val`` and ``test`` those with a folder of their own."""
+        return [part for part in ("val", "test") if part in self.parts]
 
     @property
     def fingerprint(self) -> str:
@@ -259,17 +264,20 @@ def class_targets(found: Found, class_names: Sequence[str]) -> np.ndarray:
     return own[np.array(found.targets, dtype=np.int64)]
 
 
-def part_places(
-    found: Found, targets: np.ndarray, val_size: float, test_size: float, seed: int
-) -> dict[str, np.ndarray]:
+def part_places(found: Found, targets: np.ndarray, hold_out: HoldOut, group: str | None) -> dict[str, np.ndarray]:
     """Return the indices of the pictures of each part.
 
-    A part with its own folder is that folder; another is split off the training pictures, each class (M,) in its share:
-    below 1 a share of them, from 1 on a number. If one of validation and test is empty, the other replaces it; if both
-    are, the training pictures do.
+    A part with its own folder is that folder; another is split off the training pictures, each class (M,) in its share.
+    If one of validation and test is empty, the other replaces it; if both are, the training pictures do.
+
+    Args:
+        found: The pictures.
+        targets: The class of each (M,).
+        hold_out: Which of the training pictures are held out.
+        group: A pattern; pictures in whose names it finds the same text stay together. None: none do.
     """
     fixed = {part: np.arange(places.start, places.stop) for part, places in found.parts.items()}
     pool = fixed.get("train", np.arange(len(found.names)))
-    sizes = {"test_size": 0 if "test" in fixed else test_size, "val_size": 0 if "val" in fixed else val_size}
-    train, test, val = cut(pool, targets[pool], sizes, seed)
+    groups = None if group is None else groups_by_name([found.names[place] for place in pool], group)
+    train, test, val = hold_out.cut(pool, targets[pool], groups, found.own)
     return fill_empty_parts({"train": train, "val": fixed.get("val", val), "test": fixed.get("test", test)})

@@ -62,11 +62,20 @@ def tell_levels(pictures: Pictures) -> None:
     )
 
 
-def tell_counts(class_names: list[str], counts: list[int]) -> None:
-    """Print a note if one class has at least twice as many training pictures as another."""
+def tell_counts(found: Found, class_names: list[str], counts: list[int], balanced: bool) -> None:
+    """Print a note if one class has at least twice as many training pictures as another, unless they are balanced.
+
+    Raises:
+        DataError: A class has no pictures that can be decoded.
+    """
+    if lost := [name for name, count in zip(class_names, counts, strict=True) if not count]:
+        raise DataError(
+            f"{found.root}: expected pictures of each class that can be decoded, got none of: {', '.join(lost)}. "
+            "Repair them, or take their folders away."
+        )
     by_size = sorted(zip(counts, class_names, strict=True))
     (least, rare), (most, common) = by_size[0], by_size[-1]
-    if most >= 2 * least:
+    if most >= 2 * least and not balanced:
         say(
             f"classes differ in size: {most:,} training pictures of {common}, {least:,} of {rare}. --data.balanced "
             "true shows each class equally often"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dlcore.data.splits import group_numbers
 from dlcore.data.tables.cells import CellFormat
 from dlcore.data.tables.columns import Column, ColumnReader, Kind, rows_in_words
 from dlcore.data.tables.csv_file import detect_form, read_csv
@@ -35,6 +36,7 @@ class Rows:
     target: Column | None  # the target; None in rows to predict without one
     notes: Sequence[str] = ()  # notes about how they were read
     further: bool = False  # whether their columns were known before
+    groups: np.ndarray | None = None  # a number for each row (N,), equal for rows that stay together
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
         """Return the indices of the rows that are used (N,): with ``drop`` those without a missing value, else all.
@@ -74,24 +76,27 @@ class RowReader:
     ignore: Sequence[str]
     categorical: Sequence[str]
     cells: CellFormat
+    group: str | None = None
 
     def first(self, source: Path | DataFrame, where: str, target: str | int) -> tuple[Rows, str]:
         """Read rows whose columns are not yet known; return them and the target's name."""
         header = True
         if isinstance(source, Path):
             form = detect_form(source, self.encoding, self.separator, self.header, None, self.cells)
-            table, header = read_csv(source, form, self.categorical), form.header
+            table, header = read_csv(source, form, [*self.categorical, *filter(None, [self.group])]), form.header
         else:
             table = source
         names = [str(name) for name in table.columns]
         target_name = _target_name(target, names)
-        for argument, wanted in (("ignore", self.ignore), ("categorical", self.categorical)):
+        grouped = [] if self.group is None else [self.group]
+        for argument, wanted in (("ignore", self.ignore), ("categorical", self.categorical), ("group", grouped)):
             for name in wanted:
                 if name not in names:
                     raise UnknownNameError(f"column (in data.{argument})", name, names)
-        if target_name in self.ignore:
-            raise ArgumentError("ignore", f"columns other than the target {target_name!r}", target_name)
-        inputs = [name for name in names if name != target_name and name not in self.ignore]
+        for argument, wanted in (("ignore", self.ignore), ("group", grouped)):
+            if target_name in wanted:
+                raise ArgumentError(argument, f"a column other than the target {target_name!r}", target_name)
+        inputs = [name for name in names if name not in (target_name, *self.ignore, *grouped)]
         if not inputs:
             raise DataError(
                 f"{where}: expected a target and at least one other column, got only {', '.join(names)}. If they are "
@@ -112,7 +117,16 @@ class RowReader:
                     f"column {index!r} numbers the rows and has no name, as pandas writes an index: it is left out "
                     "(index=False does not write it)"
                 )
-        return Rows(where, names, header, columns, goal, notes + remarks(columns)), target_name
+        return Rows(
+            where, names, header, columns, goal, notes + remarks(columns), groups=self._groups(table)
+        ), target_name
+
+    def _groups(self, table: DataFrame) -> np.ndarray | None:
+        """Return the number of each row's group (N,); a row without one is a group of its own."""
+        if self.group is None or self.group not in table:
+            return None
+        column = table[self.group]
+        return group_numbers([str(value).strip() for value in column.astype(object).where(column.notna(), "")])
 
     def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
         """Read rows with known columns: by name, in any order; by position in a file without names."""
@@ -124,7 +138,7 @@ class RowReader:
             if not form.header:
                 form = replace(form, names=_by_place(form.names, schema, where))
             texts = [name for name, kind in {**kinds, target.name: target.kind}.items() if kind == "names"]
-            table = read_csv(source, form, texts)
+            table = read_csv(source, form, [*texts, *filter(None, [self.group])])
         else:
             table = source
         names = [str(name) for name in table.columns]
@@ -149,7 +163,7 @@ class RowReader:
                 goal, note = target.known(goal)
                 goal = replace(goal, notes=(*goal.notes, *([note] if note else [])))
             read[target.name] = goal
-        return Rows(where, names, header, columns, goal, _notes(read), further=True)
+        return Rows(where, names, header, columns, goal, _notes(read), True, self._groups(table))
 
 
 def _notes(columns: Mapping[str, Column]) -> list[str]:

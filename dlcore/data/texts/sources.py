@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcore.data.images.layout import PARTS, listed, part_of, subfolders
+from dlcore.data.splits import group_numbers
 from dlcore.data.tables.cells import CellFormat
 from dlcore.data.tables.csv_file import detect_form, read_csv
 from dlcore.data.topics import topic_sentences
@@ -69,6 +70,7 @@ class TextReader:
     header: bool | str
     separator: str
     encoding: str | None
+    group: Column | None = None
 
     def builtin(self, name: str) -> Texts:
         """Return the built-in set; the sentences of a template stay together."""
@@ -95,7 +97,16 @@ class TextReader:
             if label_needed:
                 raise
             labels = [""] * len(texts)
-        return Texts(name, [normalize(text).strip() for text in texts], [label.strip() for label in labels])
+        groups = self._groups(table, names, name) if label_needed else None
+        shown = [normalize(text).strip() for text in texts]
+        return Texts(name, shown, [label.strip() for label in labels], groups=groups)
+
+    def _groups(self, table: DataFrame, names: Sequence[str], where: str) -> list[int] | None:
+        """Return the number of each row's group; a row without one is a group of its own."""
+        if self.group is None:
+            return None
+        cells = _cells(table.iloc[:, _place("group", self.group, names, where)])
+        return [int(number) for number in group_numbers([cell.strip() for cell in cells])]
 
     def _csv(self, path: Path, header: bool) -> DataFrame:
         given = None if self.encoding is None else check_encoding(self.encoding)
