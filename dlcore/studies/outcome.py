@@ -16,8 +16,9 @@ import jinja2
 import dlcore
 from dlcore.diagnosis import diagnose
 from dlcore.errors import DlcoreError
+from dlcore.studies.folds import fold_lines, overlap, write_out_of_fold
 from dlcore.studies.results import Results
-from dlcore.studies.study import Claim, Study, flag_text
+from dlcore.studies.study import Claim, Study, flag_text, run_label
 from dlcore.studies.study_figures import Picture, draw_pictures
 from dlcore.studies.tables import (
     Verdicts,
@@ -56,12 +57,14 @@ class Outcome:
         verdicts: Its claims, in order, with their verdicts.
         folder: Where its files are: pictures, ``report.html``, ``results.json`` and ``results.csv``.
         pictures: Its pictures.
+        out_of_fold: The files of out-of-fold predictions, one a variant.
     """
 
     results: Results
     verdicts: tuple[tuple[Claim, Verdict], ...]
     folder: Path
     pictures: tuple[Picture, ...] = ()
+    out_of_fold: tuple[Path, ...] = ()
 
 
 def conclude(results: Results, folder: Path) -> Outcome:
@@ -70,7 +73,8 @@ def conclude(results: Results, folder: Path) -> Outcome:
     verdicts = tuple((claim, _verdict(claim, results)) for claim in study.claims)
     write_json_results(results, verdicts, folder / RESULTS)
     write_csv(results, folder / TABLE)
-    outcome = Outcome(results, verdicts, folder, draw_pictures(results, folder))
+    out_of_fold = tuple(write_out_of_fold(results, folder))
+    outcome = Outcome(results, verdicts, folder, draw_pictures(results, folder), out_of_fold)
     replace_file(folder / REPORT, _html([outcome], title=study.heading, rule=_(_RULE) if verdicts else ""))
     return outcome
 
@@ -104,7 +108,7 @@ def verdict_words(verdicts: Verdicts) -> str:
 def _verdict(claim: Claim, results: Results) -> Verdict:
     if results.study.quick and claim.full_only:
         return Verdict(SKIPPED, (), _("left out of a quick study: {why}").format(why=_(claim.full_only)))
-    return judge(claim.holds, results.measure, results.study.quick)
+    return judge(claim.holds, results.measure, results.study.quick, overlap(results.study))
 
 
 def _html(outcomes: Sequence[Outcome], **context: Any) -> bytes:
@@ -119,7 +123,7 @@ def _template() -> jinja2.Template:
         loader=jinja2.PackageLoader("dlcore.studies"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["base64"] = lambda path: base64.b64encode(path.read_bytes()).decode()
-    functions = (claim_values, measured, why_not, found_rows, differences, fine_print)
+    functions = (claim_values, measured, why_not, found_rows, differences, fine_print, fold_lines, run_label)
     environment.globals |= {function.__name__: function for function in functions}
     environment.globals |= {"_": _, "results_table": table, "GAP": GAP}
     return environment.get_template("report.html.j2")

@@ -6,14 +6,15 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dlcore.config.merge import stacked_recipes
 from dlcore.errors import DataError
-from dlcore.studies.study import Study, Variant
+from dlcore.studies.study import Study, Variant, run_label
 from dlcore.studies.study_run_record import DONE, FAILED, RUNNING, Record, read_record
 from dlcore.studies.vary import parsed
 
@@ -25,7 +26,7 @@ class Job:
     """One run to do."""
 
     variant: str
-    seed: int  # the seed
+    seed: int  # the run's number: its seed, or seed · folds + fold
     words: tuple[str, ...]  # its command line after ``fit``
     digest: str  # hash of its settings
     folder: Path  # the run's folder
@@ -33,11 +34,17 @@ class Job:
     goes_on: bool  # whether the folder holds an interrupted run, which continues
     test: bool  # whether the best checkpoint is evaluated on the test samples
     study: str  # name of the study's folder
+    folds: int = 0  # number of folds, of which one tests; 0: none
 
     @property
     def group(self) -> tuple[str, str]:
         """Study and variant: runs of a group differ only by their seed."""
         return self.study, self.variant
+
+    @property
+    def label(self) -> str:
+        """Its seed or its fold, in words."""
+        return run_label(self.seed, self.folds)
 
     @property
     def checkpoint(self) -> Path:
@@ -75,28 +82,32 @@ def make_plan(study: Study, runs: Path, redo: bool = False, first: int = 0) -> P
     done: dict[tuple[str, int], tuple[Path, Record]] = {}
     jobs: list[Job] = []
     # All variants of one seed first: if the study is stopped, most variants can be compared.
-    for seed in study.seeds:
+    for seed in study.numbers:
+        stem = f"fold_{seed}" if study.folds else f"seed_{seed}"
         for variant in study.variants:
-            digest = digest_of(variant, seed, study.test)
-            found = None if redo else _newest(root / variant.folder, seed, digest)
+            digest = digest_of(variant, seed, study.test, study.run_settings(seed) if study.folds else {})
+            words = tuple(variant.words(study.run_settings(seed)))
+            found = None if redo else _newest(root / variant.folder, stem, digest)
             if found is not None and found[1].status == DONE:
                 done[variant.name, seed] = found
                 continue
             goes_on = found is not None
-            folder = found[0] if found is not None else _new_folder(root / variant.folder, seed)
+            folder = found[0] if found is not None else _new_folder(root / variant.folder, stem)
             jobs.append(
                 Job(
-                    variant.name, seed, tuple(variant.words(seed)), digest, folder.absolute(), first + len(jobs),
-                    goes_on, study.test, study.folder)
+                    variant.name, seed, words, digest, folder.absolute(), first + len(jobs),
+                    goes_on, study.test, study.folder, study.folds)
             )  # fmt: skip
     return Plan(study, root, done, jobs)
 
 
-def digest_of(variant: Variant, seed: int, test: bool) -> str:
-    """Return a hash of a run's settings: 12 hexadecimal digits of recipe, variant and seed."""
+def digest_of(variant: Variant, seed: int, test: bool, run: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Return a hash of a run's settings: 12 hexadecimal digits of recipe, variant and seed, and of its own settings."""
     recipe = {key: value for key, value in stacked_recipes([variant.recipe]).items() if key not in _IRRELEVANT}
     # A flag's value is text, a file's may be a number: parse both, since they mean the same.
-    settings = {key: value for key, value in parsed(variant.settings).items() if _top(key) not in _IRRELEVANT}
+    settings = {
+        key: value for key, value in parsed({**variant.settings, **run}).items() if _top(key) not in _IRRELEVANT
+    }
     content: dict[str, Any] = {"recipe": recipe, "settings": settings, "seed": seed, "test": test}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -132,18 +143,18 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _folders(parent: Path, seed: int) -> Iterator[Path]:
-    """Yield the folders of a variant's runs with a seed, oldest first: ``seed_0``, ``seed_0_2``, …."""
+def _folders(parent: Path, stem: str) -> Iterator[Path]:
+    """Yield the folders of a variant's runs with a seed or fold, oldest first: ``seed_0``, ``seed_0_2``, …."""
     number = 1
-    while (folder := parent / (f"seed_{seed}" if number == 1 else f"seed_{seed}_{number}")).is_dir():
+    while (folder := parent / (stem if number == 1 else f"{stem}_{number}")).is_dir():
         yield folder
         number += 1
 
 
-def _newest(parent: Path, seed: int, digest: str) -> tuple[Path, Record] | None:
+def _newest(parent: Path, stem: str, digest: str) -> tuple[Path, Record] | None:
     """Return the newest run with these settings that ended well or can continue."""
     found = None
-    for folder in _folders(parent, seed):
+    for folder in _folders(parent, stem):
         try:
             record = read_record(folder)
         except DataError as error:
@@ -158,14 +169,14 @@ def _newest(parent: Path, seed: int, digest: str) -> tuple[Path, Record] | None:
     return found
 
 
-def _new_folder(parent: Path, seed: int) -> Path:
+def _new_folder(parent: Path, stem: str) -> Path:
     """Return the next free folder; one with only a failed run, or one that never started, is free too."""
     number = 1
-    for folder in _folders(parent, seed):
+    for folder in _folders(parent, stem):
         if _is_worthless(folder):
             return folder
         number += 1
-    return parent / (f"seed_{seed}" if number == 1 else f"seed_{seed}_{number}")
+    return parent / (stem if number == 1 else f"{stem}_{number}")
 
 
 def _is_worthless(folder: Path) -> bool:

@@ -149,7 +149,7 @@ def _begun(job: Job) -> Record | None:
 
 def _failed(job: Job) -> Record:
     begun = _begun(job)
-    record = begun or Record(job.variant, job.seed, job.digest)
+    record = begun or Record(job.variant, job.seed, job.digest, folds=job.folds)
     record.status, record.error = FAILED, _DIED
     if begun is not None:  # never overwrite another run's record, or an unreadable one
         record.write(job.folder)

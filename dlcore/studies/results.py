@@ -104,7 +104,7 @@ def read_results(
     runs = [
         RunResult(record, folder, read_curves(folder, record), kept_modes(folder))
         for variant in study.variants
-        for seed in study.seeds
+        for seed in study.numbers
         if (variant.name, seed) in done
         for folder, record in [done[variant.name, seed]]
         if record.status == DONE

@@ -158,7 +158,7 @@ class Search:
 
 def command_of(variant: Variant, seed: int) -> list[str]:
     """Return the words after ``python -m dlcore`` that train a variant again."""
-    return ["fit", *variant.words(seed)]
+    return ["fit", *variant.words({"seed_everything": seed})]
 
 
 def _monitored(recipe: str, settings: Mapping[str, Any]) -> tuple[str, bool]:

@@ -57,9 +57,9 @@ class Variant:
         """Its name as a folder name."""
         return folder_name(self.name)
 
-    def words(self, seed: int) -> list[str]:
-        """Return its command line after ``fit``."""
-        flags = {**self.settings, "seed_everything": seed}
+    def words(self, run: Mapping[str, Any]) -> list[str]:
+        """Return its command line after ``fit``, with the settings of a run (`Study.run_settings`)."""
+        flags = {**self.settings, **run}
         return ["-c", self.recipe, *(f"--{name}={flag_text(value)}" for name, value in flags.items())]
 
 
@@ -71,7 +71,8 @@ class Study:
         name: The file's name, and that of the folder with its runs: ``lightning_logs/study_<name>``.
         title: Its subject, a line.
         variants: The variants to compare.
-        seeds: Each variant is trained once with each.
+        seeds: Each variant is trained once with each; with folds, once with each on each fold.
+        folds: Number of folds of a cross-validation, each of which tests once; 0: none.
         claims: The claims about the outcome.
         plot: Quantities in the picture: the X of ``val/X`` and ``train/X``. ``distributions`` and ``activations`` are
             pictures of their own: of the parameters, and of the hidden units' values.
@@ -91,12 +92,13 @@ class Study:
     test: bool = False
     about: str = ""
     quick: bool = False
+    folds: int = 0
     origin: str = field(default="", compare=False)
 
     @property
     def folder(self) -> str:
         """Name of the folder of its runs."""
-        return f"study_{folder_name(self.name)}{'_quick' * self.quick}"
+        return f"study_{folder_name(self.name)}{'_quick' * self.quick}{'_folds' * bool(self.folds)}"
 
     @property
     def heading(self) -> str:
@@ -125,10 +127,34 @@ class Study:
         """The quantities in the picture of curves."""
         return tuple(name for name in self.plot if name not in PICTURES)
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of a variant's runs: the seeds; with folds seed · folds + fold."""
+        if not self.folds:
+            return self.seeds
+        return tuple(seed * self.folds + fold for seed in self.seeds for fold in range(self.folds))
+
+    def run_settings(self, number: int) -> dict[str, Any]:
+        """Return the settings of a run by its number: its seed and its fold."""
+        if not self.folds:
+            return {"seed_everything": number}
+        seed, fold = divmod(number, self.folds)
+        # Repeated cross-validation: other folds with each seed.
+        split = {"data.split_seed": seed} if len(self.seeds) > 1 else {}
+        return {"seed_everything": seed, "data.folds": self.folds, "data.fold": fold, **split}
+
     def with_settings(self, settings: Mapping[str, Any]) -> Study:
         """Return the study with settings that override those of every variant."""
         variants = (replace(each, settings={**each.settings, **settings}) for each in self.variants)
         return replace(self, variants=tuple(variants))
+
+
+def run_label(number: int, folds: int = 0) -> str:
+    """Return what tells a run from others of its variant: its seed or its fold."""
+    seed, fold = divmod(number, folds) if folds else (number, 0)
+    if not folds:
+        return _("seed {seed}").format(seed=seed)
+    return _("seed {seed}, fold {fold}").format(seed=seed, fold=fold) if seed else _("fold {fold}").format(fold=fold)
 
 
 def folder_name(name: str) -> str:

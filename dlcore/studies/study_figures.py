@@ -13,7 +13,7 @@ import numpy as np
 
 from dlcore.errors import ArgumentError, DataError
 from dlcore.studies.results import Results
-from dlcore.studies.study import Study
+from dlcore.studies.study import Study, run_label
 from dlcore.tracking.figures.overlaid_curves import Family, Points, hidden_spread, overlaid_curves
 from dlcore.tracking.figures.parameter_histograms import Column, variant_histograms
 from dlcore.tracking.figures.style import write_png
@@ -125,7 +125,8 @@ def _first_looks(results: Results, read: Callable[[Path], Any]) -> Iterator[tupl
 
 
 def _seed_note(results: Results) -> str:
-    return f"seed {results.study.seeds[0]} of {len(results.study.seeds)}" if len(results.study.seeds) > 1 else ""
+    study = results.study
+    return f"{run_label(study.numbers[0], study.folds)} of {len(study.numbers)}" if len(study.numbers) > 1 else ""
 
 
 def _absent(path: Path, heading: str, absent: str, why: str) -> Picture:
@@ -149,6 +150,6 @@ def families(results: Results) -> list[Family]:
 
 
 def _note(results: Results) -> str:
-    count = len(results.study.seeds)
+    count, what = len(results.study.numbers), "folds" if results.study.folds else "seeds"
     source = next((f"; {run.record.source}" for run in results.runs if run.record.source), "")
-    return (f"mean of {count} seeds, band from the lowest to the highest" if count > 1 else "one seed") + source
+    return (f"mean of {count} {what}, band from the lowest to the highest" if count > 1 else "one seed") + source

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.errors import DataError
+from dlcore.studies.study import run_label
 from dlcore.tracking.run_file import replace_file
 
 RECORD, PROGRESS, LOG = "study_run.json", "progress.json", "log.txt"
@@ -19,7 +20,7 @@ class Record:
     """The record of one run."""
 
     variant: str
-    seed: int  # the seed
+    seed: int  # the run's number: its seed, or seed · folds + fold
     digest: str  # hash of its settings; see `dlcore.studies.plan`
     status: str = RUNNING  # ``running`` (or killed), ``done`` or ``failed``
     error: str = ""  # why it failed; empty otherwise
@@ -37,6 +38,12 @@ class Record:
     source: str = ""  # where the data came from
     is_sample: bool = False  # whether they were a built-in sample instead of the real data
     device: str = ""  # the device it ran on
+    folds: int = 0  # number of folds, of which one tests; 0: none
+
+    @property
+    def label(self) -> str:
+        """Its seed or its fold, in words."""
+        return run_label(self.seed, self.folds)
 
     def write(self, folder: Path) -> None:
         """Write it into the run's folder, atomically."""

@@ -93,7 +93,7 @@ def run_studies(
         open_studies = {plan.study.folder: _OpenStudy(plan) for plan in plans}
         for job in jobs:
             if job.group in refused:
-                failed = Record(job.variant, job.seed, "", FAILED, refused[job.group])
+                failed = Record(job.variant, job.seed, "", FAILED, refused[job.group], folds=job.folds)
                 told.ended(job, failed)
                 open_studies[job.study].take(job, failed)
         for each in open_studies.values():

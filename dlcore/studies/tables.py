@@ -32,7 +32,7 @@ _QUANTITIES = (
 
 
 def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[str]]]:
-    """Return heads and rows of the table: a row per variant, numbers as mean ± standard deviation over the seeds.
+    """Return heads and rows of the table: a row per variant, numbers as mean ± standard deviation over the runs.
 
     Args:
         results: The results.
@@ -41,7 +41,7 @@ def table(results: Results, brief: bool = False) -> tuple[list[str], list[list[s
     score = results.score
     share = is_share(score)
     last_train, last_loss = _("last train {metric}").format(metric=score), _("last val {metric}").format(metric="loss")
-    epochs, seeds = _("epochs"), _("seeds")
+    epochs, seeds = _("epochs"), _("folds") if results.study.folds else _("seeds")
     columns: list[tuple[str, Any]] = [
         (_("parameters"), lambda name: _shown(results.spread(name, "parameters"), "{:,.0f}".format)),
         (
@@ -124,7 +124,7 @@ def write_csv(results: Results, path: Path) -> None:
     kinds = [("val", "best"), ("val", "last"), ("train", "last")]
     names = [f"{kind} {part}/{metric}" for metric in dict.fromkeys((score, "loss")) for part, kind in kinds]
     tests = sorted({name for run in results.runs for name in run.record.test})
-    heads = ("seed", "parameters", "epochs", "steps", "seconds")
+    heads = ("seed", *(["folds"] * bool(results.study.folds)), "parameters", "epochs", "steps", "seconds")
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["variant", *heads, *names, *tests, "folder"])

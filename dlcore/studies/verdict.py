@@ -78,13 +78,13 @@ class Verdict:
         return any(each.seeds == 1 for each in self.checked)
 
 
-def judge(claim: Expression, measure: Measure, quick: bool = False) -> Verdict:
-    """Judge a claim by the measurements."""
+def judge(claim: Expression, measure: Measure, quick: bool = False, overlap: float = 0.0) -> Verdict:
+    """Judge a claim by the measurements; for overlap see `interval`."""
     checked: list[Checked] = []
 
     def holds(node: Condition) -> bool | None:
         if isinstance(node, Comparison):
-            checked.append(check(node, measure, quick))
+            checked.append(check(node, measure, quick, overlap))
             return checked[-1].outcome
         outcomes = [holds(part) for part in node.parts]
         if node.word == "not":
@@ -95,7 +95,7 @@ def judge(claim: Expression, measure: Measure, quick: bool = False) -> Verdict:
     return Verdict(_NAMES[holds(claim.condition)], tuple(checked))
 
 
-def check(comparison: Comparison, measure: Measure, quick: bool = False) -> Checked:
+def check(comparison: Comparison, measure: Measure, quick: bool = False, overlap: float = 0.0) -> Checked:
     """Check one comparison; see the rule at the top."""
     measured = {each: measure(each) for each in nodes_of(comparison) if isinstance(each, Quantity)}
     seeds = sorted(set.intersection(*map(set, measured.values()))) if measured else [0]
@@ -115,7 +115,7 @@ def check(comparison: Comparison, measure: Measure, quick: bool = False) -> Chec
         # An infinite value (a loss that overflowed, accuracy never reached) has no interval: all seeds must agree.
         agree = set(holds(left, right).tolist())
         return checked(agree.pop() if len(agree) == 1 else None, _("seeds differ"))
-    low, high, margin = interval(left - right)
+    low, high, margin = interval(left - right, overlap)
     least = _least_difference(comparison, *means) if quick and margin is None else 0.0
     if abs(low) < least:
         why = _("too short to judge: with one seed and few epochs a difference below {least:.2g} may be chance")
@@ -137,12 +137,19 @@ def _least_difference(comparison: Comparison, left: float, right: float) -> floa
     return _LEAST_PART * max(abs(left), abs(right))
 
 
-def interval(differences: np.ndarray) -> tuple[float, float, float | None]:
-    """Return the 95% interval of a mean: both ends, and half its width (None for one number, its own interval)."""
+def interval(differences: np.ndarray, overlap: float = 0.0) -> tuple[float, float, float | None]:
+    """Return the 95% interval of a mean: both ends, and half its width (None for one number, its own interval).
+
+    Args:
+        differences: The numbers (S,).
+        overlap: Of folds: test samples by training samples. The training samples of folds overlap, so that their
+            numbers are not independent: the variance of the mean is s²·(1/n + overlap) instead of s²/n. Reference:
+            Nadeau and Bengio (2003), "Inference for the generalization error", Machine Learning 52.
+    """
     n, mean = len(differences), float(np.mean(differences))
     if n == 1:
         return mean, mean, None
-    margin = float(stdtrit(n - 1, 0.975) * np.std(differences, ddof=1) / np.sqrt(n))
+    margin = float(stdtrit(n - 1, 0.975) * np.std(differences, ddof=1) * np.sqrt(1 / n + overlap))
     return mean - margin, mean + margin, margin
 
 

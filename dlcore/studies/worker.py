@@ -84,7 +84,7 @@ def train(job: Job) -> Record:
     Returns:
         Its record: done, failed with the error, or still ``running`` if it was interrupted.
     """
-    record = Record(job.variant, job.seed, job.digest)
+    record = Record(job.variant, job.seed, job.digest, folds=job.folds)
     try:
         goes_on = can_go_on(job)
         record = (read_record(job.folder) if goes_on else None) or record
@@ -145,7 +145,8 @@ def _said(error: Exception) -> str:
 
 
 def _fit(job: Job, record: Record, goes_on: bool) -> None:
-    from dlcore.runs import fit, test
+    from dlcore.runs import fit, predict, test
+    from dlcore.runs.predictions import write_predictions
     from dlcore.studies.watch import RunWatch
 
     watch = RunWatch(job.folder, record)
@@ -163,6 +164,8 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
             tested = str(best if best.is_file() else job.checkpoint)
             output = test("--ckpt_path", tested, *_trusting(job.words), *common).output
             record.test = {name: float(value) for name, value in output[0].items()}
+            if job.folds:
+                write_predictions(predict("--ckpt_path", tested, *_trusting(job.words), *common))
 
 
 def _trusting(words: Sequence[str]) -> list[str]:

@@ -111,3 +111,15 @@ def test_a_cluster_that_cannot_be_is_said_in_a_line(words, message, capsys):
     err = capsys.readouterr().err
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--folds", "1"], "--folds: expected a number of folds, at least 2, without --optuna, got 1"),
+        (["--folds", "x"], "--folds: expected a whole number at least 1, got 'x'"),
+        (["--folds", "3", "--optuna", "2", "--vary", "model.dropout=0..1"], "A search has no folds"),
+    ],
+)
+def test_wrong_folds_are_refused(error, words, message):
+    assert message in error("study", "-c", "mlp_table_binary", *words)

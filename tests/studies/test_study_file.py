@@ -30,7 +30,7 @@ def read(tmp_path, text):
 def test_a_study_is_read(tmp_path):
     study = read(tmp_path, TEXT)
     assert (study.name, study.folder, study.title, study.seeds) == ("研究", "study_研究", "学习率", (3, 5))
-    assert study.variants[1].words(5) == [
+    assert study.variants[1].words(study.run_settings(5)) == [
         *("-c", "mlp_table_binary", "--trainer.max_epochs=2", "--model.optimizer.lr=0.001"),
         *("--model.hidden_sizes=[8, 4]", "--early_stopping=false", "--seed_everything=5"),
     ]

@@ -26,10 +26,11 @@ from dlcore.cli.terminal import (
 )
 from dlcore.errors import Interrupted
 from dlcore.studies.executor import Executor, open_executor
+from dlcore.studies.folds import fold_lines
 from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome, counted, write_combined
 from dlcore.studies.plan import Plan
 from dlcore.studies.search import Search, command_of
-from dlcore.studies.study import Variant
+from dlcore.studies.study import Variant, run_label
 from dlcore.studies.study_runner import RUNS, Listener, check_jobs, make_plans, run_studies
 from dlcore.studies.tables import claim_rows, claim_values, table, why_not
 from dlcore.tracking.metric_names import GAP, is_share
@@ -55,6 +56,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         shown.add_row(*(Text(cell, style=NAME if not place else "") for place, cell in enumerate(row)))
     console.print()
     console.print(shown)
+    for line in fold_lines(results):
+        print_paragraph(console, Text(line))
     note = _("{text}. {more}").format(text=_(GAP), more=results.study.cuts).rstrip()
     print_paragraph(console, Text(note, style=QUIET))
     for name, says, measured, textbook, why in claim_rows(outcome.verdicts):
@@ -75,6 +78,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     files += [
         (_("report"), outcome.folder / REPORT),
         (_("tables"), f"{outcome.folder / RESULTS}, {TABLE}"),
+        *((_("out of fold"), path) for path in outcome.out_of_fold),
         ("TensorBoard", tensorboard_command(str(outcome.folder))),
     ]
     print_files(console, files)
@@ -109,7 +113,8 @@ def print_files(console: Console, files: Sequence[tuple[str, Path | str]]) -> No
 def _print_warnings(console: Console, outcome: Outcome) -> None:
     results = outcome.results
     for variant, seed, error in results.failures:
-        said = _("failed: {variant}, seed {seed}: {error}").format(variant=variant, seed=seed, error=error)
+        run = run_label(seed, results.study.folds)
+        said = _("failed: {variant}, {run}: {error}").format(variant=variant, run=run, error=error)
         console.print(Text(said, style="red"), soft_wrap=True)
     if any(run.record.is_sample for run in results.runs):
         sample = _("built-in sample: the numbers mean nothing for the real data.")
@@ -215,19 +220,19 @@ def _print_plan(console: Console, plan: Plan, refused: dict[tuple[str, str], str
     console.print(Text(study.heading, style=HEADING))
     if study.cuts:
         print_paragraph(console, Text(study.cuts, style=QUIET))
-    rows = plain_table(_("variant"), _("seed"), _("state"))
+    rows = plain_table(_("variant"), _("run"), _("state"))
     rows.columns[-1].justify = "left"
     waiting = {(job.variant, job.seed): job for job in plan.jobs}
     for variant in study.variants:
-        for seed in study.seeds:
+        for seed in study.numbers:
             job = waiting.get((variant.name, seed))
             state = _("done") if job is None else _("goes on where it stopped") if job.goes_on else _("to do")
-            impossible = (study.folder, variant.name) in refused
-            rows.add_row(Text(variant.name), str(seed), _("cannot be trained") if impossible else state)
+            state = _("cannot be trained") if (study.folder, variant.name) in refused else state
+            rows.add_row(Text(variant.name), run_label(seed, study.folds), state)
     console.print(rows)
     console.print()
     for variant in study.variants:  # not wrapped: a command must be copied whole
-        words = " ".join(shell_word(word) for word in variant.words(study.seeds[0]))
+        words = " ".join(shell_word(word) for word in variant.words(study.run_settings(study.numbers[0])))
         console.print(Text(variant.name + _(": ")), Text(f"python -m dlcore fit {words}", style=NAME), soft_wrap=True)
     for (folder, name), error in refused.items():
         if folder == study.folder:

@@ -32,7 +32,7 @@ _MOST_ROWS = 24
 
 def run_table(rows: Sequence[Row], studies: Sequence[str] = ()) -> Table:
     """Return a table with a row per run."""
-    table = plain_table(_("study") if studies else "", _("variant"), _("seed"), "", _("epoch"), _("metric"), _("left"))
+    table = plain_table(_("study") if studies else "", _("variant"), _("run"), "", _("epoch"), _("metric"), _("left"))
     for place, row in enumerate(rows):
         table.add_row(*map(Text, studies[place : place + 1]), *_row(*row))
     return table
@@ -65,7 +65,7 @@ def metric_words(metrics: dict[str, Any]) -> str:
 
 def ended_words(record: Record, progress: dict[str, Any]) -> str:
     """Return the result of an ended run, in a line."""
-    run = _("{variant}, seed {seed}").format(variant=record.variant, seed=record.seed)
+    run = _("{variant}, {run}").format(variant=record.variant, run=record.label)
     if record.error:
         return _("{run}: failed: {error}").format(run=run, error=record.error)
     words = metric_words(progress.get("metrics", {})) or record.status
@@ -89,7 +89,12 @@ def share_done(record: Record | None, progress: dict[str, Any]) -> float:
 
 def _row(job: Job, record: Record | None, progress: dict[str, Any]) -> list[Text]:
     if record is not None and record.error:
-        return [*map(Text, (job.variant, str(job.seed))), Text(_("failed"), "red"), Text(""), Text(record.error, "red")]
+        return [
+            *map(Text, (job.variant, job.label)),
+            Text(_("failed"), "red"),
+            Text(""),
+            Text(record.error, "red"),
+        ]
     epoch, epochs = progress.get("epoch") or 0.0, progress.get("epochs") or 0
     share = share_done(record, progress)
     if record is not None and record.status in (DONE, RUNNING):
@@ -100,7 +105,14 @@ def _row(job: Job, record: Record | None, progress: dict[str, Any]) -> list[Text
         left = Text(_left(share, progress))
     words = f"{epoch:.1f}/{epochs}" if epochs > 0 else f"{epoch:.1f}"
     metric = Text(metric_words(progress.get("metrics", {})))
-    return [Text(job.variant), Text(str(job.seed)), bar(share), Text(words if progress else ""), metric, left]
+    return [
+        Text(job.variant),
+        Text(job.label),
+        bar(share),
+        Text(words if progress else ""),
+        metric,
+        left,
+    ]
 
 
 def _left(share: float, progress: dict[str, Any]) -> str:

@@ -38,6 +38,14 @@ SUBJECT = Subject(
             "best (pip install 'dlcore[optuna]'); the same command with a greater N goes on.",
         ),
         Option("seeds", "1", "How many seeds each variant is trained with (3), or which: 0,7."),
+        Option(
+            "folds",
+            "K",
+            "Cross-validation: each variant is trained once for each of K folds (5), which tests it; the mean has an "
+            "interval that allows for the folds' overlap, and out_of_fold_VARIANT.csv has the prediction of each "
+            "sample by the run that has not seen it. For data with the arguments folds and fold (tables, pictures, "
+            "labelled texts; --data.group keeps groups together). --vary may be left out.",
+        ),
         Option("x", "epoch", "The horizontal axis of the curves: epoch, samples or seconds."),
         Option("jobs", "N", "Runs at a time; left out: one a GPU, without any one a core."),
         Option("quick", "", "Cut to what the study's file says: fewer epochs, one seed; a folder of its own."),
@@ -55,6 +63,7 @@ SUBJECT = Subject(
         "study all --quick",
         "study scaling --seeds 3 --trainer.max_epochs 2",
         "study -c mlp_textbook --vary model.dropout=0,0.25,0.5 --vary data.batch_size=32,256",
+        "study -c mlp_table_binary --folds 5",
         "study --optuna 20 --vary model.optimizer.lr=1e-5..1e-1 --vary model.dropout=0..0.5",
     ),
 )

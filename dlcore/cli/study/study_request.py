@@ -12,7 +12,7 @@ from dlcore.config.allow_list import AllowList
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.config.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
-from dlcore.studies.study import X_AXES, Study
+from dlcore.studies.study import X_AXES, Study, Variant
 from dlcore.studies.study_file import find_study, read_study, seeds_of, study_names
 from dlcore.studies.vary import Space, read_space, read_vary, variants_of
 
@@ -66,7 +66,10 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
             _check_setting(flag, subject)
             settings[flag.name] = flag.value
     vary, draws, quick = [str(text) for text in given.get("vary", ())], _whole(given, "random"), "quick" in given
-    trials = _whole(given, "optuna")
+    trials, folds = _whole(given, "optuna"), _whole(given, "folds")
+    if folds is not None and (folds < 2 or trials is not None):
+        remedy = "" if trials is None else "A search has no folds: leave one of them out."
+        raise ArgumentError("--folds", "a number of folds, at least 2, without --optuna", folds, remedy)
     if trials is not None and (draws is not None or "dry_run" in given or "redo" in given):
         raise ConfigError("--optuna: cannot be joined with --random, --dry_run or --redo: its trials follow results.")
     if name is not None:
@@ -75,12 +78,16 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
     elif quick:
         raise ConfigError("--quick: the cuts are those of a study's file; with --vary give --trainer.max_epochs.")
     else:
-        recipe, space = _varied(request.recipes, vary)
+        recipe, space = _varied(request.recipes, vary, needed=folds is None)
         variants = () if trials is not None else variants_of(recipe, space, draws)
         title = recipe_name(find_recipe(recipe))
         ranged = [setting.rpartition(".")[2] for setting, _ in space]
-        studies = (Study("_".join((title, *ranged)), f"{title}: {' × '.join(ranged)}", variants),)
+        if not vary:
+            variants = (Variant(title, {}, recipe),)
+        studies = (Study("_".join((title, *ranged)), ": ".join(filter(None, (title, " × ".join(ranged)))), variants),)
     changes: dict[str, Any] = {"seeds": _seeds(str(given["seeds"][-1]))} if "seeds" in given else {}
+    if folds is not None:
+        changes |= {"folds": folds, "test": True}
     if "x" in given:
         changes["x"] = str(given["x"][-1])
         if changes["x"] not in X_AXES:
@@ -103,8 +110,8 @@ def _by_name(name: str, own_variants: bool, quick: bool, allow: tuple[str, ...])
     return tuple(read_study(find_study(each), quick, allow) for each in (study_names() if name == ALL else [name]))
 
 
-def _varied(recipes: list[str], vary: list[str]) -> tuple[str, Space]:
-    if not vary:
+def _varied(recipes: list[str], vary: list[str], needed: bool) -> tuple[str, Space]:
+    if needed and not vary:
         raise ArgumentError(
             "study", "a study's name, or --vary", None, "For example: --vary model.dropout=0,0.25,0.5 (study --help)."
         )
