@@ -89,6 +89,7 @@ def test_a_killed_worker_is_started_again_and_goes_on(tmp_path, whole, where):
     "SIGTERM to torchrun, as SLURM and Kubernetes send it before they take a machine away",
     "Interrupted by SIGTERM at step …. The state is in …/last.ckpt. (exit code 143 of each process)",
 )
+@pytest.mark.matrix  # beside test_processes.py's SIGTERM and the killed processes of this folder
 def test_sigterm_to_torchrun_saves_all_and_the_run_goes_on(tmp_path, whole):
     words = (TORCHRUN, "--standalone", "--nproc_per_node=2", "-m", "dlcore", "fit", *TABLE, *SHORT)
     with command(tmp_path, *words) as process:

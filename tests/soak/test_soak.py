@@ -26,7 +26,7 @@ def slope(values):
     ("fits", "settled", "bound"),
     [
         # The first fits fill caches (fonts, parsers, kernels): what they leave is not held against them.
-        pytest.param(12, 8, None, id="few"),
+        pytest.param(12, 8, None, id="few", marks=pytest.mark.matrix),
         pytest.param(1000, 500, 20_000, id="thousand", marks=pytest.mark.soak),
     ],
 )
