@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ class WeightWatch:
     def __init__(self, model: nn.Module, gradients: bool = True, updates: bool = True) -> None:
         self._gradients, self._updates = gradients, updates
         self._kinds = {name: type(module).__name__ for name, module in model.named_modules()}
-        self._parameters = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        self._parameters = dict(model.named_parameters())  # frozen ones may come free later
         layers = list(dict.fromkeys(_module(name) for name in self._parameters))
         width = len(str(max(len(layers) - 1, 10)))
         self._numbers = {layer: f"{number:0{width}d}" for number, layer in enumerate(layers)}
@@ -41,7 +42,7 @@ class WeightWatch:
         """Record the gradients before clipping, and copy the weights."""
         if self._before or self._norms:  # L-BFGS computes gradients several times per step
             return
-        for name, parameter in self._parameters.items():
+        for name, parameter in self._trained():
             if parameter.grad is not None and self._gradients:
                 counted = count_histogram(parameter.grad)
                 self._histograms[self._tag("gradients", name)] = counted
@@ -54,7 +55,7 @@ class WeightWatch:
     def after_step(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
         """Record the weights and their change by the step."""
         rows, histograms = [], self._histograms
-        for name, parameter in self._parameters.items():
+        for name, parameter in self._trained():
             counted = count_histogram(parameter)
             histograms[self._tag("biases" if _is_bias(name) else "weights", name)] = counted
             if parameter.dim() < 2:
@@ -71,6 +72,10 @@ class WeightWatch:
             rows.append(row)
         self._before, self._histograms, self._norms = {}, {}, {}
         return rows, histograms
+
+    def _trained(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the parameters that are trained in this step."""
+        return ((name, each) for name, each in self._parameters.items() if each.requires_grad)
 
     def _tag(self, what: str, name: str) -> str:
         """Return a TensorBoard tag: ``gradients/02_output_weights``. The number sorts the layers from the input on."""

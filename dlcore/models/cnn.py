@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.model import Model
 from dlcore.nn import Penalty, block_settings, convolutional, initialize, make_activation, make_architecture, make_task
+from dlcore.nn.layer_groups import output_layer
 from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
 # Arguments that must keep their defaults if `architecture` is set.
@@ -140,6 +141,16 @@ class CNN(Model):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         # Change the memory format after drawing the weights: another order in memory would give other values.
         self.network.to(memory_format=self.memory_format)
+
+    @property
+    def backbone(self) -> nn.Module:
+        """What `FineTuning` freezes: the network without its `head`."""
+        return self.network
+
+    @property
+    def head(self) -> nn.Module:
+        """The output layer."""
+        return output_layer(self.network)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of pictures (N, C, H, W)."""
