@@ -19,8 +19,8 @@ from torch.optim import optimizer as hooks
 def direct_step(optimizer: Optimizer) -> Callable[[], Any]:
     """Return a faster function for the optimiser's step, with bit-identical results.
 
-    It is valid until the optimiser's parameters, their `requires_grad`, state or hooks change; numbers of a group (``lr``, ``weight_decay``,
-    …) may change.
+    It is valid until the optimiser's parameters, their `requires_grad`, its state or hooks change; numbers of a group
+    (``lr``, ``weight_decay``, …) may change.
 
     Args:
         optimizer: Any optimiser. If there is no faster step (another class, a GPU, a hook, no state yet), the result
