@@ -160,6 +160,9 @@ class FineTuning(Callback):
         self._freeze(trainer)
         if trainer.ckpt_path is None:
             say(trainer, self._description())
+            if not may_be_pretrained(pl_module):
+                text = _("The backbone's weights are drawn by chance. To begin from trained ones: --model.weights FILE")
+                say(trainer, text)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Unfreeze the layers that learn from this epoch on."""
@@ -172,6 +175,11 @@ class FineTuning(Callback):
             )
             record(trainer, "unfrozen", text, layers=names)
             say(trainer, text)
+
+    @property
+    def frozen_for_a_time(self) -> list[nn.Parameter]:
+        """The parameters that it freezes and unfreezes, during a fit."""
+        return [each for some in self._learning for each in some]
 
     def _freeze(self, trainer: Trainer) -> list[PlannedLayer]:
         """Set what learns in the current epoch; return the layers that come free."""
@@ -214,7 +222,7 @@ class FineTuning(Callback):
 
     def _unfreeze(self) -> None:
         """Leave the module as it was found."""
-        for parameter in (each for some in self._learning for each in some):
+        for parameter in self.frozen_for_a_time:
             parameter.requires_grad_(True)
         for module in self._held.values():
             module.train()
@@ -245,6 +253,11 @@ class FineTuning(Callback):
             expected = "off, as when the run began: its optimiser has one learning rate for all layers"
             remedy = "To begin a new run from a checkpoint's weights: --model.weights FILE, without --ckpt_path"
             raise ArgumentError("fine_tuning", expected, "on", remedy)
+
+
+def may_be_pretrained(model: nn.Module) -> bool:
+    """Return whether a network may have been trained before; of dlcore's CNN it is known."""
+    return bool(getattr(model, "has_pretrained_weights", True))
 
 
 def fine_tuning_of(trainer: Trainer) -> FineTuning | None:

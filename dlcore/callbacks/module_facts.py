@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.optim import Optimizer
 
+from dlcore.callbacks.fine_tuning import FineTuning
 from dlcore.nn import BATCH_NORMS
 
 _MOST = 3  # names that are kept
@@ -19,7 +20,8 @@ _DROPOUTS = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDr
 def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     """Return what can keep a module from learning, as plain values; what does not occur is left out.
 
-    - ``frozen``, ``left_out``: parameters without `requires_grad`, and those that no optimiser holds, each as
+    - ``frozen``, ``left_out``: parameters without `requires_grad` (but those that `FineTuning` freezes), and those that
+      no optimiser holds, each as
       ``{"names": the first three, "count": parameters, "values": numbers in them}``.
     - ``dropout``: the largest probability of a dropout layer.
     - ``batch_norm``: samples in a batch of one process, if the module has batch normalisation.
@@ -34,7 +36,8 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
         id(parameter) for each in trainer.optimizers for group in each.param_groups for parameter in group["params"]
     }
     named = list(model.named_parameters())
-    if frozen := [pair for pair in named if not pair[1].requires_grad]:
+    meant = {id(each) for callback in _fine_tuning(trainer) for each in callback.frozen_for_a_time}
+    if frozen := [pair for pair in named if not pair[1].requires_grad and id(pair[1]) not in meant]:
         facts["frozen"] = _listed(frozen)
     if held and (left_out := [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in held]):
         facts["left_out"] = _listed(left_out)
@@ -45,6 +48,10 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     if isinstance(size, int) and any(isinstance(layer, BATCH_NORMS) for layer in layers):
         facts["batch_norm"] = size
     return facts | step_facts(trainer.optimizers) | _schedule(trainer)
+
+
+def _fine_tuning(trainer: Trainer) -> list[FineTuning]:
+    return [each for each in getattr(trainer, "callbacks", ()) if isinstance(each, FineTuning)]
 
 
 def layers_in_training_mode(model: nn.Module) -> list[str]:

@@ -35,7 +35,7 @@ class WeightWatch:
     @property
     def has_weights(self) -> bool:
         """Whether the layer table has any rows: there are weights with two dimensions or more."""
-        return any(parameter.dim() > 1 for parameter in self._parameters.values())
+        return any(parameter.dim() > 1 for _, parameter in self._trained())
 
     @torch.no_grad()
     def before_step(self) -> None:

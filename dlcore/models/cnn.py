@@ -141,6 +141,7 @@ class CNN(Model):
             if weights is not None:
                 fit_weights(self.network, read_weights(weights), weights, "these blocks")
         initialize(self.network, initializer)
+        self.has_pretrained_weights = weights is not None
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         # Change the memory format after drawing the weights: another order in memory would give other values.
         self.network.to(memory_format=self.memory_format)
