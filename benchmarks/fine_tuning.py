@@ -25,7 +25,7 @@ from dlcore.data import FashionMNIST
 from dlcore.models import CNN
 
 FIRST, SECOND = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
-SHOTS, EPOCHS, RATE = 10, 60, 0.003
+NETWORK, SHOTS, EPOCHS, RATE = "small_resnet(blocks=1)", 10, 60, 0.003
 
 
 def pictures(part: str, classes: tuple[int, ...], data: FashionMNIST) -> tuple[Tensor, Tensor]:
@@ -38,7 +38,7 @@ def pictures(part: str, classes: tuple[int, ...], data: FashionMNIST) -> tuple[T
 
 def train(samples: tuple[Tensor, Tensor], epochs: int, batch_size: int, callbacks: list[Callback], **settings) -> CNN:
     model = CNN(
-        architecture="small_resnet", image_shape=[1, 28, 28], num_classes=5,
+        architecture=NETWORK, image_shape=[1, 28, 28], num_classes=5,
         optimizer=partial(torch.optim.Adam, lr=settings.pop("lr", RATE)),
         lr_scheduler=partial(CosineAnnealingLR, T_max=epochs), **settings,
     )  # fmt: skip
@@ -67,7 +67,7 @@ def main(seeds: int = 5) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "first.pth")
         seed_everything(0, verbose=False)
-        first = train(pictures("train", FIRST, data), 3, 128, [])
+        first = train(pictures("train", FIRST, data), 2, 128, [])
         print(f"first five classes: {accuracy(first, *pictures('test', FIRST, data)):.2%}")
         # Without the output layer: as many classes, but other ones.
         torch.save({key: each for key, each in first.network.state_dict().items() if "output" not in key}, file)

@@ -12,7 +12,7 @@ from torch import nn
 
 from dlcore.callbacks.metric_callback import record, say
 from dlcore.errors import ArgumentError, FitError, check_number
-from dlcore.lightning_compat import callbacks_of, wrap_again
+from dlcore.lightning_compat import wrap_again
 from dlcore.nn import BATCH_NORMS
 from dlcore.nn.layer_groups import LayerGroup, layer_groups
 from dlcore.optim.parameter_groups import split_groups
@@ -262,7 +262,7 @@ def may_be_pretrained(model: nn.Module) -> bool:
 
 def fine_tuning_of(trainer: Trainer) -> FineTuning | None:
     """Return the trainer's `FineTuning`; None without one."""
-    return next((each for each in callbacks_of(trainer) if isinstance(each, FineTuning)), None)
+    return next((each for each in getattr(trainer, "callbacks", ()) if isinstance(each, FineTuning)), None)
 
 
 def _submodule(model: nn.Module, argument: str, path: str) -> nn.Module:

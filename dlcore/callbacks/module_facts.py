@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.optim import Optimizer
 
-from dlcore.callbacks.fine_tuning import FineTuning
+from dlcore.callbacks.fine_tuning import fine_tuning_of
 from dlcore.nn import BATCH_NORMS
 
 _MOST = 3  # names that are kept
@@ -36,7 +36,8 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
         id(parameter) for each in trainer.optimizers for group in each.param_groups for parameter in group["params"]
     }
     named = list(model.named_parameters())
-    meant = {id(each) for callback in _fine_tuning(trainer) for each in callback.frozen_for_a_time}
+    tuning = fine_tuning_of(trainer)
+    meant = {id(each) for each in tuning.frozen_for_a_time} if tuning is not None else set()
     if frozen := [pair for pair in named if not pair[1].requires_grad and id(pair[1]) not in meant]:
         facts["frozen"] = _listed(frozen)
     if held and (left_out := [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in held]):
@@ -48,10 +49,6 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     if isinstance(size, int) and any(isinstance(layer, BATCH_NORMS) for layer in layers):
         facts["batch_norm"] = size
     return facts | step_facts(trainer.optimizers) | _schedule(trainer)
-
-
-def _fine_tuning(trainer: Trainer) -> list[FineTuning]:
-    return [each for each in getattr(trainer, "callbacks", ()) if isinstance(each, FineTuning)]
 
 
 def layers_in_training_mode(model: nn.Module) -> list[str]:

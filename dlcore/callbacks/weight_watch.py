@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -19,12 +19,17 @@ class WeightWatch:
         model: The network.
         gradients: Whether to record gradients.
         updates: Whether to record the change by the step. This copies the weights before it.
+        later: Parameters that are frozen now, and trained later in the run.
     """
 
-    def __init__(self, model: nn.Module, gradients: bool = True, updates: bool = True) -> None:
+    def __init__(
+        self, model: nn.Module, gradients: bool = True, updates: bool = True, later: Iterable[nn.Parameter] = ()
+    ) -> None:
         self._gradients, self._updates = gradients, updates
         self._kinds = {name: type(module).__name__ for name, module in model.named_modules()}
-        self._parameters = dict(model.named_parameters())  # frozen ones may come free later
+        watched = {id(each) for each in later}
+        named = model.named_parameters()
+        self._parameters = {name: each for name, each in named if each.requires_grad or id(each) in watched}
         layers = list(dict.fromkeys(_module(name) for name in self._parameters))
         width = len(str(max(len(layers) - 1, 10)))
         self._numbers = {layer: f"{number:0{width}d}" for number, layer in enumerate(layers)}
@@ -35,14 +40,16 @@ class WeightWatch:
     @property
     def has_weights(self) -> bool:
         """Whether the layer table has any rows: there are weights with two dimensions or more."""
-        return any(parameter.dim() > 1 for _, parameter in self._trained())
+        return any(parameter.dim() > 1 for parameter in self._parameters.values())
 
     @torch.no_grad()
     def before_step(self) -> None:
         """Record the gradients before clipping, and copy the weights."""
         if self._before or self._norms:  # L-BFGS computes gradients several times per step
             return
-        for name, parameter in self._trained():
+        for name, parameter in self._parameters.items():
+            if not parameter.requires_grad:
+                continue
             if parameter.grad is not None and self._gradients:
                 counted = count_histogram(parameter.grad)
                 self._histograms[self._tag("gradients", name)] = counted
@@ -55,7 +62,7 @@ class WeightWatch:
     def after_step(self) -> tuple[list[dict[str, Any]], dict[str, HistogramTensors]]:
         """Record the weights and their change by the step."""
         rows, histograms = [], self._histograms
-        for name, parameter in self._trained():
+        for name, parameter in self._parameters.items():
             counted = count_histogram(parameter)
             histograms[self._tag("biases" if _is_bias(name) else "weights", name)] = counted
             if parameter.dim() < 2:
@@ -72,10 +79,6 @@ class WeightWatch:
             rows.append(row)
         self._before, self._histograms, self._norms = {}, {}, {}
         return rows, histograms
-
-    def _trained(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield the parameters that are trained in this step."""
-        return ((name, each) for name, each in self._parameters.items() if each.requires_grad)
 
     def _tag(self, what: str, name: str) -> str:
         """Return a TensorBoard tag: ``gradients/02_output_weights``. The number sorts the layers from the input on."""
