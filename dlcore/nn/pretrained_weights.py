@@ -112,10 +112,10 @@ def fit_weights(
             own[key] = found
         elif found is not None and key == f"{first}.weight" and _fits_but_for_channels(found, value):
             own[key] = found.sum(1, keepdim=True).expand_as(value) / value.shape[1]
-            note = _("{layer} for {here} channels instead of {there} (kernels summed, and divided evenly)")
+            note = _("{layer} fitted from {there} to {here} channels (kernels summed, and divided evenly)")
             notes.append(note.format(layer=first, here=value.shape[1], there=found.shape[1]))
         elif key.startswith(f"{head}.") and (found is None or found.shape[1:] == value.shape[1:]):
-            drawn.append((key, "none" if found is None else len(found)))
+            drawn.append((key, 0 if found is None else len(found)))
         else:
             there = "none" if found is None else tuple(found.shape)
             expected = f"a file with weights of {name}, whose {key} has shape {tuple(value.shape)}, not {there}"
@@ -126,11 +126,11 @@ def fit_weights(
         raise ArgumentError("weights", f"a file with weights of {name}, which has no {wrong[0]}", source)
     network.load_state_dict(own)
     if drawn:
-        there = drawn[0][1]
+        key, there = drawn[0]
         note = _("{layer} is drawn anew (the file has none)")
-        if there != "none":
-            note = _("{layer} is drawn anew ({here} outputs instead of {there})")
-        notes.append(note.format(layer=head, here=len(own[drawn[0][0]]), there=there))
+        if there:
+            note = _("{layer} is drawn anew ({here:,} outputs instead of {there:,})")
+        notes.append(note.format(layer=head, here=len(own[key]), there=there))
     if unused := [*unknown, *unused]:
         listed = _(", ").join(unused[:_MOST]) + (
             _(" and {n} more").format(n=len(unused) - _MOST) * (len(unused) > _MOST)

@@ -98,7 +98,7 @@ def test_equal_channels_give_what_equal_channels_gave(before, now, tmp_path, cap
     grey = torch.rand(2, 1, 16, 16)
     expected = first(grey.expand(2, before, 16, 16))
     torch.testing.assert_close(second(grey.expand(2, now, 16, 16)), expected, rtol=1e-4, atol=1e-5)
-    assert f"conv for {now} channels instead of {before}" in capsys.readouterr().out
+    assert f"conv fitted from {before} to {now} channels" in capsys.readouterr().out
 
 
 def test_a_network_without_any_of_the_files_names_is_an_error(original, tmp_path):
@@ -126,7 +126,7 @@ def test_torchvisions_weights_are_taken_by_name_from_the_cache(tmp_path, monkeyp
     torch.save(original.state_dict(), tmp_path / "checkpoints" / file)
     found = make_architecture("squeezenet1_1", (3, 64, 64), 4, weights="IMAGENET1K_V1")
     assert torch.equal(found.features[0].weight, original.features[0].weight)
-    assert "from IMAGENET1K_V1; classifier.1 is drawn anew (4 outputs instead of 1000)." in capsys.readouterr().out
+    assert "from IMAGENET1K_V1; classifier.1 is drawn anew (4 outputs instead of 1,000)." in capsys.readouterr().out
 
 
 def test_without_a_network_the_file_and_its_folder_are_named(tmp_path, monkeypatch):
@@ -159,7 +159,7 @@ def test_timms_networks_are_fitted_to_channels_and_classes(tmp_path, capsys):
     found = make_architecture("timm:resnet10t", (1, 64, 64), 4, weights=str(tmp_path / "file.pth")).eval()
     assert found(torch.zeros(2, 1, 64, 64)).shape == (2, 4)
     assert torch.equal(found.layer1[0].conv1.weight, original.layer1[0].conv1.weight)
-    assert "fc is drawn anew (4 outputs instead of 1000)" in capsys.readouterr().out
+    assert "fc is drawn anew (4 outputs instead of 1,000)" in capsys.readouterr().out
     with pytest.raises(UnknownNameError, match="Did you mean 'resnet1"):
         make_architecture("timm:resnet19", (3, 64, 64), 4)
 
