@@ -26,6 +26,7 @@ from dlcore.models import CNN
 
 FIRST, SECOND = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
 NETWORK, SHOTS, EPOCHS, RATE = "small_resnet(blocks=1)", 10, 60, 0.003
+SCRATCH_RATE = 0.01  # better for random weights than RATE, by 3 and 8 points with seeds 10 and 11
 
 
 def pictures(part: str, classes: tuple[int, ...], data: FashionMNIST) -> tuple[Tensor, Tensor]:
@@ -56,7 +57,7 @@ def accuracy(model: CNN, inputs: Tensor, targets: Tensor) -> float:
     return torch.cat([model(some) for some in inputs.split(500)]).argmax(1).eq(targets).float().mean().item()
 
 
-def main(seeds: int = 5) -> None:
+def main(seeds: int = 4) -> None:
     data = FashionMNIST()
     data.prepare_data()
     data.setup("fit")
@@ -78,10 +79,10 @@ def main(seeds: int = 5) -> None:
             few = torch.cat([each[torch.randperm(len(each), generator=generator)[:SHOTS]] for each in places])
             run = partial(train, (inputs[few], targets[few]), EPOCHS, 16)
             ways: dict[str, Callable[[], CNN]] = {
-                "from scratch": lambda run=run: run([]),
+                "from scratch": lambda run=run: run([], lr=SCRATCH_RATE),
                 "head alone": lambda run=run: run([FineTuning(freeze_epochs=None)], weights=file),
-                "head first, then all at a tenth": lambda run=run: run([FineTuning(freeze_epochs=20)], weights=file),
-                "all at the same rate": lambda run=run: run([], weights=file),
+                "head first": lambda run=run: run([FineTuning(freeze_epochs=10, lr_factor=0.3)], weights=file),
+                "all layers at once": lambda run=run: run([], weights=file),
             }
             for name, way in ways.items():
                 seed_everything(seed, verbose=False)

@@ -126,11 +126,11 @@ def fit_weights(
         raise ArgumentError("weights", f"a file with weights of {name}, which has no {wrong[0]}", source)
     network.load_state_dict(own)
     if drawn:
-        key, there = drawn[0]
+        key, outputs = drawn[0]
         note = _("{layer} is drawn anew (the file has none)")
-        if there:
+        if outputs:
             note = _("{layer} is drawn anew ({here:,} outputs instead of {there:,})")
-        notes.append(note.format(layer=head, here=len(own[key]), there=there))
+        notes.append(note.format(layer=head, here=len(own[key]), there=outputs))
     if unused := [*unknown, *unused]:
         listed = _(", ").join(unused[:_MOST]) + (
             _(" and {n} more").format(n=len(unused) - _MOST) * (len(unused) > _MOST)

@@ -9,9 +9,10 @@ from dlcore.runs import fit
 
 NETWORK = (
     *("--model=CNN", "--model.architecture=small_resnet(blocks=1, width=4)", "--data=FashionMNIST"),
-    *("--data.offline_sample=true", "--reduce_lr_on_plateau=off", "--progress_display=off", "--run_summary=off", "--parameter_distribution=off"),
+    *("--data.offline_sample=true", "--reduce_lr_on_plateau=off", "--progress_display=off", "--run_summary=off"),
+    "--parameter_distribution=off",
 )
-CYCLE = ("--model.lr_scheduler=OneCycleLR", "--model.lr_scheduler.max_lr=0.01", "--model.lr_scheduler.total_steps=12")
+CYCLE = tuple(f"--model.lr_scheduler{each}" for each in ("=OneCycleLR", ".max_lr=0.01", ".total_steps=12"))
 TUNING = ("--fine_tuning.freeze_epochs=1", "--fine_tuning.layer_decay=0.5", "--trainer.max_epochs=3")
 
 
