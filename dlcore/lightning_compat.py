@@ -20,6 +20,7 @@ from lightning.pytorch.loops.evaluation_loop import RestartStage as ValidationSt
 from lightning.pytorch.loops.training_epoch_loop import RestartStage as BatchStage
 from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+from torch.nn.parallel import DistributedDataParallel
 from torchmetrics import Metric
 
 AnyModule = TypeVar("AnyModule", bound=LightningModule)
@@ -163,6 +164,17 @@ def process_group_of(strategy: Strategy) -> tuple[str, timedelta | None] | None:
     """Return a process group's backend and timeout (`_get_process_group_backend`, `_timeout`, Lightning 2.6.6)."""
     backend = getattr(strategy, "_get_process_group_backend", None)  # None: the strategy has no process group
     return backend and (backend(), strategy._timeout)  # type: ignore[attr-defined]
+
+
+def wrap_again(trainer: Trainer) -> None:
+    """Wrap the module for several processes anew (`_setup_model`, `_register_ddp_hooks`, Lightning 2.6.6).
+
+    DistributedDataParallel averages the gradients of the parameters that had `requires_grad` when it was made.
+    """
+    strategy: Any = trainer.strategy
+    if isinstance(strategy.model, DistributedDataParallel):
+        strategy.model = strategy._setup_model(strategy.model.module)
+        strategy._register_ddp_hooks()
 
 
 def answer_no_signals(trainer: Trainer) -> None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -66,6 +66,25 @@ def multiply_rates(schedule: Any, factor: float) -> None:
             setattr(schedule, name, [rate * factor for rate in getattr(schedule, name)])
     for part in getattr(schedule, "_schedulers", ()):  # of a chained or sequential schedule
         multiply_rates(part, factor)
+
+
+def spread_rates(schedule: Any, places: Sequence[int], factors: Sequence[float]) -> None:
+    """Fit a schedule to parameter groups that were split (`_last_lr`; nested: `_schedulers`; torch 2.15).
+
+    Args:
+        schedule: The schedule, with values for each group from before.
+        places: For each group of now, the number of the group that it was part of.
+        factors: For each group of now, the factor on its rates.
+    """
+    for name in ("base_lrs", "max_lrs", "min_lrs", "_last_lr", "lr_lambdas", "base_momentums", "max_momentums"):
+        before = getattr(schedule, name, None)
+        if isinstance(before, list):
+            values = [before[place] for place in places]
+            if name.endswith(("lrs", "_lr")):
+                values = [value * factor for value, factor in zip(values, factors, strict=True)]
+            setattr(schedule, name, values)
+    for part in getattr(schedule, "_schedulers", ()):  # of a chained or sequential schedule
+        spread_rates(part, places, factors)
 
 
 def single_schedules(schedule: Any) -> list[Any]:

@@ -70,6 +70,8 @@ def test_each_recipe_trains_saves_resumes_and_is_evaluated(name, workplace, smal
     if class_and_arguments(read_recipe(find_recipe(name))["data"])[1].get("builtin") == "linear_regression":
         # Five points cannot be parted as pictures can; a point a batch gives as many steps.
         small = [*(flag for flag in small if not flag.startswith("--data.")), "--data.batch_size=1"]
+    if name == "cnn_finetune":  # a small network instead of torchvision's
+        small = [*small, "--model.architecture=small_resnet(blocks=1, width=4)", "--data.size=16"]
     assert main(["fit", "-c", name, *small, "--trainer.check_val_every_n_epoch=1", "--trainer.max_epochs=1"]) == 0
     assert main(["fit", "-c", name, "--ckpt_path=last", "--trainer.max_epochs=2"]) == 0
     run = workplace / "lightning_logs" / name / "version_0"
@@ -88,6 +90,8 @@ def test_each_recipe_trains_saves_resumes_and_is_evaluated(name, workplace, smal
 @pytest.mark.parametrize("of_text", [False, True], ids=["pictures", "text"])
 def test_each_callback_can_be_switched_off_and_on(of_text, workplace, small):
     """Two fits for all of them: a callback that its section does not reach is named all the same."""
+    # A convolutional network: fine_tuning is of one that has a backbone.
+    small = (*small, "--model=CNN", "--model.channels=[4]", "--data=FashionMNIST", "--data.offline_sample=true")
     if of_text:
         small = ("-c", "rnn_lyrics", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=1")
     sections = {section: name for section, name in callback_sections().items() if (section in OF_TEXT) is of_text}

@@ -163,6 +163,8 @@ NAMES = {
         Trainer.fit_loop.epoch_loop.val_loop: _seen_batches_per_dataloader""",
     "processes that torchrun starts again meet": """
         DDPStrategy: _get_process_group_backend _timeout""",
+    "the gradients of layers that come free are averaged over the processes": """
+        DDPStrategy: _setup_model _register_ddp_hooks""",
     "the loss of a process is said before the others end": """
         launchers.subprocess_script: _SubprocessScriptLauncher
         Trainer._signal_connector: register_signal_handlers

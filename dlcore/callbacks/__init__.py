@@ -7,6 +7,7 @@ from dlcore.callbacks.checkpoint import Checkpoint
 from dlcore.callbacks.early_stopping import EarlyStopping
 from dlcore.callbacks.exact_resume import ExactResume
 from dlcore.callbacks.feature_map_images import FeatureMaps
+from dlcore.callbacks.fine_tuning import FineTuning
 from dlcore.callbacks.input_samples import InputSamples
 from dlcore.callbacks.mistakes import Mistakes
 from dlcore.callbacks.non_finite_loss import NonFiniteLoss
@@ -26,6 +27,7 @@ from dlcore.callbacks.word_embeddings import WordEmbeddings
 # The order in which they process new metrics. Checkpoint comes last, so that it saves what the others changed.
 __all__ = [  # noqa: RUF022
     "ProgressDisplay",
+    "FineTuning",
     "NonFiniteLoss",
     "WeightAveraging",
     "EarlyStopping",

@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.optim import Optimizer
 
+from dlcore.callbacks.fine_tuning import fine_tuning_of
 from dlcore.nn import BATCH_NORMS
 
 _MOST = 3  # names that are kept
@@ -19,7 +20,8 @@ _DROPOUTS = nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d | nn.AlphaDr
 def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     """Return what can keep a module from learning, as plain values; what does not occur is left out.
 
-    - ``frozen``, ``left_out``: parameters without `requires_grad`, and those that no optimiser holds, each as
+    - ``frozen``, ``left_out``: parameters without `requires_grad` (but those that `FineTuning` freezes), and those that
+      no optimiser holds, each as
       ``{"names": the first three, "count": parameters, "values": numbers in them}``.
     - ``dropout``: the largest probability of a dropout layer.
     - ``batch_norm``: samples in a batch of one process, if the module has batch normalisation.
@@ -34,7 +36,9 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
         id(parameter) for each in trainer.optimizers for group in each.param_groups for parameter in group["params"]
     }
     named = list(model.named_parameters())
-    if frozen := [pair for pair in named if not pair[1].requires_grad]:
+    tuning = fine_tuning_of(trainer)
+    meant = {id(each) for each in tuning.frozen_for_a_time} if tuning is not None else set()
+    if frozen := [pair for pair in named if not pair[1].requires_grad and id(pair[1]) not in meant]:
         facts["frozen"] = _listed(frozen)
     if held and (left_out := [pair for pair in named if pair[1].requires_grad and id(pair[1]) not in held]):
         facts["left_out"] = _listed(left_out)

@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from dlcore.callbacks.activation_watch import ActivationWatch, InputsWatch
+from dlcore.callbacks.fine_tuning import fine_tuning_of
 from dlcore.callbacks.logged_figures import run_loggers, say_without_run_logger
 from dlcore.callbacks.metric_callback import epochs_done
 from dlcore.callbacks.weight_watch import WeightWatch
@@ -96,7 +97,9 @@ class ParameterDistribution(Callback):
         """Record the initial weights."""
         say_without_run_logger(trainer, self)
         self._activations = ActivationWatch(pl_module, self.activations)
-        self._weights = WeightWatch(pl_module, self.gradients, self.updates)
+        tuning = fine_tuning_of(trainer)
+        later = tuning.frozen_for_a_time if tuning is not None and tuning.freeze_epochs is not None else ()
+        self._weights = WeightWatch(pl_module, self.gradients, self.updates, later)
         # Only rank 0 records, without the others: after a step all processes have the same weights.
         loggers = run_loggers(trainer) if trainer.is_global_zero else []
         self._loggers = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -18,12 +19,17 @@ class WeightWatch:
         model: The network.
         gradients: Whether to record gradients.
         updates: Whether to record the change by the step. This copies the weights before it.
+        later: Parameters that are frozen now, and trained later in the run.
     """
 
-    def __init__(self, model: nn.Module, gradients: bool = True, updates: bool = True) -> None:
+    def __init__(
+        self, model: nn.Module, gradients: bool = True, updates: bool = True, later: Iterable[nn.Parameter] = ()
+    ) -> None:
         self._gradients, self._updates = gradients, updates
         self._kinds = {name: type(module).__name__ for name, module in model.named_modules()}
-        self._parameters = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        watched = {id(each) for each in later}
+        named = model.named_parameters()
+        self._parameters = {name: each for name, each in named if each.requires_grad or id(each) in watched}
         layers = list(dict.fromkeys(_module(name) for name in self._parameters))
         width = len(str(max(len(layers) - 1, 10)))
         self._numbers = {layer: f"{number:0{width}d}" for number, layer in enumerate(layers)}
@@ -42,6 +48,8 @@ class WeightWatch:
         if self._before or self._norms:  # L-BFGS computes gradients several times per step
             return
         for name, parameter in self._parameters.items():
+            if not parameter.requires_grad:
+                continue
             if parameter.grad is not None and self._gradients:
                 counted = count_histogram(parameter.grad)
                 self._histograms[self._tag("gradients", name)] = counted

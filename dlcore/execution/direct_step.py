@@ -19,8 +19,8 @@ from torch.optim import optimizer as hooks
 def direct_step(optimizer: Optimizer) -> Callable[[], Any]:
     """Return a faster function for the optimiser's step, with bit-identical results.
 
-    It is valid until the optimiser's parameters, state or hooks change; numbers of a group (``lr``, ``weight_decay``,
-    …) may change.
+    It is valid until the optimiser's parameters, their `requires_grad`, its state or hooks change; numbers of a group
+    (``lr``, ``weight_decay``, …) may change.
 
     Args:
         optimizer: Any optimiser. If there is no faster step (another class, a GPU, a hook, no state yet), the result
@@ -31,7 +31,9 @@ def direct_step(optimizer: Optimizer) -> Callable[[], Any]:
     if watched or type(optimizer) not in (Adam, AdamW) or hasattr(optimizer, "found_inf"):
         return optimizer.step
     try:
-        groups = [_Group(optimizer, group) for group in optimizer.param_groups]
+        # A group may be frozen until a later epoch.
+        learning = [group for group in optimizer.param_groups if any(each.requires_grad for each in group["params"])]
+        groups = [_Group(optimizer, group) for group in learning]
     except _NoWay:
         return optimizer.step
 
@@ -64,7 +66,7 @@ class _Group:
 
     def __init__(self, optimizer: Optimizer, group: dict[str, Any]) -> None:
         self.settings = group
-        self._parameters = group["params"]
+        self._parameters = [each for each in group["params"] if each.requires_grad]
         states = [optimizer.state.get(each, {}) for each in self._parameters]
         kinds = {(each.device.type, each.dtype) for each in self._parameters}
         real = all(each.is_floating_point() for each in self._parameters)

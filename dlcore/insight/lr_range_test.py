@@ -17,8 +17,10 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 
+from dlcore.callbacks.fine_tuning import fine_tuning_of
 from dlcore.errors import ArgumentError, FitError, check_number
 from dlcore.insight.short_training import detached_copy, read_data, shorten
+from dlcore.lightning_compat import callbacks_of
 from dlcore.models import Model
 
 _SMOOTHING = 0.9  # a longer memory lags so much that the lowest point comes too late
@@ -93,7 +95,9 @@ def find_learning_rate(
         tried.schedule_factory, tried.warmup_steps = None, 0
     ramp = _Ramp(lr_min * (lr_max / lr_min) ** (np.arange(num_steps) / (num_steps - 1)))
     try:
+        fine_tuning = fine_tuning_of(trainer)
         shorten(trainer, num_steps, ramp)
+        callbacks_of(trainer)[:0] = [fine_tuning] if fine_tuning is not None else []
         trainer.fit(tried, datamodule=datamodule)
     finally:
         torch.set_rng_state(random_state)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.model import Model
 from dlcore.nn import Penalty, block_settings, convolutional, initialize, make_activation, make_architecture, make_task
+from dlcore.nn.layer_groups import output_layer
+from dlcore.nn.pretrained_weights import fit_weights, read_weights
 from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
 # Arguments that must keep their defaults if `architecture` is set.
@@ -43,9 +45,11 @@ class CNN(Model):
             numbers).
         hidden_sizes: Size of each hidden layer of the perceptron; []: features go directly to the output.
         architecture: A network by name, instead of the blocks: lenet5, 'small_vgg(width=32)', 'small_resnet(blocks=3,
-            width=16)' (ResNet-20), or a classification network of torchvision (resnet18, mobilenet_v3_small, …),
-            adapted to channels and classes; null: the blocks.
-        weights: File with a state dict for torchvision's network (never downloaded); null: random weights.
+            width=16)' (ResNet-20), or a classification network of torchvision (resnet18, mobilenet_v3_small, …) or of
+            timm (timm:resnet18), adapted to channels and classes; null: the blocks.
+        weights: Weights to begin from: a file (a state dict, a checkpoint of dlcore's or of others, safetensors), or
+            for a network of torchvision IMAGENET1K_V1 or another of its names, DEFAULT for timm's, which are
+            downloaded once. The output layer is drawn anew for another number of classes; null: random weights.
         channels_last: Keep the channels of a pixel together in memory: faster; results differ only by rounding.
         initializer: Initial weights: default (torch's own), normal, uniform, xavier_normal, xavier_uniform (or
             glorot_…), kaiming_normal, kaiming_uniform (or he_…), trunc_normal, orthogonal, constant, zeros or ones,
@@ -120,10 +124,8 @@ class CNN(Model):
         if architecture is not None:
             given = locals()
             _check_alone(architecture, {name: given[name] for name in _OWN_BLOCKS})
-        elif weights is not None:
-            raise ArgumentError("weights", "nothing without an architecture of torchvision's", weights)
         if weights is not None and initializer != "default":
-            raise ArgumentError("initializer", "default, with weights from a file", initializer, "Leave it out.")
+            raise ArgumentError("initializer", "default, with weights to begin from", initializer, "Leave it out.")
         penalty = Penalty(l1, l2, l2_form, penalized)
         task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
         super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
@@ -136,10 +138,23 @@ class CNN(Model):
         else:
             blocks = block_settings(channels, convolutions, kernel_size, stride, padding, pool, pool_size)
             self.network = convolutional(shape, blocks, outputs, head, hidden_sizes, activation, batch_norm, dropout)
+            if weights is not None:
+                fit_weights(self.network, read_weights(weights), weights, "these blocks")
         initialize(self.network, initializer)
+        self.has_pretrained_weights = weights is not None
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         # Change the memory format after drawing the weights: another order in memory would give other values.
         self.network.to(memory_format=self.memory_format)
+
+    @property
+    def backbone(self) -> nn.Module:
+        """What `FineTuning` freezes: the network without its `head`."""
+        return self.network
+
+    @property
+    def head(self) -> nn.Module:
+        """The output layer."""
+        return output_layer(self.network)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of pictures (N, C, H, W)."""

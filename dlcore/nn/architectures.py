@@ -1,4 +1,4 @@
-"""Convolutional networks by name: LeNet-5, a small VGG, a small residual network, and torchvision's.
+"""Convolutional networks by name: LeNet-5, a small VGG, a small residual network, torchvision's and timm's.
 
 Shapes: N batch, C channels, H and W height and width, O outputs.
 """
@@ -16,7 +16,8 @@ from dlcore.errors import ArgumentError, UnknownNameError, check_number
 from dlcore.nn.activations import make_activation
 from dlcore.nn.call_text import read_call
 from dlcore.nn.convolution import block_settings, convolutional
-from dlcore.nn.torchvision_models import torchvision_model, torchvision_names
+from dlcore.nn.pretrained_weights import fit_weights, read_weights
+from dlcore.nn.torchvision_models import TIMM, timm_model, torchvision_model, torchvision_names
 
 
 class ResidualBlock(nn.Module):
@@ -173,32 +174,41 @@ def make_architecture(
 
     Args:
         text: ``lenet5``; ``small_vgg``, with the first block's channels in brackets (``small_vgg(width=32)``);
-            ``small_resnet(blocks=3, width=16)``, with residual blocks a stage and channels of the first stage; or one
-            of torchvision's classification networks (``resnet18``, ``mobilenet_v3_small``, …).
+            ``small_resnet(blocks=3, width=16)``, with residual blocks a stage and channels of the first stage; one of
+            torchvision's classification networks (``resnet18``, ``mobilenet_v3_small``, …); or one of timm's
+            (``timm:resnet18``).
         image_shape: Shape of a picture: (C, H, W).
         out_features: Size of the output (O).
-        activation: Name of the activation; torchvision's networks have their own.
-        dropout: Probability with which a value is dropped in training; torchvision's networks have their own.
-        weights: File with weights, for torchvision's networks only.
+        activation: Name of the activation; torchvision's and timm's networks have their own.
+        dropout: Probability with which a value is dropped in training; torchvision's and timm's have their own.
+        weights: Weights to begin from: a file, or a name (``IMAGENET1K_V1`` of torchvision's, ``DEFAULT``).
 
     Raises:
         UnknownNameError: Unknown network, or unknown argument of it.
         ArgumentError: A value does not fit the network, or the pictures are too small.
     """
+    if text.startswith(TIMM):
+        _check_defaults(text, activation, dropout)
+        return timm_model(text.removeprefix(TIMM), image_shape, out_features, weights)
     call = read_call("architecture", text)
     if call.name in _PRESETS:
         make, defaults = _PRESETS[call.name]
         values = call.values(call.name, defaults)
         for name, value in values.items():
             check_number(f"architecture.{name}", value, at_least=1, whole=True)
+        network = make(image_shape, out_features, activation, dropout, **values)
         if weights is not None:
-            remedy = "A file's weights are for torchvision's networks."
-            raise ArgumentError("weights", f"nothing with {call.name}", weights, remedy)
-        return make(image_shape, out_features, activation, dropout, **values)
+            fit_weights(network, read_weights(weights), weights, text)
+        return network
     if call.name not in torchvision_names():
         raise UnknownNameError("architecture", call.name, architecture_names())
     call.values(call.name, {})
+    _check_defaults(call.name, activation, dropout)
+    return torchvision_model(call.name, image_shape, out_features, weights)
+
+
+def _check_defaults(network: str, activation: str, dropout: float) -> None:
+    """Check arguments that a library's network does not take."""
     for name, given, usual in (("activation", activation, "ReLU"), ("dropout", dropout, 0.0)):
         if given != usual:
-            raise ArgumentError(name, f"its default, {usual}: {call.name} has its own", given, "Leave it out.")
-    return torchvision_model(call.name, image_shape, out_features, weights)
+            raise ArgumentError(name, f"its default, {usual}: {network} has its own", given, "Leave it out.")

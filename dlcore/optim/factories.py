@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from dlcore.errors import ArgumentError, check_number
+from dlcore.optim.parameter_groups import made_for_groups
 
 # Types of a model's `optimizer` and `lr_scheduler` arguments: a class, or a partial of one with some arguments set.
 # The command line, recipes and Python all produce these.
@@ -121,11 +122,7 @@ def check_length(schedule: LRScheduler, steps: Callable[[], int]) -> None:
 
 def stepped_schedule(make: LRSchedulerCallable, optimizer: Optimizer, steps: int) -> LRScheduler:
     """Create a schedule and step it several times; the optimiser's rates become those after these steps."""
-    for group in optimizer.param_groups:
-        group["lr"] = group.get("initial_lr", group["lr"])
-        for name in ("initial_lr", "max_lr", "min_lr"):  # a schedule writes them again
-            group.pop(name, None)
-    schedule = make(optimizer)
+    schedule: LRScheduler = made_for_groups(optimizer, make)
     with warnings.catch_warnings():
         # torch warns if a schedule is stepped before its optimiser; this optimiser has taken steps.
         warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")

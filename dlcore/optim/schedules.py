@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from dlcore.errors import ArgumentError, check_number
+from dlcore.optim.parameter_groups import FACTOR
 
 Interval = Literal["epoch", "step"]
 
@@ -69,7 +70,8 @@ class PiecewiseConstantLR(LambdaLR):
     """Constant between boundaries: values[0] before boundaries[0], values[1] from there to boundaries[1], and so on.
 
     Args:
-        optimizer: The optimiser whose rate is set, in all groups; its initial rate is not used.
+        optimizer: The optimiser whose rate is set, in all groups (times their factor of fine-tuning); its initial rate
+            is not used.
         boundaries: Epochs or steps at which the next value begins, ascending and above 0: with [5, 8], epochs 0 to 4
             have the first rate, 5 to 7 the second.
         values: The learning rates, at least 0, one more than boundaries.
@@ -104,7 +106,7 @@ class PiecewiseConstantLR(LambdaLR):
     def get_lr(self) -> list[float | Tensor]:
         """Return the rate of each group."""
         value = self.values[sum(self.last_epoch >= boundary for boundary in self.boundaries)]
-        return [value] * len(self.optimizer.param_groups)
+        return [value * group.get(FACTOR, 1.0) for group in self.optimizer.param_groups]
 
 
 def _check_interval(interval: str) -> None:

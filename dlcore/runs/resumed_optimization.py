@@ -6,13 +6,15 @@ from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from dlcore.callbacks import WeightAveraging
+from dlcore.callbacks import FineTuning, WeightAveraging
+from dlcore.callbacks.fine_tuning import fine_tuning_of
 from dlcore.config.merge import class_and_arguments
 from dlcore.errors import ArgumentError
 from dlcore.lightning_compat import callbacks_of
 from dlcore.models import Model
 from dlcore.models.optimization import schedule_of
 from dlcore.optim.factories import stepped_schedule
+from dlcore.optim.parameter_groups import FACTOR
 
 
 class ResumedOptimization(Callback):
@@ -46,6 +48,7 @@ class ResumedOptimization(Callback):
         if "current_model_state" in checkpoint and not averages:
             # The averaging is switched off: continue with the weights, not with their average.
             pl_module.load_state_dict(checkpoint["current_model_state"])
+        self._check_fine_tuning(trainer, checkpoint)
         if self._optimizer.other_class:
             checkpoint["optimizer_states"] = []
         if not isinstance(pl_module, Model):
@@ -61,6 +64,17 @@ class ResumedOptimization(Callback):
         if changed or other_length:
             self._steps_of_schedule = states[0]["last_epoch"]
             checkpoint["lr_schedulers"] = []
+
+    def _check_fine_tuning(self, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+        """Check that a run with several learning rates keeps them: the optimiser's state is saved for each group."""
+        kept = checkpoint.get("callbacks", {}).get(FineTuning.__qualname__)
+        if kept and not self._optimizer.other_class and fine_tuning_of(trainer) is None:
+            raise ArgumentError(
+                "fine_tuning",
+                "on, as when the run began: its layers have learning rates of their own",
+                "off",
+                "Leave it out; to unfreeze all: --fine_tuning.freeze_epochs 0",
+            )
 
     def _check_schedule_of_its_own(self, checkpoint: dict[str, Any]) -> None:
         """Check that a module that creates its own schedule keeps the saved one: no other can be created here."""
@@ -94,7 +108,7 @@ class ResumedOptimization(Callback):
                 }
             )
             if rate is not None:
-                group["lr"] = group["initial_lr"] = rate
+                group["lr"] = group["initial_lr"] = rate * group.get(FACTOR, 1.0)
         if self._steps_of_schedule is not None:
             make = lambda optimizer: schedule_of(cast(Model, pl_module), optimizer)[0]  # noqa: E731
             schedule = stepped_schedule(make, optimizer, self._steps_of_schedule)

@@ -17,7 +17,7 @@ from dlcore.translation import _
 FILE = "events.jsonl"
 # Kinds of events, in the order of a run.
 KINDS = (
-    "started", "resumed", "learning_rate_cut", "new_best", "stopped_early", "not_finite", "batch_left_out",
+    "started", "resumed", "unfrozen", "learning_rate_cut", "new_best", "stopped_early", "not_finite", "batch_left_out",
     "busy_machine", "training_mode", "text_memory", "interrupted", "failed", "finished",
 )  # fmt: skip
 # JSON has no such numbers: write them as strings.

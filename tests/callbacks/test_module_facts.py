@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch import Callback
 from torch import nn
 from torch.optim import lr_scheduler
 
+from dlcore.callbacks import FineTuning
 from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts
 
 
@@ -31,6 +33,21 @@ def test_frozen_and_forgotten_parameters_are_named():
     found = facts(model, torch.optim.SGD(model[3].parameters(), lr=0.1))
     assert found["frozen"] == {"names": ["0.weight", "0.bias"], "count": 2, "values": 6}
     assert found["left_out"] == {"names": ["1.weight", "1.bias", "2.weight"], "count": 4, "values": 12}
+
+
+def test_what_fine_tuning_freezes_is_no_fault(make_trainer):
+    from test_fine_tuning import Plain, trained
+
+    found = []
+
+    class Facts(Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            found.append(module_facts(trainer, pl_module))
+
+    module = Plain()
+    module.backbone[0][0].weight.requires_grad_(False)
+    trained(make_trainer, FineTuning(freeze_epochs=1), Facts(), module=module, epochs=1)
+    assert found[0]["frozen"]["names"] == ["backbone.0.0.weight"]
 
 
 def test_settings_of_layers_and_optimisers():

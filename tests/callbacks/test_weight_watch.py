@@ -11,7 +11,8 @@ def step(model, inputs, lr=0.5, watch=None):
     model(inputs).square().mean().backward()
     watch.before_step()
     for parameter in model.parameters():  # clipped
-        parameter.grad.mul_(0.5)
+        if parameter.grad is not None:
+            parameter.grad.mul_(0.5)
     optimizer.step()
     return watch.after_step()
 
@@ -75,6 +76,17 @@ def test_frozen_parameters_are_not_looked_at(model):
     watch = WeightWatch(model)
     assert watch.after_step() == ([], {})
     assert not watch.has_weights
+
+
+def test_what_is_trained_later_has_weights_but_no_updates_while_it_is_frozen(model):
+    model[0].requires_grad_(False)
+    watch = WeightWatch(model, later=model[0].parameters())
+    rows, histograms = step(model, INPUTS, watch=watch)
+    assert "update_ratio" not in rows[0]
+    assert "update_ratio" in rows[-1]
+    assert "weights/00_0" in histograms
+    model[0].requires_grad_(True)
+    assert "update_ratio" in step(model, INPUTS, watch=watch)[0][0]
 
 
 def test_a_recurrent_layer_has_a_row_for_each_of_its_weights():

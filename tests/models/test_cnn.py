@@ -158,7 +158,7 @@ def test_a_copy_keeps_the_order_in_memory():
         ({"dropout": 1.0}, "dropout: expected a number at least 0 and below 1, got 1.0."),
         ({"head": "mean"}, "head: expected global_average or flatten, got 'mean'."),
         ({"hidden_sizes": [0]}, "hidden_sizes[0]: expected a whole number at least 1, got 0."),
-        ({"weights": "x.pth"}, "weights: expected nothing without an architecture of torchvision's, got 'x.pth'."),
+        ({"weights": "x.pth"}, "weights: expected a file that can be read (No such file or directory), got 'x.pth'."),
         ({"l1": -1.0}, "l1: expected a number at least 0, got -1.0."),
         ({"warmup_steps": -1}, "warmup_steps: expected a whole number at least 0, got -1."),
         (
@@ -173,7 +173,7 @@ def test_a_copy_keeps_the_order_in_memory():
         ),
         (
             {"architecture": "resnet18", "channels": [32, 64, 128], "weights": "x", "initializer": "normal"},
-            "initializer: expected default, with weights from a file, got 'normal'. Leave it out.",
+            "initializer: expected default, with weights to begin from, got 'normal'. Leave it out.",
         ),
     ],
 )

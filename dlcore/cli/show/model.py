@@ -8,6 +8,7 @@ from dlcore.cli.show.subject import Subject, read_words
 from dlcore.cli.terminal import new_table
 
 if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule, Trainer
     from rich.table import Table
 
     from dlcore.insight import ModelSummary
@@ -18,7 +19,8 @@ SUBJECT = Subject(
     "[-c RECIPE] [--flag VALUE ...]",
     "Shapes are measured by a forward pass; the data are read only where they do not say the shape of a sample. Values "
     "are the memory of a layer's output for one sample, which a training keeps for its backward pass. For convolution "
-    "and pooling follows the size of the feature maps by (H − F + 2P)/S + 1 (H input, F kernel, P padding, S stride).",
+    "and pooling follows the size of the feature maps by (H − F + 2P)/S + 1 (H input, F kernel, P padding, S stride). "
+    "With fine-tuning follows from which epoch each layer learns, and its share of the learning rate.",
     (),
     ("show model -c mlp_textbook", "show model --model.hidden_sizes [1000,1000]"),
 )
@@ -41,6 +43,10 @@ def run(argv: list[str]) -> int:
     console.print()
     if any(layer.size_formulas for layer in summary.layers):
         console.print(_feature_maps(summary))
+        console.print()
+    tuned = _fine_tuning(command.trainer, command.model)
+    if tuned is not None:
+        console.print(tuned)
         console.print()
     batch_size = getattr(command.datamodule, "batch_size", None)
     print_columns(console, _totals(summary, batch_size), column=23, indent=0)
@@ -80,6 +86,27 @@ def _feature_maps(summary: ModelSummary) -> Table:
     for layer in summary.layers:
         if layer.size_formulas and layer.output_shape is not None:
             table.add_row(layer.name, " × ".join(layer.size_formulas), _shape(layer.output_shape[-2:]))
+    return table
+
+
+def _fine_tuning(trainer: Trainer, model: LightningModule) -> Table | None:
+    """Return when each layer of the backbone learns, and its share of the learning rate; None without fine-tuning."""
+    from dlcore.callbacks.fine_tuning import fine_tuning_of
+
+    callback = fine_tuning_of(trainer)
+    if callback is None:
+        return None
+    plan = callback.plan(model)
+    learning = sum(each.numel() for each in model.parameters() if each.requires_grad)
+    size = sum(layer.size for layer in plan)
+    table = new_table("fine-tuning", ">parameters", ">learns from epoch", ">learning rate")
+    for layer in plan:
+        epoch = "never" if layer.epoch is None else str(layer.epoch + 1)
+        table.add_row(layer.group.name, f"{layer.size:,}", epoch, f"{layer.factor:.3g} ×")
+    table.add_row("head", f"{learning - size:,}", "1", "1 ×")
+    at_first = learning - sum(layer.size for layer in plan if layer.epoch != 0)
+    table.caption = f"{at_first:,} of {learning:,} parameters learn in epoch 1"
+    table.caption_justify = "left"
     return table
 
 

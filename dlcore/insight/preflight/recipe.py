@@ -12,6 +12,7 @@ from dlcore.errors import DlcoreError
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.class_order import check_class_order
 from dlcore.insight.preflight.cost import check_cost
+from dlcore.insight.preflight.fine_tuning import check_fine_tuning
 from dlcore.insight.preflight.first_loss import check_first_loss
 from dlcore.insight.preflight.inputs import check_inputs
 from dlcore.insight.preflight.labels import check_labels
@@ -46,6 +47,7 @@ CHECKS: dict[str, Callable[[Case, CheckResult], object]] = {
     N_("optimizer"): check_optimizer,
     N_("schedule"): check_schedule,
     N_("averaging"): check_averaging,
+    N_("freezing"): check_fine_tuning,
     N_("monitors"): check_monitors,
     N_("cost"): check_cost,
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Kinds to draw, in the order of the legend: label, colour, dashes.
 _LOOKS: dict[str, tuple[str, str, Any]] = {
     "learning_rate_cut": ("learning rate cut", style.PURPLE, (0, (4, 2))),
+    "unfrozen": ("layers unfrozen", style.QUIET, (0, (4, 2))),
     "stopped_early": ("stopped early", style.GREEN, "-"),
     "resumed": ("resumed", style.SKY, "-"),
     "interrupted": ("interrupted", style.ORANGE, (0, (1, 1.5))),
