@@ -7,12 +7,13 @@ from pathlib import Path
 from rich.text import Text
 
 from dlcore.cli.show.subject import Option, Subject, read_words
-from dlcore.cli.terminal import HEADING, open_console, print_columns
+from dlcore.cli.terminal import HEADING, open_console
 from dlcore.config.secrets import message_without_secrets
 from dlcore.errors import ConfigError, DataError, DlcoreError, TrackerError, in_a_line
 from dlcore.tracking.trackers import KINDS, Kind
 from dlcore.tracking.trackers.client import check_installed
-from dlcore.tracking.trackers.journal import journal_kinds
+from dlcore.tracking.trackers.journal import journal_kinds, sole_sender
+from dlcore.tracking.trackers.sending import Sender
 from dlcore.translation import _
 
 SUBJECT = Subject(
@@ -48,7 +49,8 @@ def run(argv: list[str]) -> int:
         for each in kinds:
             what, address = send_run(folder, each)
             console.print(Text(str(folder), style=HEADING), soft_wrap=True)
-            print_columns(console, [(each, what or _("nothing was missing")), (_("see"), Text(address))], column=10)
+            console.print(Text(f"  {each}: {what or _('nothing was missing')}"), soft_wrap=True)
+            console.print(Text(f"  {address}"), soft_wrap=True)  # not wrapped: it must be copied whole
     return 0
 
 
@@ -61,11 +63,8 @@ def send_run(folder: Path, kind: Kind) -> tuple[str, str]:
     Raises:
         TrackerError: The tracker did not take it.
     """
-    from dlcore.runs.folder import locked
-    from dlcore.tracking.trackers.sending import Sender
-
     check_installed(kind)
-    with locked(folder):
+    with sole_sender(folder, kind):
         sender = Sender(folder, kind)
         try:
             sent = sender.send(ended=True)
@@ -77,6 +76,8 @@ def send_run(folder: Path, kind: Kind) -> tuple[str, str]:
                 f"{folder}: {kind} did not take the run: {said} What was sent is noted: the same command "
                 "sends the rest."
             ) from error
+        if sender.journal.unwritten is not None:
+            raise sender.journal.unwritten
     return sent.words(), sender.journal.run.get("address", "")
 
 

@@ -19,6 +19,7 @@ from typing import IO, Any
 from dlcore.config.secrets import message_without_secrets
 from dlcore.errors import DlcoreError, in_a_line
 from dlcore.tracking.trackers import Kind
+from dlcore.tracking.trackers.journal import sole_sender
 from dlcore.tracking.trackers.sending import Sender
 
 _PAUSE, _LONGEST_PAUSE = 2.0, 60.0  # seconds between two looks; after failures
@@ -58,11 +59,12 @@ def main(folder: str, kind: Kind) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     with suppress(AttributeError, OSError):
-        os.nice(10)  # the training comes first
+        os.nice(5)  # the training comes first
     pipe, sys.stdin = sys.stdin.buffer, open(os.devnull)  # noqa: SIM115, PTH123 (a library that asks gets no answer)
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(pipe, ended), daemon=True).start()
-    follow(Sender(Path(folder), kind), ended)
+    with sole_sender(Path(folder), kind, wait=True):
+        follow(Sender(Path(folder), kind), ended)
     sys.stdout.flush()
     os._exit(0)  # libraries wait at exit for what cannot be sent
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dlcore.errors import DataError, RunFileError
-from dlcore.tracking.run_file import append, replace_file
+from dlcore.cache import locked
+from dlcore.errors import DataError, RunFileError, TrackerError
+from dlcore.tracking.run_file import append, replace_file, writing
 from dlcore.tracking.trackers import KINDS, Kind
 
 FOLDER = "tracker"  # in a run's folder
@@ -33,6 +35,7 @@ class Journal:
         files: Sent files, each with time of change and size.
         status: The run's status at the tracker; empty before the first.
         error: Why the last attempt failed; empty if it did not.
+        unwritten: Why the latest facts are in memory only; None if all are in the file.
 
     Raises:
         DataError: The file exists and holds something else.
@@ -46,6 +49,7 @@ class Journal:
         self.events: set[str] = set()
         self.files: dict[str, list[int]] = {}
         self.status = self.error = ""
+        self.unwritten: RunFileError | None = None
         self._unwritten = b""
         if self.path.is_file():
             self._read()
@@ -54,9 +58,14 @@ class Journal:
         """Add facts: ``run``, ``rows``, ``settings``, ``events``, ``files``, ``status`` or ``error``."""
         self._take(facts)
         self._unwritten += json.dumps(facts, ensure_ascii=False).encode("utf-8", errors="replace") + b"\n"
-        with suppress(RunFileError):
+        try:
+            with writing(self.path):
+                self.path.parent.mkdir(exist_ok=True)
             append(self.path, self._unwritten)
-            self._unwritten = b""
+        except RunFileError as error:
+            self.unwritten = error
+        else:
+            self._unwritten, self.unwritten = b"", None
 
     def begin(self) -> str:
         """Return the run's token, by which the tracker's run is found again even if its answer was lost."""
@@ -93,6 +102,27 @@ class Journal:
         if len(whole) < len(content):  # a killed process left an incomplete line
             with suppress(RunFileError):
                 replace_file(self.path, whole)
+
+
+@contextmanager
+def sole_sender(folder: Path, kind: Kind, wait: bool = False) -> Iterator[None]:
+    """Let one process at a time send a run to a tracker.
+
+    Args:
+        folder: The run's folder.
+        kind: The tracker.
+        wait: Whether to wait for another process.
+
+    Raises:
+        TrackerError: Another process is sending the run, and `wait` is False.
+    """
+    with locked(folder / FOLDER / f"{kind}.lock", wait) as turn:
+        if not turn:
+            raise TrackerError(
+                f"{folder}: another process is sending this run to {kind}: its training, or another sync. Wait until "
+                "it ends."
+            )
+        yield
 
 
 def journal_kinds(folder: Path) -> list[Kind]:

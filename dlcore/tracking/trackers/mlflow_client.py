@@ -16,9 +16,11 @@ from dlcore.config.secrets import HIDDEN, text_without_secrets
 from dlcore.errors import TrackerError
 from dlcore.tracking.trackers.client import Client
 from dlcore.tracking.trackers.pending import RUNNING
+from dlcore.translation import _
 
 _URI = "MLFLOW_TRACKING_URI"
 _TOKEN = "dlcore.token"
+_TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # else its pages are those of language models
 _MOST_PARAMS = 100  # in one request
 _LONGEST = 5000  # characters of a tag
 
@@ -52,7 +54,7 @@ class MLflowClient(Client):
     def _experiment(self) -> str:
         if (found := self._client.get_experiment_by_name(self.experiment)) is None:
             try:
-                return str(self._client.create_experiment(self.experiment))
+                return str(self._client.create_experiment(self.experiment, tags=_TRAINING))
             except MlflowException:  # another process was faster
                 found = self._client.get_experiment_by_name(self.experiment)
                 if found is None:
@@ -97,7 +99,7 @@ class MLflowClient(Client):
 
     def send_events(self, new: Sequence[Mapping[str, Any]], all_: Sequence[Mapping[str, Any]]) -> None:
         """Send all events, as the run's description."""
-        lines = [f"- {event['step']:,}: {event['text']}" for event in all_]
+        lines = [_("- step {step:,}: {text}").format(step=event["step"], text=event["text"]) for event in all_]
         while len("\n".join(lines)) > _LONGEST:
             del lines[1]  # keep the start, and the latest
         self._client.set_tag(self._id, "mlflow.note.content", "\n".join(lines))
@@ -118,7 +120,7 @@ def _valid(name: str) -> str:
 
 def _absolute(uri: str) -> str:
     """Return the address of MLflow's files with an absolute path, so that it is the same from another folder."""
-    head, _, path = uri.partition(":///")
-    if head == "sqlite" and path and not Path(path).is_absolute():
+    head, separator, path = uri.partition(":///")
+    if head == "sqlite" and separator and not Path(path).is_absolute():
         return f"{head}:///{Path(path).resolve()}"
     return uri if "://" in uri or ":" in uri else str(Path(uri).resolve())
