@@ -22,7 +22,6 @@ class SwanLabClient(Client):
     def open(self, run: Mapping[str, str], began: int) -> dict[str, str]:
         """Begin a run, or continue the one with the token as its identifier."""
         logs = self.folder / "tracker" / "swanlog"
-        before = {*logs.glob("run-*")}
         mode: Any = os.environ["SWANLAB_MODE"]
         self._run = swanlab.init(
             project=os.environ.get("SWANLAB_PROJ_NAME") or self.experiment,
@@ -32,10 +31,8 @@ class SwanLabClient(Client):
             mode=mode,
             log_dir=str(logs),
         )
-        kept = next(iter({*logs.glob("run-*")} - before), logs)
-        offline = f"swanlab sync {shell_word(os.path.relpath(kept))}"
-        online = getattr(self._run, "url", None) if mode == "online" else None
-        return {"id": run["token"][:21], "kept": str(kept), "address": online or offline}
+        offline = f"swanlab sync {shell_word(os.path.relpath(logs))}/run-*"
+        return {"id": run["token"][:21], "address": (mode == "online" and self._run.url) or offline}
 
     def send_settings(self, settings: Mapping[str, Any]) -> None:
         """Send the config."""
@@ -56,7 +53,8 @@ class SwanLabClient(Client):
         if path.suffix == ".png":
             swanlab.log({f"figures/{path.stem}": swanlab.Image(str(path))}, step=step)
         else:
-            swanlab.save(str(path), base_path=str(self.folder), policy="now")
+            # SwanLab has a config.yaml of its own: ours lies in a folder.
+            swanlab.save(str(path), base_path=str(self.folder.parent), policy="now")
 
     def close(self, status: str) -> None:
         """End the run."""

@@ -33,13 +33,8 @@ class WandbClient(Client):
         )
         self._run.define_metric(_STEP)
         self._run.define_metric("*", step_metric=_STEP)
-        kept = Path(self._run.settings.sync_dir)
-        online = self._run.url if not self._run.offline else None
-        return {
-            "id": run["token"][:16],
-            "kept": str(kept),
-            "address": online or f"wandb sync {shell_word(os.path.relpath(kept))}",
-        }
+        offline = f"wandb sync {shell_word(os.path.relpath(folder / 'wandb'))}/offline-run-*"
+        return {"id": self._run.id, "address": offline if self._run.offline else str(self._run.url)}
 
     def send_settings(self, settings: Mapping[str, Any]) -> None:
         """Send the config."""
@@ -64,7 +59,8 @@ class WandbClient(Client):
             artifact.add_file(str(path), policy="immutable")  # from its place, without a copy
             self._run.log_artifact(artifact)
         else:
-            self._run.save(str(path), base_path=str(self.folder), policy="now")
+            # W&B has a config.yaml of its own: ours lies in a folder.
+            self._run.save(str(path), base_path=str(self.folder.parent), policy="now")
 
     def close(self, status: str) -> None:
         """End the run; online, wait until all is sent."""
