@@ -49,7 +49,8 @@ def run(argv: list[str]) -> int:
         for each in kinds:
             what, address = send_run(folder, each)
             console.print(Text(str(folder), style=HEADING), soft_wrap=True)
-            console.print(Text(f"  {each}: {what or _('nothing was missing')}"), soft_wrap=True)
+            sent = what or _("nothing was missing")
+            console.print(Text(f"  {each}: {sent}"), soft_wrap=True)
             console.print(Text(f"  {address}"), soft_wrap=True)  # not wrapped: it must be copied whole
     return 0
 

@@ -180,10 +180,10 @@ def test_a_run_that_is_ended_from_outside_is_sent(work, does):
 def test_each_variant_of_a_study_is_a_run_of_its_experiment(work, does):
     words = ["study", *FIT[1:], "--vary=model.dropout=0,0.5", "--tracker=wandb", "--jobs=1"]
     command(work, *words, before=(with_stub, 60.0, True), environment=does(), seconds=120).check(0)
-    assert set(facts(work, "project")) == {"mlp_table_binary_dropout"}
+    assert set(facts(work, "project")) == {"study_mlp_table_binary_dropout"}
     assert len(set(facts(work, "name"))) == len(set(facts(work, "id"))) == 2
     assert facts(work, "finish") == [0, 0]
-    command(work, "sync", "mlp_table_binary_dropout", before=(with_stub,), environment=does()).check(0, "nothing was")
+    command(work, "sync", "study_mlp_table_binary_dropout", before=(with_stub,), environment=does()).check(0, "nothing was")
 
 
 @pytest.mark.fault("`sync` of what is no run, or was sent to no tracker", "a line that says what to type")
