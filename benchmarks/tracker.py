@@ -1,9 +1,9 @@
 """Cost of a tracker to the training: epochs with one compared with epochs without, in turn.
 
 Run: python benchmarks/tracker.py [--tracker mlflow|swanlab|wandb] [--epochs 4] [--batches 0.3] [--repeats 5]
-Each repeat trains the MLP twice on FashionMNIST. The epochs after the first are timed, by wall clock: the tracker's library
-is imported during the first. The tracker has its default place on this machine; MLFLOW_TRACKING_URI, WANDB_MODE and
-SWANLAB_MODE choose another, also one that does not answer. Both must end with the same weights, bit for bit.
+Each repeat trains the MLP twice on FashionMNIST. The epochs after the first are timed, by wall clock: the tracker's
+library is imported during the first. The tracker has its default place on this machine; MLFLOW_TRACKING_URI, WANDB_MODE
+and SWANLAB_MODE choose another, also one that does not answer. Both must end with the same weights, bit for bit.
 """
 
 from __future__ import annotations

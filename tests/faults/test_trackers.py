@@ -183,7 +183,8 @@ def test_each_variant_of_a_study_is_a_run_of_its_experiment(work, does):
     assert set(facts(work, "project")) == {"study_mlp_table_binary_dropout"}
     assert len(set(facts(work, "name"))) == len(set(facts(work, "id"))) == 2
     assert facts(work, "finish") == [0, 0]
-    command(work, "sync", "study_mlp_table_binary_dropout", before=(with_stub,), environment=does()).check(0, "nothing was")
+    ended = command(work, "sync", "study_mlp_table_binary_dropout", before=(with_stub,), environment=does())
+    ended.check(0, "nothing was missing")
 
 
 @pytest.mark.fault("`sync` of what is no run, or was sent to no tracker", "a line that says what to type")

@@ -8,10 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mlflow
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-
 from dlcore.config.secrets import HIDDEN, text_without_secrets
 from dlcore.errors import TrackerError
 from dlcore.tracking.trackers.client import Client
@@ -28,12 +24,18 @@ _LONGEST = 5000  # characters of a tag
 class MLflowClient(Client):
     """A run of MLflow: metrics, parameters, events as its description, files as artifacts."""
 
+    def __init__(self, folder: Path, experiment: str, name: str) -> None:
+        super().__init__(folder, experiment, name)
+        import mlflow  # here, since it need not be installed
+
+        self._mlflow: Any = mlflow
+
     def open(self, run: Mapping[str, str], began: int) -> dict[str, str]:
         """Create the run, or find it by its identifier or its token."""
-        uri = os.environ.get(_URI) or run.get("uri") or _absolute(mlflow.get_tracking_uri())
+        uri = os.environ.get(_URI) or run.get("uri") or _absolute(self._mlflow.get_tracking_uri())
         if HIDDEN in uri:
             raise TrackerError(f"MLflow's server needs a password, which is never kept. Set {_URI} again.")
-        self._client = mlflow.MlflowClient(uri)
+        self._client = self._mlflow.MlflowClient(uri)
         if "id" in run:
             self._id = run["id"]
             self._continue(uri)
@@ -55,7 +57,7 @@ class MLflowClient(Client):
         if (found := self._client.get_experiment_by_name(self.experiment)) is None:
             try:
                 return str(self._client.create_experiment(self.experiment, tags=_TRAINING))
-            except MlflowException:  # another process was faster
+            except self._mlflow.MlflowException:  # another process was faster
                 found = self._client.get_experiment_by_name(self.experiment)
                 if found is None:
                     raise
@@ -69,7 +71,7 @@ class MLflowClient(Client):
     def _continue(self, uri: str) -> None:
         try:
             self._client.update_run(self._id, RUNNING)
-        except MlflowException as error:
+        except self._mlflow.MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"):
                 raise
             raise TrackerError(
@@ -81,17 +83,21 @@ class MLflowClient(Client):
         """Send parameters. MLflow keeps a parameter's first value: a changed one (a resumed run) becomes a tag."""
         known = self._client.get_run(self._id).data.params
         named = {_valid(name): str(value) for name, value in settings.items()}
-        new = [Param(name, value) for name, value in named.items() if name not in known]
+        new = [self._mlflow.entities.Param(name, value) for name, value in named.items() if name not in known]
         for start in range(0, len(new), _MOST_PARAMS):
             self._client.log_batch(self._id, params=new[start : start + _MOST_PARAMS])
-        changed = [RunTag(f"resumed.{name}", value) for name, value in named.items() if known.get(name, value) != value]
+        changed = [
+            self._mlflow.entities.RunTag(f"resumed.{name}", value)
+            for name, value in named.items()
+            if known.get(name, value) != value
+        ]
         if changed:
             self._client.log_batch(self._id, tags=changed)
 
     def send_rows(self, rows: Mapping[int, Mapping[str, float]], time_of: Callable[[int], int]) -> None:
         """Send values as metrics, in one request."""
         metrics = [
-            Metric(_valid(name), value, time_of(step), step)
+            self._mlflow.entities.Metric(_valid(name), value, time_of(step), step)
             for step, values in rows.items()
             for name, value in values.items()
         ]
@@ -100,7 +106,7 @@ class MLflowClient(Client):
     def send_events(self, new: Sequence[Mapping[str, Any]], all_: Sequence[Mapping[str, Any]]) -> None:
         """Send all events, as the run's description."""
         lines = [_("- step {step:,}: {text}").format(step=event["step"], text=event["text"]) for event in all_]
-        while len("\n".join(lines)) > _LONGEST:
+        while len(lines) > 2 and len("\n".join(lines)) > _LONGEST:
             del lines[1]  # keep the start, and the latest
         self._client.set_tag(self._id, "mlflow.note.content", "\n".join(lines))
 

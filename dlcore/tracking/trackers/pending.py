@@ -66,7 +66,9 @@ def pending(folder: Path, journal: Journal, ended: bool) -> Pending:
         journal: What the tracker has.
         ended: Whether the run has ended: its checkpoint, its pages and its status are sent then.
     """
-    settings = {name: value for name, value in _settings(folder).items() if journal.settings.get(name, ...) != value}
+    settings = {
+        name: value for name, value in _settings(folder, ended).items() if journal.settings.get(name, ...) != value
+    }
     rows = {}
     for step, cells in read_rows(folder / "metrics.csv").items():
         known = journal.rows.get(step, {})
@@ -122,13 +124,17 @@ def _end(events: list[dict[str, Any]]) -> str:
     return _ENDS.get("".join(last), KILLED)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    """Return a run's settings: those logged as hyper-parameters, or else all in ``config.yaml``; never a secret."""
+def _settings(folder: Path, ended: bool) -> dict[str, Any]:
+    """Return a run's settings, without secrets: those logged as hyper-parameters, or else all in ``config.yaml``.
+
+    While a run trains, the hyper-parameters may still come.
+    """
     try:
         logged: dict[str, Any] = json.loads((folder / FOLDER / SETTINGS).read_text(encoding="utf-8"))
         return logged
     except (OSError, ValueError):
-        pass
+        if not ended:
+            return {}
     try:
         config = strict_yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
     except (OSError, DlcoreError):  # a run of a user's own program has none

@@ -16,6 +16,8 @@ from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
 from lightning_utilities.core.rank_zero import rank_zero_only
+from torch import Tensor
+from torch.nn import Module
 
 from dlcore.config.secrets import without_secrets
 from dlcore.errors import ArgumentError, DlcoreError, RunFileError, in_a_line
@@ -95,6 +97,10 @@ class TrackerLogger(Logger):
         self._settings |= flat | whole
         with suppress(RunFileError, OSError):  # then those of config.yaml are sent
             write_settings(Path(self._run.log_dir), self._settings, replace_file)
+        self.start()
+
+    def log_graph(self, model: Module, input_array: Tensor | None = None) -> None:
+        """Start to send; not the graph."""
         self.start()
 
     @rank_zero_only

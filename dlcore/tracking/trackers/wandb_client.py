@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import wandb
-
 from dlcore.plain_text import shell_word
 from dlcore.tracking.trackers.client import Client
 from dlcore.tracking.trackers.pending import FINISHED
@@ -19,17 +17,23 @@ _STEP = "trainer/global_step"  # the name that Lightning's WandbLogger uses
 class WandbClient(Client):
     """A run of W&B: history, config, events as texts, figures as images, files and checkpoint."""
 
+    def __init__(self, folder: Path, experiment: str, name: str) -> None:
+        super().__init__(folder, experiment, name)
+        import wandb  # here, since it need not be installed
+
+        self._wandb: Any = wandb
+
     def open(self, run: Mapping[str, str], began: int) -> dict[str, str]:
         """Begin a run, or continue the one with the token as its identifier."""
         folder = self.folder / "tracker"
         folder.mkdir(exist_ok=True)
-        self._run = wandb.init(
+        self._run = self._wandb.init(
             project=os.environ.get("WANDB_PROJECT") or self.experiment,
             name=self.name,
             id=run["token"][:16],
             resume="allow",
             dir=str(folder),
-            settings=wandb.Settings(console="off", disable_git=True, x_disable_stats=True, x_disable_meta=True),
+            settings=self._wandb.Settings(console="off", disable_git=True, x_disable_stats=True, x_disable_meta=True),
         )
         self._run.define_metric(_STEP)
         self._run.define_metric("*", step_metric=_STEP)
@@ -53,9 +57,9 @@ class WandbClient(Client):
     def send_file(self, path: Path, step: int) -> None:
         """Send a figure as an image, a checkpoint as an artifact, another file as such."""
         if path.suffix == ".png":
-            self._run.log({f"figures/{path.stem}": wandb.Image(str(path)), _STEP: step})
+            self._run.log({f"figures/{path.stem}": self._wandb.Image(str(path)), _STEP: step})
         elif path.suffix == ".ckpt":
-            artifact = wandb.Artifact(f"checkpoint-{self._run.id}", type="model")
+            artifact = self._wandb.Artifact(f"checkpoint-{self._run.id}", type="model")
             artifact.add_file(str(path), policy="immutable")  # from its place, without a copy
             self._run.log_artifact(artifact)
         else:

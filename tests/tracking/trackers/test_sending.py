@@ -105,6 +105,14 @@ def test_the_status_says_how_the_run_ended(server, sender, finish, kinds, status
     assert server.runs[only_run(server)]["close"] == [status]
 
 
+def test_while_it_trains_the_config_is_not_sent_in_place_of_settings_that_are_to_come(run, server, sender):
+    one = sender()
+    one.send(ended=False)
+    write_settings(run, {"lr": 0.1}, lambda path, content: path.write_bytes(content))
+    one.send(ended=False)
+    assert server.runs[only_run(server)]["settings"] == [{"lr": 0.1}]
+
+
 def test_logged_settings_are_sent_in_place_of_the_whole_config(run, server, sender):
     write_settings(run, {"lr": 0.1}, lambda path, content: path.write_bytes(content))
     sender().send(ended=True)
