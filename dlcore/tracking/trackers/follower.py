@@ -2,7 +2,7 @@
 
 A process of its own, not a thread: importing a tracker's library takes seconds of Python's lock, and its requests,
 signals and clean-up at exit must not touch the training. It ends when its standard input does, so with the training,
-however that ends.
+however that ends, or when a line comes there.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def said_by(error: Exception) -> str:
 
 
 def main(folder: str, kind: Kind) -> None:
-    """Follow a run until standard input ends."""
+    """Follow a run until a line comes on standard input, or its end."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the training decides when this ends
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -71,7 +71,7 @@ def main(folder: str, kind: Kind) -> None:
 
 def _wait_for_end(pipe: IO[Any], ended: threading.Event) -> None:
     with suppress(OSError):
-        pipe.read()
+        pipe.readline()
     ended.set()
 
 

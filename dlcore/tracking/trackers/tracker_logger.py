@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -146,12 +145,9 @@ class TrackerLogger(Logger):
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Tell the follower that the run has ended, and give it some seconds."""
-    deadline = time.monotonic() + _PATIENCE
-    with suppress(OSError):
-        if process.stdin is not None:
-            process.stdin.close()
     try:
-        process.wait(max(0.0, deadline - time.monotonic()))
+        # A word, not only the end of the pipe, which forked data workers hold open too.
+        process.communicate(b"end\n", timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
