@@ -21,12 +21,12 @@ SUBJECT = Subject(
     "Send runs to a tracker: what could not be sent while they trained, or whole runs.",
     "[RUN ...] [--tracker mlflow|swanlab|wandb]",
     "A run is its folder (lightning_logs/RECIPE/version_N, or what follows lightning_logs/), or a folder with several, "
-    "as that of a study; left out, the newest one. Nothing is sent twice.",
+    "as that of a study; left out, the newest one. What the tracker has is not sent again.",
     (Option("tracker", "|".join(KINDS), "The tracker; left out, those that the run was sent to before."),),
     (
         "sync",
         "sync mlp_textbook/version_0 --tracker mlflow",
-        "sync lightning_logs/learning_rate",
+        "sync lightning_logs/study_learning_rate",
     ),
 )
 

@@ -177,6 +177,16 @@ def test_a_run_that_is_ended_from_outside_is_sent(work, does):
     check_complete(work)
 
 
+def test_a_run_that_ends_before_its_first_step_leaves_nothing(work, does):
+    words = (*FIT, "--tracker=wandb", "--data.target=absent")
+    ended = command(work, *words, before=(with_stub,), environment=does())
+    ended.check(2, "absent")
+    assert "not sent" not in ended.said
+    assert sent(work) == []
+    time.sleep(2)  # the follower is of a run whose folder is gone
+    assert [*work.glob("lightning_logs/*/*")] == []
+
+
 def test_each_variant_of_a_study_is_a_run_of_its_experiment(work, does):
     words = ["study", *FIT[1:], "--vary=model.dropout=0,0.5", "--tracker=wandb", "--jobs=1"]
     command(work, *words, before=(with_stub, 60.0, True), environment=does(), seconds=120).check(0)

@@ -63,6 +63,8 @@ def main(folder: str, kind: Kind) -> None:
     pipe, sys.stdin = sys.stdin.buffer, open(os.devnull)  # noqa: SIM115, PTH123 (a library that asks gets no answer)
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(pipe, ended), daemon=True).start()
+    if not Path(folder).is_dir():  # its run has ended at once
+        os._exit(0)
     with sole_sender(Path(folder), kind, wait=True):
         follow(Sender(Path(folder), kind), ended)
     sys.stdout.flush()

@@ -66,11 +66,14 @@ def pending(folder: Path, journal: Journal, ended: bool) -> Pending:
         journal: What the tracker has.
         ended: Whether the run has ended: its checkpoint, its pages and its status are sent then.
     """
+    table = read_rows(folder / "metrics.csv")
+    if not table and "id" not in journal.run:  # nothing was logged yet: the run may end before its first step
+        return Pending()
     settings = {
         name: value for name, value in _settings(folder, ended).items() if journal.settings.get(name, ...) != value
     }
     rows = {}
-    for step, cells in read_rows(folder / "metrics.csv").items():
+    for step, cells in table.items():
         known = journal.rows.get(step, {})
         if new := {name: cell for name, cell in cells.items() if known.get(name) != cell}:
             rows[step] = new

@@ -42,8 +42,7 @@ class Sender:
             Exception: Any error of the tracker's library. What was sent before it counts.
         """
         left = pending(self.folder, self.journal, ended)
-        begun = "id" in self.journal.run or left.settings or left.rows
-        if not left or not (ended or begun):
+        if not left:
             return left
         client, journal, time_of = self._open(), self.journal, times_of(self.folder)
         if left.settings:

@@ -48,6 +48,13 @@ def test_while_it_trains_the_checkpoint_waits(server, sender):
     assert not got["close"]
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_run_that_has_logged_nothing_is_not_begun(run, server, sender, ended):
+    (run / "metrics.csv").unlink()
+    sender().send(ended)
+    assert server.calls == []
+
+
 def test_values_that_come_later_are_sent_alone(run, server, sender):
     first = sender()
     first.send(ended=False)
