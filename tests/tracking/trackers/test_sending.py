@@ -20,17 +20,19 @@ def only_run(server):
     return next(iter(server.runs))
 
 
-def test_a_run_is_sent_with_settings_values_events_files_and_its_end(server, sender, finish):
+def test_a_run_is_sent_with_settings_values_events_files_and_its_end(run, server, sender, finish):
     finish()
     sent = sender().send(ended=True)
     assert sent.words() == "7 values, 2 events, 3 files"
-    got = server.runs[run := only_run(server)]
+    got = server.runs[only_run(server)]
     assert got["open"][0][:2] == ("mlp", "version_3")
     assert got["settings"] == [{"model": "MLP", "model.dropout": 0.1}]
-    assert server.points(run) == ALL
+    assert server.points(only_run(server)) == ALL
     assert got["events"] == ["Started.", "The end."]
     assert got["files"] == ["curves.png", "config.yaml", "last.ckpt"]
     assert got["close"] == ["FINISHED"]
+    lines = (run / "tracker" / "mlflow.jsonl").read_text().splitlines()
+    assert len(set(lines)) == len(lines)
 
 
 def test_nothing_is_sent_twice_by_another_process(server, sender, finish):
