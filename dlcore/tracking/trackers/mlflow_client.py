@@ -16,7 +16,6 @@ from dlcore.translation import _
 
 _URI = "MLFLOW_TRACKING_URI"
 _TOKEN = "dlcore.token"
-_TRAINING = {"mlflow.experimentKind": "custom_model_development"}  # else its pages are those of language models
 _MOST_PARAMS = 100  # in one request
 _LONGEST = 5000  # characters of a tag
 
@@ -56,7 +55,7 @@ class MLflowClient(Client):
     def _experiment(self) -> str:
         if (found := self._client.get_experiment_by_name(self.experiment)) is None:
             try:
-                return str(self._client.create_experiment(self.experiment, tags=_TRAINING))
+                return str(self._client.create_experiment(self.experiment))
             except self._mlflow.MlflowException:  # another process was faster
                 found = self._client.get_experiment_by_name(self.experiment)
                 if found is None:
