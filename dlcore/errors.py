@@ -117,6 +117,10 @@ class RunFileError(DlcoreError):
         return f"{self.path}: could not be written: {self.reason}. What was there before is kept. {remedy}."
 
 
+class TrackerError(DlcoreError):
+    """Tracker that cannot be reached, or does not take what is sent."""
+
+
 class NotFiniteError(FitError):
     """Loss or weights that are NaN or infinite."""
 

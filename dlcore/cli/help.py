@@ -39,6 +39,7 @@ from dlcore.config.merge import (
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
 from dlcore.config.request import DECISION_FLAGS, read_request
 from dlcore.plain_text import without_markup
+from dlcore.tracking.trackers import KINDS
 
 _COLUMN = 37
 COMMANDS = {
@@ -53,6 +54,7 @@ COMMANDS = {
     "lr_find": "Try learning rates from small to large in a short training, and suggest one.",
     "mistakes": "List the training samples whose label is probably wrong.",
     "study": "Train several variants, compare them in one picture, judge the study's claims.",
+    "sync": "Send runs to a tracker (MLflow, SwanLab, W&B): what could not be sent, or a whole run.",
     "explain": "Say why a run went well or badly, and what to try.",
     "why": "Show which pixels, columns or words decided a trained model's answer, and check it.",
     "export": "Write a trained model as a file for other programs: ONNX, torch.export, safetensors.",
@@ -168,6 +170,11 @@ def _print_recipe(console: Console, recipes: list[str], config: dict[str, Any]) 
             "--steps_per_execution",
             yaml_text(config.get("steps_per_execution", "auto")),
             "Optimiser steps between two calls of hooks: a number, or auto, up to the next event.",
+        ),
+        flag_row(
+            "--tracker",
+            yaml_text(config.get("tracker")),
+            f"Send the run to a tracker too, while it trains: {', '.join(KINDS)}. See docs/trackers.md.",
         ),
         flag_row("--ckpt_path", "last|FILE", "Go on with an earlier run, in its folder."),
         flag_row("--allow", "PACKAGE,…", _ALLOW),

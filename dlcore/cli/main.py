@@ -32,6 +32,7 @@ _MODULES = {
     "recipes": "dlcore.cli.recipes",
     "show": "dlcore.cli.show.show_command",
     "study": "dlcore.cli.study.study_command",
+    "sync": "dlcore.cli.sync",
     "try": "dlcore.cli.try_page.try_command",
     "why": "dlcore.cli.why.why_command",
 }

@@ -36,6 +36,7 @@ from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import few_answers, write_predictions
 from dlcore.runs.report_page import in_words
 from dlcore.runs.trainer_setup import folder_of
+from dlcore.tracking.trackers.tracker_logger import TrackerLogger
 from dlcore.translation import _, ngettext
 
 
@@ -84,6 +85,7 @@ def _end_of_fit(console: Console, command: Command, seconds: float) -> None:
         _("summary"): lambda: (
             short_path(command.folder / PAGE) if command.folder and (command.folder / PAGE).is_file() else ""
         ),
+        _("tracker"): lambda: _tracker(command.trainer),
         _("next"): lambda: "\n".join(_next(command, diagnosis)),
         _("not shown"): lambda: "\n".join(failed),
     }
@@ -117,6 +119,11 @@ def _stopped(trainer: Any) -> str:
     stops = [callback.reason for callback in trainer.callbacks if isinstance(callback, EarlyStopping)]
     head = _("Stopped early: {why}").format(why="")
     return next((reason.removeprefix(head) for reason in reversed(stops) if reason), "")
+
+
+def _tracker(trainer: Trainer) -> str:
+    trackers = [logger for logger in trainer.loggers if isinstance(logger, TrackerLogger)]
+    return "\n".join(f"{logger.kind}: {address}" for logger in trackers if (address := logger.address()))
 
 
 def _diagnosis(command: Command) -> Diagnosis | None:

@@ -164,7 +164,7 @@ def _switched(name: str, value: str | None) -> str | None:
     """Return a flag's value in YAML's form: ``--early_stopping off`` becomes null, ``on`` an empty section."""
     if value and name in callback_sections():
         return "null" if value.lower() in _OFF else "{}" if value.lower() in _ON else value
-    return "null" if value and value.lower() in _OFF and name == "model.lr_scheduler" else value
+    return "null" if value and value.lower() in _OFF and name in ("model.lr_scheduler", "tracker") else value
 
 
 def remedy_for_word(word: str) -> str:

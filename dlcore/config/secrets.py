@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ _NAME = re.compile(
     r"|authorization|(bearer|auth|access|api)_?token)",
     re.IGNORECASE,
 )
+_SHORTEST = 6  # characters of a secret that is looked for in a text: shorter ones are in ordinary words
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")  # user:password of an address
 
 
@@ -40,6 +42,14 @@ def text_without_secrets(name: str, text: str) -> str:
         pairs, lambda pair: f"{pair[1]}{pair[2]}{pair[1]}{pair[3]}{HIDDEN}" if is_secret(pair[2]) else pair[0], text
     )
     return _IN_ADDRESS.sub(HIDDEN, hidden)
+
+
+def message_without_secrets(text: str) -> str:
+    """Return a message of another program without passwords in addresses and secrets of the environment."""
+    for name, value in os.environ.items():
+        if is_secret(name) and len(value) >= _SHORTEST:
+            text = text.replace(value, HIDDEN)
+    return _IN_ADDRESS.sub(HIDDEN, text)
 
 
 def forget_hidden(value: Any) -> Any:

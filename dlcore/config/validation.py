@@ -135,7 +135,7 @@ def arguments_of(section: str, classes: Mapping[str, str]) -> list[str] | None:
 
 def _sections(command: str) -> list[str]:
     # An evaluation uses no callback of a fit but the progress display.
-    steering = ["steps_per_execution", *callback_sections()] if command == "fit" else ["progress_display"]
+    steering = ["steps_per_execution", "tracker", *callback_sections()] if command == "fit" else ["progress_display"]
     steering += DECISION_FLAGS if command == "test" else ()
     return ["seed_everything", "trainer", "model", "data", "ckpt_path", *steering]
 

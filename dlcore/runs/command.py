@@ -46,7 +46,8 @@ from dlcore.runs.resumed_optimization import ResumedOptimization
 from dlcore.runs.run_display import shown_run
 from dlcore.runs.run_record import RunRecord
 from dlcore.runs.settings import Settings
-from dlcore.runs.trainer_setup import as_list, keep_checkpoints_in, make_logger, make_trainer
+from dlcore.runs.trainer_setup import add_tracker, as_list, keep_checkpoints_in, make_logger, make_trainer
+from dlcore.tracking.trackers import Kind
 
 
 class Command(LightningCLI):
@@ -120,6 +121,8 @@ class Command(LightningCLI):
         if self.request.command == "fit":
             help_text = "Optimiser steps between two calls of hooks; auto: up to the next event; 1: each by itself."
             parser.add_argument("--steps_per_execution", type=Steps, default="auto", help=help_text)
+            help_text = "Send the run to a tracker too, while it trains: mlflow, swanlab or wandb."
+            parser.add_argument("--tracker", type=Kind | None, default=None, help=help_text)
         for name, (_, help_text) in DECISION_FLAGS.items() if self.request.command == "test" else ():
             parser.add_argument(f"--{name}", type=str | None, default=None, help=help_text)
         for section, name in callback_sections().items():
@@ -242,6 +245,7 @@ class Command(LightningCLI):
         # The user's loggers are added to the run's own, which config, figures and summary need.
         others = [] if arguments["logger"] in (None, True) else as_list(arguments["logger"])
         self.trainer.loggers = [logger, *others]
+        add_tracker(self.trainer, logger, self.config.get("tracker"))
         keep_checkpoints_in(self.trainer, self.folder)
         if self._launch and self.request.command == "fit" and self.trainer.is_global_zero:
             self._launch.note(self.folder)

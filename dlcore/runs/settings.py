@@ -32,6 +32,8 @@ from dlcore.runs.argument_inference import places_for_facts
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint, warn_of_newer
 from dlcore.runs.folder import runs_root, with_absolute_paths
 from dlcore.runs.inputs import flag_of_inputs
+from dlcore.tracking.trackers import KINDS
+from dlcore.tracking.trackers.client import check_installed
 
 # The trainer settings of a run that an evaluation of its checkpoint needs too.
 _KEPT_FOR_EVALUATION = ("precision",)
@@ -110,6 +112,7 @@ class Settings:
         self._check_seed()
         self._check_steps_per_execution()
         self._check_rate()
+        self._check_tracker()
 
     def _lay(self, layer: Layer) -> None:
         self.layers.append(layer)
@@ -188,6 +191,20 @@ class Settings:
         if steps != "auto" and (type(number) is not int or number < 1):
             expected = "a whole number at least 1, or auto (as many as there are up to the next event)"
             raise ArgumentError("steps_per_execution", expected, steps, "1 takes each step by itself.")
+
+    def _check_tracker(self) -> None:
+        """Check the tracker, and that its package is installed and the run has a folder."""
+        asked = self.request.value("tracker") or self.config.get("tracker")
+        if self.request.command != "fit" or asked in (None, "null"):
+            return
+        if asked not in KINDS:
+            raise ArgumentError("tracker", f"{', '.join(KINDS)} or off", asked)
+        check_installed(asked)
+        logger = self.request.value("trainer.logger") or (self.config.get("trainer") or {}).get("logger")
+        if logger in (False, "false"):
+            raise ArgumentError(
+                "tracker", "none without the run's folder (trainer.logger false)", asked, "Leave one out."
+            )
 
     def _config_of(self, record: dict[str, Any]) -> dict[str, Any]:
         config: dict[str, Any] = forget_hidden(record["config"])

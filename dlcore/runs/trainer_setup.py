@@ -20,6 +20,8 @@ from dlcore.runs.process import check_devices, check_strategy, with_launched_pro
 from dlcore.runs.settings import Settings
 from dlcore.tracking import RunLogger
 from dlcore.tracking.run_file import new_run_folder
+from dlcore.tracking.trackers import Kind
+from dlcore.tracking.trackers.tracker_logger import TrackerLogger
 
 
 def make_trainer(arguments: dict[str, Any], callbacks: list[Callback], steps: Steps = 1) -> Trainer:
@@ -92,6 +94,16 @@ def make_logger(
         return RunLogger(root / settings.name, settings.name), False
     folder = new_run_folder(root, settings.name)
     return RunLogger(folder, settings.name), True
+
+
+def add_tracker(trainer: Trainer, run: RunLogger, kind: Kind | None) -> None:
+    """Add the logger of a tracker to a trainer; None: no tracker."""
+    if kind is None:
+        return
+    tracker = TrackerLogger(kind, run)
+    trainer.loggers = [*trainer.loggers, tracker]
+    if trainer.is_global_zero:
+        tracker.start()  # early: a tracker's library takes seconds to import
 
 
 def keep_checkpoints_in(trainer: Trainer, folder: Path) -> None:

@@ -18,7 +18,7 @@ from dlcore.studies.study import Study, Variant, run_label
 from dlcore.studies.study_run_record import DONE, FAILED, RUNNING, Record, read_record
 from dlcore.studies.vary import parsed
 
-_IRRELEVANT = ("progress_display",)  # settings that do not change a run's outcome
+_IRRELEVANT = ("progress_display", "tracker")  # settings that do not change a run's outcome
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import bisect
 import contextlib
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,8 +149,28 @@ def read_metrics(path: str | Path) -> dict[str, list[float | None]]:
     return table
 
 
-def _parse(path: Path) -> tuple[list[str], list[_Row]]:
-    text = path.read_text(encoding="utf-8")
+def read_rows(path: Path) -> dict[int, dict[str, str]]:
+    """Read a table that another process may be writing.
+
+    Returns:
+        The cells that have a value, as text, by step and column; empty if there is no file. A line that changes
+        meanwhile is left out, with those after it.
+
+    Raises:
+        DataError: It is not a table of metrics.
+    """
+    try:
+        first, second = path.read_bytes(), path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    if first != second:
+        pairs = zip(first.splitlines(keepends=True), second.splitlines(keepends=True), strict=False)
+        first = b"".join(one for one, other in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return {row.step: row.cells for row in _parse(path, first.decode())[1]}
+
+
+def _parse(path: Path, text: str | None = None) -> tuple[list[str], list[_Row]]:
+    text = path.read_text(encoding="utf-8") if text is None else text
     # Drop an incomplete last line, left by a crash: its last number may lack digits.
     lines = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")))
     if not lines:

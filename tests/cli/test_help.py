@@ -280,5 +280,5 @@ def test_the_trainer_has_every_flag_that_the_help_names():
 
 def test_the_commands_are_described_once_each():
     names = ["fit", "validate", "test", "predict", "generate", "neighbors", "show", "check", "lr_find"]
-    names += ["mistakes", "study", "explain", "why", "export", "try", "compare", "recipes"]
+    names += ["mistakes", "study", "sync", "explain", "why", "export", "try", "compare", "recipes"]
     assert list(short_help.COMMANDS) == names

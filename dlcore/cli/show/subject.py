@@ -121,7 +121,8 @@ def read_words(subject: Subject, argv: Sequence[str]) -> Words:
 def _check_spelling(name: str, subject: Subject, own: Collection[str]) -> None:
     """Refuse a name nearer to an option of the subject than to a flag of fit; `dlcore.runs` checks the others."""
     sections = ("model", "data", "trainer", *callback_sections())
-    flags = ("seed_everything", "ckpt_path", "print_config", "config", "allow", "steps_per_execution", *sections)
+    run = ("seed_everything", "ckpt_path", "print_config", "config", "allow", "steps_per_execution", "tracker")
+    flags = (*run, *sections)
     if "." not in name and name not in flags and nearest(name, [*own, *flags]) in own:
         raise UnknownNameError(f"option of `{subject.command}`", name, own)
 
