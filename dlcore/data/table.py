@@ -1,4 +1,4 @@
-"""Tables of the user's own, from CSV files, and a few that are built in."""
+"""Tables of the user's own, from CSV files, spreadsheets or Parquet files, and a few that are built in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ _CHOICES = {
 
 
 class Table(ArrayData):
-    """A table of numbers and names, from a CSV file: one column is the target, the others are the inputs.
+    """A table of numbers and names from a CSV file, a spreadsheet or a Parquet file.
+
+    One column is the target, the others are the inputs.
 
     Numbers are standardised with mean and standard deviation of the training rows; a column of names is one-hot; true
     and false are 1 and 0. All of that is kept in the checkpoint, so that new rows are read the same way: with a
@@ -45,7 +47,8 @@ class Table(ArrayData):
     all zeros. Targets of a regression stay in their own unit (or target_unit), and so do loss, metrics and answers.
 
     Args:
-        path: The CSV file.
+        path: The file: CSV; a spreadsheet (.xlsx, .xls, .ods; pip install 'dlcore[excel]'); or .parquet (pip install
+            'dlcore[parquet]'). Text in their cells is read like that of a CSV file, a formula is its value.
         target: The target's column: its name, or its index (0 the first, -1 the last).
         builtin: A table that needs no file: breast_cancer, diabetes, linear_regression (the textbook's five points), or
             points of the plane: moons, circles, xor, spiral, sine, fever; path takes precedence.
@@ -56,7 +59,8 @@ class Table(ArrayData):
         thousands: The separator of groups of three digits: none, a comma, a dot, space or apostrophe; auto accepts a
             space, an apostrophe and, with a decimal comma, the dot. Percent and currency signs, the same at each
             number of a column, and brackets for negative numbers are always understood.
-        encoding: The file's encoding, utf-8 (with or without byte order mark), gbk, ….
+        sheet: The spreadsheet's sheet: its name, or its place (0 the first, -1 the last).
+        encoding: The CSV file's encoding, utf-8 (with or without byte order mark), gbk, ….
         ignore: Columns that are left out, by name: id, or '[id, name]'.
         categorical: Columns whose values are names even where they are numbers (a postcode): by name.
         max_categories: Most categories of a column, at least 2; more are an error, since each is an input.
@@ -75,8 +79,8 @@ class Table(ArrayData):
         test_size: Rows that test, chosen likewise before them; 0 tests on the validation rows, without those on the
             training rows.
         split_seed: Determines the choice of the validation and test rows.
-        val_path: A CSV file whose rows validate, with the same columns; val_size is then not used.
-        test_path: A CSV file whose rows test, with the same columns; test_size is then not used.
+        val_path: A file whose rows validate, with the same columns; val_size is then not used.
+        test_path: A file whose rows test, with the same columns; test_size is then not used.
         batch_size: Rows in a training batch, of each process; for a million rows choose thousands.
         eval_batch_size: Rows in a batch of validation, test and prediction; it changes speed and memory only.
         drop_last: Leave out an epoch's last batch when it is smaller than the others.
@@ -100,6 +104,7 @@ class Table(ArrayData):
         separator: str = "auto",
         decimal: Literal[".", ","] = ".",
         thousands: Literal["auto", "none", ",", ".", "space", "apostrophe"] = "auto",
+        sheet: int | str = 0,
         encoding: str = "utf-8",
         ignore: list[str] | str = [],  # noqa: B006 (never changed; a plain list is what --help shows and YAML has)
         categorical: list[str] | str = [],  # noqa: B006
@@ -136,7 +141,7 @@ class Table(ArrayData):
         self.path, self.target, self.builtin = path, target, builtin
         ignored, named, marks = ([text] if isinstance(text, str) else text for text in (ignore, categorical, na_values))
         cells = CellFormat(NumberFormat(decimal, thousands), tuple(marks))
-        self.reader = RowReader(encoding, separator, header, ignored, named, cells)
+        self.reader = RowReader(encoding, separator, header, sheet, ignored, named, cells)
         self.max_categories, self.missing = max_categories, missing
         self.standardize, self.target_unit = standardize, target_unit
         self.task = None if task == "auto" else task

@@ -15,7 +15,8 @@ from dlcore.data.tables.columns import Column, Names, Numbers
 from dlcore.errors import DataError
 from dlcore.plain_text import flag_words
 
-_NAMELESS = re.compile(r"column_\d+|Unnamed: \d+(\.\d+)*")  # the names that `detect_form` and pandas give
+# The names that `detect_form`, pandas and its Parquet files give.
+_NAMELESS = re.compile(r"column_\d+|Unnamed: \d+(\.\d+)*|__index_level_\d+__")
 _DATE = re.compile(r"\d{1,4}[-./年]\d{1,2}[-./月]\d{1,4}日?([ T]\d{1,2}:\d{2}.*)?")
 _FEW = 3  # so few rows may be numbered by chance
 

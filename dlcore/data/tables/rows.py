@@ -14,9 +14,9 @@ import numpy as np
 
 from dlcore.data.tables.cells import CellFormat
 from dlcore.data.tables.columns import Column, ColumnReader, Kind, rows_in_words
-from dlcore.data.tables.csv_file import detect_form, read_csv
 from dlcore.data.tables.encoding import Schema
 from dlcore.data.tables.remarks import check_spellings, remarks, row_numbers
+from dlcore.data.tables.table_file import TableFile, open_table
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, nearest
 from dlcore.plain_text import flag_words
 
@@ -71,6 +71,7 @@ class RowReader:
     encoding: str
     separator: str
     header: bool | str
+    sheet: str | int
     ignore: Sequence[str]
     categorical: Sequence[str]
     cells: CellFormat
@@ -79,11 +80,11 @@ class RowReader:
         """Read rows whose columns are not yet known; return them and the target's name."""
         header = True
         if isinstance(source, Path):
-            form = detect_form(source, self.encoding, self.separator, self.header, None, self.cells)
-            table, header = read_csv(source, form, self.categorical), form.header
+            file = self._open(source, self.header)
+            table, header = file.read(self.categorical, self.ignore), file.header
+            names = list(file.names)
         else:
-            table = source
-        names = [str(name) for name in table.columns]
+            table, names = source, [str(name) for name in source.columns]
         target_name = _target_name(target, names)
         for argument, wanted in (("ignore", self.ignore), ("categorical", self.categorical)):
             for name in wanted:
@@ -114,20 +115,23 @@ class RowReader:
                 )
         return Rows(where, names, header, columns, goal, notes + remarks(columns)), target_name
 
+    def _open(self, path: Path, header: bool | str, known: tuple[str, ...] | None = None) -> TableFile:
+        return open_table(path, self.encoding, self.separator, header, self.sheet, known, self.cells)
+
     def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
         """Read rows with known columns: by name, in any order; by position in a file without names."""
         kinds, target = schema.encoding.kinds(), schema.target
         header = schema.header
         if isinstance(source, Path):
             wanted = self.header if header else False
-            form = detect_form(source, self.encoding, self.separator, wanted, tuple(kinds), self.cells)
-            if not form.header:
-                form = replace(form, names=_by_place(form.names, schema, where))
+            file = self._open(source, wanted, tuple(kinds))
+            if not file.header:
+                file = file.named(_by_place(file.names, schema, where))
             texts = [name for name, kind in {**kinds, target.name: target.kind}.items() if kind == "names"]
-            table = read_csv(source, form, texts)
+            names = list(file.names)
+            table = file.read(texts, set(names) - {*kinds, target.name})
         else:
-            table = source
-        names = [str(name) for name in table.columns]
+            table, names = source, [str(name) for name in source.columns]
         for name in kinds:
             if name not in names:
                 near = nearest(name, set(names) - set(kinds))
