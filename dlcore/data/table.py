@@ -17,6 +17,7 @@ from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
 from dlcore.data.tables.encoding import Encoding, Schema
+from dlcore.data.tables.file_format import table_path
 from dlcore.data.tables.row_splits import cut, part_size
 from dlcore.data.tables.rows import RowReader, Rows
 from dlcore.data.tables.target import Target
@@ -31,14 +32,14 @@ _CHOICES = {
     "missing": ("error", "mean", "drop"),
     "task": ("auto", "multiclass", "binary", "regression"),
     "decimal": (".", ","),
+    "dates": ("number", "cycles"),
+    "day_first": (True, False, "auto"),
     "thousands": ("auto", *THOUSANDS),
 }
 
 
 class Table(ArrayData):
-    """A table of numbers and names from a CSV file, a spreadsheet or a Parquet file.
-
-    One column is the target, the others are the inputs.
+    """A table from a CSV file, a spreadsheet or a Parquet file: one column is the target, the others are the inputs.
 
     Numbers are standardised with mean and standard deviation of the training rows; a column of names is one-hot; true
     and false are 1 and 0. All of that is kept in the checkpoint, so that new rows are read the same way: with a
@@ -47,8 +48,8 @@ class Table(ArrayData):
     all zeros. Targets of a regression stay in their own unit (or target_unit), and so do loss, metrics and answers.
 
     Args:
-        path: The file: CSV; a spreadsheet (.xlsx, .xls, .ods; pip install 'dlcore[excel]'); or .parquet (pip install
-            'dlcore[parquet]'). Text in their cells is read like that of a CSV file, a formula is its value.
+        path: The file: CSV, .xlsx (.xls, .ods; pip install 'dlcore[excel]') or .parquet (pip install
+            'dlcore[parquet]'). Text in any cell is read by the same rules; a formula is its value.
         target: The target's column: its name, or its index (0 the first, -1 the last).
         builtin: A table that needs no file: breast_cancer, diabetes, linear_regression (the textbook's five points), or
             points of the plane: moons, circles, xor, spiral, sine, fever; path takes precedence.
@@ -61,6 +62,10 @@ class Table(ArrayData):
             number of a column, and brackets for negative numbers are always understood.
         sheet: The spreadsheet's sheet: its name, or its place (0 the first, -1 the last).
         encoding: The CSV file's encoding, utf-8 (with or without byte order mark), gbk, ….
+        dates: How dates are read (2024-05-01, 2024/5/1 13:45, 2024年5月1日, 01.05.2024): number, their days, since the
+            first training day if not standardised; cycles, also sine and cosine of the place in the week, the year
+            and, if there are times, the day. Zones are not converted.
+        day_first: Whether 01/02/2024 is the first of February; auto: the one that all of the column allows.
         ignore: Columns that are left out, by name: id, or '[id, name]'.
         categorical: Columns whose values are names even where they are numbers (a postcode): by name.
         max_categories: Most categories of a column, at least 2; more are an error, since each is an input.
@@ -106,6 +111,8 @@ class Table(ArrayData):
         thousands: Literal["auto", "none", ",", ".", "space", "apostrophe"] = "auto",
         sheet: int | str = 0,
         encoding: str = "utf-8",
+        dates: Literal["number", "cycles"] = "number",
+        day_first: bool | Literal["auto"] = "auto",
         ignore: list[str] | str = [],  # noqa: B006 (never changed; a plain list is what --help shows and YAML has)
         categorical: list[str] | str = [],  # noqa: B006
         max_categories: int = 100,
@@ -132,16 +139,20 @@ class Table(ArrayData):
             raise UnknownNameError("built-in table (in data.builtin)", builtin, BUILTIN)
         if path is None and builtin is None:
             raise ArgumentError("path", "a CSV file", None, f"Or --data.builtin {' or '.join(BUILTIN)}.")
-        for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal), ("thousands", thousands)):
+        chosen = {"missing": missing, "task": task, "decimal": decimal, "thousands": thousands}
+        for argument, choice in (chosen | {"dates": dates, "day_first": day_first}).items():
             if choice not in _CHOICES[argument]:  # jsonargparse checks the command line only
                 raise ArgumentError(argument, " or ".join(map(repr, _CHOICES[argument])), choice)
         if thousands == decimal:
             other = "," if decimal == "." else "."
             raise ArgumentError("thousands", "a sign other than decimal", thousands, f"Or --data.decimal {other}.")
         self.path, self.target, self.builtin = path, target, builtin
-        ignored, named, marks = ([text] if isinstance(text, str) else text for text in (ignore, categorical, na_values))
+        ignored, named, marks = ([each] if isinstance(each, str) else each for each in (ignore, categorical, na_values))
         cells = CellFormat(NumberFormat(decimal, thousands), tuple(marks))
-        self.reader = RowReader(encoding, separator, header, sheet, ignored, named, cells)
+        self.reader = RowReader(
+            encoding, separator, header, sheet, None if day_first == "auto" else bool(day_first), ignored, named, cells
+        )
+        self.cycles = dates == "cycles"
         self.max_categories, self.missing = max_categories, missing
         self.standardize, self.target_unit = standardize, target_unit
         self.task = None if task == "auto" else task
@@ -201,7 +212,7 @@ class Table(ArrayData):
         source: Path | DataFrame
         path, content = "", f"built-in {self.builtin}"
         if self.path is not None:
-            source = _file("path", self.path)
+            source = table_path("path", self.path)
             path, content = str(source.resolve()), fingerprint(source)
         else:
             source = builtin_table(self.builtin or "")
@@ -238,7 +249,7 @@ class Table(ArrayData):
         classes = targets.numpy()[kept] if target.classes is not None else None
         train, test, val = cut(kept, classes, sizes, self.split_seed)
         if self.schema is None:
-            encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where)
+            encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where, self.cycles)
             self.schema = Schema(encoding, target, rows.names, rows.header, path, content)
             for name in encoding.constant:
                 _say(
@@ -252,10 +263,10 @@ class Table(ArrayData):
             for name, chosen in (("train", train), ("val", val), ("test", test))
         }
         if self.val_path is not None:
-            parts["val"] = self._whole(_file("val_path", self.val_path), self.val_path)
+            parts["val"] = self._whole(table_path("val_path", self.val_path), self.val_path)
         if self.test_path is not None:
             needed = self.stage != "predict"
-            parts["test"] = self._whole(_file("test_path", self.test_path), self.test_path, needed)
+            parts["test"] = self._whole(table_path("test_path", self.test_path), self.test_path, needed)
         return fill_empty_parts(parts)
 
     def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Split:
@@ -281,15 +292,6 @@ class Table(ArrayData):
         for note in notes:
             _say(f"{rows.where}: {note}")
         return inputs
-
-
-def _file(argument: str, value: str) -> Path:
-    path = Path(value).expanduser()
-    if not path.is_file():
-        raise ArgumentError(
-            argument, "a CSV file", value, "That is a folder." if value and path.is_dir() else "It is not there."
-        )
-    return path
 
 
 @rank_zero_only

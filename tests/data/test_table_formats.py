@@ -141,9 +141,7 @@ def test_headers_of_sheets(tmp_path):
     rows = [[n, n % 3, n % 2] for n in range(10)]
     assert Table(book(tmp_path, rows)).facts()["columns"] == ["column_1", "column_2"]
     assert Table(book(tmp_path, [["a", None, "y"], *rows])).facts()["columns"] == ["a", "column_2"]
-    with pytest.raises(
-        DataError, match="expected the columns' names in the first row, got 1 for 3 columns. Remove titles"
-    ):
+    with pytest.raises(DataError, match="expected the columns' names in the first row, got 1 for 3 columns"):
         Table(book(tmp_path, [["2024 年报表"], ["a", "b", "y"], *rows]), header=True).facts()
     with pytest.raises(DataError, match="a name of its own for each column, got 'a' for columns 1, 2"):
         Table(book(tmp_path, [["a", "a", "y"], *rows])).facts()
@@ -156,7 +154,7 @@ def test_headers_of_sheets(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.xlsx", b"", r"expected a spreadsheet, got an empty file\. Save it as \.xlsx again"),
+        ("t.xlsx", b"", r"expected a spreadsheet, got an empty file\. Save it as CSV"),
         ("t.xlsx", b"a,y\n1,0\n", r"expected a spreadsheet, got other content.*rename it to t\.csv"),
         ("t.xls", b"<html><table>", r"expected a spreadsheet, got other content"),
         ("t.xlsx", b"PK\x03\x04 and no more", r"t\.xlsx: is damaged \(BadZipFile"),
@@ -167,7 +165,7 @@ def test_headers_of_sheets(tmp_path):
         (
             "t.csv",
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-            r"expected a CSV file, got a spreadsheet\. Rename it to t\.xls,",
+            r"got a spreadsheet\. Rename it to t\.xls,",
         ),
     ],
 )
@@ -208,7 +206,10 @@ def test_a_spreadsheet_that_promises_more_cells_than_a_sheet_has(tmp_path, monke
     far = tmp_path / "far.xlsx"
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(far, "w") as new:
         for entry in old.namelist():
-            new.writestr(entry, old.read(entry).replace(b'<row r="3">', b'<row r="3000000000">').replace(b'"A3"', b'"A3000000000"').replace(b'"B3"', b'"B3000000000"'))  # fmt: skip
+            content = old.read(entry)
+            for cell in (b'r="3"', b'"A3"', b'"B3"'):
+                content = content.replace(cell, cell.replace(b"3", b"3000000000"))
+            new.writestr(entry, content)
     monkeypatch.setattr(spreadsheet, "_MOST_ROWS", 1000)
     with pytest.raises(DataError, match="expected at most 1,000 rows"):
         Table(str(far)).facts()
@@ -224,9 +225,7 @@ def test_columns_of_parquet(tmp_path):
     )
     table.loc[3, "会员"] = None
     table.assign(列表=[[1, 2]] * ROWS, 日=days).to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(
-        DataError, match=r"column '列表': expected numbers.* got nested values, list<.*--data\.ignore 列表"
-    ):
+    with pytest.raises(DataError, match=r"column '列表': expected .* got nested values, list<.*--data\.ignore 列表"):
         read(str(tmp_path / "t.parquet"))
     found = read(str(tmp_path / "t.parquet"), ignore=["列表", "日"], target="流失")
     assert found.facts()["columns"] == ["年龄", "收入", "城市", "会员", "次数", "邮编"]
@@ -262,7 +261,7 @@ def test_texts_and_labels_of_a_spreadsheet(tmp_path):
 
 
 def test_dates_in_cells_are_text_where_the_column_is_mixed(tmp_path):
-    rows = [[dt.datetime(2024, 5, 1 + n % 9), n % 2] for n in range(20)]  # noqa: DTZ001
+    rows = [[dt.datetime(2024, 5, 1 + n % 9), n % 2] for n in range(20)]
     rows[0][0] = "待定"
     with pytest.raises(DataError, match=r"column 'd': expected dates, as most of it is, got '待定' in row 1"):
         Table(book(tmp_path, [["d", "y"], *rows])).facts()

@@ -143,7 +143,7 @@ def test_linear_regression_reaches_the_least_squares_plane(workplace):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--data.path=absent.csv",), "data.path: expected a CSV file, got 'absent.csv'"),
+        (("--data.path=absent.csv",), "data.path: expected a table's file, got 'absent.csv'"),
         (("--data.path=病人.csv", "--data.target=结局"), "Unknown column (in data.target): '结局'."),
         (("--data.path=病人.csv", "--data.val_size=1.5"), "data.val_size: expected a share"),
         (("--data.path=病人.csv", "--data.header=perhaps"), "data.header: "),

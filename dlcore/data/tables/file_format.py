@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from dlcore.errors import DataError
+from dlcore.errors import ArgumentError, DataError
 
 Format = Literal["csv", "spreadsheet", "parquet"]
 SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -17,6 +17,15 @@ PARQUET = (".parquet", ".pq")
 _ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # an .xls file, or an .xlsx file with a password
 _KINDS = {_PARQUET: "a Parquet file", _ZIP: "a packed file", _OLE: "an old spreadsheet (.xls)"}
+
+
+def table_path(argument: str, value: str) -> Path:
+    """Return the path of a table's file; an `ArgumentError` if it is not there."""
+    path = Path(value).expanduser()
+    if not path.is_file():
+        why = "That is a folder." if value and path.is_dir() else "It is not there."
+        raise ArgumentError(argument, "a table's file", value, why)
+    return path
 
 
 def format_of(path: Path) -> Format:
@@ -44,7 +53,7 @@ def format_of(path: Path) -> Format:
         name = f"{path.stem}.xlsx" if packed else f"{path.stem}.csv"
         remedy = f"; if it is {'a newer spreadsheet' if packed else 'text'}, rename it to {name}" if start else ""
         said = f"{path}: expected a spreadsheet, got {got}."
-        raise DataError(f"{said} Save it as {ending} again, or as CSV (UTF-8){remedy}.")
+        raise DataError(f"{said} Save it as CSV (UTF-8), or as {ending} again{remedy}.")
     if start.startswith(_PARQUET):
         raise DataError(f"{path}: expected a CSV file, got a Parquet file. Rename it to {path.stem}.parquet.")
     if old or (packed and _is_workbook(path)):

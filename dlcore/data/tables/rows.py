@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dlcore.data.tables.cells import CellFormat
-from dlcore.data.tables.columns import Column, ColumnReader, Kind, rows_in_words
+from dlcore.data.tables.columns import Column, ColumnReader, Kind, Numbers, rows_in_words
 from dlcore.data.tables.encoding import Schema
 from dlcore.data.tables.remarks import check_spellings, remarks, row_numbers
 from dlcore.data.tables.table_file import TableFile, open_table
@@ -72,6 +72,7 @@ class RowReader:
     separator: str
     header: bool | str
     sheet: str | int
+    day_first: bool | None
     ignore: Sequence[str]
     categorical: Sequence[str]
     cells: CellFormat
@@ -98,11 +99,17 @@ class RowReader:
                 f"{where}: expected a target and at least one other column, got only {', '.join(names)}. If they are "
                 "separated by another sign, give it: --data.separator SIGN."
             )
-        reader = ColumnReader(where, self.cells)
+        reader = ColumnReader(where, self.cells, self.day_first)
         kinds: dict[str, Kind] = dict.fromkeys(self.categorical, "names")
         columns = {name: reader.read(table[name], name, kinds.get(name, "auto")) for name in inputs}
         advice = "Correct it, or give another --data.target."
         goal = reader.read(table[target_name], target_name, kinds.get(target_name, "auto"), advice)
+        if isinstance(goal, Numbers) and goal.dates:
+            raise DataError(
+                f"{where}: target {target_name!r}: expected numbers or classes, got dates. Write what is asked for as "
+                f"a number (days until then) into a column, or take each date as a class "
+                f"({flag_words('data.categorical', target_name)})."
+            )
         notes = _notes({**columns, target_name: goal})
         if target_name not in self.categorical:
             check_spellings(where, target_name, goal)
@@ -144,7 +151,11 @@ class RowReader:
             raise DataError(f"{where}: expected the target {target.name!r} among the columns, got a file without it.")
         advice = "Correct it: the training rows have numbers there."
         reader, units = ColumnReader(where, self.cells), schema.encoding.units()
-        columns = {name: reader.read(table[name], name, kind, advice, units.get(name)) for name, kind in kinds.items()}
+        columns = {}
+        for name, kind in kinds.items():
+            order = self.day_first if self.day_first is not None else schema.encoding.day_first(name)
+            said = advice.replace("numbers", kind)
+            columns[name] = replace(reader, day_first=order).read(table[name], name, kind, said, units.get(name))
         goal, read = None, dict(columns)
         if target.name in names:
             column = table[target.name]

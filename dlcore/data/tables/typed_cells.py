@@ -21,8 +21,9 @@ def cell_text(cell: Any, decimal: str = ".") -> str:
     if cell is None or cell != cell:
         return ""
     if isinstance(cell, float | np.floating):
-        whole = float(cell).is_integer() and abs(cell) < _EXACT
-        return (str(int(cell)) if whole else repr(float(cell))).replace(".", decimal)
+        number = float(cell)
+        whole = number.is_integer() and abs(number) < _EXACT
+        return (str(int(number)) if whole else repr(number)).replace(".", decimal)
     if isinstance(cell, datetime):
         return str(cell.date()) if cell.time() == time() else str(cell.replace(tzinfo=None))
     return str(cell)
@@ -35,7 +36,7 @@ def column_of(cells: Sequence[Any], as_text: bool, decimal: str) -> Series:
     kinds = {type(cell) for cell in cells if cell is not None}
     if not as_text and kinds:
         if kinds <= {int, float}:
-            whole = kinds == {int} and None not in cells and max(map(abs, cells)) < _EXACT
+            whole = kinds == {int} and None not in cells and max(abs(cell) for cell in cells) < _EXACT
             return pd.Series(cells, dtype=np.int64 if whole else np.float64)
         if kinds == {bool} and None not in cells:
             return pd.Series(cells, dtype=bool)
