@@ -20,6 +20,7 @@ from dlcore.data.tables.encoding import Encoding, Schema
 from dlcore.data.tables.file_format import table_path
 from dlcore.data.tables.row_splits import cut, part_size
 from dlcore.data.tables.rows import RowReader, Rows
+from dlcore.data.tables.table_file import TableFile
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
 from dlcore.plain_text import printable
@@ -152,14 +153,14 @@ class Table(ArrayData):
         self.reader = RowReader(
             encoding, separator, header, sheet, None if day_first == "auto" else bool(day_first), ignored, named, cells
         )
-        self.cycles = dates == "cycles"
-        self.max_categories, self.missing = max_categories, missing
+        self.max_categories, self.missing, self.cycles = max_categories, missing, dates == "cycles"
         self.standardize, self.target_unit = standardize, target_unit
         self.task = None if task == "auto" else task
         self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
         self.val_path, self.test_path = val_path, test_path
         self.source = f"built-in table {builtin}" if path is None else path
         self.schema: Schema | None = None
+        self.new_rows: TableFile | None = None  # another file than that of the training
         self._wish: str | None = None
 
     # What is known before and after the rows are read
@@ -209,10 +210,9 @@ class Table(ArrayData):
 
     def load(self) -> dict[str, Split]:
         """Read the rows and fit the encoding to those that train; or read them as the checkpoint's run did."""
-        source: Path | DataFrame
         path, content = "", f"built-in {self.builtin}"
         if self.path is not None:
-            source = table_path("path", self.path)
+            source: Path | DataFrame = table_path("path", self.path)
             path, content = str(source.resolve()), fingerprint(source)
         else:
             source = builtin_table(self.builtin or "")
@@ -229,7 +229,7 @@ class Table(ArrayData):
                 "training and test rows can no longer be told apart. Put new rows into a file of their own; to train "
                 "on other rows, leave out --ckpt_path."
             )
-        whole = self._whole(source, self.source, target_needed=self.stage != "predict")
+        whole = self._whole(source, self.source, target_needed=self.stage != "predict", new=True)
         return {"val": whole, "test": whole}
 
     def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Split]:
@@ -269,10 +269,11 @@ class Table(ArrayData):
             parts["test"] = self._whole(table_path("test_path", self.test_path), self.test_path, needed)
         return fill_empty_parts(parts)
 
-    def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Split:
+    def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True, new: bool = False) -> Split:
         """Return a part with all rows of a further file."""
         target = self._known.target
         rows = self.reader.further(source, where, self._known, target_needed)
+        self.new_rows = rows.file if new else None
         kept = rows.kept(self.missing, target.name, target_needed)
         inputs = self._encode(rows, kept)
         targets = target.encode(rows.target, kept, where) if rows.target else target.unknown(len(inputs))

@@ -134,9 +134,9 @@ class Encoding:
             if len(categories) > _MANY and len(categories) > _DIFFERENT * present and _length(categories) > _LONG:
                 raise DataError(
                     f"{what} numbers or categories, got texts, {len(categories):,} different ones in {present:,} "
-                    f"training rows ({categories[0][:_LONG]!r}, …). Leave the column out ({without}); to learn from the texts: "
-                    f"python -m dlcore fit -c rnn_topics --data.path FILE {flag_words('data.text', name)} --data.label "
-                    "TARGET."
+                    f"training rows ({categories[0][:_LONG]!r}, …). Leave the column out ({without}); to learn from "
+                    f"the texts: python -m dlcore fit -c rnn_topics --data.path FILE {flag_words('data.text', name)} "
+                    "--data.label TARGET."
                 )
             shown = f"{', '.join(categories[:3])}, …"
             if len(categories) > max_categories:

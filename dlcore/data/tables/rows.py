@@ -35,6 +35,7 @@ class Rows:
     target: Column | None  # the target; None in rows to predict without one
     notes: Sequence[str] = ()  # notes about how they were read
     further: bool = False  # whether their columns were known before
+    file: TableFile | None = None  # their file, if it is another one than that of the training
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
         """Return the indices of the rows that are used (N,): with ``drop`` those without a missing value, else all.
@@ -129,6 +130,7 @@ class RowReader:
         """Read rows with known columns: by name, in any order; by position in a file without names."""
         kinds, target = schema.encoding.kinds(), schema.target
         header = schema.header
+        file = None
         if isinstance(source, Path):
             wanted = self.header if header else False
             file = self._open(source, wanted, tuple(kinds))
@@ -164,7 +166,7 @@ class RowReader:
                 goal, note = target.known(goal)
                 goal = replace(goal, notes=(*goal.notes, *([note] if note else [])))
             read[target.name] = goal
-        return Rows(where, names, header, columns, goal, _notes(read), further=True)
+        return Rows(where, names, header, columns, goal, _notes(read), further=True, file=file)
 
 
 def _notes(columns: Mapping[str, Column]) -> list[str]:

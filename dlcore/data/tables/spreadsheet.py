@@ -111,7 +111,7 @@ def _rows(path: Path, book: Any, sheet: str | int) -> Iterator[list[Any]]:
 def _of_others(path: Path, sheet: str | int) -> list[list[Any]]:
     import pandas as pd
 
-    with pd.ExcelFile(path) as book:
+    with pd.ExcelFile(path, engine="odf" if path.suffix.lower() == ".ods" else "xlrd") as book:
         name = _sheet_name(sheet, [str(each) for each in book.sheet_names])
         table = book.parse(name, header=None, dtype=object, na_filter=False)
     return [_cut(None if pd.isna(cell) else cell for cell in row) for row in table.to_numpy().tolist()]

@@ -54,6 +54,24 @@ class TableFile:
             )
         return without_marks(table, self.cells)
 
+    def as_it_is(self) -> DataFrame:
+        """Read all cells as they are: text of a CSV file, values of their types of another."""
+        import pandas as pd
+
+        if self.form is not None:
+            return read_csv(self.path, replace(self.form, cells=_AsItIs()), self.names)
+        if self.rows is None:
+            return pd.read_parquet(self.path)
+        return pd.DataFrame(self.rows, columns=list(self.names), dtype=object)
+
+
+class _AsItIs(CellFormat):
+    """Cells of which none is missing, not even an empty one."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return ()
+
 
 def open_table(
     path: Path,
