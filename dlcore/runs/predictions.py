@@ -93,9 +93,8 @@ def _write(command: Command, path: Path) -> int:
     if (given := getattr(command.datamodule, "new_rows", None)) is not None:
         numbers = answers.numpy().T
         best = [] if names is None else [names[each] for each in command.decision.classes(answers.numpy()).tolist()]
-        found = dict(
-            zip(header, numbers if names is None else [best, *numbers.astype(np.float64).round(6)], strict=True)
-        )
+        beside = numbers if names is None else [best, *numbers.astype(np.float64).round(6)]
+        found = dict(zip(header, beside, strict=True))
         write_beside(path, given.as_it_is(), indices.numpy(), found)
         return len(answers)
     with replacing(path) as file:
