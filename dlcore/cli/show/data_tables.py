@@ -66,9 +66,12 @@ def _table(summary: TableSummary) -> Table:
         if column is summary.target:
             table.add_section()
         cells = [column.name, column.kind, *([f"{column.missing:,}"] if holes else []), _column_values(column)]
-        mean = date_text(column.mean) if column.kind == "dates" else f"{column.mean:.4g}"
-        days = "{} days" if column.kind == "dates" else "{}"
-        cells += ["", ""] if math.isnan(column.mean) else [mean, days.format(f"{column.std:.4g}")]
+        if math.isnan(column.mean):
+            cells += ["", ""]
+        elif column.kind == "dates":
+            cells += [date_text(round(column.mean)), f"{column.std:.4g} days"]
+        else:
+            cells += [f"{column.mean:.4g}", f"{column.std:.4g}"]
         table.add_row(*cells, style="bold" if column is summary.target else None)
     return table
 
