@@ -265,3 +265,10 @@ def test_dates_in_cells_are_text_where_the_column_is_mixed(tmp_path):
     rows[0][0] = "待定"
     with pytest.raises(DataError, match=r"column 'd': expected dates, as most of it is, got '待定' in row 1"):
         Table(book(tmp_path, [["d", "y"], *rows])).facts()
+
+
+def test_whole_numbers_with_holes_are_whole_as_names(tmp_path):
+    pytest.importorskip("pyarrow")
+    codes = pd.array([None if n == 5 else 100 + n % 3 for n in range(ROWS)], dtype="Int64")
+    pd.DataFrame({"邮编": codes, "类": np.arange(ROWS) % 2}).to_parquet(tmp_path / "t.parquet")
+    assert read(str(tmp_path / "t.parquet")).schema.encoding.columns["邮编"].categories == ["100", "101", "102"]
