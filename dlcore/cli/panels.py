@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from dlcore.runs.evaluation_report import evaluation_report, plain_report
 from dlcore.runs.folder import run_of_checkpoint
 from dlcore.runs.predictions import few_answers, write_predictions
 from dlcore.runs.report_page import in_words
+from dlcore.runs.table_baselines import table_baselines
 from dlcore.runs.trainer_setup import folder_of
 from dlcore.tracking.trackers.tracker_logger import TrackerLogger
 from dlcore.translation import _, ngettext
@@ -147,6 +149,8 @@ def _end_of_evaluation(console: Console, command: Command, seconds: float) -> No
     if (count := getattr(command.model, "evaluated", None)) is not None:
         rows[_(command.model.task.unit)] = f"{count:,}"
     if command.request.command == "test":
+        with never_fatal("the baselines", failed.append):
+            report = replace(report, baselines=table_baselines(command, report.samples))
         rows |= _baseline(command) | report_rows(report)
         try:
             files = write_test_report(command, report, failed.append)
@@ -173,7 +177,7 @@ def _baseline(command: Command) -> dict[str, str]:
 def _end_of_prediction(console: Console, command: Command, seconds: float) -> None:
     path, count = write_predictions(command)
     what = _("{path} ({n:,} batches as predict_step gave them: no table can be made of them)")
-    if path.suffix == ".csv":
+    if path.suffix != ".pt":
         what = ngettext("{path} ({n:,} answer)", "{path} ({n:,} answers)", count)
     rows = {
         _("checkpoint"): short_path(command.settings.checkpoint_path),

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from dlcore.cli.terminal import new_table
 from dlcore.runs.evaluation_report import ClassReport, EvaluationReport
-from dlcore.runs.report_page import class_table, temperature_words, threshold_table, threshold_words
+from dlcore.runs.report_page import class_table, in_words, temperature_words, threshold_table, threshold_words
+from dlcore.runs.table_baselines import BOOSTING
 from dlcore.runs.text_report import TextReport
 from dlcore.translation import _
 
@@ -16,6 +17,8 @@ _MOST_CLASSES = 20
 def report_rows(report: EvaluationReport) -> dict[str, str]:
     """Return the rows of a report below the metrics."""
     rows: dict[str, str] = {}
+    if lines := _baseline_lines(report):
+        rows[_("beside it")] = "\n".join(lines)
     content = report.content
     if isinstance(content, ClassReport):
         said = _("expected calibration error {error:.4f}").format(error=content.calibration.error)
@@ -32,6 +35,22 @@ def report_rows(report: EvaluationReport) -> dict[str, str]:
     if report.lacks:
         rows[_("note")] = "\n".join(report.lacks)
     return rows
+
+
+def _baseline_lines(report: EvaluationReport) -> list[str]:
+    """Return a line for each other model: its accuracy, or R² and RMSE; and of how many training rows it knows."""
+    if report.baselines is None:
+        return []
+    lines = []
+    for model, metrics in report.baselines.models.items():
+        shown = [f"{name} {in_words(metrics[name])}" for name in ("accuracy", "r2", "rmse") if name in metrics]
+        lines.append(_("{title}: {text}").format(title=_(model), text=_(", ").join(shown)))
+    if BOOSTING not in report.baselines.models:
+        lines.append(_("{title}: {text}").format(title=_(BOOSTING), text=_("left out: too many columns or classes")))
+    if report.baselines.rows < report.baselines.of_rows:
+        said = _("trained on {rows:,} of the {all:,} training rows")
+        lines.append(said.format(rows=report.baselines.rows, all=report.baselines.of_rows))
+    return lines
 
 
 def print_class_scores(console: Console, report: EvaluationReport) -> None:

@@ -26,8 +26,9 @@ from dlcore.data.images.augmentation import Augmentation
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoding import PixelFormat, decode_picture
 from dlcore.data.images.image_files import class_targets, find_to_predict
-from dlcore.data.images.notes import meet_broken, say, tell_passed_over
+from dlcore.data.images.notes import meet_broken, tell_passed_over
 from dlcore.data.images.pixel_cache import decoded
+from dlcore.data.resumable_data import say
 from dlcore.data.splits import HoldOut
 from dlcore.errors import ArgumentError, DataError, check_number
 from dlcore.plain_text import decoded_name

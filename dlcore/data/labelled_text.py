@@ -7,12 +7,11 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Split
 from dlcore.data.batches import BatchLoader
-from dlcore.data.resumable_data import fill_empty_parts
+from dlcore.data.resumable_data import fill_empty_parts, say
 from dlcore.data.splits import HoldOut
 from dlcore.data.texts.padded_batches import PaddedBatches
 from dlcore.data.texts.remarks import check_labels, check_texts, class_indices, describe
@@ -20,7 +19,6 @@ from dlcore.data.texts.sources import TextReader, Texts
 from dlcore.data.texts.splits import split_texts
 from dlcore.data.texts.words import CutTexts, cut_texts, texts_by_tokens
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
-from dlcore.plain_text import printable
 from dlcore.text import END, Tokenizer
 from dlcore.text.dictionary import Dictionary
 from dlcore.text.segmentation import Segmenter
@@ -221,7 +219,7 @@ class LabelledText(ArrayData):
             return self.reader.builtin(self.builtin or "")
         found = self.reader.folder(self.root, label_needed)
         if (outside := self.reader.outside(self.root)) and any(found.labels):
-            _say(f"{self.root}: {len(outside):,} files outside the class folders are not read, such as {outside[0]}")
+            say(f"{self.root}: {len(outside):,} files outside the class folders are not read, such as {outside[0]}")
         return found
 
     def _others(self) -> dict[str, str | None]:
@@ -236,7 +234,7 @@ class LabelledText(ArrayData):
                 remedy = "The words stay those of the checkpoint; to train with others, leave out --ckpt_path."
                 raise ArgumentError(argument, f"{before!r}, as in the run of the checkpoint", value, remedy)
             if value != before:
-                _say(f"{argument} {value} changes nothing: the words are those of the checkpoint")
+                say(f"{argument} {value} changes nothing: the words are those of the checkpoint")
 
     def _cut(self, texts: Texts, tokenizer: Tokenizer | None) -> dict[str, Split]:
         """Return the parts of the run's own texts; without a tokenizer, make it from the training texts."""
@@ -265,7 +263,7 @@ class LabelledText(ArrayData):
                 needed = name == "val" or self.stage != "predict"
                 parts[name] = self._whole(self.reader.table(f"{name}_path", path, needed), needed)
         for note in describe(texts, parts, words, tokenizer.vocabulary, self.class_names):
-            _say(note)
+            say(note)
         return fill_empty_parts(parts)
 
     def _whole(self, texts: Texts, needed: bool) -> Split:
@@ -278,20 +276,15 @@ class LabelledText(ArrayData):
     def _targets(self, texts: Texts, kept: np.ndarray, needed: bool = True) -> Tensor:
         codes, note = class_indices(texts, kept, self.class_names, needed)
         if note:
-            _say(note)
+            say(note)
         return torch.from_numpy(codes)
 
     def _rows(self, words: CutTexts, where: str) -> Tensor:
         inputs, lengths = words.rows(self.known_tokenizer.vocabulary, self.max_length)
         longer = int((words.lengths > self.max_length).sum())
         if longer:
-            _say(
+            say(
                 f"{where}: {longer:,} of {len(lengths):,} texts ({longer / len(lengths):.1%}) are longer than "
                 f"max_length, {self.max_length:,}, and cut off; the longest has {words.lengths.max():,} tokens"
             )
         return inputs
-
-
-@rank_zero_only
-def _say(note: str) -> None:
-    print(printable(f"data: {note}."))

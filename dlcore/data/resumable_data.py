@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
 
 from dlcore.errors import ArgumentError
+from dlcore.plain_text import printable
 
 Position = Callable[[], tuple[int, int]]
 _Part = TypeVar("_Part", bound=Sized)
@@ -140,3 +142,9 @@ def fill_empty_parts(parts: dict[str, _Part]) -> dict[str, _Part]:
         if not len(parts[name]):
             parts[name] = parts[other] if len(parts[other]) else parts["train"]
     return parts
+
+
+@rank_zero_only
+def say(note: str) -> None:
+    """Print a note about the data, once for all processes."""
+    print(printable(f"data: {note}."))

@@ -1,4 +1,4 @@
-"""Tables of the user's own, from CSV files, and a few that are built in."""
+"""Tables of the user's own, from CSV files, spreadsheets or Parquet files, and a few that are built in."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from dlcore.data.array_data import ArrayData, Split
-from dlcore.data.resumable_data import fill_empty_parts
+from dlcore.data.resumable_data import fill_empty_parts, say
 from dlcore.data.splits import HoldOut
 from dlcore.data.tables.builtin import BUILTIN, builtin_table
 from dlcore.data.tables.cells import THOUSANDS, CellFormat, NumberFormat
 from dlcore.data.tables.columns import Column
 from dlcore.data.tables.csv_file import fingerprint
 from dlcore.data.tables.encoding import Encoding, Schema
+from dlcore.data.tables.file_format import table_path
 from dlcore.data.tables.rows import RowReader, Rows
+from dlcore.data.tables.table_file import TableFile
 from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, check_number
-from dlcore.plain_text import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,12 +31,14 @@ _CHOICES = {
     "missing": ("error", "mean", "drop"),
     "task": ("auto", "multiclass", "binary", "regression"),
     "decimal": (".", ","),
+    "dates": ("number", "cycles"),
+    "day_first": (True, False, "auto"),
     "thousands": ("auto", *THOUSANDS),
 }
 
 
 class Table(ArrayData):
-    """A table of numbers and names, from a CSV file: one column is the target, the others are the inputs.
+    """A table from a CSV file, a spreadsheet or a Parquet file: one column is the target, the others are the inputs.
 
     Numbers are standardised with mean and standard deviation of the training rows; a column of names is one-hot; true
     and false are 1 and 0. All of that is kept in the checkpoint, so that new rows are read the same way: with a
@@ -45,7 +47,8 @@ class Table(ArrayData):
     all zeros. Targets of a regression stay in their own unit (or target_unit), and so do loss, metrics and answers.
 
     Args:
-        path: The CSV file.
+        path: The file: CSV, .xlsx (.xls, .ods; pip install 'dlcore[excel]') or .parquet (pip install
+            'dlcore[parquet]'). Text in any cell is read by the same rules; a formula is its value.
         target: The target's column: its name, or its index (0 the first, -1 the last).
         builtin: A table that needs no file: breast_cancer, diabetes, linear_regression (the textbook's five points), or
             points of the plane: moons, circles, xor, spiral, sine, fever; path takes precedence.
@@ -56,7 +59,12 @@ class Table(ArrayData):
         thousands: The separator of groups of three digits: none, a comma, a dot, space or apostrophe; auto accepts a
             space, an apostrophe and, with a decimal comma, the dot. Percent and currency signs, the same at each
             number of a column, and brackets for negative numbers are always understood.
-        encoding: The file's encoding, utf-8 (with or without byte order mark), gbk, ….
+        sheet: The spreadsheet's sheet: its name, or its place (0 the first, -1 the last).
+        encoding: The CSV file's encoding, utf-8 (with or without byte order mark), gbk, ….
+        dates: How dates are read (2024-05-01, 2024/5/1 13:45, 2024年5月1日, 01.05.2024): number, their days, since the
+            first training day if not standardised; cycles, also sine and cosine of the place in the week, the year
+            and, if there are times, the day. Zones are not converted.
+        day_first: Whether 01/02/2024 is the first of February; auto: the one that all of the column allows.
         ignore: Columns that are left out, by name: id, or '[id, name]'.
         categorical: Columns whose values are names even where they are numbers (a postcode): by name.
         max_categories: Most categories of a column, at least 2; more are an error, since each is an input.
@@ -78,8 +86,8 @@ class Table(ArrayData):
         folds: Cross-validation: one of so many folds tests instead of test_size; 0: none. All in turn: study --folds 5
         fold: The fold that tests, from 0.
         group: A column, by name, whose rows of equal value stay in one part or fold (one patient); it is no input.
-        val_path: A CSV file whose rows validate, with the same columns; val_size is then not used.
-        test_path: A CSV file whose rows test, with the same columns; test_size is then not used.
+        val_path: A file whose rows validate, with the same columns; val_size is then not used.
+        test_path: A file whose rows test, with the same columns; test_size is then not used.
         batch_size: Rows in a training batch, of each process; for a million rows choose thousands.
         eval_batch_size: Rows in a batch of validation, test and prediction; it changes speed and memory only.
         drop_last: Leave out an epoch's last batch when it is smaller than the others.
@@ -103,7 +111,10 @@ class Table(ArrayData):
         separator: str = "auto",
         decimal: Literal[".", ","] = ".",
         thousands: Literal["auto", "none", ",", ".", "space", "apostrophe"] = "auto",
+        sheet: int | str = 0,
         encoding: str = "utf-8",
+        dates: Literal["number", "cycles"] = "number",
+        day_first: bool | Literal["auto"] = "auto",
         ignore: list[str] | str = [],  # noqa: B006 (never changed; a plain list is what --help shows and YAML has)
         categorical: list[str] | str = [],  # noqa: B006
         max_categories: int = 100,
@@ -131,23 +142,26 @@ class Table(ArrayData):
             raise UnknownNameError("built-in table (in data.builtin)", builtin, BUILTIN)
         if path is None and builtin is None:
             raise ArgumentError("path", "a CSV file", None, f"Or --data.builtin {' or '.join(BUILTIN)}.")
-        for argument, choice in (("missing", missing), ("task", task), ("decimal", decimal), ("thousands", thousands)):
+        chosen = {"missing": missing, "task": task, "decimal": decimal, "thousands": thousands}
+        for argument, choice in (chosen | {"dates": dates, "day_first": day_first}).items():
             if choice not in _CHOICES[argument]:  # jsonargparse checks the command line only
                 raise ArgumentError(argument, " or ".join(map(repr, _CHOICES[argument])), choice)
         if thousands == decimal:
             other = "," if decimal == "." else "."
             raise ArgumentError("thousands", "a sign other than decimal", thousands, f"Or --data.decimal {other}.")
         self.path, self.target, self.builtin = path, target, builtin
-        ignored, named, marks = ([text] if isinstance(text, str) else text for text in (ignore, categorical, na_values))
+        ignored, named, marks = ([each] if isinstance(each, str) else each for each in (ignore, categorical, na_values))
         cells = CellFormat(NumberFormat(decimal, thousands), tuple(marks))
-        self.reader = RowReader(encoding, separator, header, ignored, named, cells, group)
-        self.max_categories, self.missing = max_categories, missing
+        first = None if day_first == "auto" else bool(day_first)
+        self.reader = RowReader(encoding, separator, header, sheet, first, ignored, named, cells, group)
+        self.max_categories, self.missing, self.cycles = max_categories, missing, dates == "cycles"
         self.standardize, self.target_unit = standardize, target_unit
         self.task = None if task == "auto" else task
         self.hold_out = HoldOut(val_size, test_size, split_seed, folds, fold)
         self.val_path, self.test_path = val_path, test_path
         self.source = f"built-in table {builtin}" if path is None else path
         self.schema: Schema | None = None
+        self.new_rows: TableFile | None = None  # another file than that of the training
         self._wish: str | None = None
         self._own = [name for name, file in (("val", val_path), ("test", test_path)) if file is not None]
         self._rules = {"missing": missing, "group": group}  # with hold_out they determine which rows are held out
@@ -201,10 +215,9 @@ class Table(ArrayData):
 
     def load(self) -> dict[str, Split]:
         """Read the rows and fit the encoding to those that train; or read them as the checkpoint's run did."""
-        source: Path | DataFrame
         path, content = "", f"built-in {self.builtin}"
         if self.path is not None:
-            source = _file("path", self.path)
+            source: Path | DataFrame = table_path("path", self.path)
             path, content = str(source.resolve()), fingerprint(source)
         else:
             source = builtin_table(self.builtin or "")
@@ -222,7 +235,7 @@ class Table(ArrayData):
                 "training and test rows can no longer be told apart. Put new rows into a file of their own; to train "
                 "on other rows, leave out --ckpt_path."
             )
-        whole = self._whole(source, self.source, target_needed=self.stage != "predict")
+        whole = self._whole(source, self.source, target_needed=self.stage != "predict", new=True)
         return {"val": whole, "test": whole}
 
     def _cut(self, rows: Rows, target_name: str, path: str, content: str) -> dict[str, Split]:
@@ -239,30 +252,29 @@ class Table(ArrayData):
         groups = None if rows.groups is None else rows.groups[kept]
         train, test, val = self.hold_out.cut(kept, classes, groups, self._own)
         if self.schema is None:
-            encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where)
+            encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where, self.cycles)
             self.schema = Schema(encoding, target, rows.names, rows.header, path, content)
             for name in encoding.constant:
-                _say(
-                    f"{rows.where}: column {name!r} has one value in all training rows: nothing can be learned from it"
-                )
+                say(f"{rows.where}: column {name!r} has one value in all training rows: nothing can be learned from it")
             if advice := target.advice(targets[train]):
-                _say(f"{rows.where}: {advice}")
+                say(f"{rows.where}: {advice}")
         inputs = self._encode(rows, kept)
         parts = {
             name: Split(inputs, targets, torch.from_numpy(chosen))
             for name, chosen in (("train", train), ("val", val), ("test", test))
         }
         if self.val_path is not None:
-            parts["val"] = self._whole(_file("val_path", self.val_path), self.val_path)
+            parts["val"] = self._whole(table_path("val_path", self.val_path), self.val_path)
         if self.test_path is not None:
             needed = self.stage != "predict"
-            parts["test"] = self._whole(_file("test_path", self.test_path), self.test_path, needed)
+            parts["test"] = self._whole(table_path("test_path", self.test_path), self.test_path, needed)
         return fill_empty_parts(parts)
 
-    def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True) -> Split:
+    def _whole(self, source: Path | DataFrame, where: str, target_needed: bool = True, new: bool = False) -> Split:
         """Return a part with all rows of a further file."""
         target = self._known.target
         rows = self.reader.further(source, where, self._known, target_needed)
+        self.new_rows = rows.file if new else None
         kept = rows.kept(self.missing, target.name, target_needed)
         inputs = self._encode(rows, kept)
         targets = target.encode(rows.target, kept, where) if rows.target else target.unknown(len(inputs))
@@ -280,19 +292,5 @@ class Table(ArrayData):
         if len(kept) < len(inputs):
             notes.append(f"{len(inputs) - len(kept):,} of {len(inputs):,} rows have missing values and are left out")
         for note in notes:
-            _say(f"{rows.where}: {note}")
+            say(f"{rows.where}: {note}")
         return inputs
-
-
-def _file(argument: str, value: str) -> Path:
-    path = Path(value).expanduser()
-    if not path.is_file():
-        raise ArgumentError(
-            argument, "a CSV file", value, "That is a folder." if value and path.is_dir() else "It is not there."
-        )
-    return path
-
-
-@rank_zero_only
-def _say(note: str) -> None:
-    print(printable(f"data: {note}."))

@@ -6,13 +6,14 @@ network, K answers of a sample, V vocabulary, L recurrent layers, D hidden featu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dlcore.data.tables.encoding import Encoding, Scale
+from dlcore.data.tables.encoding import Days, Encoding, Scale
 from dlcore.text.vocabulary import END
 
 
@@ -68,8 +69,8 @@ class TableAnswers(ModelAnswers):
         encoding: Encoding of the columns.
 
     Shape:
-        - Input: (N, C), float64: numbers as in the file; of names the position among the column's categories, from 0,
-          or -1 for another name; NaN where a value is missing.
+        - Input: (N, C), float64: numbers as in the file; of dates the days since 1970-01-01; of names the position
+          among the column's categories, from 0, or -1 for another name; NaN where a value is missing.
         - Output: (N, K).
     """
 
@@ -80,9 +81,13 @@ class TableAnswers(ModelAnswers):
         scales = [column for column in columns if isinstance(column, Scale)]
         names = [(place, code) for place, column in enumerate(columns) if not isinstance(column, Scale)
                  for code in range(len(column.categories))]  # fmt: skip
-        # The network's inputs are in the order of the columns; here numbers come first.
-        order = sorted(range(len(numbers) + len(names)), key=([*numbers, *(place for place, _ in names)]).__getitem__)
-        shifts = [column.mean if encoding.standardize else 0.0 for column in scales]
+        # Sine and cosine of each cycle of a date: cos x = sin(x + π/2).
+        waves = [(place, 2 * math.pi / period, start) for place, column in enumerate(columns)
+                 if isinstance(column, Days) for period in column.cycles for start in (0.0, math.pi / 2)]  # fmt: skip
+        # The network's inputs are in the order of the columns; here numbers come first, then names, then waves.
+        places = [*numbers, *(place for place, _ in names), *(place for place, *_ in waves)]
+        order = sorted(range(len(places)), key=places.__getitem__)
+        shifts = [column.mean if encoding.standardize else column.origin for column in scales]
         factors = [(1 / column.std if column.std else 0.0) if encoding.standardize else 1.0 for column in scales]
         for name, values, kind in (
             ("numbers", numbers, torch.int64),
@@ -91,6 +96,9 @@ class TableAnswers(ModelAnswers):
             ("factors", factors, torch.float64),
             ("names", [place for place, _ in names], torch.int64),
             ("codes", [code for _, code in names], torch.float64),
+            ("dates", [numbers.index(place) for place, *_ in waves], torch.int64),
+            ("rates", [rate for _, rate, _ in waves], torch.float64),
+            ("starts", [start for *_, start in waves], torch.float64),
             ("order", order, torch.int64),
         ):
             self.register_buffer(name, torch.tensor(values, dtype=kind))
@@ -99,9 +107,11 @@ class TableAnswers(ModelAnswers):
         """Return the answers."""
         numbers = rows.index_select(1, self.get_buffer("numbers"))
         numbers = torch.where(numbers.isnan(), self.get_buffer("means"), numbers)
+        angles = numbers.index_select(1, self.get_buffer("dates")) * self.get_buffer("rates")
+        waves = (angles + self.get_buffer("starts")).sin()
         numbers = (numbers - self.get_buffer("shifts")) * self.get_buffer("factors")
         categories = rows.index_select(1, self.get_buffer("names")) == self.get_buffer("codes")
-        inputs = torch.cat([numbers.float(), categories.float()], dim=1)
+        inputs = torch.cat([numbers.float(), categories.float(), waves.float()], dim=1)
         return super().forward(inputs.index_select(1, self.get_buffer("order")))
 
 

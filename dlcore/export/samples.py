@@ -19,7 +19,7 @@ from dlcore.data import ImageFolder, Table
 from dlcore.data.array_data import ArrayData
 from dlcore.data.tables.builtin import builtin_table
 from dlcore.data.tables.columns import Names
-from dlcore.data.tables.encoding import OneHot, Schema
+from dlcore.data.tables.encoding import Days, OneHot, Schema
 from dlcore.errors import CheckpointError, DataError, FitError, in_a_line
 from dlcore.export.exportable import MOST, RANDOM, Exportable, at_least_two, predicted, read_test_samples
 from dlcore.export.networks import ModelAnswers, PreparedAnswers, TableAnswers
@@ -82,10 +82,10 @@ def _random_pictures(data: ArrayData, shape: Sequence[int]) -> Tensor:
 
 
 def _about_table(schema: Schema) -> dict[str, Any]:
-    columns = {
-        name: list(kept.categories) if isinstance(kept, OneHot) else None
-        for name, kept in schema.encoding.columns.items()
-    }
+    columns: dict[str, Any] = {}
+    for name, kept in schema.encoding.columns.items():
+        other = "date" if isinstance(kept, Days) else None
+        columns[name] = list(kept.categories) if isinstance(kept, OneHot) else other
     return {"columns": columns, "target": schema.target.label, "encoding": schema.encoding.state()}
 
 

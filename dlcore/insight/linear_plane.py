@@ -31,7 +31,7 @@ def planes(model: nn.Module, data: Any) -> dict[str, str]:
     (layer,), columns = own, list(schema.encoding.columns.values())
     if not isinstance(layer, nn.Linear) or layer.out_features != 1 or layer.bias is None:
         return {}
-    if len(columns) > _MOST_COLUMNS or not all(isinstance(column, Scale) for column in columns):
+    if len(columns) > _MOST_COLUMNS or not all(type(column) is Scale for column in columns):
         return {}
     inputs, targets = part.fetch(part.indices)
     x, y = (values.cpu().double().numpy() for values in (inputs, targets.reshape(-1)))

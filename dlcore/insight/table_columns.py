@@ -14,6 +14,7 @@ import numpy as np
 from dlcore.data import Table
 from dlcore.data.tables.builtin import builtin_table
 from dlcore.data.tables.columns import Column, Names
+from dlcore.data.tables.dates import date_text
 from dlcore.data.tables.rows import Rows
 from dlcore.tracking.figures.column_sheet import ColumnValues
 
@@ -25,7 +26,7 @@ class ColumnSummary:
     """A column of a table."""
 
     name: str
-    kind: str  # ``numbers``, ``true/false`` or ``categories``
+    kind: str  # ``numbers``, ``dates`` (in days since 1970-01-01), ``true/false`` or ``categories``
     missing: int  # rows without a value
     low: float  # least number; NaN for categories, and if all are missing. So are the next three
     high: float  # greatest number
@@ -78,7 +79,7 @@ def _summary(name: str, column: Column) -> ColumnSummary:
         order = np.argsort(-counts, kind="stable")
         categories = [(column.names[code], int(counts[code])) for code in order if counts[code]]
         return ColumnSummary(name, "categories", missing, nothing, nothing, nothing, nothing, categories)
-    kind = "true/false" if column.boolean else "numbers"
+    kind = "true/false" if column.boolean else "dates" if column.dates else "numbers"
     present = column.values[~column.missing]
     if not len(present):
         return ColumnSummary(name, kind, missing, nothing, nothing, nothing, nothing, [])
@@ -93,7 +94,7 @@ def _values(rows: Rows) -> list[ColumnValues]:
             codes = np.where(column.codes < 0, np.nan, column.codes.astype(np.float64))
             drawn.append(ColumnValues(name, codes, tuple(column.names)))
         else:
-            drawn.append(ColumnValues(name, column.values))
+            drawn.append(ColumnValues(name, column.values, text=date_text if column.dates else "{:.4g}".format))
     return drawn
 
 

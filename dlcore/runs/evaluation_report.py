@@ -27,6 +27,7 @@ from dlcore.evaluation.curves import (
 from dlcore.evaluation.decision import probabilities_of
 from dlcore.runs.decision import Decision
 from dlcore.runs.output_reading import OutputReading, read_outputs
+from dlcore.runs.table_baselines import Baselines
 from dlcore.runs.text_report import TextReport, report_text
 from dlcore.translation import _
 
@@ -93,6 +94,7 @@ class EvaluationReport:
         samples: Samples that were judged; of text documents.
         method: How the intervals were made, a sentence; empty if there are none.
         lacks: What the report lacks, and why, a sentence each.
+        baselines: What other models reach on the same rows of a table; None for other data.
     """
 
     metrics: dict[str, Estimate]
@@ -100,6 +102,7 @@ class EvaluationReport:
     samples: int = 0
     method: str = ""
     lacks: list[str] = field(default_factory=list)
+    baselines: Baselines | None = None
 
 
 def plain_report(command: Command) -> EvaluationReport:

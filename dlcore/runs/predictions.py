@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
@@ -20,6 +21,7 @@ from dlcore.nn.metrics import SPELLING_BITS
 from dlcore.plain_text import csv_cell
 from dlcore.runs.evaluation_files import class_names, output_files, remember
 from dlcore.runs.folder import run_of_checkpoint
+from dlcore.runs.prediction_rows import ending_of, read_back, write_beside
 from dlcore.text import END, UNKNOWN
 from dlcore.tracking.run_file import replace_file, replacing
 
@@ -34,10 +36,10 @@ _LONGEST = 40  # characters of a document's first line to write
 def write_predictions(command: Command) -> tuple[Path, int]:
     """Write the predictions of ``predict``, one row per sample.
 
-    The columns: ``index``, the sample's index in the data, from 0; ``file`` or ``text``, if samples are that; for a
-    classifier ``predicted`` (by the checkpoint's threshold, if it has one), ``probability of`` each class and, if
-    known, ``target``; for a regression ``predicted NAME`` and, if known, ``NAME``. For a text model, one row per
-    document (`write_documents`).
+    The columns: ``index``, the sample's index in the data, from 0; ``file`` or ``text``, if samples are that; of new
+    rows of a table all columns of their file, as they came; for a classifier ``predicted`` (by the checkpoint's
+    threshold, if it has one), ``probability of`` each class and, if known, ``target``; for a regression ``predicted
+    NAME`` and, if known, ``NAME``. For a text model, one row per document (`write_documents`).
 
     Predictions that are not one row per sample are saved unchanged, as a list of batches, in ``predictions.pt``
     (``torch.load`` reads it).
@@ -45,7 +47,8 @@ def write_predictions(command: Command) -> tuple[Path, int]:
     A name that a spreadsheet would take for a formula gets an apostrophe before it (`csv_cell`).
 
     Returns:
-        The file and the number of its rows. The file is ``predictions.csv`` (other data by flag:
+        The file and the number of its rows. The file is ``predictions.csv``, for new rows of a spreadsheet
+        ``predictions_NAME.xlsx``, of a Parquet file ``predictions_NAME.parquet`` (other data by flag:
         ``predictions_NAME.csv``; a pattern or a list: ``predictions_other.csv``) in the checkpoint's run folder, or in
         the working folder if there is none or it is read-only. A file of another evaluation is not replaced
         (`output_files`).
@@ -60,7 +63,9 @@ def write_predictions(command: Command) -> tuple[Path, int]:
         replace_file(path, content.getvalue())
         remember(command, [path])
         return path, len(command.output)
-    (path,) = output_files(command, folder, "predictions.csv")
+    given = getattr(command.datamodule, "new_rows", None)
+    ending = ".csv" if given is None else ending_of(given.path)
+    (path,) = output_files(command, folder, f"predictions{ending}")
     rows = _write(command, path)
     remember(command, [path])
     return path, rows
@@ -85,6 +90,13 @@ def _write(command: Command, path: Path) -> int:
         header, known = ["predicted", *(f"{word} of {name}" for name in names)], ["target"]
     files = getattr(part, "names", None)
     named = [facts.get("sample_names", "file")] if files else []
+    if (given := getattr(command.datamodule, "new_rows", None)) is not None:
+        numbers = answers.numpy().T
+        best = [] if names is None else [names[each] for each in command.decision.classes(answers.numpy()).tolist()]
+        beside = numbers if names is None else [best, *numbers.astype(np.float64).round(6)]
+        found = dict(zip(header, beside, strict=True))
+        write_beside(path, given.as_it_is(), indices.numpy(), found)
+        return len(answers)
     with replacing(path) as file:
         writer = csv.writer(file)
         writer.writerow(map(csv_cell, ["index", *named, *header, *(known if has_targets else [])]))
@@ -113,11 +125,7 @@ def _classes(answers: Tensor, names: Sequence[str], decision: Decision) -> list[
 
 def few_answers(path: Path) -> dict[str, str]:
     """Return the answer to each sample of a small table of predictions, by the sample's name; empty for other files."""
-    if path.suffix != ".csv":
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    found = {}
+    rows, found = read_back(path), {}
     for row in rows:
         answer = row.get("predicted", "")
         share = row.get(f"probability of {answer}")

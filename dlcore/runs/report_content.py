@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlcore.evaluation.curves import Calibration, ClassScores
 from dlcore.runs.evaluation_report import SEED, ClassReport, EvaluationReport, NumberReport
+from dlcore.runs.table_baselines import Baselines
 from dlcore.runs.text_report import TextReport
 from dlcore.tracking.figures import classifier_curves, regression_errors, text_bins
 
@@ -30,6 +31,8 @@ def report_numbers(report: EvaluationReport) -> dict[str, Any]:
         },
         "bootstrap_seed": SEED,
     }
+    if report.baselines is not None:
+        found["baselines"] = _of_baselines(report.baselines)
     content = report.content
     if isinstance(content, ClassReport):
         found |= _of_classes(content)
@@ -39,6 +42,21 @@ def report_numbers(report: EvaluationReport) -> dict[str, Any]:
             for name, bins in (("by_position", content.by_position), ("by_frequency", content.by_frequency))
         }
     return found
+
+
+def _of_baselines(baselines: Baselines) -> dict[str, Any]:
+    models = {
+        model: {
+            **{name: plain_number(each.value) for name, each in metrics.items()},
+            "intervals_95": {
+                name: [plain_number(each.low), plain_number(each.high)]
+                for name, each in metrics.items()
+                if each.has_interval
+            },
+        }
+        for model, metrics in baselines.models.items()
+    }
+    return {"training_rows": baselines.rows, "of_training_rows": baselines.of_rows, **models}
 
 
 def _of_classes(content: ClassReport) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dlcore.evaluation.bootstrap import Estimate
 from dlcore.evaluation.curves import MOST_CLASSES
 from dlcore.runs.decision import Decision
 from dlcore.runs.evaluation_report import ClassReport, EvaluationReport, NumberReport
+from dlcore.runs.table_baselines import Baselines
 from dlcore.runs.text_report import TextReport
 from dlcore.translation import N_, _, language
 
@@ -179,9 +180,23 @@ def _sections(report: EvaluationReport, pictures: dict[str, str]) -> list[Sectio
         parts = _sections_of_text(content, figure)
     else:
         parts = []
+    if report.baselines is not None:
+        parts.append(_section_of_baselines(report, report.baselines))
     if "confusion_matrix" in pictures:
         parts.append(Section(_("Confusion matrix"), picture=pictures["confusion_matrix"], small=True))
     return parts
+
+
+def _section_of_baselines(report: EvaluationReport, baselines: Baselines) -> Section:
+    own = {name.partition("/")[2]: each for name, each in report.metrics.items()}
+    names = [name for name in next(iter(baselines.models.values())) if name in own]
+    rows = {_("this network"): own, **{_(name): metrics for name, metrics in baselines.models.items()}}
+    said = _(
+        "scikit-learn's models with default settings, trained on {rows:,} of the {all:,} training rows, encoded as for "
+        "the network, and tested on the same rows. In brackets: 95% intervals, from the same draws."
+    ).format(rows=baselines.rows, all=baselines.of_rows)
+    table = [[model, *(in_words(metrics[name]) for name in names)] for model, metrics in rows.items()]
+    return Section(_("Other models on the same rows"), said, heads=[_("model"), *names], rows=table)
 
 
 def _sections_of_classes(content: ClassReport, figure: str) -> list[Section]:

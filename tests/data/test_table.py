@@ -162,14 +162,18 @@ def test_other_encodings(csv_file):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"path": "absent.csv"}, ArgumentError, "path: expected a CSV file, got 'absent.csv'. It is not there"),
+        (
+            {"path": "absent.csv"},
+            ArgumentError,
+            "path: expected a table's file, got 'absent.csv'. It is not there",
+        ),
         ({"target": "结局"}, UnknownNameError, r"column \(in data.target\): '结局'"),
         ({"target": 9}, ArgumentError, "target: expected a place from -4 to 3, or a name, got 9"),
         ({"ignore": "长"}, UnknownNameError, r"column \(in data.ignore\): '长'"),
         ({"categorical": "色"}, UnknownNameError, r"column \(in data.categorical\): '色'"),
         ({"val_size": 30, "test_size": 20}, ArgumentError, "val_size: expected at most 18 of 20 rows"),
         ({"val_size": 1.5}, ArgumentError, "val_size: expected a share"),
-        ({"test_path": "absent.csv"}, ArgumentError, "test_path: expected a CSV file"),
+        ({"test_path": "absent.csv"}, ArgumentError, "test_path: expected a table's file"),
         ({"task": "regression"}, ArgumentError, "task: expected binary or multiclass, got 'regression'"),
         ({"missing": "median"}, ArgumentError, "missing: expected 'error' or 'mean' or 'drop', got 'median'"),
         ({"max_categories": 1}, ArgumentError, "max_categories: expected a number at least 2"),

@@ -172,6 +172,16 @@ def test_a_name_of_its_own_for_each_row_teaches_nothing():
     assert encoded({"id": names(*own["id"].names, "n00")}, range(12))[0].in_features == 11
 
 
+def test_a_column_of_texts_is_refused_with_the_way_to_learn_from_it(tmp_path):
+    texts = [f"这家店第{n}次来了，东西一直很好吃，服务也好" for n in range(30)]
+    with pytest.raises(
+        DataError, match=r"column '评论': expected numbers or categories, got texts, 30 different ones in 30 training "
+        r"rows .*\(--data\.ignore 评论\).*fit -c rnn_topics --data\.path FILE --data\.text 评论 --data\.label TARGET"
+    ):  # fmt: skip
+        encoded({"评论": names(*texts)}, range(30))
+    assert encoded({"评论": names(*(texts[:3] * 10))}, range(30))[0].in_features == 3  # long, but they return
+
+
 def test_an_encoding_is_kept_as_plain_values(tmp_path):
     encoding, _, _ = encoded({"n": numbers(1, 3), "c": names("红", "蓝")}, [0, 1])
     torch.save(encoding.state(), tmp_path / "state")

@@ -61,7 +61,6 @@ def test_classes_that_differ_in_spelling_only(csv_file, said):
     assert "column 'c': 'Red' and 'red' differ in case or blanks only: they are categories of their own" in out
 
 
-def test_dates_are_said_to_be_categories(said):
-    for form in ("2024-01-{:02}", "{:02}.01.2024", "2024年1月{}日", "1/{}/24 12:30"):
-        dates = "".join(f"{form.format(n % 9 + 1)},{n % 3},{n % 2}\n" for n in range(36))
-        assert "column 'd' has dates, each a category of its own" in said("d,x,y\n" + dates)[0]
+def test_dates_with_two_digits_of_a_year_are_said_to_be_categories(said):
+    dates = "".join(f"1/{n % 9 + 1}/24 12:30,{n % 3},{n % 2}\n" for n in range(36))
+    assert "column 'd' has dates, each a category of its own" in said("d,x,y\n" + dates)[0]

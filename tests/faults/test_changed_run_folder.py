@@ -187,10 +187,16 @@ def test_a_checkpoint_of_other_rows(work, trained_here):
     command(work, *GO_ON).check(2, "numbers.csv: expected the rows of the training, got a file that was changed since")
 
 
-@pytest.mark.fault("The table is gone when the run goes on", "“data.path: expected a CSV file, got '…/numbers.csv'. …”")
+@pytest.mark.fault(
+    "The table is gone when the run goes on",
+    "“data.path: expected a table's file, got '…/numbers.csv'. …”",
+)
 def test_a_checkpoint_whose_data_are_gone(work, trained_here):
     (work / "numbers.csv").unlink()
-    command(work, *GO_ON).check(2, f"data.path: expected a CSV file, got '{work / 'numbers.csv'}'. It is not there.")
+    command(work, *GO_ON).check(
+        2,
+        f"data.path: expected a table's file, got '{work / 'numbers.csv'}'. It is not there.",
+    )
 
 
 def remove_runs():

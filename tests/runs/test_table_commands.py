@@ -84,7 +84,10 @@ def test_answers_for_new_rows(patients, workplace):
     new.write_text("性别,热度\n女,6\n男,0\n未知,3\n", encoding="utf-8")
     path, count = write_predictions(predict("--ckpt_path", str(run.folder), "--data.path", str(new)))
     rows = read(path)
-    assert (count, list(rows[0])) == (3, ["index", "predicted", "probability of 健", "probability of 病"])
+    assert (count, list(rows[0])) == (
+        3,
+        ["index", "性别", "热度", "predicted", "probability of 健", "probability of 病"],
+    )
     mean, std = run.datamodule.state_dict()["table"]["encoding"]["columns"][0][1:]
     inputs = torch.tensor([[(6 - mean) / std, 1, 0], [(0 - mean) / std, 0, 1], [(3 - mean) / std, 0, 0]])
     best = run.model
@@ -118,7 +121,7 @@ def test_answers_of_a_regression_are_numbers_in_the_unit_of_the_target(patients,
     float(rows[0]["predicted 费用"])
     (workplace / "新.csv").write_text("性别,热度\n女,6\n", encoding="utf-8")
     rows = read(write_predictions(predict("--ckpt_path", str(run.folder), "--data.path=新.csv"))[0])
-    assert list(rows[0]) == ["index", "predicted 费用"]
+    assert list(rows[0]) == ["index", "性别", "热度", "predicted 费用"]
 
 
 def test_a_file_of_new_rows_with_targets_is_tested_whole(patients, workplace):
@@ -143,7 +146,7 @@ def test_linear_regression_reaches_the_least_squares_plane(workplace):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--data.path=absent.csv",), "data.path: expected a CSV file, got 'absent.csv'"),
+        (("--data.path=absent.csv",), "data.path: expected a table's file, got 'absent.csv'"),
         (("--data.path=病人.csv", "--data.target=结局"), "Unknown column (in data.target): '结局'."),
         (("--data.path=病人.csv", "--data.val_size=1.5"), "data.val_size: expected a share"),
         (("--data.path=病人.csv", "--data.header=perhaps"), "data.header: "),

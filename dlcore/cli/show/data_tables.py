@@ -20,6 +20,7 @@ from dlcore.cli.show.prepared import data_title, recipe_title
 from dlcore.cli.show.subject import Words
 from dlcore.cli.terminal import new_table, open_console, print_columns
 from dlcore.data import ChineseCorpus
+from dlcore.data.tables.dates import date_text
 from dlcore.errors import ArgumentError
 from dlcore.insight.corpus_summary import PartSummary, document_words, summarize_corpus
 from dlcore.insight.table_columns import ColumnSummary, summarize_table
@@ -65,14 +66,22 @@ def _table(summary: TableSummary) -> Table:
         if column is summary.target:
             table.add_section()
         cells = [column.name, column.kind, *([f"{column.missing:,}"] if holes else []), _column_values(column)]
-        cells += ["" if math.isnan(number) else f"{number:.4g}" for number in (column.mean, column.std)]
+        if math.isnan(column.mean):
+            cells += ["", ""]
+        elif column.kind == "dates":
+            cells += [date_text(round(column.mean)), f"{column.std:.4g} days"]
+        else:
+            cells += [f"{column.mean:.4g}", f"{column.std:.4g}"]
         table.add_row(*cells, style="bold" if column is summary.target else None)
     return table
 
 
 def _column_values(column: ColumnSummary) -> str:
     if column.kind != "categories":
-        return "none" if math.isnan(column.low) else f"{column.low:.4g} to {column.high:.4g}"
+        if math.isnan(column.low):
+            return "none"
+        ends = (date_text(end) if column.kind == "dates" else f"{end:.4g}" for end in (column.low, column.high))
+        return " to ".join(ends)
     shown = [f"{name} ({count:,})" for name, count in column.categories[:_MOST_CATEGORIES]]
     more = len(column.categories) - len(shown)
     return ", ".join(shown) + (f", {more} more" if more else "")

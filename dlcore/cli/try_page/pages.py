@@ -13,7 +13,7 @@ from PIL import Image
 
 from dlcore.cli.try_page.answers import answer_to_drawing, answer_to_picture, answer_to_row, answer_to_text
 from dlcore.data import FashionMNIST, Table
-from dlcore.data.tables.encoding import OneHot
+from dlcore.data.tables.encoding import Days, OneHot
 from dlcore.errors import ArgumentError, DlcoreError, FitError
 from dlcore.insight.attribution.trained import Trained, load_trained
 from dlcore.models import TextClassifier
@@ -147,6 +147,8 @@ def _rows(trained: Trained) -> None:
         for name, column in columns.items():
             if isinstance(column, OneHot):
                 field: Any = gr.Dropdown(column.categories, value=column.categories[0], label=name, min_width=150)
+            elif isinstance(column, Days):
+                field = gr.Textbox(value=column.text(column.mean), label=name, min_width=150)
             else:
                 field = gr.Number(value=float(f"{column.mean:.4g}"), label=name, min_width=150)
             fields.append(field)

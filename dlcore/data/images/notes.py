@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from lightning.pytorch.utilities import rank_zero_only
-
 from dlcore.data.images.decoder import WHOLE
 from dlcore.data.images.image_files import Found
 from dlcore.data.images.layout import listed
 from dlcore.data.images.pixel_cache import Pictures
+from dlcore.data.resumable_data import say
 from dlcore.errors import DataError
-from dlcore.plain_text import printable
 
 _SHOWN = 8  # broken files that a message names
 
@@ -80,9 +78,3 @@ def tell_counts(found: Found, class_names: list[str], counts: list[int], balance
             f"classes differ in size: {most:,} training pictures of {common}, {least:,} of {rare}. --data.balanced "
             "true shows each class equally often"
         )
-
-
-@rank_zero_only
-def say(note: str) -> None:
-    """Print a note about the data, once for all processes."""
-    print(printable(f"data: {note}."))

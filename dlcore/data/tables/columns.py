@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcore.data.tables.cells import PLAIN, CellFormat
+from dlcore.data.tables.dates import date_text, days_of, days_of_series, is_date, is_open, order_of
 from dlcore.errors import DataError
 from dlcore.plain_text import flag_words
 
@@ -31,6 +32,8 @@ class Numbers:
 
     values: NDArray[np.float64]  # the numbers (N,), float64; NaN where one is missing. True and false are 1 and 0
     boolean: bool = False  # whether the file has them as true and false
+    dates: bool = False  # whether they are dates, in days since 1970-01-01
+    day_first: bool | None = None  # of dates: whether 01/02/2024 is the first of February; None: there are none such
     unit: str = ""  # the unit of each number: ``%``, a currency, or nothing
     notes: tuple[str, ...] = ()  # notes about how they were read
 
@@ -45,7 +48,7 @@ class Numbers:
 
     def text(self, row: int) -> str:
         """Return the value of a row, for a message."""
-        return f"{self.values[row]:g}"
+        return date_text(self.values[row]) if self.dates else f"{self.values[row]:g}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Names:
 
 
 Column = Numbers | Names
-Kind = Literal["auto", "numbers", "names"]
+Kind = Literal["auto", "numbers", "names", "dates"]
 
 
 def rows_in_words(rows: Mask) -> str:
@@ -93,6 +96,7 @@ class ColumnReader:
 
     where: str  # the file, for messages
     cells: CellFormat = PLAIN  # format of its cells
+    day_first: bool | None = None  # whether 01/02/2024 is the first of February; None: an error, if no other row says
 
     def read(
         self,
@@ -111,6 +115,12 @@ class ColumnReader:
         """
         if kind == "names":
             return _names(series, self.cells.missing)
+        if series.dtype.kind == "M" and kind != "numbers":
+            return Numbers(days_of_series(series), dates=True)
+        if kind == "dates" or (kind == "auto" and series.dtype.kind not in "iufb"):
+            found = _names(series, self.cells.missing)
+            if kind == "dates" or (found.names and _mostly(found, list(map(is_date, found.names)))):
+                return self._dates(found, name, advice)
         if series.dtype.kind in "iufb":
             values, texts = series.to_numpy(np.float64, copy=False), None
             column = Numbers(values, series.dtype.kind == "b")
@@ -120,10 +130,10 @@ class ColumnReader:
             if texts.names and {text.lower() for text in texts.names} <= {"true", "false"}:
                 return Numbers(texts.each([text.lower() == "true" for text in texts.names]), boolean=True)
             parsed = [self.cells.numbers.parse(text) for text in texts.names]
-            if kind == "auto" and not _mostly_numbers(texts, [found is not None for found in parsed]):
+            if kind == "auto" and not _mostly(texts, [found is not None for found in parsed]):
                 for other in self.cells.numbers.others(texts.names):
                     read = [other.parse(text) is not None for text in texts.names]
-                    if _mostly_numbers(texts, read):
+                    if _mostly(texts, read):
                         wrong = texts.each(read) == 1
                         shown = texts.text(int(wrong.argmax()))
                         raise self._error(name, "numbers or names", shown, wrong, texts, advice)
@@ -143,6 +153,26 @@ class ColumnReader:
             expected += " without a unit"
         expected += ", as in the training" if unit is not None else ", as most of it is" if kind == "auto" else ""
         raise self._error(name, expected, shown, wrong, texts, advice)
+
+    def _dates(self, texts: Names, name: str, advice: str) -> Numbers:
+        order = order_of(texts.names) if self.day_first is None else self.day_first
+        both = [(days_of(text), days_of(text, False)) for text in texts.names]
+        unclear = texts.each([abs(first - second) > 0 for first, second in both]) == 1
+        if order is None and unclear.any():
+            first, second = both[texts.codes[unclear.argmax()]]
+            ways = f"Choose {date_text(first)} (--data.day_first true) or {date_text(second)} (--data.day_first false)."
+            shown = texts.text(int(unclear.argmax()))
+            raise self._error(name, "dates whose day and month can be told apart", shown, unclear, None, ways)
+        days = texts.each([second if order is False else first for first, second in both])
+        wrong = np.isnan(days) & ~texts.missing
+        if wrong.any():
+            said = f"dates{'' if advice else ', as most of it is'}"
+            raise self._error(name, said, texts.text(int(wrong.argmax())), wrong, texts, advice)
+        example = next((text for text in texts.names if not text[:4].isdigit()), "")
+        note = f"{example!r} is read as {date_text(days_of(example, order is not False))}"
+        return Numbers(
+            days, False, True, order if any(map(is_open, texts.names)) else None, "", (note,) * bool(example)
+        )
 
     def _error(self, name: str, expected: str, got: str, wrong: Mask, texts: Names | None, advice: str) -> DataError:
         first = f"{int(wrong.argmax()) + 1:,} (counted from 1, without the header)"
@@ -188,8 +218,8 @@ def _numbers(
     return Numbers(values, unit=unit, notes=notes), wrong
 
 
-def _mostly_numbers(texts: Names, are: Sequence[bool]) -> bool:
-    """Return whether a column is numeric with exceptions: most rows, or most of many different values, are numbers."""
+def _mostly(texts: Names, are: Sequence[bool]) -> bool:
+    """Return whether a column has numbers (or dates) with exceptions: most rows, or most of many different values."""
     if not any(are):
         return not texts.names
     different = sum(are)

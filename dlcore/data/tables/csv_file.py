@@ -10,7 +10,6 @@ import csv
 import re
 import warnings
 import zlib
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcore.data.tables.cells import PLAIN, CellFormat
+from dlcore.data.tables.file_format import check_names
 from dlcore.data.tables.text_encoding import check_not_utf8, wrong_encoding
 from dlcore.errors import ArgumentError, DataError
 
@@ -131,17 +131,11 @@ def detect_form(
             f"{path}: expected a target and at least one other column, got a single one when cut at {chosen!r}. If "
             "another sign stands between the values, give it: --data.separator SIGN."
         )
-    has_header = header if isinstance(header, bool) else _has_header(path, rows, known, cells)
-    given = [name.strip() for name in rows[0]] if has_header else [""] * len(rows[0])
+    named = header if isinstance(header, bool) else has_header(path, rows, known, cells)
+    given = [name.strip() for name in rows[0]] if named else [""] * len(rows[0])
     names = tuple(name or f"column_{number}" for number, name in enumerate(given, 1))
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        places = [str(number) for number, name in enumerate(names, 1) if name == twice[0]]
-        raise DataError(
-            f"{path}: expected a name of its own for each column, got {twice[0]!r} for columns {', '.join(places)}. "
-            "Rename one in the file's first line."
-        )
-    return CsvForm(encoding, chosen, has_header, names, f"{chosen} " in text, int(bool(told)), cells)
+    check_names(path, names)
+    return CsvForm(encoding, chosen, named, names, f"{chosen} " in text, int(bool(told)), cells)
 
 
 def _beginning(path: Path, encoding: str) -> str:
@@ -157,8 +151,8 @@ def _beginning(path: Path, encoding: str) -> str:
         raise DataError(f"{path}: expected text in {encoding}, got UTF-16. Give it: --data.encoding utf-16.")
     if b"\0" in content and "16" not in encoding and "32" not in encoding:
         raise DataError(
-            f"{path}: expected a CSV file, got a binary one. A spreadsheet must be saved as CSV first, an archive "
-            "unpacked."
+            f"{path}: expected a CSV file, got a binary one. A spreadsheet needs its ending (.xlsx, .xls, .ods), an "
+            "archive must be unpacked."
         )
     check_not_utf8(path, encoding, content)
     try:
@@ -192,7 +186,7 @@ def _separator(path: Path, text: str, wanted: str) -> str:
     return candidates[0] if candidates else ","
 
 
-def _has_header(path: Path, rows: list[list[str]], known: tuple[str, ...] | None, cells: CellFormat) -> bool:
+def has_header(path: Path, rows: list[list[str]], known: tuple[str, ...] | None, cells: CellFormat) -> bool:
     """Return whether the first row names the columns: it has words over numbers, and no numbers but years."""
     first, *below = [[cell.strip() for cell in row] for row in rows]
     if not below and known is None:

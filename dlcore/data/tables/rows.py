@@ -14,10 +14,10 @@ import numpy as np
 
 from dlcore.data.splits import group_numbers
 from dlcore.data.tables.cells import CellFormat
-from dlcore.data.tables.columns import Column, ColumnReader, Kind, rows_in_words
-from dlcore.data.tables.csv_file import detect_form, read_csv
+from dlcore.data.tables.columns import Column, ColumnReader, Kind, Numbers, rows_in_words
 from dlcore.data.tables.encoding import Schema
 from dlcore.data.tables.remarks import check_spellings, remarks, row_numbers
+from dlcore.data.tables.table_file import TableFile, open_table
 from dlcore.errors import ArgumentError, DataError, UnknownNameError, nearest
 from dlcore.plain_text import flag_words
 
@@ -36,6 +36,7 @@ class Rows:
     target: Column | None  # the target; None in rows to predict without one
     notes: Sequence[str] = ()  # notes about how they were read
     further: bool = False  # whether their columns were known before
+    file: TableFile | None = None  # their file, if it is another one than that of the training
     groups: np.ndarray | None = None  # a number for each row (N,), equal for rows that stay together
 
     def kept(self, missing: str, target_name: str, target_known: bool = True) -> np.ndarray:
@@ -73,6 +74,8 @@ class RowReader:
     encoding: str
     separator: str
     header: bool | str
+    sheet: str | int
+    day_first: bool | None
     ignore: Sequence[str]
     categorical: Sequence[str]
     cells: CellFormat
@@ -82,31 +85,36 @@ class RowReader:
         """Read rows whose columns are not yet known; return them and the target's name."""
         header = True
         if isinstance(source, Path):
-            form = detect_form(source, self.encoding, self.separator, self.header, None, self.cells)
-            table, header = read_csv(source, form, [*self.categorical, *filter(None, [self.group])]), form.header
+            file = self._open(source, self.header)
+            table, header = file.read([*self.categorical, *self._grouped], self.ignore), file.header
+            names = list(file.names)
         else:
-            table = source
-        names = [str(name) for name in table.columns]
+            table, names = source, [str(name) for name in source.columns]
         target_name = _target_name(target, names)
-        grouped = [] if self.group is None else [self.group]
-        for argument, wanted in (("ignore", self.ignore), ("categorical", self.categorical), ("group", grouped)):
+        for argument, wanted in (("ignore", self.ignore), ("categorical", self.categorical), ("group", self._grouped)):
             for name in wanted:
                 if name not in names:
                     raise UnknownNameError(f"column (in data.{argument})", name, names)
-        for argument, wanted in (("ignore", self.ignore), ("group", grouped)):
+        for argument, wanted in (("ignore", self.ignore), ("group", self._grouped)):
             if target_name in wanted:
                 raise ArgumentError(argument, f"a column other than the target {target_name!r}", target_name)
-        inputs = [name for name in names if name not in (target_name, *self.ignore, *grouped)]
+        inputs = [name for name in names if name not in (target_name, *self.ignore, *self._grouped)]
         if not inputs:
             raise DataError(
                 f"{where}: expected a target and at least one other column, got only {', '.join(names)}. If they are "
                 "separated by another sign, give it: --data.separator SIGN."
             )
-        reader = ColumnReader(where, self.cells)
+        reader = ColumnReader(where, self.cells, self.day_first)
         kinds: dict[str, Kind] = dict.fromkeys(self.categorical, "names")
         columns = {name: reader.read(table[name], name, kinds.get(name, "auto")) for name in inputs}
         advice = "Correct it, or give another --data.target."
         goal = reader.read(table[target_name], target_name, kinds.get(target_name, "auto"), advice)
+        if isinstance(goal, Numbers) and goal.dates:
+            raise DataError(
+                f"{where}: target {target_name!r}: expected numbers or classes, got dates. Write what is asked for as "
+                f"a number (days until then) into a column, or take each date as a class "
+                f"({flag_words('data.categorical', target_name)})."
+            )
         notes = _notes({**columns, target_name: goal})
         if target_name not in self.categorical:
             check_spellings(where, target_name, goal)
@@ -121,6 +129,11 @@ class RowReader:
             where, names, header, columns, goal, notes + remarks(columns), groups=self._groups(table)
         ), target_name
 
+    @property
+    def _grouped(self) -> list[str]:
+        """The column of the groups, if there is one."""
+        return [] if self.group is None else [self.group]
+
     def _groups(self, table: DataFrame) -> np.ndarray | None:
         """Return the number of each row's group (N,); a row without one is a group of its own."""
         if self.group is None or self.group not in table:
@@ -128,20 +141,24 @@ class RowReader:
         column = table[self.group]
         return group_numbers([str(value).strip() for value in column.astype(object).where(column.notna(), "")])
 
+    def _open(self, path: Path, header: bool | str, known: tuple[str, ...] | None = None) -> TableFile:
+        return open_table(path, self.encoding, self.separator, header, self.sheet, known, self.cells)
+
     def further(self, source: Path | DataFrame, where: str, schema: Schema, target_needed: bool) -> Rows:
         """Read rows with known columns: by name, in any order; by position in a file without names."""
         kinds, target = schema.encoding.kinds(), schema.target
         header = schema.header
+        file = None
         if isinstance(source, Path):
             wanted = self.header if header else False
-            form = detect_form(source, self.encoding, self.separator, wanted, tuple(kinds), self.cells)
-            if not form.header:
-                form = replace(form, names=_by_place(form.names, schema, where))
+            file = self._open(source, wanted, tuple(kinds))
+            if not file.header:
+                file = file.named(_by_place(file.names, schema, where))
             texts = [name for name, kind in {**kinds, target.name: target.kind}.items() if kind == "names"]
-            table = read_csv(source, form, [*texts, *filter(None, [self.group])])
+            names = list(file.names)
+            table = file.read([*texts, *self._grouped], set(names) - {*kinds, target.name, *self._grouped})
         else:
-            table = source
-        names = [str(name) for name in table.columns]
+            table, names = source, [str(name) for name in source.columns]
         for name in kinds:
             if name not in names:
                 near = nearest(name, set(names) - set(kinds))
@@ -154,7 +171,11 @@ class RowReader:
             raise DataError(f"{where}: expected the target {target.name!r} among the columns, got a file without it.")
         advice = "Correct it: the training rows have numbers there."
         reader, units = ColumnReader(where, self.cells), schema.encoding.units()
-        columns = {name: reader.read(table[name], name, kind, advice, units.get(name)) for name, kind in kinds.items()}
+        columns = {}
+        for name, kind in kinds.items():
+            order = self.day_first if self.day_first is not None else schema.encoding.day_first(name)
+            said = advice.replace("numbers", kind)
+            columns[name] = replace(reader, day_first=order).read(table[name], name, kind, said, units.get(name))
         goal, read = None, dict(columns)
         if target.name in names:
             column = table[target.name]
@@ -163,7 +184,7 @@ class RowReader:
                 goal, note = target.known(goal)
                 goal = replace(goal, notes=(*goal.notes, *([note] if note else [])))
             read[target.name] = goal
-        return Rows(where, names, header, columns, goal, _notes(read), True, self._groups(table))
+        return Rows(where, names, header, columns, goal, _notes(read), True, file, self._groups(table))
 
 
 def _notes(columns: Mapping[str, Column]) -> list[str]:

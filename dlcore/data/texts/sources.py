@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from dlcore.data.images.layout import PARTS, listed, part_of, subfolders
 from dlcore.data.splits import group_numbers
 from dlcore.data.tables.cells import CellFormat
 from dlcore.data.tables.csv_file import detect_form, read_csv
+from dlcore.data.tables.file_format import format_of
+from dlcore.data.tables.table_file import open_table
 from dlcore.data.topics import topic_sentences
 from dlcore.errors import ArgumentError, DataError, UnknownNameError
 from dlcore.plain_text import shell_word
@@ -23,7 +24,6 @@ from dlcore.text.encodings import check_encoding
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-_EXCEL = (".xlsx", ".xlsm", ".xls", ".ods")
 Column = int | str
 
 
@@ -78,7 +78,7 @@ class TextReader:
         return Texts(f"built-in {name}", list(texts), list(labels), groups=list(groups))
 
     def table(self, argument: str, name: str, label_needed: bool = True) -> Texts:
-        """Read two columns of a CSV or TSV file or a spreadsheet; a missing column of labels is an error if needed."""
+        """Read two columns of a table's file; a missing column of labels is an error if needed."""
         path = Path(name).expanduser()
         if not path.is_file():
             folder = f"That is a folder: --data.root {name}" if path.is_dir() else "It is not there."
@@ -88,7 +88,11 @@ class TextReader:
         if self.header == "auto" and not has_names:
             remedy = f"By their places alone, it is not known whether the first line of {name} is a text."
             raise ArgumentError("header", "true or false, where text and label are places", "auto", remedy)
-        table = _spreadsheet(path, header) if path.suffix.lower() in _EXCEL else self._csv(path, header)
+        if format_of(path) == "csv":
+            table = self._csv(path, header)
+        else:
+            file = open_table(path, "", "", header, 0, (), _TextCells())
+            table = file.read(file.names)
         names = [str(each) for each in table.columns]
         texts = _cells(table.iloc[:, _place("text", self.text, names, name)])
         try:
@@ -175,22 +179,6 @@ class _TextCells(CellFormat):
 
 def _cells(column: Series) -> list[str]:
     return [str(cell) for cell in column.fillna("")]
-
-
-def _spreadsheet(path: Path, header: bool) -> DataFrame:
-    import pandas as pd  # imported here: it takes 0.5 s
-
-    needs = {".xls": "xlrd", ".ods": "odfpy"}.get(path.suffix.lower(), "openpyxl")
-    if importlib.util.find_spec({"odfpy": "odf"}.get(needs, needs)) is None:
-        raise DataError(
-            f"{path}: expected a CSV file, got a spreadsheet, for which pandas needs {needs}. Save it as CSV "
-            f"(UTF-8), or install it: pip install {needs}"
-        )
-    try:
-        return pd.read_excel(path, header=0 if header else None, dtype=str, keep_default_na=False)
-    except Exception as error:  # a damaged file can raise almost anything
-        said = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: cannot be read as a spreadsheet ({said}). Save it as CSV (UTF-8).") from error
 
 
 def _place(argument: str, wanted: Column, names: Sequence[str], where: str) -> int:

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,20 @@ session = onnxruntime.InferenceSession(Path(sys.argv[1]))
 about = json.loads(session.get_modelmeta().custom_metadata_map["dlcore"])
 
 
-def number(text: str, categories: list[str] | None) -> float:
-    """Return a cell as the model takes it: a number, the position of a category, NaN where it is empty."""
+def number(text: str, kind: list[str] | str | None) -> float:
+    """Return a cell as the model takes it: a number, days since 1970, the position of a category; NaN for nothing."""
     if not text.strip():
         return float("nan")
-    if categories is None:
+    if kind == "date":
+        try:
+            return (datetime.fromisoformat(text.strip()).replace(tzinfo=None) - datetime(1970, 1, 1)) / timedelta(
+                days=1
+            )
+        except ValueError:
+            sys.exit(f"{sys.argv[2]}: expected dates as 2024-05-01 or 2024-05-01 13:45, got {text!r}")
+    if kind is None:
         return float(text)
-    return categories.index(text.strip()) if text.strip() in categories else -1.0
+    return kind.index(text.strip()) if text.strip() in kind else -1.0
 
 
 with open(sys.argv[2], encoding="utf-8-sig", newline="") as file:  # noqa: PTH123

@@ -95,7 +95,7 @@ class _Rows:
         widths = {f"input {number}": 1 for number in range(inputs.shape[1])}
         if self.encoding is not None:
             kept = self.encoding.columns.items()
-            widths = {name: len(each.categories) if isinstance(each, OneHot) else 1 for name, each in kept}
+            widths = {name: each.width for name, each in kept}
         self.columns = list(widths)
         # The column of each input (F,): a category's inputs belong together.
         self.column_of = torch.arange(len(widths)).repeat_interleave(torch.tensor(list(widths.values())))
@@ -221,11 +221,10 @@ def _values(rows: _Rows, number: int) -> list[str]:
         if isinstance(kept, OneHot):
             piece = row[place : place + len(kept.categories)]
             found.append(kept.categories[int(piece.argmax())] if len(piece) and piece.max() > 0 else "–")
-            place += len(kept.categories)
-            continue
-        value = float(row[place]) * kept.std + kept.mean if rows.encoding.standardize else float(row[place])
-        found.append(f"{value:.4g}{kept.unit}")
-        place += 1
+        else:
+            scale, shift = (kept.std, kept.mean) if rows.encoding.standardize else (1.0, kept.origin)
+            found.append(kept.text(float(row[place]) * scale + shift))
+        place += kept.width
     return found
 
 

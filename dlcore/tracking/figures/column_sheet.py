@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class ColumnValues:
     name: str
     values: np.ndarray  # numbers, or codes of categories; NaN for a missing value (N,)
     categories: tuple[str, ...] = ()  # names of the codes; empty for numbers
+    text: Callable[[float], str] = "{:.4g}".format  # a number as text
 
 
 def column_sheet(columns: Sequence[ColumnValues], groups: np.ndarray, names: Sequence[str], title: str) -> Figure:
@@ -106,4 +107,4 @@ def _draw(axes: Axes, column: ColumnValues, groups: np.ndarray, count: int) -> N
         axes.stairs(counts, edges, color=color, linewidth=1.2)
     axes.set_ylim(bottom=0)
     ends = [low, high] if low < high else [low]
-    axes.set_xticks(ends, [f"{number:.4g}" for number in ends])
+    axes.set_xticks(ends, [column.text(number) for number in ends])
