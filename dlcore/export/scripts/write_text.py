@@ -14,6 +14,8 @@ session = onnxruntime.InferenceSession(Path(sys.argv[1]))
 about = json.loads(session.get_modelmeta().custom_metadata_map["dlcore"])
 beginning, length, temperature = ([*sys.argv[2:], *["", "60", "1"][len(sys.argv) - 2 :]])[:3]
 ids = {word: number for number, word in enumerate(about["words"])}
+wide = [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]  # digits and letters, read as narrow
+beginning = beginning.translate({0x3000: " ", **{number: number - 0xFEE0 for number in wide}})
 words = [beginning] if beginning in ids else list(beginning)
 if about["jieba"] and beginning not in ids:
     import jieba

@@ -18,6 +18,7 @@ from dlcore.errors import FitError
 from dlcore.insight.attribution.checks import NETWORKS, MapCheck, check_map, randomized
 from dlcore.insight.attribution.methods import METHODS, attribute, outputs_of
 from dlcore.insight.attribution.trained import Sample, Trained
+from dlcore.progress_bar import progress_bar
 from dlcore.text.network import check_finite
 
 _CIRCLE = re.compile(r"(?:(train|val|test)/)?circle/(\d{5})\.png")
@@ -85,27 +86,34 @@ def explain_picture(
     outputs = outputs_of(trained.model, inputs)
     check_finite(outputs)
     answers = reading.answers(outputs) if answer is None else torch.tensor([answer], device=outputs.device)
-    maps = {
-        name: each[0]
-        for name, each in attribute(trained.model, inputs, answers, methods, reading=reading).items()
-    }  # fmt: skip
     checks: dict[str, MapCheck] = {}
-    if checked:
+    others = [randomized(trained.model, seed) for seed in range(NETWORKS)] if checked else []
+    # Of a large network on a CPU this takes a minute.
+    with progress_bar("computing maps", len(methods) * (1 + len(others) + checked)) as done:
+
+        def maps_of(network: nn.Module) -> dict[str, Tensor]:
+            found = {}
+            for name in methods:
+                found[name] = attribute(network, inputs, answers, [name], reading=reading)[name][0]
+                done(1)
+            return found
+
+        maps = maps_of(trained.model)
         whole = reading.strength(outputs, answers)
         is_number = reading.task == "regression"
-        empty = reading.strength(outputs_of(trained.model, torch.zeros_like(inputs)), answers)
 
         def delete(masks: Tensor) -> Tensor:
             changed = inputs.masked_fill(masks[:, None].to(inputs.device), 0.0)
             after = reading.strength(outputs_of(trained.model, changed), answers.expand(len(masks)))
             return -(after - whole).abs() if is_number else after
 
-        others = [randomized(trained.model, seed) for seed in range(NETWORKS)]
-        random_maps = [attribute(other, inputs, answers, methods, reading=reading) for other in others]
-        change = float((whole - empty).abs()) if is_number else None
-        for name, each in maps.items():
-            theirs = [found[name][0] for found in random_maps]
-            checks[name] = check_map(each, delete, theirs, change)
+        if checked:
+            empty = reading.strength(outputs_of(trained.model, torch.zeros_like(inputs)), answers)
+            random_maps = [maps_of(other) for other in others]
+            change = float((whole - empty).abs()) if is_number else None
+            for name, each in maps.items():
+                checks[name] = check_map(each, delete, [found[name] for found in random_maps], change)
+                done(1)
     shown, limits = as_shown(trained, inputs)
     share = reading.strength(outputs, answers)[0].item()
     maps = {name: each.cpu() for name, each in maps.items()}
