@@ -36,7 +36,9 @@ def predicted(folder: Path) -> tuple[float, Tensor, object]:
     command = prepare("predict", "--ckpt_path=last", "--data.root", str(folder), "--progress_display=off")
     path = str(command.settings.checkpoint_path)
     began = time.process_time()
-    command.output = command.trainer.predict(command.model, command.datamodule, ckpt_path=path, weights_only=True)
+    given = {"ckpt_path": path, "weights_only": True, "return_predictions": False}
+    command.trainer.predict(command.model, command.datamodule, **given)
+    command.output = command.kept_outputs.predictions
     write_predictions(command)
     seconds = time.process_time() - began
     return seconds, torch.cat(list(command.output)), command

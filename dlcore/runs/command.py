@@ -71,7 +71,7 @@ class Command(LightningCLI):
         linked: Arguments of the model that the data gave: ``model.in_features``, ….
         changes: Settings overridden in the merge of a checkpoint's config with recipes and flags, a line each.
         output: The metrics of ``validate`` and ``test``, or the predictions of each batch.
-        kept_outputs: Outputs and targets of the samples of ``test``.
+        kept_outputs: Outputs and targets of the samples of ``test``; the predictions of ``predict``.
         decision: Temperature and threshold of a classifier in ``test`` and ``predict``.
 
     Raises:
@@ -230,8 +230,8 @@ class Command(LightningCLI):
         if self.request.command == "fit" and in_notebook():
             shown = [NotebookCurves() for _ in shown]  # the table's place
         others = [callback for callback in made if not isinstance(callback, ProgressBar)]
-        further: dict[str, list[Callback]] = {"fit": others, "test": [self.kept_outputs]}
-        return [*self.own_callbacks, *shown, *further.get(self.request.command, [])]
+        further: dict[str, list[Callback]] = {"fit": others, "validate": []}
+        return [*self.own_callbacks, *shown, *further.get(self.request.command, [self.kept_outputs])]
 
     def _add_logger(self, arguments: dict[str, Any]) -> None:
         """Choose the run's folder, after everything else has been checked, and add the loggers."""
@@ -260,16 +260,16 @@ class Command(LightningCLI):
         if not self._act:
             return
         command, path = self.request.command, self.settings.checkpoint_path
-        arguments: dict[str, Any] = {"ckpt_path": None if path is None else str(path), "weights_only": True}
-        if command in ("validate", "test"):
-            arguments["verbose"] = False
+        quiet = {"validate": {"verbose": False}, "test": {"verbose": False}, "predict": {"return_predictions": False}}
+        arguments = {"ckpt_path": None if path is None else str(path), "weights_only": True, **quiet.get(command, {})}
         facts = settings_facts(self.config_dump, self.settings.checkpoint)
         met = self._launch.met if self._launch else None
         together = Together(self.trainer, facts, partial(how_to_go_on, self.trainer, self.config_dump), met)
         try:
             with self._held:
                 self.decision = decide(self)
-                self.output = getattr(self.trainer, command)(self.model, datamodule=self.datamodule, **arguments)
+                output = getattr(self.trainer, command)(self.model, datamodule=self.datamodule, **arguments)
+                self.output = self.kept_outputs.predictions if command == "predict" else output
         except BaseException as error:
             if self._folder_is_new and self.folder is not None and self.trainer.global_step == 0:
                 shutil.rmtree(self.folder, ignore_errors=True)  # it ended before its first step: nothing to save

@@ -6,7 +6,7 @@ from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
 from dlcore.callbacks import evaluation_outputs
-from dlcore.callbacks.evaluation_outputs import EvaluationOutputs
+from dlcore.callbacks.evaluation_outputs import EvaluationOutputs, Packed
 from dlcore.models import MLP
 
 
@@ -52,6 +52,11 @@ class Answering(Aside):
         return self.layer(batch[0]).softmax(dim=1)
 
 
+class OfSeveral(Answering):
+    def predict_step(self, batch, batch_idx, dataloader_idx=0):
+        return super().predict_step(batch, batch_idx)
+
+
 def some(count=5):
     return TensorDataset(torch.randn(count, 4), torch.zeros(count, dtype=torch.long))
 
@@ -90,3 +95,25 @@ def test_outputs_beyond_the_memory_are_not_kept(make_trainer, monkeypatch):
     kept = kept_of(make_trainer, Answering(), loaders=DataLoader(some(), batch_size=2))
     assert kept.outputs is None
     assert kept.why_none == "there are more than 200 million outputs"
+
+
+def test_predictions_are_those_that_lightning_returns_in_few_blocks_of_memory(make_trainer, tiny_data):
+    data, model, kept = tiny_data(), MLP([5], in_features=4, num_classes=3), EvaluationOutputs()
+    trainer = make_trainer(callbacks=[kept])
+    returned = trainer.predict(model, data)
+    assert len(returned) > 1
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(kept.predictions, returned, strict=True))
+    assert len({each.untyped_storage().data_ptr() for each in kept.predictions}) == 1
+    model = OfSeveral()
+    loaders = [DataLoader(some(5), batch_size=2), DataLoader(some(3), batch_size=3)]
+    trainer.predict(model, loaders, return_predictions=False)
+    assert [[len(batch) for batch in each] for each in kept.predictions] == [[2, 2, 1], [3]]
+
+
+def test_packed_tensors_keep_type_shape_and_values():
+    packed = Packed()
+    tensors = [torch.arange(6).view(2, 3), torch.rand(3, 2), torch.rand(700), torch.zeros(0, 2), torch.tensor(True)]
+    copies = [packed(each) for each in tensors]
+    for copied, tensor in zip(copies, tensors, strict=True):
+        assert (copied.dtype, copied.shape) == (tensor.dtype, tensor.shape)
+        assert torch.equal(copied, tensor)
