@@ -16,7 +16,7 @@ import tempfile
 import torch
 from watching import NETWORKS, train
 
-from dlcore.tracking.trackers import KINDS
+from dlcore.config.tracker_kinds import KINDS
 
 
 def main() -> None:

@@ -38,8 +38,8 @@ from dlcore.config.merge import (
 )
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_header, recipe_name
 from dlcore.config.request import DECISION_FLAGS, read_request
+from dlcore.config.tracker_kinds import KINDS
 from dlcore.plain_text import without_markup
-from dlcore.tracking.trackers import KINDS
 
 _COLUMN = 37
 COMMANDS = {

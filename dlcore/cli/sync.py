@@ -9,8 +9,8 @@ from rich.text import Text
 from dlcore.cli.show.subject import Option, Subject, read_words
 from dlcore.cli.terminal import HEADING, open_console
 from dlcore.config.secrets import message_without_secrets
+from dlcore.config.tracker_kinds import KINDS, Kind
 from dlcore.errors import ConfigError, DataError, DlcoreError, TrackerError, in_a_line
-from dlcore.tracking.trackers import KINDS, Kind
 from dlcore.tracking.trackers.client import check_installed
 from dlcore.tracking.trackers.journal import journal_kinds, sole_sender
 from dlcore.tracking.trackers.sending import Sender

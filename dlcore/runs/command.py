@@ -28,6 +28,7 @@ from dlcore.config.merge import names_own_class
 from dlcore.config.parse_errors import check_null, explain, no_class, own_error, said_by_class
 from dlcore.config.request import DECISION_FLAGS, Request
 from dlcore.config.short_names import with_plain_texts
+from dlcore.config.tracker_kinds import Kind
 from dlcore.errors import ArgumentError
 from dlcore.execution.loop import Steps
 from dlcore.notebook import in_notebook
@@ -47,7 +48,6 @@ from dlcore.runs.run_display import shown_run
 from dlcore.runs.run_record import RunRecord
 from dlcore.runs.settings import Settings
 from dlcore.runs.trainer_setup import add_tracker, as_list, keep_checkpoints_in, make_logger, make_trainer
-from dlcore.tracking.trackers import Kind
 
 
 class Command(LightningCLI):

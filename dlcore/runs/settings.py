@@ -25,6 +25,7 @@ from dlcore.config.recipe import find_recipe, read_recipe
 from dlcore.config.request import DECISION_FLAGS, Flag, Request, check_files
 from dlcore.config.secrets import forget_hidden
 from dlcore.config.short_names import flag_with_full_name, read_as_factories, with_full_names, with_own_defaults
+from dlcore.config.tracker_kinds import KINDS
 from dlcore.config.validation import check_config, check_flag
 from dlcore.errors import ArgumentError, CheckpointError
 from dlcore.plain_text import file_name
@@ -32,7 +33,6 @@ from dlcore.runs.argument_inference import places_for_facts
 from dlcore.runs.checkpoint_file import RECORD_KEY, find_checkpoint, read_checkpoint, warn_of_newer
 from dlcore.runs.folder import runs_root, with_absolute_paths
 from dlcore.runs.inputs import flag_of_inputs
-from dlcore.tracking.trackers import KINDS
 from dlcore.tracking.trackers.client import check_installed
 
 # The trainer settings of a run that an evaluation of its checkpoint needs too.

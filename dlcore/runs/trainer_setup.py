@@ -11,6 +11,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, ProgressBar
 
+from dlcore.config.tracker_kinds import Kind
 from dlcore.errors import ArgumentError, FitError
 from dlcore.execution.loop import ExecutionLoop, Steps
 from dlcore.processes import by_slurm, by_torchrun
@@ -20,7 +21,6 @@ from dlcore.runs.process import check_devices, check_strategy, with_launched_pro
 from dlcore.runs.settings import Settings
 from dlcore.tracking import RunLogger
 from dlcore.tracking.run_file import new_run_folder
-from dlcore.tracking.trackers import Kind
 from dlcore.tracking.trackers.tracker_logger import TrackerLogger
 
 

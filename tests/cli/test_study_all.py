@@ -106,7 +106,7 @@ def test_dry_run_lists_the_runs_of_all_and_what_is_not_judged(study):
     out = " ".join(out.split())
     assert "Eins <b> (quick)" in out
     assert "not judged: none learns less ('none' is not trained)" in out
-    assert re.search(r"broken 0 cannot be trained", out)
+    assert re.search(r"broken seed 0 cannot be trained", out)
     assert "3 runs to do" in out
 
 

@@ -4,10 +4,3 @@ The run's own files are the queue. A process of its own (`follower`) reads them 
 the fit never waits for it. What was sent is noted in the run's folder (`journal`), so that ``python -m dlcore sync``
 sends the rest later, and a resumed run continues the same run of the tracker.
 """
-
-from __future__ import annotations
-
-from typing import Literal, get_args
-
-Kind = Literal["mlflow", "swanlab", "wandb"]
-KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlcore.config.tracker_kinds import Kind
 from dlcore.errors import ArgumentError
-from dlcore.tracking.trackers import Kind
 
 # Settings of the libraries, unless the user has others. They tell their makers nothing, and nothing leaves this machine
 # unless the user names a server or a mode. A request ends soon: it is repeated later.

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dlcore.config.secrets import message_without_secrets
+from dlcore.config.tracker_kinds import Kind
 from dlcore.errors import DlcoreError, in_a_line
-from dlcore.tracking.trackers import Kind
 from dlcore.tracking.trackers.journal import sole_sender
 from dlcore.tracking.trackers.sending import Sender
 

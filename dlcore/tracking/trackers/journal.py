@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcore.cache import locked
+from dlcore.config.tracker_kinds import KINDS, Kind
 from dlcore.errors import DataError, RunFileError, TrackerError
 from dlcore.tracking.run_file import append, replace_file, writing
-from dlcore.tracking.trackers import KINDS, Kind
 
 FOLDER = "tracker"  # in a run's folder
 

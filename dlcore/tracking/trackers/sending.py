@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from dlcore.config.tracker_kinds import Kind
 from dlcore.tracking.timeline import read_events
-from dlcore.tracking.trackers import Kind
 from dlcore.tracking.trackers.client import Client, make_client
 from dlcore.tracking.trackers.journal import Journal
 from dlcore.tracking.trackers.pending import RUNNING, Pending, event_key, pending, place_of, times_of

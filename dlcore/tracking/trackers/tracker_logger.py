@@ -19,12 +19,12 @@ from torch import Tensor
 from torch.nn import Module
 
 from dlcore.config.secrets import without_secrets
+from dlcore.config.tracker_kinds import KINDS, Kind
 from dlcore.errors import ArgumentError, DlcoreError, RunFileError, in_a_line
 from dlcore.plain_text import shell_word
 from dlcore.tracking.hparams import columns
 from dlcore.tracking.run_file import replace_file
 from dlcore.tracking.run_logger import RunLogger
-from dlcore.tracking.trackers import KINDS, Kind
 from dlcore.tracking.trackers.client import check_installed
 from dlcore.tracking.trackers.journal import Journal
 from dlcore.tracking.trackers.pending import pending, write_settings
