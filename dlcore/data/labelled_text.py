@@ -123,6 +123,8 @@ class LabelledText(ArrayData):
         if level == "char" and user_dict is not None:
             remedy = "Characters are not cut: leave it out (--data.user_dict null), or set --data.level word."
             raise ArgumentError("user_dict", "nothing where level is char", user_dict, remedy)
+        if group is not None and path is None:
+            raise ArgumentError("group", "nothing without a table of texts (path)", group, "Leave it out.")
         self.path, self.root, self.builtin = path, root, builtin
         self.reader = TextReader(text, label, header, separator, encoding, group)
         self.level, self.user_dict, self.missing = level, user_dict, missing

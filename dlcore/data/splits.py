@@ -155,7 +155,8 @@ def groups_by_name(names: Sequence[str], pattern: str) -> np.ndarray:
         if match is None:
             expected = f"a regular expression that is found in the name of each picture, unlike {name}"
             raise ArgumentError("group", expected, pattern, r"For example: '(patient\d+)_' or '^[^/]+/([^_]+)'")
-    return group_numbers([match[1] if match.lastindex else match[0] for match in matches if match])
+    # A pattern whose first brackets found nothing in a name counts with all that it found there.
+    return group_numbers([(match[1] if match.lastindex else None) or match[0] for match in matches if match])
 
 
 def part_size(argument: str, size: float, rows: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def _predictions(run: RunResult, folds: int) -> tuple[list[str], list[list[str]]
     try:
         with (run.folder / PREDICTIONS).open(newline="", encoding="utf-8") as file:
             heads, *rows = list(csv.reader(file))
-    except (OSError, ValueError):  # taken away since: the other folds stand
+    except (OSError, ValueError) as error:  # taken away since: the other folds stand
+        warnings.warn(f"{run.folder}: its predictions are not out of fold: {error}", stacklevel=2)
         return [], []
     seed, fold = divmod(run.record.seed, folds)
     return heads, [[*row, str(seed), str(fold)] for row in rows]

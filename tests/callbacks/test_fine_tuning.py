@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from dlcore.callbacks import ExactResume, FineTuning, ReduceLROnPlateau, StepsPerExecution, WeightAveraging
 from dlcore.errors import ArgumentError
-from dlcore.models import CNN
 from dlcore.optim import PiecewiseConstantLR
 
 EPOCHS = 4
@@ -262,42 +261,7 @@ def test_a_checkpoint_with_other_groups_is_named(make_trainer, tmp_path):
         trained(make_trainer, FineTuning(), checkpoint=tmp_path / "whole.ckpt")
 
 
-# dlcore's CNN
-
-
-@pytest.mark.parametrize(
-    ("settings", "layers"),
-    [
-        ({"channels": [4, 8], "convolutions": 2, "hidden_sizes": [6]}, 5),
-        ({"architecture": "small_resnet(blocks=1, width=4)"}, 4),
-        ({"architecture": "resnet18"}, 9),
-    ],
-)
-def test_the_layers_of_the_cnn_are_all_but_its_output(settings, layers):
-    model = CNN(image_shape=[1, 32, 32], num_classes=3, **settings)
-    plan = FineTuning(freeze_epochs=1, layers_per_epoch=1).plan(model)
-    assert len(plan) == layers
-    assert [each.epoch for each in plan] == list(range(layers, 0, -1))
-    held = sum(each.numel() for each in model.parameters()) - sum(each.numel() for each in model.head.parameters())
-    assert sum(each.size for each in plan) == held
-
-
 # Errors
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"freeze_epochs": -1}, "freeze_epochs: expected a whole number at least 0, got -1."),
-        ({"lr_factor": 0.0}, "lr_factor: expected a number above 0, got 0.0."),
-        ({"layer_decay": 1.5}, "layer_decay: expected a number above 0 and at most 1, got 1.5."),
-        ({"layers_per_epoch": 1, "freeze_epochs": None}, "layers_per_epoch: expected freeze_epochs of at least 1 with"),
-    ],
-)
-def test_values_out_of_range_are_named(settings, message):
-    with pytest.raises(ArgumentError) as caught:
-        FineTuning(**settings)
-    assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -311,18 +275,6 @@ def test_a_module_without_such_a_part_is_named(settings, message, make_trainer):
     with pytest.raises(ArgumentError) as caught:
         trained(make_trainer, FineTuning(**settings))
     assert str(caught.value).startswith(message)
-
-
-def test_a_network_of_which_nothing_would_learn_is_an_error():
-    class Whole(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.backbone = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
-
-    with pytest.raises(ArgumentError, match=r"head: expected a layer that learns while backbone is frozen"):
-        FineTuning().plan(Whole())
-    plan = FineTuning(head="backbone.1").plan(Whole())
-    assert [each.group.name for each in plan] == ["0"]
 
 
 def test_lbfgs_has_one_rate(make_trainer):

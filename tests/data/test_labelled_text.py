@@ -148,6 +148,18 @@ def test_files_of_their_own_validate_and_test(table):
         read(path, val_path=table(csv_of([("一般", "中评")]), "中.csv"))
 
 
+def test_groups_are_of_a_table_and_stay_together(table):
+    path = table(
+        csv_of([(f"{text},{number // 4}", label) for number, (text, label) in enumerate(rows(40))], "评论,人,情感")
+    )
+    data = read(path, group="人", val_size=0.2, test_size=0.2)
+    people = [{int(text[text.index("第") + 1 : -1]) // 4 for text in texts_of(data, part)} for part in data.parts]
+    assert sum(map(len, people)) == len(set.union(*people)) == 10
+    for settings in ({"root": "文"}, {"builtin": "topics"}):
+        with pytest.raises(ArgumentError, match="group: expected nothing without a table of texts"):
+            LabelledText(group="人", **settings)
+
+
 # Words
 
 
