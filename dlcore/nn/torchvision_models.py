@@ -67,7 +67,7 @@ def timm_model(name: str, image_shape: Sequence[int], out_features: int, weights
         raise ArgumentError("architecture", "the package timm for such a network", f"{TIMM}{name}", remedy) from error
     if name.partition(".")[0] not in (names := timm.list_models()):
         raise UnknownNameError("architecture of timm", name, names)
-    make = partial(timm.create_model, name, in_chans=image_shape[0], num_classes=out_features)
+    make: Callable[..., nn.Module] = partial(timm.create_model, name, in_chans=image_shape[0], num_classes=out_features)
     network = _checked(make, name, image_shape)
     if weights is None:
         return network
