@@ -9,7 +9,7 @@ ROOT = Path(dlcore.__file__).parent
 FLOORS = [
     {
         *("errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat", "plain_text"),
-        *("translation", "notebook"),
+        *("translation", "notebook", "lazy_imports"),
     },
     {"nn", "optim", "text", "evaluation"},
     {"config"},
