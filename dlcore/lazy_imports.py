@@ -188,6 +188,7 @@ def _disable(fn: Any = None, recursive: bool = True, **options: Any) -> Any:
     def switch() -> None:
         called[0] = sys.modules[_DYNAMO].disable(fn, recursive, **options)
 
-    wrapper._torchdynamo_disable = True  # type: ignore[attr-defined]  # the compiler's own mark (torch 2.15)
+    from dlcore.torch_compat import mark_as_never_compiled  # here, since it imports torch
+
     _when_compiling.append(switch)
-    return wrapper
+    return mark_as_never_compiled(wrapper)

@@ -20,6 +20,12 @@ def leaves(batch: Any) -> list[Any]:
     return tree_leaves(batch)
 
 
+def mark_as_never_compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function as `torch.compiler.disable` does (`_torchdynamo_disable`, torch 2.15), and return it."""
+    function._torchdynamo_disable = True  # type: ignore[attr-defined]
+    return function
+
+
 def is_watched(module: nn.Module) -> bool:
     """Return whether a module or a submodule has a forward hook (`_forward_hooks`, torch 2.15)."""
     return any(part._forward_hooks for part in module.modules())

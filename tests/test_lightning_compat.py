@@ -57,6 +57,7 @@ def schedule():
 
 
 OBJECTS = {
+    "disabled": lambda: torch.compiler.disable(lambda: None),
     "Trainer": lambda: Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_checkpointing=False),
     "LightningModule": LightningModule,
     "DDPStrategy": strategies.DDPStrategy,
@@ -135,6 +136,8 @@ NAMES = {
     "NonFiniteLoss finds what is wrong in any batch": """
         torch.utils: _pytree
         torch.utils._pytree: tree_leaves""",
+    "a function that is kept from the compiler stays so, loaded or not": """
+        disabled: _torchdynamo_disable""",
     "weights between a recurrent layer's states are dropped": """
         LSTM: _flat_weights _flat_weights_names""",
     "export --format torch writes recurrent layers for texts of any length": """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,13 @@ def read_picture(image: str) -> np.ndarray:
     Raises:
         DataError: The file is not there, or is no picture.
     """
-    if image in BUILTIN:
-        from sklearn.datasets import load_sample_image
-
-        return np.asarray(load_sample_image(f"{image}.jpg"))
     from PIL import Image
+
+    if image in BUILTIN:
+        # Do as sklearn.datasets.load_sample_image, whose import takes as long as that of torch.
+        file = distribution("scikit-learn").locate_file(f"sklearn/datasets/images/{image}.jpg")
+        with Image.open(str(file)) as opened:
+            return np.asarray(opened)
 
     from dlcore.data.images.decoder import WHOLE, BrokenPicture, decode
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_image
 
 from dlcore.errors import ArgumentError, DataError, UnknownNameError
+from dlcore.textbook import pictures
 from dlcore.textbook.convolution import convolution
 from dlcore.textbook.image import image
 from dlcore.textbook.sentence import sentence
@@ -59,3 +61,8 @@ def test_sentence_of_the_chapter():
     assert values["error"] < 1e-5
     with pytest.raises(ArgumentError, match="text"):
         sentence("")
+
+
+@pytest.mark.parametrize("name", pictures.BUILTIN)
+def test_a_built_in_photograph_is_that_of_scikit_learn(name):
+    assert np.array_equal(pictures.read_picture(name), load_sample_image(f"{name}.jpg"))
