@@ -88,3 +88,10 @@ def test_two_processes(ask):
 def test_a_step(ask, question, words):
     said = ask(question, *words, "--repeats=1")
     assert "bit-equal" in said or "apart" in said
+
+
+@pytest.mark.process
+def test_generation(ask):
+    said = ask("generation", "--length=4", "--hidden_size=16", "--vocab_size=100", "--repeats=1")
+    assert said.count("tokens a second") == 3
+    assert said.count("of the speed of the float") == 6

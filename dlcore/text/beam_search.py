@@ -40,7 +40,7 @@ def search(
     Penalties apply to log probabilities, as in Hugging Face.
     """
     width = sampling.num_beams
-    scores, state = read_in(network, prompt.ids, guide.device)
+    scores, state = read_in(network, [prompt.ids], guide.device)
     waiting: dict[int, list[Beam]] = {}
     done: list[Beam] = []
     beams = [Beam(0.0, (), (), prompt.ids[1:], start, state)]

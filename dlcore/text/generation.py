@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 
 import torch
+from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.text.beam_search import search
 from dlcore.text.constrained_decoding import ConstrainedDecoder, Progress
-from dlcore.text.network import Network, check_finite, joined, read_in, rows_of
+from dlcore.text.network import Network, State, check_finite, joined, read_in, rows_of
 from dlcore.text.sampling import Sampling, within
 from dlcore.text.tokenizer import Prompt
 
@@ -137,16 +138,22 @@ def generate_texts(
             )
 
 
+def _read_prompts(
+    network: Network, prompts: Sequence[tuple[int, ...]], device: torch.device | str
+) -> tuple[Tensor, State]:
+    """Read each different prompt once, those of one length at once; return scores and states in the given order."""
+    different = sorted(set(prompts), key=len)
+    begun = [read_in(network, list(same), device) for _, same in groupby(different, key=len)]
+    places = {ids: row for row, ids in enumerate(different)}
+    rows = torch.tensor([places[ids] for ids in prompts], device=device)
+    return torch.cat([scores for scores, _ in begun])[rows], rows_of(joined([state for _, state in begun]), rows)
+
+
 def _write(
     network: Network, guide: ConstrainedDecoder, batch: Sequence[_Text], sampling: Sampling, on_piece: OnPiece | None
 ) -> None:
     """Generate the texts of a batch to their ends."""
-    begun = [
-        (read_in(network, texts[0].prompt.ids, guide.device), len(texts))
-        for texts in (list(same) for _, same in groupby(batch, key=lambda text: text.prompt_number))
-    ]
-    scores = torch.cat([first.expand(count, -1) for (first, _), count in begun])
-    state = joined([rows_of(part, [0] * count) for (_, part), count in begun])
+    scores, state = _read_prompts(network, [text.prompt.ids for text in batch], guide.device)
     going = list(batch)
     while True:
         check_finite(scores)

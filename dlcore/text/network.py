@@ -29,11 +29,20 @@ class Network(Protocol):
         """Compute one step."""
 
 
-def read_in(network: Network, ids: Sequence[int], device: torch.device | str) -> tuple[Tensor, State]:
-    """Feed words to a network in its initial state; return the scores of the next word (1, V), and the state."""
+def read_in(network: Network, texts: Sequence[Sequence[int]], device: torch.device | str) -> tuple[Tensor, State]:
+    """Feed the words of texts to a network in its initial state.
+
+    Args:
+        network: The network.
+        texts: The token ids of each text (B), all of the same length (T), at least 1.
+        device: Where the network is.
+
+    Returns:
+        The scores of the next words (B, V), and the state.
+    """
     state: State | None = None
     scores = torch.empty(0)
-    tokens = torch.tensor([list(ids)], device=device)
+    tokens = torch.tensor([list(ids) for ids in texts], device=device)
     for piece in torch.split(tokens, _PIECE, dim=1):
         scores, state = network(piece, state)
     if state is None:
@@ -43,7 +52,7 @@ def read_in(network: Network, ids: Sequence[int], device: torch.device | str) ->
 
 def check_finite(scores: Tensor) -> None:
     """Raise a `CheckpointError` if a score is NaN or infinite."""
-    if not scores.isfinite().all():
+    if not torch.stack(scores.aminmax()).isfinite().all():
         raise CheckpointError(
             "The network's scores are not finite: its training diverged. Take an earlier checkpoint, or train "
             "again with a smaller learning rate."

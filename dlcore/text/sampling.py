@@ -151,8 +151,8 @@ def within(wanted: Tensor, scores: Tensor, allowed: Tensor) -> Tensor:
     before the penalties are used.
     """
     wanted = wanted.masked_fill(~allowed, -torch.inf)
-    stuck = ~wanted.isfinite().any(1, keepdim=True)
-    return torch.where(stuck, scores.masked_fill(~allowed, -torch.inf), wanted)
+    stuck = wanted.amax(1, keepdim=True) == -torch.inf
+    return torch.where(stuck, scores.masked_fill(~allowed, -torch.inf), wanted) if stuck.any() else wanted
 
 
 def draw(scores: Tensor, uniform: Sequence[float]) -> Tensor:
@@ -163,6 +163,7 @@ def draw(scores: Tensor, uniform: Sequence[float]) -> Tensor:
     sums = scores.double().softmax(1).cumsum(1)
     points = torch.tensor(uniform, dtype=torch.double, device=scores.device).unsqueeze(1) * sums[:, -1:]
     drawn = torch.searchsorted(sums, points, right=True).squeeze(1)
-    # If rounding puts the point at the end of the sums, take the last possible word.
-    last = scores.shape[1] - 1 - scores.isfinite().flip(1).int().argmax(1)
-    return torch.minimum(drawn, last)
+    if (drawn == scores.shape[1]).any():  # rounding puts a point at the end of the sums: take the last possible word
+        last = scores.shape[1] - 1 - scores.isfinite().flip(1).int().argmax(1)
+        drawn = torch.minimum(drawn, last)
+    return drawn

@@ -118,7 +118,7 @@ def explain_next(text: str, loaded: TextModel) -> TextReason:
 
     @torch.no_grad()
     def scores(model: Any, row: Tensor) -> Tensor:
-        return read_in(model.scores, [END, *row.tolist()], device)[0][0].double().log_softmax(0).cpu()
+        return read_in(model.scores, [[END, *row.tolist()]], device)[0][0].double().log_softmax(0).cpu()
 
     logs = scores(network, ids)
     check_finite(logs)
