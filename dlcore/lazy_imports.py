@@ -1,9 +1,10 @@
-"""Import Lightning in a quarter of the time: large modules that it names, but few runs use, are loaded when used.
+"""Import Lightning in a fifth of the time: large modules that it names, but few runs use, are loaded when used.
 
-Lightning and torchmetrics import the compiler of torch (`torch._dynamo`), torchvision with all its models, and
-`scipy.signal`: four of the five CPU seconds of ``import lightning``. A lazy module stands for each. It has the few
-names that Lightning, torchmetrics and torch's optimisers ask for, and becomes the real module as soon as anything else
-is asked of it. Nothing is missing, and a release that asks for more is slower, not broken.
+Lightning and torchmetrics import the compiler of torch (`torch._dynamo`), torchvision with all its models,
+`scipy.signal` and matplotlib: more than four of the five CPU seconds of ``import lightning``. Here each of them is
+imported as a lazy module. It has the few names that Lightning, torchmetrics and torch's optimisers ask for, and becomes
+the real module as soon as anything else is asked of it. Nothing is missing, and a release that asks for more is slower,
+not broken.
 
 Only the command line does this. A script that imports dlcore keeps Python's own way of importing.
 """
@@ -12,25 +13,30 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import sys
 import threading
 from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
 
-# The lazy modules, parents first; the names that others import from them, and the module that really has each.
+# The lazy modules; the names that others import from them, each with the module and the name of the real one.
 _DYNAMO = "torch._dynamo"
+_PLOT = "torchmetrics.utilities.plot"
 _NAMES = {
-    _DYNAMO: {"OptimizedModule": _DYNAMO},
-    "scipy.signal": {"hamming": "scipy.signal.windows"},  # torchmetrics puts it there if it is missing
-    "torchvision": {"transforms": "torchvision"},
-    "torchvision.models": dict.fromkeys(("resnet50", "vgg16", "VGG16_Weights"), "torchvision.models"),
+    _DYNAMO: {"OptimizedModule": (_DYNAMO, "OptimizedModule")},
+    "scipy.signal": {"hamming": ("scipy.signal.windows", "hamming")},  # torchmetrics puts it there if it is missing
+    "torchvision": {"transforms": ("torchvision", "transforms")},
+    "torchvision.models": {name: ("torchvision.models", name) for name in ("resnet50", "vgg16", "VGG16_Weights")},
+    _PLOT: {
+        "_AX_TYPE": ("matplotlib.axes", "Axes"),
+        **{name: (_PLOT, name) for name in ("_PLOT_OUT_TYPE", "_CMAP_TYPE")},
+        **{name: (_PLOT, name) for name in ("plot_single_or_multi_val", "plot_curve", "plot_confusion_matrix")},
+    },
     "triton": {},
     "triton.runtime": {},
-    "triton.runtime.jit": {"JITFunction": "triton.runtime.jit"},
+    "triton.runtime.jit": {"JITFunction": ("triton.runtime.jit", "JITFunction")},
 }
 _lock = threading.RLock()  # another thread waits until a module is whole
 _loading: set[str] = set()
@@ -38,27 +44,23 @@ _when_compiling: list[Callable[[], None]] = []  # calls for the time when the co
 
 
 class LazyImports(MetaPathFinder, Loader):
-    """An import hook that makes the lazy modules as soon as Lightning or torchmetrics is imported.
+    """An import hook for `sys.meta_path`, in front of the others: it makes the lazy modules.
 
-    It also loads a lazy package before a submodule of it. The package may import that submodule itself: then the hook
-    hands out that one, since Python would import it a second time.
-
-    Example:
-        >>> sys.meta_path.insert(0, LazyImports())  # doctest: +SKIP
+    It also loads a lazy package before a submodule of it that is not lazy. The package may import that submodule
+    itself: then the hook hands out that one, since Python would import it a second time.
     """
 
     def __init__(self) -> None:
-        self._started = False
         self._specs: dict[str, ModuleSpec | None] = {}
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Find no module but those that the loading of their package has imported."""
-        if not self._started and name in ("lightning", "torchmetrics"):
-            self._started = True
-            import torch  # noqa: F401  # the parent of one of them
-
-            for lazy, names in _NAMES.items():
-                _make_lazy(lazy, names)
+        """Find lazy modules, and those that the loading of their package has imported."""
+        if name in _NAMES:
+            others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+            spec = next(filter(None, others), None)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _LazyLoader(spec.loader)
+            return spec
         parent = sys.modules.get(name.rpartition(".")[0])
         if not isinstance(parent, _LazyModule) or parent.__name__ in _loading:
             return None
@@ -78,6 +80,23 @@ class LazyImports(MetaPathFinder, Loader):
         module.__spec__ = self._specs.pop(module.__name__)
 
 
+class _LazyLoader(Loader):
+    """A loader that executes nothing yet, as `importlib.util.LazyLoader`."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__class__ = _LazyModule
+        names = _NAMES[module.__name__].items()
+        vars(module).update({name: _NameType(name, (), {"_real": real}) for name, real in names})
+        if module.__name__ == _DYNAMO:
+            vars(module).update(disable=_disable, graph_break=_graph_break)
+
+
 class _LazyModule(ModuleType):
     """A module that is loaded when an attribute is asked for that it does not have yet."""
 
@@ -91,53 +110,28 @@ class _LazyModule(ModuleType):
 class _NameType(type):
     """The type of what stands for a class, function or module of a lazy module.
 
-    A call or an attribute loads the real one; an instance of a class that was not loaded cannot exist.
+    A call or an attribute loads the real one. Of a class whose module was not loaded there is no instance.
     """
 
-    def _real(cls) -> Any:
-        module = importlib.import_module(cls.__module__)
+    _real: tuple[str, str]
+
+    def _load(cls) -> Any:
+        module = importlib.import_module(cls._real[0])
         if isinstance(module, _LazyModule):
             _load(module)
-        return getattr(module, cls.__name__)
+        return getattr(module, cls._real[1])
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return cls._real()(*args, **kwargs)
+        return cls._load()(*args, **kwargs)
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(cls._real(), name)
+        return getattr(cls._load(), name)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return _is_loaded(cls.__module__) and isinstance(instance, cls._real())
-
-
-def _is_loaded(name: str) -> bool:
-    return name in sys.modules and not isinstance(sys.modules[name], _LazyModule)
-
-
-def _make_lazy(name: str, names: dict[str, str]) -> None:
-    """Put a lazy module into `sys.modules`, unless the module is not installed or is imported already."""
-    parent, _, child = name.rpartition(".")
-    spec = None if name in sys.modules else _find(name, parent)
-    if spec is None:
-        return
-    module = importlib.util.module_from_spec(spec)
-    module.__class__ = _LazyModule
-    vars(module).update({each: _NameType(each, (), {"__module__": home}) for each, home in names.items()})
-    if name == _DYNAMO:
-        vars(module).update(disable=_disable, graph_break=_graph_break)
-    sys.modules[name] = module
-    if parent in sys.modules:
-        setattr(sys.modules[parent], child, module)
-
-
-def _find(name: str, parent: str) -> ModuleSpec | None:
-    """Find a module without importing its parent."""
-    if not parent:
-        return PathFinder.find_spec(name)
-    spec = getattr(sys.modules.get(parent), "__spec__", None) or PathFinder.find_spec(parent)
-    return PathFinder.find_spec(name, spec.submodule_search_locations) if spec else None
+        module = sys.modules.get(cls._real[0])
+        return module is not None and not isinstance(module, _LazyModule) and isinstance(instance, cls._load())
 
 
 def _load(module: ModuleType) -> None:
@@ -156,14 +150,14 @@ def _load(module: ModuleType) -> None:
         if name in _loading:
             raise AttributeError(f"partially initialized module {name!r}")
         for each, value in list(vars(module).items()):
-            if value is _disable or value is _graph_break or (type(value) is _NameType and value.__module__ == name):
+            if value is _disable or value is _graph_break or (type(value) is _NameType and value._real[0] == name):
                 delattr(module, each)
-        loader = module.__spec__.loader if module.__spec__ else None
-        if loader is None:
-            raise ImportError(f"no loader for {name}", name=name)
+        loader = module.__loader__
+        if isinstance(loader, _LazyLoader) and module.__spec__ is not None:
+            module.__loader__ = module.__spec__.loader = loader.loader
         _loading.add(name)
         try:
-            loader.exec_module(module)
+            module.__loader__.exec_module(module)  # type: ignore[union-attr]
         finally:
             _loading.discard(name)
         module.__class__ = ModuleType  # type: ignore[assignment]

@@ -9,9 +9,9 @@ ROOT = Path(dlcore.__file__).parent
 FLOORS = [
     {
         *("errors", "cache", "processes", "progress_bar", "lightning_compat", "torch_compat", "plain_text"),
-        *("translation", "notebook", "lazy_imports"),
+        *("translation", "notebook"),
     },
-    {"nn", "optim", "text", "evaluation"},
+    {"nn", "optim", "text", "evaluation", "lazy_imports"},
     {"config"},
     {"tracking", "execution"},
     {"diagnosis"},

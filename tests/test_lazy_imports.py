@@ -1,8 +1,10 @@
 """Lazy modules: nothing is missing, nothing is imported twice, and a fit needs none of them."""
 
+import importlib
 import subprocess
 import sys
 import textwrap
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -24,11 +26,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LazyImports:
     (tmp_path / "counts.py").write_text("seen = []\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     hook = LazyImports()
-    hook.find_spec("math")  # Lightning is imported already
+    lazy = {"large": {"name": ("large", "name")}, "large.part": {"Thing": ("large.part", "Thing")}}
+    monkeypatch.setattr(lazy_imports, "_NAMES", lazy)
     monkeypatch.setattr(sys, "meta_path", [hook, *sys.meta_path])
     before = set(sys.modules)
-    lazy_imports._make_lazy("large", {"name": "large"})
-    lazy_imports._make_lazy("large.part", {"Thing": "large.part"})
     yield hook
     for name in set(sys.modules) - before:
         if name.partition(".")[0] in ("large", "counts"):
@@ -65,8 +66,8 @@ def test_a_submodule_loads_its_package_first_and_each_is_executed_once() -> None
 
 
 @pytest.mark.usefixtures("package")
-def test_a_submodule_that_its_package_imports_itself_is_executed_once() -> None:
-    del sys.modules["large.part"]  # not lazy itself
+def test_a_submodule_that_its_package_imports_itself_is_executed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(lazy_imports._NAMES, "large.part")
     import large.part
 
     assert seen() == ["large", "large.part"]
@@ -87,9 +88,19 @@ def test_any_other_attribute_loads_the_module_in_place() -> None:
     assert held is sys.modules["large"]
 
 
-def test_a_module_that_is_not_installed_stays_missing() -> None:
-    lazy_imports._make_lazy("not_installed_at_all", {"name": "not_installed_at_all"})
-    assert "not_installed_at_all" not in sys.modules
+def test_a_module_that_is_not_installed_stays_missing(package: LazyImports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(lazy_imports._NAMES, "large.absent", {"name": ("large.absent", "name")})
+    with pytest.raises(ModuleNotFoundError, match=r"large\.absent"):
+        importlib.import_module("large.absent")
+
+
+@pytest.mark.usefixtures("package")
+def test_an_alias_knows_instances_of_the_real_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(lazy_imports._NAMES["large"], "name", ("fractions", "Fraction"))
+    from large import name
+
+    assert isinstance(Fraction(1, 2), name)
+    assert not isinstance(0.5, name)
 
 
 @pytest.mark.process
@@ -124,12 +135,12 @@ def test_a_fit_loads_none_of_them_and_all_of_them_work_afterwards() -> None:
         def lazy():
             return [name for name in _NAMES if isinstance(sys.modules.get(name), _LazyModule)]
 
-        assert lazy()[:4] == list(_NAMES)[:4], lazy()
+        assert lazy()[:5] == list(_NAMES)[:5], lazy()
         assert fit(Module()) == 2
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], 0.1)
         optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(2))]})
         optimizer.load_state_dict(optimizer.state_dict())
-        assert lazy()[:4] == list(_NAMES)[:4], lazy()
+        assert lazy()[:5] == list(_NAMES)[:5], lazy()
 
         disabled = torch.compiler.disable(lambda x: x + 1)
         assert disabled(1) == 2
@@ -139,11 +150,20 @@ def test_a_fit_loads_none_of_them_and_all_of_them_work_afterwards() -> None:
         assert scipy.signal.hamming(3)[1] == 1.0
         assert scipy.signal.convolve([1, 2], [1])[1] == 2
 
+        import torchmetrics.utilities.plot
         import torchvision.ops
         assert torchvision.ops is sys.modules["torchvision.ops"]
         assert torchvision.models.resnet18(weights=None).fc.out_features == 1000
         from torchmetrics.functional.image import arniqa
         assert sys.modules["torchmetrics.functional.image.arniqa"].resnet50(num_classes=3).fc.out_features == 3
+
+        assert "matplotlib" not in sys.modules
+        from torchmetrics.classification import BinaryAccuracy
+        metric = BinaryAccuracy()
+        metric.update(torch.ones(3), torch.ones(3, dtype=int))
+        figure, axes = metric.plot()
+        assert type(axes).__name__ == "Axes"
+        assert sys.modules["torchmetrics.utilities.plot"] is torchmetrics.utilities.plot
 
         import torch._dynamo.utils
         assert torch._dynamo.utils is sys.modules["torch._dynamo.utils"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -16,9 +16,6 @@ from dlcore.errors import ArgumentError
 from dlcore.lightning_compat import data_module_of, is_fast_dev_run
 from dlcore.text import Tokenizer
 from dlcore.tracking.run_logger import RunLogger
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -99,7 +96,7 @@ def run_loggers(trainer: Trainer) -> list[RunLogger]:
     return [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
 
 
-def log_figure(trainer: Trainer, tag: str, draw: Callable[..., Figure], file: str) -> None:
+def log_figure(trainer: Trainer, tag: str, draw: Callable[..., Any], file: str) -> None:
     """Draw a figure in the background, for TensorBoard under a tag and as a file in the run's folder."""
     for logger in run_loggers(trainer):
         logger.log_figure(tag, draw, trainer.global_step, Path(logger.log_dir) / file)

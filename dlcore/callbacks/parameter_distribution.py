@@ -6,7 +6,7 @@ import math
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -26,9 +26,6 @@ from dlcore.tracking.histogram import KeptHistograms
 from dlcore.tracking.layer_table import FILE, LayerTable, read_layers
 from dlcore.tracking.run_file import run_title
 from dlcore.tracking.run_logger import RunLogger
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # Samples over which activations are accumulated; maximum number of batches; maximum share of an epoch's batches.
 _SAMPLES, _BATCHES, _SHARE = 512, 32, 0.05
@@ -252,11 +249,11 @@ def _redraw(logger: RunLogger, folder: Path, step: int, refresh: Refresh) -> Non
         refresh.took(time.monotonic() - began)
 
 
-def _draw_layers(folder: Path) -> Figure:
+def _draw_layers(folder: Path) -> Any:
     return layer_overview(read_layers(folder), run_title(folder))
 
 
-def _draw_distributions(kept: KeptHistograms) -> Figure:
+def _draw_distributions(kept: KeptHistograms) -> Any:
     return parameter_histograms(kept.first, kept.last, run_title(kept.path.parent))
 
 
