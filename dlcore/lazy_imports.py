@@ -43,6 +43,12 @@ _loading: set[str] = set()
 _when_compiling: list[Callable[[], None]] = []  # calls for the time when the compiler is loaded
 
 
+def import_lazily() -> None:
+    """Import Lightning in this way from now on, if it has not been imported yet."""
+    if "lightning" not in sys.modules and not any(isinstance(finder, LazyImports) for finder in sys.meta_path):
+        sys.meta_path.insert(0, LazyImports())
+
+
 class LazyImports(MetaPathFinder, Loader):
     """An import hook for `sys.meta_path`, in front of the others: it makes the lazy modules.
 

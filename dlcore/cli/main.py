@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dlcore.cli.streams_and_signals import ending_signals, lasting_streams
 from dlcore.config.request import COMMANDS, check_files, read_request
 from dlcore.errors import ArgumentError, DlcoreError, ProcessLost, UnknownNameError
-from dlcore.lazy_imports import LazyImports
+from dlcore.lazy_imports import import_lazily
 from dlcore.plain_text import printable
 from dlcore.processes import rank_of_process, says_it
 from dlcore.translation import unknown_language
@@ -54,8 +54,7 @@ _REMEDIES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not any(isinstance(finder, LazyImports) for finder in sys.meta_path):
-        sys.meta_path.insert(0, LazyImports())
+    import_lazily()
     logging.getLogger("matplotlib").addFilter(_is_not_of_its_cache)
     with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals():
         try:

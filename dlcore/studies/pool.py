@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from dlcore.errors import DataError, check_number
+from dlcore.lazy_imports import import_lazily
 from dlcore.studies.plan import Job
 from dlcore.studies.study_run_record import FAILED, RUNNING, Record, read_record
 
@@ -66,7 +67,7 @@ def run_jobs(work: Callable[[Job], Result], jobs: Sequence[Job], at_once: int, t
         backend="loky",
         inner_max_num_threads=threads,
         idle_worker_timeout=_PATIENCE,
-        initializer=_end_with,
+        initializer=_start_worker,
         initargs=(os.getpid(),),
     ):
         # With one process, joblib would work in this process, where a crash or Ctrl-C ends everything; so use at least
@@ -164,11 +165,12 @@ def _gpus() -> int:
     return len(glob.glob("/dev/nvidia[0-9]*"))  # noqa: PTH207 (a pattern below /dev, not a folder's content)
 
 
-def _end_with(parent: int) -> None:
-    """End this process when its parent ends, for whatever reason.
+def _start_worker(parent: int) -> None:
+    """Import Lightning lazily; end this process when its parent ends, for whatever reason.
 
     Otherwise a run of a killed study would go on unseen, in parallel with the run that replaces it.
     """
+    import_lazily()
 
     def watch() -> None:
         while os.getppid() == parent:
