@@ -98,17 +98,23 @@ def _write(command: Command, path: Path) -> int:
         write_beside(path, given.as_it_is(), indices.numpy(), found)
         return len(answers)
     with replacing(path) as file:
-        writer = csv.writer(file)
-        writer.writerow(map(csv_cell, ["index", *named, *header, *(known if has_targets else [])]))
+        csv.writer(file).writerow(map(csv_cell, ["index", *named, *header, *(known if has_targets else [])]))
         for own, chosen in zip(answers.split(_ROWS), indices.split(_ROWS), strict=True):
-            columns: list[list[list[str]]] = [[[str(index)] for index in chosen.tolist()]]
+            # Pieces of lines, not cells: a third of the time of csv.writer.
+            columns = [list(map(str, chosen.tolist()))]
             if files:
-                columns.append([[csv_cell(files[index])] for index in chosen.tolist()])
+                columns.append([_quoted(files[index]) for index in chosen.tolist()])
             columns.append(_numbers(own) if names is None else _classes(own, names, command.decision))
             if has_targets:
                 columns.append(_targets(part.targets[chosen], names))
-            writer.writerows([cell for cells in row for cell in cells] for row in zip(*columns, strict=True))
+            file.writelines(f"{','.join(pieces)}\r\n" for pieces in zip(*columns, strict=True))
     return len(answers)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a cell of a CSV file, as csv.writer does: in quotes if it needs them."""
+    cell = csv_cell(text)
+    return f'"{cell.replace(chr(34), chr(34) * 2)}"' if any(mark in cell for mark in ',"\r\n') else cell
 
 
 def _known(targets: Tensor, names: Sequence[str] | None) -> bool:
@@ -116,11 +122,11 @@ def _known(targets: Tensor, names: Sequence[str] | None) -> bool:
     return bool((targets >= 0).any() if names is not None else (~targets.isnan()).any())
 
 
-def _classes(answers: Tensor, names: Sequence[str], decision: Decision) -> list[list[str]]:
+def _classes(answers: Tensor, names: Sequence[str], decision: Decision) -> list[str]:
     """Return the predicted class and the probability of each, for each row."""
-    cells, numbers = [csv_cell(name) for name in names], "\n".join(["%.6f"] * answers.shape[1])
+    cells, numbers = [_quoted(name) for name in names], ",".join(["%.6f"] * answers.shape[1])
     pairs = zip(decision.classes(answers.numpy()).tolist(), answers.tolist(), strict=True)
-    return [[cells[best], *(numbers % tuple(row)).split("\n")] for best, row in pairs]
+    return [f"{cells[best]},{numbers % tuple(row)}" for best, row in pairs]
 
 
 def few_answers(path: Path) -> dict[str, str]:
@@ -148,19 +154,19 @@ def _regression_header(name: str | None, outputs: int) -> tuple[list[str], list[
     return [f"predicted_{number}" for number in range(outputs)], [f"target_{number}" for number in range(outputs)]
 
 
-def _targets(targets: Tensor, names: list[str] | None) -> list[list[str]]:
+def _targets(targets: Tensor, names: list[str] | None) -> list[str]:
     """Return the targets as text; empty if unknown (a class below 0, a NaN)."""
     if names is not None:
-        return [[csv_cell(names[target]) if target >= 0 else ""] for target in targets.tolist()]
+        cells = [_quoted(name) for name in names]
+        return [cells[target] if target >= 0 else "" for target in targets.tolist()]
     return _numbers(targets.reshape(len(targets), -1))
 
 
-def _numbers(values: Tensor) -> list[list[str]]:
-    """Return the shortest text from which each number can be read back."""
+def _numbers(values: Tensor) -> list[str]:
+    """Return the shortest texts from which each number can be read back, row by row."""
     text = values.numpy().astype(str)
     text[values.isnan().numpy()] = ""
-    rows: list[list[str]] = text.tolist()
-    return rows
+    return [",".join(row) for row in text.tolist()]
 
 
 def write_documents(

@@ -1,15 +1,17 @@
 """Predictions come back as the rows came: in their format, with their columns, untouched."""
 
 import csv
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from dlcore.cli.main import main
+from dlcore.plain_text import csv_cell
 from dlcore.runs import fit, predict
 from dlcore.runs.prediction_rows import ending_of, read_back, write_beside
-from dlcore.runs.predictions import write_predictions
+from dlcore.runs.predictions import _quoted, write_predictions
 
 FEW_EPOCHS = ("--trainer.max_epochs=1", "--progress_display=off")
 
@@ -102,3 +104,10 @@ def test_endings(tmp_path, monkeypatch):
     assert {name: ending_of(tmp_path / name) for name in endings} == endings
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert ending_of(tmp_path / "t.ods") == ".csv"
+
+
+@pytest.mark.parametrize("text", ["猫", "a,b", 'say "x"', "=1+1", " first", "two\nlines", "-3", "", "a\tb", "，"])
+def test_a_cell_is_quoted_as_csv_writer_does(text):
+    file = io.StringIO()
+    csv.writer(file).writerow(["0", csv_cell(text)])
+    assert file.getvalue() == f"0,{_quoted(text)}\r\n"
