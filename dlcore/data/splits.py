@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -133,11 +133,11 @@ class HoldOut:
         return {**asdict(self), **{f"{part}_size": 0 for part in own}}
 
 
-def group_numbers(names: Sequence[str]) -> np.ndarray:
+def group_numbers(names: Iterable[str]) -> np.ndarray:
     """Return the number of each sample's group (N,) by the groups' names; an empty name is a group of its own."""
     numbers: dict[str, int] = {}
-    found = [numbers.setdefault(name or f"\0{place}", len(numbers)) for place, name in enumerate(names)]
-    return np.array(found, dtype=np.int64)
+    found = (numbers.setdefault(name or f"\0{place}", len(numbers)) for place, name in enumerate(names))
+    return np.fromiter(found, dtype=np.int64)
 
 
 def check_pattern(pattern: str | None) -> None:
@@ -148,15 +148,18 @@ def check_pattern(pattern: str | None) -> None:
         raise ArgumentError("group", "a regular expression", pattern, f"It is none: {error}.") from error
 
 
-def groups_by_name(names: Sequence[str], pattern: str) -> np.ndarray:
+def groups_by_name(names: Iterable[str], pattern: str) -> np.ndarray:
     """Return the number of each file's group (N,): what the pattern finds in its name, in its first brackets if any."""
-    matches = [re.search(pattern, name) for name in names]
-    for name, match in zip(names, matches, strict=True):
+
+    def group(name: str) -> str:
+        match = re.search(pattern, name)
         if match is None:
             expected = f"a regular expression that is found in the name of each picture, unlike {name}"
             raise ArgumentError("group", expected, pattern, r"For example: '(patient\d+)_' or '^[^/]+/([^_]+)'")
-    # A pattern whose first brackets found nothing in a name counts with all that it found there.
-    return group_numbers([(match[1] if match.lastindex else None) or match[0] for match in matches if match])
+        # A pattern whose first brackets found nothing in a name counts with all that it found there.
+        return (match[1] if match.lastindex else None) or match[0]
+
+    return group_numbers(map(group, names))
 
 
 def part_size(argument: str, size: float, rows: int) -> int:
