@@ -132,6 +132,7 @@ class ImageFolder(ArrayData):
         self.source = named if named is not None else f"{builtin}, drawn by dlcore"
         self._kept: dict[str, Any] = {}  # what a checkpoint holds
         self._counts: list[int] | None = None
+        self._places: tuple[list[str], dict[str, np.ndarray]] | None = None  # of the parts, for these classes
         self._levels: tuple[int, int] | None = None  # of 16-bit pictures: the values that became 0 and 255
 
     # What is known before and after the pictures are decoded
@@ -255,9 +256,11 @@ class ImageFolder(ArrayData):
         return {} if found.parts else {"val": everything, "test": everything}
 
     def _cut(self) -> dict[str, np.ndarray]:
-        found = self._found
-        targets = class_targets(found, self._class_names())
-        return part_places(found, targets, self.hold_out, self.group)
+        names = self._class_names()
+        if self._places is None or self._places[0] != names:  # takes seconds for a million pictures in groups
+            targets = class_targets(self._found, names)
+            self._places = names, part_places(self._found, targets, self.hold_out, self.group)
+        return self._places[1]
 
     def _count(self, train: np.ndarray) -> None:
         names = self._class_names()

@@ -75,8 +75,12 @@ class FileNames(Sequence[str]):
         return self._read(start, stop) if start < stop else []
 
     def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), PIECE):
-            yield from self[start : start + PIECE]
+        return self.between(0, len(self))
+
+    def between(self, start: int, stop: int) -> Iterator[str]:
+        """Yield the names from one place to before another."""
+        for place in range(start, stop, PIECE):
+            yield from self[place : min(place + PIECE, stop)]
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(str.__eq__, self, other))

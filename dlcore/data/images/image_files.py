@@ -243,6 +243,6 @@ def part_places(found: Found, targets: np.ndarray, hold_out: HoldOut, group: str
     """
     fixed = {part: np.arange(places.start, places.stop) for part, places in found.parts.items()}
     pool = fixed.get("train", np.arange(len(found.names)))
-    groups = None if group is None else groups_by_name((found.names[place] for place in pool.tolist()), group)
+    groups = None if group is None else groups_by_name(found.names.between(pool[0], pool[-1] + 1), group)
     train, test, val = hold_out.cut(pool, targets[pool], groups, found.own)
     return fill_empty_parts({"train": train, "val": fixed.get("val", val), "test": fixed.get("test", test)})
