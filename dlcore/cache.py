@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import platform
 import shutil
 import stat
 import sys
@@ -116,8 +117,12 @@ def hash_of(lines: Iterable[str]) -> str:
 
 
 def cached_entry(
-    place: Path, read: Callable[[Path], _Entry | None], build: Callable[[Path], Any], keep_others: bool = False
-) -> _Entry | None:
+    place: Path,
+    read: Callable[[Path], _Entry | None],
+    build: Callable[[Path], Any],
+    keep_others: bool = False,
+    goes_on: bool = False,
+) -> _Entry:
     """Read a folder of the cache; if it is not whole, one process builds it, while others wait.
 
     Args:
@@ -125,31 +130,69 @@ def cached_entry(
         read: Reads it; returns None if there is none, or it is damaged.
         build: Fills an empty folder.
         keep_others: Whether the entries next to it are kept; else they are of files that have changed since.
+        goes_on: Whether `build` can go on in the folder of one that was interrupted or killed, or has been damaged.
 
     Returns:
         What `read` returns.
 
     Raises:
-        OSError: The cache cannot be written.
+        OSError: The cache cannot be written, or what was built cannot be read.
     """
     open_cache(place.parent)
     if (kept := read(place)) is not None:
         return kept
-    with locked(place.parent / "lock"):
-        if (kept := read(place)) is not None:
-            return kept  # another process has built it meanwhile
-        if place.is_dir():
-            tell_damaged(place)
+    lock = place.parent / "lock"
+    with locked(lock, wait=False) as turn:
+        if turn:
+            _build(place, read, build, keep_others, goes_on and _is_locked(lock))
+    if not turn:
+        print(f"dlcore: another process is making {place}: this one waits.", file=sys.stderr)
+        with locked(lock):
+            _build(place, read, build, keep_others, goes_on and _is_locked(lock))
+    if (kept := read(place)) is None:
+        raise OSError(errno.EIO, "it cannot be read after it was written", str(place))
+    return kept
+
+
+def _is_locked(lock: Path) -> bool:
+    """Return whether a lock that this process holds keeps others out: not every system and file system has locks."""
+    with locked(lock, wait=False) as turn:
+        return not turn
+
+
+def _build(
+    place: Path, read: Callable[[Path], Any], build: Callable[[Path], Any], keep_others: bool, goes_on: bool
+) -> None:
+    """Build an entry, unless another process has built it meanwhile; see `cached_entry`."""
+    if read(place) is not None:
+        return
+    own = f"part-{platform.node()}-"
+    unfinished = place.parent / f"{own}{place.name}"
+    if place.is_dir():
+        tell_damaged(place)
+        if goes_on:  # what is whole of it is not built again
+            shutil.rmtree(unfinished, ignore_errors=True)
+            place.rename(unfinished)
+        else:
             shutil.rmtree(place, ignore_errors=True)
-        # Delete old entries, and leftovers of killed processes; a process that has mapped an entry keeps it. Without
-        # file locks, another process may still be building a new one: spare those.
-        for old in () if keep_others else place.parent.iterdir():
-            if old.is_dir() and not (old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
-                shutil.rmtree(old, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
-            made = Path(folder) / "whole"
-            made.mkdir(mode=0o700)
-            build(made)
-            with suppress(FileExistsError):  # without locks another process may have been faster
-                made.rename(place)
-    return read(place)
+    # Delete old entries, and leftovers of killed processes; a process that has mapped an entry keeps it. Without
+    # file locks, another process may still be building a new one: spare those.
+    for old in () if keep_others else place.parent.iterdir():
+        spared = old == unfinished or not old.name.startswith(own)
+        if old.is_dir() and not (spared and old.name.startswith("part-") and time.time() - old.stat().st_mtime < _DAY):
+            shutil.rmtree(old, ignore_errors=True)
+    if goes_on:
+        unfinished.mkdir(mode=0o700, exist_ok=True)
+        try:
+            build(unfinished)
+        except OSError:  # a full disk, perhaps: leave it as it was
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        unfinished.rename(place)
+        return
+    with tempfile.TemporaryDirectory(prefix="part-", dir=place.parent, ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / "whole"
+        made.mkdir(mode=0o700)
+        build(made)
+        with suppress(FileExistsError):  # without locks another process may have been faster
+            made.rename(place)

@@ -24,14 +24,14 @@ from dlcore.data.drawn_clothing import CLASS_NAMES, draw_clothing
 from dlcore.data.idx_files import read_idx
 from dlcore.data.images.augmentation import Augmentation
 from dlcore.data.images.counter_random import SampleDraws
-from dlcore.data.images.decoding import PixelFormat, decode_picture
+from dlcore.data.images.decoding import decode_picture
 from dlcore.data.images.image_files import class_targets, find_to_predict
 from dlcore.data.images.notes import meet_broken, tell_passed_over
 from dlcore.data.images.pixel_cache import decoded
+from dlcore.data.images.pixel_files import PixelFormat
 from dlcore.data.resumable_data import say
 from dlcore.data.splits import HoldOut
 from dlcore.errors import ArgumentError, DataError, check_number
-from dlcore.plain_text import decoded_name
 from dlcore.translation import N_
 
 # Name of each file and the SHA-256 of its uncompressed content.
@@ -203,8 +203,8 @@ class FashionMNIST(ArrayData):
         targets = torch.from_numpy(class_targets(found, CLASS_NAMES))
         pixels = read.pixels[:, 0]
         self._tell_background(pixels)
-        names = [decoded_name(name) for name in found.names]
-        return Split(255 - pixels if self.invert else pixels, targets, torch.arange(len(pixels)), names)
+        inputs = 255 - pixels if self.invert else pixels
+        return Split(inputs, targets, torch.arange(len(pixels)), found.names.decoded())
 
     def _tell_background(self, pixels: Tensor) -> None:
         """Print a note where pictures (N, 28, 28) have a bright border: those of the set have a black one."""

@@ -20,21 +20,16 @@ from dlcore.data.images.augmentation import Augmentation, Normalization, given, 
 from dlcore.data.images.circles import circles_folder
 from dlcore.data.images.counter_random import SampleDraws
 from dlcore.data.images.decoder import WHOLE
-from dlcore.data.images.decoding import decode_picture, pixel_format
-from dlcore.data.images.image_files import (
-    Found,
-    class_targets,
-    find_pictures,
-    find_to_predict,
-    part_places,
-)
+from dlcore.data.images.decoding import decode_picture
+from dlcore.data.images.image_files import Found, class_targets, find_pictures, find_to_predict, part_places
 from dlcore.data.images.layout import deeper
 from dlcore.data.images.mixing import Mixing
 from dlcore.data.images.notes import meet_broken, tell_counts, tell_levels, tell_passed_over
 from dlcore.data.images.pixel_cache import decoded
+from dlcore.data.images.pixel_files import pixel_format
 from dlcore.data.splits import HoldOut, check_pattern
 from dlcore.errors import ArgumentError, DataError
-from dlcore.plain_text import decoded_name, shell_word
+from dlcore.plain_text import shell_word
 
 
 class ImageFolder(ArrayData):
@@ -137,6 +132,7 @@ class ImageFolder(ArrayData):
         self.source = named if named is not None else f"{builtin}, drawn by dlcore"
         self._kept: dict[str, Any] = {}  # what a checkpoint holds
         self._counts: list[int] | None = None
+        self._places: tuple[list[str], dict[str, np.ndarray]] | None = None  # of the parts, for these classes
         self._levels: tuple[int, int] | None = None  # of 16-bit pictures: the values that became 0 and 255
 
     # What is known before and after the pictures are decoded
@@ -221,7 +217,9 @@ class ImageFolder(ArrayData):
         self._levels = pictures.levels
         tell_levels(pictures)
         meet_broken(found, pictures.broken, self.skip_broken)
-        usable = {part: chosen[~np.isin(chosen, list(pictures.broken))] for part, chosen in places.items()}
+        whole = np.ones(len(found.names), dtype=bool)
+        whole[list(pictures.broken)] = False
+        usable = {part: chosen[whole[chosen]] for part, chosen in places.items()}
         for part, chosen in usable.items():
             if not len(chosen):
                 raise DataError(f"{found.root}: expected pictures in {part} that can be decoded, got none.")
@@ -230,8 +228,8 @@ class ImageFolder(ArrayData):
             tell_counts(found, self._class_names(), self._counts or [], self.balanced)
         if self.normalization is None:
             pixels = self.form.size[0] * self.form.size[1]
-            self.normalization = measured(pictures.moments[torch.from_numpy(usable["train"])], pixels)
-        names, labels = [decoded_name(name) for name in found.names], torch.from_numpy(targets)
+            self.normalization = measured(pictures.moments, torch.from_numpy(usable["train"]), pixels)
+        names, labels = found.names.decoded(), torch.from_numpy(targets)
         return {part: Split(pictures.pixels, labels, torch.from_numpy(own), names) for part, own in usable.items()}
 
     def _whole(self) -> dict[str, np.ndarray]:
@@ -258,9 +256,11 @@ class ImageFolder(ArrayData):
         return {} if found.parts else {"val": everything, "test": everything}
 
     def _cut(self) -> dict[str, np.ndarray]:
-        found = self._found
-        targets = class_targets(found, self._class_names())
-        return part_places(found, targets, self.hold_out, self.group)
+        names = self._class_names()
+        if self._places is None or self._places[0] != names:  # takes seconds for a million pictures in groups
+            targets = class_targets(self._found, names)
+            self._places = names, part_places(self._found, targets, self.hold_out, self.group)
+        return self._places[1]
 
     def _count(self, train: np.ndarray) -> None:
         names = self._class_names()

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -133,11 +132,11 @@ class HoldOut:
         return {**asdict(self), **{f"{part}_size": 0 for part in own}}
 
 
-def group_numbers(names: Sequence[str]) -> np.ndarray:
+def group_numbers(names: Iterable[str]) -> np.ndarray:
     """Return the number of each sample's group (N,) by the groups' names; an empty name is a group of its own."""
     numbers: dict[str, int] = {}
-    found = [numbers.setdefault(name or f"\0{place}", len(numbers)) for place, name in enumerate(names)]
-    return np.array(found, dtype=np.int64)
+    found = (numbers.setdefault(name or f"\0{place}", len(numbers)) for place, name in enumerate(names))
+    return np.fromiter(found, dtype=np.int64)
 
 
 def check_pattern(pattern: str | None) -> None:
@@ -148,15 +147,19 @@ def check_pattern(pattern: str | None) -> None:
         raise ArgumentError("group", "a regular expression", pattern, f"It is none: {error}.") from error
 
 
-def groups_by_name(names: Sequence[str], pattern: str) -> np.ndarray:
+def groups_by_name(names: Iterable[str], pattern: str) -> np.ndarray:
     """Return the number of each file's group (N,): what the pattern finds in its name, in its first brackets if any."""
-    matches = [re.search(pattern, name) for name in names]
-    for name, match in zip(names, matches, strict=True):
+    find = re.compile(pattern).search
+
+    def group(name: str) -> str:
+        match = find(name)
         if match is None:
             expected = f"a regular expression that is found in the name of each picture, unlike {name}"
             raise ArgumentError("group", expected, pattern, r"For example: '(patient\d+)_' or '^[^/]+/([^_]+)'")
-    # A pattern whose first brackets found nothing in a name counts with all that it found there.
-    return group_numbers([(match[1] if match.lastindex else None) or match[0] for match in matches if match])
+        # A pattern whose first brackets found nothing in a name counts with all that it found there.
+        return (match[1] if match.lastindex else None) or match[0]
+
+    return group_numbers(map(group, names))
 
 
 def part_size(argument: str, size: float, rows: int) -> int:
@@ -189,26 +192,27 @@ def cut_groups(
     sizes has ``test_size`` and ``val_size``, of all texts, reached to the nearest group. Each class loses its share,
     and so do the groups that have texts of several classes.
     """
-    kinds: dict[int, set[int]] = defaultdict(set)
-    for group, label in zip(groups.tolist(), classes.tolist(), strict=True):
-        kinds[group].add(label)
-    counts = Counter(groups.tolist())
-    strata: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for group, labels in kinds.items():
-        strata[tuple(labels) if len(labels) == 1 else ()].append(group)
-    held: dict[str, list[int]] = {argument: [] for argument in sizes}
-    for place, own in enumerate(strata.values()):
-        left = [own[number] for number in epoch_order(len(own), seed * 31 + place, epoch=-1).tolist()]
-        total = sum(counts[group] for group in own)
+    _, first, numbers, counts = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    least, greatest = np.full(len(counts), classes.max(initial=0)), np.full(len(counts), classes.min(initial=0))
+    np.minimum.at(least, numbers, classes)
+    np.maximum.at(greatest, numbers, classes)
+    seen = np.argsort(first)  # the groups in the order in which they appear
+    strata = np.where(least == greatest, least, classes.min(initial=0) - 1)[seen]  # one for those of several classes
+    held = {argument: np.zeros(len(counts), dtype=bool) for argument in sizes}
+    for place, stratum in enumerate(dict.fromkeys(strata.tolist())):
+        own = seen[strata == stratum]
+        left = own[epoch_order(len(own), seed * 31 + place, epoch=-1).numpy()][::-1]
+        total = int(counts[own].sum())
         for argument, size in sizes.items():
             wanted = part_size(argument, size, len(groups)) * total / len(groups)
-            taken = 0
-            while left and taken + counts[left[-1]] / 2 < wanted:
-                taken += counts[left[-1]]
-                held[argument].append(left.pop())
-            if not left:
+            # Those that bring the number nearer to what is wanted, from the last on.
+            before = counts[left].cumsum() - counts[left]
+            count = int(np.argmin(np.append(before + counts[left] / 2 < wanted, False)))
+            held[argument][left[:count]] = True
+            left = left[count:]
+            if not len(left):
                 raise ArgumentError(argument, "so few that texts of each kind are left to train with", size)
-    test, val = (np.isin(groups, held[argument]) for argument in ("test_size", "val_size"))
+    test, val = (held[argument][numbers] for argument in ("test_size", "val_size"))
     return tuple(np.flatnonzero(chosen) for chosen in (~test & ~val, test, val))  # type: ignore[return-value]
 
 

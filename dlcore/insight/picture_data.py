@@ -18,7 +18,7 @@ from dlcore.errors import ArgumentError, FitError
 
 PARTS = ("train", "val", "test")
 _MOST_MEASURED = 10_000  # pictures used for mean and deviation: more change nothing visible
-_CHUNK_VALUES = 20_000_000  # numbers measured at once
+_CHUNK_VALUES = 2_000_000  # numbers measured at once: several copies of them are in memory
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,6 @@ def token_store(corpus: Corpus, segmenter: Segmenter, rules: Rules, processes: i
         build_store(folder, corpus.files, segmenter, rules, processes)
 
     try:
-        return cached_entry(place, TokenStore.whole, build) or TokenStore(place)
+        return cached_entry(place, TokenStore.whole, build)
     except OSError as error:
         raise DataError(f"The corpus as numbers cannot be kept ({error}). {other}") from error

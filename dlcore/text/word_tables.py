@@ -42,11 +42,7 @@ class WordTables:
         """Return the tables of a dictionary, from the cache if possible; else build and cache them."""
         place = cache_folder() / "words" / f"{dictionary.digest[:32]}-{_VERSION}"
         with suppress(OSError):  # the cache only saves a second
-            tables = cached_entry(
-                place, cls._load, lambda folder: cls._make(dictionary)._save(folder), keep_others=True
-            )
-            if tables is not None:
-                return tables
+            return cached_entry(place, cls._load, lambda folder: cls._make(dictionary)._save(folder), keep_others=True)
         return cls._make(dictionary)
 
     @classmethod

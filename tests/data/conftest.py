@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from corpus_poems import POEMS
 from image_files import COUNTS, write_classes
+from numbered_photos import write_numbered
 from table_samples import ROWS
 
 from dlcore.data import fashion_mnist
+from dlcore.data.images import decoding
 
 
 def idx_bytes(values: np.ndarray) -> bytes:
@@ -92,6 +94,21 @@ def own_cache(tmp_path, monkeypatch):
 def folder(tmp_path, own_cache):
     """Seventy pictures of three classes, one of which has a Chinese name."""
     return write_classes(tmp_path / "图片", COUNTS)
+
+
+@pytest.fixture
+def photos(tmp_path, own_cache):
+    """The folder of `numbered_photos`."""
+    return write_numbered(tmp_path / "photos")
+
+
+@pytest.fixture
+def decodings(monkeypatch):
+    """The files that are decoded from now on, if they are JPEG files."""
+    seen = []
+    real = decoding.decode_jpeg
+    monkeypatch.setattr(decoding, "decode_jpeg", lambda path, *form: seen.append(path) or real(path, *form))
+    return seen
 
 
 # Text

@@ -10,8 +10,8 @@ from image_files import write_classes
 from PIL import Image
 
 from dlcore.data.images import decoding, pixel_cache
-from dlcore.data.images.decoding import PixelFormat
 from dlcore.data.images.pixel_cache import decoded
+from dlcore.data.images.pixel_files import PixelFormat
 from dlcore.errors import DataError
 
 pytestmark = pytest.mark.process
@@ -40,7 +40,10 @@ def count_decodings(monkeypatch):
 
 
 def test_pixels_are_those_of_the_files_in_order(folder):
-    found = decoded(folder, names(folder), FORM, keep=True)
+    check_pixels(decoded(folder, names(folder), FORM, keep=True))
+
+
+def check_pixels(found):
     expected = [40 + n % 30 for n in range(130)] + [220 + n % 30 for n in range(70)]
     assert found.pixels.dtype == torch.uint8
     assert found.pixels.shape == (200, 3, 4, 4)
@@ -182,12 +185,14 @@ def test_a_cache_folder_that_cannot_be_written_is_said(folder, tmp_path):
 
 @pytest.mark.fault(
     "A process that decodes dies",
-    "“… a process that decodes was ended …”; nothing is kept",
+    "“… a process that decodes was ended. Start again: it goes on.”",
 )
-def test_a_process_that_dies_while_decoding_is_an_error_and_nothing_is_kept(folder, tmp_path, monkeypatch):
+def test_a_process_that_dies_while_decoding_is_an_error_and_the_next_start_goes_on(folder, tmp_path, monkeypatch):
     program = tmp_path / "dies.py"
     program.write_text("import sys; sys.stdin.readline(); sys.stdin.readline()")
-    monkeypatch.setattr(decoding.decoder, "__file__", str(program))
-    with pytest.raises(DataError, match="a process that decodes was ended"):
-        decoded(folder, names(folder), FORM, keep=True)
-    assert list((tmp_path / "cache").rglob("pixels")) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(decoding.decoder, "__file__", str(program))
+        with pytest.raises(DataError, match="a process that decodes was ended"):
+            decoded(folder, names(folder), FORM, keep=True)
+    assert list((tmp_path / "cache").rglob("facts.json")) == []
+    check_pixels(decoded(folder, names(folder), FORM, keep=True))

@@ -53,6 +53,18 @@ def alter(path):
     os.utime(path, (time.time() + 60, time.time() + 60))  # as if it were done a minute later
 
 
+def flip(path):
+    """A bit flips on the disk: size and time stay."""
+    state, content = path.stat(), bytearray(path.read_bytes())
+    content[4] ^= 4
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def of_more(path):
+    path.write_bytes(path.read_bytes() * 2)
+
+
 def make_older(path):
     content = json.loads(path.read_text(encoding="utf-8"))
     del content["stamps"]
@@ -139,9 +151,19 @@ def photos(tmp_path, monkeypatch):
     ("name", "harm"),
     [
         pytest.param("pixels", cut, marks=pytest.mark.fault("The cache of decoded pictures is cut short", "the same")),
-        pytest.param("moments.pt", cut, marks=pytest.mark.fault("Its statistics are cut short", "the same")),
+        pytest.param("moments", cut, marks=pytest.mark.fault("Its statistics are cut short", "the same")),
+        pytest.param("facts.json", cut, marks=pytest.mark.fault("Its facts.json is cut short", "the same")),
+        pytest.param("facts.json", flip, marks=pytest.mark.fault("A bit of its facts.json is flipped", "the same")),
+        pytest.param("facts.json", os.unlink, marks=pytest.mark.fault("Its facts.json is removed", "the same")),
+        pytest.param("checksums", flip, marks=pytest.mark.fault("A bit of its checksums is flipped", "the same")),
         pytest.param("pixels", os.unlink, marks=pytest.mark.fault("Its pixels are removed", "the same")),
         pytest.param("pixels", alter, marks=pytest.mark.fault("Somebody writes into decoded pictures", "the same")),
+        pytest.param(
+            "pixels",
+            flip,
+            marks=pytest.mark.fault("A bit of decoded pictures is flipped, and the time stays", "the same"),
+        ),
+        pytest.param("pixels", of_more, marks=pytest.mark.fault("Decoded pictures of another number", "the same")),
     ],
 )
 def test_a_damaged_cache_of_pictures_is_made_anew(photos, tmp_path, capsys, name, harm):
@@ -162,7 +184,7 @@ def test_a_damaged_cache_of_pictures_is_made_anew(photos, tmp_path, capsys, name
 )
 def test_no_half_cache_of_pictures_on_a_full_disk(photos, tmp_path):
     assert within(build_within, 2000, photos).startswith("Decoded pictures cannot be kept (")
-    assert not list((tmp_path / "cache").rglob("moments.pt"))
+    assert not list((tmp_path / "cache").rglob("pixels"))
     assert within(build_within, 10**8, photos) == "made"
 
 

@@ -9,8 +9,8 @@ import torch
 
 from dlcore.cache import cache_folder
 from dlcore.cli.main import main
-from dlcore.data.images.decoding import PixelFormat
 from dlcore.data.images.pixel_cache import decoded
+from dlcore.data.images.pixel_files import PixelFormat
 from dlcore.errors import CheckpointError
 from dlcore.runs import fit
 from dlcore.runs.checkpoint_file import read_checkpoint
@@ -109,8 +109,8 @@ def test_the_cache_of_pictures_runs_no_code(hostile, workplace, capsys):
     Image.new("RGB", (8, 8)).save(workplace / "photos" / "a.png")
     form = PixelFormat((8, 8), 3, "crop")
     decoded(workplace / "photos", ["a.png"], form, keep=True)
-    (kept,) = (cache_folder() / "images").rglob("moments.pt")
-    write(kept, {"moments": hostile, "broken": {}})
+    for kept in (cache_folder() / "images").rglob("*.json"):
+        write(kept, {"moments": hostile, "broken": {}})
     assert decoded(workplace / "photos", ["a.png"], form, keep=True).pixels.shape == (1, 3, 8, 8)
     assert "is built again" in capsys.readouterr().err
 

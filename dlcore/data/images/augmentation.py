@@ -25,6 +25,7 @@ _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 _RATIO = 4 / 3  # of a crop's sides at most
 _ERASED = (0.02, 0.2), 3.0  # share of the area, ratio of the sides at most
+_PIECE = 100_000  # pictures whose moments are added at once
 
 
 @dataclass(frozen=True)
@@ -182,13 +183,15 @@ def given(value: str | list[list[float]], channels: int) -> Normalization | None
     raise ArgumentError("normalize", expected, value, remedy)
 
 
-def measured(moments: Tensor, pixels: int) -> Normalization:
+def measured(moments: Tensor, chosen: Tensor, pixels: int) -> Normalization:
     """Return the normalisation that gives pictures mean 0 and deviation 1 in each channel, exact to double precision.
 
-    moments are sum and sum of squares of each channel (M, 2, C), int64, of pixels 0 to 255; pixels their number in a
-    picture.
+    moments are sum and sum of squares of each channel (M, 2, C), int64, of pixels 0 to 255; chosen the indices of the
+    pictures that count (N,); pixels their number in a picture.
     """
-    total, squares = moments.sum(dim=0).double() / (pixels * len(moments))
+    # In pieces: the moments may be mapped from a file, larger than memory.
+    sums = torch.stack([moments.index_select(0, piece).sum(dim=0) for piece in chosen.split(_PIECE)]).sum(dim=0)
+    total, squares = sums.double() / (pixels * len(chosen))
     # A channel of one constant value becomes 0: half a grey level is less than any other deviation.
     std = (squares - total**2).clamp(min=0).sqrt().clamp(min=0.5)
     return Normalization(tuple((total / 255).tolist()), tuple((std / 255).tolist()))

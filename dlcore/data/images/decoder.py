@@ -21,6 +21,7 @@ Shapes: C channels, H height, W width.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -265,9 +266,10 @@ def main() -> None:
                     continue
                 try:
                     target.seek(row * row_bytes)
-                    target.write(pixels.tobytes())
+                    if target.write(pixels.tobytes()) < row_bytes:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 except OSError as error:
-                    answer["failed"] = str(error)
+                    answer["failed"] = [error.errno, error.strerror]
                 answer["moments"].append([row, moments(pixels).tolist()])
                 answer["spans"] += [span] if span else []
             print(json.dumps(answer), flush=True)

@@ -9,16 +9,16 @@ Shapes: M files.
 
 from __future__ import annotations
 
-import glob
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from dlcore.cache import hash_of
+from dlcore.data.images.file_names import FileNames
 from dlcore.data.images.layout import (
     PARTS,
     check_shared,
@@ -27,15 +27,14 @@ from dlcore.data.images.layout import (
     part_folders,
     part_of,
     subfolders,
-    unreadable,
 )
+from dlcore.data.images.listing import ENDINGS, kind_of, named_pictures, pictures_below
 from dlcore.data.resumable_data import fill_empty_parts
 from dlcore.data.splits import HoldOut, groups_by_name
 from dlcore.errors import ArgumentError, DataError
 from dlcore.plain_text import decoded_name
+from dlcore.progress_bar import progress_bar
 
-_KINDS = "jpg jpeg jpe jfif png webp bmp gif tif tiff ppm pgm pbm pnm avif jp2 j2k ico tga qoi"
-ENDINGS = frozenset(f".{kind}" for kind in _KINDS.split())
 _SHOWN = 3  # folders that a note names
 _PICTURES = "pictures (.jpg, .png, .webp, .bmp, .gif, .tif, …)"
 
@@ -46,7 +45,7 @@ class Found:
 
     root: Path  # the folder
     class_names: list[str]  # names of the class folders, sorted; empty if there are none
-    names: list[str] = field(default_factory=list)  # paths of the pictures within root, class after class, sorted
+    names: FileNames = field(default_factory=FileNames)  # paths of the pictures in root, class after class, sorted
     # the class of each picture, as an index into `class_names`; -1 without classes
     targets: list[int] = field(default_factory=list)
     # the indices into `names` of each part that has its own folder; empty if none has
@@ -70,7 +69,7 @@ class Found:
     @property
     def fingerprint(self) -> str:
         """A hash of the files' names, to tell whether they are those of the training."""
-        return hash_of(self.names)
+        return self.names.hash
 
 
 def find_pictures(root: str | Sequence[str]) -> Found:
@@ -89,23 +88,24 @@ def find_pictures(root: str | Sequence[str]) -> Found:
     classes = subfolders(top / parts.get("train", ""))
     found = Found(top, [decoded_name(name) for name in classes])
     if not classes:
-        found.names = _pictures_below(top, top, found.ignored)
-        found.targets = [-1] * len(found.names)
+        _collect_all(found)
         if not found.names:
             raise DataError(f"{top}: expected a folder of {_PICTURES} for each class, got {_instead(found.ignored)}.")
         return found
     _see_beside(found, top)
-    for part, folder in parts.items() or {"": ""}.items():
-        start = len(found.names)
-        if part:
-            _check_classes(top, parts["train"], folder, classes)
-            _see_beside(found, top / folder)
-        _collect(found, top / folder, classes, part)
-        if part:
-            if start == len(found.names):
-                raise DataError(f"{top / folder}: expected {_PICTURES}, got none. Put some there, or take it away.")
-            found.parts[part] = range(start, len(found.names))
-    check_shared(top, found.names, depth=1 if parts else 0)
+    folders: list[str] = []
+    with _finding() as advance:
+        for part, folder in parts.items() or {"": ""}.items():
+            start = len(found.names)
+            if part:
+                _check_classes(top, parts["train"], folder, classes)
+                _see_beside(found, top / folder)
+            folders += _collect(found, top / folder, classes, part, advance)
+            if part:
+                if start == len(found.names):
+                    raise DataError(f"{top / folder}: expected {_PICTURES}, got none. Put some there, or take it away.")
+                found.parts[part] = range(start, len(found.names))
+    check_shared(top, folders, depth=1 if parts else 0)
     return found
 
 
@@ -122,17 +122,17 @@ def find_to_predict(
         argument: Name of the argument that gives root, for messages.
     """
     if not isinstance(root, str) or not Path(root).expanduser().is_dir():
-        files = _named_pictures([root] if isinstance(root, str) else root, argument)
-        top = Path(os.path.commonpath([str(path.parent) for path in files]))
-        return Found(top, [], [str(path.relative_to(top)) for path in files], [-1] * len(files))
+        files = named_pictures([root] if isinstance(root, str) else root, argument)
+        top = Path(os.path.commonpath({os.path.dirname(file) for file in files}))  # noqa: PTH120
+        within = len(os.path.join(top, ""))  # noqa: PTH118
+        return Found(top, [], FileNames(file[within:] for file in files), [-1] * len(files))
     top = Path(root).expanduser()
     folders = subfolders(top)
     is_sorted = set(folders) <= set(class_names) or (any(map(part_of, folders)) and part_folders(top))
     if is_sorted or str(top.resolve()) == trained_on:
         return find_pictures(root)
     found = Found(top, [])
-    found.names = _pictures_below(top, top, found.ignored)
-    found.targets = [-1] * len(found.names)
+    _collect_all(found)
     if not found.names:
         raise DataError(f"{top}: expected {_PICTURES}, got {_instead(found.ignored)}.")
     others = [name for name in folders if name not in class_names]
@@ -141,41 +141,42 @@ def find_to_predict(
     return found
 
 
-def _named_pictures(roots: Sequence[str], argument: str) -> list[Path]:
-    """Return pictures, absolute, each once, in the order of files, folders and patterns that name them."""
-    files: dict[Path, None] = {}
-    for root in roots:
-        path = Path(root).expanduser()
-        if path.is_dir():
-            named = [path / name for name in _pictures_below(path, path, Counter())]
-        elif path.is_file():
-            named = [path]
-        else:
-            matches = glob.glob(str(path), recursive=True) if glob.has_magic(root) else []  # noqa: PTH207
-            named = [Path(each) for each in sorted(matches) if Path(each).suffix.lower() in ENDINGS]
-        if not named:
-            there = "It holds none." if path.is_dir() else "There is nothing of that name."
-            raise ArgumentError(argument, "pictures: a file, a folder, a pattern or a list of these", root, there)
-        files |= dict.fromkeys(Path(os.path.abspath(each)) for each in named)  # noqa: PTH100 (links stay)
-    return list(files)
+def _finding() -> AbstractContextManager[Callable[[int], None]]:
+    return progress_bar("finding pictures", None, after=1)
 
 
-def _collect(found: Found, folder: Path, classes: list[str], part: str) -> None:
-    """Add the pictures of each class folder."""
+def _collect_all(found: Found) -> None:
+    """Add all pictures, without classes."""
+    with _finding() as advance:
+        for _, names in pictures_below(found.root, found.root, found.ignored):
+            found.names.extend(names)
+            advance(len(names))
+    found.targets = [-1] * len(found.names)
+
+
+def _collect(found: Found, folder: Path, classes: list[str], part: str, advance: Callable[[int], None]) -> list[str]:
+    """Add the pictures of each class folder; return the folders that hold them, as paths within root."""
+    folders = []
     for target, name in enumerate(classes):
         ignored: Counter[str] = Counter()
-        names = _pictures_below(folder / name, found.root, ignored) if (folder / name).is_dir() else []
-        if not names and part in ("val", "test"):
+        start = len(found.names)
+        if (folder / name).is_dir():
+            for within, names in pictures_below(folder / name, found.root, ignored):
+                folders.append(within)
+                found.names.extend(names)
+                advance(len(names))
+        count = len(found.names) - start
+        if not count and part in ("val", "test"):
             found.without.setdefault(part, []).append(found.class_names[target])
-        elif not names:
+        elif not count:
             everywhere = ", from the other parts too" if part else ""
             raise DataError(
                 f"{folder / name}: expected {_PICTURES} in each class folder, got {_instead(ignored)}. Put pictures "
                 f"there, or take the folder away{everywhere}."
             )
-        found.names += names
-        found.targets += [target] * len(names)
+        found.targets += [target] * count
         found.ignored += ignored
+    return folders
 
 
 def _check_classes(top: Path, train: str, folder: str, expected: list[str]) -> None:
@@ -202,47 +203,11 @@ def _see_beside(found: Found, folder: Path) -> None:
     for entry in files:
         if is_hidden(entry.name) or entry.is_dir():
             continue
-        ending = _kind(entry.path)
+        ending = kind_of(entry.path)
         if ending in ENDINGS:
             found.beside.append(os.path.relpath(entry.path, found.root))
         else:
             found.ignored[ending] += 1
-
-
-def _pictures_below(folder: Path, root: Path, ignored: Counter[str]) -> list[str]:
-    """Return paths, relative to root, of the pictures in a folder and its subfolders."""
-    names: list[str] = []
-    seen: set[str] = set()
-    for path, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        real = os.path.realpath(path)
-        if real in seen:  # a link that forms a loop
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        # Once a folder, since relpath takes longer than anything else here.
-        above, within = os.path.join(path, ""), os.path.join(os.path.relpath(path, root), "")  # noqa: PTH118
-        within = within.removeprefix(f".{os.sep}")
-        for name in sorted(files):
-            if is_hidden(name):
-                continue
-            if (ending := _kind(above + name)) in ENDINGS:
-                names.append(within + name)
-            else:
-                ignored[ending] += 1
-    return names
-
-
-def _kind(path: str) -> str:
-    """Return the ending of a skipped file, in lower case."""
-    ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 (of a million names, a Path of each costs seconds)
-    if ending not in ENDINGS and os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
-        return "broken link"
-    return decoded_name(ending) or "no ending"
-
-
-def _refuse(error: OSError) -> None:
-    raise unreadable(error.filename, error)
 
 
 def _instead(ignored: Counter[str]) -> str:
@@ -278,6 +243,6 @@ def part_places(found: Found, targets: np.ndarray, hold_out: HoldOut, group: str
     """
     fixed = {part: np.arange(places.start, places.stop) for part, places in found.parts.items()}
     pool = fixed.get("train", np.arange(len(found.names)))
-    groups = None if group is None else groups_by_name([found.names[place] for place in pool], group)
+    groups = None if group is None else groups_by_name(found.names.between(pool[0], pool[-1] + 1), group)
     train, test, val = hold_out.cut(pool, targets[pool], groups, found.own)
     return fill_empty_parts({"train": train, "val": fixed.get("val", val), "test": fixed.get("test", test)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from dlcore.errors import DataError
@@ -84,18 +84,19 @@ def part_folders(top: Path) -> dict[str, str]:
     return {part: parts[part] for part in PARTS if part in parts}
 
 
-def check_shared(top: Path, names: Sequence[str], depth: int) -> None:
+def check_shared(top: Path, inner: Iterable[str], depth: int) -> None:
     """Refuse class folders that hold the same subfolders: then those are the classes, or the parts.
 
-    names are paths of pictures; depth is the number of folders above a class folder: 0, or 1 with parts. It is a
-    `DataError` if at least half of the class folders hold two folders of the same names, or a part.
+    inner are the folders that hold pictures, as paths within top; depth is the number of folders above a class folder:
+    0, or 1 with parts. It is a `DataError` if at least half of the class folders hold two folders of the same names, or
+    a part.
     """
+    paths = [Path(name).parts for name in dict.fromkeys(inner)]
     holders: dict[str, set[str]] = defaultdict(set)
-    for name in names:
-        if name.count(os.sep) > depth + 1:
-            above, below, _ = name.split(os.sep, depth + 2)[depth:]
-            holders[below].add(above)
-    folders = {name.split(os.sep, depth + 1)[depth] for name in names}
+    for steps in paths:
+        if len(steps) > depth + 1:
+            holders[steps[depth + 1]].add(steps[depth])
+    folders = {steps[depth] for steps in paths}
     shared = sorted(name for name, above in holders.items() if len(above) >= max(2, len(folders) / 2))
     parts = [name for name in shared if part_of(name)]
     if len(shared) < 2 and not parts:
@@ -104,7 +105,7 @@ def check_shared(top: Path, names: Sequence[str], depth: int) -> None:
     what = f"{top}: expected class folders, got {listed(same)}, which hold the same folders: {listed(shared)}. "
     if parts:
         raise DataError(f"{what}Put the parts on top: {parts[0]}/{same[0]}, {parts[0]}/{same[-1]}, …")
-    one = shell_word(str(top.joinpath(*names[0].split(os.sep, depth)[:depth], same[0])))
+    one = shell_word(str(top.joinpath(*paths[0][:depth], same[0])))
     raise DataError(
         f"{what}If these are the classes, call the folders above them train, val and test, or choose one: --data.root "
         f"{one}. If they are not, put all pictures of a class into one folder."
