@@ -74,7 +74,7 @@ class Table(ArrayData):
         standardize: Whether numbers become (value - mean) / standard deviation, a constant column 0; false leaves them
             unchanged.
         standardize_target: Give mean and deviation of a regression's training targets to the model (MLP), which then
-            learns standardised ones; loss, metrics and answers stay in their unit.
+            learns standardised ones: so is the loss; metrics and answers stay in their own unit.
         target_unit: Numbers of a regression target are divided by this; loss, metrics and answers are then in that
             unit (1000: in thousands).
         task: What is learned: auto follows the model's task if that is given, else the target: two different values

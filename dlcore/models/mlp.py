@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.model import Model
-from dlcore.nn import Penalty, initialize, make_activation, make_task, perceptron
+from dlcore.nn import Penalty, Regression, initialize, make_activation, make_task, perceptron
 from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
 
@@ -36,7 +36,7 @@ class MLP(Model):
         num_classes: Classes of a multiclass task, outputs of a regression; left out, taken from the data.
         target_mean: Mean of a regression's training targets; with it and target_std, the network learns standardised
             targets, and forward answers in their own unit; left out, taken from the data
-            (--data.standardize_target true).
+            (--data.standardize_target true). The loss is then that of standardised numbers.
         target_std: Their standard deviation, above 0; left out, taken from the data.
         l1: Factor of the L1 penalty Σ|w|, at least 0, which training adds to the loss and logs as train/penalty.
         l2: Factor of the L2 penalty, at least 0, which training adds to the loss and logs as train/penalty.
@@ -95,6 +95,8 @@ class MLP(Model):
         make_activation(activation)  # without hidden layers, a wrong name would pass unnoticed
         penalty = Penalty(l1, l2, l2_form, penalized)
         task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
+        if isinstance(task_made, Regression) and target_std is not None:
+            task_made = Regression(task_made.out_features, loss, target_std)
         super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
         # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)

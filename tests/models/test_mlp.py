@@ -40,6 +40,12 @@ def test_a_regression_with_mean_and_deviation_of_its_targets_answers_in_their_un
     assert low.dtype == torch.float32
 
 
+def test_the_loss_of_standardised_targets_is_1_for_always_answering_their_mean():
+    model = MLP([], task="regression", in_features=1, initializer="zeros", target_mean=500.0, target_std=20.0)
+    loss = model.loss((torch.zeros(2, 1), torch.tensor([480.0, 520.0])))
+    assert loss.item() == pytest.approx(1)
+
+
 @pytest.mark.outcome
 @pytest.mark.parametrize(
     ("task", "outputs"),
