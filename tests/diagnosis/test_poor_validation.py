@@ -101,3 +101,20 @@ def test_few_samples_are_told_beside_whatever_they_gave(steps, size, few, run):
     texts = [note.text for note in found.notes if note.name == "few_samples"]
     assert len(texts) == few
     assert not few or f"at most {steps * size} samples of 3 classes" in texts[0]
+
+
+OVERFITS = {"train/loss": [0.8, 0.4, 0.1, 0.04], "val/loss": [0.8, 0.7, 0.9, 1.3]}
+
+
+def test_a_run_that_overfits_few_samples_is_sent_to_the_recipe_for_them(run):
+    assert run(OVERFITS, steps=18, batch_size=32).first.flags == ("-c cnn_few_images",)
+    assert "-c cnn_few_images" not in run(OVERFITS, steps=20, batch_size=32).first.flags  # 640 samples
+
+
+def test_the_recipe_for_few_samples_is_not_sent_to_itself(run, tmp_path):
+    run(OVERFITS, steps=18, batch_size=32)
+    own = tmp_path / "cnn_few_images" / "version_0"
+    own.mkdir(parents=True)
+    for name in ("config.yaml", "metrics.csv"):
+        (tmp_path / name).rename(own / name)
+    assert "-c cnn_few_images" not in diagnose(own).first.flags

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcore.diagnosis.rule import Finding, Rule
+from dlcore.diagnosis.rule import Finding, Rule, recipe_of_few
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -27,7 +27,7 @@ def check(run: Evidence) -> Finding | None:
         "likely",
         "note",
         {"samples": samples, "classes": float(run.num_classes)},
-        flags=settings.flag("data.flip", 0.5) if settings.number("data.flip") == 0 else (),
+        flags=recipe_of_few(run) or (settings.flag("data.flip", 0.5) if settings.number("data.flip") == 0 else ()),
         advice=_("more samples; a network that was trained before, whose last layer alone learns; or augmentation"),
     )
 
