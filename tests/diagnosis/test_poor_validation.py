@@ -17,9 +17,9 @@ CLOSE = {"val/loss": [0.9, 0.5, 0.2, 0.06], "val/accuracy": [0.5, 0.8, 0.95, 0.9
 def run(tmp_path):
     """Write a run of four epochs and three classes."""
 
-    def write(curves, averaging=None, steps=STEPS, **data):
+    def write(curves, averaging=None, steps=STEPS, of="ImageFolder", **data):
         config = {
-            "data": {"class_path": "dlcore.data.ImageFolder", "init_args": data},
+            "data": {"class_path": f"dlcore.data.{of}", "init_args": data},
             "model": {"class_path": "dlcore.models.CNN", "init_args": {"num_classes": 3}},
             "weight_averaging": averaging,
         }
@@ -101,6 +101,13 @@ def test_few_samples_are_told_beside_whatever_they_gave(steps, size, few, run):
     texts = [note.text for note in found.notes if note.name == "few_samples"]
     assert len(texts) == few
     assert not few or f"at most {steps * size} samples of 3 classes" in texts[0]
+
+
+def test_few_rows_of_a_table_are_told_of_folds(run):
+    (note,) = (
+        each for each in run(TRAIN | CLOSE, steps=2, of="Table", batch_size=32).notes if each.name == "few_samples"
+    )
+    assert note.advice.endswith("study --folds 5")
 
 
 OVERFITS = {"train/loss": [0.8, 0.4, 0.1, 0.04], "val/loss": [0.8, 0.7, 0.9, 1.3]}
