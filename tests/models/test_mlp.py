@@ -6,6 +6,7 @@ import torch
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models import MLP
 from dlcore.nn import perceptron
+from dlcore.runs.output_reading import read_outputs
 
 KNOWN = {"in_features": 4, "num_classes": 3}
 
@@ -44,6 +45,8 @@ def test_the_loss_of_standardised_targets_is_1_for_always_answering_their_mean()
     model = MLP([], task="regression", in_features=1, initializer="zeros", target_mean=500.0, target_std=20.0)
     loss = model.loss((torch.zeros(2, 1), torch.tensor([480.0, 520.0])))
     assert loss.item() == pytest.approx(1)
+    read = read_outputs(model, torch.full((2, 1), 500.0), torch.tensor([480.0, 520.0]))
+    assert read.losses.tolist() == pytest.approx([1, 1])  # of each sample: from them `test` has its interval
 
 
 @pytest.mark.outcome
