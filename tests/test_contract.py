@@ -60,7 +60,7 @@ def test_each_recipe_stops_early_and_cuts_the_rate_or_says_why_not(name, section
 
 
 # Other recipes have their classes: cnn_circles, rnn_lyrics, cnn_topics and mlp_fashion_mnist.
-LONG = {"cnn_images", "rnn_corpus", "rnn_topics", "mlp_circles", "mlp_textbook"}
+LONG = {"cnn_few_images", "cnn_images", "rnn_corpus", "rnn_topics", "mlp_circles", "mlp_textbook"}
 
 
 @pytest.mark.parametrize(

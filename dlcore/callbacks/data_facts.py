@@ -14,7 +14,7 @@ from dlcore.translation import N_, _
 # Attributes and properties of a data module that set a model's arguments of the same name.
 # Marked here for the catalogue, translated where they are counted.
 _COUNTED = N_("train"), N_("val"), N_("test"), N_("predict"), N_("batches"), N_("samples"), N_("tokens")
-LINKED = ("in_features", "num_classes", "image_shape", "class_names", "vocab_size")
+LINKED = ("in_features", "num_classes", "image_shape", "class_names", "vocab_size", "target_mean", "target_std")
 
 
 def data_facts(data: Any) -> dict[str, Any]:

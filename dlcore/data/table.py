@@ -73,6 +73,8 @@ class Table(ArrayData):
             training rows (a missing category is all zeros, a missing target an error); drop leaves such rows out.
         standardize: Whether numbers become (value - mean) / standard deviation, a constant column 0; false leaves them
             unchanged.
+        standardize_target: Give mean and deviation of a regression's training targets to the model (MLP), which then
+            learns standardised ones: so is the loss; metrics and answers stay in their own unit.
         target_unit: Numbers of a regression target are divided by this; loss, metrics and answers are then in that
             unit (1000: in thousands).
         task: What is learned: auto follows the model's task if that is given, else the target: two different values
@@ -121,6 +123,7 @@ class Table(ArrayData):
         na_values: list[str] | str = [],  # noqa: B006
         missing: Literal["error", "mean", "drop"] = "error",
         standardize: bool = True,
+        standardize_target: bool = False,
         target_unit: float = 1.0,
         task: Literal["auto", "multiclass", "binary", "regression"] = "auto",
         val_size: float = 0.2,
@@ -155,7 +158,7 @@ class Table(ArrayData):
         first = None if day_first == "auto" else bool(day_first)
         self.reader = RowReader(encoding, separator, header, sheet, first, ignored, named, cells, group)
         self.max_categories, self.missing, self.cycles = max_categories, missing, dates == "cycles"
-        self.standardize, self.target_unit = standardize, target_unit
+        self.standardize, self.standardize_target, self.target_unit = standardize, standardize_target, target_unit
         self.task = None if task == "auto" else task
         self.hold_out = HoldOut(val_size, test_size, split_seed, folds, fold)
         self.val_path, self.test_path = val_path, test_path
@@ -185,7 +188,7 @@ class Table(ArrayData):
             "tasks": [self.task] if self.task else schema.target.tasks,
             "in_features": schema.encoding.in_features,
             "num_classes": 1 if classes is None else len(classes),
-            **({} if classes is None else {"class_names": classes}),
+            **schema.target.facts,
             "columns": list(schema.encoding.columns),
             "target_name": schema.target.label,
             "source": self.source,
@@ -252,6 +255,7 @@ class Table(ArrayData):
         groups = None if rows.groups is None else rows.groups[kept]
         train, test, val = self.hold_out.cut(kept, classes, groups, self._own)
         if self.schema is None:
+            target = target.standardized(targets[train]) if self.standardize_target else target
             encoding = Encoding.of(rows.columns, train, self.standardize, self.max_categories, rows.where, self.cycles)
             self.schema = Schema(encoding, target, rows.names, rows.header, path, content)
             for name in encoding.constant:

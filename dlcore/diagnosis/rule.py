@@ -99,6 +99,20 @@ def regularizers(run: Evidence) -> tuple[str, ...]:
     return brakes[:2]
 
 
+_FEW_SAMPLES = 600
+_RECIPES = {("Table", "MLP"): "mlp_table_few_rows", ("ImageFolder", "CNN"): "cnn_few_images"}
+
+
+def recipe_of_few(run: Evidence) -> tuple[str, ...]:
+    """Return the recipe for few samples, ``-c NAME``, in a tuple; an empty one if there are more, or it is in use."""
+    settings = run.settings
+    name = _RECIPES.get((settings.text("data"), settings.text("model")))
+    samples = run.steps_per_epoch * settings.number("data.batch_size")
+    if name is None or not 0 < samples < _FEW_SAMPLES or run.folder.parent.name == name:
+        return ()
+    return () if settings.text("model.architecture") else (f"-c {name}",)
+
+
 FEW_UPDATES = 100  # optimiser steps by which nothing can be judged
 # Symptoms of any training that makes no progress, for any reason.
 STUCK = (

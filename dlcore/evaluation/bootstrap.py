@@ -55,7 +55,8 @@ def bootstrap(statistic: Statistic, samples: int, seed: int = 0, wanted: int = R
     """Return each metric with the interval from the 2.5% to the 97.5% quantile of its draws.
 
     A metric gets no interval if there are fewer than two samples, if more than 5% of the draws have no value (a class
-    is missing in them), or if all draws agree: of 20 samples that are all right, the next may be wrong.
+    is missing in them), or if all draws agree. Only an accuracy of 0 or 1 then gets one, the exact binomial interval
+    (Clopper and Pearson 1934): of 20 samples that are all right, the next may be wrong.
 
     Args:
         statistic: The metrics as a function of weights.
@@ -77,7 +78,18 @@ def bootstrap(statistic: Statistic, samples: int, seed: int = 0, wanted: int = R
             )
             for name, found in statistic(weights.astype(np.float64)).items():
                 drawn[name].append(found)
-    return {name: _estimate(value, np.concatenate(drawn[name])) for name, value in values.items()}
+    estimates = {name: _estimate(value, np.concatenate(drawn[name])) for name, value in values.items()}
+    if values.get("accuracy") in (0, 1):
+        estimates["accuracy"] = _exact(values["accuracy"], samples)
+    return estimates
+
+
+def _exact(share: float, samples: int) -> Estimate:
+    """Return the interval of a share that is 0 or 1 in all samples, by the binomial distribution."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(round(share * samples), samples).proportion_ci(0.95, "exact")
+    return Estimate(share, float(interval.low), float(interval.high))
 
 
 def _estimate(value: float, drawn: np.ndarray) -> Estimate:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.models.model import Model
-from dlcore.nn import Penalty, initialize, make_activation, make_task, perceptron
+from dlcore.nn import Penalty, Regression, initialize, make_activation, make_task, perceptron
 from dlcore.optim.factories import LRSchedulerCallable, OptimizerCallable
 
 
@@ -34,6 +34,10 @@ class MLP(Model):
         class_weights: Weight of each class in the loss, above 0, one number per class; null: all 1.
         in_features: Numbers in a sample; left out, taken from the data.
         num_classes: Classes of a multiclass task, outputs of a regression; left out, taken from the data.
+        target_mean: Mean of a regression's training targets; with it and target_std, the network learns standardised
+            targets, and forward answers in their own unit; left out, taken from the data
+            (--data.standardize_target true). The loss is then that of standardised numbers.
+        target_std: Their standard deviation, above 0; left out, taken from the data.
         l1: Factor of the L1 penalty Σ|w|, at least 0, which training adds to the loss and logs as train/penalty.
         l2: Factor of the L2 penalty, at least 0, which training adds to the loss and logs as train/penalty.
         l2_form: What L2 sums: squares (Σw², like weight decay) or norms (Σ‖p‖, one norm per parameter tensor).
@@ -69,6 +73,8 @@ class MLP(Model):
         class_weights: list[float] | None = None,
         in_features: int | None = None,
         num_classes: int | None = None,
+        target_mean: float | None = None,
+        target_std: float | None = None,
         l1: float = 0.0,
         l2: float = 0.0,
         l2_form: Literal["squares", "norms"] = "squares",
@@ -85,9 +91,12 @@ class MLP(Model):
             remedy = "Pass in_features=784, or train with dlcore.runs.fit, which takes it from the data."
             raise ArgumentError("in_features", "the number of inputs", None, remedy)
         check_number("in_features", in_features, at_least=1)
+        _check_scale(task, target_mean, target_std)
         make_activation(activation)  # without hidden layers, a wrong name would pass unnoticed
         penalty = Penalty(l1, l2, l2_form, penalized)
         task_made = make_task(task or "multiclass", num_classes, loss, class_weights)
+        if isinstance(task_made, Regression) and target_std is not None:
+            task_made = Regression(task_made.out_features, loss, target_std)
         super().__init__(task_made, optimizer, lr_scheduler, warmup_steps, penalty)
         # Do not save callables: a checkpoint holds plain values only. `dlcore.runs` saves them as text.
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
@@ -95,8 +104,28 @@ class MLP(Model):
             in_features, hidden_sizes, self.task.out_features, activation, batch_norm, dropout, input_dropout
         )
         initialize(self.network, initializer)
+        self.target_mean, self.target_std = target_mean, target_std
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return raw scores (N, K) of inputs (N, *)."""
         outputs: Tensor = self.network(inputs)
-        return outputs
+        if self.target_mean is None or self.target_std is None:
+            return outputs
+        # In single precision at least: a half has no digits left beside a large mean.
+        outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+        return outputs * self.target_std + self.target_mean
+
+
+def _check_scale(task: str | None, mean: float | None, std: float | None) -> None:
+    """Check mean and deviation of the targets: both of a regression, or neither."""
+    if task != "regression":
+        for name, value in (("target_std", std), ("target_mean", mean)):
+            if value is not None:
+                expected = f"null for task {task or 'multiclass'!r}"
+                raise ArgumentError(name, expected, value, "Leave it out, or choose --model.task regression.")
+    elif mean is not None and std is None:
+        raise ArgumentError("target_std", "a number above 0, as target_mean is given", None)
+    elif std is not None:
+        check_number("target_std", std, above=0)
+        if mean is None:
+            raise ArgumentError("target_mean", "a number, as target_std is given", None)

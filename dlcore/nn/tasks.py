@@ -163,16 +163,21 @@ class Regression(Task):
         num_outputs: Numbers predicted per sample (O), at least 1.
         loss: ``mse``, ``l1``, ``smooth_l1`` (with ``beta`` in brackets) or ``huber`` (with ``delta``); None: ``mse``.
             The mean is over all numbers.
+        std: Standard deviation of standardised targets: the loss is that of outputs and targets divided by it.
     """
 
-    def __init__(self, num_outputs: int = 1, loss: str | None = None) -> None:
+    def __init__(self, num_outputs: int = 1, loss: str | None = None, std: float = 1.0) -> None:
         check_number("num_outputs", num_outputs, at_least=1)
-        self.out_features = num_outputs
+        check_number("std", std, above=0)
+        self.out_features, self.std = num_outputs, std
         self.loss_function = make_loss("regression", loss)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of outputs (N, O) and targets (N, O), or (N,) if O is 1."""
-        return self.loss_function(outputs, _shaped(targets, outputs))
+        targets = _shaped(targets, outputs)
+        if self.std == 1:
+            return self.loss_function(outputs, targets)
+        return self.loss_function(outputs / self.std, targets / self.std)
 
     def metrics(self, prefix: str, evaluation: bool = False, thorough: bool = False) -> MetricCollection:
         """Return ``loss``, ``mae``, ``rmse`` and ``r2``."""

@@ -84,6 +84,9 @@ def link_facts(
             f"data: expected {' or '.join(kinds.values())}, which this model is for, got {given}, which is what "
             f"{data_name} gives. Choose other data (--data) or another model (--model)."
         )
+    if "target_mean" in facts and "target_mean" not in init_args:
+        expected = "false for a model without the arguments target_mean and target_std"
+        raise FitError(f"data.standardize_target: expected {expected}, got true. MLP has them.")
     filled: dict[str, Any] = {}
     tasks = list(facts.get("tasks", ()))
     if tasks and "task" in init_args:

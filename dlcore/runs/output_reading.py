@@ -52,7 +52,9 @@ def read_outputs(model: Any, outputs: Tensor, targets: Tensor) -> OutputReading 
         return _by_shape(outputs, targets)
     rows = outputs.reshape(len(outputs), -1)
     wanted = targets if isinstance(task, Multiclass) else targets.reshape(rows.shape).to(rows.dtype)
-    losses = task.loss_function(rows, wanted, reduction="none").reshape(len(rows), -1).double().mean(dim=1)
+    std = task.std if isinstance(task, Regression) else 1
+    losses = task.loss_function(rows / std, wanted if std == 1 else wanted / std, reduction="none")
+    losses = losses.reshape(len(rows), -1).double().mean(dim=1)
     if isinstance(task, Regression):
         return OutputReading(False, rows, wanted, losses.numpy())
     weights = None if task.class_weights is None else task.class_weights.of(targets).double().reshape(-1).numpy()

@@ -40,7 +40,9 @@ def fold_lines(results: Results) -> list[str]:
     for name, numbers in values.items():
         low, high, _margin = interval(numbers, overlap(study))
         if is_share(metric):
-            low, high = max(low, 0.0), min(high, 1.0)
+            low = max(low, 0.0)
+        if is_share(metric) or results.score == "r2":
+            high = min(high, 1.0)
         said = _("{variant}: {metric} {mean}, 95% interval {low} to {high} over {n} folds")
         mean = shown(float(numbers.mean()))
         lines.append(

@@ -5,6 +5,7 @@ import torch
 from table_samples import samples
 
 from dlcore.data import Table
+from dlcore.data.tables.target import Target
 from dlcore.errors import ArgumentError, DataError, UnknownNameError
 
 
@@ -198,3 +199,21 @@ def test_targets_in_another_unit(csv_file, capsys):
     assert data.parts["train"].targets[:2].tolist() == [[0.5], [30.5]]
     with pytest.raises(ArgumentError, match="target_unit: expected a number above 0, got 0"):
         Table(path, target_unit=0)
+
+
+def test_a_standardized_target_gives_the_mean_and_deviation_of_its_training_rows(csv_file, capsys):
+    path = csv_file("a,price\n" + "".join(f"{n},{n * 30000 + 500}\n" for n in range(40)))
+    data = Table(path, standardize_target=True)
+    facts, train = data.facts(), data.parts["train"]
+    assert "standard deviation" not in capsys.readouterr().out  # nothing is left to advise
+    own = train.targets[train.indices].double()
+    assert facts["target_mean"] == pytest.approx(own.mean().item())
+    assert facts["target_std"] == pytest.approx(own.std(correction=0).item())
+    again = Table(path, standardize_target=True)
+    again.expect(None, data.state_dict())
+    assert {name: again.facts()[name] for name in ("target_mean", "target_std")}.items() <= facts.items()
+    assert "target_mean" not in Table(path).facts()
+    classes = csv_file("a,kind\n" + "".join(f"{n},{'xy'[n % 2]}\n" for n in range(40)), "classes.csv")
+    assert "target_mean" not in Table(classes, standardize_target=True).facts()
+    constant = Target("y", ["regression"], None, None).standardized(torch.full((5, 1), 7.0))
+    assert constant.facts == {"target_mean": 7.0, "target_std": 1.0}

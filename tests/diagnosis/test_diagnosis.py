@@ -144,6 +144,17 @@ def test_large_targets_are_named_with_the_unit_that_makes_them_about_1(tmp_path)
     assert finding.numbers["std"] == pytest.approx(300)
 
 
+def test_large_targets_of_a_model_that_can_standardise_them_are_named_with_that_flag(tmp_path):
+    curves = {"train_rmse": [3000.0, 2900.0, 2800.0], "train_r2": [-99.0, -93.0, -87.0], "train_loss": [9e6, 8e6, 7e6]}
+    model = {"class_path": "dlcore.models.MLP", "init_args": {"target_std": None}}
+    data = {"class_path": "dlcore.data.Table", "init_args": {"standardize_target": False, "target_unit": 1.0}}
+    finding = diagnose(write_run(tmp_path, {"model": model, "data": data}, **curves)).first
+    assert (finding.name, finding.flags) == ("unscaled_target", ("--data.standardize_target true",))
+    model["init_args"]["target_std"] = 300.0
+    found = diagnose(write_run(tmp_path / "again", {"model": model, "data": data}, **curves)).faults
+    assert "unscaled_target" not in [each.name for each in found]
+
+
 def test_a_rate_that_was_cut_to_nothing_is_not_called_too_low(tmp_path):
     config = CONFIG | {"reduce_lr_on_plateau": {"factor": 0.001}}
     losses = [1.0, 0.8, 0.7, 0.69, 0.68, 0.67]

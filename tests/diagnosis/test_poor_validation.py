@@ -17,9 +17,9 @@ CLOSE = {"val/loss": [0.9, 0.5, 0.2, 0.06], "val/accuracy": [0.5, 0.8, 0.95, 0.9
 def run(tmp_path):
     """Write a run of four epochs and three classes."""
 
-    def write(curves, averaging=None, steps=STEPS, **data):
+    def write(curves, averaging=None, steps=STEPS, of="ImageFolder", **data):
         config = {
-            "data": {"class_path": "dlcore.data.ImageFolder", "init_args": data},
+            "data": {"class_path": f"dlcore.data.{of}", "init_args": data},
             "model": {"class_path": "dlcore.models.CNN", "init_args": {"num_classes": 3}},
             "weight_averaging": averaging,
         }
@@ -101,3 +101,27 @@ def test_few_samples_are_told_beside_whatever_they_gave(steps, size, few, run):
     texts = [note.text for note in found.notes if note.name == "few_samples"]
     assert len(texts) == few
     assert not few or f"at most {steps * size} samples of 3 classes" in texts[0]
+
+
+def test_few_rows_of_a_table_are_told_of_folds(run):
+    (note,) = (
+        each for each in run(TRAIN | CLOSE, steps=2, of="Table", batch_size=32).notes if each.name == "few_samples"
+    )
+    assert note.advice.endswith("study --folds 5")
+
+
+OVERFITS = {"train/loss": [0.8, 0.4, 0.1, 0.04], "val/loss": [0.8, 0.7, 0.9, 1.3]}
+
+
+def test_a_run_that_overfits_few_samples_is_sent_to_the_recipe_for_them(run):
+    assert run(OVERFITS, steps=18, batch_size=32).first.flags == ("-c cnn_few_images",)
+    assert "-c cnn_few_images" not in run(OVERFITS, steps=20, batch_size=32).first.flags  # 640 samples
+
+
+def test_the_recipe_for_few_samples_is_not_sent_to_itself(run, tmp_path):
+    run(OVERFITS, steps=18, batch_size=32)
+    own = tmp_path / "cnn_few_images" / "version_0"
+    own.mkdir(parents=True)
+    for name in ("config.yaml", "metrics.csv"):
+        (tmp_path / name).rename(own / name)
+    assert "-c cnn_few_images" not in diagnose(own).first.flags

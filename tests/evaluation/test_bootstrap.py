@@ -35,6 +35,14 @@ def test_an_accuracys_interval_is_that_of_the_binomial_distribution(answers):
     assert found.high == pytest.approx(share + half, abs=0.25 * half)
 
 
+@pytest.mark.parametrize(("right", "low", "high"), [(True, 0.025 ** (1 / 6), 1.0), (False, 0.0, 1 - 0.025 ** (1 / 6))])
+def test_six_answers_that_are_all_right_or_wrong_have_the_exact_interval(right, low, high):
+    targets = np.array([0, 1, 2, 0, 1, 2])
+    found = bootstrap(class_statistic(targets, targets if right else (targets + 1) % 3, 3), 6)
+    assert (found["accuracy"].low, found["accuracy"].high) == pytest.approx((low, high))
+    assert not found["f1"].has_interval
+
+
 def test_values_are_those_of_scikit_learn(answers):
     targets, predicted = answers
     assert bootstrap(class_statistic(targets, predicted, 3), 2000)["f1"].value == pytest.approx(
@@ -79,7 +87,7 @@ def test_a_class_that_most_draws_lack_has_no_interval():
     assert found["auroc"].value == 1
     assert not found["auroc"].has_interval
     assert found["accuracy"].value == 1
-    assert not found["accuracy"].has_interval  # the same in all draws
+    assert 0.9 < found["accuracy"].low < 1  # the same in all draws: exact
 
 
 def test_equal_targets_have_no_r2():

@@ -6,6 +6,7 @@ import torch
 from dlcore.errors import ArgumentError, UnknownNameError
 from dlcore.models import MLP
 from dlcore.nn import perceptron
+from dlcore.runs.output_reading import read_outputs
 
 KNOWN = {"in_features": 4, "num_classes": 3}
 
@@ -30,6 +31,22 @@ def test_initializer_fills_the_weights():
     model = MLP([], initializer="constant", **KNOWN)
     assert torch.equal(model.network.output.weight, torch.full((3, 4), 0.01))
     assert torch.equal(model.network.output.bias, torch.zeros(3))
+
+
+def test_a_regression_with_mean_and_deviation_of_its_targets_answers_in_their_unit():
+    model = MLP([8], task="regression", in_features=4, target_mean=500.0, target_std=20.0)
+    inputs = torch.randn(6, 4)
+    assert torch.allclose(model(inputs), 500 + 20 * model.network(inputs))
+    low = model.to(torch.bfloat16)(inputs.to(torch.bfloat16))  # 500.25 is none of bfloat16's numbers
+    assert low.dtype == torch.float32
+
+
+def test_the_loss_of_standardised_targets_is_1_for_always_answering_their_mean():
+    model = MLP([], task="regression", in_features=1, initializer="zeros", target_mean=500.0, target_std=20.0)
+    loss = model.loss((torch.zeros(2, 1), torch.tensor([480.0, 520.0])))
+    assert loss.item() == pytest.approx(1)
+    read = read_outputs(model, torch.full((2, 1), 500.0), torch.tensor([480.0, 520.0]))
+    assert read.losses.tolist() == pytest.approx([1, 1])  # of each sample: from them `test` has its interval
 
 
 @pytest.mark.outcome
@@ -57,6 +74,9 @@ def test_each_task_learns(task, outputs, tiny_data, make_trainer, memory_logger)
         ({"num_classes": None}, "num_classes: expected the number of classes, got nothing. Pass"),
         ({"num_classes": 1}, "num_classes: expected a number at least 2, got 1."),
         ({"task": "binary"}, "num_classes: expected 2 for task 'binary', got 3. Use task 'multiclass'"),
+        ({"target_std": 2.0, "target_mean": 0.0}, "target_std: expected null for task 'multiclass', got 2.0."),
+        ({"task": "regression", "target_mean": 1.0}, "target_std: expected a number above 0, as target_mean is given"),
+        ({"task": "regression", "target_mean": 1.0, "target_std": 0}, "target_std: expected a number above 0, got 0"),
         ({"dropout": 1.0}, "dropout: expected a number at least 0 and below 1, got 1.0."),
         ({"dropout": -0.1}, "dropout: expected a number at least 0 and below 1, got -0.1."),
         ({"dropout": math.nan}, "dropout: expected a number at least 0 and below 1, got nan."),
@@ -115,6 +135,8 @@ def test_a_checkpoint_is_enough_to_make_the_model_again(tiny_data, make_trainer,
         "class_weights": None,
         "in_features": 4,
         "num_classes": 3,
+        "target_mean": None,
+        "target_std": None,
         "l1": 0.0,
         "l2": 0.0,
         "l2_form": "squares",

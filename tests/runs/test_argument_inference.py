@@ -31,6 +31,14 @@ def test_a_shape_is_filled_in_as_a_config_file_brings_it_back():
     assert link_facts({"image_shape": None}, set(), {"image_shape": (1, 28, 28)}, "X") == {"image_shape": [1, 28, 28]}
 
 
+def test_a_standardized_target_needs_a_model_that_knows_its_scale():
+    scale = {"target_mean": 5.0, "target_std": 2.0}
+    arguments = {**ARGUMENTS, "target_mean": None, "target_std": None}
+    assert link_facts(arguments, set(), FACTS | scale, "Table").items() >= scale.items()
+    with pytest.raises(FitError, match=r"data.standardize_target: expected false .*target_mean.*, got true\."):
+        link_facts(ARGUMENTS, set(), FACTS | scale, "Table")
+
+
 @pytest.mark.parametrize(
     ("asked", "facts", "expected"),
     [

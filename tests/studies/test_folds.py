@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from dlcore.cli.main import main
 from dlcore.studies import study_runner
 from dlcore.studies.folds import PREDICTIONS, fold_lines, write_out_of_fold
 from dlcore.studies.plan import make_plan
-from dlcore.studies.results import read_results
+from dlcore.studies.results import Results, read_results
 from dlcore.studies.study import Study, Variant, run_label
 from dlcore.studies.verdict import interval
 
@@ -50,13 +52,11 @@ def test_the_interval_allows_for_the_overlap_of_folds():
     assert interval(numbers)[2] == pytest.approx(4.302653 * 0.1 / math.sqrt(3), rel=1e-6)
 
 
-def results_of(folder):
+def results_of(folder, metric="test/accuracy"):
     done = {}
     for name, values in (("好", (0.8, 0.81, 0.82)), ("差", (0.6, 0.62, 0.61))):
         for fold, value in enumerate(values):
-            place, record = write_run(
-                folder / name / str(fold), variant=name, seed=fold, folds=3, test={"test/accuracy": value}
-            )
+            place, record = write_run(folder / name / str(fold), variant=name, seed=fold, folds=3, test={metric: value})
             rows = [[3 * number + fold, name, value] for number in (1, 0)]
             with (place / PREDICTIONS).open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows([["index", "predicted", "probability"], *rows])
@@ -70,6 +70,15 @@ def test_means_and_differences_have_their_intervals(tmp_path):
     assert poor.startswith("差: test/accuracy 61.0%")
     assert difference == "好 − 差: 20.0%, 95% interval 16.1% to 23.9%"
     assert "Nadeau and Bengio 2003" in note
+
+
+def test_an_interval_of_r2_does_not_exceed_1(tmp_path, monkeypatch):
+    monkeypatch.setattr(Results, "score", "r2")
+    results = results_of(tmp_path, "test/r2")
+    far = ({"test/r2": 0.99 - 0.2 * run.record.seed} for run in results.runs)
+    wide = [replace(run, record=replace(run.record, test=test)) for run, test in zip(results.runs, far, strict=True)]
+    line = fold_lines(replace(results, runs=tuple(wide)))[0]
+    assert re.search(r"95% interval -?[\d.]+ to 1 over 3 folds$", line)
 
 
 def test_predictions_of_all_folds_are_one_file_and_a_lost_one_leaves_the_others(tmp_path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ class Target:
     values: list[float] | None  # the number of each class; None if the column holds names
     unit: float = 1.0  # divisor of the numbers of a regression
     sign: str = ""  # the unit of each number in the file: ``%``, a currency, or nothing
+    scale: tuple[float, float] | None = None  # mean and deviation of the training targets, if they are standardised
 
     @classmethod
     def of(
@@ -74,15 +75,32 @@ class Target:
         """The name with the unit, if there is one: ``price / 1000``."""
         return self.name if self.classes is not None or self.unit == 1 else f"{self.name} / {self.unit:.12g}"
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a model may ask for: the classes' names, or mean and deviation of standardised numbers."""
+        if self.classes is not None:
+            return {"class_names": self.classes}
+        return {} if self.scale is None else {"target_mean": self.scale[0], "target_std": self.scale[1]}
+
+    def standardized(self, targets: Tensor) -> Target:
+        """Return the target of a regression with the mean and deviation of its training values (N, 1)."""
+        if self.classes is not None:
+            return self
+        std, mean = (part.item() for part in torch.std_mean(targets.double(), correction=0))
+        return replace(self, scale=(mean, std or 1.0))
+
     def advice(self, targets: Tensor) -> str | None:
         """Return advice about training targets (N, 1) so large that a network would take long to reach them."""
-        if self.classes is not None or len(targets) < 2 or (deviation := targets.std().item()) < LARGE:
+        if self.classes is not None or self.scale is not None or len(targets) < 2:
+            return None
+        if (deviation := targets.std().item()) < LARGE:
             return None
         size = deviation * self.unit
         unit = 10 ** round(math.log10(size))
         return (
-            f"target {self.name!r} has a standard deviation of {size:,.0f}, and networks begin with answers near 0: in "
-            f"another unit it is learned faster (--data.target_unit {unit})"
+            f"target {self.name!r} has a standard deviation of {size:,.0f}, and networks begin with answers near 0: it "
+            f"is learned faster standardised (--data.standardize_target true) or in another unit (--data.target_unit "
+            f"{unit})"
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import math
 
-from dlcore.diagnosis.rule import Finding, Rule
+from dlcore.diagnosis.rule import Finding, Rule, recipe_of_few
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -19,6 +19,9 @@ def check(run: Evidence) -> Finding | None:
     samples = run.steps_per_epoch * size * (batches if batches > 1 else 1)
     if not 0 < samples < _OF_A_CLASS * run.num_classes:
         return None
+    advice = _("more samples; a network that was trained before, whose last layer alone learns; or augmentation")
+    if settings.text("data") == "Table":
+        advice = _("more rows; folds test on each row once: study --folds 5")
     return Finding(
         _(
             "an epoch has at most {samples:,.0f} samples of {classes} classes: from so few a network "
@@ -27,8 +30,8 @@ def check(run: Evidence) -> Finding | None:
         "likely",
         "note",
         {"samples": samples, "classes": float(run.num_classes)},
-        flags=settings.flag("data.flip", 0.5) if settings.number("data.flip") == 0 else (),
-        advice=_("more samples; a network that was trained before, whose last layer alone learns; or augmentation"),
+        flags=recipe_of_few(run) or (settings.flag("data.flip", 0.5) if settings.number("data.flip") == 0 else ()),
+        advice=advice,
     )
 
 

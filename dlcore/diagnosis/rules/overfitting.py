@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import smoothed
-from dlcore.diagnosis.rule import Finding, Rule, percent, regularizers, short
+from dlcore.diagnosis.rule import Finding, Rule, percent, recipe_of_few, regularizers, short
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -50,7 +50,7 @@ def check(run: Evidence) -> Finding | None:
         "certain" if rise > 0.2 and end > 2 * train_end else "likely",
         numbers={"lowest": float(val.values[lowest]), "rise": rise, "gap": end / train_end},
         step=int(val.steps[lowest]),
-        flags=regularizers(run),
+        flags=recipe_of_few(run) or regularizers(run),
         advice=_("more data or augmentation, dropout, weight decay, fewer units, or stop at the best check"),
     )
 

@@ -15,11 +15,16 @@ def check(run: Evidence) -> Finding | None:
     errors, shares = run.values("train/rmse"), run.values("train/r2")
     if not len(errors) or not len(shares) or not errors[0] > _LARGE or not run.last("train/r2") < _POOR:
         return None
+    if run.settings.number("model.target_std") > 0:  # standardised
+        return None
     spread = float(errors[0] / math.sqrt(1 - shares[0])) if shares[0] < 1 else math.nan  # R² is 1 - rmse²/variance
     if not 0 < spread < math.inf:
         return None
     unit = run.settings.number("data.target_unit")
     better = unit * 10.0 ** math.floor(math.log10(spread))
+    flags = run.settings.flag("data.standardize_target", "true") if run.settings.has("model.target_std") else ()
+    if not flags and better >= 10 * unit:
+        flags = run.settings.flag("data.target_unit", f"{better:g}")
     return Finding(
         _(
             "the targets are large (standard deviation {std}, the first answers were off by {error}), and networks "
@@ -27,7 +32,7 @@ def check(run: Evidence) -> Finding | None:
         ).format(std=short(spread), error=short(errors[0]), r2=short(run.last("train/r2"))),
         "certain" if errors[0] > 10 * _LARGE and run.finite else "likely",
         numbers={"std": spread, "first_error": float(errors[0])},
-        flags=run.settings.flag("data.target_unit", f"{better:g}") if better >= 10 * unit else (),
+        flags=flags,
         advice=_(
             "give the targets in a unit in which they are about 1, and subtract their mean where it is far larger "
             "than their spread"

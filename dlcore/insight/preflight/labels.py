@@ -133,13 +133,16 @@ def _look_at_numbers(case: Case, train: Tensor, val: Tensor, result: CheckResult
         "targets of mean {mean:.4g} and deviation {std:.4g}; always answering the mean has rmse {error:.4g} in "
         "validation"
     ).format(mean=mean, std=std, error=error)
-    if math.hypot(mean, std) > _FAR:
+    if math.hypot(mean, std) > _FAR and getattr(case.model, "target_std", None) is None:
         factor = 10.0 ** math.floor(math.log10(std))
+        scaled = ""
+        if case.takes("model", "target_std"):
+            scaled = case.flag("data", "standardize_target", "true", _("the network learns standardised targets"))
         unit = case.flag(
             "data", "target_unit", f"{factor * case.target_unit:g}", _("in this unit they are nearer to 0")
         )
         seen = _("large: {seen}").format(seen=seen)
-        result.warn(seen, unit if factor >= 10 else "", expected=_("numbers of about 1"))
+        result.warn(seen, scaled, unit if factor >= 10 else "", expected=_("numbers of about 1"))
         return
     result.ok(seen)
 

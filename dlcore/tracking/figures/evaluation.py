@@ -110,7 +110,7 @@ def _draw_calibration(axes: Axes, after: Calibration, before: Calibration | None
     style.style_axes(axes, "Calibration")
     axes.set_xlabel(f"probability of {name or 'the answer'} (grey: how many samples)")
     axes.set_ylabel(f"share of {name}" if name else "share right")
-    style.add_legend(axes, loc="upper left", **_OPAQUE)
+    style.add_legend(axes, loc="best", **_OPAQUE)  # few samples have points anywhere
 
 
 def _draw_scores(axes: Axes, names: Sequence[str], scores: Sequence[ClassScores]) -> None:

@@ -132,6 +132,9 @@ def test_targets_far_from_0_are_named(look, tiny_data, make_model):
     result = look("labels", model, changed(tiny_data(task="regression"), targets=lambda old: 1e5 * old + 1e6))
     assert result.verdict is Verdict.WARNING
     assert result.findings[0].seen.startswith("large: targets of mean ")
+    scaled = make_model(task="regression", target_mean=1e6, target_std=1e5)
+    known = look("labels", scaled, changed(tiny_data(task="regression"), targets=lambda old: 1e5 * old + 1e6))
+    assert known.verdict is Verdict.OK
 
 
 @pytest.mark.parametrize(("copies", "verdict"), [(0, Verdict.OK), (5, Verdict.WARNING), (40, Verdict.FAILED)])
