@@ -165,6 +165,20 @@ def test_another_sheet_is_chosen_by_name_or_place(tmp_path, plain):
         read(tmp_path, sheet="date")
 
 
+@pytest.mark.fault("There are several sheets, and nobody chose one", "“the first of 3 sheets is read, 'data'; not …”")
+def test_of_several_sheets_the_first_is_read_and_that_is_said(tmp_path, plain, capsys):
+    def add(made):
+        made.active.title = "data"
+        for name in ("旧", "notes"):
+            made.create_sheet(name)
+
+    book(tmp_path, [HEADER, *ROWS], add)
+    same(read(tmp_path), plain)
+    assert "the first of 3 sheets is read, 'data'; not 旧, notes" in capsys.readouterr().out
+    same(read(tmp_path, sheet="data"), plain)
+    assert "sheets" not in capsys.readouterr().out
+
+
 @pytest.mark.fault(
     "A small spreadsheet unpacks to more than 512 MB",
     "“expected a spreadsheet of at most 536,870,912 bytes when unpacked, got …”, before it is unpacked",

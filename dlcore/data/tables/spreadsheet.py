@@ -11,20 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dlcore.data.resumable_data import say
 from dlcore.data.tables.file_format import check_installed
 from dlcore.errors import ArgumentError, DataError, DlcoreError, UnknownNameError, in_a_line
 
 _NEEDS = {".xls": ("xlrd", "xlrd"), ".ods": ("odfpy", "odf")}  # package and module; the others: openpyxl
 _MOST_BYTES = 1 << 29  # when unpacked: some ten million cells
 _MOST_ROWS, _MOST_CELLS = 1 << 20, 50_000_000  # rows: Excel's own limit
-_LONGEST = 40  # characters of a formula that are shown
+_LONGEST, _SHOWN = 40, 6  # shown: characters of a formula, sheets
 
 
 def read_cells(path: Path, sheet: str | int) -> list[list[Any]]:
     """Return the cells of a sheet, row by row, all rows of one length; None where a cell is empty.
 
     Rows and columns after the last value are left out. A formula counts with its value. An error (#N/A, #DIV/0!) is
-    that text; in an .xls or .ods file it is an empty cell.
+    that text; in an .xls or .ods file it is an empty cell. If nobody chose a sheet of several, say which is read.
 
     Args:
         path: The file.
@@ -42,12 +43,15 @@ def read_cells(path: Path, sheet: str | int) -> list[list[Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of formats and checks that are not kept
-            rows = _of_workbook(path, sheet) if package == "openpyxl" else _of_others(path, sheet)
+            rows, names = _of_workbook(path, sheet) if package == "openpyxl" else _of_others(path, sheet)
     except (DlcoreError, MemoryError):
         raise
     except Exception as error:  # a damaged file can raise almost anything
         said = f"{path}: cannot be read as a spreadsheet ({in_a_line(error)})."
         raise DataError(f"{said} Save it as CSV (UTF-8).") from error
+    if sheet == 0 and len(names) > 1:
+        others = f"{', '.join(names[1:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
+        say(f"{path}: the first of {len(names)} sheets is read, {names[0]!r}; not {others}")
     while rows and not rows[-1]:
         rows.pop()
     width = max(map(len, rows), default=0)
@@ -67,12 +71,14 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _of_workbook(path: Path, sheet: str | int) -> list[list[Any]]:
+def _of_workbook(path: Path, sheet: str | int) -> tuple[list[list[Any]], list[str]]:
     import openpyxl
     from openpyxl.utils import get_column_letter
 
     with path.open("rb") as file:
-        rows = list(_rows(path, openpyxl.load_workbook(file, read_only=True, data_only=True), sheet))
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        names = [each.title for each in book.worksheets]
+        rows = list(_rows(path, book, sheet))
     width = max(map(len, rows), default=0)
     if any(len(row) < width or None in row for row in rows):  # empty, or a formula whose value was never stored
         with path.open("rb") as file:
@@ -86,7 +92,7 @@ def _of_workbook(path: Path, sheet: str | int) -> list[list[Any]]:
                         f"({formula[:_LONGEST]}). Open the file in a spreadsheet program and save it: that stores the "
                         "values."
                     )
-    return rows
+    return rows, names
 
 
 def _rows(path: Path, book: Any, sheet: str | int) -> Iterator[list[Any]]:
@@ -108,13 +114,13 @@ def _rows(path: Path, book: Any, sheet: str | int) -> Iterator[list[Any]]:
         book.close()
 
 
-def _of_others(path: Path, sheet: str | int) -> list[list[Any]]:
+def _of_others(path: Path, sheet: str | int) -> tuple[list[list[Any]], list[str]]:
     import pandas as pd
 
     with pd.ExcelFile(path, engine="odf" if path.suffix.lower() == ".ods" else "xlrd") as book:
-        name = _sheet_name(sheet, [str(each) for each in book.sheet_names])
-        table = book.parse(name, header=None, dtype=object, na_filter=False)
-    return [_cut(None if pd.isna(cell) else cell for cell in row) for row in table.to_numpy().tolist()]
+        names = [str(each) for each in book.sheet_names]
+        table = book.parse(_sheet_name(sheet, names), header=None, dtype=object, na_filter=False)
+    return [_cut(None if pd.isna(cell) else cell for cell in row) for row in table.to_numpy().tolist()], names
 
 
 def _cut(row: Any) -> list[Any]:
