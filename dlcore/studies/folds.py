@@ -101,8 +101,8 @@ def _predictions(run: RunResult, folds: int) -> tuple[list[str], list[list[str]]
     try:
         with (run.folder / PREDICTIONS).open(newline="", encoding="utf-8") as file:
             heads, *rows = list(csv.reader(file))
-    except (OSError, ValueError) as error:  # taken away since: the other folds stand
-        warnings.warn(f"{run.folder}: its predictions are not out of fold: {error}", stacklevel=2)
+    except (OSError, ValueError) as error:  # never made, or taken away since: the other folds stand
+        warnings.warn(f"{run.folder}: its predictions are not out of fold: {run.record.note or error}", stacklevel=2)
         return [], []
     seed, fold = divmod(run.record.seed, folds)
     return heads, [[*row, str(seed), str(fold)] for row in rows]

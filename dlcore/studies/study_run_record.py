@@ -24,6 +24,7 @@ class Record:
     digest: str  # hash of its settings; see `dlcore.studies.plan`
     status: str = RUNNING  # ``running`` (or killed), ``done`` or ``failed``
     error: str = ""  # why it failed; empty otherwise
+    note: str = ""  # why a fold that is done has no predictions; empty otherwise
     parameters: int = 0  # number of trained parameters
     train_samples: int = 0  # training samples of an epoch
     epochs: float = 0.0  # trained epochs

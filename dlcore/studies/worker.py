@@ -165,7 +165,10 @@ def _fit(job: Job, record: Record, goes_on: bool) -> None:
             output = test("--ckpt_path", tested, *_trusting(job.words), *common).output
             record.test = {name: float(value) for name, value in output[0].items()}
             if job.folds:
-                write_predictions(predict("--ckpt_path", tested, *_trusting(job.words), *common))
+                try:
+                    write_predictions(predict("--ckpt_path", tested, *_trusting(job.words), *common))
+                except DlcoreError as error:  # a module that cannot predict; what was trained and tested stands
+                    record.note = _said(error)
 
 
 def _trusting(words: Sequence[str]) -> list[str]:

@@ -85,6 +85,13 @@ def test_validation_near_training_is_nothing_wrong(run):
     assert run(TRAIN | CLOSE).lines()[0].startswith("nothing wrong was found: validation improved until epoch 4 of 4")
 
 
+def test_a_training_accuracy_of_0_is_none_and_no_label_noise(run):
+    found = run({**TRAIN, "train/accuracy": [0.0] * 4} | CLOSE)  # one metric object of the user's for both: reset
+    assert "label_noise" not in [fault.name for fault in (*found.faults, *found.notes)]
+    wrong = run({**TRAIN, "train/accuracy": [0.3] * 4} | CLOSE)
+    assert "label_noise" in [fault.name for fault in (*wrong.faults, *wrong.notes)]
+
+
 @pytest.mark.parametrize(("r2", "poor"), [([-1.0, -0.5, 0.0, -0.1], True), ([0.1, 0.3, 0.4, 0.45], False)])
 def test_a_regression_goes_by_r2(r2, poor, run):
     train = {"train/loss": [1.0, 0.8, 0.6, 0.5], "train/r2": [0.0, 0.3, 0.5, 0.6]}

@@ -89,7 +89,8 @@ def test_predictions_of_all_folds_are_one_file_and_a_lost_one_leaves_the_others(
     assert [int(row["index"]) for row in rows] == list(range(6))
     assert [int(row["fold"]) for row in rows] == [0, 1, 2, 0, 1, 2]
     (results.of("好")[1].folder / PREDICTIONS).unlink()
-    with pytest.warns(UserWarning, match="its predictions are not out of fold"):
+    results.of("好")[1].record.note = "Net has no predict_step"
+    with pytest.warns(UserWarning, match="its predictions are not out of fold: Net has no predict_step"):
         write_out_of_fold(results, tmp_path)
     rows = list(csv.DictReader(files[0].read_text(encoding="utf-8").splitlines()))
     assert [int(row["fold"]) for row in rows] == [0, 2, 0, 2]

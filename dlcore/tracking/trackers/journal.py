@@ -15,6 +15,7 @@ from dlcore.errors import DataError, RunFileError, TrackerError
 from dlcore.tracking.run_file import append, replace_file, writing
 
 FOLDER = "tracker"  # in a run's folder
+_UNBROKEN = "do_not_kill"
 
 
 class Journal:
@@ -102,6 +103,22 @@ class Journal:
         if len(whole) < len(content):  # a killed process left an incomplete line
             with suppress(RunFileError):
                 replace_file(self.path, whole)
+
+
+@contextmanager
+def unbroken(folder: Path) -> Iterator[None]:
+    """Mark a time in which the sender must not be killed, for what it makes would stay half made."""
+    mark = folder / FOLDER / _UNBROKEN
+    mark.touch()
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def is_unbroken(folder: Path) -> bool:
+    """Return whether the sender must not be killed now."""
+    return (folder / FOLDER / _UNBROKEN).exists()
 
 
 @contextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from dlcore.config.secrets import HIDDEN, text_without_secrets
 from dlcore.errors import TrackerError
 from dlcore.tracking.trackers.client import Client
+from dlcore.tracking.trackers.journal import unbroken
 from dlcore.tracking.trackers.pending import RUNNING
 from dlcore.translation import _
 
@@ -34,13 +36,15 @@ class MLflowClient(Client):
         uri = os.environ.get(_URI) or run.get("uri") or _absolute(self._mlflow.get_tracking_uri())
         if HIDDEN in uri:
             raise TrackerError(f"MLflow's server needs a password, which is never kept. Set {_URI} again.")
-        self._client = self._mlflow.MlflowClient(uri)
-        if "id" in run:
+        with unbroken(self.folder) if not uri.startswith("http") else nullcontext():  # it may make its database
+            self._client = self._mlflow.MlflowClient(uri)
+            first = None if "id" in run else self._experiment()
+        if first is None:
             self._id = run["id"]
             self._continue(uri)
             experiment = self._client.get_run(self._id).info.experiment_id
         else:
-            experiment = self._experiment()
+            experiment = first
             found = self._client.search_runs([experiment], f"tags.`{_TOKEN}` = '{run['token']}'", max_results=1)
             made = found[0] if found else None
             if made is None:

@@ -26,11 +26,12 @@ from dlcore.tracking.hparams import columns
 from dlcore.tracking.run_file import replace_file
 from dlcore.tracking.run_logger import RunLogger
 from dlcore.tracking.trackers.client import check_installed
-from dlcore.tracking.trackers.journal import Journal
+from dlcore.tracking.trackers.journal import Journal, is_unbroken
 from dlcore.tracking.trackers.pending import pending, write_settings
 from dlcore.translation import _
 
-_PATIENCE = 5.0  # seconds that the end of a run waits for the tracker
+_PATIENCE = 5.0  # seconds that the end of a run waits for the tracker,
+_UNBROKEN_PATIENCE = 60.0  # and while a database is made on this machine, which a kill would leave half made
 
 
 class TrackerLogger(Logger):
@@ -112,9 +113,9 @@ class TrackerLogger(Logger):
         process, self._process = self._process, None
         if process is None:
             return
-        _end(process)
+        folder = Path(self._run.log_dir)
+        _end(process, folder)
         try:
-            folder = Path(self._run.log_dir)
             journal = Journal(folder, self.kind)
             left = pending(folder, journal, ended=True)
         except DlcoreError as error:
@@ -143,12 +144,16 @@ class TrackerLogger(Logger):
         return {**vars(self), "_process": None}  # for spawned processes
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Tell the follower that the run has ended, and give it some seconds."""
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Tell the follower that the run has ended, and give it some seconds; more while it makes a local database."""
     try:
         # A word, not only the end of the pipe, which forked data workers hold open too.
         process.communicate(b"end\n", timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
+        if is_unbroken(folder):
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_UNBROKEN_PATIENCE)
+                return
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
         process.wait()
