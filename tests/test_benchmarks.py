@@ -90,7 +90,7 @@ def test_a_step(ask, question, words):
     assert "bit-equal" in said or "apart" in said
 
 
-@pytest.mark.process
+@pytest.mark.matrix
 def test_generation(ask):
     said = ask("generation", "--length=4", "--hidden_size=16", "--vocab_size=100", "--repeats=1")
     assert said.count("tokens a second") == 3
