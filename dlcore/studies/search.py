@@ -23,7 +23,7 @@ from dlcore.studies.executor import Executor, import_library
 from dlcore.studies.outcome import Outcome
 from dlcore.studies.results import Results
 from dlcore.studies.study import Study, Variant, flag_text
-from dlcore.studies.study_runner import RUNS, Listener, locked, run_study
+from dlcore.studies.study_runner import RUNS, locked, run_study
 from dlcore.studies.vary import Range, Space, named_variant, parsed
 from dlcore.tracking.metric_names import checked_mode, unknown_mode
 
@@ -63,10 +63,11 @@ class Search:
         folder = runs / self.study.folder
         with locked(folder):
             search = self._open(optuna, folder)
-        together, _ = executor.share_out(self.trials * len(self.study.seeds), at_once)
+        total = self.trials * len(self.study.seeds)
+        together, _ = executor.share_out(total, at_once)
         outcome = None
         while left := self._next(optuna, search, max(1, together // len(self.study.seeds))):
-            outcome = run_study(self._study(), runs, at_once, executor=executor)
+            outcome = run_study(self._study(), runs, at_once, executor=executor, total=total)
             for trial in left:
                 value = self._value(outcome.results, self.variants[trial.number])
                 self.values[trial.number] = value
@@ -75,7 +76,7 @@ class Search:
                 if told is not None:
                     told(len(self.values), self.variants[trial.number], value)
         # Once more, in the order of rank; no run is left to train.
-        return run_study(self._study(ranked=True), runs, at_once, listener=Listener(), executor=executor)
+        return run_study(self._study(ranked=True), runs, at_once, executor=executor, total=total)
 
     def best(self) -> Variant | None:
         """Return the best variant so far."""

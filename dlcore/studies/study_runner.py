@@ -45,9 +45,10 @@ def run_study(
     redo: bool = False,
     listener: Listener | None = None,
     executor: Executor | None = None,
+    total: int = 0,
 ) -> Outcome:
     """Run the rest of a study, and judge it; see `run_studies`."""
-    return run_studies([study], runs, at_once, redo, listener, executor)[0]
+    return run_studies([study], runs, at_once, redo, listener, executor, total)[0]
 
 
 def run_studies(
@@ -57,6 +58,7 @@ def run_studies(
     redo: bool = False,
     listener: Listener | None = None,
     executor: Executor | None = None,
+    total: int = 0,
 ) -> list[Outcome]:
     """Run the rest of several studies, in their order, and judge them.
 
@@ -69,6 +71,7 @@ def run_studies(
         redo: Run everything again.
         listener: Callbacks for the progress.
         executor: Processes of the runs (`dlcore.studies.executor.open_executor`); None: processes on this machine.
+        total: Number of runs that there will be in all, if there will be more than now; see `share_out`.
 
     Returns:
         The outcome of each, in their order.
@@ -82,8 +85,8 @@ def run_studies(
             held.enter_context(locked(runs / study.folder))
         plans = make_plans(studies, runs, redo)
         jobs = [job for plan in plans for job in plan.jobs]
-        together, threads = executor.share_out(len(jobs), at_once)
-        told.began(plans, together)
+        together, threads = share_out(plans, executor, at_once, total)
+        told.began(plans, max(1, min(together, len(jobs))))
         clear_leftovers(jobs)
         refused = check_jobs(jobs, together, threads, executor)
         possible = [job for job in jobs if job.group not in refused]
@@ -113,6 +116,24 @@ def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list
             raise ConfigError(f"Two studies would have the same folder, {runs / study.folder}. Rename one of them.")
         plans.append(make_plan(study, runs, redo, first=sum(len(plan.jobs) for plan in plans)))
     return plans
+
+
+def share_out(
+    plans: Sequence[Plan], executor: Executor, at_once: int | None = None, total: int = 0
+) -> tuple[int, int]:
+    """Return the number of parallel runs, and of threads per run.
+
+    It depends on all runs, not on those that are left: with other threads, a study that goes on would round its sums
+    in another way, and new processes would have to be started.
+
+    Args:
+        plans: The plan of each study.
+        executor: Processes of the runs.
+        at_once: Parallel runs; None: one per GPU, without GPUs one per core.
+        total: Number of runs that there will be in all, if there will be more than now.
+    """
+    planned = sum(len(plan.done) + len(plan.jobs) for plan in plans)
+    return executor.share_out(max(planned, total), at_once)
 
 
 def check_jobs(

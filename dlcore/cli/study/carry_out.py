@@ -31,7 +31,7 @@ from dlcore.studies.outcome import REPORT, RESULTS, TABLE, Outcome, counted, wri
 from dlcore.studies.plan import Plan
 from dlcore.studies.search import Search, command_of
 from dlcore.studies.study import Variant, run_label
-from dlcore.studies.study_runner import RUNS, Listener, check_jobs, make_plans, run_studies
+from dlcore.studies.study_runner import RUNS, Listener, check_jobs, make_plans, run_studies, share_out
 from dlcore.studies.tables import claim_rows, claim_values, table, why_not
 from dlcore.tracking.metric_names import GAP, is_share
 from dlcore.translation import _, ngettext
@@ -195,7 +195,7 @@ def dry_run(request: StudyRequest) -> int:
     plans = make_plans(request.studies, RUNS, request.redo)
     jobs = [job for plan in plans for job in plan.jobs]
     with open_executor(request.backend, request.address, request.jobs) as executor:
-        at_once, threads = executor.share_out(len(jobs), request.jobs)
+        at_once, threads = share_out(plans, executor, request.jobs)
         refused = check_jobs(jobs, at_once, threads, executor)
     for plan in plans:
         _print_plan(console, plan, refused)
@@ -204,7 +204,7 @@ def dry_run(request: StudyRequest) -> int:
         "{n} runs to do, {at_once} at a time, {threads} threads each.",
         threads,
     )
-    print_paragraph(console, Text(said.format(n=len(jobs), at_once=at_once, threads=threads), QUIET))
+    print_paragraph(console, Text(said.format(n=len(jobs), at_once=min(at_once, len(jobs)), threads=threads), QUIET))
     return 1 if refused else 0
 
 
