@@ -63,9 +63,10 @@ def test_it_says_where_it_runs_then_tests_and_leaves_nothing(ci_run):
 
 
 LOOK_AHEAD = STEPS[9:11]
+MAY_FAIL = [*LOOK_AHEAD, "python -m compileall"]
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS[1:] if step not in LOOK_AHEAD])
+@pytest.mark.parametrize("step", [step for step in STEPS[1:] if step not in MAY_FAIL])
 def test_a_step_that_fails_ends_it_with_an_exit_code_that_says_so(step, ci_run):
     calls, code, left = ci_run(step)
     assert calls[-1].startswith(step)
@@ -73,7 +74,7 @@ def test_a_step_that_fails_ends_it_with_an_exit_code_that_says_so(step, ci_run):
     assert (code, left) == (3, [])
 
 
-@pytest.mark.parametrize("step", LOOK_AHEAD)
+@pytest.mark.parametrize("step", MAY_FAIL)
 def test_a_look_ahead_that_fails_is_a_warning(step, ci_run):
     calls, code, left = ci_run(step)
     assert calls[-1].startswith(STEPS[-1])

@@ -109,7 +109,15 @@ def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("command", [line for line in commands() if "--trainer.devices" in line])
+@pytest.mark.parametrize(
+    "command",
+    [
+        # torchrun itself is tested by tests/many_processes.
+        pytest.param(line, marks=[pytest.mark.matrix] * line.startswith("torchrun"))
+        for line in commands()
+        if "--trainer.devices" in line
+    ],
+)
 def test_every_command_of_several_processes_runs(command, tmp_path):
     settings = {"XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(README.parent), "OMP_NUM_THREADS": "1"}
     words = shlex.split(command)

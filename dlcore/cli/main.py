@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     import_lazily()
     logging.getLogger("matplotlib").addFilter(_is_not_of_its_cache)
-    with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals():
+    with lasting_streams(output=bool(argv) and argv[0] in _WORK), ending_signals() as interrupts:
         try:
             if wrong := unknown_language():
                 raise ArgumentError("DLCORE_LANG", "en or zh_CN", wrong, "Leave it out: the locale decides.")
@@ -82,6 +82,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             number = getattr(error, "number", signal.SIGINT)
             _print_error(f"Interrupted{f' by {signal.Signals(number).name}' * (number != signal.SIGINT)}.")
             return 128 + number
+        except Exception:
+            if not interrupts:
+                raise
+            _print_error("Interrupted.")
+            return 128 + interrupts[0]
 
 
 def _is_not_of_its_cache(record: logging.LogRecord) -> bool:

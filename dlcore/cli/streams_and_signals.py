@@ -84,23 +84,35 @@ def lasting_streams(output: bool) -> Iterator[None]:
 
 
 @contextmanager
-def ending_signals() -> Iterator[None]:
-    """Let SIGTERM, and SIGHUP (the terminal was closed), raise `Signalled`.
+def ending_signals() -> Iterator[list[int]]:
+    """Let SIGTERM, and SIGHUP (the terminal was closed), raise `Signalled`; take down each Ctrl-C.
 
     While a run trains, `dlcore.callbacks.Checkpoint` handles them. An ignored signal stays ignored (nohup).
+
+    Yields:
+        The numbers of the interrupts so far. C code may swallow the exception of one (torch, while it imports numpy);
+        what is half imported then fails later, with another error.
     """
+    interrupts: list[int] = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    usual = {"SIGTERM": (signal.SIG_DFL, _raise), "SIGHUP": (signal.SIG_DFL, _raise)}
+    usual["SIGINT"] = (signal.default_int_handler, interrupt)
     taken = []
     if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
+        for name, (default, handler) in usual.items():
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-                signal.signal(number, _raise)
-                taken.append(number)
+            if number is not None and signal.getsignal(number) == default:
+                signal.signal(number, handler)
+                taken.append((number, default))
     try:
-        yield
+        yield interrupts
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, default in taken:
+            signal.signal(number, default)
 
 
 def _raise(number: int, frame: Any) -> None:

@@ -118,9 +118,7 @@ def make_plans(studies: Sequence[Study], runs: Path, redo: bool = False) -> list
     return plans
 
 
-def share_out(
-    plans: Sequence[Plan], executor: Executor, at_once: int | None = None, total: int = 0
-) -> tuple[int, int]:
+def share_out(plans: Sequence[Plan], executor: Executor, at_once: int | None = None, total: int = 0) -> tuple[int, int]:
     """Return the number of parallel runs, and of threads per run.
 
     It depends on all runs, not on those that are left: with other threads, a study that goes on would round its sums

@@ -1,11 +1,14 @@
 """Bad input costs one line: it names the argument, what was expected, what came and the remedy, never a traceback."""
 
+import contextlib
 import logging
+import signal
 import sys
 
 import pytest
 import torch
 
+from dlcore.cli import main as cli
 from dlcore.cli.main import main
 
 
@@ -267,3 +270,17 @@ def test_matplotlib_says_nothing_of_a_cache_that_cannot_be_written(capsys, caplo
     log.warning("Matplotlib created a temporary cache directory at %s because …", "/tmp/x")
     log.warning("findfont: Font family 'X' not found.")
     assert [record.message for record in caplog.records] == ["findfont: Font family 'X' not found."]
+
+
+def test_an_error_that_follows_from_a_swallowed_ctrl_c_is_an_interruption(monkeypatch, capsys):
+    """C code swallows the exception of a Ctrl-C (torch, while it imports numpy); what is half imported fails later."""
+
+    def dispatch(argv):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise AttributeError("module 'numpy' has no attribute 'matrix'")
+
+    monkeypatch.setattr(cli, "_dispatch", dispatch)
+    assert cli.main(["fit"]) == 130
+    assert capsys.readouterr().err == "dlcore: Interrupted.\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

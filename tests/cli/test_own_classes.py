@@ -156,7 +156,9 @@ def test_what_a_model_or_its_data_cannot_do_is_not_offered(own, capsys, one_thre
     assert not {"test", "predict"} & {command[0] for command in printed_commands(capsys.readouterr().out)}
 
 
-@pytest.mark.parametrize("command", ["show config", "show data", "show model", "check", "lr_find"])
+@pytest.mark.parametrize(
+    "command", ["show config", "show data", "show model", "check", pytest.param("lr_find", marks=pytest.mark.matrix)]
+)
 def test_allow_is_known_to_each_command_that_reads_a_recipe(command, own, capsys, one_thread):
     assert main([*command.split(), "-c", "mine.yaml"]) == 2
     assert ALLOW in capsys.readouterr().err

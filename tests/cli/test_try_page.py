@@ -124,6 +124,7 @@ def test_a_picture_is_answered_to_this_machine_only(clothes, workplace, opened):
     assert Path("said").read_text().count(f"http://{HOST}:") == 1
 
 
+@pytest.mark.matrix
 def test_a_row_is_answered_as_by_predict(workplace, opened):
     rows = "\n".join(f"{20 + n % 50},{['no', 'yes'][n % 2]},{['well', 'sick'][n % 50 > 20]}" for n in range(100))
     Path("人.csv").write_text("年龄,smokes,state\n" + rows, encoding="utf-8")
@@ -137,6 +138,7 @@ def test_a_row_is_answered_as_by_predict(workplace, opened):
         page.ask("row", None, "yes")
 
 
+@pytest.mark.matrix
 def test_a_text_is_classified(workplace, opened):
     run = fit("-c", "rnn_topics", *QUICK, "--trainer.max_epochs=1", "--trainer.limit_train_batches=5",
               "--model.hidden_size=8", "--model.embedding_dim=8")  # fmt: skip

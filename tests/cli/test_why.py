@@ -120,6 +120,7 @@ def test_columns_of_a_table_and_of_a_row(workplace, capsys):
     assert shares == sorted(shares, reverse=True)
 
 
+@pytest.mark.matrix
 def test_a_regression_is_explained_by_its_number(workplace, capsys):
     fit("-c", "mlp_table_regression", *QUIET, "--trainer.max_epochs=3")
     assert "R² falls by" in said_of(capsys)

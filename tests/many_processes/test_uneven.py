@@ -75,7 +75,8 @@ def all_cases(rank, world_size, port, work):
     "one to five samples over two and three processes: last batches in which some have none",
     "nothing: each sample is trained on and evaluated once",
 )
-@pytest.mark.parametrize("world_size", [pytest.param(2, marks=pytest.mark.matrix), 3])
+@pytest.mark.matrix
+@pytest.mark.parametrize("world_size", [2, 3])
 def test_few_samples_over_several_processes(world_size, tmp_path, one_thread):
     port = free_port()
     arguments = [(rank, world_size, port, tmp_path) for rank in range(world_size)]

@@ -184,7 +184,7 @@ def forget(state, name):
         pytest.param("mlp", 2, ("metrics", "random"), marks=pytest.mark.matrix),
         ("cnn", 1, ("schedule", "averaged weights")),
         ("cnn", 2, ("statistics",)),
-        ("cnn", 2, ("statistics_are_given", "averaging_statistics")),
+        pytest.param("cnn", 2, ("statistics_are_given", "averaging_statistics"), marks=pytest.mark.matrix),
         ("rnn", 1, ("attributes",)),
         pytest.param("rnn", 2, ("attributes",), marks=pytest.mark.matrix),
     ],

@@ -94,7 +94,7 @@ def test_killed_while_it_is_written_it_is_the_old_one_or_the_new_one(tmp_path):
     path = tmp_path / "a.ckpt"
     chances, steps = random.Random(1), []
     AtomicCheckpointIO().save_checkpoint(state(0, 300_000), path)
-    for round_number in range(20):
+    for round_number in range(10):
         began = CONTEXT.Event()
         writer = CONTEXT.Process(target=save_for_ever, args=(path, 300_000, 1000 * round_number, began))
         writer.start()

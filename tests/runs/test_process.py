@@ -37,5 +37,6 @@ def test_memory_that_a_tensor_leaves_is_used_again():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has the setting")
+@pytest.mark.matrix
 def test_a_setting_of_the_users_own_stays():
     assert pages(MALLOC_ARENA_MAX="2") > 1_000

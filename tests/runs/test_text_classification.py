@@ -37,7 +37,7 @@ def reviews(workplace):
 
 
 @pytest.mark.outcome
-@pytest.mark.parametrize("recipe", ["rnn_topics", "cnn_topics"])
+@pytest.mark.parametrize("recipe", ["rnn_topics", pytest.param("cnn_topics", marks=pytest.mark.matrix)])
 def test_from_a_table_to_answers_for_new_texts(recipe, reviews, capsys):
     run = fit("-c", recipe, *COLUMNS, *SMALL, "--trainer.max_epochs=12")
     assert {"val/accuracy", "val/f1", "train/accuracy"} <= set(run.metrics)

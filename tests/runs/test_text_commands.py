@@ -94,6 +94,7 @@ def test_answers_to_several_files_have_a_plain_name(poems, workplace):
 
 
 @pytest.mark.process
+@pytest.mark.matrix
 def test_two_processes_train_and_evaluate_as_one(poems, workplace):
     """Equal steps, and the perplexity that one process finds, to five digits."""
     words = ["fit", *poems, "--data.batch_size=4", "--trainer.accelerator=cpu"]

@@ -60,7 +60,10 @@ def is_resumable(folder: Path) -> bool:
 
 @pytest.mark.parametrize(
     ("kills", "epochs"),
-    [pytest.param(3, 40, id="few"), pytest.param(200, 1200, id="two-hundred", marks=pytest.mark.soak)],
+    [
+        pytest.param(3, 40, id="few", marks=pytest.mark.matrix),
+        pytest.param(200, 1200, id="two-hundred", marks=pytest.mark.soak),
+    ],
 )
 @pytest.mark.timeout(3600)
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_never_was(tmp_path, kills, epochs):

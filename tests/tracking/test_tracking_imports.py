@@ -9,22 +9,15 @@ import dlcore.tracking
 HEAVY = ("lightning", "tensorboard", "matplotlib", "torchvision", "torchmetrics")
 
 
-def modules_after(code):
-    code += "\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
+@pytest.mark.process
+def test_import_brings_in_nothing_heavy_and_a_logger_no_tensorboard_until_it_writes():
+    tell = "print(json.dumps(sorted(sys.modules)))"
+    code = f"import dlcore.tracking, sys, json; {tell}\n"
+    code += f"from dlcore.tracking import RunLogger; RunLogger('somewhere', 'name', 0); {tell}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    return set(json.loads(done.stdout))
-
-
-@pytest.mark.process
-def test_import_brings_in_neither_lightning_nor_tensorboard_nor_matplotlib():
-    loaded = modules_after("import dlcore.tracking")
-    assert not loaded & set(HEAVY)
-
-
-@pytest.mark.process
-def test_logger_brings_in_tensorboard_only_when_it_writes():
-    loaded = modules_after("from dlcore.tracking import RunLogger; RunLogger('somewhere', 'name', 0)")
-    assert not {"tensorboard", "torch.utils.tensorboard"} & loaded
+    imported, made = ({*json.loads(line)} for line in done.stdout.splitlines())
+    assert not imported & set(HEAVY)
+    assert not {"tensorboard", "torch.utils.tensorboard"} & made
 
 
 def test_every_exported_name_is_there():
