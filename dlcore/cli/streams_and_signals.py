@@ -99,8 +99,11 @@ def ending_signals() -> Iterator[list[int]]:
         interrupts.append(number)
         raise KeyboardInterrupt
 
-    usual = {"SIGTERM": (signal.SIG_DFL, _raise), "SIGHUP": (signal.SIG_DFL, _raise)}
-    usual["SIGINT"] = (signal.default_int_handler, interrupt)
+    usual: dict[str, tuple[Any, Any]] = {
+        "SIGTERM": (signal.SIG_DFL, _raise),
+        "SIGHUP": (signal.SIG_DFL, _raise),
+        "SIGINT": (signal.default_int_handler, interrupt),
+    }
     taken = []
     if threading.current_thread() is threading.main_thread():
         for name, (default, handler) in usual.items():
