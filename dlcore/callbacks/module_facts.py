@@ -9,8 +9,10 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.optim import Optimizer
+from torchmetrics import Metric
 
 from dlcore.callbacks.fine_tuning import fine_tuning_of
+from dlcore.lightning_compat import logged_results
 from dlcore.nn import BATCH_NORMS
 
 _MOST = 3  # names that are kept
@@ -55,6 +57,23 @@ def layers_in_training_mode(model: nn.Module) -> list[str]:
     """Return the names of the dropout and batch normalisation layers that are in training mode."""
     noisy = BATCH_NORMS | _DROPOUTS
     return [name for name, layer in model.named_modules() if layer.training and isinstance(layer, noisy)]
+
+
+def shared_metrics(trainer: Trainer) -> dict[str, str]:
+    """Return the metrics that training and validation log from one object: ``{"train_acc": "val_acc"}``.
+
+    Call it when a validation in a fit ends. What training logs per step only is not harmed, so it is left out.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    trained, validated = (
+        {id(each.value): each.meta.name for each in logged_results(part).values() if _is_metric_of_epoch(each)}
+        for part in (loop, loop.val_loop)
+    )
+    return {name: validated[one] for one, name in trained.items() if one in validated}
+
+
+def _is_metric_of_epoch(result: Any) -> bool:
+    return isinstance(result.value, Metric) and result.meta.on_epoch
 
 
 def _schedule(trainer: Trainer) -> dict[str, Any]:

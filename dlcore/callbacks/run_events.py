@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dlcore.callbacks.logged_figures import run_loggers
 from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here, validates_in_fit
-from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts
+from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts, shared_metrics
 from dlcore.callbacks.sample_facts import sample_facts
 from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
@@ -81,7 +81,7 @@ class RunEvents(MetricCallback):
         self.command = command
         self._began: float | None = None
         self._core_waits: CoreWaits | None = None
-        self._modes_known = False
+        self._modes_known = self._is_shared = False
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Do nothing: the loggers check each number."""
@@ -121,19 +121,32 @@ class RunEvents(MetricCallback):
             parts = getattr(getattr(trainer, "datamodule", None), "parts", None)
             for logger in run_loggers(trainer) if trainer.is_global_zero and isinstance(parts, dict) else []:
                 logger.background.submit(_write_samples, Path(logger.log_dir), parts)
-        self._modes_known = False
+        self._modes_known = self._is_shared = False
         for logger in run_loggers(trainer):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report layers that are in training mode while the model validates."""
+        """Report layers in training mode while the model validates, and metrics that training and validation share."""
         super().on_validation_end(trainer, pl_module)
-        if self._modes_known or not validates_in_fit(trainer):
+        if not validates_in_fit(trainer):
+            return
+        self._find_shared_metrics(trainer)
+        if self._modes_known:
             return
         self._modes_known = True
         if names := layers_in_training_mode(pl_module):
             text = _("Validation runs with {name} in training mode: its result depends on chance or on the batch.")
             self.tell(trainer, "training_mode", text.format(name=names[0]), layers=names[:3], count=len(names))
+
+    def _find_shared_metrics(self, trainer: Trainer) -> None:
+        if not self._is_shared and (metrics := shared_metrics(trainer)):
+            self._is_shared = True
+            text = _(
+                "{train} and {val} are one metric object: validation counts training samples too, and resets it before "
+                "training's value is read. Give each its own: self.val_acc = self.train_acc.clone()"
+            )
+            train, val = next(iter(metrics.items()))
+            self.tell(trainer, "shared_metric", text.format(train=train, val=val), metrics=metrics)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the finish event."""

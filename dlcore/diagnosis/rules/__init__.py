@@ -19,10 +19,10 @@ _NAMES = (
     # State of the units
     "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
     # Result
-    "average_trails", "validation_unlike_training", "validation_in_training_mode", "copied_validation",
-    "repeated_samples", "few_samples", "label_noise", "constant_output", "no_learning", "text_not_learned",
-    "vanishing_gradients_through_time", "class_collapse", "underfitting", "overfitting", "copied_text", "worsening",
-    "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
+    "average_trails", "validation_unlike_training", "validation_in_training_mode", "shared_metric",
+    "copied_validation", "repeated_samples", "few_samples", "label_noise", "constant_output", "no_learning",
+    "text_not_learned", "vanishing_gradients_through_time", "class_collapse", "underfitting", "overfitting",
+    "copied_text", "worsening", "unsteady", "plateau", "stopped_too_early", "validation_not_comparable",
     # Duration
     "busy_machine",
 )  # fmt: skip
