@@ -24,6 +24,7 @@ from dlcore.tracking.histogram import HistogramTensors, count_histogram
 _MOST_SUMMED = 2**21
 _MOST_COUNTED = 2**18
 _CLASSES = 10_000  # that are counted of a module whose number of classes is not known
+_CELL = ":cell"  # end of the name of the row of an LSTM's cell state
 _FEW = 16  # samples: the mean of fewer differs by chance
 _NO_LAYER = (Metric, MetricCollection)
 _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
@@ -31,6 +32,8 @@ _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin
 
 class ActivationWatch:
     """Accumulator for the outputs of chosen layers in the training batches between `open` and `close`, on the device.
+
+    Of an LSTM, it accumulates the cell state after the last token too.
 
     Args:
         model: The network.
@@ -81,7 +84,7 @@ class ActivationWatch:
             layer = self._layers.get(name.partition(":")[0])
             if layer is None and name not in ("inputs", "outputs"):  # the layer is no longer chosen
                 continue
-            values = _Values(layer, name)
+            values = _values_of(layer, name)
             values.load_state_dict(kept, device)
             self._seen[name] = values
         for name in ("answers", "targets"):
@@ -137,6 +140,8 @@ class ActivationWatch:
         self._calls[name] = number = self._calls.get(name, 0) + 1
         name = name if number == 1 else f"{name}:{number}"
         self._add(name, module, output[0] if isinstance(output, tuple) else output)
+        if isinstance(module, nn.LSTM) and isinstance(output, tuple):  # its state after the last token
+            self._add(f"{name}{_CELL}", None, output[1][1])
 
     def _see_network(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if not module.training or self._passed:
@@ -158,7 +163,7 @@ class ActivationWatch:
     def _add(self, name: str, module: nn.Module | None, output: Any) -> None:
         # A scalar is a loss: with several processes, the network's wrapper calls the whole training step.
         if isinstance(output, Tensor) and output.dim() and output.is_floating_point() and output.numel():
-            values = self._seen.setdefault(name, _Values(module, name))
+            values = self._seen.setdefault(name, _values_of(module, name))
             values.add(_first(output.detach(), _MOST_SUMMED))
             if self.counts_histograms and module is not None:
                 values.histogram = count_histogram(_first(output, _MOST_COUNTED))
@@ -264,6 +269,10 @@ class _Values:
             if self._saturates:
                 row["saturated"] = hits / self._count
         return row
+
+
+def _values_of(module: nn.Module | None, name: str) -> _Values:
+    return _Values(None, "cell state") if name.endswith(_CELL) else _Values(module, name)
 
 
 def _choose(model: nn.Module, pattern: str) -> dict[str, nn.Module]:

@@ -18,7 +18,8 @@ _NAMES = (
     "tiny_norm_batch", "tight_clipping", "rate_cut_to_nothing", "skipped_steps", "exploding_gradients",
     "learning_rate_too_high", "not_finite", "exploding_gradients_through_time",
     # State of the units
-    "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low", "large_batch",
+    "exploding_cell_state", "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low",
+    "large_batch",
     # Result
     "average_trails", "validation_unlike_training", "validation_in_training_mode", "shared_metric",
     "copied_validation", "repeated_samples", "few_samples", "label_noise", "constant_output", "no_learning",

@@ -33,5 +33,6 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-_HIDDEN = ("exploding_gradients", "learning_rate_too_low", "vanishing_gradients", "frozen_parameters", *NO_PROGRESS)
+# With a scaler, gradients that are not finite never reach the weights: a loss that is NaN comes from 16 bit too.
+_HIDDEN = ("exploding_gradients", "learning_rate_too_low", "vanishing_gradients", "not_finite", *NO_PROGRESS)
 RULE = Rule(N_("skipped steps"), check, _HIDDEN, is_cause=True)
