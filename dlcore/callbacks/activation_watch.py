@@ -33,8 +33,6 @@ _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin
 class ActivationWatch:
     """Accumulator for the outputs of chosen layers in the training batches between `open` and `close`, on the device.
 
-    Of an LSTM, it accumulates the cell state after the last token too.
-
     Args:
         model: The network.
         pattern: ``hidden`` (outputs of all activation functions; of the recurrent layers if there are none),
@@ -84,7 +82,7 @@ class ActivationWatch:
             layer = self._layers.get(name.partition(":")[0])
             if layer is None and name not in ("inputs", "outputs"):  # the layer is no longer chosen
                 continue
-            values = _values_of(layer, name)
+            values = _Values(layer, name)
             values.load_state_dict(kept, device)
             self._seen[name] = values
         for name in ("answers", "targets"):
@@ -163,7 +161,7 @@ class ActivationWatch:
     def _add(self, name: str, module: nn.Module | None, output: Any) -> None:
         # A scalar is a loss: with several processes, the network's wrapper calls the whole training step.
         if isinstance(output, Tensor) and output.dim() and output.is_floating_point() and output.numel():
-            values = self._seen.setdefault(name, _values_of(module, name))
+            values = self._seen.setdefault(name, _Values(module, name))
             values.add(_first(output.detach(), _MOST_SUMMED))
             if self.counts_histograms and module is not None:
                 values.histogram = count_histogram(_first(output, _MOST_COUNTED))
@@ -213,7 +211,8 @@ class _Values:
     """Sums over the values of one layer."""
 
     def __init__(self, module: nn.Module | None, name: str) -> None:
-        self.module, self.kind = module, name if module is None else type(module).__name__
+        kind = name if module is None else type(module).__name__
+        self.module, self.kind = (None, "cell state") if name.endswith(_CELL) else (module, kind)
         self.histogram: HistogramTensors | None = None
         self._count = 0
         self._sums: Tensor | None = None  # sum, sum of squares, values that are not finite, saturated values
@@ -269,10 +268,6 @@ class _Values:
             if self._saturates:
                 row["saturated"] = hits / self._count
         return row
-
-
-def _values_of(module: nn.Module | None, name: str) -> _Values:
-    return _Values(None, "cell state") if name.endswith(_CELL) else _Values(module, name)
 
 
 def _choose(model: nn.Module, pattern: str) -> dict[str, nn.Module]:
