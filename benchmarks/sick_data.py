@@ -203,7 +203,7 @@ class OpenTextRNN(TextRNN):
     def configure_optimizers(self) -> Any:
         """Set the bias of the forget gates to 10."""
         with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                if "bias_ih_l" in name:  # of the gates input, forget, cell, output
-                    parameter.view(4, -1)[1] = 10
+            for layer in self.modules():
+                if isinstance(layer, torch.nn.LSTM):  # its gates: input, forget, cell, output
+                    layer.bias_ih_l0.view(4, -1)[1] = 10
         return super().configure_optimizers()

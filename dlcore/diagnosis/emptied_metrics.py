@@ -13,7 +13,7 @@ import numpy as np
 
 from dlcore.tracking.curves import LoggedCurve
 from dlcore.tracking.metric_names import mode_of
-from dlcore.tracking.metric_pairs import aliases
+from dlcore.tracking.metric_pairs import aliases, canonical_name
 
 _CHECKS = 2  # with fewer, a value of 0 may be right
 _LEAST = 0.2  # of validation, beside a training metric of 0
@@ -43,26 +43,33 @@ def emptied_metrics(
 
     In the curves, such a metric is 0 (if more is better) or NaN in each epoch, while validation's has values.
     """
-    own = aliases(curves)
+    own = _logged_names(curves)
     found: dict[str, EmptiedMetric] = {}
     for event in events:
         metrics = event.get("metrics") if event.get("kind") == "shared_metric" else None
         for train, val in metrics.items() if isinstance(metrics, Mapping) else ():
-            name = next((each for each in (train, f"{train}_epoch") if each in curves), None)
-            if name is not None:
-                found[name] = EmptiedMetric(name, str(val), curves[name].values, True)
+            # Reading an empty metric may have ended the run with an error: then it has no curve.
+            name = next((each for each in (f"{train}_epoch", train) if each in curves), train)
+            values = curves[name].values if name in curves else np.array([])
+            found[name] = EmptiedMetric(name, str(val), values, True)
     for name in [name for name in curves if name.startswith("train/") and not name.endswith(("loss", "_step"))]:
         logged, val = own.get(name, name), f"val/{name.removeprefix('train/')}"
         if logged not in found and val in curves and _is_empty(name, curves[name].values, curves[val].values):
-            found[logged] = EmptiedMetric(logged, own.get(val, val), curves[name].values, False)
+            val = next((each for each in curves if each != val and canonical_name(each) == val), val)
+            found[logged] = EmptiedMetric(logged, val, curves[name].values, False)
     return tuple(found.values())
 
 
 def without_emptied(curves: Mapping[str, LoggedCurve], emptied: Sequence[EmptiedMetric]) -> dict[str, LoggedCurve]:
     """Return the curves without those of emptied metrics, under all their names."""
     dropped = {each.train for each in emptied}
-    dropped |= {name for name, logged in aliases(curves).items() if logged in dropped}
+    dropped |= {name for name, logged in _logged_names(curves).items() if logged in dropped}
     return {name: curve for name, curve in curves.items() if name not in dropped}
+
+
+def _logged_names(curves: Mapping[str, LoggedCurve]) -> dict[str, str]:
+    """Return the logged name of each training curve that `logged_curves` added under dlcore's name."""
+    return aliases(name for name in curves if not name.startswith("train/") or name != canonical_name(name))
 
 
 def _is_empty(name: str, train: np.ndarray, val: np.ndarray) -> bool:

@@ -5,7 +5,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
 
 from dlcore.callbacks import StepsPerExecution
 from dlcore.callbacks.run_events import RunEvents
@@ -76,7 +76,8 @@ def test_one_object_for_both_is_named_while_it_trains_and_by_explain(fit, loop, 
     found = diagnose(folder)
     assert [each.name for each in found.faults] == ["shared_metric"]
     assert found.first.confidence == "certain"
-    assert "0%" not in found.summary  # nothing is said of a value that was not measured
+    assert ("accuracy" in found.summary) is (name == "acc")
+    assert "accuracy training" not in found.summary  # nothing is said of a value that was not measured
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -84,6 +85,37 @@ def test_a_metric_that_is_emptied_several_times_in_an_epoch(fit):
     folder = fit(Classifier(MulticlassAccuracy(num_classes=3), apart=False), val_check_interval=0.4)
     found = diagnose(folder)  # what is logged of training is that of its last batches
     assert [each.name for each in found.faults] == ["shared_metric"]
+    assert "accuracy validation" in found.summary
+
+
+class KerasNames(Classifier):
+    """It logs ``acc`` and ``val_acc``, per step too."""
+
+    def _step(self, batch, part, metric):
+        scores = self.layer(batch[0])
+        loss = nn.functional.cross_entropy(scores, batch[1])
+        metric(scores, batch[1])
+        self.log(f"{part}_loss", loss, on_step=False, on_epoch=True)
+        self.log("acc" if part == "train" else "val_acc", metric, on_step=part == "train", on_epoch=True)
+        return loss
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_other_names_and_values_by_step(fit):
+    folder = fit(KerasNames(MulticlassAccuracy(num_classes=3), apart=False))
+    found = diagnose(folder)
+    assert [each.name for each in found.faults] == ["shared_metric"]
+    assert "acc_epoch and val_acc are one metric object" in found.first.text
+    assert "accuracy validation" in found.summary
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_reason_is_told_where_the_emptied_metric_ends_the_run(fit, capsys, tmp_path):
+    with pytest.raises(ValueError, match="No samples"):
+        fit(Classifier(MulticlassAUROC(num_classes=3), apart=False, name="auroc"))
+    assert "train_auroc and val_auroc are one metric object" in capsys.readouterr().out
+    found = diagnose(tmp_path / "run")
+    assert "shared_metric" in [each.name for each in found.faults]
 
 
 @pytest.mark.filterwarnings("ignore")
