@@ -59,21 +59,22 @@ def layers_in_training_mode(model: nn.Module) -> list[str]:
     return [name for name, layer in model.named_modules() if layer.training and isinstance(layer, noisy)]
 
 
-def shared_metrics(trainer: Trainer) -> dict[str, str]:
-    """Return the metrics that training and validation log from one object: ``{"train_acc": "val_acc"}``.
+def shared_metrics(trained: Any, validated: Any) -> dict[str, str]:
+    """Return the metrics that two loops have logged from one object: ``{"train_acc": "val_acc"}``.
 
-    Call it when a validation in a fit ends. What training logs per step only is not harmed, so it is left out.
+    Args:
+        trained: The loop of a training epoch. What it logs per step only is not harmed, and left out.
+        validated: The loop of a validation, of the same module or of a copy.
     """
-    loop = trainer.fit_loop.epoch_loop
-    trained, validated = (
-        {id(each.value): each.meta.name for each in logged_results(part).values() if _is_metric_of_epoch(each)}
-        for part in (loop, loop.val_loop)
-    )
-    return {name: validated[one] for one, name in trained.items() if one in validated}
+    train, val = (dict(_logged_metrics(loop)) for loop in (trained, validated))
+    return {name: val[one] for one, name in train.items() if one in val}
 
 
-def _is_metric_of_epoch(result: Any) -> bool:
-    return isinstance(result.value, Metric) and result.meta.on_epoch
+def _logged_metrics(loop: Any) -> Iterable[tuple[str, str]]:
+    """Yield the attribute of the module that holds a metric object, and the name under which its mean is logged."""
+    for result in logged_results(loop).values():
+        if isinstance(result.value, Metric) and result.meta.on_epoch:
+            yield result.meta.metric_attribute, result.meta.name
 
 
 def _schedule(trainer: Trainer) -> dict[str, Any]:

@@ -153,7 +153,8 @@ class RunEvents(MetricCallback):
             self.tell(trainer, "training_mode", text.format(name=names[0]), layers=names[:3], count=len(names))
 
     def _find_shared_metrics(self, trainer: Trainer) -> None:
-        if not self._is_shared and (metrics := shared_metrics(trainer)):
+        loop = trainer.fit_loop.epoch_loop
+        if not self._is_shared and (metrics := shared_metrics(loop, loop.val_loop)):
             self._is_shared = True
             text = _(
                 "{train} and {val} are one metric object: validation counts training samples too, and resets it before "
