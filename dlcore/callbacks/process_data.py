@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from dlcore.callbacks.metric_callback import say
+from dlcore.errors import never_fatal
 from dlcore.translation import _
 
 _BATCHES = 8  # of each process that are compared, at most
@@ -79,17 +82,22 @@ class ProcessData:
             own = torch.tensor(float(min(trainer.num_training_batches - batch_idx, _BATCHES)), device=model.device)
             self._left = max(int(_gather(model, own).min()), 1)
             self._rows = -(-_ROWS // self._left)
-        self._batches.append(_first_two(batch, None if not self._batches else self._rows))
+        pair: tuple[Tensor | None, Tensor | None] = None, None
+        with suppress(Exception):  # a batch of an unknown kind: the others wait for this process's numbers
+            pair = _first_two(batch, self._rows if self._batches else None)
+        self._batches.append(pair)
         self._left -= 1
         if self._left:
             return {}
         self.is_open = False
         numbers = np.full(2 + 2 * _ROWS + _CLASSES, np.nan)
-        with suppress(Exception):  # batches of an unknown kind: the others wait for this process's numbers
+        with suppress(Exception):
             numbers = sample_of(self._batches, self._rows).pack()
         self._batches = []
         gathered = _gather(model, torch.from_numpy(numbers).to(model.device)).cpu().numpy()
-        return compare([ProcessSample.unpack(each) for each in gathered])
+        with never_fatal("the comparison of the processes' data", partial(say, trainer)):
+            return compare([ProcessSample.unpack(each) for each in gathered])
+        return {}
 
 
 def sample_of(batches: Sequence[tuple[Tensor | None, Tensor | None]], rows: int = _ROWS) -> ProcessSample:

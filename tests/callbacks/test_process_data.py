@@ -99,6 +99,7 @@ def test_it_looks_only_where_each_process_has_a_part_of_the_data(world, replicas
         (None, False),
         ([], False),
         ([torch.rand(()), 3], False),
+        ([torch.eye(4).to_sparse(), torch.arange(4)], False),
     ],
 )
 def test_any_batch_can_be_compared(batch, same):

@@ -107,6 +107,13 @@ def test_steps_that_the_gradient_scaler_skips(skipped, curves, faults, notes, na
     assert told.flags == ("--trainer.precision bf16-mixed",)
 
 
+def test_steps_that_the_scaler_skipped_until_its_scale_fitted(names, tmp_path):
+    assert "skipped_steps" in names(WELL, events=[("skipped_steps", {"skipped": 12, "steps": 40, "scale": 16.0})])[0]
+    Timeline(tmp_path / "events.jsonl").write("finished", "Finished.", 4000, 100.0)
+    found = diagnose(tmp_path)
+    assert "skipped_steps" not in [each.name for each in (*found.faults, *found.notes)]
+
+
 def test_processes_whose_data_differ(names, tmp_path):
     inputs = {"process": 1, "mean": 73.0, "std": 90.0, "others_mean": 0.286, "others_std": 0.353}
     classes = {"process": 1, "class": 3, "share": 0.5, "others_share": 0.0}
