@@ -7,6 +7,11 @@ from typing import NamedTuple
 CUT = ("--trainer.limit_train_batches=250", "--trainer.max_epochs=4", "--trainer.limit_val_batches=2")
 MLP = ("-c", "mlp_textbook", "--model.optimizer=Adam", "--model.optimizer.lr=0.001", *CUT)
 SICK = (*MLP, "--data=sick_data.SickFashionMNIST")
+SCALED = (  # 16-bit precision with a gradient scaler, which Lightning does not offer for a CPU
+    "--trainer.plugins=lightning.pytorch.plugins.MixedPrecision",
+    "--trainer.plugins.precision=16-mixed",
+    "--trainer.plugins.device=cpu",
+)
 CNN = (
     "-c",
     "cnn_fashion_mnist",
@@ -96,6 +101,12 @@ SICKNESSES = [
         )
         for flag in ("dropout=0.5", "batch_norm=true")
     ),
+    Case("one metric for both parts", ("shared_metric",), (*MLP, "--model=sick_data.SharedMetricMLP")),
+    Case(
+        "16-bit gradients not finite",
+        ("skipped_steps",),
+        (*MLP, "--model=sick_data.RootMLP", *SCALED),
+    ),
     Case(
         "pixels 0 to 255",
         ("unscaled_input",),
@@ -132,6 +143,7 @@ SICKNESSES = [
         ("learning_rate_too_low", "text_not_learned"),
         (*TEXT, "--model.lr_scheduler=null", "--model.optimizer.lr=1e-6"),
     ),
+    Case("text, forget gates open", ("exploding_cell_state",), (*TEXT, "--model=sick_data.OpenTextRNN")),
     Case("text, 12 steps", ("text_not_learned",), (*TEXT, "--trainer.max_steps=12")),
     Case(
         "text by heart",
@@ -172,6 +184,7 @@ HEALTHY = [
     Case("MLP sick data without a flaw", (), SICK),
     Case("MLP wrong labels 3%", (), (*SICK, "--data.wrong=0.03")),
     Case("MLP averaged", (), (*MLP, "--weight_averaging=on")),
+    Case("MLP 16 bit, scaled", (), (*MLP, *SCALED)),
     *(
         Case(f"MLP {name} {lr}", (), (*MLP, f"--model.optimizer={name}", f"--model.optimizer.lr={lr}"))
         for name, lr in (

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics.classification import MulticlassAccuracy
 
 from dlcore.data import FashionMNIST
 from dlcore.data.array_data import Split
-from dlcore.models import CNN, MLP
+from dlcore.models import CNN, MLP, TextRNN
 
 
 class SickFashionMNIST(FashionMNIST):
@@ -157,3 +158,52 @@ class NoisyValidationMLP(MLP):
     def on_validation_start(self) -> None:
         """Turn dropout and batch normalisation on."""
         self.train()
+
+
+class SharedMetricMLP(MLP):
+    """It has one metric object for training and validation."""
+
+    def setup(self, stage: str) -> None:
+        """Create the metric."""
+        self.shared = MulticlassAccuracy(10, average="micro")
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Update and log the metric."""
+        return self._log(batch, "train")
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Update and log the metric."""
+        self._log(batch, "val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log nothing more."""
+
+    def _log(self, batch: Any, part: str) -> Tensor:
+        outputs = self(batch[0])
+        loss = self.task.loss(outputs, batch[1])
+        self.shared.update(outputs, batch[1])
+        self.log(f"{part}/loss", loss, on_step=False, on_epoch=True)
+        self.log(f"{part}/accuracy", self.shared, on_step=False, on_epoch=True)
+        return loss
+
+
+class RootMLP(MLP):
+    """The gradient of three batches in four is NaN: that of a root at 0."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Add a root whose value is 0."""
+        loss = super().training_step(batch, batch_idx)
+        weight = next(self.parameters())
+        return loss + (weight - weight.detach()).sum().sqrt() if batch_idx % 4 else loss
+
+
+class OpenTextRNN(TextRNN):
+    """The forget gates of its LSTM are open from the start, and the state is carried from piece to piece."""
+
+    def configure_optimizers(self) -> Any:
+        """Set the bias of the forget gates to 10."""
+        with torch.no_grad():
+            for layer in self.modules():
+                if isinstance(layer, torch.nn.LSTM):  # its gates: input, forget, cell, output
+                    layer.bias_ih_l0.view(4, -1)[1] = 10
+        return super().configure_optimizers()

@@ -24,6 +24,7 @@ from dlcore.tracking.histogram import HistogramTensors, count_histogram
 _MOST_SUMMED = 2**21
 _MOST_COUNTED = 2**18
 _CLASSES = 10_000  # that are counted of a module whose number of classes is not known
+_CELL = ":cell"  # end of the name of the row of an LSTM's cell state
 _FEW = 16  # samples: the mean of fewer differs by chance
 _NO_LAYER = (Metric, MetricCollection)
 _NO_HIDDEN_LAYER = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
@@ -137,6 +138,8 @@ class ActivationWatch:
         self._calls[name] = number = self._calls.get(name, 0) + 1
         name = name if number == 1 else f"{name}:{number}"
         self._add(name, module, output[0] if isinstance(output, tuple) else output)
+        if isinstance(module, nn.LSTM) and isinstance(output, tuple):  # its state after the last token
+            self._add(f"{name}{_CELL}", None, output[1][1])
 
     def _see_network(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if not module.training or self._passed:
@@ -208,7 +211,8 @@ class _Values:
     """Sums over the values of one layer."""
 
     def __init__(self, module: nn.Module | None, name: str) -> None:
-        self.module, self.kind = module, name if module is None else type(module).__name__
+        kind = name if module is None else type(module).__name__
+        self.module, self.kind = (None, "cell state") if name.endswith(_CELL) else (module, kind)
         self.histogram: HistogramTensors | None = None
         self._count = 0
         self._sums: Tensor | None = None  # sum, sum of squares, values that are not finite, saturated values

@@ -9,8 +9,10 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.optim import Optimizer
+from torchmetrics import Metric
 
 from dlcore.callbacks.fine_tuning import fine_tuning_of
+from dlcore.lightning_compat import logged_results
 from dlcore.nn import BATCH_NORMS
 
 _MOST = 3  # names that are kept
@@ -55,6 +57,24 @@ def layers_in_training_mode(model: nn.Module) -> list[str]:
     """Return the names of the dropout and batch normalisation layers that are in training mode."""
     noisy = BATCH_NORMS | _DROPOUTS
     return [name for name, layer in model.named_modules() if layer.training and isinstance(layer, noisy)]
+
+
+def shared_metrics(trained: Any, validated: Any) -> dict[str, str]:
+    """Return the metrics that two loops have logged from one object: ``{"train_acc": "val_acc"}``.
+
+    Args:
+        trained: The loop of a training epoch. What it logs per step only is not harmed, and left out.
+        validated: The loop of a validation, of the same module or of a copy.
+    """
+    train, val = (dict(_logged_metrics(loop)) for loop in (trained, validated))
+    return {name: val[one] for one, name in train.items() if one in val}
+
+
+def _logged_metrics(loop: Any) -> Iterable[tuple[str, str]]:
+    """Yield the attribute of the module that holds a metric object, and the name under which its mean is logged."""
+    for result in logged_results(loop).values():
+        if isinstance(result.value, Metric) and result.meta.on_epoch:
+            yield result.meta.metric_attribute, result.meta.name
 
 
 def _schedule(trainer: Trainer) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dlcore.callbacks.logged_figures import run_loggers
 from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here, validates_in_fit
-from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts
+from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts, shared_metrics
+from dlcore.callbacks.process_data import ProcessData, in_words
 from dlcore.callbacks.sample_facts import sample_facts
+from dlcore.callbacks.skipped_steps import SkippedSteps
 from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.tracking.run_file import SAMPLES, replace_file
@@ -29,6 +31,7 @@ _NANOSECONDS = 1e-9
 _LONGEST_ERROR = 300
 _WATCHED = 10.0  # seconds over which waiting for a core is measured
 _MUCH = 0.25  # share of that time to report
+_SKIPPED, _SKIPPED_SHARE = 10, 0.1  # steps that a gradient scaler skips to report; it skips a few to find its scale
 
 
 class CoreWaits:
@@ -81,14 +84,24 @@ class RunEvents(MetricCallback):
         self.command = command
         self._began: float | None = None
         self._core_waits: CoreWaits | None = None
-        self._modes_known = False
+        self._modes_known = self._is_shared = False
+        self._process_data: ProcessData | None = None
+        self._skips: SkippedSteps | None = None
+        self._skipped = 0.0
 
     def on_metrics(self, trainer: Trainer, model: LightningModule) -> None:
         """Do nothing: the loggers check each number."""
 
     def skippable_batches(self, trainer: Trainer, position: Position) -> float:
-        """Return infinity: it only needs the clock."""
-        return math.inf
+        """Return 0 while batches of several processes are compared, else infinity: it needs only the clock."""
+        return 0 if self._process_data is not None and self._process_data.is_open else math.inf
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Compare the first batches of several processes."""
+        if self._process_data is not None and self._process_data.is_open:
+            found = self._process_data.add(trainer, pl_module, batch, batch_idx)
+            if found:
+                self.tell(trainer, "process_data", in_words(found), **found)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
         """Report once that other work holds the cores."""
@@ -121,19 +134,47 @@ class RunEvents(MetricCallback):
             parts = getattr(getattr(trainer, "datamodule", None), "parts", None)
             for logger in run_loggers(trainer) if trainer.is_global_zero and isinstance(parts, dict) else []:
                 logger.background.submit(_write_samples, Path(logger.log_dir), parts)
-        self._modes_known = False
+        self._modes_known = self._is_shared = False
+        self._process_data, self._skips, self._skipped = ProcessData(trainer), SkippedSteps(trainer), 0
         for logger in run_loggers(trainer):
             logger.tell, logger.position = partial(self._say_later, trainer), partial(_position, trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report layers that are in training mode while the model validates."""
+        """Report layers in training mode while the model validates, and metrics that training and validation share."""
         super().on_validation_end(trainer, pl_module)
-        if self._modes_known or not validates_in_fit(trainer):
+        if not validates_in_fit(trainer):
+            return
+        self._find_shared_metrics(trainer)
+        if self._modes_known:
             return
         self._modes_known = True
         if names := layers_in_training_mode(pl_module):
             text = _("Validation runs with {name} in training mode: its result depends on chance or on the batch.")
             self.tell(trainer, "training_mode", text.format(name=names[0]), layers=names[:3], count=len(names))
+
+    def _find_shared_metrics(self, trainer: Trainer) -> None:
+        loop = trainer.fit_loop.epoch_loop
+        if not self._is_shared and (metrics := shared_metrics(loop, loop.val_loop)):
+            self._is_shared = True
+            text = _(
+                "{train} and {val} are one metric object: validation counts training samples too, and resets it before "
+                "training's value is read. Give each its own: self.val_acc = self.train_acc.clone()"
+            )
+            train, val = next(iter(metrics.items()))
+            self.tell(trainer, "shared_metric", text.format(train=train, val=val), metrics=metrics)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report steps that the gradient scaler skipped."""
+        found = {} if self._skips is None else self._skips.read(trainer)
+        if found and found["skipped"] > self._skipped and found["skipped"] >= _SKIPPED:
+            text = _(
+                "The gradient scaler skipped {skipped:,} of {steps:,} steps: gradients are not finite in 16 bit. Use "
+                "--trainer.precision bf16-mixed or 32-true, or a smaller learning rate."
+            ).format(**found)
+            if found["skipped"] >= _SKIPPED_SHARE * found["steps"]:
+                (record if self._skipped else self.tell)(trainer, "skipped_steps", text, **found)
+                self._skipped = found["skipped"]
+        super().on_train_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the finish event."""
@@ -167,7 +208,9 @@ class RunEvents(MetricCallback):
         record(trainer, "failed", text, error=type(exception).__name__, seconds=self._seconds())
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Disconnect from the loggers."""
+        """Disconnect from the loggers and the optimisers."""
+        if self._skips is not None:
+            self._skips.close()
         for logger in run_loggers(trainer):
             logger.tell = logger.position = None
 

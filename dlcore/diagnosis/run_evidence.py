@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dlcore.diagnosis.curve_shape import fall_at_end
+from dlcore.diagnosis.emptied_metrics import EmptiedMetric, emptied_metrics, without_emptied
 from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS, LayerLooks
 from dlcore.diagnosis.run_settings import RunSettings
 from dlcore.tracking.curves import LoggedCurve, logged_curves
@@ -39,6 +40,7 @@ class Evidence:
     layers: LayerLooks = field(default_factory=LayerLooks)  # its layer table; empty if the run has none
     events: tuple[dict[str, Any], ...] = ()  # its recorded events, in order
     samples: dict[str, Any] = field(default_factory=dict)  # facts about its samples (`sample_facts`); may be empty
+    emptied: tuple[EmptiedMetric, ...] = ()  # training metrics that were not measured; `curves` lacks them
 
     # Curves
 
@@ -280,4 +282,6 @@ def read_evidence(folder: Path) -> Evidence:
     with suppress(OSError, ValueError):  # an older run, or a damaged file: rules that need it are silent
         samples = json.loads((folder / SAMPLES).read_text(encoding="utf-8"))
     facts = samples if isinstance(samples, dict) else {}
-    return Evidence(folder, RunSettings.read(folder), logged_curves(folder), layers, tuple(read_events(folder)), facts)
+    curves, events = logged_curves(folder), tuple(read_events(folder))
+    emptied = emptied_metrics(curves, events)
+    return Evidence(folder, RunSettings.read(folder), without_emptied(curves, emptied), layers, events, facts, emptied)

@@ -29,7 +29,8 @@ class LayerTable:
     The columns, each empty if it does not apply:
 
     - ``step`` (optimiser steps completed), ``epoch`` (epochs completed), ``layer``, ``kind`` (the layer's torch class;
-      the network's ``inputs`` and ``outputs``, and the first ``validation inputs``, have rows of that kind).
+      the network's ``inputs`` and ``outputs``, the first ``validation inputs``, and the ``cell state`` of an LSTM after
+      the last token have rows of that kind).
     - For weights with two dimensions or more: ``weight_norm`` (L2), ``weight_std``, ``weight_max`` (largest magnitude),
       ``gradient_norm`` (L2, before clipping), ``update_ratio`` (‖change in the step‖ / ‖weights before it‖) and
       ``unit_spread`` (largest difference between two units' weights of the same input: 0 if all units are equal).

@@ -141,11 +141,27 @@ def test_numbers_that_are_not_finite_are_counted():
 
 
 def test_without_activation_functions_the_recurrent_layers_are_watched():
-    model = nn.ModuleDict({"rnn": nn.LSTM(3, 5)})
+    model = nn.ModuleDict({"rnn": nn.GRU(3, 5)})
     watch = ActivationWatch(model)
     watch.open()
     model["rnn"](torch.randn(4, 2, 3))
     assert [row["layer"] for row in watch.close()[0]] == ["rnn"]
+
+
+def test_the_cell_state_of_an_lstm_has_a_row_also_after_a_resume():
+    model = nn.ModuleDict({"rnn": nn.LSTM(3, 5, batch_first=True)})
+    watch, cells = ActivationWatch(model), []
+    watch.open()
+    for _ in range(2):
+        state, watch = watch.state_dict(), ActivationWatch(model)
+        watch.load_state_dict(state, torch.device("cpu"))
+        watch.start_batch(last=False)
+        cells.append(model["rnn"](torch.randn(2, 4, 3))[1][1])
+    seen, (output, cell) = torch.stack(cells), watch.close()[0]
+    assert (output["layer"], cell["layer"], cell["kind"]) == ("rnn", "rnn:cell", "cell state")
+    assert cell["mean"].item() == pytest.approx(seen.mean().item(), abs=1e-5)
+    assert cell["maximum"].item() == pytest.approx(seen.abs().max().item())
+    assert "dead" not in cell
 
 
 def test_layers_are_chosen_by_a_pattern():

@@ -89,6 +89,42 @@ def test_dropout_that_drops_in_validation(names):
     assert names(WELL, events=events)[0] == ["validation_in_training_mode"]
 
 
+@pytest.mark.parametrize(
+    ("skipped", "curves", "faults", "notes"),
+    [
+        (30, WELL, ["skipped_steps"], []),
+        (6, WELL, [], ["skipped_steps"]),  # of 40
+        (6, BADLY, ["skipped_steps"], []),
+    ],
+)
+def test_steps_that_the_gradient_scaler_skips(skipped, curves, faults, notes, names, tmp_path):
+    event = ("skipped_steps", {"skipped": 2 * skipped, "steps": 80, "scale": 2.0**-10})
+    config = with_optimizer("SGD")
+    config["trainer"]["precision"] = "16-mixed"
+    assert names(curves, events=[event], config=config) == (faults, notes)
+    found = diagnose(tmp_path)
+    (told,) = (each for each in (*found.faults, *found.notes) if each.name == "skipped_steps")
+    assert told.flags == ("--trainer.precision bf16-mixed",)
+
+
+def test_steps_that_the_scaler_skipped_until_its_scale_fitted(names, tmp_path):
+    assert "skipped_steps" in names(WELL, events=[("skipped_steps", {"skipped": 12, "steps": 40, "scale": 16.0})])[0]
+    Timeline(tmp_path / "events.jsonl").write("finished", "Finished.", 4000, 100.0)
+    found = diagnose(tmp_path)
+    assert "skipped_steps" not in [each.name for each in (*found.faults, *found.notes)]
+
+
+def test_processes_whose_data_differ(names, tmp_path):
+    inputs = {"process": 1, "mean": 73.0, "std": 90.0, "others_mean": 0.286, "others_std": 0.353}
+    classes = {"process": 1, "class": 3, "share": 0.5, "others_share": 0.0}
+    assert names(WELL, events=[("process_data", {"same": [0, 1]})]) == (["processes_share_samples"], [])
+    for numbers in ({"inputs": inputs}, {"classes": classes}, {"inputs": inputs, "classes": classes}):
+        assert names(WELL, events=[("process_data", numbers)]) == (["process_unlike_others"], [])
+    text = diagnose(tmp_path).first.text
+    assert "of process 1 have mean 73 and standard deviation 90, those of the others 0.286 and 0.353" in text
+    assert "50% of the samples of process 1 are of class 3, of those of the others 0%" in text
+
+
 def test_pictures_all_alike(tmp_path):
     folder = write_run(tmp_path, with_optimizer("SGD"), **BADLY)
     row = {"layer": INPUTS, "kind": INPUTS, "mean": 0.3, "std": 0.3}

@@ -87,13 +87,15 @@ def rule(name):
 
 def test_every_rule_has_a_run():
     # Of curves that are made up: in test_diagnosis.py, test_poor_validation.py, test_degenerate_records.py,
-    # test_text_runs.py and test_recorded_facts.py; and in test_run_events.py, since a machine is not made busy.
+    # test_text_runs.py, test_recorded_facts.py, test_shared_metric.py and test_cell_state.py; and in
+    # test_run_events.py, since a machine is not made busy.
     elsewhere = {"unscaled_target", "rate_cut_to_nothing", "average_trails", "single_class", "few_samples"}
     elsewhere |= {"text_not_learned", "copied_text", "busy_machine"}
     elsewhere |= {"vanishing_gradients_through_time", "exploding_gradients_through_time"}
     elsewhere |= {"constant_output", "constant_input", "unequal_targets", "schedule_out_of_step", "strong_momentum"}
     elsewhere |= {"other_class_shares", "unused_class", "copied_validation", "repeated_samples"}
-    elsewhere |= {"validation_in_training_mode"}
+    elsewhere |= {"validation_in_training_mode", "shared_metric", "skipped_steps", "exploding_cell_state"}
+    elsewhere |= {"process_unlike_others", "processes_share_samples"}
     assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES, *RECORDS} | elsewhere
 
 

@@ -15,8 +15,6 @@ def check(run: Evidence) -> Finding | None:
     train, val = run.values("train/accuracy"), run.values("val/accuracy")
     if not run.is_classifier or len(train) != len(val) or len(val) < _CHECKS or run.validation_is_poor:
         return None
-    if not train.any():  # one metric object for training and validation, which resets it: nothing was measured
-        return None
     harder = run.settings.dropouts or run.settings.augmentations or run.module.get("dropout")
     gap = float(np.min((val - train)[-2:]))
     # The mean over an epoch lags behind: where training still improves fast, it says nothing.

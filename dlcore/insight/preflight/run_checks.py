@@ -6,17 +6,18 @@ import inspect
 import math
 from typing import Any
 
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import LBFGS
 
 from dlcore.callbacks import WeightAveraging
-from dlcore.callbacks.module_facts import step_facts
+from dlcore.callbacks.module_facts import shared_metrics, step_facts
 from dlcore.callbacks.monitor_callback import MonitorCallback
 from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
 from dlcore.data.array_data import ArrayData
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.insight.schedule_preview import SchedulePreview
-from dlcore.insight.short_training import validated
+from dlcore.insight.short_training import take_first_step, validated
 from dlcore.lightning_compat import callbacks_of
 from dlcore.optim import warmup_factor
 from dlcore.runs.batch_size import leaves_one_sample
@@ -198,7 +199,7 @@ def check_averaging(case: Case, result: CheckResult) -> None:
 
 
 def check_monitors(case: Case, result: CheckResult) -> None:
-    """Validate a copy of the model, and check each callback's monitored metric."""
+    """Validate a copy of the model, and check each callback's monitored metric; take a step, for what both log."""
     watching = [each for each in callbacks_of(case.trainer) if isinstance(each, MonitorCallback)]
     if not watching:
         result.skip(_("no callback watches a metric"))
@@ -213,5 +214,31 @@ def check_monitors(case: Case, result: CheckResult) -> None:
         for callback in watching:
             if callback not in found:
                 callback.check_logged(trainer, model)
+        validated_loop = trainer.validate_loop
+    _find_shared_metrics(case, validated_loop, result)
     names = dict.fromkeys(found.get(callback, f"{callback.monitor} ({callback.mode})") for callback in watching)
     result.ok(_("watched: {names}").format(names=", ".join(names)))
+
+
+def _find_shared_metrics(case: Case, validated_loop: Any, result: CheckResult) -> None:
+    """Find one metric object that training and validation log."""
+    if not shared_metrics(validated_loop, validated_loop):  # validation logs no metric object
+        return
+    step = _Step()
+    take_first_step(case.model, case.datamodule, step, case.trainer)
+    for train, val in shared_metrics(step.loop, validated_loop).items():
+        said = _("{train} and {val} are one metric object: validation counts training samples too, and resets it")
+        result.fail(
+            said.format(train=train, val=val),
+            _("give each part its own object: self.train_acc = …, self.val_acc = self.train_acc.clone()"),
+        )
+
+
+class _Step(Callback):
+    """Keeps the loop of a training, whose results have the names that were logged."""
+
+    loop: Any = None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Keep the loop."""
+        self.loop = trainer.fit_loop.epoch_loop

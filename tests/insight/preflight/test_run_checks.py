@@ -8,6 +8,7 @@ from lightning.pytorch import LightningDataModule
 from torch.optim import LBFGS
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
 
 from dlcore.callbacks import EarlyStopping, ReduceLROnPlateau, WeightAveraging
 from dlcore.errors import ArgumentError
@@ -36,6 +37,29 @@ def test_what_callbacks_watch_is_looked_for_in_a_validation(look):
         look("monitors", callbacks=[EarlyStopping("val/acuracy")])
     with pytest.raises(ArgumentError, match=r"early_stopping\.monitor: .*Did you mean 'train/loss'\?"):
         look("monitors", callbacks=[EarlyStopping("train/los")])
+
+
+@pytest.mark.parametrize(("apart", "verdict"), [(False, Verdict.FAILED), (True, Verdict.OK)])
+def test_one_metric_object_for_training_and_validation_fails(apart, verdict, look, plain_net, plain_data):
+    class Net(plain_net):
+        def __init__(self):
+            super().__init__()
+            self.grade = MulticlassAccuracy(10)
+            self.own = self.grade.clone() if apart else self.grade
+
+        def training_step(self, batch, batch_idx):
+            self.grade.update(self.net(batch[0]), batch[1])
+            self.log("train_acc", self.grade, on_step=False, on_epoch=True)
+            return super().training_step(batch, batch_idx)
+
+        def validation_step(self, batch, batch_idx):
+            self.own.update(self.net(batch[0]), batch[1])
+            self.log("val_acc", self.own)
+            super().validation_step(batch, batch_idx)
+
+    result = look("monitors", Net(), plain_data(torch.arange(200) % 10), callbacks=[EarlyStopping("val_loss")])
+    assert result.verdict is verdict
+    assert any("train_acc and val_acc are one metric object" in each.seen for each in result.findings) is not apart
 
 
 def test_updates_of_an_epoch_and_of_the_run_are_counted(look):
