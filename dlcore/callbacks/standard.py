@@ -17,7 +17,7 @@ from dlcore.callbacks.watch_what_is_logged import WatchWhatIsLogged
 from dlcore.notebook import in_notebook
 
 
-def standard(monitor: str | None = None) -> list[Callback]:
+def standard(monitor: str | None = None, progress_bar: bool = True) -> list[Callback]:
     """Return callbacks that show any LightningModule's training, save its state, and make it faster.
 
     ``Trainer(callbacks=dlcore.callbacks.standard(), logger=dlcore.tracking.RunLogger(name="mine"))``; afterwards, run
@@ -26,6 +26,8 @@ def standard(monitor: str | None = None) -> list[Callback]:
     Args:
         monitor: Metric that decides which state is the best, as the module logs it; None: the validation loss, else
             another validation metric, else a training metric.
+        progress_bar: Whether the training shows its progress; False also goes with a progress bar of your own, or with
+            ``Trainer(enable_progress_bar=False)``, which Lightning refuses beside any progress bar.
 
     Returns:
         New callbacks, for one Trainer.
@@ -36,6 +38,6 @@ def standard(monitor: str | None = None) -> list[Callback]:
     checkpoint = Checkpoint() if monitor is None else Checkpoint(monitor=monitor)
     checkpoint.monitor_is_found = monitor is None
     watch: list[Callback] = [WatchWhatIsLogged([checkpoint])] if monitor is None else []
-    progress = NotebookCurves() if in_notebook() else ProgressDisplay()
-    shown: list[Callback] = [progress, RunEvents(), NonFiniteLoss(), ParameterDistribution(), RunSummary()]
+    progress: list[Callback] = [NotebookCurves() if in_notebook() else ProgressDisplay()] if progress_bar else []
+    shown = [*progress, RunEvents(), NonFiniteLoss(), ParameterDistribution(), RunSummary()]
     return [*watch, StepsPerExecution(), *shown, ExactResume(), checkpoint]

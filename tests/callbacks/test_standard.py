@@ -5,6 +5,8 @@ import json
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
@@ -109,3 +111,11 @@ def test_an_explosion_names_the_rate_and_no_flag_that_is_not_there(place):
     kinds = [json.loads(line)["kind"] for line in (place / "version_0" / "events.jsonl").read_text().splitlines()]
     assert kinds[0] == "started"
     assert "failed" in kinds
+
+
+def test_without_a_progress_display_lightning_may_have_none_or_another():
+    assert not [each for each in standard(progress_bar=False) if isinstance(each, ProgressBar)]
+    settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
+    assert Trainer(callbacks=standard(progress_bar=False), **settings).progress_bar_callback is None
+    with pytest.raises(MisconfigurationException, match="enable_progress_bar=False"):
+        Trainer(callbacks=standard(), **settings)

@@ -87,6 +87,19 @@ def test_variants_from_the_command_line():
     assert len(study.variants) == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["--model=my_package.MyNet"], "my_net_lr"),  # as `fit` names its run
+        (["--data.scale=1"], "mlp_fashion_mnist_lr"),
+        (["-c", "mlp_textbook", "--model=CNN"], "mlp_textbook_lr"),
+    ],
+)
+def test_a_study_without_a_recipe_is_named_after_its_own_model(words, name):
+    request = read_study_request(SUBJECT, [*words, "--vary", "model.optimizer.lr=0.1,0.01"])
+    assert request.study.name == name
+
+
 def test_words_of_other_programs_do_no_harm():
     with pytest.raises(DlcoreError):
         read_study_request(SUBJECT, ["../scaling"])

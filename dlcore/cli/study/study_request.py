@@ -9,6 +9,7 @@ from typing import Any
 
 from dlcore.cli.show.subject import Subject
 from dlcore.config.allow_list import AllowList
+from dlcore.config.merge import own_title
 from dlcore.config.recipe import DEFAULT_RECIPE, find_recipe, recipe_name
 from dlcore.config.request import Flag, read_request
 from dlcore.errors import ArgumentError, ConfigError, UnknownNameError, nearest
@@ -80,7 +81,7 @@ def read_study_request(subject: Subject, argv: Sequence[str]) -> StudyRequest:
     else:
         recipe, space = _varied(request.recipes, vary, needed=folds is None)
         variants = () if trials is not None else variants_of(recipe, space, draws)
-        title = recipe_name(find_recipe(recipe))
+        title = recipe_name(find_recipe(recipe)) if request.recipes else own_title(request) or recipe
         ranged = [setting.rpartition(".")[2] for setting, _ in space]
         if not vary:
             variants = (Variant(title, {}, recipe),)
