@@ -29,6 +29,7 @@ from dlcore.callbacks.logged_figures import (
 from dlcore.callbacks.metric_callback import MetricCallback
 from dlcore.errors import ArgumentError, check_number
 from dlcore.lightning_compat import data_module_of
+from dlcore.processes import of_all_processes
 from dlcore.text import END
 from dlcore.tracking import confusion_matrix
 from dlcore.tracking.figures.picture_grids import worst_predictions
@@ -225,7 +226,7 @@ class WorstSamples:
         """Merge the samples of all processes; all processes must call this."""
         if self._kept is not None:  # all processes have the same number of batches, so this is equal on all
             # Order by rank, so that ties give the same samples on all processes.
-            everywhere = [trainer.strategy.all_gather(values).flatten(0, 1) for values in self._kept]
+            everywhere = [torch.cat(of_all_processes(trainer, values, values.device)) for values in self._kept]
             places = everywhere[0].topk(self.count).indices
             self._kept = [values[places] for values in everywhere]
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from dlcore.callbacks.metric_callback import say
 from dlcore.errors import never_fatal
+from dlcore.processes import of_all_processes
 from dlcore.translation import _
 
 _BATCHES = 8  # of each process that are compared, at most
@@ -79,8 +80,8 @@ class ProcessData:
             What differs (`compare`), in all processes; empty before the last batch, or if all is well.
         """
         if self._left is None:
-            own = torch.tensor(float(min(trainer.num_training_batches - batch_idx, _BATCHES)), device=model.device)
-            self._left = max(int(_gather(model, own).min()), 1)
+            own = torch.tensor(float(min(trainer.num_training_batches - batch_idx, _BATCHES)))
+            self._left = max(int(min(of_all_processes(trainer, own, model.device))), 1)
             self._rows = -(-_ROWS // self._left)
         pair: tuple[Tensor | None, Tensor | None] = None, None
         with suppress(Exception):  # a batch of an unknown kind: the others wait for this process's numbers
@@ -94,9 +95,9 @@ class ProcessData:
         with suppress(Exception):
             numbers = sample_of(self._batches, self._rows).pack()
         self._batches = []
-        gathered = _gather(model, torch.from_numpy(numbers).to(model.device)).cpu().numpy()
+        gathered = of_all_processes(trainer, torch.from_numpy(numbers), model.device)
         with never_fatal("the comparison of the processes' data", partial(say, trainer)):
-            return compare([ProcessSample.unpack(each) for each in gathered])
+            return compare([ProcessSample.unpack(each.numpy()) for each in gathered])
         return {}
 
 
@@ -208,12 +209,6 @@ def _are_labels(targets: Tensor | None) -> bool:
     if targets is None or targets.dim() != 1 or targets.is_floating_point() or len(targets) < _LEAST:
         return False
     return bool(targets.unique(return_counts=True)[1].max() < 0.8 * len(targets))
-
-
-def _gather(model: LightningModule, numbers: Tensor) -> Tensor:
-    gathered = model.all_gather(numbers)
-    assert isinstance(gathered, Tensor)
-    return gathered
 
 
 def in_words(found: dict[str, Any]) -> str:
