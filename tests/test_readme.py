@@ -73,6 +73,7 @@ def test_classes_of_ones_own_are_trained_as_their_page_says(workplace, monkeypat
 
 
 @pytest.mark.process
+@pytest.mark.matrix
 def test_every_command_of_the_text_page_runs_in_order(workplace):
     text = (README.parent / "docs" / "text.md").read_text(encoding="utf-8")
     (workplace / "poem.txt").write_text("床前明月光\n疑是地上霜\n\n举头望明月\n低头思故乡\n", encoding="utf-8")
@@ -109,15 +110,7 @@ def test_every_command_runs_in_order(workplace, monkeypatch, capsys):
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(
-    "command",
-    [
-        # torchrun itself is tested by tests/many_processes.
-        pytest.param(line, marks=[pytest.mark.matrix] * line.startswith("torchrun"))
-        for line in commands()
-        if "--trainer.devices" in line
-    ],
-)
+@pytest.mark.parametrize("command", [line for line in commands() if "--trainer.devices" in line])
 def test_every_command_of_several_processes_runs(command, tmp_path):
     settings = {"XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(README.parent), "OMP_NUM_THREADS": "1"}
     words = shlex.split(command)

@@ -26,6 +26,7 @@ def train(rank: int, folder: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.matrix
 def test_two_processes_keep_the_same_weights_after_an_unfreezing(tmp_path):
     together(train, tmp_path)
     first, second, fast = (torch.load(tmp_path / name) for name in ("False.0", "False.1", "True.0"))

@@ -67,6 +67,7 @@ def test_a_stopped_process_ends_all(tmp_path):
 
 
 @pytest.mark.fault("all processes stopped for a while (Ctrl-Z, a laptop that sleeps)", "the training goes on")
+@pytest.mark.matrix
 def test_processes_that_were_all_stopped_go_on(tmp_path):
     world = World(tmp_path, same(2, *ENDLESS), variables={"DLCORE_SILENCE": "3"})
     wait_for(tmp_path, LAST)
@@ -147,6 +148,7 @@ def test_a_killed_child_of_lightning_ends_all(tmp_path):
     "SIGKILL of the main process, with Lightning's launcher",
     "dlcore: process 0 (pid …) is gone, so the processes that it started end; no process is left",
 )
+@pytest.mark.matrix
 def test_children_of_a_killed_main_process_end(tmp_path):
     with by_lightning(tmp_path) as process:
         wait_for(tmp_path, LAST)

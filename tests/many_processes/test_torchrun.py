@@ -27,6 +27,7 @@ def said(work):
     return (work / "said.command").read_text()
 
 
+@pytest.mark.matrix
 def test_two_machines_end_as_one_does(tmp_path, whole):
     port = str(free_port())
     where = ("--nnodes=2", "--nproc_per_node=1", f"--rdzv_endpoint=127.0.0.1:{port}", "--rdzv_backend=c10d")

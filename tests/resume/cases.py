@@ -27,9 +27,12 @@ def matrix() -> list[Case]:
 
 
 def covering(seed: int = 0) -> list[Case]:
-    """Cases in which each pair of values occurs at least once, few of them: each next one has the most new pairs."""
-    left = {pair for case in matrix() for pair in _pairs(case)}
-    cases = matrix()
+    """Few cases: in each of three networks each place and each fault, in one process and in two.
+
+    Each next one has the most new pairs. The texts, which are trained as the others are, are left to the matrix.
+    """
+    cases = [case for case in matrix() if case.network != "texts"]
+    left = {pair for case in cases for pair in _pairs(case)}
     random.Random(seed).shuffle(cases)
     chosen: list[Case] = []
     while left:
@@ -40,4 +43,5 @@ def covering(seed: int = 0) -> list[Case]:
 
 
 def _pairs(case: Case) -> set[tuple[tuple[int, object], tuple[int, object]]]:
-    return set(itertools.combinations(enumerate(case), 2))
+    pairs = itertools.combinations(enumerate(case), 2)
+    return {pair for pair in pairs if (pair[0][0], pair[1][0]) != (1, 2)}  # not each place with each fault

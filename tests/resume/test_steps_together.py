@@ -6,8 +6,16 @@ from test_exact_resume import Run, data, differences, whole  # noqa: F401
 pytestmark = pytest.mark.process
 
 
-@pytest.mark.parametrize("world_size", [1, 2])
-@pytest.mark.parametrize("network", ["mlp", "cnn", "rnn"])
+@pytest.mark.parametrize(
+    ("network", "world_size"),
+    [
+        *(("mlp", 1), ("cnn", 2), ("rnn", 1)),
+        *(
+            pytest.param(network, number, marks=pytest.mark.matrix)
+            for network, number in (("mlp", 2), ("cnn", 1), ("rnn", 2))
+        ),
+    ],
+)
 def test_checkpoints_tables_and_batches_are_those_of_single_steps(network, world_size, data, whole, tmp_path):  # noqa: F811
     single, together = Run(data, tmp_path / "w", network, world_size), whole(network, world_size)
     assert single.start("--steps_per_execution=1") == [0] * world_size, single.said()

@@ -10,6 +10,8 @@ pytestmark = pytest.mark.process
 
 FAULTS = """
 import resource, sys, torch
+from dlcore.lazy_imports import import_lazily
+import_lazily()
 from dlcore.runs.process import prepare_process
 
 prepare_process()

@@ -104,6 +104,8 @@ def test_negative_resume_step_is_an_error(folder):
 
 SCRIPT = """
 import os, sys, torch
+from dlcore.lazy_imports import import_lazily
+import_lazily()
 from dlcore.tracking import RunLogger
 logger = RunLogger(sys.argv[1], "recipe")
 for step in range(40):
