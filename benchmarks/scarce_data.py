@@ -34,6 +34,7 @@ STEERING = (StepsPerExecution, EarlyStopping, ReduceLROnPlateau, WeightAveraging
 TESTED = 1_000
 USUAL, RECIPE, LINEAR, BOOSTING = "usual recipe", "this recipe", "linear model", "gradient boosting"
 OWN_UNIT = "target in its own unit"
+NUMBERS = ("diabetes", "friedman 1", "smoothness*", "friedman 2*")  # data sets whose target is a number
 ONE_CYCLE = "--model.lr_scheduler OneCycleLR --model.lr_scheduler.max_lr 0.006 --model.optimizer.lr 0.006"
 WAYS = {
     "tables": {
@@ -141,7 +142,7 @@ def show(found: dict[str, dict[str, float]], ways: list[str], names: list[str]) 
     gains: dict[tuple[str, str], list[float]] = {}
     for name in names:
         draws = [scores for key, scores in found.items() if key.rpartition("/")[0] == name and RECIPE in scores]
-        kind = "numbers" if any(OWN_UNIT in scores for scores in draws) else "classes"
+        kind = "numbers" if name in NUMBERS else "classes"
         cells = []
         for way in ways:
             pairs = [(scores[way], scores[USUAL]) for scores in draws if way in scores]
