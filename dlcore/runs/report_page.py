@@ -136,8 +136,8 @@ def _words_of_classes(report: EvaluationReport, content: ClassReport) -> list[st
             )
         )
     there = [(each.f1, name) for each, name in zip(content.scores, content.names, strict=True) if each.support]
-    if len(there) > 2:
-        (least, hardest), (most, easiest) = min(there), max(there)
+    (least, hardest), (most, easiest) = min(there), max(there)  # of one class at least: there are test samples
+    if len(there) > 2 and f"{least:.2f}" != f"{most:.2f}":
         said = _("Easiest is “{easiest}” (F1 {most:.2f}), hardest “{hardest}” (F1 {least:.2f}).")
         words.append(said.format(easiest=easiest, most=most, hardest=hardest, least=least))
     if missing := [name for each, name in zip(content.scores, content.names, strict=True) if not each.support]:
@@ -147,8 +147,10 @@ def _words_of_classes(report: EvaluationReport, content: ClassReport) -> list[st
         "Its probabilities are off by {error:.1%} on average: of 100 answers given with 90%, about 90 should be right."
     )
     words.append(said.format(error=content.calibration.error))
-    sure, usual = content.probabilities.max(axis=1).mean(), (content.probabilities.argmax(axis=1) == targets).mean()
-    if abs(sure - usual) > _LEAST_GAP and content.decision.temperature == 1:
+    given = content.probabilities.max(axis=1)
+    sure, usual = given.mean(), (content.probabilities.argmax(axis=1) == targets).mean()
+    chance = 2 * np.sqrt((given * (1 - given)).sum()) / count  # two standard errors, if they are what they say
+    if abs(sure - usual) > max(_LEAST_GAP, chance) and content.decision.temperature == 1:
         too_sure = _("It is too sure: on average it gives its answer {sure:.1%}. test --calibrate corrects that.")
         too_careful = _("It is too careful: on average it gives its answer {sure:.1%}. test --calibrate corrects that.")
         words.append((too_sure if sure > usual else too_careful).format(sure=sure))

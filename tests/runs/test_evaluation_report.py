@@ -77,6 +77,16 @@ def test_two_classes_at_the_threshold_of_the_checkpoint():
     assert "100.0% rightly" in plain_words(chosen)[0]
 
 
+@pytest.mark.parametrize(("count", "speaks"), [(6, False), (600, True)])
+def test_what_a_few_samples_show_by_chance_is_not_spoken_of(count, speaks):
+    """All are right, each with 91%: of 6 samples chance, of 600 far too careful. No class is easier than another."""
+    targets = torch.arange(count) % 3
+    outputs = torch.nn.functional.one_hot(targets, 3) * math.log(0.91 / 0.045)
+    words = " ".join(plain_words(evaluation_report(finished(make_task("multiclass", 3), outputs, targets))))
+    assert ("It is too careful: on average it gives its answer 91.0%" in words) is speaks
+    assert "Easiest" not in words
+
+
 def test_the_temperature_changes_probabilities_and_no_answer():
     outputs, targets = scored(count=2000)
     task = make_task("multiclass", 3)
