@@ -204,7 +204,8 @@ def dry_run(request: StudyRequest) -> int:
         "{n} runs to do, {at_once} at a time, {threads} threads each.",
         threads,
     )
-    print_paragraph(console, Text(said.format(n=len(jobs), at_once=min(at_once, len(jobs)), threads=threads), QUIET))
+    at_once = max(1, min(at_once, len(jobs)))
+    print_paragraph(console, Text(said.format(n=len(jobs), at_once=at_once, threads=threads), QUIET))
     return 1 if refused else 0
 
 
