@@ -1,4 +1,4 @@
-"""Runs that are sick on purpose, with the rules of `explain` that are right, and healthy runs, for diagnosis.py."""
+"""Runs that are sick on purpose, with the rules of `explain` that are right, for diagnosis.py."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ CNN += ("--trainer.max_epochs=3", "--trainer.limit_val_batches=2", "--data.batch
 TABLE = ("-c", "mlp_table_binary", "--trainer.max_epochs=25")
 NUMBER = ("-c", "mlp_table_regression", "--trainer.max_epochs=40")
 TEXT = ("-c", "rnn_lyrics", "--model.hidden_size=64", "--model.embedding_dim=64", "--trainer.max_epochs=4")
+TOPICS = ("-c", "rnn_topics", "--trainer.max_epochs=5")
+NO_SCHEDULE = "--model.lr_scheduler=null"
+SICK_CNN = (*CNN[:-1], "--data=sick_data.SickFashionMNIST", "--data.batch_size=64")
+SLOW_AVERAGE = ("--weight_averaging=on", "--weight_averaging.decay=0.9999", "--weight_averaging.warm_up=false")
 
 
 class Case(NamedTuple):
@@ -67,7 +71,7 @@ SICKNESSES = [
     Case(
         "average longer than the run",
         ("average_trails",),
-        (*MLP, "--weight_averaging=on", "--weight_averaging.decay=0.9999", "--weight_averaging.warm_up=false"),
+        (*MLP, *SLOW_AVERAGE),
     ),
     Case("all pictures alike", ("constant_input",), (*SICK, "--data.blank=true")),
     Case("labels by chance", ("no_learning", "overfitting"), (*SICK, "--data.permute=true")),
@@ -159,73 +163,91 @@ SICKNESSES = [
             "--early_stopping=off",
         ),
     ),
-]
-HEALTHY = [
-    *(Case(f"MLP {size}", (), (*MLP, f"--model.hidden_sizes={size}")) for size in ("[64]", "[256]", "[128,64]", "[]")),
-    *(Case(f"MLP {name}", (), (*MLP, f"--model.activation={name}")) for name in ("Tanh", "GELU", "LeakyReLU", "SiLU")),
-    *(Case(f"MLP {n} a batch", (), (*MLP, f"--data.batch_size={n}")) for n in (8, 16, 64, 128)),
-    *(Case(f"MLP dropout {n}", (), (*MLP, f"--model.dropout={n}")) for n in (0.2, 0.5, 0.7)),
-    Case("MLP batch norm", (), (*MLP, "--model.batch_norm=true")),
-    Case("MLP AdamW", (), (*MLP, "--model.optimizer=AdamW", "--model.optimizer.weight_decay=0.1")),
+    *(
+        Case(f"{name}, {flaw}", right, (*recipe, *flags))
+        for name, recipe in (
+            ("CNN", (*CNN, NO_SCHEDULE, "--model.optimizer=Adam", "--model.optimizer.lr=0.001")),
+            ("table", TABLE),
+            ("table of numbers", NUMBER),
+            ("text", (*TEXT, NO_SCHEDULE)),
+            ("topics", TOPICS),
+        )
+        for flaw, right, flags in (
+            ("average longer than the run", ("average_trails",), SLOW_AVERAGE),
+            ("warm-up of 20,000 steps", ("endless_warmup",), ("--model.warmup_steps=20000",)),
+            ("rate 1e-7", ("learning_rate_too_low", "text_not_learned"), ("--model.optimizer.lr=1e-7",)),
+            ("beta 0.999", ("strong_momentum",), ("--model.optimizer.betas=[0.999,0.999]",)),
+            (
+                "AdamW, decay 50",
+                ("strong_decay", "strong_penalty"),
+                ("--model.optimizer=AdamW", "--model.optimizer.weight_decay=50"),
+            ),
+        )
+    ),
+    *(
+        Case(f"CNN, {name}", right, (*SICK_CNN, *flags))
+        for name, right, flags in (
+            ("wrong labels 0.5", ("label_noise",), ("--data.wrong=0.5",)),
+            ("validation inverted", ("validation_unlike_training",), ("--data.invert_validation=true",)),
+            ("sorted by class", ("single_class",), ("--data.sort=true", "--data.train_size=8000")),
+            ("validation copied 0.5", ("copied_validation",), ("--data.leak=0.5",)),
+            ("labels from 1", ("unused_class",), ("--data.shift=1",)),
+            ("all pictures alike", ("constant_input",), ("--data.blank=true",)),
+            ("labels by chance", ("no_learning", "overfitting"), ("--data.permute=true",)),
+            ("batches of 2", ("tiny_norm_batch",), ("--data.batch_size=2", "--trainer.limit_train_batches=400")),
+            (
+                "500 samples by heart",
+                ("overfitting",),
+                ("--data.train_size=500", "--trainer.max_epochs=50", "--early_stopping=off"),
+            ),
+        )
+    ),
+    Case("CNN, rate 30", ("learning_rate_too_high", "not_finite"), (*CNN, NO_SCHEDULE, "--model.optimizer.lr=30")),
+    Case("CNN, momentum 0.999", ("strong_momentum",), (*CNN, NO_SCHEDULE, "--model.optimizer.momentum=0.999")),
+    Case("CNN, dropout 0.98", ("strong_dropout",), (*CNN, "--model.dropout=0.98")),
+    Case("CNN, zeros", ("constant_initialization",), (*CNN, "--model.initializer=zeros")),
+    Case("CNN, first layer frozen", ("frozen_parameters",), (*CNN, "--model=sick_data.FrozenCNN")),
+    Case("CNN, validation in training mode", ("validation_in_training_mode",), (*CNN, "--model=sick_data.NoisyCNN")),
+    Case("table, dropout 0.98", ("strong_dropout",), (*TABLE, "--model.dropout=0.98")),
+    Case("table, zeros", ("constant_initialization",), (*TABLE, "--model.initializer=zeros")),
+    Case("table, first layer frozen", ("frozen_parameters",), (*TABLE, "--model=sick_data.FrozenMLP")),
+    Case("table, no activation", ("no_activation",), (*TABLE, "--model.activation=Identity")),
     Case(
-        "MLP SGD momentum",
-        (),
+        "table, batches of 2",
+        ("tiny_norm_batch",),
         (
-            *MLP,
-            "--model.optimizer=SGD",
-            "--model.optimizer.lr=0.01",
-            "--model.optimizer.momentum=0.9",
-            "--model.optimizer.weight_decay=0.0005",
+            *TABLE,
+            "--model.batch_norm=true",
+            "--data.batch_size=2",
+            "--data.drop_last=true",
+            "--trainer.max_epochs=10",
         ),
     ),
-    Case("MLP cosine", (), (*MLP, "--model.lr_scheduler=CosineAnnealingLR", "--model.lr_scheduler.T_max=4")),
-    Case("MLP warm-up", (), (*MLP, "--model.warmup_steps=100")),
-    Case("MLP label smoothing", (), (*MLP, "--model.loss=cross_entropy(label_smoothing=0.1)")),
-    Case("MLP sick data without a flaw", (), SICK),
-    Case("MLP wrong labels 3%", (), (*SICK, "--data.wrong=0.03")),
-    Case("MLP averaged", (), (*MLP, "--weight_averaging=on")),
-    Case("MLP 16 bit, scaled", (), (*MLP, *SCALED)),
-    *(
-        Case(f"MLP {name} {lr}", (), (*MLP, f"--model.optimizer={name}", f"--model.optimizer.lr={lr}"))
-        for name, lr in (
-            *(("Adam", 0.0003), ("Adam", 0.003), ("NAdam", 0.001), ("RMSprop", 0.0005), ("Adagrad", 0.01)),
-            *(("SGD", 0.1), ("SGD", 0.03), ("Adadelta", 1.0), ("RAdam", 0.001), ("Adamax", 0.002)),
-        )
+    Case("table of numbers, rate 10", ("learning_rate_too_high",), (*NUMBER, "--model.optimizer.lr=10")),
+    Case("table of numbers, dropout 0.98", ("strong_dropout",), (*NUMBER, "--model.dropout=0.98")),
+    Case(
+        "table of numbers by heart",
+        ("overfitting",),
+        (
+            *NUMBER,
+            "--model.hidden_sizes=[512,512]",
+            "--model.dropout=0",
+            "--model.optimizer.lr=0.001",
+            "--model.optimizer.weight_decay=0",
+            "--trainer.max_epochs=150",
+            "--early_stopping=off",
+            "--reduce_lr_on_plateau=off",
+        ),
     ),
-    *(
-        Case(f"MLP {flags}", (), (*MLP, *(f"--{flag}" for flag in flags.split())))
-        for flags in (
-            "model.initializer=he_normal",
-            "model.initializer=xavier_uniform",
-            "trainer.gradient_clip_val=1",
-            "trainer.accumulate_grad_batches=2",
-            "trainer.precision=bf16-mixed",
-            "model.dropout=0.3 model.batch_norm=true",
-            "model.hidden_sizes=[256,128,64] model.batch_norm=true",
-            "model.hidden_sizes=[1000]",
-            "data.invert=true",
-            "early_stopping=on reduce_lr_on_plateau=on",
-        )
+    Case("text, rate 1", ("learning_rate_too_high", "not_finite"), (*TEXT, NO_SCHEDULE, "--model.optimizer.lr=1")),
+    Case("text, dropout 0.98", ("strong_dropout",), (*TEXT, "--model.output_dropout=0.98")),
+    Case("text, embedding frozen", ("frozen_parameters",), (*TEXT, "--model=sick_data.FrozenTextRNN")),
+    Case("topics, rate 1", ("learning_rate_too_high", "not_finite"), (*TOPICS, "--model.optimizer.lr=1")),
+    Case("topics, dropout 0.98", ("strong_dropout",), (*TOPICS, "--model.dropout=0.98")),
+    Case("topics, embedding frozen", ("frozen_parameters",), (*TOPICS, "--model=sick_data.FrozenTextClassifier")),
+    Case(
+        "topics, CNN, rate 1",
+        ("learning_rate_too_high", "not_finite"),
+        ("-c", "cnn_topics", "--trainer.max_epochs=5", "--model.optimizer.lr=1"),
     ),
-    Case("MLP few samples, many epochs", (), (*SICK, "--data.train_size=8000", "--trainer.max_epochs=4")),
-    Case("MLP one cycle", (), (*MLP, "--model.lr_scheduler=OneCycleLR", "--model.lr_scheduler.max_lr=0.003")),
-    Case("the default recipe", (), ("-c", "mlp_fashion_mnist", *CUT)),
-    Case("CNN", (), CNN),
-    Case("CNN flipped", (), (*CNN, "--data.flip=0.5", "--data.shift=0.1")),
-    *(
-        Case(f"CNN {flag}", (), (*CNN, f"--{flag}"))
-        for flag in ("model.dropout=0.3", "model.activation=GELU", "model.optimizer.lr=0.003", "data.batch_size=128")
-    ),
-    Case("table", (), TABLE),
-    Case("table, dropout", (), (*TABLE, "--model.dropout=0.2")),
-    Case("table, wide", (), (*TABLE, "--model.hidden_sizes=[64,64]")),
-    Case("table of numbers", (), NUMBER),
-    Case("table of numbers, GELU", (), (*NUMBER, "--model.activation=GELU")),
-    Case("plane", (), ("-c", "linear_regression")),
-    Case("topics, RNN", (), ("-c", "rnn_topics", "--trainer.max_epochs=5")),
-    Case("topics, CNN", (), ("-c", "cnn_topics", "--trainer.max_epochs=5")),
-    Case("moons", (), (*TABLE, "--data.builtin=moons")),
-    Case("text", (), TEXT),
-    Case("text, GRU", (), (*TEXT, "--model.cell=gru")),
-    Case("text, characters", (), (*TEXT, "--data.level=char")),
 ]

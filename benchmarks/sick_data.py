@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor
 from torchmetrics.classification import MulticlassAccuracy
 
 from dlcore.data import FashionMNIST
 from dlcore.data.array_data import Split
-from dlcore.models import CNN, MLP, TextRNN
+from dlcore.models import CNN, MLP, TextClassifier, TextRNN
 
 
 class SickFashionMNIST(FashionMNIST):
@@ -114,14 +115,30 @@ class SoftmaxMLP(MLP):
         return super().forward(inputs).softmax(1)
 
 
-class FrozenMLP(MLP):
+class FirstLayerFrozen(LightningModule):
     """Its first layer is frozen."""
 
     def configure_optimizers(self) -> Any:
-        """Freeze the first layer."""
-        for parameter in list(self.parameters())[:2]:
-            parameter.requires_grad = False
+        """Freeze the first layer: up to two tensors."""
+        first = next(layer for layer in self.modules() if [*layer.parameters(recurse=False)])
+        first.requires_grad_(False)
         return super().configure_optimizers()
+
+
+class FrozenMLP(FirstLayerFrozen, MLP):
+    """An MLP whose first layer is frozen."""
+
+
+class FrozenCNN(FirstLayerFrozen, CNN):
+    """A CNN whose first convolution is frozen."""
+
+
+class FrozenTextRNN(FirstLayerFrozen, TextRNN):
+    """A text model whose embedding is frozen."""
+
+
+class FrozenTextClassifier(FirstLayerFrozen, TextClassifier):
+    """A classifier of texts whose embedding is frozen."""
 
 
 class ForgetfulMLP(MLP):
@@ -157,6 +174,14 @@ class NoisyValidationMLP(MLP):
 
     def on_validation_start(self) -> None:
         """Turn dropout and batch normalisation on."""
+        self.train()
+
+
+class NoisyCNN(CNN):
+    """It validates in training mode."""
+
+    def on_validation_start(self) -> None:
+        """Turn batch normalisation on."""
         self.train()
 
 

@@ -207,9 +207,12 @@ class Evidence:
     def poor(self) -> bool:
         """Whether even the training result is poor: closer to chance than to perfect. False if unknown.
 
-        A loss above that of guessing is poor at any accuracy.
+        A loss above that of guessing is poor at any accuracy; a text model's, above that of counting words.
         """
-        return self.learned_nothing or self.skill("train") < 0.4 or self.last("train/loss") > self.chance_loss
+        if self.learned_nothing or self.skill("train") < 0.4 or self.last("train/loss") > self.chance_loss:
+            return True
+        # Dropout raises the training loss: use validation's if it is lower.
+        return min(self.last("train/loss"), self.last("val/loss")) > self.counting("unigram_entropy")
 
     @cached_property
     def validation_is_poor(self) -> bool:

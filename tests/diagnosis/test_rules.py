@@ -155,6 +155,72 @@ def test_units_that_died_of_a_jump_of_the_loss_follow_from_the_rate_even_where_t
     assert [(each.name, cause) for each, cause in diagnosis.consequences] == [("dead_units", "learning_rate_too_high")]
 
 
+def test_accuracies_far_apart_are_overfitting_though_validation_does_not_rise(tmp_path):
+    config = {"data": {"class_path": "dlcore.data.FashionMNIST"}, **with_optimizer("SGD", dropout=0.0)}
+    curves = {
+        "train_loss": [2.0, 1.0, 0.5, 0.4],
+        "val_loss": [2.0, 1.0, 0.9, 0.9],
+        "val_accuracy": [0.2, 0.7, 0.7, 0.7],
+    }
+    apart = write_run(tmp_path / "apart", config, **curves, train_accuracy=[0.2, 0.8, 1.0, 1.0])
+    near = write_run(tmp_path / "near", config, **curves, train_accuracy=[0.2, 0.8, 0.85, 0.85])
+    assert [fault.name for fault in diagnose(apart).faults] == ["overfitting"]
+    assert "accuracy is 100% in training and 70% in validation" in diagnose(apart).faults[0].text
+    assert diagnose(near).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("lr", "decay", "names"),
+    [
+        (1.0, 0.01, ["learning_rate_too_high"]),  # the rate alone makes rate times decay large
+        (0.001, 50.0, ["strong_decay"]),
+    ],
+)
+def test_decay_is_strong_only_if_the_rate_is_usual(tmp_path, lr, decay, names):
+    arguments = {"class_path": "torch.optim.AdamW", "init_args": {"lr": lr, "weight_decay": decay}}
+    peak = [2.3, 23.0] if lr == 1 else [2.3, 2.3]
+    curves = {"train_loss_step": peak, "train_loss": [2.3] * 4, "train_accuracy": [0.1] * 4}
+    folder = write_run(tmp_path, with_optimizer("AdamW", optimizer=arguments), **curves)
+    Timeline(folder / "events.jsonl").write("started", "Started.", 0, 0.0, module={"decay": lr * decay})
+    assert [fault.name for fault in diagnose(folder).faults] == names
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "lr", "found"),
+    [("Adam", 1e-7, False), ("Adam", 10.0, False), ("Adam", 0.001, True), ("SGD", 0.01, True)],
+)
+def test_the_size_of_targets_is_not_the_cause_where_the_rate_is_wrong_for_any_targets(tmp_path, optimizer, lr, found):
+    arguments = {"class_path": f"torch.optim.{optimizer}", "init_args": {"lr": lr}}
+    config = with_optimizer(optimizer, optimizer=arguments, num_classes=None)
+    folder = write_run(
+        tmp_path, config, train_loss=[29000.0, 28000.0], train_rmse=[172.0, 170.0], train_r2=[-4.0, -3.9]
+    )
+    assert (rule("unscaled_target").find(read_evidence(folder)) is not None) == found
+
+
+def test_an_adaptive_rate_far_above_usual_ones_is_too_high_for_any_loss(tmp_path):
+    arguments = {"class_path": "torch.optim.Adam", "init_args": {"lr": 10.0}}
+    config = with_optimizer("Adam", optimizer=arguments, num_classes=None)
+    curves = {
+        "train_loss": [4.5e7, 4700.0, 4600.0],
+        "train_rmse": [6700.0, 68.6, 67.8],
+        "train_r2": [-7000.0, 0.2, 0.2],
+    }
+    assert [fault.name for fault in diagnose(write_run(tmp_path, config, **curves)).faults] == [
+        "learning_rate_too_high"
+    ]
+
+
+def test_dropout_is_the_cause_where_targets_are_large_too(tmp_path):
+    config = with_optimizer(
+        "Adam", optimizer={"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}}, dropout=0.98
+    )
+    folder = write_run(
+        tmp_path, config, train_loss=[29000.0, 28000.0], train_rmse=[172.0, 170.0], train_r2=[-4.0, -3.9]
+    )
+    assert [fault.name for fault in diagnose(folder).faults] == ["strong_dropout"]
+
+
 @pytest.mark.parametrize("name", CONSEQUENCES)
 def test_a_consequence_is_told_as_such(name, trained):
     diagnosis = diagnose(trained(*CONSEQUENCES[name]))

@@ -9,14 +9,13 @@ from dlcore.diagnosis.rule import Rule
 
 _NAMES = (
     # Inputs and initial settings
-    "inputs_not_finite", "constant_input", "unscaled_target", "unequal_targets", "process_unlike_others",
-    "processes_share_samples", "unscaled_input", "tiny_input", "other_class_shares", "single_class", "unused_class",
-    "constant_initialization", "wide_initialization", "uneven_class_weights", "softmax_twice", "no_activation",
-    "frozen_parameters",
+    "inputs_not_finite", "constant_input", "endless_warmup", "strong_momentum", "strong_decay", "strong_dropout",
+    "unscaled_target", "unequal_targets", "process_unlike_others", "processes_share_samples", "unscaled_input",
+    "tiny_input", "other_class_shares", "single_class", "unused_class", "constant_initialization",
+    "wide_initialization", "uneven_class_weights", "softmax_twice", "no_activation", "frozen_parameters",
     # Size of the steps
-    "endless_warmup", "schedule_out_of_step", "strong_momentum", "strong_decay", "strong_penalty", "strong_dropout",
-    "tiny_norm_batch", "tight_clipping", "rate_cut_to_nothing", "skipped_steps", "exploding_gradients",
-    "learning_rate_too_high", "not_finite", "exploding_gradients_through_time",
+    "schedule_out_of_step", "strong_penalty", "tiny_norm_batch", "tight_clipping", "rate_cut_to_nothing",
+    "skipped_steps", "exploding_gradients", "learning_rate_too_high", "not_finite", "exploding_gradients_through_time",
     # State of the units
     "exploding_cell_state", "saturated_units", "vanishing_gradients", "dead_units", "learning_rate_too_low",
     "large_batch",

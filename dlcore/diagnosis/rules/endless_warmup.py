@@ -25,4 +25,4 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("endless warmup"), check, ("learning_rate_too_low", *NO_PROGRESS), is_cause=True)
+RULE = Rule(N_("endless warmup"), check, ("unscaled_target", "learning_rate_too_low", *NO_PROGRESS), is_cause=True)

@@ -8,7 +8,7 @@ from dlcore.translation import N_, _
 
 _GROWN = 5.0  # standard deviation of the weights / initial one
 _JUMP = 3.0  # highest loss / loss of guessing, or first loss
-_FAR = 30  # learning rate / usual one
+FAR = 30  # learning rate / usual one
 _FAST = 0.05  # relative change of the weights in a step
 
 
@@ -36,7 +36,9 @@ def check(run: Evidence) -> Finding | None:
         signs.append(_("weights change by {share} of their size in a step").format(share=share))
         numbers |= {"update_ratio": run.fastest_update}
     lr, usual = run.settings.lr, run.settings.usual_lr
-    if not signs and (not run.finite or _is_dead(run)) and lr >= _FAR * usual:
+    # The steps of an adaptive optimiser do not depend on the loss: no loss needs such a rate.
+    never = run.settings.is_adaptive and lr >= FAR**2 * usual
+    if not signs and (not run.finite or _is_dead(run) or never) and lr >= FAR * usual:
         signs.append(_("it is far above usual rates"))
     if not signs:
         return None
@@ -46,7 +48,7 @@ def check(run: Evidence) -> Finding | None:
         "possible" if unsure else "certain" if len(signs) > 1 and "growth" in numbers else "likely",
         numbers=numbers | ({"lr": run.settings.lr} if not math.isnan(run.settings.lr) else {}),
         layer=layer if "growth" in numbers else "",
-        flags=run.settings.changed_rate(usual / lr if lr >= _FAR * usual else 0.1),
+        flags=run.settings.changed_rate(usual / lr if lr >= FAR * usual else 0.1),
         advice=_("take a smaller learning rate (python -m dlcore lr_find suggests one)"),
     )
 

@@ -1,4 +1,4 @@
-"""Training improves while validation gets worse: the network memorises its samples."""
+"""Training improves while validation gets worse, or is far worse: the network memorises its samples."""
 
 import math
 
@@ -13,10 +13,15 @@ _RISE = 0.08  # relative to the lowest validation loss
 _FALL = 0.1  # relative to the training loss at that point
 _GAP = 1.3  # validation loss / training loss
 _POINTS = 0.03  # training accuracy - validation accuracy
+_KNOWN, _FAR = 0.95, 0.15  # training accuracy, and the same difference, that show it while validation does not rise
 
 
 def check(run: Evidence) -> Finding | None:
-    """Find a validation loss that rises from its minimum while the training loss falls."""
+    """Find a validation loss that rises from its minimum while the training loss falls, or accuracies far apart."""
+    return _rising(run) or _apart(run)
+
+
+def _rising(run: Evidence) -> Finding | None:
     val, train = run.curve("val/loss"), run.curve("train/loss")
     if len(val.values) < 4 or not run.finite or len(train.values) != len(val.values):
         return None
@@ -52,6 +57,25 @@ def check(run: Evidence) -> Finding | None:
         step=int(val.steps[lowest]),
         flags=recipe_of_few(run) or regularizers(run),
         advice=_("more data or augmentation, dropout, weight decay, fewer units, or stop at the best check"),
+    )
+
+
+def _apart(run: Evidence) -> Finding | None:
+    """Find nearly perfect training and far worse validation; None if all regularisers are in use."""
+    train, val = (run.last(f"{part}/accuracy") for part in ("train", "val"))
+    held_out = sum(run.samples.get("classes", {}).get("val", ())) or 100
+    noise = 2 * math.sqrt(max(val * (1 - val), 0.0) / held_out)
+    flags = recipe_of_few(run) or regularizers(run)
+    if not (train > _KNOWN and train - val > _FAR + noise and flags):
+        return None
+    return Finding(
+        _("accuracy is {train} in training and {val} in validation: the network knows its samples by heart").format(
+            train=percent(train), val=percent(val)
+        ),
+        "likely",
+        numbers={"train_accuracy": train, "val_accuracy": val},
+        flags=flags,
+        advice=_("more data or augmentation, dropout, weight decay, fewer units"),
     )
 
 

@@ -25,4 +25,10 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("strong dropout"), check, ("label_noise", *NO_PROGRESS), ("validation_not_comparable",), is_cause=True)
+RULE = Rule(
+    N_("strong dropout"),
+    check,
+    ("unscaled_target", "label_noise", *NO_PROGRESS),
+    ("validation_not_comparable",),
+    is_cause=True,
+)

@@ -1,6 +1,7 @@
 """Momentum so near to 1 that a step follows gradients of long ago."""
 
 from dlcore.diagnosis.rule import THROWN_OFF, Finding, Rule
+from dlcore.diagnosis.rules.exploding_cell_state import check as exploding_cell_state
 from dlcore.diagnosis.rules.learning_rate_too_high import check as thrown_off
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
@@ -15,7 +16,7 @@ def check(run: Evidence) -> Finding | None:
     if not momentum >= _NEAR or not run.updates:
         return None
     steps = 1 / max(1 - momentum, 1e-9)
-    harms = run.poor or run.below_linear or thrown_off(run) is not None
+    harms = run.poor or run.below_linear or bool(thrown_off(run) or exploding_cell_state(run))
     if not harms and steps < _SHARE * run.updates:
         return None
     text = _("momentum {momentum:g} averages the gradients of the last {steps:,.0f} steps, in a run of {all:,} steps")
@@ -30,4 +31,9 @@ def check(run: Evidence) -> Finding | None:
     )
 
 
-RULE = Rule(N_("strong momentum"), check, (*THROWN_OFF, "learning_rate_too_low", "strong_decay"), is_cause=True)
+RULE = Rule(
+    N_("strong momentum"),
+    check,
+    (*THROWN_OFF, "learning_rate_too_low", "strong_decay", "unscaled_target", "exploding_cell_state"),
+    is_cause=True,
+)

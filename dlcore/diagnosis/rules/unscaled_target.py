@@ -3,6 +3,7 @@
 import math
 
 from dlcore.diagnosis.rule import NO_PROGRESS, Finding, Rule, short
+from dlcore.diagnosis.rules.learning_rate_too_high import FAR
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -16,6 +17,10 @@ def check(run: Evidence) -> Finding | None:
     if not len(errors) or not len(shares) or not errors[0] > _LARGE or not run.last("train/r2") < _POOR:
         return None
     if run.settings.number("model.target_std") > 0:  # standardised
+        return None
+    # Whatever the targets, these rates are wrong: an adaptive optimiser's steps do not depend on the loss's size.
+    lr, usual = run.settings.lr, run.settings.usual_lr
+    if lr <= usual / FAR**2 or (run.settings.is_adaptive and lr >= FAR**2 * usual):
         return None
     spread = float(errors[0] / math.sqrt(1 - shares[0])) if shares[0] < 1 else math.nan  # R² is 1 - rmse²/variance
     if not 0 < spread < math.inf:

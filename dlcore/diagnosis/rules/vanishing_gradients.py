@@ -31,6 +31,7 @@ def check(run: Evidence) -> Finding | None:
     sizes_said = _("in {first} it is {gradient}, 0, compared with {at_end} in {last}")
     if gradient > 0:
         sizes_said = _("in {first} it is {gradient}, {times} smaller than {at_end} in {last}")
+    relu = (*run.settings.flag("model.activation", "ReLU"), *run.settings.flag("model.initializer", "kaiming_normal"))
     normed = run.settings.batch_norm
     return Finding(
         _("{where}: {sizes}").format(
@@ -47,7 +48,7 @@ def check(run: Evidence) -> Finding | None:
         numbers={"first_gradient_norm": gradient, "last_gradient_norm": at_end},
         layer=first,
         step=int(run.layers.over_time(first, "gradient_norm")[0][0]),
-        flags=(run.settings.flag("model.activation", "ReLU") if squashing else ())
+        flags=(relu if squashing else ())
         or run.settings.flag(*(("model.initializer", "kaiming_normal") if normed else ("model.batch_norm", "true"))),
         advice=_("use ReLU and its initial weights (kaiming_normal), batch normalisation, or fewer layers"),
     )
