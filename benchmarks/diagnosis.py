@@ -2,10 +2,10 @@
 
 Run: python benchmarks/diagnosis.py [--seeds 3] [--first_seed 0] [--only WORD] [--cures] [--jobs 2] [--json FILE]
 
-The kinds of runs are in diagnosis_cases.py and diagnosis_healthy.py. A sickness counts as found if a rule that is right is among the faults (of
-a sickness that may be meant, among the notes too). A healthy run is a false alarm if there is any fault. The data are
-the real FashionMNIST (Debian's dataset-fashion-mnist) and dlcore's built-in tables, songs and topics; runs are short,
-on one thread each.
+The kinds of runs are in diagnosis_cases.py and diagnosis_healthy.py. A sickness counts as found if a rule that is right
+is among the faults (of a sickness that may be meant, among the notes too). A healthy run is a false alarm if there is
+any fault. The data are the real FashionMNIST (Debian's dataset-fashion-mnist) and dlcore's built-in tables, songs and
+topics; runs are short, on one thread each.
 """
 
 from __future__ import annotations
