@@ -20,6 +20,7 @@ from dlcore.callbacks.standard import standard as standard
 from dlcore.callbacks.steps_per_execution import StepsPerExecution as StepsPerExecution  # fit has a flag for it
 from dlcore.callbacks.text_memory import TextMemory
 from dlcore.callbacks.text_samples import TextSamples
+from dlcore.callbacks.thread_tuning import ThreadTuning
 from dlcore.callbacks.token_loss_images import TokenLoss
 from dlcore.callbacks.weight_averaging import WeightAveraging
 from dlcore.callbacks.word_embeddings import WordEmbeddings
@@ -27,6 +28,7 @@ from dlcore.callbacks.word_embeddings import WordEmbeddings
 # The order in which they process new metrics. Checkpoint comes last, so that it saves what the others changed.
 __all__ = [  # noqa: RUF022
     "ProgressDisplay",
+    "ThreadTuning",
     "FineTuning",
     "NonFiniteLoss",
     "WeightAveraging",

@@ -239,7 +239,8 @@ def _busy_machine(share: float, threads: int, processes: int) -> str:
     if threads == 1:
         return text
     return _(
-        "{text} All wait for the last of them: fewer may be faster (OMP_NUM_THREADS={threads} before the command)."
+        "{text} All wait for the last of them: fewer may be faster (OMP_NUM_THREADS={threads} before the command, or "
+        "--thread_tuning on, which measures)."
     ).format(text=text, threads=threads // 2)
 
 

@@ -263,7 +263,11 @@ def test_a_machine_that_is_free_or_does_not_tell_is_not_called_busy(share, fit, 
 @pytest.mark.parametrize(
     ("threads", "remedy"),
     [
-        (6, "train when the machine is free, or on fewer threads (OMP_NUM_THREADS=3 before the command)"),
+        (
+            6,
+            "train when the machine is free, or on fewer threads (OMP_NUM_THREADS=3 before the command, or "
+            "--thread_tuning on)",
+        ),
         (1, "train when the machine is free"),
     ],
 )

@@ -18,7 +18,8 @@ def check(run: Evidence) -> Finding | None:
             "threads waited {share} of the time for a core that other processes used, and all wait for the last of them"
         )
         advice = _(
-            "train when the machine is free, or on fewer threads (OMP_NUM_THREADS={threads} before the command)"
+            "train when the machine is free, or on fewer threads (OMP_NUM_THREADS={threads} before the command, or "
+            "--thread_tuning on)"
         ).format(threads=threads // 2)
     return Finding(
         text.format(share=percent(waited)),

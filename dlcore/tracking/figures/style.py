@@ -110,6 +110,9 @@ def finish(figure: Figure) -> Figure:
     return figure
 
 
+_COMPRESSION = 3  # of 9: half the time of the usual 6 for a tenth more bytes
+
+
 def to_png(figure: Figure, software: str | None = None) -> tuple[bytes, int, int]:
     """Draw a figure.
 
@@ -125,7 +128,8 @@ def to_png(figure: Figure, software: str | None = None) -> tuple[bytes, int, int
     # A user's figure may have another canvas.
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
     file = io.BytesIO()
-    canvas.print_png(file, metadata={} if software is None else {"Software": software})
+    metadata = {} if software is None else {"Software": software}
+    canvas.print_png(file, metadata=metadata, pil_kwargs={"compress_level": _COMPRESSION})
     width, height = canvas.get_width_height()
     return file.getvalue(), width, height
 
