@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric
 
@@ -27,6 +27,10 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
       ``{"names": the first three, "count": parameters, "values": numbers in them}``.
     - ``dropout``: the largest probability of a dropout layer.
     - ``batch_norm``: samples in a batch of one process, if the module has batch normalisation.
+    - ``norm_momentum``: the smallest momentum of batch normalisation's running statistics.
+    - ``num_classes``: of the module's torchmetrics objects, if they agree.
+    - ``narrow``: the linear layer with the fewest outputs, but for the last one, ``{"name", "units": its outputs}``.
+    - ``optimizer``, ``lr``: class of the first optimiser, and its highest configured rate.
     - ``decay``: the largest product of learning rate and weight decay, if the optimiser shrinks the weights by that
       share at each step (AdamW, SGD; with momentum m divided by 1 - m).
     - ``momentum``: the largest momentum of an optimiser (of Adam and its kin the first beta).
@@ -50,7 +54,26 @@ def module_facts(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     size = getattr(trainer.train_dataloader, "batch_size", None)
     if isinstance(size, int) and any(isinstance(layer, BATCH_NORMS) for layer in layers):
         facts["batch_norm"] = size
+    tracked = [each.momentum for each in layers if isinstance(each, BATCH_NORMS) and each.track_running_stats]
+    if momenta := [momentum for momentum in tracked if momentum is not None]:
+        facts["norm_momentum"] = min(momenta)
+    classes = {_classes(each) for each in layers if isinstance(each, Metric)} - {None}
+    if len(classes) == 1:
+        facts["num_classes"] = classes.pop()
+    linear = [(name, each.out_features) for name, each in model.named_modules() if isinstance(each, nn.Linear)]
+    if hidden := linear[:-1]:
+        name, units = min(hidden, key=lambda each: each[1])
+        facts["narrow"] = {"name": name, "units": units}
+    if trainer.optimizers:
+        group: dict[str, Any] = trainer.optimizers[0].param_groups[0]  # a schedule has set its first rate by now
+        rate = _number(group.get("max_lr", group.get("initial_lr", group.get("lr"))))
+        facts |= {"optimizer": type(trainer.optimizers[0]).__name__, "lr": rate}
     return facts | step_facts(trainer.optimizers) | _schedule(trainer)
+
+
+def _classes(metric: Metric) -> int | None:
+    """Return the number of classes of a torchmetrics object; None if it has none."""
+    return 2 if type(metric).__name__.startswith("Binary") else getattr(metric, "num_classes", None)
 
 
 def layers_in_training_mode(model: nn.Module) -> list[str]:
@@ -111,4 +134,6 @@ def step_facts(optimizers: Sequence[Optimizer]) -> dict[str, float]:
 
 def _number(value: Any) -> float:
     """Return a setting of an optimiser, which may be a tensor or missing."""
+    if isinstance(value, Tensor):  # it can be iterated over, too
+        return float(value) if value.numel() == 1 else 0.0
     return float(value) if value is not None and not isinstance(value, Iterable) else 0.0

@@ -16,12 +16,21 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dlcore.callbacks.logged_figures import run_loggers
-from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here, validates_in_fit
+from dlcore.callbacks.loss_check import LossCheck
+from dlcore.callbacks.metric_callback import (
+    MetricCallback,
+    epochs_done,
+    record,
+    say,
+    seen_from_here,
+    validates_in_fit,
+)
 from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts, shared_metrics
 from dlcore.callbacks.process_data import ProcessData, in_words
 from dlcore.callbacks.sample_facts import sample_facts
 from dlcore.callbacks.skipped_steps import SkippedSteps
-from dlcore.errors import Interrupted, RunFileError
+from dlcore.diagnosis.rules.mismatched_loss import describe
+from dlcore.errors import Interrupted, RunFileError, never_fatal
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.tracking.run_file import SAMPLES, replace_file
 from dlcore.translation import _, ngettext
@@ -86,6 +95,7 @@ class RunEvents(MetricCallback):
         self._core_waits: CoreWaits | None = None
         self._modes_known = self._is_shared = False
         self._process_data: ProcessData | None = None
+        self._loss_check: LossCheck | None = None
         self._skips: SkippedSteps | None = None
         self._skipped = 0.0
 
@@ -103,8 +113,17 @@ class RunEvents(MetricCallback):
             if found:
                 self.tell(trainer, "process_data", in_words(found), **found)
 
-    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Report once that other work holds the cores."""
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Report a loss that does not fit the first outputs, and, once, that other work holds the cores."""
+        check, self._loss_check = self._loss_check, None
+        if check is not None:
+            with never_fatal("the check of the loss", partial(say, trainer)):
+                if found := check.close(batch, outputs, trainer.accumulate_grad_batches):
+                    text, remedy = describe(found)
+                    text = _("Loss: {text}; {remedy}.").format(text=text, remedy=remedy)
+                    self.tell(trainer, "mismatched_loss", text, **found)
         share = self._core_waits.share() if self._core_waits is not None else None
         if share is not None and share >= _MUCH:
             self._core_waits = None
@@ -134,6 +153,8 @@ class RunEvents(MetricCallback):
             parts = getattr(getattr(trainer, "datamodule", None), "parts", None)
             for logger in run_loggers(trainer) if trainer.is_global_zero and isinstance(parts, dict) else []:
                 logger.background.submit(_write_samples, Path(logger.log_dir), parts)
+        is_new = trainer.ckpt_path is None and trainer.is_global_zero
+        self._loss_check = LossCheck(pl_module) if is_new else None
         self._modes_known = self._is_shared = False
         self._process_data, self._skips, self._skipped = ProcessData(trainer), SkippedSteps(trainer), 0
         for logger in run_loggers(trainer):
@@ -164,7 +185,10 @@ class RunEvents(MetricCallback):
             self.tell(trainer, "shared_metric", text.format(train=train, val=val), metrics=metrics)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report steps that the gradient scaler skipped."""
+        """Report steps that the gradient scaler skipped; log the learning rate if nothing else does."""
+        if trainer.optimizers and not any(name.split("-")[0] == "lr" for name in trainer.logged_metrics):
+            for logger in run_loggers(trainer):
+                logger.log_metrics({"lr": float(trainer.optimizers[0].param_groups[0]["lr"])}, trainer.global_step)
         found = {} if self._skips is None else self._skips.read(trainer)
         if found and found["skipped"] > self._skipped and found["skipped"] >= _SKIPPED:
             text = _(

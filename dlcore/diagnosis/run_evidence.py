@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -137,6 +138,8 @@ class Evidence:
     def num_classes(self) -> int | None:
         """K; None if unknown, or if the run is no classification."""
         number = self.settings.number("model.num_classes")
+        known = self.module.get("num_classes")
+        number = float(known) if math.isnan(number) and isinstance(known, int) else number
         return int(number) if self.is_classifier and number >= 2 else None
 
     @cached_property
@@ -265,8 +268,7 @@ class Evidence:
     @cached_property
     def module(self) -> dict[str, Any]:
         """Facts about the module and its optimisers, as `module_facts` of the callbacks records them; may be empty."""
-        facts = (self.event("started") or {}).get("module")
-        return facts if isinstance(facts, dict) else {}
+        return _module_facts(self.events)
 
     def event(self, kind: str) -> dict[str, Any] | None:
         """Return the last event of a kind; None if there is none."""
@@ -287,4 +289,11 @@ def read_evidence(folder: Path) -> Evidence:
     facts = samples if isinstance(samples, dict) else {}
     curves, events = logged_curves(folder), tuple(read_events(folder))
     emptied = emptied_metrics(curves, events)
-    return Evidence(folder, RunSettings.read(folder), without_emptied(curves, emptied), layers, events, facts, emptied)
+    settings = RunSettings.read(folder, _module_facts(events))
+    return Evidence(folder, settings, without_emptied(curves, emptied), layers, events, facts, emptied)
+
+
+def _module_facts(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    started: Mapping[str, Any] = next((event for event in reversed(events) if event.get("kind") == "started"), {})
+    facts = started.get("module")
+    return facts if isinstance(facts, dict) else {}

@@ -25,10 +25,15 @@ class RunSettings:
 
     # Settings by the name of the flag (``model.optimizer.lr``); empty if the run has no config.
     values: Mapping[str, Any] = field(default_factory=dict)
+    module: Mapping[str, Any] = field(default_factory=dict)  # facts that the run recorded, see `module_facts`
 
     @classmethod
-    def read(cls, folder: Path) -> RunSettings:
+    def read(cls, folder: Path, module: Mapping[str, Any] | None = None) -> RunSettings:
         """Read the config of a run folder, ``config.yaml`` or Lightning's ``hparams.yaml``; empty if there is none.
+
+        Args:
+            folder: The run's folder.
+            module: Facts that the run recorded; the config has precedence.
 
         Raises:
             ConfigError: The file is not plain YAML.
@@ -36,8 +41,8 @@ class RunSettings:
         for name in ("config.yaml", "hparams.yaml"):
             if (folder / name).is_file():
                 content = strict_yaml.load(recipe_text(folder / name), str(folder / name))
-                return cls(dict(flatten(content))) if isinstance(content, dict) else cls()
-        return cls()
+                return cls(dict(flatten(content)) if isinstance(content, dict) else {}, module or {})
+        return cls({}, module or {})
 
     def number(self, name: str) -> float:
         """Return a numeric setting; NaN if it is not set or not a number."""
@@ -67,12 +72,14 @@ class RunSettings:
     @property
     def lr(self) -> float:
         """The configured learning rate; NaN if unknown."""
-        return self.number("model.optimizer.lr")
+        known = self.module.get("lr")
+        lr = self.number("model.optimizer.lr")
+        return float(known) if math.isnan(lr) and isinstance(known, int | float) else lr
 
     @property
     def optimizer(self) -> str:
         """The optimiser's class (``SGD``); empty if unknown."""
-        return self.text("model.optimizer")
+        return self.text("model.optimizer") or str(self.module.get("optimizer") or "")
 
     @property
     def is_adaptive(self) -> bool:

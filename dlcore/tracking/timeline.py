@@ -18,8 +18,8 @@ FILE = "events.jsonl"
 # Kinds of events, in the order of a run.
 KINDS = (
     "started", "resumed", "unfrozen", "learning_rate_cut", "new_best", "stopped_early", "not_finite", "batch_left_out",
-    "busy_machine", "threads", "process_data", "training_mode", "shared_metric", "skipped_steps", "text_memory",
-    "interrupted", "failed", "finished",
+    "busy_machine", "threads", "mismatched_loss", "process_data", "training_mode", "shared_metric", "skipped_steps",
+    "text_memory", "interrupted", "failed", "finished",
 )  # fmt: skip
 # JSON has no such numbers: write them as strings.
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

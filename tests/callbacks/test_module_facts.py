@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import Callback
 from torch import nn
 from torch.optim import lr_scheduler
+from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy, MulticlassF1Score
 
 from dlcore.callbacks import FineTuning
 from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts
@@ -21,7 +22,7 @@ def facts(model, *optimizers, batch_size=None, schedules=()):
 
 def test_a_plain_module_has_none():
     model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
-    assert facts(model, torch.optim.SGD(model.parameters())) == {}
+    assert facts(model, torch.optim.SGD(model.parameters(), lr=0.1)) == {"optimizer": "SGD", "lr": 0.1}
     assert facts(nn.Identity()) == {}
     # Manual optimisation may create its optimisers later.
     assert facts(model) == {}
@@ -56,15 +57,38 @@ def test_settings_of_layers_and_optimisers():
     assert facts(model, adam, batch_size=2) == {
         "dropout": 0.9,
         "batch_norm": 2,
+        "norm_momentum": 0.1,
+        "optimizer": "AdamW",
+        "lr": 0.001,
         "decay": pytest.approx(0.05),
         "momentum": 0.9,
     }
     groups = [{"params": model[2].parameters()}, {"params": model[3].parameters(), "weight_decay": 0.1}]
     sgd = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
-    assert facts(model, sgd) == {"dropout": 0.9, "decay": pytest.approx(0.1), "momentum": 0.9}
+    found = facts(model, sgd)
+    assert (found["decay"], found["momentum"]) == (pytest.approx(0.1), 0.9)
     # Adam's decay is scaled with the gradients; a rate may be a tensor.
     adam = torch.optim.Adam(model.parameters(), lr=torch.tensor(0.1), weight_decay=50, foreach=False)
-    assert facts(model, adam) == {"dropout": 0.9, "momentum": 0.9}
+    found = facts(model, adam)
+    assert (found["lr"], found["momentum"]) == (pytest.approx(0.1), 0.9)
+    assert "decay" not in found
+
+
+def test_classes_of_metrics_and_the_narrowest_layer():
+    layers = (nn.Linear(4, 8), nn.Linear(8, 1), nn.Linear(1, 3))
+    model = nn.Sequential(*layers, MulticlassAccuracy(3), MulticlassF1Score(3))
+    assert facts(model) == {"num_classes": 3, "narrow": {"name": "1", "units": 1}}
+    assert facts(nn.Sequential(BinaryAccuracy())) == {"num_classes": 2}
+    assert facts(nn.Sequential(MulticlassAccuracy(3), MulticlassAccuracy(5))) == {}
+
+
+def test_the_rate_is_the_highest_that_a_schedule_reaches():
+    sgd = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    torch.optim.lr_scheduler.OneCycleLR(sgd, max_lr=0.5, total_steps=10)
+    assert facts(nn.Identity(), sgd)["lr"] == 0.5
+    sgd = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    torch.optim.lr_scheduler.LinearLR(sgd, start_factor=0.01)
+    assert facts(nn.Identity(), sgd)["lr"] == 0.1
 
 
 def test_the_length_of_a_schedule():

@@ -6,7 +6,7 @@ import pytest
 from made_up_runs import with_optimizer, write_run
 
 from dlcore.diagnosis import diagnose
-from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS
+from dlcore.diagnosis.layer_looks import INPUTS, OUTPUTS, VAL_INPUTS
 from dlcore.tracking.layer_table import FILE, LayerTable
 from dlcore.tracking.run_file import SAMPLES
 from dlcore.tracking.timeline import Timeline
@@ -82,6 +82,63 @@ def test_momentum_near_one(names):
     assert names(BADLY, module={"momentum": 0.999})[0] == ["strong_momentum"]
     assert names(WELL, module={"momentum": 0.999}) == ([], ["strong_momentum"])  # 40 steps in all
     assert names(BADLY, module={"momentum": 0.9})[0] == []
+
+
+def test_a_loss_that_does_not_fit_the_outputs(names, tmp_path):
+    events = [("mismatched_loss", {"what": "shapes", "loss": "mse_loss", "outputs": [64, 1], "targets": [64]})]
+    assert names(BADLY, events=events)[0] == ["mismatched_loss"]
+    finding = diagnose(tmp_path).first
+    assert "outputs (64, 1) and targets (64,) differ in shape, so mse_loss compares each" in finding.text
+    assert finding.remedy == "give both one shape: outputs.squeeze(1)"
+    # A kind that a later version knows, and one that has a rule of its own.
+    for what in ("of_tomorrow", "softmax_twice"):
+        assert "mismatched_loss" not in names(WELL, events=[("mismatched_loss", {"what": what, "loss": "x"})])[0]
+
+
+@pytest.mark.parametrize(
+    ("momentum", "curves", "found"),
+    [
+        (1e-6, WELL | {"val_accuracy": [0.5, 0.6, 0.6, 0.6]}, True),  # of 40 steps: 99.996% are left
+        (1e-6, WELL, False),  # no harm
+        (0.1, WELL | {"val_accuracy": [0.5, 0.6, 0.6, 0.6]}, False),  # 1.5% are left
+        (0.0, WELL | {"val_loss": [1.0, 0.9, 0.9, 0.9]}, True),
+    ],
+)
+def test_running_statistics_that_hold_still(momentum, curves, found, names):
+    assert names(curves, module={"norm_momentum": momentum})[0][:1] == ["stale_norm_statistics"] * found
+
+
+def test_a_narrow_layer_of_somebody_elses_module_is_named(names, tmp_path):
+    config = {"trainer": {"max_epochs": 4}}
+    curves = BADLY | {"train_loss": [2.2, 2.1, 2.0, 1.9], "val_loss": [2.2, 2.1, 2.0, 1.9]}
+    facts = {"num_classes": 10, "narrow": {"name": "net.2", "units": 1}}
+    curves |= {"train_accuracy": [0.2, 0.22, 0.24, 0.26], "val_accuracy": [0.2, 0.22, 0.24, 0.26]}
+    assert names(curves, module=facts, config=config)[0] == ["underfitting"]
+    assert "narrowest layer: net.2 (units: 1, classes: 10)" in diagnose(tmp_path).first.text
+    assert names(curves, module={"num_classes": 10}, config=config)[0] == []
+
+
+def test_training_with_harder_inputs_is_no_label_noise(names, tmp_path):
+    curves = WELL | {"train_accuracy": [0.3, 0.4, 0.41, 0.41], "val_accuracy": [0.5, 0.6, 0.62, 0.62]}
+    assert names(curves)[0] == ["label_noise"]
+    table = LayerTable(tmp_path / FILE)
+    table.write([{"layer": INPUTS, "kind": INPUTS, "mean": 0.3, "std": 3.0, "step": 10, "epoch": 1}])
+    table.write([{"layer": VAL_INPUTS, "kind": VAL_INPUTS, "mean": 0.3, "std": 0.35, "step": 10, "epoch": 1}])
+    assert names(curves)[0][0] == "validation_unlike_training"
+
+
+def test_a_rate_that_fell_before_it_was_first_logged(names):
+    curves = WELL | {"lr": [4e-7, 1e-13, 1e-20, 1e-30]}
+    assert names(curves, module={"lr": 0.1, "optimizer": "SGD"})[0] == ["rate_cut_to_nothing"]
+
+
+def test_labels_that_belong_to_nothing_do_not_make_a_usual_rate_too_low(names, tmp_path):
+    curves = {"train_accuracy": [0.1] * 4, "val_accuracy": [0.1] * 4}
+    curves |= {"train_loss": [2.306, 2.304, 2.303, 2.3028], "val_loss": [2.305] * 4}
+    row = {"layer": "linear_1", "kind": "Linear"}
+    table = LayerTable(tmp_path / FILE)
+    table.write([{**row, "step": 10 * step, "epoch": step, "update_ratio": 2.5e-3} for step in range(1, 5)])
+    assert "learning_rate_too_low" not in names(curves)[0]
 
 
 def test_dropout_that_drops_in_validation(names):

@@ -95,6 +95,7 @@ def test_every_rule_has_a_run():
     elsewhere |= {"constant_output", "constant_input", "unequal_targets", "schedule_out_of_step", "strong_momentum"}
     elsewhere |= {"other_class_shares", "unused_class", "copied_validation", "repeated_samples"}
     elsewhere |= {"validation_in_training_mode", "shared_metric", "skipped_steps", "exploding_cell_state"}
+    elsewhere |= {"mismatched_loss", "stale_norm_statistics"}
     elsewhere |= {"process_unlike_others", "processes_share_samples"}
     assert {each.name for each in RULES} == {*FAULTS, *CONSEQUENCES, *NOTES, *RECORDS} | elsewhere
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlcore.diagnosis.rule import Finding, Rule, percent
+from dlcore.diagnosis.rules.validation_unlike_training import check as unlike_inputs
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -19,6 +20,9 @@ def check(run: Evidence) -> Finding | None:
     gap = float(np.min((val - train)[-2:]))
     # The mean over an epoch lags behind: where training still improves fast, it says nothing.
     if harder or not gap > _BELOW or train[-1] - train[-2] > gap / 3:
+        return None
+    unlike = unlike_inputs(run)
+    if unlike is not None and unlike.numbers["train_std"] > unlike.numbers["val_std"]:  # harder inputs, as with noise
         return None
     wrong = 1 - float(train[-1] / val[-1])
     return Finding(

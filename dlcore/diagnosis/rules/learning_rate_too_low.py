@@ -7,6 +7,7 @@ from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
 _SLOW = 3e-4  # relative change of the weights in a step, of the fastest layer; 1e-3 is usual
+_USUAL = 1e-3
 _STANDING = 1e-6
 _ENOUGH = 100  # steps: fewer reach nothing at any rate
 _FALLS = 0.003  # relative fall of the loss per check
@@ -24,7 +25,7 @@ def check(run: Evidence) -> Finding | None:
     losses = run.values("train/loss")
     # With very small steps, the loss hardly changes; then any steady fall counts.
     crept = len(losses) > 2 and run.steps >= _ENOUGH and run.learned_nothing and losses[-1] < losses[0]
-    slow = slow or (crept and ratio < 10 * _SLOW and bool((losses[1:] < losses[:-1]).all()))
+    slow = slow or (crept and ratio < _USUAL and bool((losses[1:] < losses[:-1]).all()))
     # If the weights hardly move at all and nothing was learned, the loss only shows the noise of its samples.
     falls = run.still_falls > _FALLS or crept or (certain and (run.still_falls >= 0 or run.learned_nothing))
     if not slow or not falls or ratio < _STANDING * (len(losses) > 1 and losses[-1] == losses[0]):

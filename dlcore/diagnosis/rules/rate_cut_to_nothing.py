@@ -17,12 +17,14 @@ def check(run: Evidence) -> Finding | None:
     if len(curve.values) < 3 or not np.isfinite(curve.values).all():
         return None
     peak = int(np.argmax(curve.values))
-    tiny = np.flatnonzero(curve.values[peak:] < _NOTHING * curve.values[peak])
+    first = float(run.module.get("lr") or 0.0)  # it may have fallen before it was first logged
+    highest = max(float(curve.values[peak]), first)
+    tiny = np.flatnonzero(curve.values[peak:] < _NOTHING * highest)
     if not len(tiny):
         return None
     begin = peak + int(tiny[0])
     part = 1 - float(curve.steps[begin]) / run.steps
-    if part < _PART or curve.values[begin:].max() >= _NOTHING * curve.values[peak]:
+    if part < _PART or curve.values[begin:].max() >= _NOTHING * highest:
         return None
     was_cut = run.event("learning_rate_cut") is not None
     steep = was_cut and run.settings.number("reduce_lr_on_plateau.factor") < _STEEP
@@ -37,11 +39,11 @@ def check(run: Evidence) -> Finding | None:
             "the weights hardly moved"
         )
         advice = _("cut the rate later, in smaller steps, or down to a bound (--reduce_lr_on_plateau.min_lr)")
-    peak_rate, rate = short(curve.values[peak]), short(curve.values[begin])
+    peak_rate, rate = short(highest), short(curve.values[begin])
     return Finding(
         text.format(peak=peak_rate, rate=rate, moment=run.moment("lr", begin), part=part),
         "certain",
-        numbers={"peak": float(curve.values[peak]), "rate": float(curve.values[begin]), "part": part},
+        numbers={"peak": highest, "rate": float(curve.values[begin]), "part": part},
         step=int(curve.steps[begin]),
         flags=run.settings.flag("reduce_lr_on_plateau.factor", 0.5) if steep else (),
         advice=advice,

@@ -18,7 +18,10 @@ def check(run: Evidence) -> Finding | None:
         return None
     layers = run.settings.hidden_layers
     sizes = run.settings.values.get("model.hidden_sizes")
-    least = min(sizes, default=1000) if isinstance(sizes, list) and layers is not None else 1000
+    narrow_layer = run.module.get("narrow") or {}
+    least = float(narrow_layer.get("units", 1000))
+    if isinstance(sizes, list) and layers is not None:
+        least = min(sizes, default=1000)
     narrow = least < (run.num_classes or 5)
     still = len(run.values("train/loss")) >= _CHECKS and abs(run.still_falls) < _STILL
     # A layer with far fewer units than classes stays a bottleneck, even if the loss still falls.
@@ -34,6 +37,10 @@ def check(run: Evidence) -> Finding | None:
         text += said.format(falls=percent(max(run.still_falls, 0)))
     if layers is not None:
         text += _("; hidden layers: {sizes}").format(sizes=sizes)
+    elif narrow:
+        text += _("; narrowest layer: {layer} (units: {units}, classes: {classes})").format(
+            layer=narrow_layer["name"], units=narrow_layer["units"], classes=run.num_classes
+        )
     brakes = [flag for name in run.settings.dropouts for flag in run.settings.flag(name, 0)]
     wider = run.settings.flag("model.hidden_sizes", "[256,128]") if narrow else ()
     return Finding(

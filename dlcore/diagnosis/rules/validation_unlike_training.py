@@ -22,7 +22,7 @@ def check(run: Evidence) -> Finding | None:
     if not (apart > APART or ratio > RATIO or ratio < 1 / RATIO):
         return None
     far = run.last("val/loss") > 1.5 * run.last("train/loss")
-    poor = run.validation_is_poor or far or run.skill("train") - run.skill("val") > 0.1
+    poor = run.validation_is_poor or far or abs(run.skill("train") - run.skill("val")) > 0.1
     return Finding(
         _(
             "validation inputs are unlike those of training from the first check on: mean {other} against {mean}, "
