@@ -24,6 +24,7 @@ TABLE = ("-c", "mlp_table_binary", "--trainer.max_epochs=25")
 NUMBER = ("-c", "mlp_table_regression", "--trainer.max_epochs=40")
 TEXT = ("-c", "rnn_lyrics", "--model.hidden_size=64", "--model.embedding_dim=64", "--trainer.max_epochs=4")
 TOPICS = ("-c", "rnn_topics", "--trainer.max_epochs=5")
+PLAIN = ("-c", "mlp_textbook", *CUT, "--weight_averaging=off", "--checkpoint.monitor=val_loss")
 NO_SCHEDULE = "--model.lr_scheduler=null"
 SICK_CNN = (*CNN[:-1], "--data=sick_data.SickFashionMNIST", "--data.batch_size=64")
 SLOW_AVERAGE = ("--weight_averaging=on", "--weight_averaging.decay=0.9999", "--weight_averaging.warm_up=false")
@@ -244,6 +245,25 @@ SICKNESSES = [
     Case("text, embedding frozen", ("frozen_parameters",), (*TEXT, "--model=sick_data.FrozenTextRNN")),
     Case("topics, rate 1", ("learning_rate_too_high", "not_finite"), (*TOPICS, "--model.optimizer.lr=1")),
     Case("topics, dropout 0.98", ("strong_dropout",), (*TOPICS, "--model.dropout=0.98")),
+    *(
+        Case(f"module of others: {name}", right, (*PLAIN, f"--model=sick_modules.{name}"))
+        for name, right in (
+            ("RawNll", ("mismatched_loss",)),
+            ("SoftmaxOverBatch", ("mismatched_loss",)),
+            ("RectifiedOutputs", ("mismatched_loss",)),
+            ("Maximised", ("mismatched_loss",)),
+            ("Crossed", ("mismatched_loss",)),
+            ("ShuffledTargets", ("no_learning",)),
+            ("NoisyInputs", ("validation_unlike_training",)),
+            ("StillStatistics", ("stale_norm_statistics",)),
+            ("Bottleneck", ("underfitting", "dead_units")),  # its one unit may die
+            ("DroppedScores", ("strong_dropout",)),
+            ("WideWeights", ("wide_initialization",)),
+            ("DeepSigmoids", ("vanishing_gradients",)),
+            ("FallingRate", ("rate_cut_to_nothing", "learning_rate_too_low")),
+            ("SummedLoss", ("learning_rate_too_high",)),
+        )
+    ),
     Case("topics, embedding frozen", ("frozen_parameters",), (*TOPICS, "--model=sick_data.FrozenTextClassifier")),
     Case(
         "topics, CNN, rate 1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diagnosis_cases import CNN, CUT, MLP, NUMBER, SCALED, SICK, TABLE, TEXT, TOPICS, Case
+from diagnosis_cases import CNN, CUT, MLP, NUMBER, PLAIN, SCALED, SICK, TABLE, TEXT, TOPICS, Case
 
 HEALTHY = [
     *(Case(f"MLP {size}", (), (*MLP, f"--model.hidden_sizes={size}")) for size in ("[64]", "[256]", "[128,64]", "[]")),
@@ -54,11 +54,17 @@ HEALTHY = [
     Case("MLP few samples, many epochs", (), (*SICK, "--data.train_size=8000", "--trainer.max_epochs=4")),
     Case("MLP one cycle", (), (*MLP, "--model.lr_scheduler=OneCycleLR", "--model.lr_scheduler.max_lr=0.003")),
     Case("the default recipe", (), ("-c", "mlp_fashion_mnist", *CUT)),
+    Case("plain module", (), (*PLAIN, "--model=sick_modules.Plain")),
     Case("CNN", (), CNN),
     Case("CNN flipped", (), (*CNN, "--data.flip=0.5", "--data.shift=0.1")),
     *(
         Case(f"CNN {flag}", (), (*CNN, f"--{flag}"))
-        for flag in ("model.dropout=0.3", "model.activation=GELU", "model.optimizer.lr=0.003", "data.batch_size=128")
+        for flag in (
+            "model.dropout=0.3",
+            "model.activation=GELU",
+            "model.lr_scheduler.max_lr=0.03",
+            "data.batch_size=128",
+        )
     ),
     Case("table", (), TABLE),
     Case("table, dropout", (), (*TABLE, "--model.dropout=0.2")),

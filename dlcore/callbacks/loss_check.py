@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional
+
+from dlcore.callbacks.metric_callback import say
+from dlcore.errors import never_fatal
 
 # Names of autograd's functions at the end of a network, and of those that change only the shape.
 _ACTIVATIONS = {"SoftmaxBackward": "softmax", "SigmoidBackward": "sigmoid", "ReluBackward": "relu"}
@@ -46,13 +50,13 @@ class LossCheck:
         if isinstance(output, Tensor) and output.dim() and output.grad_fn is not None and not self._is_own:
             self._outputs, self._is_own = output, is_own
 
-    def close(self, batch: Any, returned: Any, accumulate_grad_batches: int = 1) -> dict[str, Any]:
+    def close(self, trainer: Trainer, batch: Any, returned: Any) -> dict[str, Any]:
         """Remove the hooks, and return what is wrong (`mismatch`); empty if nothing is known to be.
 
         Args:
+            trainer: The trainer; with several batches in a step, Lightning has divided the loss by their number.
             batch: The batch, whose second part are the targets.
             returned: What the training step returned, as hooks get it: a loss, or a mapping with one under ``loss``.
-            accumulate_grad_batches: Number of batches in a step, by which Lightning has divided the loss.
         """
         for handle in self._handles:
             handle.remove()
@@ -61,7 +65,9 @@ class LossCheck:
         targets = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
         if outputs is None or not isinstance(targets, Tensor) or not isinstance(loss, Tensor) or loss.numel() != 1:
             return {}
-        return mismatch(outputs, targets, float(loss) * accumulate_grad_batches)
+        with never_fatal("the check of the loss", partial(say, trainer)):
+            return mismatch(outputs, targets, float(loss) * trainer.accumulate_grad_batches)
+        return {}
 
 
 def mismatch(outputs: Tensor, targets: Tensor, loss: float) -> dict[str, Any]:

@@ -17,20 +17,13 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dlcore.callbacks.logged_figures import run_loggers
 from dlcore.callbacks.loss_check import LossCheck
-from dlcore.callbacks.metric_callback import (
-    MetricCallback,
-    epochs_done,
-    record,
-    say,
-    seen_from_here,
-    validates_in_fit,
-)
+from dlcore.callbacks.metric_callback import MetricCallback, epochs_done, record, seen_from_here, validates_in_fit
 from dlcore.callbacks.module_facts import layers_in_training_mode, module_facts, shared_metrics
 from dlcore.callbacks.process_data import ProcessData, in_words
 from dlcore.callbacks.sample_facts import sample_facts
 from dlcore.callbacks.skipped_steps import SkippedSteps
 from dlcore.diagnosis.rules.mismatched_loss import describe
-from dlcore.errors import Interrupted, RunFileError, never_fatal
+from dlcore.errors import Interrupted, RunFileError
 from dlcore.execution.per_batch_hooks import Position
 from dlcore.tracking.run_file import SAMPLES, replace_file
 from dlcore.translation import _, ngettext
@@ -118,12 +111,10 @@ class RunEvents(MetricCallback):
     ) -> None:
         """Report a loss that does not fit the first outputs, and, once, that other work holds the cores."""
         check, self._loss_check = self._loss_check, None
-        if check is not None:
-            with never_fatal("the check of the loss", partial(say, trainer)):
-                if found := check.close(batch, outputs, trainer.accumulate_grad_batches):
-                    text, remedy = describe(found)
-                    text = _("Loss: {text}; {remedy}.").format(text=text, remedy=remedy)
-                    self.tell(trainer, "mismatched_loss", text, **found)
+        if check is not None and (found := check.close(trainer, batch, outputs)):
+            text, remedy = describe(found)
+            text = _("Loss: {text}; {remedy}.").format(text=text, remedy=remedy)
+            self.tell(trainer, "mismatched_loss", text, **found)
         share = self._core_waits.share() if self._core_waits is not None else None
         if share is not None and share >= _MUCH:
             self._core_waits = None

@@ -220,3 +220,24 @@ def test_a_damaged_file_of_facts_is_named(tmp_path):
         assert said in diagnose(folder).missing
     (folder / SAMPLES).write_text('{"classes": 3, "distinct": "x", "linear": "y"}')
     assert any("other_class_shares" in line for line in diagnose(folder).failed)
+
+
+@pytest.mark.parametrize(
+    ("norms", "lr", "first"),
+    [
+        ([10.0, 12.0], 0.001, "no_learning"),  # the weights moved, and the units died, since labels tell them nothing
+        ([10.0, 10.0], 0.001, "dead_units"),  # dead from the start: no gradient reaches the weights
+        ([10.0, 12.0], 1.0, "dead_units"),
+    ],
+)
+def test_units_that_die_since_nothing_can_be_learned_are_no_cause(norms, lr, first, tmp_path):
+    optimizer = {"class_path": "torch.optim.Adam", "init_args": {"lr": lr}}
+    curves = {"train_loss": [2.304, 2.303, 2.303, 2.303], "val_loss": [2.303] * 4}
+    curves |= {"train_accuracy": [0.1] * 4, "val_accuracy": [0.1] * 4}
+    folder = write_run(tmp_path, with_optimizer("Adam", optimizer=optimizer), **curves)
+    table = LayerTable(folder / FILE)
+    for step, norm in zip((100, 400), norms, strict=True):
+        weights = {"layer": "linear_1", "kind": "Linear", "weight_norm": norm, "update_ratio": 2e-3}
+        table.write([{**weights, "step": step, "epoch": 1}])
+        table.write([{"layer": "activation_1", "kind": "ReLU", "dead": 0.95, "step": step, "epoch": 1}])
+    assert diagnose(folder).first.name == first
