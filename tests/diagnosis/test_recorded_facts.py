@@ -227,16 +227,20 @@ def test_a_damaged_file_of_facts_is_named(tmp_path):
     [
         ([10.0, 12.0], 0.001, "no_learning"),  # the weights moved, and the units died, since labels tell them nothing
         ([10.0, 10.0], 0.001, "dead_units"),  # dead from the start: no gradient reaches the weights
-        ([10.0, 12.0], 1.0, "dead_units"),
+        ([10.0, 12.0], 1.0, "learning_rate_too_high"),
     ],
 )
 def test_units_that_die_since_nothing_can_be_learned_are_no_cause(norms, lr, first, tmp_path):
     optimizer = {"class_path": "torch.optim.Adam", "init_args": {"lr": lr}}
-    curves = {"train_loss": [2.304, 2.303, 2.303, 2.303], "val_loss": [2.303] * 4}
-    curves |= {"train_accuracy": [0.1] * 4, "val_accuracy": [0.1] * 4}
+    losses, accuracies = [2.304, *[2.303] * 11], [0.1] * 12
+    curves = {
+        f"{part}_{name}": values
+        for part in ("train", "val")
+        for name, values in (("loss", losses), ("accuracy", accuracies))
+    }
     folder = write_run(tmp_path, with_optimizer("Adam", optimizer=optimizer), **curves)
     table = LayerTable(folder / FILE)
-    for step, norm in zip((100, 400), norms, strict=True):
+    for step, norm in zip((10, 120), norms, strict=True):
         weights = {"layer": "linear_1", "kind": "Linear", "weight_norm": norm, "update_ratio": 2e-3}
         table.write([{**weights, "step": step, "epoch": 1}])
         table.write([{"layer": "activation_1", "kind": "ReLU", "dead": 0.95, "step": step, "epoch": 1}])
