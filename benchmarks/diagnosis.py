@@ -75,12 +75,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first_seed", type=int, default=0)
     parser.add_argument("--only", default="", help="kinds of run whose name has this in it")
-    parser.add_argument("--cures", action="store_true", help="only sick runs, and each once more with the flags named")
+    parser.add_argument("--cures", action="store_true", help="train each sick run once more, with the flags named")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, help="a file for the numbers")
     arguments = parser.parse_args()
-    kinds = SICKNESSES if arguments.cures else SICKNESSES + HEALTHY
-    cases = [case for case in kinds if arguments.only in case.name]
+    cases = [case for case in SICKNESSES + HEALTHY if arguments.only in case.name]
     began = time.perf_counter()
 
     def trained(cases: list[Case]) -> Iterator[tuple[Case, list[Result]]]:
@@ -105,9 +104,9 @@ def main() -> None:
         f"{(time.perf_counter() - began) / 60:.0f} min"
     )
     if arguments.cures:
-        treated = [case._replace(flags=(*case.flags, *found[case.name][0].flags)) for case in cases]
+        sick = [case for case in cases if case.right and found[case.name][0].flags]
+        treated = [case._replace(flags=(*case.flags, *found[case.name][0].flags)) for case in sick]
         better = 0
-        treated = [case for case in treated if found[case.name][0].flags]
         for case, runs in trained(treated):
             before, after = (sum(run.score for run in each) / len(each) for each in (found[case.name], runs))
             better += after - before > MARGIN * max(abs(before), 1)
