@@ -51,23 +51,33 @@ class LossCheck:
             self._outputs, self._is_own = output, is_own
 
     def close(self, trainer: Trainer, batch: Any, returned: Any) -> dict[str, Any]:
-        """Remove the hooks, and return what is wrong (`mismatch`); empty if nothing is known to be.
+        """Remove the hooks, and return what is wrong (`mismatch`); an error of the check is reported.
 
         Args:
             trainer: The trainer; with several batches in a step, Lightning has divided the loss by their number.
-            batch: The batch, whose second part are the targets.
+            batch: The batch.
             returned: What the training step returned, as hooks get it: a loss, or a mapping with one under ``loss``.
+        """
+        loss = returned.get("loss") if isinstance(returned, Mapping) else returned
+        value = float(loss) if isinstance(loss, Tensor) and loss.numel() == 1 else math.nan
+        with never_fatal("the check of the loss", partial(say, trainer)):
+            return self.compare(batch, value * trainer.accumulate_grad_batches)
+        return {}
+
+    def compare(self, batch: Any, loss: float) -> dict[str, Any]:
+        """Remove the hooks, and return what is wrong (`mismatch`); empty if nothing is known to be.
+
+        Args:
+            batch: The batch, whose second part are the targets.
+            loss: Its loss.
         """
         for handle in self._handles:
             handle.remove()
         outputs, self._outputs = self._outputs, None
-        loss = returned.get("loss") if isinstance(returned, Mapping) else returned
         targets = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
-        if outputs is None or not isinstance(targets, Tensor) or not isinstance(loss, Tensor) or loss.numel() != 1:
+        if outputs is None or not isinstance(targets, Tensor) or not math.isfinite(loss):
             return {}
-        with never_fatal("the check of the loss", partial(say, trainer)):
-            return mismatch(outputs, targets, float(loss) * trainer.accumulate_grad_batches)
-        return {}
+        return mismatch(outputs, targets, loss)
 
 
 def mismatch(outputs: Tensor, targets: Tensor, loss: float) -> dict[str, Any]:
@@ -80,8 +90,8 @@ def mismatch(outputs: Tensor, targets: Tensor, loss: float) -> dict[str, Any]:
 
     Returns:
         ``{"what": its kind, "loss": name of torch's function}``, with ``outputs`` and ``targets`` (shapes) if these
-        differ. Kinds: softmax_twice, softmax_over_batch, sigmoid_twice, not_log_probabilities, shapes, maximised,
-        rectified.
+        differ, and ``classes`` of softmax_twice. Kinds: softmax_twice, softmax_over_batch, sigmoid_twice,
+        not_log_probabilities, shapes, maximised, rectified.
     """
     last, outputs = _last_activation(outputs), outputs.detach().float()
     if len(outputs) != len(targets) or len(outputs) < 2 or not bool(outputs.isfinite().all()):
@@ -108,7 +118,8 @@ def _of_classes(scores: Tensor, targets: Tensor, loss: float, last: str) -> dict
         if name == "cross_entropy" and last == "softmax":
             rows = scores.sum(1)
             is_right = torch.allclose(rows, torch.ones_like(rows), atol=1e-2)
-            return {"what": "softmax_twice" if is_right else "softmax_over_batch", "loss": name}
+            twice = {"what": "softmax_twice", "loss": name, "classes": scores.shape[1]}
+            return twice if is_right else {"what": "softmax_over_batch", "loss": name}
         if name == "cross_entropy" and last == "sigmoid":
             return {"what": "sigmoid_twice", "loss": name}
         if name == "cross_entropy" and last == "relu":

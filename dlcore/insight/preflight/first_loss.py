@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dlcore.callbacks.loss_check import LossCheck
+from dlcore.diagnosis.rules.mismatched_loss import describe
 from dlcore.insight.preflight.case import Case
 from dlcore.insight.preflight.report import CheckResult
 from dlcore.nn import Binary, LanguageModeling, Multiclass, Regression, Task
@@ -73,7 +75,7 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
     if case.trained:
         result.skip(_("the weights are those of a checkpoint"))
         return
-    if _softmax_twice(case, result):
+    if _mismatched(case, result):
         return
     guess, words = guessing_loss(case)
     if guess is None and case.knows_task:
@@ -114,27 +116,20 @@ def check_first_loss(case: Case, result: CheckResult) -> None:
         result.ok(_("{loss:.4g}; compare {guess}").format(loss=loss, guess=words))
 
 
-def _softmax_twice(case: Case, result: CheckResult) -> bool:
-    """Report outputs that are probabilities already, in a loss that applies softmax to them again."""
+def _mismatched(case: Case, result: CheckResult) -> bool:
+    """Report a loss that does not fit the network's outputs (`dlcore.callbacks.loss_check`)."""
     batch, model = case.batches[0], case.fresh_model(noise=False)
-    if not isinstance(batch, list | tuple) or len(batch) != 2 or not isinstance(batch[1], Tensor):
+    check = LossCheck(model)
+    loss = case.loss(model, batch).item()
+    found = check.compare(batch, loss)
+    if not found:
         return False
-    scores, targets = case.scores(model, batch[0]), batch[1]
-    if scores is None or scores.dim() != 2 or targets.shape != scores.shape[:1] or targets.is_floating_point():
-        return False
-    ones = torch.ones(len(scores), device=scores.device)
-    if scores.min() < 0 or not torch.allclose(scores.sum(dim=1), ones, atol=1e-3):
-        return False
-    with torch.no_grad():
-        loss = case.loss(model.eval(), batch).item()
-    if not math.isclose(loss, functional.cross_entropy(scores, targets).item(), rel_tol=1e-3):
-        return False
-    least = math.log1p((scores.shape[1] - 1) / math.e)
-    result.numbers |= {"loss": loss, "least": least}
-    seen = _(
-        "the outputs are probabilities already, and the loss applies softmax to them: it cannot fall below {least:.3g}"
-    )
-    result.fail(seen.format(least=least), _("end the network without softmax: cross-entropy has its own"))
+    result.numbers["loss"] = loss
+    text, remedy = describe(found)
+    if found["what"] == "softmax_twice":
+        result.numbers["least"] = least = math.log1p((found["classes"] - 1) / math.e)
+        text = _("{text}: it cannot fall below {least:.3g}").format(text=text, least=least)
+    result.fail(text, remedy)
     return True
 
 

@@ -54,6 +54,13 @@ def test_softmax_before_a_loss_that_has_its_own_is_found(look, make_model):
     assert look("first loss", model).verdict is Verdict.FAILED
 
 
+def test_a_loss_that_does_not_fit_the_outputs_is_found_before_training(look):
+    rectified = look("first loss", Plain(nn.Linear(4, 3), nn.ReLU()))
+    assert rectified.verdict is Verdict.FAILED
+    assert "have passed a ReLU, and cross_entropy expects raw scores" in rectified.findings[0].seen
+    assert look("first loss", Plain(nn.Linear(4, 3), loss=nn.functional.nll_loss)).verdict is Verdict.FAILED
+
+
 def test_probabilities_in_a_loss_that_takes_them_are_right(look):
     def likelihood(shares, y):
         return nn.functional.nll_loss(shares.log(), y)
