@@ -46,7 +46,7 @@ class LossCheck:
         self._see(output, False)
 
     def _see(self, output: Any, is_own: bool) -> None:
-        # With several forward passes, only a match with the loss tells which outputs it comes from: take the first.
+        # The module's own first outputs, or else the last ones of its parts; whether they are right, the loss tells.
         if isinstance(output, Tensor) and output.dim() and output.grad_fn is not None and not self._is_own:
             self._outputs, self._is_own = output, is_own
 
@@ -71,13 +71,18 @@ class LossCheck:
             batch: The batch, whose second part are the targets.
             loss: Its loss.
         """
-        for handle in self._handles:
-            handle.remove()
-        outputs, self._outputs = self._outputs, None
+        outputs = self._outputs
+        self.remove()
         targets = batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
         if outputs is None or not isinstance(targets, Tensor) or not math.isfinite(loss):
             return {}
         return mismatch(outputs, targets, loss)
+
+    def remove(self) -> None:
+        """Remove the hooks, and forget the outputs."""
+        for handle in self._handles:
+            handle.remove()
+        self._outputs = None
 
 
 def mismatch(outputs: Tensor, targets: Tensor, loss: float) -> dict[str, Any]:

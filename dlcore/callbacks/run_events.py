@@ -223,7 +223,9 @@ class RunEvents(MetricCallback):
         record(trainer, "failed", text, error=type(exception).__name__, seconds=self._seconds())
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Disconnect from the loggers and the optimisers."""
+        """Disconnect from the module, the loggers and the optimisers."""
+        if self._loss_check is not None:  # no batch ended
+            self._loss_check.remove()
         if self._skips is not None:
             self._skips.close()
         for logger in run_loggers(trainer):
