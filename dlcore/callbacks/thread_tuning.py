@@ -121,6 +121,10 @@ class ThreadTuning(Callback):
             say(trainer, text)
         torch.set_num_threads(self._threads)
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Set the number of threads that torch had before; Lightning calls no `teardown` after an error."""
+        self.teardown(trainer, pl_module, "fit")
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Set the number of threads that torch had before."""
         if self._all:

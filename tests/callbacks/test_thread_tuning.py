@@ -98,6 +98,19 @@ def test_a_run_goes_on_with_the_number_of_its_checkpoint(machine, train):
     assert callback.state_dict() == {"threads": 4}
 
 
+def test_after_an_error_torch_has_its_threads_again(machine, train):
+    class Fails(ThreadTuning):
+        def on_train_batch_end(self, trainer, *args):
+            super().on_train_batch_end(trainer, *args)
+            if trainer.global_step == 60:
+                assert machine.threads == 2
+                raise KeyError("a user's error")
+
+    with pytest.raises(KeyError):
+        train(Fails(seconds=0.059))
+    assert machine.threads == 4
+
+
 def test_where_there_is_nothing_to_choose_it_says_so(machine, train, capsys):
     machine.threads, machine.seconds = 1, {1: 0.001}
     assert train(ThreadTuning()) == []
