@@ -20,6 +20,7 @@ from dlcore.execution.loop import ExecutionLoop
 from dlcore.execution.per_batch_hooks import needs_each_batch
 from dlcore.lightning_compat import callbacks_of, copy_without_trainer
 from dlcore.models import Model
+from dlcore.models.combined_loaders import one_loader
 from dlcore.optim.factories import class_of
 from dlcore.runs.batch_size import BatchNormCheck
 
@@ -39,13 +40,14 @@ def read_data(datamodule: LightningDataModule) -> None:
 
 
 def train_loader(datamodule: LightningDataModule, trainer: Trainer | None = None) -> Any:
-    """Return the loader of an epoch's training batches, for data that were read."""
+    """Return the loader of an epoch's training batches, for data that were read; several loaders are combined."""
     if trainer is not None:
         datamodule.trainer = trainer
     try:
-        return datamodule.train_dataloader()
+        loader: Any = datamodule.train_dataloader()
     except ArgumentError as error:
         raise named_as_flag(error, datamodule) from error
+    return one_loader(loader)
 
 
 def first_samples(datamodule: LightningDataModule, count: int) -> tuple[Tensor, Tensor]:

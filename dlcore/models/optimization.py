@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dlcore.errors import ArgumentError, check_number
 from dlcore.lightning_compat import new_training_loader, validation_follows
+from dlcore.models.combined_loaders import one_loader
 from dlcore.optim import warm_up
 from dlcore.optim.factories import LRSchedulerCallable, check_length, make_schedule
 from dlcore.optim.optimizer_factory import make_optimizer
@@ -104,7 +105,7 @@ def batches_of_epoch(trainer: Trainer) -> int | None:
     """Return the number of batches per epoch, after the data were set up; None for a stream without length."""
     limit = trainer.limit_train_batches
     try:
-        batches = len(new_training_loader(trainer))
+        batches = len(one_loader(new_training_loader(trainer)))
     except TypeError:  # a stream has no length
         return limit if isinstance(limit, int) else None
     return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
