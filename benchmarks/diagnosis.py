@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from diagnosis_cases import SICKNESSES, Case
+from diagnosis_cases import SCALED, SICKNESSES, Case
 from diagnosis_healthy import HEALTHY
 from joblib import Parallel, delayed
 
@@ -104,7 +104,8 @@ def main() -> None:
         f"{(time.perf_counter() - began) / 60:.0f} min"
     )
     if arguments.cures:
-        sick = [case for case in cases if case.right and found[case.name][0].flags]
+        # A plugin sets the precision of some, which no flag can then change.
+        sick = [case for case in cases if case.right and found[case.name][0].flags and not {*SCALED} & {*case.flags}]
         treated = [case._replace(flags=(*case.flags, *found[case.name][0].flags)) for case in sick]
         better = 0
         for case, runs in trained(treated):
