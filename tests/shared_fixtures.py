@@ -21,6 +21,10 @@ from tiny_data import TinyData
 from dlcore.callbacks import run_events
 from dlcore.data import fashion_mnist
 from dlcore.data.images import circles
+from dlcore.text.dictionary import Dictionary
+from dlcore.text.word_tables import WordTables
+
+WORD_TABLES_OF = WordTables.of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -126,8 +130,21 @@ def free_machine() -> Any:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder on a machine without FashionMNIST and without a network; the sample is small."""
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """An empty working folder on a machine without FashionMNIST and without a network; the sample is small.
+
+    The tables of jieba's dictionary are those of all tests, made when the first test cuts words.
+    """
+
+    def tables_of(dictionary: Dictionary) -> WordTables:
+        if dictionary.words is not None or dictionary.user:
+            return WORD_TABLES_OF(dictionary)
+        made = request.getfixturevalue("word_tables")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(made))
+            return WORD_TABLES_OF(dictionary)
+
+    monkeypatch.setattr(WordTables, "of", tables_of)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(fashion_mnist, "SYSTEM_FOLDER", tmp_path / "absent")
@@ -158,18 +175,15 @@ def word_tables(once: Callable[..., Path]) -> Path:
     """A cache folder that has the tables of jieba's dictionary: to make them takes seconds."""
 
     def make(folder: Path) -> None:
-        from dlcore.text.dictionary import Dictionary
-        from dlcore.text.word_tables import WordTables
-
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CACHE_HOME", str(folder))
-            WordTables.of(Dictionary())
+            WORD_TABLES_OF(Dictionary())
 
     return once("word_tables", make)
 
 
 @pytest.fixture(scope="session")
-def text_run(once: Callable[..., Path]) -> Path:
+def text_run(once: Callable[..., Path], word_tables: Path) -> Path:
     """The folder of a run that trained a text model for two epochs on a few hundred short poems, in seconds.
 
     Its working folder is three folders up; the corpus is gone.
@@ -181,6 +195,8 @@ def text_run(once: Callable[..., Path]) -> Path:
         halves = ["春风又绿江南岸", "明月何时照我还", "不知细叶谁裁出", "二月春风似剪刀", "举头望明月", "低头思故乡"]
         poems = ["，\n".join(signs.sample(halves, 4)) + "。" for _ in range(300)]
         (place / "poems.txt").write_text("\n\n".join(poems), encoding="utf-8")
+        (place / "cache" / "dlcore").mkdir(parents=True)
+        (place / "cache" / "dlcore" / "words").symlink_to(word_tables / "dlcore" / "words")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(place)
             patch.setenv("XDG_CACHE_HOME", str(place / "cache"))

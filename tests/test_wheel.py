@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
 # The classes of README's "Add a model" and of docs/own_classes.md.
 PAGES = (ROOT / "README.md", ROOT / "docs" / "own_classes.md")
 QUICK = "--trainer.max_epochs=1 --trainer.limit_train_batches=2 --trainer.limit_val_batches=1 --trainer.accelerator=cpu"
+# The first fit draws its figures; others need not.
+PLAIN = f"{QUICK} --parameter_distribution=off --run_summary=off"
 COMMANDS = f"""
 recipes
 recipes copy mlp_table_binary mine.yaml
@@ -22,12 +24,12 @@ fit -c mine.yaml {QUICK} --data.batch_size=50
 study show scaling
 study scaling --quick --dry_run
 show data -c mlp_table_binary
-fit -c rnn_lyrics {QUICK} --model.embedding_dim=8 --model.hidden_size=8
+fit -c rnn_lyrics {PLAIN} --model.embedding_dim=8 --model.hidden_size=8
 generate --prompt 明月 --length 10
-fit -c cnn_topics {QUICK} --model.embedding_dim=8 --model.hidden_size=8
+fit -c cnn_topics {PLAIN} --model.embedding_dim=8 --model.hidden_size=8
 predict --ckpt_path best --text 今天股市大涨
-fit --model my_model.Bottleneck {QUICK}
-fit --model my_model.Classifier --data my_data.Digits --trainer.callbacks my_callback.LargestWeight {QUICK}
+fit --model my_model.Bottleneck {PLAIN}
+fit --model my_model.Classifier --data my_data.Digits --trainer.callbacks my_callback.LargestWeight {PLAIN}
 """
 PROGRAM = """
 import sys

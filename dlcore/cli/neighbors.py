@@ -19,7 +19,6 @@ from dlcore.cli.terminal import (
 from dlcore.config.catalogue import settings_info
 from dlcore.config.request import Flag, Request, check_files
 from dlcore.errors import ArgumentError, check_number
-from dlcore.text.documents import normalize
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,6 +51,8 @@ def run(argv: list[str]) -> int:
     given = read_options("neighbors", argv, arguments, {"k": "--num", "top_k": "--num", "n": "--num"}, takes_words=True)
     call = Call(**{name: given.get(name) for name in given.values})
     check_number("--num", call.num, at_least=1, whole=True)
+    from dlcore.text.documents import normalize
+
     words = list(dict.fromkeys(map(normalize, given.words)))
     if not words:
         raise ArgumentError("neighbors", "one or more words", None, "For example: python -m dlcore neighbors 明月")

@@ -1,6 +1,7 @@
 """A run that goes on, or ended badly: the same curves, nothing lost, nothing twice."""
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 import torch
 from event_readers import TensorBoard, events_of, scalars
+from forked import CONTEXT
 from tensorboard.backend.event_processing import plugin_event_multiplexer
 
 from dlcore.errors import ArgumentError
@@ -103,7 +105,7 @@ def test_negative_resume_step_is_an_error(folder):
 
 
 SCRIPT = """
-import os, sys, torch
+import sys, torch
 from dlcore.lazy_imports import import_lazily
 import_lazily()
 from dlcore.tracking import RunLogger
@@ -129,6 +131,14 @@ def test_interpreter_exit_without_finalize_loses_nothing(folder):
     assert "t/text_summary" in events_of(folder).Tags()["tensors"]
 
 
+def log_and_be_killed(folder):
+    logger = RunLogger(folder, "recipe")
+    for step in range(40):
+        logger.log_metrics({"train/loss": 0.5, "epoch": 0}, step)
+        logger.log_histograms({"w": torch.ones(3)}, step)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 @pytest.mark.fault(
@@ -136,9 +146,10 @@ def test_interpreter_exit_without_finalize_loses_nothing(folder):
     "no row is lost, and its curves go on",
 )
 def test_kill_loses_no_row_and_the_run_can_be_resumed(folder):
-    script = SCRIPT + "os.kill(os.getpid(), 9)\n"
-    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL
+    process = CONTEXT.Process(target=log_and_be_killed, args=(folder,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
     assert read_metrics(folder)["step"] == list(range(40))
     logger = RunLogger(folder, "recipe", resume_step=19)
     logger.log_metrics({"train/loss": 0.25}, 20)
