@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -110,7 +111,7 @@ def main() -> None:
         better = 0
         for case, runs in trained(treated):
             before, after = (sum(run.score for run in each) / len(each) for each in (found[case.name], runs))
-            better += after - before > MARGIN * max(abs(before), 1)
+            better += after - before > MARGIN * max(abs(before), 1) or (math.isinf(before) and math.isfinite(after))
             print(f"{before:.4g} -> {after:.4g}  {case.name}: {' '.join(found[case.name][0].flags)}", flush=True)
         print(f"better with the flags named: {better} of {len(treated)} kinds of sick runs whose finding names flags")
     if arguments.json:

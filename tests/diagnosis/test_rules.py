@@ -144,6 +144,7 @@ def test_a_rate_at_which_nothing_moves_is_too_low_though_the_loss_wavers(tmp_pat
     layer = {"layer": "linear_1", "kind": "Linear", "update_ratio": 9e-6}
     LayerTable(folder / FILE).write([{**layer, "step": 60 * step, "epoch": step} for step in range(1, 4)])
     assert [fault.name for fault in diagnose(folder).faults] == ["learning_rate_too_low"]
+    assert diagnose(folder).first.flags == ("--model.optimizer.lr 0.01",)  # the usual one, a thousand times as high
 
 
 def test_units_that_died_of_a_jump_of_the_loss_follow_from_the_rate_even_where_the_rest_learned(tmp_path):

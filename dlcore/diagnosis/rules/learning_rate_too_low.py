@@ -3,6 +3,7 @@
 import math
 
 from dlcore.diagnosis.rule import Finding, Rule, percent, short
+from dlcore.diagnosis.rules.learning_rate_too_high import FAR
 from dlcore.diagnosis.run_evidence import Evidence
 from dlcore.translation import N_, _
 
@@ -33,7 +34,9 @@ def check(run: Evidence) -> Finding | None:
     unsure = math.isnan(ratio) or run.skill("train") > 0.9
     text = _("{rate} is low").format(rate=run.settings.rate)
     advice = _("take a larger learning rate (python -m dlcore lr_find suggests one), or train longer")
-    flags = run.settings.changed_rate(min(max(1e-3 / ratio, 3), 100) if ratio > 0 else 10)
+    lr, usual = run.settings.lr, run.settings.usual_lr
+    factor = min(max(1e-3 / ratio, 3), 100) if ratio > 0 else 10
+    flags = run.settings.changed_rate(usual / lr if 0 < lr <= usual / FAR else factor)
     if not math.isnan(ratio):
         sign = _(": no layer's weights change by more than {ratio} of their size in a step (1e-3 is usual)")
         text += sign.format(ratio=short(ratio))
