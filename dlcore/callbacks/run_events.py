@@ -177,7 +177,10 @@ class RunEvents(MetricCallback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report steps that the gradient scaler skipped; log the learning rate if nothing else does."""
-        if trainer.optimizers and not any(name.split("-")[0] == "lr" for name in trainer.logged_metrics):
+        logs = getattr(pl_module, "logs_learning_rate", False)
+        logs = logs or any(name.split("-")[0] == "lr" for name in trainer.logged_metrics)
+        # A run that was resumed at the end of an epoch ends it again: its row has the rate of then.
+        if trainer.optimizers and not logs and trainer.fit_loop.epoch_loop.total_batch_idx > self._batches_at_start:
             for logger in run_loggers(trainer):
                 logger.log_metrics({"lr": float(trainer.optimizers[0].param_groups[0]["lr"])}, trainer.global_step)
         found = {} if self._skips is None else self._skips.read(trainer)

@@ -41,6 +41,8 @@ class Model(LightningModule):
         ArgumentError: Invalid settings of optimiser, schedule or warm-up.
     """
 
+    logs_learning_rate = True  # for `RunEvents`, which logs that of other modules
+
     def __init__(
         self,
         task: Task,
