@@ -89,6 +89,7 @@ class RunEvents(MetricCallback):
         self._modes_known = self._is_shared = False
         self._process_data: ProcessData | None = None
         self._loss_check: LossCheck | None = None
+        self._rate: float | None = None  # of the epoch's last batch
         self._skips: SkippedSteps | None = None
         self._skipped = 0.0
 
@@ -100,7 +101,9 @@ class RunEvents(MetricCallback):
         return 0 if self._process_data is not None and self._process_data.is_open else math.inf
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Compare the first batches of several processes."""
+        """Compare the first batches of several processes; note the learning rate of the last one."""
+        if trainer.is_last_batch and trainer.optimizers:  # schedules change it before the epoch's end
+            self._rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         if self._process_data is not None and self._process_data.is_open:
             found = self._process_data.add(trainer, pl_module, batch, batch_idx)
             if found:
@@ -179,10 +182,10 @@ class RunEvents(MetricCallback):
         """Report steps that the gradient scaler skipped; log the learning rate if nothing else does."""
         logs = getattr(pl_module, "logs_learning_rate", False)
         logs = logs or any(name.split("-")[0] == "lr" for name in trainer.logged_metrics)
-        # A run that was resumed at the end of an epoch ends it again: its row has the rate of then.
-        if trainer.optimizers and not logs and trainer.fit_loop.epoch_loop.total_batch_idx > self._batches_at_start:
+        rate, self._rate = self._rate, None
+        if rate is not None and not logs:
             for logger in run_loggers(trainer):
-                logger.log_metrics({"lr": float(trainer.optimizers[0].param_groups[0]["lr"])}, trainer.global_step)
+                logger.log_metrics({"lr": rate}, trainer.global_step)
         found = {} if self._skips is None else self._skips.read(trainer)
         if found and found["skipped"] > self._skipped and found["skipped"] >= _SKIPPED:
             text = _(
